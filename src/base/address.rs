@@ -1,0 +1,212 @@
+//! IP and MAC addresses in the one shape that tables use as keys.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// An IP address of either family in 128 bits: IPv4 as its IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
+///
+/// An IPv6 packet that really carries a mapped address (forbidden on the wire, RFC 4942 §2.2) is counted for the
+/// IPv4 host, which is also whom such a packet is aimed at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Addr(u128);
+
+const MAPPED: u128 = 0xffff_0000_0000;
+
+impl Addr {
+    pub const UNSPECIFIED: Addr = Addr(0);
+
+    #[inline]
+    pub const fn from_v4_bits(bits: u32) -> Self {
+        Addr(MAPPED | bits as u128)
+    }
+
+    #[inline]
+    pub const fn from_v6_bits(bits: u128) -> Self {
+        Addr(bits)
+    }
+
+    #[inline]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
+    #[inline]
+    pub const fn is_v4(self) -> bool {
+        self.0 >> 32 == MAPPED >> 32
+    }
+
+    pub fn ip(self) -> IpAddr {
+        if self.is_v4() {
+            IpAddr::V4(Ipv4Addr::from_bits(self.0 as u32))
+        } else {
+            IpAddr::V6(Ipv6Addr::from_bits(self.0))
+        }
+    }
+
+    /// True for addresses that name a group of hosts or none, never one target: multicast, limited broadcast, `::`, 0/8.
+    #[inline]
+    pub const fn is_group_or_none(self) -> bool {
+        if self.is_v4() {
+            let bits = self.0 as u32;
+            bits >> 28 == 0xe || bits == u32::MAX || bits >> 24 == 0
+        } else {
+            self.0 >> 120 == 0xff || self.0 == 0
+        }
+    }
+
+    /// The network of `length` bits (of 32 or 128, by family) that this address lies in, as its lowest address.
+    pub const fn network(self, length: u8) -> Addr {
+        let host_bits = if self.is_v4() { 32u32 } else { 128 }.saturating_sub(length as u32);
+        if host_bits >= 128 { Addr(0) } else { Addr(self.0 >> host_bits << host_bits) }
+    }
+}
+
+impl From<IpAddr> for Addr {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Addr::from_v4_bits(v4.to_bits()),
+            IpAddr::V6(v6) => Addr::from_v6_bits(v6.to_bits()),
+        }
+    }
+}
+
+impl FromStr for Addr {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<IpAddr>().map(Addr::from)
+    }
+}
+
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ip().fmt(f)
+    }
+}
+
+impl fmt::Debug for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Addr {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A MAC address (EUI-48).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    pub const ZERO: Mac = Mac([0; 6]);
+    pub const BROADCAST: Mac = Mac([0xff; 6]);
+
+    /// The address as the low 48 bits of an integer, first octet highest.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        let Mac([a, b, c, d, e, f]) = self;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
+    /// Group bit of the first octet (IEEE 802): broadcast or multicast.
+    #[inline]
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mac([a, b, c, d, e, g]) = self;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is wrong with a text that should be a MAC address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MacError;
+
+impl fmt::Display for MacError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a MAC address (six hexadecimal octets, as in 52:54:00:12:34:56)")
+    }
+}
+
+impl std::error::Error for MacError {}
+
+/// Accepts `:` or `-` between octets, either case.
+impl FromStr for Mac {
+    type Err = MacError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut octets = [0u8; 6];
+        let mut parts = text.split([':', '-']);
+        for octet in &mut octets {
+            let part = parts.next().ok_or(MacError)?;
+            if part.len() != 2 || !part.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(MacError);
+            }
+            *octet = u8::from_str_radix(part, 16).map_err(|_| MacError)?;
+        }
+        if parts.next().is_some() {
+            return Err(MacError);
+        }
+        Ok(Mac(octets))
+    }
+}
+
+impl serde::Serialize for Mac {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_round_trip() {
+        for text in ["203.0.113.7", "2001:db8::1", "0.0.0.0", "::1", "255.255.255.255"] {
+            assert_eq!(text.parse::<Addr>().map(|a| a.to_string()), Ok(text.into()));
+        }
+    }
+
+    #[test]
+    fn networks_are_cut_by_family() {
+        let network = |text: &str, length| text.parse::<Addr>().map(|a| a.network(length).to_string());
+        assert_eq!(network("203.0.113.77", 24), Ok("203.0.113.0".into()));
+        assert_eq!(network("203.0.113.77", 32), Ok("203.0.113.77".into()));
+        assert_eq!(network("2001:db8:1:2::3", 48), Ok("2001:db8:1::".into()));
+        assert_eq!(network("2001:db8:1:2::3", 0), Ok("::".into()));
+    }
+
+    #[test]
+    fn macs_parse_strictly() {
+        assert_eq!("52:54:00:AB:cd:01".parse(), Ok(Mac([0x52, 0x54, 0, 0xab, 0xcd, 1])));
+        assert_eq!("52-54-00-ab-cd-01".parse(), Ok(Mac([0x52, 0x54, 0, 0xab, 0xcd, 1])));
+        for bad in ["", "52:54", "52:54:00:ab:cd:1", "52:54:00:ab:cd:0g", "52:54:00:ab:cd:01:02", "+2:54:00:ab:cd:01"] {
+            assert_eq!(bad.parse::<Mac>(), Err(MacError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn groups_are_no_targets() {
+        for group in ["224.0.0.251", "239.255.255.250", "255.255.255.255", "0.0.0.0", "ff02::1", "::"] {
+            assert!(group.parse::<Addr>().is_ok_and(Addr::is_group_or_none), "{group}");
+        }
+        for host in ["10.0.0.255", "127.0.0.1", "2001:db8::1", "223.255.255.254"] {
+            assert!(host.parse::<Addr>().is_ok_and(|a| !a.is_group_or_none()), "{host}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Words that every stage shares: time, addresses, networks, and the vocabulary of incidents.
+//!
+//! Nothing here knows of any stage. Everything is small, `Copy` where it can be, and pure.
+
+pub mod address;
+pub mod network;
+pub mod time;
+pub mod words;
+
+pub use address::{Addr, Mac};
+pub use network::Networks;
+pub use time::{TICK_NANOS, Timestamp};
+pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

@@ -1,0 +1,86 @@
+//! Packet time: nanoseconds since the Unix epoch, taken from captures and never from a clock here.
+
+use std::fmt;
+
+/// Length of one tick, the pipeline's smallest window: 100 ms, in nanoseconds.
+pub const TICK_NANOS: u64 = 100_000_000;
+
+/// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z.
+///
+/// Covers the years 1970 to 2554; sources clamp anything outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The epoch itself; also what captures without clocks carry on every packet.
+    pub const ZERO: Timestamp = Timestamp(0);
+
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Timestamp(nanos)
+    }
+
+    /// From seconds and nanoseconds as capture formats store them; saturates at the end of time.
+    pub const fn from_parts(seconds: u64, nanos: u64) -> Self {
+        Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    }
+
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Number of the 100 ms tick that this moment falls into.
+    pub const fn tick(self) -> u64 {
+        self.0 / TICK_NANOS
+    }
+
+    /// The first moment of tick `tick`; saturates at the end of time.
+    pub const fn from_tick(tick: u64) -> Self {
+        Timestamp(tick.saturating_mul(TICK_NANOS))
+    }
+
+    /// Seconds from `earlier` to `self`; zero where `earlier` is later.
+    pub fn seconds_since(self, earlier: Timestamp) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
+
+    pub fn plus_seconds(self, seconds: f64) -> Timestamp {
+        Timestamp(self.0.saturating_add((seconds.max(0.0) * 1e9) as u64))
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds, as the incident JSON carries it.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A u64 of nanoseconds ends in 2554, inside jiff's range, so this cannot fail; the fallback keeps it total.
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            Err(_) => write!(f, "{}ns", self.0),
+        }
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_rfc3339_with_milliseconds() {
+        let moment = Timestamp::from_parts(1_767_225_600, 300_000_000);
+        assert_eq!(moment.to_string(), "2026-01-01T00:00:00.300Z");
+        assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_nanos(u64::MAX).to_string(), "2554-07-21T23:34:33.709Z");
+    }
+
+    #[test]
+    fn ticks_are_tenths_of_a_second() {
+        assert_eq!(Timestamp::from_parts(1, 99_999_999).tick(), 10);
+        assert_eq!(Timestamp::from_parts(1, 100_000_000).tick(), 11);
+        assert_eq!(Timestamp::from_tick(11), Timestamp::from_parts(1, 100_000_000));
+    }
+}

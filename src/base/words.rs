@@ -1,0 +1,134 @@
+//! The vocabulary of incidents: vectors, patterns, directions, severities. These are public API: label values, config
+//! keys and JSON all use the names below and no others.
+
+use std::fmt;
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The word as labels, config and JSON write it.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.name() == name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+    };
+}
+
+words! {
+    /// Which way the traffic of an incident flows, seen from our networks.
+    Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
+        Internal = "internal",
+    }
+}
+
+words! {
+    /// How loudly to tell. `information` is never worth waking anyone.
+    Severity {
+        Information = "information",
+        Warning = "warning",
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// The kind of way of attack.
+    VectorClass {
+        Flood = "flood",
+        Amplification = "amplification",
+        Application = "application",
+        Recon = "recon",
+        Egress = "egress",
+        Layer2 = "layer2",
+        Sensor = "sensor",
+    }
+}
+
+words! {
+    /// Shapes over time or space, told beside the vector, not instead of it.
+    Pattern {
+        CarpetBombing = "carpet_bombing",
+        PulseWave = "pulse_wave",
+        MultiVector = "multi_vector",
+    }
+}
+
+macro_rules! vectors {
+    ($($class:ident { $($variant:ident = $text:literal,)* })*) => {
+        words! {
+            /// The way of attack.
+            Vector { $($($variant = $text,)*)* }
+        }
+
+        impl Vector {
+            pub const fn class(self) -> VectorClass {
+                match self { $($(Vector::$variant => VectorClass::$class,)*)* }
+            }
+        }
+    };
+}
+
+// Only vectors that some detector raises stand here: `pegel list vectors` promises what is seen, not what is planned.
+vectors! {
+    Flood {
+        SynFlood = "syn_flood",
+        AckFlood = "ack_flood",
+        RstFlood = "rst_flood",
+        UdpFlood = "udp_flood",
+        IcmpFlood = "icmp_flood",
+        Icmpv6Flood = "icmpv6_flood",
+        FragmentFlood = "fragment_flood",
+    }
+    Amplification {
+        DnsAmplification = "dns_amplification",
+        NtpAmplification = "ntp_amplification",
+        SnmpAmplification = "snmp_amplification",
+        MemcachedAmplification = "memcached_amplification",
+        CldapAmplification = "cldap_amplification",
+        SsdpAmplification = "ssdp_amplification",
+    }
+    Layer2 {
+        MacNotAllowed = "mac_not_allowed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_snake_case_and_round_trip() {
+        for &vector in Vector::ALL {
+            assert_eq!(Vector::from_name(vector.name()), Some(vector));
+            assert!(vector.name().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+        }
+    }
+
+    #[test]
+    fn severities_are_ordered() {
+        assert!(Severity::Critical > Severity::Warning && Severity::Warning > Severity::Information);
+    }
+}
