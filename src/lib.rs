@@ -1,2 +1,7 @@
 pub mod base;
 pub mod capture;
+pub mod detect;
+pub mod incident;
+pub mod inventory;
+pub mod meter;
+pub mod packet;

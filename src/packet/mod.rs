@@ -1,1 +1,106 @@
-//! placeholder
+//! Packet: from the bytes of a frame to one small `Copy` record of what the meter needs. No allocation, no panic.
+//!
+//! Parsing is lax: whatever could be read is kept, and the layer that stopped it becomes a named [`Anomaly`].
+//!
+//! - [`decode`]: link layers, then IP and transport; a short path for the common shapes, etherparse's lax parser behind it
+//! - [`class`]: the traffic classes that everything is counted by
+//! - [`amplifier`]: the table of amplification services
+//! - [`anomaly`]: what can be wrong with a packet, by name
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod amplifier;
+pub mod anomaly;
+pub mod class;
+pub mod decode;
+mod ip;
+mod link;
+
+pub use amplifier::{AMPLIFIERS, Amplifier, Service};
+pub use anomaly::Anomaly;
+pub use class::Class;
+pub use decode::{Decoder, Tunnels};
+
+use crate::base::{Addr, Mac, Timestamp};
+use crate::capture::FrameDirection;
+
+/// TCP flag bits (RFC 9293 §3.1; ECE and CWR from RFC 3168).
+pub mod tcp {
+    pub const FIN: u8 = 0x01;
+    pub const SYN: u8 = 0x02;
+    pub const RST: u8 = 0x04;
+    pub const PSH: u8 = 0x08;
+    pub const ACK: u8 = 0x10;
+    pub const URG: u8 = 0x20;
+}
+
+/// Everything that the meter wants to know of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    pub time: Timestamp,
+    /// Network-layer addresses; [`Addr::UNSPECIFIED`] both, and `has_ip` false, where there is no IP header.
+    pub source: Addr,
+    pub destination: Addr,
+    /// Link-layer addresses; zero where the link has none.
+    pub source_mac: Mac,
+    pub destination_mac: Mac,
+    /// Octets on the wire including the link header, without FCS.
+    pub wire_len: u32,
+    /// Octets of transport payload by the IP header's word, whether captured or not.
+    pub payload_len: u16,
+    /// Where the captured transport payload starts in the frame; the frame's length where there is none.
+    pub payload_at: u16,
+    /// Zero where there are no ports (later fragments, ICMP, …).
+    pub source_port: u16,
+    pub destination_port: u16,
+    /// Index of the interface within the source.
+    pub interface: u16,
+    /// Outermost VLAN id, zero where untagged.
+    pub vlan: u16,
+    pub class: Class,
+    /// IP protocol number after extension headers; zero without IP.
+    pub protocol: u8,
+    /// TCP flags, zero for others.
+    pub flags: u8,
+    /// TTL or hop limit; zero without IP.
+    pub ttl: u8,
+    pub direction: FrameDirection,
+    /// The amplification service that this packet looks like a *reply* of, by source port and payload.
+    pub reply_of: Option<Service>,
+    /// The amplification service that this packet is addressed to, by destination port.
+    pub request_to: Option<Service>,
+    /// What stopped the parser, if anything.
+    pub anomaly: Option<Anomaly>,
+    pub has_ip: bool,
+    /// First fragment of several: the transport header is here, the rest comes as class `fragment`.
+    pub first_fragment: bool,
+}
+
+impl Packet {
+    /// A packet of which only the frame is known yet.
+    pub(crate) fn empty(time: Timestamp, wire_len: u32, interface: u16, direction: FrameDirection) -> Self {
+        Packet {
+            time,
+            source: Addr::UNSPECIFIED,
+            destination: Addr::UNSPECIFIED,
+            source_mac: Mac::ZERO,
+            destination_mac: Mac::ZERO,
+            wire_len,
+            payload_len: 0,
+            payload_at: 0,
+            source_port: 0,
+            destination_port: 0,
+            interface,
+            vlan: 0,
+            class: Class::Unparsed,
+            protocol: 0,
+            flags: 0,
+            ttl: 0,
+            direction,
+            reply_of: None,
+            request_to: None,
+            anomaly: None,
+            has_ip: false,
+            first_fragment: false,
+        }
+    }
+}

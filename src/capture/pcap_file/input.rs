@@ -1,0 +1,230 @@
+//! The byte stream below the formats: an optional gzip layer and the window that frames borrow from.
+
+use std::io::{BufReader, Chain, Cursor, ErrorKind, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::record::MAX_RECORD;
+use crate::capture::CaptureError;
+
+/// Size of the window to begin with: large enough that reads cost nothing per record, small enough to stay in a
+/// second-level cache between the read and the parsing.
+const WINDOW: usize = 256 * 1024;
+/// What is asked of a compressed input at a time.
+const COMPRESSED_READ: usize = 64 * 1024;
+/// First bytes of a gzip member (RFC 1952) with deflate, the only method there is.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// Counts what was read, for the progress.
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    count: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.inner.read(into) {
+                Ok(count) => {
+                    self.count = self.count.saturating_add(count as u64);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The compressed bytes from the beginning: the cursor gives back what sniffing took.
+type Compressed = BufReader<Chain<Cursor<Vec<u8>>, Counted>>;
+
+enum Stream {
+    Plain(Counted),
+    Gzip(Box<MultiGzDecoder<Compressed>>),
+}
+
+/// A window over the decompressed stream: [`fill`](Input::fill) adds to its end, [`consume`](Input::consume) takes from
+/// its beginning.
+pub(super) struct Input {
+    stream: Stream,
+    buffer: Vec<u8>,
+    /// The window is `buffer[start..end]`, with `start <= end <= buffer.len()`.
+    start: usize,
+    end: usize,
+    /// Decompressed bytes before the window.
+    offset: u64,
+    total: Option<u64>,
+}
+
+impl Input {
+    /// Reads enough to see whether the stream is compressed.
+    pub fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
+        let stream = Stream::Plain(Counted { inner: reader, count: 0 });
+        let mut input = Input { stream, buffer: vec![0; WINDOW], start: 0, end: 0, offset: 0, total };
+        input.ensure(GZIP.len())?;
+        if !input.bytes().starts_with(&GZIP) {
+            return Ok(input);
+        }
+        let taken = Cursor::new(input.bytes().to_vec());
+        input.consume(input.bytes().len());
+        input.offset = 0;
+        if let Stream::Plain(counted) = input.stream {
+            let source = BufReader::with_capacity(COMPRESSED_READ, taken.chain(counted));
+            input.stream = Stream::Gzip(Box::new(MultiGzDecoder::new(source)));
+        }
+        Ok(input)
+    }
+
+    /// What was read and not consumed.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Takes `count` bytes off the beginning of the window.
+    pub fn consume(&mut self, count: usize) {
+        let count = count.min(self.end.saturating_sub(self.start));
+        self.start = self.start.saturating_add(count);
+        self.offset = self.offset.saturating_add(count as u64);
+    }
+
+    /// Position of the window in the decompressed stream.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes of the input itself that are used up.
+    pub fn position(&self) -> u64 {
+        match &self.stream {
+            Stream::Plain(counted) => counted.count.saturating_sub(self.bytes().len() as u64),
+            Stream::Gzip(decoder) => {
+                let buffered = decoder.get_ref();
+                buffered.get_ref().get_ref().1.count.saturating_sub(buffered.buffer().len() as u64)
+            }
+        }
+    }
+
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Makes one read and returns how much came; 0 at the end of the stream. One only: on a pipe, a few bytes may
+    /// complete a record, and waiting for a full window would hold that record back.
+    pub fn fill(&mut self) -> Result<usize, CaptureError> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            // A record larger than the window. Doubling as its bytes arrive, and not at once to the size it claims,
+            // makes a false claim cost nothing.
+            let larger = self.buffer.len().saturating_mul(2).min(MAX_RECORD);
+            if larger == self.buffer.len() {
+                return Err(CaptureError::Format(format!("holds a record of more than {MAX_RECORD} bytes")));
+            }
+            self.buffer.resize(larger, 0);
+        }
+        let space = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let count = match &mut self.stream {
+            Stream::Plain(counted) => counted.read(space)?,
+            Stream::Gzip(decoder) => match decoder.read(space) {
+                Ok(count) => count,
+                Err(error) => return Err(gzip_error(error)),
+            },
+        };
+        // A reader that claims more than it was given room for breaks its contract; do not believe it.
+        let count = count.min(space.len());
+        self.end = self.end.saturating_add(count);
+        Ok(count)
+    }
+
+    /// Reads until the window holds `count` bytes or the stream ends.
+    pub fn ensure(&mut self, count: usize) -> Result<(), CaptureError> {
+        while self.bytes().len() < count && self.fill()? > 0 {}
+        Ok(())
+    }
+}
+
+/// flate2 reports damage and early ends as I/O errors; for users these say something about the file, not the disk.
+fn gzip_error(error: std::io::Error) -> CaptureError {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => CaptureError::Truncated(
+            "ends inside its gzip data (cut off while writing or downloading?); everything before it was read".into(),
+        ),
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            CaptureError::Format(format!("its gzip data is damaged: {error}"))
+        }
+        _ => CaptureError::Io(error),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub(super) mod tests {
+    use super::*;
+    use std::io::Write;
+
+    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn input(bytes: Vec<u8>) -> Input {
+        Input::new(Box::new(Cursor::new(bytes)), None).unwrap()
+    }
+
+    #[test]
+    fn the_window_moves_and_grows() {
+        let bytes: Vec<u8> = (0..3 * WINDOW).map(|i| (i % 251) as u8).collect();
+        let mut input = input(bytes.clone());
+        input.consume(100);
+        input.ensure(2 * WINDOW).unwrap();
+        assert!(input.bytes().len() >= 2 * WINDOW);
+        assert_eq!(input.bytes()[..1000], bytes[100..1100]);
+        assert_eq!(input.offset(), 100);
+        assert_eq!(input.position(), 100);
+        input.consume(usize::MAX);
+        while input.fill().unwrap() > 0 {
+            input.consume(usize::MAX);
+        }
+        assert_eq!(input.position(), bytes.len() as u64);
+        assert_eq!(input.offset(), bytes.len() as u64);
+    }
+
+    #[test]
+    fn the_window_stops_growing_at_the_largest_record() {
+        let mut input = Input::new(Box::new(std::io::repeat(7)), None).unwrap();
+        let error = input.ensure(usize::MAX).unwrap_err();
+        assert!(matches!(error, CaptureError::Format(_)), "{error}");
+        assert_eq!(input.bytes().len(), MAX_RECORD);
+    }
+
+    #[test]
+    fn gzip_members_are_one_stream_and_position_counts_compressed_bytes() {
+        let (first, second) = (vec![1u8; 70_000], vec![2u8; 70_000]);
+        let mut compressed = gzip(&first);
+        compressed.extend(gzip(&second));
+        let size = compressed.len() as u64;
+        let mut input = input(compressed);
+        input.ensure(usize::MAX).unwrap();
+        assert_eq!(input.bytes(), [first, second].concat());
+        assert_eq!(input.offset(), 0);
+        assert_eq!(input.position(), size);
+    }
+
+    #[test]
+    fn a_gzip_stream_that_ends_early_or_is_damaged_says_so() {
+        let noise: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let whole = gzip(&noise);
+        let error = input(whole[..whole.len() / 2].to_vec()).ensure(usize::MAX).unwrap_err();
+        assert!(matches!(&error, CaptureError::Truncated(text) if text.contains("gzip")), "{error}");
+        let mut damaged = whole;
+        let at = damaged.len() - 6; // inside the checksum
+        damaged[at] ^= 0xff;
+        let error = input(damaged).ensure(usize::MAX).unwrap_err();
+        assert!(matches!(&error, CaptureError::Format(text) if text.contains("gzip data is damaged")), "{error}");
+    }
+}

@@ -1,0 +1,312 @@
+//! pcapng (draft-ietf-opsawg-pcapng): sections of blocks, each section in the byte order of its writer.
+
+use super::Interface;
+use super::options::{self, Clock};
+use super::record::{BUDGET, Link, MAX_RECORD, Step, Stop, half, wire_len, word};
+use crate::base::Timestamp;
+use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink};
+
+/// Section Header Block; the same in either byte order.
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+/// Packet Block: obsolete, as early versions of the format wrote it.
+const OLD_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+/// Shortest section header block: type, length, byte order, version, section length, length again.
+const SECTION_BYTES: usize = 28;
+/// Interfaces to a section; more is a file made to exhaust memory.
+const MAX_INTERFACES: usize = 1 << 16;
+
+/// An interface of the current section.
+struct Declared {
+    link: Link,
+    trims: bool,
+    snaplen: u32,
+    clock: Clock,
+    /// Its index among the interfaces of all sections.
+    index: u16,
+}
+
+pub(super) struct Ng {
+    big: bool,
+    /// Those of the current section, by interface ID.
+    section: Vec<Declared>,
+    interfaces: Vec<Interface>,
+    /// How many of these are of earlier sections.
+    earlier: usize,
+    /// Simple packets carry no time and get that of the packet before.
+    last: Timestamp,
+    blocks: u64,
+}
+
+impl Ng {
+    /// Looks at the first section header, which is left in place; `None` if `head` does not begin with one.
+    pub fn open(head: &[u8]) -> Result<Option<Ng>, CaptureError> {
+        if head.first_chunk() != Some(&SECTION.to_le_bytes()) {
+            return Ok(None);
+        }
+        match section_header(head) {
+            Ok(Some(_)) => Ok(Some(Ng {
+                big: false,
+                section: Vec::new(),
+                interfaces: Vec::new(),
+                earlier: 0,
+                last: Timestamp::ZERO,
+                blocks: 0,
+            })),
+            Ok(None) => Err(CaptureError::Format("ends inside its header (cut off while writing?)".into())),
+            Err(what) => Err(CaptureError::Format(format!("is damaged: its pcapng section header {what}"))),
+        }
+    }
+
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// Blocks read so far.
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Delivers the packets of the whole blocks at the beginning of `window`, which is at byte `offset` of the file.
+    pub fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
+        let first = self.blocks;
+        let mut rest = window;
+        let stop = loop {
+            let budget = BUDGET.saturating_sub(u32::try_from(self.blocks - first).unwrap_or(BUDGET));
+            let ran = if self.big {
+                self.run::<true, S>(&mut rest, budget, sink)
+            } else {
+                self.run::<false, S>(&mut rest, budget, sink)
+            };
+            let result = match ran {
+                Ok(Some(stop)) => break stop,
+                Ok(None) => self.begin_section(&mut rest),
+                Err(what) => Err(what),
+            };
+            match result {
+                Ok(true) => {}
+                Ok(false) => break Stop::Starved,
+                Err(what) => {
+                    let at = offset.saturating_add((window.len() - rest.len()) as u64);
+                    let number = self.blocks.saturating_add(1);
+                    break Stop::Failed(CaptureError::Format(format!(
+                        "is damaged: pcapng block {number} at byte {at} {what}"
+                    )));
+                }
+            }
+        };
+        Step { consumed: window.len() - rest.len(), stop }
+    }
+
+    /// Goes through at most `budget` blocks of one section. `None` where the next one begins. On an error, `rest` is
+    /// left at the block that it is about.
+    fn run<const BIG: bool, S: FrameSink>(
+        &mut self,
+        rest: &mut &[u8],
+        budget: u32,
+        sink: &mut S,
+    ) -> Result<Option<Stop>, String> {
+        for _ in 0..budget {
+            let Some((header, _)) = rest.split_first_chunk::<8>() else { return Ok(Some(Stop::Starved)) };
+            let ([kind, length], _) = header.as_chunks::<4>() else { return Ok(Some(Stop::Starved)) };
+            let kind = word::<BIG>(*kind);
+            if kind == SECTION {
+                return Ok(None);
+            }
+            let length = block_length(word::<BIG>(*length))?;
+            let Some((block, next)) = rest.split_at_checked(length) else { return Ok(Some(Stop::Starved)) };
+            let body = block_body::<BIG>(block)?;
+            match kind {
+                ENHANCED_PACKET => self.enhanced::<BIG, S>(body, sink)?,
+                INTERFACE => self.declare::<BIG>(body)?,
+                SIMPLE_PACKET => self.simple::<BIG, S>(body, sink)?,
+                OLD_PACKET => self.old::<BIG, S>(body, sink)?,
+                // Name resolution, statistics, decryption secrets, custom blocks, and what is still to come.
+                _ => {}
+            }
+            *rest = next;
+            self.blocks = self.blocks.saturating_add(1);
+        }
+        Ok(Some(Stop::Budget))
+    }
+
+    /// Changes over to the section that `rest` begins with; `false` if its header is not all there yet.
+    fn begin_section(&mut self, rest: &mut &[u8]) -> Result<bool, String> {
+        let Some((big, length)) = section_header(rest)? else { return Ok(false) };
+        let Some((block, next)) = rest.split_at_checked(length) else { return Ok(false) };
+        if big {
+            block_body::<true>(block)?
+        } else {
+            block_body::<false>(block)?
+        };
+        self.big = big;
+        self.section.clear();
+        self.earlier = self.interfaces.len();
+        self.blocks = self.blocks.saturating_add(1);
+        *rest = next;
+        Ok(true)
+    }
+
+    fn declare<const BIG: bool>(&mut self, body: &[u8]) -> Result<(), String> {
+        let Some((&[k0, k1, _, _, s0, s1, s2, s3], options)) = body.split_first_chunk::<8>() else {
+            return Err("is too short for an interface".into());
+        };
+        if self.section.len() >= MAX_INTERFACES {
+            return Err(format!("declares more than {MAX_INTERFACES} interfaces in one section"));
+        }
+        let snaplen = word::<BIG>([s0, s1, s2, s3]);
+        let options = options::of_interface::<BIG>(options);
+        let link = Link::new(half::<BIG>([k0, k1]), options.fcs);
+        let interface = Interface { name: options.name, link: link.kind, snaplen };
+        // Concatenated and rotated captures declare the same interfaces in every section: these are no new ones.
+        let id = self.section.len();
+        let index = if id < self.earlier && self.interfaces.get(id) == Some(&interface) {
+            id
+        } else {
+            if self.interfaces.len() < MAX_INTERFACES {
+                self.interfaces.push(interface);
+            }
+            self.interfaces.len().saturating_sub(1)
+        };
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        self.section.push(Declared { link, trims: link.trims(), snaplen, clock: options.clock, index });
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn enhanced<const BIG: bool, S: FrameSink>(&mut self, body: &[u8], sink: &mut S) -> Result<(), String> {
+        let Some((header, content)) = body.split_first_chunk::<20>() else {
+            return Err("is too short for a packet".into());
+        };
+        let ([interface, lengths @ ..], _) = header.as_chunks::<4>() else { return Ok(()) };
+        self.packet::<BIG, S>(word::<BIG>(*interface), lengths, content, sink)
+    }
+
+    fn old<const BIG: bool, S: FrameSink>(&mut self, body: &[u8], sink: &mut S) -> Result<(), String> {
+        let Some((header, content)) = body.split_first_chunk::<20>() else {
+            return Err("is too short for a packet".into());
+        };
+        let ([[i0, i1, _, _], lengths @ ..], _) = header.as_chunks::<4>() else { return Ok(()) };
+        self.packet::<BIG, S>(u32::from(half::<BIG>([*i0, *i1])), lengths, content, sink)
+    }
+
+    /// The part that enhanced and old packet blocks share: time, captured and original length, then data and options.
+    #[inline(always)]
+    fn packet<const BIG: bool, S: FrameSink>(
+        &mut self,
+        interface: u32,
+        header: &[[u8; 4]],
+        content: &[u8],
+        sink: &mut S,
+    ) -> Result<(), String> {
+        let [high, low, captured, original] = header else { return Ok(()) };
+        let Some(declared) = self.section.get(interface as usize) else { return Err(undeclared(interface)) };
+        let captured = word::<BIG>(*captured);
+        let Some((data, after)) = content.split_at_checked(captured as usize) else {
+            return Err(format!("claims {captured} captured bytes and holds {} at most", content.len()));
+        };
+        let time = declared.clock.time((u64::from(word::<BIG>(*high)) << 32) | u64::from(word::<BIG>(*low)));
+        let mut frame = Frame {
+            time,
+            data,
+            wire_len: wire_len(word::<BIG>(*original), captured),
+            link: declared.link.kind,
+            direction: FrameDirection::Unknown,
+            interface: declared.index,
+        };
+        // What follows the data is padding to 32 bits and options; most packets have none.
+        if declared.trims || after.len() >= 4 {
+            let options = after.get(data.len().wrapping_neg() % 4..).unwrap_or_default();
+            let flags = options::flags::<BIG>(options);
+            let fcs = flags.fcs.unwrap_or(declared.link.fcs);
+            (frame.data, frame.wire_len, frame.direction) = declared.link.trim(data, frame.wire_len, fcs);
+            if flags.direction != FrameDirection::Unknown {
+                frame.direction = flags.direction;
+            }
+        }
+        self.last = time;
+        sink.frame(frame);
+        Ok(())
+    }
+
+    fn simple<const BIG: bool, S: FrameSink>(&mut self, body: &[u8], sink: &mut S) -> Result<(), String> {
+        let Some((original, content)) = body.split_first_chunk::<4>() else {
+            return Err("is too short for a packet".into());
+        };
+        // Simple packets belong to the first interface and have no captured length: it is the smaller of the original
+        // one and the interface's limit.
+        let Some(declared) = self.section.first() else { return Err(undeclared(0)) };
+        let original = word::<BIG>(*original);
+        let limit = if declared.snaplen == 0 { u32::MAX } else { declared.snaplen };
+        let data = content.get(..original.min(limit) as usize).unwrap_or(content);
+        let wire = wire_len(original, u32::try_from(data.len()).unwrap_or(u32::MAX));
+        let (data, wire_len, direction) = declared.link.trim(data, wire, declared.link.fcs);
+        sink.frame(Frame {
+            time: self.last,
+            data,
+            wire_len,
+            link: declared.link.kind,
+            direction,
+            interface: declared.index,
+        });
+        Ok(())
+    }
+}
+
+/// The byte order and length of a section header block; `None` if `head` is too short to tell.
+fn section_header(head: &[u8]) -> Result<Option<(bool, usize)>, String> {
+    let ([_, length, order, [v0, v1, _, _], ..], _) = head.as_chunks::<4>() else { return Ok(None) };
+    let (big, length, major) = if u32::from_le_bytes(*order) == BYTE_ORDER {
+        (false, word::<false>(*length), half::<false>([*v0, *v1]))
+    } else if u32::from_be_bytes(*order) == BYTE_ORDER {
+        (true, word::<true>(*length), half::<true>([*v0, *v1]))
+    } else {
+        return Err("has no byte-order magic".into());
+    };
+    if major != 1 {
+        return Err(format!("is of pcapng version {major}, which cannot be read"));
+    }
+    let length = block_length(length)?;
+    if length < SECTION_BYTES {
+        return Err(format!("has length {length}, less than {SECTION_BYTES}"));
+    }
+    Ok(Some((big, length)))
+}
+
+/// Checks a block's length before anything waits for that many bytes.
+#[inline(always)]
+fn block_length(length: u32) -> Result<usize, String> {
+    if length < 12 || !length.is_multiple_of(4) || length as usize > MAX_RECORD {
+        return Err(bad_length(length));
+    }
+    Ok(length as usize)
+}
+
+/// What is between a block's header and the copy of its length at its end.
+#[inline(always)]
+fn block_body<const BIG: bool>(block: &[u8]) -> Result<&[u8], String> {
+    let Some((start, trailer)) = block.split_last_chunk::<4>() else { return Ok(&[]) };
+    if word::<BIG>(*trailer) as usize != block.len() {
+        return Err(format!("has length {} at its beginning and {} at its end", block.len(), word::<BIG>(*trailer)));
+    }
+    Ok(start.get(8..).unwrap_or_default())
+}
+
+#[cold]
+fn bad_length(length: u32) -> String {
+    if length < 12 {
+        format!("has length {length}, less than its own header")
+    } else if length as usize > MAX_RECORD {
+        format!("has length {length}, more than the {MAX_RECORD} that are read")
+    } else {
+        format!("has length {length}, not a multiple of 4")
+    }
+}
+
+#[cold]
+fn undeclared(interface: u32) -> String {
+    format!("is a packet of interface {interface}, which its section does not declare")
+}

@@ -1,0 +1,111 @@
+//! What both formats share: bounds, byte order, lengths on the wire, and how far a pass over the window came.
+
+use crate::capture::{CaptureError, FrameDirection, LinkType};
+
+/// Largest captured length believed. libpcap's limit is 256 KiB for most link types, but files with more exist; this
+/// is the block limit of its pcapng reader.
+pub(super) const MAX_CAPTURED: u32 = 16 * 1024 * 1024;
+/// Largest record with its headers and options, and so the largest window.
+pub(super) const MAX_RECORD: usize = MAX_CAPTURED as usize + 64 * 1024;
+/// Largest length on the wire believed. Segmentation offload hands frames of up to a few hundred KiB to captures, never
+/// more; without a bound, one forged record could claim 4 GiB of traffic.
+pub(super) const MAX_WIRE: u32 = 1024 * 1024;
+/// Records to a poll.
+pub(super) const BUDGET: u32 = 1024;
+
+/// How far a pass over the window came, and why no further.
+pub(super) struct Step {
+    pub consumed: usize,
+    pub stop: Stop,
+}
+
+pub(super) enum Stop {
+    /// Enough for one poll.
+    Budget,
+    /// The rest of the window is not a whole record.
+    Starved,
+    Failed(CaptureError),
+}
+
+#[inline(always)]
+pub(super) fn word<const BIG: bool>(bytes: [u8; 4]) -> u32 {
+    if BIG { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+}
+
+#[inline(always)]
+pub(super) fn half<const BIG: bool>(bytes: [u8; 2]) -> u16 {
+    if BIG { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+}
+
+/// The length on the wire from the one that a record claims: never below what was captured, never absurd.
+#[inline(always)]
+pub(super) fn wire_len(original: u32, captured: u32) -> u32 {
+    original.min(MAX_WIRE).max(captured)
+}
+
+/// The link-layer type of an interface and what to take off its frames.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    pub kind: LinkType,
+    /// Length of the frame check sequence that the frames carry at their end.
+    pub fcs: u32,
+    /// LINKTYPE_PPP_WITH_DIR: an octet that tells the direction goes before each frame.
+    direction_octet: bool,
+}
+
+impl Link {
+    pub fn new(number: u16, fcs: u32) -> Link {
+        Link { kind: LinkType::from_number(number), fcs, direction_octet: number == 204 }
+    }
+
+    /// Whether [`Link::trim`] has anything to do.
+    pub fn trims(&self) -> bool {
+        self.fcs > 0 || self.direction_octet
+    }
+
+    /// Takes the frame check sequence (`fcs` octets, from `data` as far as it was captured) and the direction octet off.
+    pub fn trim<'a>(&self, data: &'a [u8], wire: u32, fcs: u32) -> (&'a [u8], u32, FrameDirection) {
+        let wire = wire.saturating_sub(fcs);
+        let data = data.get(..wire as usize).unwrap_or(data);
+        match data.split_first() {
+            Some((octet, data)) if self.direction_octet => {
+                let direction = if *octet == 0 { FrameDirection::Entered } else { FrameDirection::Left };
+                (data, wire.saturating_sub(1), direction)
+            }
+            _ => (data, wire, FrameDirection::Unknown),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_lengths_are_brought_into_reason() {
+        assert_eq!(wire_len(60, 60), 60);
+        assert_eq!(wire_len(1500, 96), 1500);
+        assert_eq!(wire_len(10, 60), 60);
+        assert_eq!(wire_len(0xffff_ffff, 60), MAX_WIRE);
+        assert_eq!(wire_len(5, 2 * MAX_WIRE), 2 * MAX_WIRE);
+    }
+
+    #[test]
+    fn the_fcs_comes_off_as_far_as_it_was_captured() {
+        let data = [1u8; 68];
+        let link = Link::new(1, 4);
+        assert_eq!(link.trim(&data, 68, 4), (&[1u8; 64][..], 64, FrameDirection::Unknown));
+        assert_eq!(link.trim(&data, 70, 4), (&[1u8; 66][..], 66, FrameDirection::Unknown));
+        assert_eq!(link.trim(&data, 100, 4), (&data[..], 96, FrameDirection::Unknown));
+        assert_eq!(link.trim(&[9, 9], 2, 4), (&[][..], 0, FrameDirection::Unknown));
+    }
+
+    #[test]
+    fn the_direction_octet_comes_off() {
+        let link = Link::new(204, 0);
+        assert_eq!(link.kind, LinkType::Ppp);
+        assert_eq!(link.trim(&[0, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Entered));
+        assert_eq!(link.trim(&[1, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Left));
+        assert_eq!(link.trim(&[], 0, 0), (&[][..], 0, FrameDirection::Unknown));
+    }
+}

@@ -1,0 +1,398 @@
+//! Captures built byte by byte, read back through [`PcapFile`].
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Cursor, Read, Write};
+
+use proptest::prelude::*;
+
+use super::input::tests::gzip;
+use super::*;
+use crate::capture::{Frame, FrameDirection};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    nanos: u64,
+    data: Vec<u8>,
+    wire_len: u32,
+    link: LinkType,
+    direction: FrameDirection,
+    interface: u16,
+}
+
+#[derive(Default)]
+struct Collect(Vec<Seen>);
+
+impl FrameSink for Collect {
+    fn frame(&mut self, frame: Frame<'_>) {
+        self.0.push(Seen {
+            nanos: frame.time.nanos(),
+            data: frame.data.to_vec(),
+            wire_len: frame.wire_len,
+            link: frame.link,
+            direction: frame.direction,
+            interface: frame.interface,
+        });
+    }
+}
+
+/// Gives at most `.1` bytes a read.
+struct Dribble(Cursor<Vec<u8>>, usize);
+
+impl Read for Dribble {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = into.len().min(self.1);
+        self.0.read(&mut into[..count])
+    }
+}
+
+/// Everything that `bytes` delivers, and the error at its end.
+fn read_by(bytes: &[u8], at_a_time: usize) -> (Vec<Seen>, Option<CaptureError>) {
+    let reader = Dribble(Cursor::new(bytes.to_vec()), at_a_time);
+    let mut sink = Collect::default();
+    let mut file = match PcapFile::from_reader(Box::new(reader), Some(bytes.len() as u64)) {
+        Ok(file) => file,
+        Err(error) => return (sink.0, Some(error)),
+    };
+    let error = loop {
+        match file.poll(&mut sink) {
+            Ok(Poll::End) => break None,
+            Ok(_) => assert!(file.position() <= bytes.len() as u64),
+            Err(error) => break Some(error),
+        }
+    };
+    assert_eq!(file.poll(&mut sink).unwrap(), Poll::End);
+    (sink.0, error)
+}
+
+fn read(bytes: &[u8]) -> (Vec<Seen>, Option<CaptureError>) {
+    read_by(bytes, usize::MAX)
+}
+
+fn frames(bytes: &[u8]) -> Vec<Seen> {
+    let (frames, error) = read(bytes);
+    assert!(error.is_none(), "{error:?}");
+    frames
+}
+
+fn error(bytes: &[u8]) -> String {
+    read(bytes).1.expect("an error").to_string()
+}
+
+/// Writes numbers in either byte order.
+#[derive(Clone, Copy)]
+struct Writer(bool);
+const LE: Writer = Writer(false);
+const BE: Writer = Writer(true);
+
+impl Writer {
+    fn u16(self, value: u16) -> [u8; 2] {
+        if self.0 { value.to_be_bytes() } else { value.to_le_bytes() }
+    }
+
+    fn u32(self, value: u32) -> [u8; 4] {
+        if self.0 { value.to_be_bytes() } else { value.to_le_bytes() }
+    }
+
+    fn words(self, values: &[u32]) -> Vec<u8> {
+        values.iter().flat_map(|value| self.u32(*value)).collect()
+    }
+
+    fn pcap(self, magic: u32, minor: u16, network: u32) -> Vec<u8> {
+        let version = [self.u16(2), self.u16(minor)].concat();
+        [self.words(&[magic]), version, self.words(&[0, 0, 65535, network])].concat()
+    }
+
+    fn record(self, seconds: u32, fraction: u32, original: u32, data: &[u8]) -> Vec<u8> {
+        [self.words(&[seconds, fraction, data.len() as u32, original]), data.to_vec()].concat()
+    }
+
+    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
+        let padded = body.len().next_multiple_of(4);
+        let length = padded as u32 + 12;
+        let padding = vec![0; padded - body.len()];
+        [self.words(&[kind, length]), body.to_vec(), padding, self.words(&[length])].concat()
+    }
+
+    fn section(self) -> Vec<u8> {
+        let version = [self.u16(1), self.u16(0)].concat();
+        self.block(0x0a0d_0d0a, &[self.words(&[0x1a2b_3c4d]), version, self.words(&[u32::MAX, u32::MAX])].concat())
+    }
+
+    fn option(self, code: u16, value: &[u8]) -> Vec<u8> {
+        let padding = vec![0; value.len().next_multiple_of(4) - value.len()];
+        [&self.u16(code)[..], &self.u16(value.len() as u16), value, &padding].concat()
+    }
+
+    fn interface(self, link: u16, snaplen: u32, options: &[u8]) -> Vec<u8> {
+        self.block(1, &[&self.u16(link)[..], &[0, 0], &self.u32(snaplen), options].concat())
+    }
+
+    fn packet(self, interface: u32, units: u64, original: u32, data: &[u8], options: &[u8]) -> Vec<u8> {
+        let header = self.words(&[interface, (units >> 32) as u32, units as u32, data.len() as u32, original]);
+        let padding = vec![0; data.len().next_multiple_of(4) - data.len()];
+        self.block(6, &[&header, data, &padding, options].concat())
+    }
+}
+
+const MICRO: u32 = 0xa1b2_c3d4;
+const NANO: u32 = 0xa1b2_3c4d;
+const KUZNETZOV: u32 = 0xa1b2_cd34;
+
+fn ethernet(nanos: u64, data: &[u8], wire_len: u32) -> Seen {
+    Seen {
+        nanos,
+        data: data.to_vec(),
+        wire_len,
+        link: LinkType::Ethernet,
+        direction: FrameDirection::Unknown,
+        interface: 0,
+    }
+}
+
+fn sample_pcap() -> Vec<u8> {
+    let mut bytes = LE.pcap(MICRO, 4, 1);
+    for number in 0..20u32 {
+        bytes.extend(LE.record(1000 + number, 5, 90, &vec![number as u8; number as usize * 3]));
+    }
+    bytes
+}
+
+/// Two sections of different byte order and every kind of block.
+fn sample_ng() -> Vec<u8> {
+    let name = LE.option(2, b"eth0");
+    [
+        LE.section(),
+        LE.block(5, &[0; 12]),
+        LE.interface(1, 65535, &name),
+        LE.packet(0, 7_000_000, 60, b"first", &[]),
+        LE.interface(101, 4, &[LE.option(9, &[9]), LE.option(0, &[])].concat()),
+        LE.packet(1, 8_000_000_001, 60, b"second", &LE.option(2, &[1, 0, 0, 0])),
+        BE.section(),
+        BE.interface(1, 65535, &BE.option(2, b"eth0")),
+        BE.interface(1, 4, &BE.option(2, b"eth1")),
+        BE.packet(1, 9_000_000, 3, b"third", &BE.option(2, &[0, 0, 0, 2])),
+        BE.block(0x0bad, b"unknown"),
+        BE.block(3, &[&BE.u32(6)[..], b"simple"].concat()),
+        BE.block(2, &[&[0, 1, 0, 0][..], &BE.words(&[0, 11_000_000, 3, 64]), b"old\0"].concat()),
+    ]
+    .concat()
+}
+
+#[test]
+fn pcap_of_both_byte_orders_and_units() {
+    for writer in [LE, BE] {
+        let bytes = [
+            writer.pcap(MICRO, 4, 1),
+            writer.record(10, 999_999, 60, b"abc"),
+            writer.record(u32::MAX, 1_500_000, 2, b"defg"),
+        ]
+        .concat();
+        let late = (u64::from(u32::MAX) + 1) * 1_000_000_000 + 500_000_000;
+        assert_eq!(frames(&bytes), [ethernet(10_999_999_000, b"abc", 60), ethernet(late, b"defg", 4)]);
+        let bytes = [writer.pcap(NANO, 4, 1), writer.record(10, 999_999_999, 60, b"abc")].concat();
+        assert_eq!(frames(&bytes), [ethernet(10_999_999_999, b"abc", 60)]);
+        let record = [writer.words(&[10, 7, 3, 60, 2, 0x0800_0400]), b"abc".to_vec()].concat();
+        let bytes = [writer.pcap(KUZNETZOV, 4, 1), record.clone(), record].concat();
+        assert_eq!(frames(&bytes), vec![ethernet(10_000_007_000, b"abc", 60); 2]);
+    }
+}
+
+#[test]
+fn pcap_of_old_versions_has_its_lengths_exchanged() {
+    let exchanged = [BE.words(&[1, 0, 60, 3]), b"abc".to_vec()].concat();
+    let in_order = BE.record(1, 0, 60, b"abc");
+    let seen = vec![ethernet(1_000_000_000, b"abc", 60); 2];
+    assert_eq!(frames(&[BE.pcap(MICRO, 2, 1), exchanged.clone()].concat()), seen[..1]);
+    assert_eq!(frames(&[BE.pcap(MICRO, 3, 1), exchanged, in_order].concat()), seen);
+}
+
+#[test]
+fn pcap_link_field_carries_fcs_and_direction() {
+    let bytes = [LE.pcap(MICRO, 4, 0x2400_0001), LE.record(1, 0, 68, &[1; 68]), LE.record(1, 0, 68, &[1; 20])].concat();
+    assert_eq!(frames(&bytes), [ethernet(1_000_000_000, &[1; 64], 64), ethernet(1_000_000_000, &[1; 20], 64)]);
+    // Without bit 26 the length means nothing.
+    let bytes = [LE.pcap(MICRO, 4, 0x2000_0001), LE.record(1, 0, 68, &[1; 68])].concat();
+    assert_eq!(frames(&bytes), [ethernet(1_000_000_000, &[1; 68], 68)]);
+    let bytes = [LE.pcap(MICRO, 4, 204), LE.record(1, 0, 40, &[1, 0xff, 3])].concat();
+    let seen = frames(&bytes).remove(0);
+    assert_eq!((seen.data, seen.wire_len), (vec![0xff, 3], 39));
+    assert_eq!((seen.link, seen.direction), (LinkType::Ppp, FrameDirection::Left));
+}
+
+#[test]
+fn pcap_with_hostile_lengths() {
+    let bytes = [LE.pcap(MICRO, 4, 1), LE.record(1, 0, u32::MAX, b"abc"), LE.words(&[0, 0, u32::MAX, 0])].concat();
+    let (frames, error) = read(&bytes);
+    assert_eq!(frames, [ethernet(1_000_000_000, b"abc", 1024 * 1024)]);
+    let error = error.unwrap();
+    assert!(matches!(error, CaptureError::Format(_)));
+    assert_eq!(error.to_string(), "is damaged: record 2 at byte 43 claims 4294967295 captured bytes");
+}
+
+#[test]
+fn a_record_may_be_larger_than_the_window() {
+    let large = vec![5; 700_000];
+    let bytes = [LE.pcap(MICRO, 4, 1), LE.record(1, 0, 9, &large), LE.record(2, 0, 9, b"small")].concat();
+    assert_eq!(frames(&bytes), [ethernet(1_000_000_000, &large, 700_000), ethernet(2_000_000_000, b"small", 9)]);
+}
+
+#[test]
+fn pcapng_of_two_sections() {
+    let mut file = PcapFile::from_reader(Box::new(Cursor::new(sample_ng())), None).unwrap();
+    let mut sink = Collect::default();
+    while file.poll(&mut sink).unwrap() != Poll::End {}
+    let seen = |nanos, data: &[u8], wire_len, interface| Seen { interface, ..ethernet(nanos, data, wire_len) };
+    let expected = [
+        seen(7_000_000_000, b"first", 60, 0),
+        Seen { link: LinkType::RawIp, direction: FrameDirection::Entered, ..seen(8_000_000_001, b"second", 60, 1) },
+        Seen { direction: FrameDirection::Left, ..seen(9_000_000_000, b"third", 5, 2) },
+        seen(9_000_000_000, b"simple", 6, 0),
+        seen(11_000_000_000, b"old", 64, 2),
+    ];
+    assert_eq!(sink.0, expected);
+    let names: Vec<_> = file.interfaces().iter().map(|interface| interface.name.as_deref()).collect();
+    assert_eq!(names, [Some("eth0"), None, Some("eth1")]);
+    assert_eq!(file.interfaces()[1], Interface { name: None, link: LinkType::RawIp, snaplen: 4 });
+}
+
+#[test]
+fn pcapng_simple_packets_end_at_the_snap_length() {
+    let simple = LE.block(3, &[&LE.u32(600)[..], b"abcd"].concat());
+    let seen = frames(&[LE.section(), LE.interface(1, 4, &[]), simple].concat());
+    assert_eq!(seen, [ethernet(0, b"abcd", 600)]);
+}
+
+#[test]
+fn pcapng_errors_name_the_block() {
+    let start = [LE.section(), LE.interface(1, 0, &[]), LE.packet(0, 1, 5, b"frame", &[])].concat();
+    let at = start.len();
+    let mut mismatch = LE.packet(0, 1, 5, b"frame", &[]);
+    *mismatch.last_mut().unwrap() = 1;
+    let beyond = LE.block(6, &LE.words(&[0, 0, 0, 9, 9, 0]));
+    let cases: &[(Vec<u8>, &str)] = &[
+        (LE.words(&[6, 33]), "has length 33, not a multiple of 4"),
+        (LE.words(&[6, 8]), "has length 8, less than its own header"),
+        (LE.words(&[6, 0xffff_fff0]), "has length 4294967280, more than the 16842752 that are read"),
+        (mismatch, "has length 40 at its beginning and 16777256 at its end"),
+        (LE.packet(3, 1, 5, b"frame", &[]), "is a packet of interface 3, which its section does not declare"),
+        (beyond, "claims 9 captured bytes and holds 4 at most"),
+        (LE.block(6, &[0; 8]), "is too short for a packet"),
+        (LE.block(1, &[0; 4]), "is too short for an interface"),
+        (
+            [LE.section(), LE.packet(0, 1, 5, b"frame", &[])].concat(),
+            "is a packet of interface 0, which its section does not declare",
+        ),
+        (LE.block(0x0a0d_0d0a, &[0; 16]), "has no byte-order magic"),
+    ];
+    for (bad, text) in cases {
+        let (frames, error) = read(&[start.clone(), bad.clone(), sample_ng()].concat());
+        assert_eq!(frames.len(), 1, "{text}");
+        let (number, at) = if bad.len() > 40 { (5, at + 28) } else { (4, at) };
+        assert_eq!(error.unwrap().to_string(), format!("is damaged: pcapng block {number} at byte {at} {text}"));
+    }
+}
+
+#[test]
+fn gzip_in_one_or_more_members() {
+    for sample in [sample_pcap(), sample_ng()] {
+        let plain = frames(&sample);
+        assert_eq!(frames(&gzip(&sample)), plain);
+        let (one, two) = sample.split_at(101);
+        let members = [gzip(one), gzip(two)].concat();
+        assert_eq!(frames(&members), plain);
+        assert_eq!(read_by(&members, 1).0, plain);
+        let (some, error) = read(&members[..members.len() - 9]);
+        assert!(matches!(error, Some(CaptureError::Truncated(_))), "{error:?}");
+        assert!(plain.starts_with(&some));
+    }
+}
+
+#[test]
+fn a_cut_off_record_is_reported_after_the_whole_ones() {
+    let sample = sample_pcap();
+    let (frames, error) = read(&sample[..sample.len() - 1]);
+    assert_eq!(frames.len(), 19);
+    let error = error.unwrap();
+    assert!(matches!(error, CaptureError::Truncated(_)));
+    let at = sample.len() - 16 - 57;
+    assert_eq!(
+        error.to_string(),
+        format!("ends inside record 20 at byte {at} (cut off while writing?); everything before it was read")
+    );
+}
+
+#[test]
+fn what_arrives_is_delivered_at_once() {
+    let mut bytes = LE.pcap(MICRO, 4, 1);
+    bytes.extend(LE.record(1, 0, 60, b"abc"));
+    let (sender, receiver) = std::os::unix::net::UnixStream::pair().unwrap();
+    (&sender).write_all(&bytes).unwrap();
+    let mut file = PcapFile::from_reader(Box::new(receiver), None).unwrap();
+    let mut sink = Collect::default();
+    // The writer is still there: another read would block for ever.
+    assert_eq!(file.poll(&mut sink).unwrap(), Poll::Delivered);
+    assert_eq!(sink.0.len(), 1);
+    drop(sender);
+    assert_eq!(file.poll(&mut sink).unwrap(), Poll::End);
+}
+
+#[test]
+fn every_split_and_every_prefix() {
+    // The last: how many prefixes are captures themselves, ending with a record or block.
+    for (sample, complete) in [(sample_pcap(), 20), (sample_ng(), 12), (gzip(&sample_ng()), 0)] {
+        let whole = frames(&sample);
+        for at_a_time in [1, 2, 3, 7, 100] {
+            assert_eq!(read_by(&sample, at_a_time).0, whole);
+        }
+        let mut without_error = 0;
+        for length in 0..sample.len() {
+            let (some, error) = read(&sample[..length]);
+            assert!(whole.starts_with(&some), "prefix of {length}");
+            without_error += usize::from(error.is_none());
+        }
+        assert_eq!(without_error, complete);
+    }
+}
+
+#[test]
+fn what_is_not_a_capture() {
+    assert_eq!(error(b""), "is empty: not a capture");
+    assert_eq!(error(&gzip(b"")), "is empty: not a capture");
+    assert_eq!(error(b"not a capture at all, just text"), "looks like text, not a capture");
+    assert_eq!(error(&gzip(&gzip(b"x"))), "is compressed with gzip twice: decompress it first (gzip -d)");
+    assert_eq!(error(&LE.pcap(MICRO, 4, 1)[..20]), "ends inside its header, 20 of 24 bytes (cut off while writing?)");
+    assert_eq!(error(&LE.section()[..14]), "ends inside its header (cut off while writing?)");
+    let old = [&LE.words(&[MICRO])[..], &[1, 0, 0, 0], &[0; 16]].concat();
+    assert_eq!(error(&old), "is pcap version 1.0, which cannot be read");
+    let missing = PcapFile::open(Path::new("/nonexistent/x.pcap")).unwrap_err();
+    assert!(matches!(missing, CaptureError::Io(_)));
+    assert_eq!(PcapFile::open(Path::new("/")).unwrap_err().to_string(), "is a directory, not a capture");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(start in 0..5usize, noise in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let starts = [vec![], LE.pcap(MICRO, 4, 1), BE.pcap(KUZNETZOV, 2, 204), LE.section(), vec![0x1f, 0x8b, 8]];
+        read(&[&starts[start][..], &noise].concat());
+    }
+
+    #[test]
+    fn no_mutation_panics(
+        which in 0..3usize,
+        mutations in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
+        at_a_time in 1..300usize,
+    ) {
+        let mut bytes = [sample_pcap(), sample_ng(), gzip(&sample_pcap())][which].clone();
+        for (index, value) in mutations {
+            let index = index.index(bytes.len());
+            bytes[index] = value;
+        }
+        let whole = read(&bytes);
+        let parts = read_by(&bytes, at_a_time);
+        // A damaged gzip stream may give up more or less before the damage shows, by how it is read.
+        if which < 2 {
+            prop_assert_eq!(whole.0, parts.0);
+            prop_assert_eq!(whole.1.map(|error| error.to_string()), parts.1.map(|error| error.to_string()));
+        }
+    }
+}

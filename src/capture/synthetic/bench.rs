@@ -1,0 +1,252 @@
+//! Traffic for benchmarks: cheap to make, so that a measurement measures what consumes it. Headers are written over a
+//! template, payload comes from one fixed pattern whose checksums are known beforehand.
+
+use super::agenda::{Pace, Traffic};
+use super::frames::{
+    ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, fold, pseudo_sum, put, station,
+};
+use super::payload::{self, Payload};
+use super::rng::Rng;
+use super::setting::{Hosts, Setting};
+use crate::base::{Addr, Mac};
+use ipnet::{IpNet, Ipv4Net};
+use std::net::Ipv4Addr;
+
+/// Ethernet and IPv4 header.
+const HEADERS: usize = 34;
+
+/// Octets whose sum up to any even length is known.
+struct Pattern {
+    octets: Vec<u8>,
+    /// Sum of the first 2n octets as big-endian words.
+    sums: Vec<u64>,
+}
+
+impl Pattern {
+    fn new(octets: Vec<u8>) -> Self {
+        let words = octets.chunks_exact(2).scan(0u64, |sum, pair| {
+            *sum += u64::from(u16::from_be_bytes([pair[0], pair[1]]));
+            Some(*sum)
+        });
+        let sums = std::iter::once(0).chain(words).collect();
+        Pattern { octets, sums }
+    }
+
+    fn sum(&self, length: usize) -> u64 {
+        let odd = if length % 2 == 1 { self.octets.get(length - 1).map_or(0, |&last| u64::from(last) << 8) } else { 0 };
+        self.sums.get(length / 2).copied().unwrap_or(0) + odd
+    }
+}
+
+/// Addresses and ports of a packet, IPv4 only.
+#[derive(Clone, Copy)]
+struct Path {
+    source: Addr,
+    target: Addr,
+    source_port: u16,
+    target_port: u16,
+    macs: (Mac, Mac),
+    way: Way,
+    ttl: u8,
+}
+
+impl Path {
+    fn new(way: Way, gateway: Mac, source: (Addr, u16), target: (Addr, u16)) -> Path {
+        let macs = match way {
+            Way::Outward => (station(source.0), gateway),
+            _ => (gateway, station(target.0)),
+        };
+        let ttl = if way == Way::Outward { 64 } else { distant_ttl(source.0) };
+        Path { source: source.0, target: target.0, source_port: source.1, target_port: target.1, macs, way, ttl }
+    }
+
+    /// Ethernet and IPv4 header for `length` octets of content.
+    fn write(&self, frame: &mut FrameBuffer, time: u64, protocol: u8, id: u16, length: usize) {
+        frame.begin(time, self.way, self.macs);
+        let total = (length + 20) as u16;
+        let source = self.source.bits() as u32;
+        let target = self.target.bits() as u32;
+        let halves = |word: u32| u64::from(word >> 16) + u64::from(word & 0xffff);
+        let ttl_protocol = u16::from_be_bytes([self.ttl, protocol]);
+        let sum = 0x4500 + u64::from(total) + u64::from(id) + u64::from(ttl_protocol) + halves(source) + halves(target);
+        let mut header = [0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0, 0, self.ttl, protocol, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        put(&mut header, 4, total);
+        put(&mut header, 6, id);
+        put(&mut header, 12, !fold(sum));
+        for (at, half) in [(14, source >> 16), (16, source), (18, target >> 16), (20, target)] {
+            put(&mut header, at, half as u16);
+        }
+        frame.data.extend_from_slice(&header);
+    }
+
+    fn tcp(&self, frame: &mut FrameBuffer, time: u64, draw: u64, flags: u8, pattern: &Pattern, length: usize) {
+        self.write(frame, time, TCP, (draw >> 48) as u16, 20 + length);
+        let mut header = [0u8; 20];
+        put(&mut header, 0, self.source_port);
+        put(&mut header, 2, self.target_port);
+        put(&mut header, 4, (draw >> 16) as u16);
+        put(&mut header, 6, draw as u16);
+        if flags & ACK != 0 {
+            put(&mut header, 8, (draw >> 24) as u16);
+            put(&mut header, 10, (draw >> 8) as u16);
+        }
+        put(&mut header, 12, 0x5000 | u16::from(flags));
+        put(&mut header, 14, 512);
+        let sum = pseudo_sum(self.source, self.target, TCP, 20 + length) + super::frames::sum(&header);
+        put(&mut header, 16, !fold(sum + pattern.sum(length)));
+        frame.data.extend_from_slice(&header);
+        frame.data.extend_from_slice(pattern.octets.get(..length).unwrap_or_default());
+        frame.finish();
+    }
+
+    fn udp(&self, frame: &mut FrameBuffer, time: u64, id: u16, pattern: &Pattern, length: usize) {
+        self.write(frame, time, UDP, id, 8 + length);
+        let mut header = [0u8; 8];
+        put(&mut header, 0, self.source_port);
+        put(&mut header, 2, self.target_port);
+        put(&mut header, 4, (8 + length) as u16);
+        let sum = pseudo_sum(self.source, self.target, UDP, 8 + length) + super::frames::sum(&header);
+        let checksum = !fold(sum + pattern.sum(length));
+        put(&mut header, 6, if checksum == 0 { 0xffff } else { checksum });
+        frame.data.extend_from_slice(&header);
+        frame.data.extend_from_slice(pattern.octets.get(..length).unwrap_or_default());
+        frame.finish();
+    }
+}
+
+/// A SYN flood of 60-octet frames to one target.
+pub fn syn(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+    let target = setting.target();
+    let path = Path::new(setting.way, setting.macs.outside, (target, 0), (target, setting.port));
+    Box::new(Syn { sources: setting.sources.clone(), path, pace, rng, pattern: Pattern::new(Vec::new()) })
+}
+
+struct Syn {
+    sources: Hosts,
+    path: Path,
+    pace: Pace,
+    rng: Rng,
+    pattern: Pattern,
+}
+
+impl Traffic for Syn {
+    fn next(&mut self, frame: &mut FrameBuffer) -> bool {
+        let Some(time) = self.pace.next(&mut self.rng) else { return false };
+        let source = self.sources.pick(&mut self.rng);
+        let draw = self.rng.next_u64();
+        let path = Path { source, source_port: (draw >> 32) as u16 | 1024, ttl: 40 + draw as u8 % 20, ..self.path };
+        path.tcp(frame, time, draw, SYN, &self.pattern, 0);
+        frame.data.resize(MIN_FRAME, 0);
+        true
+    }
+}
+
+/// Answers of 1,400 octets (or `payload`) from DNS reflectors.
+pub fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+    let mut answer = Vec::new();
+    payload::write(Payload::DnsAnswer, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
+    let target = setting.target();
+    let paths = (0..setting.sources.size().min(100_000)).map(|index| {
+        let source = setting.sources.nth(index);
+        Path::new(setting.way, setting.macs.outside, (source, 53), (target, 0))
+    });
+    Box::new(DnsAmplification { paths: paths.collect(), pace, rng, pattern: Pattern::new(answer) })
+}
+
+struct DnsAmplification {
+    paths: Vec<Path>,
+    pace: Pace,
+    rng: Rng,
+    pattern: Pattern,
+}
+
+impl Traffic for DnsAmplification {
+    fn next(&mut self, frame: &mut FrameBuffer) -> bool {
+        let Some(time) = self.pace.next(&mut self.rng) else { return false };
+        let draw = self.rng.below(self.paths.len() as u64);
+        let Some(path) = self.paths.get(draw as usize) else { return false };
+        let draw = self.rng.next_u64();
+        let path = Path { target_port: (draw >> 16) as u16 | 1024, ..*path };
+        path.udp(frame, time, draw as u16, &self.pattern, self.pattern.octets.len());
+        true
+    }
+}
+
+const FLOWS: u64 = 10_000;
+const INSIDE_HOSTS: u64 = 200;
+const INSIDE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24);
+
+/// 10,000 flows both ways between outside and inside hosts; frames of 60 to 1514 octets, 423 on average, seven in
+/// eight of them TCP.
+pub fn mixed(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+    let inside = Hosts::new(IpNet::V4(INSIDE), INSIDE_HOSTS, &mut rng);
+    let flows = (0..FLOWS).map(|index| {
+        let near = inside.nth(rng.below(INSIDE_HOSTS));
+        let far = setting.sources.nth(index % setting.sources.size().max(1));
+        let tcp = index % 8 != 0;
+        let service = *[443, 443, 80, 22, 25, 993].get(rng.below(6) as usize).unwrap_or(&443);
+        // One flow in three is a client of ours, the others are clients of our servers.
+        let (near_port, far_port) = if index % 3 == 0 { (rng.port(), service) } else { (service, rng.port()) };
+        let gateway = setting.macs.outside;
+        let inward = Path::new(Way::Inward, gateway, (far, far_port), (near, near_port));
+        let outward = Path::new(Way::Outward, gateway, (near, near_port), (far, far_port));
+        (tcp, [inward, outward])
+    });
+    let flows = flows.collect();
+    let mut octets = Vec::new();
+    rng.fill(&mut octets, 1480);
+    Box::new(Mixed { flows, pace, rng, pattern: Pattern::new(octets) })
+}
+
+struct Mixed {
+    flows: Vec<(bool, [Path; 2])>,
+    pace: Pace,
+    rng: Rng,
+    pattern: Pattern,
+}
+
+impl Traffic for Mixed {
+    fn next(&mut self, frame: &mut FrameBuffer) -> bool {
+        let Some(time) = self.pace.next(&mut self.rng) else { return false };
+        let draw = self.rng.next_u64();
+        let flow = ((draw >> 40) * self.flows.len() as u64) >> 24;
+        let Some((tcp, [inward, outward])) = self.flows.get(flow as usize) else { return false };
+        let size = match draw % 100 {
+            0..55 => 60 + (draw >> 8) % 7,
+            55..75 => 1514,
+            _ => 100 + (draw >> 8) % 501,
+        } as usize;
+        let path = if draw >> 7 & 1 == 0 { inward } else { outward };
+        if *tcp {
+            let length = size.saturating_sub(HEADERS + 20);
+            let flags = if length > 12 { PSH | ACK } else { ACK };
+            path.tcp(frame, time, draw, flags, &self.pattern, length);
+        } else {
+            path.udp(frame, time, draw as u16, &self.pattern, size.saturating_sub(HEADERS + 8));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Part, Profile, Scenario};
+    use std::collections::HashSet;
+
+    #[test]
+    fn mixed_frames_average_423_octets_over_many_hosts() {
+        let mut part = Part::new(Profile::BenchMixed, 0.0, 0.1);
+        part.params.rate = Some(1_000_000.0);
+        let mut source = Scenario::new(1, vec![part]).source();
+        let (mut count, mut octets, mut hosts) = (0u64, 0u64, HashSet::new());
+        while let Some(frame) = source.next_frame() {
+            count += 1;
+            octets += u64::from(frame.wire_len);
+            hosts.insert(frame.data[26..30].to_vec());
+            assert!((60..=1514).contains(&frame.wire_len));
+        }
+        assert_eq!(count, 100_000);
+        assert!((octets / count).abs_diff(423) < 12, "{}", octets / count);
+        assert!(hosts.len().abs_diff(5_200) < 20, "{}", hosts.len());
+    }
+}

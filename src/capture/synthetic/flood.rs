@@ -1,0 +1,228 @@
+//! Floods and scans as the tools send them: hping3, nping, Mirai's descendants, nmap, ZMap. Rates are packets a second
+//! of the attack; answers of the victim, where there are any, come on top.
+
+use super::agenda::{Agenda, Model, Pacing};
+use super::frames::{ACK, Body, Plan, RST, SYN, Tcp, TcpOptions, Way, round_trip, trait_of};
+use super::payload::Payload;
+use super::setting::Setting;
+use crate::base::Addr;
+
+type Built = (Box<dyn Model>, Pacing);
+
+/// What one packet of a flood looks like.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// hping3 -S: 40-octet packets, TTL 64, window 512, counting source ports.
+    Syn,
+    /// Mirai: 60-octet SYN with the options of Linux, random TTL and window.
+    SynOptions,
+    /// As `Syn`, and the victim answers.
+    SynAnswered,
+    Ack,
+    Rst,
+    Udp,
+    Echo,
+    EchoAnswered,
+    Fragments,
+    /// nmap -sS: one source over all ports in random order.
+    Ports,
+    /// ZMap: one port over all hosts of a network.
+    Hosts,
+}
+
+struct Flood {
+    setting: Setting,
+    kind: Kind,
+    count: u64,
+    /// Drawn once: source port, identifier, order of ports.
+    base: u16,
+}
+
+fn flood(setting: &Setting, kind: Kind) -> Built {
+    (Box::new(Flood { setting: setting.clone(), kind, count: 0, base: 0 }), Pacing::Rate(setting.rate))
+}
+
+pub fn syn(setting: &Setting) -> Built {
+    flood(setting, Kind::Syn)
+}
+
+pub fn syn_options(setting: &Setting) -> Built {
+    flood(setting, Kind::SynOptions)
+}
+
+pub fn syn_answered(setting: &Setting) -> Built {
+    flood(setting, Kind::SynAnswered)
+}
+
+pub fn ack(setting: &Setting) -> Built {
+    flood(setting, Kind::Ack)
+}
+
+pub fn rst(setting: &Setting) -> Built {
+    flood(setting, Kind::Rst)
+}
+
+pub fn udp(setting: &Setting) -> Built {
+    flood(setting, Kind::Udp)
+}
+
+pub fn echo(setting: &Setting) -> Built {
+    flood(setting, Kind::Echo)
+}
+
+pub fn echo_answered(setting: &Setting) -> Built {
+    flood(setting, Kind::EchoAnswered)
+}
+
+pub fn fragments(setting: &Setting) -> Built {
+    flood(setting, Kind::Fragments)
+}
+
+pub fn port_scan(setting: &Setting) -> Built {
+    flood(setting, Kind::Ports)
+}
+
+pub fn host_sweep(setting: &Setting) -> Built {
+    flood(setting, Kind::Hosts)
+}
+
+/// Time that an inside host takes to answer, in nanoseconds.
+const TURNAROUND: u64 = 60_000;
+/// When Linux repeats a SYN-ACK (tcp_synack_retries, the first three), in seconds after the first.
+const REPEATS: [u64; 3] = [1, 3, 7];
+
+impl Flood {
+    fn tcp(&self, source: Addr, target: Addr, agenda: &mut Agenda) -> Plan {
+        let Setting { way, port, .. } = self.setting;
+        let rng = &mut agenda.rng;
+        let mut tcp = Tcp {
+            source_port: 1024 | self.base.wrapping_add(self.count as u16),
+            target_port: if port == 0 { rng.between(1, 65_535) as u16 } else { port },
+            sequence: rng.next_u32(),
+            acknowledged: 0,
+            flags: SYN,
+            window: 512,
+            options: TcpOptions::None,
+        };
+        let mut initial = 64;
+        let mut id = None;
+        match self.kind {
+            Kind::SynOptions => {
+                tcp.source_port = rng.next_u16().max(1024);
+                tcp.window = rng.next_u16();
+                let mss = 1400 + rng.below(16) as u16;
+                tcp.options = TcpOptions::Linux { mss, value: rng.next_u32(), echo: 0 };
+                initial = rng.between(64, 255) as u8;
+            }
+            Kind::Ack => {
+                tcp.flags = ACK;
+                tcp.acknowledged = rng.next_u32();
+            }
+            Kind::Rst => {
+                tcp.flags = RST;
+                tcp.window = 0;
+            }
+            Kind::Ports => {
+                // An odd step walks all ports; the tool keeps its own source port.
+                tcp.target_port = (self.count as u16).wrapping_mul(40_503).wrapping_add(self.base);
+                tcp.source_port = 33_000 | self.base;
+                tcp.window = 1024;
+                tcp.options = TcpOptions::Mss(1460);
+                initial = rng.between(50, 70) as u8;
+            }
+            Kind::Hosts => {
+                tcp.source_port = rng.port();
+                tcp.window = 65_535;
+                initial = 255;
+                id = Some(54_321);
+            }
+            _ => {}
+        }
+        let plan = Plan::new(way, source, target, Body::Tcp(tcp)).raw(initial);
+        Plan { id, ..plan.carrying(Payload::Letters, self.setting.payload) }
+    }
+
+    /// The victim's SYN-ACKs to a SYN, and what becomes of them: most spoofed addresses are silent, one host in ten is
+    /// alive and resets what it never asked for.
+    fn answer_syn(now: u64, plan: &Plan, agenda: &mut Agenda) {
+        let Body::Tcp(syn) = plan.body else { return };
+        let source = plan.source;
+        let answer = Tcp {
+            source_port: syn.target_port,
+            target_port: syn.source_port,
+            sequence: agenda.rng.next_u32(),
+            acknowledged: syn.sequence.wrapping_add(1),
+            flags: SYN | ACK,
+            window: 64_240,
+            options: TcpOptions::Mss(1460),
+        };
+        let reset = Tcp { sequence: answer.acknowledged, flags: RST, window: 0, ..syn };
+        let reset = Plan::new(plan.way, source, plan.target, Body::Tcp(reset));
+        let answer = Plan::new(plan.way.back(), plan.target, source, Body::Tcp(answer));
+        agenda.send(now + TURNAROUND, answer);
+        if trait_of(source) >> 16 & 0xff < 26 {
+            agenda.send(now + TURNAROUND + round_trip(source), reset);
+        } else {
+            for seconds in REPEATS {
+                agenda.send(now + TURNAROUND + seconds * 1_000_000_000, answer);
+            }
+        }
+    }
+
+    /// Three fragments of 1480, 1480 and 1032 octets that belong together, then the next; only the first has ports.
+    fn piece(&self, source: Addr, target: Addr, rng: &mut super::rng::Rng) -> Plan {
+        let number = self.count / 3;
+        let (offset, length, more) = match self.count % 3 {
+            0 => (0, 1472, true),
+            1 => (1480, 1480, true),
+            _ => (2960, 1040, false),
+        };
+        let target_port = if self.setting.port == 0 { rng.next_u16() } else { self.setting.port };
+        let body = Body::Piece { source_port: rng.next_u16(), target_port, offset, more };
+        let plan = Plan::new(self.setting.way, source, target, body).raw(64);
+        Plan { id: Some(number as u16), ..plan.carrying(Payload::Random, length) }
+    }
+}
+
+impl Model for Flood {
+    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+        if self.count == 0 {
+            self.base = agenda.rng.next_u16();
+        }
+        let Setting { sources, targets, way, port, payload, .. } = &self.setting;
+        let rng = &mut agenda.rng;
+        let source = match self.kind {
+            // Fragments that belong together share their source.
+            Kind::Fragments => {
+                sources.nth(if sources.count == 0 { self.count / 3 } else { self.count / 3 % sources.count })
+            }
+            _ => sources.pick(rng),
+        };
+        let target = if self.kind == Kind::Hosts { targets.nth(self.count) } else { targets.pick(rng) };
+        let plan = match self.kind {
+            Kind::Udp => {
+                let target_port = if *port == 0 { rng.between(1, 65_535) as u16 } else { *port };
+                let body = Body::Udp { source_port: rng.between(1024, 65_535) as u16, target_port };
+                Plan::new(*way, source, target, body).raw(64).carrying(Payload::Random, *payload)
+            }
+            Kind::Echo | Kind::EchoAnswered => {
+                let body = Body::Echo { reply: false, identifier: self.base, sequence: self.count as u16 };
+                Plan::new(*way, source, target, body).raw(64).carrying(Payload::Ping, *payload)
+            }
+            Kind::Fragments => self.piece(source, target, rng),
+            _ => self.tcp(source, target, agenda),
+        };
+        agenda.send(now, plan);
+        match (self.kind, plan.body) {
+            (Kind::SynAnswered, _) => Flood::answer_syn(now, &plan, agenda),
+            (Kind::EchoAnswered, Body::Echo { identifier, sequence, .. }) => {
+                let body = Body::Echo { reply: true, identifier, sequence };
+                let reply = Plan::new(plan.way.back(), target, source, body).carrying(Payload::Ping, *payload);
+                let delay = if *way == Way::Inward { TURNAROUND } else { round_trip(target) };
+                agenda.send(now + delay, reply);
+            }
+            _ => {}
+        }
+        self.count += 1;
+    }
+}

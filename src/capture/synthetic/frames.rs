@@ -1,0 +1,450 @@
+//! Builds frames octet by octet with right lengths and checksums: Ethernet, IPv4 and IPv6 with fragments, TCP with
+//! the options of common stacks, UDP, ICMP, ICMPv6. Numbers are in network order on the wire, octets are counted.
+
+use super::payload::{self, Payload};
+use super::rng::{Rng, mix};
+use crate::base::{Addr, Mac};
+use crate::capture::FrameDirection;
+
+/// The largest IP packet that an Ethernet frame carries.
+pub const MTU: usize = 1500;
+/// The smallest Ethernet frame without FCS (IEEE 802.3): what arrives is padded to this.
+pub const MIN_FRAME: usize = 60;
+/// MAC of the router: sender of everything that comes from outside.
+pub const GATEWAY: Mac = Mac([2, 0, 0, 0, 0, 1]);
+
+pub const FIN: u8 = 1;
+pub const SYN: u8 = 2;
+pub const RST: u8 = 4;
+pub const PSH: u8 = 8;
+pub const ACK: u8 = 16;
+
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+
+/// Which way a packet crosses the edge of the inside networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Inward,
+    Outward,
+    /// Between inside hosts, or from one to a group.
+    Internal,
+}
+
+impl Way {
+    pub const fn back(self) -> Way {
+        match self {
+            Way::Inward => Way::Outward,
+            Way::Outward => Way::Inward,
+            Way::Internal => Way::Internal,
+        }
+    }
+
+    pub const fn frame_direction(self) -> FrameDirection {
+        match self {
+            Way::Inward => FrameDirection::Entered,
+            Way::Outward => FrameDirection::Left,
+            Way::Internal => FrameDirection::Unknown,
+        }
+    }
+}
+
+/// Options of a TCP header, as stacks and tools lay them out.
+#[derive(Clone, Copy, Debug)]
+pub enum TcpOptions {
+    None,
+    /// 4 octets, as nmap's SYN scan sends them.
+    Mss(u16),
+    /// 20 octets: MSS, SACK permitted, timestamps, NOP, window scale (Linux; also what Mirai's SYN flood imitates).
+    Linux {
+        mss: u16,
+        value: u32,
+        echo: u32,
+    },
+    /// 12 octets: MSS, NOP, window scale, NOP, NOP, SACK permitted.
+    Windows {
+        mss: u16,
+    },
+    /// 24 octets: as macOS and iOS send them.
+    Mac {
+        mss: u16,
+        value: u32,
+    },
+    /// 12 octets: NOP, NOP, timestamps, in every later segment (RFC 7323).
+    Stamps {
+        value: u32,
+        echo: u32,
+    },
+}
+
+impl TcpOptions {
+    fn write(self, out: &mut Vec<u8>) {
+        let mss = |out: &mut Vec<u8>, mss: u16| {
+            out.extend([2, 4]);
+            out.extend(mss.to_be_bytes());
+        };
+        let stamps = |out: &mut Vec<u8>, value: u32, echo: u32| {
+            out.extend([8, 10]);
+            out.extend(value.to_be_bytes());
+            out.extend(echo.to_be_bytes());
+        };
+        match self {
+            TcpOptions::None => {}
+            TcpOptions::Mss(size) => mss(out, size),
+            TcpOptions::Linux { mss: size, value, echo } => {
+                mss(out, size);
+                out.extend([4, 2]);
+                stamps(out, value, echo);
+                out.extend([1, 3, 3, 7]);
+            }
+            TcpOptions::Windows { mss: size } => {
+                mss(out, size);
+                out.extend([1, 3, 3, 8, 1, 1, 4, 2]);
+            }
+            TcpOptions::Mac { mss: size, value } => {
+                mss(out, size);
+                out.extend([1, 3, 3, 6, 1, 1]);
+                stamps(out, value, 0);
+                out.extend([4, 2, 0, 0]);
+            }
+            TcpOptions::Stamps { value, echo } => {
+                out.extend([1, 1]);
+                stamps(out, value, echo);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Tcp {
+    pub source_port: u16,
+    pub target_port: u16,
+    pub sequence: u32,
+    pub acknowledged: u32,
+    pub flags: u8,
+    pub window: u16,
+    pub options: TcpOptions,
+}
+
+/// What follows the IP header, or the Ethernet header for [`Body::Link`].
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    Tcp(Tcp),
+    Udp {
+        source_port: u16,
+        target_port: u16,
+    },
+    /// Echo request or reply of ICMP or ICMPv6, by the family of the addresses.
+    Echo {
+        reply: bool,
+        identifier: u16,
+        sequence: u16,
+    },
+    /// One fragment of a UDP datagram of which the others may never come; offset in octets, a multiple of 8.
+    Piece {
+        source_port: u16,
+        target_port: u16,
+        offset: u16,
+        more: bool,
+    },
+    /// A whole frame after the two MACs, written by the function from the source MAC and a number; destination first.
+    Link(Mac, fn(&mut Vec<u8>, Mac, u64)),
+}
+
+/// One packet to be written, before it has octets. Too long UDP and ICMP leave as fragments.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub source: Addr,
+    pub target: Addr,
+    pub way: Way,
+    pub ttl: u8,
+    /// IPv4 identification; `None` counts up.
+    pub id: Option<u16>,
+    pub dont_fragment: bool,
+    pub body: Body,
+    pub payload: Payload,
+    /// Octets of payload.
+    pub length: u16,
+}
+
+impl Plan {
+    /// A packet with TTL as its stack and its distance leave it.
+    pub const fn new(way: Way, source: Addr, target: Addr, body: Body) -> Plan {
+        let ttl = if matches!(way, Way::Inward) { distant_ttl(source) } else { 64 };
+        Plan { source, target, way, ttl, id: None, dont_fragment: true, body, payload: Payload::Random, length: 0 }
+    }
+
+    pub const fn udp(way: Way, source: (Addr, u16), target: (Addr, u16), payload: Payload, length: usize) -> Plan {
+        let body = Body::Udp { source_port: source.1, target_port: target.1 };
+        Plan::new(way, source.0, target.0, body).carrying(payload, length)
+    }
+
+    pub const fn carrying(self, payload: Payload, length: usize) -> Plan {
+        // 65,507 is the most that an IPv4 packet can hold beside its own and the UDP header.
+        Plan { payload, length: if length > 65_507 { 65_507 } else { length as u16 }, ..self }
+    }
+
+    /// As an attack tool sends it through a raw socket: fixed initial TTL, no "don't fragment".
+    pub const fn raw(self, initial_ttl: u8) -> Plan {
+        let hops = if matches!(self.way, Way::Inward) { hops(self.source) } else { 0 };
+        Plan { ttl: initial_ttl.saturating_sub(hops), dont_fragment: false, ..self }
+    }
+}
+
+/// A number that belongs to an address, for everything about a host that should stay the same.
+pub const fn trait_of(address: Addr) -> u64 {
+    mix(address.bits() as u64 ^ (address.bits() >> 64) as u64)
+}
+
+/// Routers between an outside host and the edge: 5 to 24.
+pub const fn hops(address: Addr) -> u8 {
+    5 + (trait_of(address) >> 32) as u8 % 20
+}
+
+/// TTL on arrival: half start from 64, most others from 128, some network devices from 255.
+pub const fn distant_ttl(address: Addr) -> u8 {
+    let initial = match trait_of(address) % 10 {
+        0..5 => 64,
+        5..9 => 128,
+        _ => 255,
+    };
+    initial - hops(address)
+}
+
+/// Round trip between the edge and an outside host, in nanoseconds: 5 to 80 ms.
+pub const fn round_trip(address: Addr) -> u64 {
+    5_000_000 + trait_of(address) % 75_000_000
+}
+
+/// MAC of an inside host (02:00 and the low 32 bits of its address), or of a group (RFC 1112, RFC 2464).
+pub const fn station(address: Addr) -> Mac {
+    let [.., a, b, c, d] = address.bits().to_be_bytes();
+    if !address.is_group_or_none() {
+        Mac([2, 0, a, b, c, d])
+    } else if !address.is_v4() {
+        Mac([0x33, 0x33, a, b, c, d])
+    } else if address.bits() as u32 == u32::MAX {
+        Mac::BROADCAST
+    } else {
+        Mac([1, 0, 0x5e, b & 0x7f, c, d])
+    }
+}
+
+/// The MACs of a part: of the outside, and of the inside where it is not derived from the address.
+#[derive(Clone, Copy, Debug)]
+pub struct Macs {
+    pub outside: Mac,
+    pub inside: Option<Mac>,
+}
+
+impl Macs {
+    /// Source and destination MAC of a packet.
+    pub fn of(&self, plan: &Plan) -> (Mac, Mac) {
+        let inside = |address| self.inside.unwrap_or(station(address));
+        match plan.way {
+            _ if plan.target.is_group_or_none() => {
+                let source = if plan.way == Way::Inward { self.outside } else { inside(plan.source) };
+                (source, station(plan.target))
+            }
+            Way::Inward => (self.outside, inside(plan.target)),
+            Way::Outward => (inside(plan.source), self.outside),
+            Way::Internal => (station(plan.source), station(plan.target)),
+        }
+    }
+}
+
+/// One frame under construction, re-used for the next.
+#[derive(Debug, Default)]
+pub struct FrameBuffer {
+    /// Nanoseconds since the Unix epoch.
+    pub time: u64,
+    pub direction: FrameDirection,
+    pub data: Vec<u8>,
+}
+
+impl FrameBuffer {
+    pub fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
+        self.time = time;
+        self.direction = way.frame_direction();
+        self.data.clear();
+        self.data.extend(target.0);
+        self.data.extend(source.0);
+    }
+
+    /// Pads what came over a wire to the smallest frame; what an inside host hands to its virtual port is not padded.
+    pub fn finish(&mut self) {
+        if self.direction == FrameDirection::Entered && self.data.len() < MIN_FRAME {
+            self.data.resize(MIN_FRAME, 0);
+        }
+    }
+
+    /// EtherType and IP header of `plan` for `length` octets of content at `offset` of the whole.
+    pub fn ip(&mut self, plan: &Plan, protocol: u8, id: u16, length: usize, offset: usize, more: bool) {
+        let fragment = more || offset > 0;
+        let out = &mut self.data;
+        if plan.source.is_v4() {
+            out.extend([0x08, 0x00, 0x45, 0]);
+            let at = out.len() - 2;
+            out.extend(((length + 20) as u16).to_be_bytes());
+            out.extend(id.to_be_bytes());
+            let flags = if fragment { u16::from(more) << 13 } else { u16::from(plan.dont_fragment) << 14 };
+            out.extend((flags | (offset / 8) as u16).to_be_bytes());
+            out.extend([plan.ttl, protocol, 0, 0]);
+            out.extend((plan.source.bits() as u32).to_be_bytes());
+            out.extend((plan.target.bits() as u32).to_be_bytes());
+            let sum = fold(sum(out.get(at..).unwrap_or_default()));
+            put(out, at + 10, !sum);
+        } else {
+            let extra = if fragment { 8 } else { 0 };
+            out.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            out.extend(((length + extra) as u16).to_be_bytes());
+            out.extend([if fragment { 44 } else { protocol }, plan.ttl]);
+            out.extend(plan.source.bits().to_be_bytes());
+            out.extend(plan.target.bits().to_be_bytes());
+            if fragment {
+                out.extend([protocol, 0]);
+                out.extend((offset as u16 & !7 | u16::from(more)).to_be_bytes());
+                out.extend([0, 0]);
+                out.extend(id.to_be_bytes());
+            }
+        }
+    }
+}
+
+/// Writes what follows the IP header of `plan` into `out` and returns the protocol number.
+pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
+    out.clear();
+    let v4 = plan.source.is_v4();
+    let (protocol, checksum_at) = match plan.body {
+        Body::Tcp(tcp) => {
+            out.extend(tcp.source_port.to_be_bytes());
+            out.extend(tcp.target_port.to_be_bytes());
+            out.extend(tcp.sequence.to_be_bytes());
+            out.extend(tcp.acknowledged.to_be_bytes());
+            out.extend([0, tcp.flags]);
+            out.extend(tcp.window.to_be_bytes());
+            out.extend([0; 4]);
+            tcp.options.write(out);
+            let words = (out.len() / 4) as u8;
+            if let Some(octet) = out.get_mut(12) {
+                *octet = words << 4;
+            }
+            (TCP, 16)
+        }
+        Body::Udp { source_port, target_port } | Body::Piece { source_port, target_port, offset: 0, .. } => {
+            out.extend(source_port.to_be_bytes());
+            out.extend(target_port.to_be_bytes());
+            out.extend([0; 4]);
+            (UDP, 6)
+        }
+        Body::Echo { reply, identifier, sequence } => {
+            let kind = match (v4, reply) {
+                (true, false) => 8,
+                (true, true) => 0,
+                (false, false) => 128,
+                (false, true) => 129,
+            };
+            out.extend([kind, 0, 0, 0]);
+            out.extend(identifier.to_be_bytes());
+            out.extend(sequence.to_be_bytes());
+            (if v4 { 1 } else { 58 }, 2)
+        }
+        Body::Piece { .. } | Body::Link(..) => (UDP, 0),
+    };
+    let header = out.len();
+    payload::write(plan.payload, usize::from(plan.length), rng, out);
+    if header == 0 {
+        return protocol;
+    }
+    if protocol == UDP {
+        // A first fragment announces the longest datagram, as its fellows would complete it.
+        let announced = if matches!(plan.body, Body::Piece { .. }) { 4_000 } else { out.len() as u16 };
+        put(out, 4, announced);
+    }
+    let pseudo = if protocol == 1 { 0 } else { pseudo_sum(plan.source, plan.target, protocol, out.len()) };
+    let checksum = match !fold(pseudo + sum(out)) {
+        // Zero would mean "none" in UDP (RFC 768).
+        0 if protocol == UDP => 0xffff,
+        checksum => checksum,
+    };
+    put(out, checksum_at, checksum);
+    protocol
+}
+
+/// Sum of the pseudo-header (RFC 9293 §3.1, RFC 8200 §8.1).
+pub fn pseudo_sum(source: Addr, target: Addr, protocol: u8, length: usize) -> u64 {
+    let address = |address: Addr| {
+        if address.is_v4() { sum(&(address.bits() as u32).to_be_bytes()) } else { sum(&address.bits().to_be_bytes()) }
+    };
+    address(source) + address(target) + u64::from(protocol) + length as u64
+}
+
+/// Sum of 16-bit big-endian words, not yet folded; an odd last octet counts as the high one (RFC 1071).
+pub fn sum(data: &[u8]) -> u64 {
+    let mut chunks = data.chunks_exact(2);
+    let whole: u64 = chunks.by_ref().map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    whole + chunks.remainder().first().map_or(0, |&last| u64::from(last) << 8)
+}
+
+/// Folds a sum into 16 bits with end-around carry.
+pub const fn fold(mut sum: u64) -> u16 {
+    while sum >> 16 != 0 {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
+}
+
+/// Overwrites two octets.
+pub fn put(data: &mut [u8], at: usize, value: u16) {
+    if let Some(place) = data.get_mut(at..at + 2) {
+        place.copy_from_slice(&value.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksum_of_the_rfc() {
+        // RFC 1071 §3.
+        assert_eq!(fold(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7])), 0xddf2);
+        assert_eq!(sum(&[1, 2, 3]), 0x0102 + 0x0300);
+    }
+
+    #[test]
+    fn stations_and_groups() {
+        let of = |text: &str| text.parse().map(|a: Addr| station(a).to_string());
+        assert_eq!(of("203.0.113.7"), Ok("02:00:cb:00:71:07".into()));
+        assert_eq!(of("239.129.1.2"), Ok("01:00:5e:01:01:02".into()));
+        assert_eq!(of("ff02::fb"), Ok("33:33:00:00:00:fb".into()));
+        assert_eq!(of("255.255.255.255"), Ok("ff:ff:ff:ff:ff:ff".into()));
+    }
+
+    #[test]
+    fn option_lengths_fill_words() {
+        for (options, length) in [
+            (TcpOptions::None, 0),
+            (TcpOptions::Mss(1460), 4),
+            (TcpOptions::Linux { mss: 1460, value: 1, echo: 0 }, 20),
+            (TcpOptions::Windows { mss: 1460 }, 12),
+            (TcpOptions::Mac { mss: 1460, value: 1 }, 24),
+            (TcpOptions::Stamps { value: 1, echo: 2 }, 12),
+        ] {
+            let mut out = Vec::new();
+            options.write(&mut out);
+            assert_eq!(out.len(), length, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn what_arrives_is_padded_what_leaves_is_not() {
+        let mut frame = FrameBuffer::default();
+        frame.begin(0, Way::Inward, (GATEWAY, Mac::BROADCAST));
+        frame.finish();
+        assert_eq!(frame.data.len(), MIN_FRAME);
+        frame.begin(0, Way::Outward, (GATEWAY, Mac::BROADCAST));
+        frame.finish();
+        assert_eq!(frame.data.len(), 12);
+    }
+}

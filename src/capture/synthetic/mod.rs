@@ -1,0 +1,344 @@
+//! Synthetic traffic: attacks as the tools send them and the benign traffic that looks like them, by seed.
+//!
+//! A [`Scenario`] is a list of [`Part`]s, each one profile over a span of packet time; [`Synthetic`] merges their streams.
+//! The same scenario gives the same octets on every machine. `profiles` is the registry: to add a profile, write its
+//! `Model` in one of the model files and give it a row there. Words of a scenario file: `written`.
+//!
+//! A model plans packets (`frames::Plan`); the clockwork (`agenda`) keeps them in order of time and writes them, and
+//! `payload` fills them. `bench` bypasses the clockwork and patches templates, for millions of packets a second.
+
+mod agenda;
+mod amplification;
+mod bench;
+mod flood;
+mod foreign;
+mod frames;
+mod payload;
+mod profiles;
+mod rng;
+mod setting;
+mod write;
+mod written;
+
+pub use agenda::Burst;
+pub use profiles::{PROFILES, Profile, ProfileSpec};
+pub use setting::Params;
+pub use write::write_pcap;
+
+use super::{CaptureError, Frame, FrameSink, LinkType, PacketSource, Poll, SourceStats};
+use crate::base::Timestamp;
+use agenda::Traffic;
+use frames::FrameBuffer;
+
+/// 2026-01-01T00:00:00Z, where a scenario does not say otherwise.
+pub const DEFAULT_START: Timestamp = Timestamp::from_parts(1_767_225_600, 0);
+
+/// Frames that one poll delivers at most.
+const FRAMES_PER_POLL: usize = 1024;
+
+/// Traffic of several kinds over packet time.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub seed: u64,
+    pub start: Timestamp,
+    pub parts: Vec<Part>,
+}
+
+/// One kind of traffic over a span of packet time, in seconds after the start of the scenario.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub profile: Profile,
+    pub from_seconds: f64,
+    pub to_seconds: f64,
+    pub params: Params,
+}
+
+impl Part {
+    /// A profile as it comes, to be changed through `params`.
+    pub fn new(profile: Profile, from_seconds: f64, to_seconds: f64) -> Part {
+        Part { profile, from_seconds, to_seconds, params: Params::default() }
+    }
+}
+
+impl Scenario {
+    pub fn new(seed: u64, parts: Vec<Part>) -> Scenario {
+        Scenario { seed, start: DEFAULT_START, parts }
+    }
+
+    /// Reads a scenario file; the error says what is wrong in one or a few lines.
+    pub fn parse(toml_text: &str) -> Result<Scenario, String> {
+        written::parse(toml_text)
+    }
+
+    /// A source that plays the scenario from its start.
+    pub fn source(&self) -> Synthetic {
+        let streams = self
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(index, part)| Stream {
+                traffic: profiles::traffic(part, self.start, self.seed, index as u64),
+                frame: FrameBuffer::default(),
+                ready: false,
+            })
+            .collect();
+        Synthetic { streams, begun: false, shown: None, delivered: 0 }
+    }
+}
+
+/// A part at play, with its next frame.
+struct Stream {
+    traffic: Box<dyn Traffic>,
+    frame: FrameBuffer,
+    /// Whether `frame` holds a frame not yet shown; false for good at the end.
+    ready: bool,
+}
+
+/// A scenario at play: its parts' frames in order of time, then of parts.
+pub struct Synthetic {
+    streams: Vec<Stream>,
+    begun: bool,
+    /// The stream whose frame was handed out last and may be overwritten at the next call.
+    shown: Option<usize>,
+    delivered: u64,
+}
+
+impl Synthetic {
+    /// The next frame, or `None` at the end.
+    pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+        if !self.begun {
+            self.begun = true;
+            for stream in &mut self.streams {
+                stream.ready = stream.traffic.next(&mut stream.frame);
+            }
+        }
+        if let Some(stream) = self.shown.take().and_then(|index| self.streams.get_mut(index)) {
+            stream.ready = stream.traffic.next(&mut stream.frame);
+        }
+        let ready = self.streams.iter().enumerate().filter(|(_, stream)| stream.ready);
+        let (index, stream) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
+        self.shown = Some(index);
+        self.delivered += 1;
+        Some(Frame {
+            time: Timestamp::from_nanos(stream.frame.time),
+            data: &stream.frame.data,
+            wire_len: stream.frame.data.len() as u32,
+            link: LinkType::Ethernet,
+            direction: stream.frame.direction,
+            interface: 0,
+        })
+    }
+}
+
+impl PacketSource for Synthetic {
+    fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
+        for _ in 0..FRAMES_PER_POLL {
+            match self.next_frame() {
+                Some(frame) => sink.frame(frame),
+                None => return Ok(Poll::End),
+            }
+        }
+        Ok(Poll::Delivered)
+    }
+
+    fn stats(&mut self) -> SourceStats {
+        SourceStats { received: self.delivered, ..SourceStats::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Addr;
+    use crate::capture::FrameDirection;
+    use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+    use std::collections::HashSet;
+
+    fn play(scenario: &Scenario, mut look: impl FnMut(Frame<'_>)) {
+        let mut source = scenario.source();
+        while let Some(frame) = source.next_frame() {
+            look(frame);
+        }
+    }
+
+    fn bytes(scenario: &Scenario) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_pcap(&mut scenario.source(), &mut out).expect("a Vec takes all");
+        out
+    }
+
+    /// Every profile in its own span of a second and a half, at a modest rate.
+    fn everything(seed: u64) -> Scenario {
+        let parts = PROFILES.iter().enumerate().map(|(index, spec)| {
+            let from = index as f64 * 2.0;
+            let mut part = Part::new(spec.profile, from, from + 1.5);
+            part.params.mbit = Some(20.0);
+            part.params.rate = (spec.attack || spec.name.starts_with("bench")).then_some(200.0);
+            part
+        });
+        Scenario::new(seed, parts.collect())
+    }
+
+    fn checksums_hold(frame: &[u8]) {
+        let packet = SlicedPacket::from_ethernet(frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        let fragment = packet.net.as_ref().is_some_and(|net| match net {
+            NetSlice::Ipv4(ip) => ip.payload().fragmented,
+            NetSlice::Ipv6(ip) => ip.payload().fragmented,
+            NetSlice::Arp(_) => false,
+        });
+        if let Some(NetSlice::Ipv4(ip)) = &packet.net {
+            let header = ip.header().to_header();
+            assert_eq!(header.header_checksum, header.calc_header_checksum());
+        }
+        let Some(transport) = packet.transport.filter(|_| !fragment) else { return };
+        let ip4 = |net: &NetSlice<'_>| match net {
+            NetSlice::Ipv4(ip) => Some((ip.header().source(), ip.header().destination())),
+            _ => None,
+        };
+        let ip6 = |net: &NetSlice<'_>| match net {
+            NetSlice::Ipv6(ip) => Some((ip.header().source(), ip.header().destination())),
+            _ => None,
+        };
+        let net = packet.net.as_ref().expect("a transport has a network");
+        let (carried, right) = match (&transport, ip4(net), ip6(net)) {
+            (TransportSlice::Tcp(tcp), Some((a, b)), _) => {
+                (tcp.checksum(), tcp.to_header().calc_checksum_ipv4_raw(a, b, tcp.payload()).ok())
+            }
+            (TransportSlice::Tcp(tcp), _, Some((a, b))) => {
+                (tcp.checksum(), tcp.to_header().calc_checksum_ipv6_raw(a, b, tcp.payload()).ok())
+            }
+            (TransportSlice::Udp(udp), Some((a, b)), _) => {
+                (udp.checksum(), udp.to_header().calc_checksum_ipv4_raw(a, b, udp.payload()).ok())
+            }
+            (TransportSlice::Udp(udp), _, Some((a, b))) => {
+                (udp.checksum(), udp.to_header().calc_checksum_ipv6_raw(a, b, udp.payload()).ok())
+            }
+            (TransportSlice::Icmpv4(icmp), ..) => {
+                (icmp.checksum(), Some(icmp.icmp_type().calc_checksum(icmp.payload())))
+            }
+            (TransportSlice::Icmpv6(icmp), _, Some((a, b))) => {
+                (icmp.checksum(), icmp.icmp_type().calc_checksum(a, b, icmp.payload()).ok())
+            }
+            other => panic!("unexpected transport: {other:?}"),
+        };
+        assert_eq!(Some(carried), right, "{transport:?}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_octets() {
+        let one = bytes(&everything(7));
+        assert!(one == bytes(&everything(7)));
+        assert!(one != bytes(&everything(8)));
+    }
+
+    #[test]
+    fn every_profile_makes_sound_frames_within_its_span() {
+        let scenario = everything(3);
+        for (part, spec) in scenario.parts.iter().zip(PROFILES) {
+            let mut count = 0;
+            let mut last = scenario.start.plus_seconds(part.from_seconds);
+            let end = scenario.start.plus_seconds(part.to_seconds);
+            play(&Scenario { parts: vec![part.clone()], ..scenario.clone() }, |frame| {
+                assert!(frame.time >= last && frame.time < end, "{}: {}", spec.name, frame.time);
+                last = frame.time;
+                assert!(frame.data.len() <= 1514 && frame.data.len() == frame.wire_len as usize, "{}", spec.name);
+                assert!(frame.direction != FrameDirection::Entered || frame.data.len() >= 60, "{}", spec.name);
+                checksums_hold(frame.data);
+                count += 1;
+            });
+            assert!(count > 0, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn every_profile_can_be_turned_around_and_speak_ipv6() {
+        for spec in PROFILES {
+            for v6 in [false, true] {
+                let mut part = Part::new(spec.profile, 0.0, 0.5);
+                part.params.direction = Some(crate::base::Direction::Outbound);
+                part.params.mbit = Some(10.0);
+                part.params.rate = Some(100.0);
+                part.params.source_network = v6.then(|| "2001:db8:10::/64".parse().expect("a network"));
+                play(&Scenario::new(1, vec![part]), |frame| checksums_hold(frame.data));
+            }
+        }
+    }
+
+    #[test]
+    fn rates_are_kept() {
+        for spec in PROFILES.iter().filter(|spec| spec.attack && !spec.name.ends_with("_answered")) {
+            let mut part = Part::new(spec.profile, 1.0, 3.0);
+            part.params.rate = Some(2_000.0);
+            part.params.payload = Some(400);
+            let mut count = 0i64;
+            play(&Scenario::new(1, vec![part]), |_| count += 1);
+            assert!((count - 4_000).abs() <= 80, "{}: {count}", spec.name);
+        }
+    }
+
+    #[test]
+    fn parts_merge_in_order_of_time() {
+        let mut scenario = everything(1);
+        for part in &mut scenario.parts {
+            (part.from_seconds, part.to_seconds) = (0.0, 0.5);
+        }
+        let mut last = Timestamp::ZERO;
+        play(&scenario, |frame| {
+            assert!(frame.time >= last);
+            last = frame.time;
+        });
+    }
+
+    #[test]
+    fn sources_are_as_many_as_asked() {
+        let mut part = Part::new(Profile::SynFlood, 0.0, 2.0);
+        part.params.rate = Some(10_000.0);
+        part.params.sources = Some(300);
+        part.params.source_network = "198.18.0.0/15".parse().ok();
+        let mut sources = HashSet::new();
+        play(&Scenario::new(5, vec![part]), |frame| {
+            assert_eq!((frame.data.len(), frame.direction), (60, FrameDirection::Entered));
+            assert_eq!(frame.data[30..34], [203, 0, 113, 7]);
+            assert_eq!(frame.data[..12], [2, 0, 203, 0, 113, 7, 2, 0, 0, 0, 0, 1]);
+            sources.insert(Addr::from_v4_bits(u32::from_be_bytes([
+                frame.data[26],
+                frame.data[27],
+                frame.data[28],
+                frame.data[29],
+            ])));
+        });
+        assert_eq!(sources.len(), 300);
+    }
+
+    #[test]
+    fn outbound_floods_leave_from_one_card() {
+        for network in ["203.0.113.66/32", "0.0.0.0/0"] {
+            let mut part = Part::new(Profile::SynFlood, 0.0, 1.0);
+            part.params.direction = Some(crate::base::Direction::Outbound);
+            part.params.source_network = network.parse().ok();
+            part.params.sources = Some(0);
+            play(&Scenario::new(5, vec![part]), |frame| {
+                assert_eq!((frame.data.len(), frame.direction), (54, FrameDirection::Left));
+                assert_eq!(frame.data[..12], [2, 0, 0, 0, 0, 1, 2, 0, 203, 0, 113, 66]);
+                assert_eq!(frame.data[30..34], [198, 51, 100, 7]);
+            });
+        }
+    }
+
+    #[test]
+    fn polls_end() {
+        struct Count(usize);
+        impl FrameSink for Count {
+            fn frame(&mut self, _frame: Frame<'_>) {
+                self.0 += 1;
+            }
+        }
+        let mut part = Part::new(Profile::UdpFlood, 0.0, 1.0);
+        part.params.rate = Some(1_500.0);
+        let mut source = Scenario::new(1, vec![part]).source();
+        let mut sink = Count(0);
+        let found: Vec<_> = (0..3).map(|_| source.poll(&mut sink).ok()).collect();
+        assert_eq!(found, [Some(Poll::Delivered), Some(Poll::End), Some(Poll::End)]);
+        assert_eq!((sink.0, source.stats().received), (1_500, 1_500));
+    }
+}

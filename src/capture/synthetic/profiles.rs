@@ -1,0 +1,160 @@
+//! The registry of profiles: name, summary, defaults and what builds it.
+
+use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
+use super::rng::Rng;
+use super::setting::{Defaults, Peers, Setting, Target};
+use super::{Part, amplification, bench, flood, foreign};
+use crate::base::Timestamp;
+use ipnet::IpNet;
+
+/// How the traffic of a profile is made.
+enum Build {
+    Model(fn(&Setting) -> (Box<dyn Model>, Pacing)),
+    /// As `Model`; may change the setting.
+    Adjusted(fn(&mut Setting) -> (Box<dyn Model>, Pacing)),
+    /// Frames without a model.
+    Bench(fn(&Setting, Pace, Rng) -> Box<dyn Traffic>),
+}
+
+/// A row of the registry.
+pub struct ProfileSpec {
+    pub profile: Profile,
+    pub name: &'static str,
+    /// One line, with what `rate`, `sources` and `payload` mean where they are not the usual.
+    pub summary: &'static str,
+    /// Whether a detector should see an attack in it.
+    pub attack: bool,
+    defaults: Defaults,
+    build: Build,
+}
+
+macro_rules! profiles {
+    ($($variant:ident = $name:literal, $attack:literal, $summary:literal, $defaults:expr, $build:expr;)*) => {
+        /// A kind of traffic.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Profile { $($variant,)* }
+
+        /// Every profile, in the order of [`Profile`].
+        pub const PROFILES: &[ProfileSpec] = &[$(ProfileSpec {
+            profile: Profile::$variant,
+            name: $name,
+            summary: $summary,
+            attack: $attack,
+            defaults: $defaults,
+            build: $build,
+        },)*];
+
+        impl Profile {
+            pub const fn name(self) -> &'static str {
+                match self { $(Profile::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+impl Profile {
+    pub fn from_name(name: &str) -> Option<Profile> {
+        PROFILES.iter().find(|spec| spec.name == name).map(|spec| spec.profile)
+    }
+}
+
+/// The traffic of part number `index` of a scenario.
+pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn Traffic> {
+    let Some(spec) = PROFILES.iter().find(|spec| spec.profile == part.profile) else { return Box::new(Silence) };
+    let mut rng = Rng::new(seed, index);
+    let mut part = part.clone();
+    if matches!(spec.build, Build::Bench(_)) {
+        // These speak IPv4 only.
+        let v4 = |network: &IpNet| matches!(network, IpNet::V4(_));
+        part.params.target = part.params.target.filter(v4);
+        part.params.source_network = part.params.source_network.filter(v4);
+    }
+    let mut setting = Setting::resolve(&part, &spec.defaults, spec.attack, start, &mut rng);
+    let pace = |setting: &Setting, pacing| Pace::new(pacing, setting.burst, setting.start, setting.seconds);
+    let (model, pacing) = match spec.build {
+        Build::Bench(build) => return build(&setting, pace(&setting, Pacing::Rate(setting.rate)), rng),
+        Build::Model(build) => build(&setting),
+        Build::Adjusted(build) => build(&mut setting),
+    };
+    Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
+}
+
+/// No traffic at all.
+struct Silence;
+
+impl Traffic for Silence {
+    fn next(&mut self, _frame: &mut super::frames::FrameBuffer) -> bool {
+        false
+    }
+}
+
+const ATTACK: Defaults = Defaults::ATTACK;
+/// Source addresses drawn anew for every packet.
+const SPOOFED: Defaults = Defaults { sources: 0, network: Peers::Anywhere, ..ATTACK };
+/// Reflectors; the victim's port is one that the attacker chose.
+const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..ATTACK };
+/// One scanner.
+const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
+
+profiles! {
+    SynFlood = "syn_flood", true, "SYN as hping3 sends them: 40 octets, TTL 64, spoofed sources; one-way",
+        SPOOFED, Build::Model(flood::syn);
+    SynFloodOptions = "syn_flood_options", true, "SYN as Mirai sends them: 60 octets with Linux's options, random TTLs, spoofed sources; one-way",
+        SPOOFED, Build::Model(flood::syn_options);
+    SynFloodAnswered = "syn_flood_answered", true, "SYN flood whose victim answers and repeats each SYN-ACK; one spoofed host in ten resets",
+        SPOOFED, Build::Model(flood::syn_answered);
+    AckFlood = "ack_flood", true, "ACK without any connection, 40 octets", SPOOFED, Build::Model(flood::ack);
+    RstFlood = "rst_flood", true, "RST without any connection, 40 octets", SPOOFED, Build::Model(flood::rst);
+    UdpFlood = "udp_flood", true, "UDP with random payload to one port or (target_port = 0) to random ones",
+        Defaults { port: 0, payload: 512, ..ATTACK }, Build::Model(flood::udp);
+    IcmpFlood = "icmp_flood", true, "echo requests of 84 octets, one-way",
+        Defaults { payload: 56, ..ATTACK }, Build::Model(flood::echo);
+    IcmpFloodAnswered = "icmp_flood_answered", true, "echo requests of 84 octets, each answered",
+        Defaults { payload: 56, ..ATTACK }, Build::Model(flood::echo_answered);
+    Icmpv6Flood = "icmpv6_flood", true, "ICMPv6 echo requests, one-way",
+        Defaults { payload: 56, target: Target::HostV6(7), ..ATTACK }, Build::Model(flood::echo);
+    FragmentFlood = "fragment_flood", true, "UDP fragments of up to 1500 octets, two in three without ports",
+        Defaults { port: 0, ..SPOOFED }, Build::Model(flood::fragments);
+    DnsAmplification = "dns_amplification", true, "unsolicited DNS answers (TXT, RRSIG) of `payload` octets; rate in datagrams a second",
+        Defaults { payload: 1372, ..REFLECTED }, Build::Model(amplification::dns);
+    NtpAmplification = "ntp_amplification", true, "unsolicited monlist replies, 440 octets of six items",
+        Defaults { payload: 440, ..REFLECTED }, Build::Model(amplification::ntp);
+    SnmpAmplification = "snmp_amplification", true, "unsolicited GetBulk responses of up to `payload` octets",
+        Defaults { payload: 1400, ..REFLECTED }, Build::Model(amplification::snmp);
+    MemcachedAmplification = "memcached_amplification", true, "unsolicited memcached values, 1400 octets a datagram",
+        Defaults { payload: 1400, sources: 50, ..REFLECTED }, Build::Model(amplification::memcached);
+    CldapAmplification = "cldap_amplification", true, "unsolicited searchResEntry of half to all of `payload` octets, with fragments",
+        Defaults { payload: 3000, ..REFLECTED }, Build::Model(amplification::cldap);
+    SsdpAmplification = "ssdp_amplification", true, "unsolicited answers to M-SEARCH, about 300 octets",
+        Defaults { payload: 310, ..REFLECTED }, Build::Model(amplification::ssdp);
+    ForeignMac = "foreign_mac", true, "ARP, RARP, DHCP, MLD and neighbour discovery out of a bridge from `source_mac`; frames a second",
+        Defaults { rate: 2.0, ..ATTACK }, Build::Adjusted(foreign::build);
+    PortScan = "port_scan", true, "nmap's SYN scan of all ports of a host, unanswered",
+        SCAN, Build::Model(flood::port_scan);
+    HostSweep = "host_sweep", true, "ZMap's SYN to one port of every host of a network, unanswered",
+        Defaults { port: 22, target: Target::Network, ..SCAN }, Build::Model(flood::host_sweep);
+    CarpetBombing = "carpet_bombing", true, "UDP flood spread over all hosts of a network",
+        Defaults { port: 0, payload: 512, target: Target::Network, ..ATTACK }, Build::Model(flood::udp);
+
+    BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
+        Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);
+    BenchMixed = "bench_mixed", false, "for benchmarks: 10,000 TCP and UDP flows both ways, frames of 423 octets on average",
+        Defaults { rate: 500_000.0, sources: 5_000, ..ATTACK }, Build::Bench(bench::mixed);
+    BenchDnsAmp = "bench_dns_amp", true, "for benchmarks: DNS answers of 1400 octets from 5,000 reflectors",
+        Defaults { rate: 500_000.0, sources: 5_000, payload: 1400, ..ATTACK }, Build::Bench(bench::dns_amplification);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_round_trip() {
+        for spec in PROFILES {
+            assert_eq!(Profile::from_name(spec.name), Some(spec.profile));
+            assert_eq!(spec.profile.name(), spec.name);
+            assert!(spec.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+        }
+        assert_eq!(Profile::from_name("no_such"), None);
+    }
+}

@@ -1,0 +1,310 @@
+//! What a part asks for, and what comes of it with the defaults of its profile: every number known.
+
+use super::Part;
+use super::agenda::Burst;
+use super::frames::{GATEWAY, Macs, Way, station};
+use super::rng::{Rng, mix};
+use crate::base::{Addr, Direction, Mac, Timestamp};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Changes to the defaults of a profile. What a profile does not use is ignored.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    /// Packets a second; sessions, queries or requests a second where the profile says so.
+    pub rate: Option<f64>,
+    /// Mbit/s of bulk profiles, headers included.
+    pub mbit: Option<f64>,
+    /// Whom the profile is about: the victim, or the one host of a benign profile. A prefix spreads over its hosts.
+    pub target: Option<IpNet>,
+    /// 0: another one in every packet of a flood.
+    pub target_port: Option<u16>,
+    /// Distinct sources, reflectors, clients or peers; 0: another one for every packet or session.
+    pub sources: Option<u64>,
+    /// Where these are drawn from; of the target's family.
+    pub source_network: Option<IpNet>,
+    /// Octets of payload, where the profile has a say in it.
+    pub payload: Option<usize>,
+    /// `Inbound` (the default): the target is inside. `Outbound`: it is outside, and the sources are inside.
+    pub direction: Option<Direction>,
+    pub burst: Option<Burst>,
+    /// MAC of the sources, of the target: instead of the gateway's or the derived one.
+    pub source_mac: Option<Mac>,
+    pub target_mac: Option<Mac>,
+}
+
+/// What a profile uses where a part does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    pub rate: f64,
+    pub mbit: f64,
+    pub payload: usize,
+    pub port: u16,
+    pub sources: u64,
+    pub network: Peers,
+    pub target: Target,
+}
+
+impl Defaults {
+    pub const ATTACK: Defaults = Defaults {
+        rate: 5_000.0,
+        mbit: 0.0,
+        payload: 0,
+        port: 80,
+        sources: 2_000,
+        network: Peers::Outside,
+        target: Target::Host(7),
+    };
+}
+
+/// Where sources come from by default.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Peers {
+    /// 198.18.0.0/15 and 2001:db8:8000::/33.
+    Outside,
+    /// The whole unicast space, as `--rand-source` draws them; 2000::/3.
+    Anywhere,
+}
+
+/// Whom a profile is about by default: in 203.0.113.0/24, or in 2001:db8:10::/48 where the sources are IPv6.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    Host(u8),
+    HostV6(u8),
+    /// All of 203.0.113.0/24.
+    Network,
+    /// 239.1.1.0/24, number of the group.
+    Group(u8),
+}
+
+const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 0);
+const INSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0);
+const OUTSIDE_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 0, 0, 0, 0, 0);
+/// The outside target of outbound parts.
+const VICTIM_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+/// The inside host that sends an outbound attack.
+const CULPRIT_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
+
+fn net4(address: Ipv4Addr, length: u8) -> IpNet {
+    Ipv4Net::new(address, length).map_or(IpNet::default(), IpNet::V4)
+}
+
+fn net6(address: Ipv6Addr, length: u8) -> IpNet {
+    Ipv6Net::new(address, length).map_or(IpNet::default(), IpNet::V6)
+}
+
+/// Host `number` of an IPv6 network.
+fn host6(network: Ipv6Addr, number: u8) -> IpNet {
+    net6(Ipv6Addr::from_bits(network.to_bits() | u128::from(number)), 128)
+}
+
+/// A set of hosts that are drawn from, without holding them.
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    base: Addr,
+    host_bits: u32,
+    /// How many numbers there are to give out, before the spread over larger IPv6 networks.
+    usable: u64,
+    /// First usable number: 1 where 0 is the name of an IPv4 network.
+    first: u64,
+    step: u64,
+    offset: u64,
+    /// 0: all.
+    pub count: u64,
+}
+
+impl Hosts {
+    pub fn new(network: IpNet, count: u64, rng: &mut Rng) -> Hosts {
+        let base = Addr::from(network.trunc().addr());
+        let host_bits = u32::from(network.max_prefix_len() - network.prefix_len());
+        let (first, usable) = match host_bits {
+            2..=32 if base.is_v4() => (1, (1u64 << host_bits) - 2),
+            0..=62 => (0, 1u64 << host_bits),
+            _ => (0, 1u64 << 62),
+        };
+        let mut step = rng.between(usable / 3, usable).max(1);
+        while gcd(step, usable) != 1 {
+            step += 1;
+        }
+        Hosts { base, host_bits, usable, first, step, offset: rng.below(usable), count }
+    }
+
+    /// Host `index`; as many indices as there are usable addresses give different hosts.
+    pub fn nth(&self, index: u64) -> Addr {
+        if self.host_bits == 0 {
+            return self.base;
+        }
+        let index = u128::from(index % self.usable) * u128::from(self.step) + u128::from(self.offset);
+        let number = self.first + (index % u128::from(self.usable)) as u64;
+        if self.base.is_v4() {
+            Addr::from_v4_bits(unicast(self.base.bits() as u32 | number as u32, self.host_bits))
+        } else if self.host_bits <= 62 {
+            Addr::from_v6_bits(self.base.bits() | u128::from(number))
+        } else {
+            // Spread over the subnets: the number makes the high host bits, a hash of it the low ones.
+            let low = self.host_bits - 62;
+            let hash = (u128::from(mix(number)) << 64 | u128::from(mix(!number))) & ((1 << low) - 1);
+            Addr::from_v6_bits(self.base.bits() | u128::from(number) << low | hash)
+        }
+    }
+
+    pub fn pick(&self, rng: &mut Rng) -> Addr {
+        let index = rng.below(if self.count == 0 { self.usable } else { self.count });
+        self.nth(index)
+    }
+
+    /// How many hosts there can be.
+    pub fn size(&self) -> u64 {
+        if self.count == 0 { self.usable } else { self.count.min(self.usable) }
+    }
+}
+
+/// Keeps what is drawn from a very large network out of 0/8, 127/8 and 224/3.
+const fn unicast(bits: u32, host_bits: u32) -> u32 {
+    if host_bits <= 24 {
+        return bits;
+    }
+    let octet = match bits >> 24 {
+        0 | 127 => 1,
+        high @ 224.. => (high - 128) % 126 + 1,
+        octet => octet,
+    };
+    octet << 24 | bits & 0xff_ffff
+}
+
+const fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// A part with every number known.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub rate: f64,
+    pub mbit: f64,
+    pub payload: usize,
+    pub port: u16,
+    pub sources: Hosts,
+    pub targets: Hosts,
+    /// From a source to the target.
+    pub way: Way,
+    pub macs: Macs,
+    pub burst: Option<Burst>,
+    /// The first moment, in nanoseconds since the Unix epoch.
+    pub start: u64,
+    /// Length of the span.
+    pub seconds: f64,
+}
+
+impl Setting {
+    /// Resolves a part. A source network of the other family than the target's is not used (a scenario file with one
+    /// is refused before).
+    pub fn resolve(part: &Part, defaults: &Defaults, attack: bool, start: Timestamp, rng: &mut Rng) -> Setting {
+        let params = &part.params;
+        let inbound = params.direction != Some(Direction::Outbound);
+        let v6_asked = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
+        let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_asked, inbound));
+        let v6 = matches!(target, IpNet::V6(_));
+        let given = params.source_network.filter(|network| matches!(network, IpNet::V6(_)) == v6);
+        let network = given.unwrap_or_else(|| match (inbound, v6, defaults.network) {
+            (true, false, Peers::Outside) => net4(OUTSIDE_V4, 15),
+            (true, false, Peers::Anywhere) => net4(Ipv4Addr::UNSPECIFIED, 0),
+            (true, true, Peers::Outside) => net6(OUTSIDE_V6, 33),
+            (true, true, Peers::Anywhere) => net6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3),
+            (false, false, _) if attack => net4(CULPRIT_V4, 32),
+            (false, true, _) if attack => host6(INSIDE_V6, 66),
+            (false, false, _) => net4(INSIDE_V4, 24),
+            (false, true, _) => net6(INSIDE_V6, 64),
+        });
+        let usual = if inbound { defaults.sources } else { u64::from(attack).max(defaults.sources.min(200)) };
+        let sources = Hosts::new(network, params.sources.unwrap_or(usual), rng);
+        let targets = Hosts::new(target, 0, rng);
+        let ours = |network: &IpNet| net4(INSIDE_V4, 24).contains(network) || net6(INSIDE_V6, 48).contains(network);
+        let macs = if inbound {
+            Macs { outside: params.source_mac.unwrap_or(GATEWAY), inside: params.target_mac }
+        } else {
+            // Spoofed addresses that leave still come from the one culprit's card.
+            let culprit = station(Addr::from(IpAddr::V4(CULPRIT_V4)));
+            let spoofed = attack && !ours(&network);
+            Macs {
+                outside: params.target_mac.unwrap_or(GATEWAY),
+                inside: params.source_mac.or(spoofed.then_some(culprit)),
+            }
+        };
+        let from = part.from_seconds.max(0.0);
+        Setting {
+            rate: params.rate.unwrap_or(defaults.rate),
+            mbit: params.mbit.unwrap_or(defaults.mbit),
+            payload: params.payload.unwrap_or(defaults.payload),
+            port: params.target_port.unwrap_or(defaults.port),
+            sources,
+            targets,
+            way: if inbound { Way::Inward } else { Way::Outward },
+            macs,
+            burst: params.burst.filter(|burst| burst.on > 0.0 && burst.off >= 0.0),
+            start: start.plus_seconds(from).nanos(),
+            seconds: (part.to_seconds - from).max(0.0),
+        }
+    }
+
+    /// The one host that the part is about.
+    pub fn target(&self) -> Addr {
+        self.targets.nth(0)
+    }
+}
+
+fn default_target(target: Target, v6: bool, inbound: bool) -> IpNet {
+    match target {
+        Target::Group(number) => net4(Ipv4Addr::new(239, 1, 1, number), 32),
+        Target::Network if inbound && v6 => net6(INSIDE_V6, 64),
+        Target::Network if inbound => net4(INSIDE_V4, 24),
+        Target::Network if v6 => net6(OUTSIDE_V6, 64),
+        Target::Network => net4(OUTSIDE_V4, 24),
+        Target::HostV6(number) if inbound => host6(INSIDE_V6, number),
+        Target::Host(number) if v6 && inbound => host6(INSIDE_V6, number),
+        Target::Host(number) if inbound => net4(Ipv4Addr::from_bits(INSIDE_V4.to_bits() | u32::from(number)), 32),
+        Target::HostV6(number) => host6(OUTSIDE_V6, number),
+        Target::Host(number) if v6 => host6(OUTSIDE_V6, number),
+        Target::Host(_) => net4(VICTIM_V4, 32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn hosts(network: &str, count: u64) -> Hosts {
+        Hosts::new(network.parse().expect("network"), count, &mut Rng::new(9, 9))
+    }
+
+    #[test]
+    fn hosts_are_distinct_and_inside_their_network() {
+        for (network, count) in [
+            ("198.18.0.0/15", 65_536),
+            ("203.0.113.0/24", 254),
+            ("10.0.0.0/30", 2),
+            ("2001:db8::/32", 50_000),
+            ("2001:db8::/64", 9_999),
+            ("2001:db8::/120", 256),
+        ] {
+            let hosts = hosts(network, count);
+            let net: IpNet = network.parse().expect("network");
+            let all: HashSet<Addr> = (0..count).map(|i| hosts.nth(i)).collect();
+            assert_eq!(all.len() as u64, count, "{network}");
+            assert!(all.iter().all(|a| net.contains(&a.ip())), "{network}");
+            assert!(net.max_prefix_len() != 32 || !all.contains(&Addr::from(net.network())));
+        }
+    }
+
+    #[test]
+    fn the_whole_space_is_unicast() {
+        let hosts = hosts("0.0.0.0/0", 0);
+        let mut rng = Rng::new(1, 1);
+        for _ in 0..100_000 {
+            let address = hosts.pick(&mut rng);
+            assert!(!address.is_group_or_none() && address.bits() as u32 >> 24 != 127, "{address}");
+        }
+        assert_eq!(self::hosts("203.0.113.7/32", 0).pick(&mut rng).to_string(), "203.0.113.7");
+    }
+}

@@ -1,0 +1,85 @@
+//! `ack_flood`: ACK segments that belong to no connection.
+//!
+//! A host that really talks TCP answers: it sends data or ACKs of its own. A flood gets no answer, or a RST for every
+//! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
+
+use super::shape::{self, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "ack_flood",
+    vectors: &[Vector::AckFlood],
+    summary: "TCP ACKs without connections: unanswered or answered by RST, from ever new 4-tuples",
+    settings: &[Setting {
+        key: "packets_per_second",
+        default: 2000.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "ACK segments a second that belong to no connection.",
+    }],
+    build: |settings, site| Box::new(AckFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+};
+
+const CLASSES: &[Class] = &[Class::TcpAck, Class::TcpData];
+/// What a host sends that has the connections.
+const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData, Class::TcpSynAck, Class::TcpSyn, Class::TcpFin];
+
+struct AckFlood {
+    limit: Limit,
+    site: Arc<Site>,
+}
+
+impl Detector for AckFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction));
+            }
+        }
+    }
+}
+
+impl AckFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+        // Segments beyond ten for each answer: a receiver of bulk data acknowledges at least every tenth, even behind
+        // receive offload.
+        let unanswered = |span: Span| {
+            let answers = flow.back(span).of_all(CONVERSATION).packets;
+            flow.forward(span).of_all(CLASSES).packets.saturating_sub(answers.saturating_mul(10))
+        };
+        let over = shape::over(self.limit, unanswered)?;
+        let forward = flow.forward(Span::Second).of_all(CLASSES);
+        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+        let profile = Profile::of_flow(flow, CLASSES);
+        let refused = resets * 2 >= forward.packets;
+        let strangers = profile.samples >= 16 && profile.flow_diversity >= 0.5;
+        // Where only one direction is captured, handshakes still show that connections are real.
+        let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets;
+        if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {
+            return None;
+        }
+        let mut finding =
+            Finding::of_flow(flow, direction, Vector::AckFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let answer = match refused {
+            true => format!("; {resets} were refused with RST in the last second"),
+            false => "; no connection answers them".to_owned(),
+        };
+        finding.evidence = vec![
+            over.evidence(
+                "stray_ack_per_second",
+                &format!("ACK/s without a connection {to} {}", flow.host().address()),
+                &answer,
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+}

@@ -1,0 +1,143 @@
+//! `amplification`: replies of abused services that the host never asked for, one vector per row of
+//! [`AMPLIFIERS`](crate::packet::AMPLIFIERS).
+//!
+//! Rate: replies beyond the host's own requests to that service. Shape: the payload looks like such a reply, and for
+//! services that are normal on the Internet (DNS, SNMP) the replies are large, or the host is seen asking nobody.
+
+use super::shape::{self, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, ServiceFlow, Span, Window};
+use crate::packet::{Amplifier, Class};
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "amplification",
+    vectors: &[
+        Vector::DnsAmplification,
+        Vector::NtpAmplification,
+        Vector::SnmpAmplification,
+        Vector::MemcachedAmplification,
+        Vector::CldapAmplification,
+        Vector::SsdpAmplification,
+    ],
+    summary: "unsolicited replies of services that reflect and amplify, told by source port, size and payload",
+    settings: &[
+        Setting {
+            key: "packets_per_second",
+            default: 100.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Unsolicited replies a second of services that are also used honestly (DNS, SNMP).",
+        },
+        Setting {
+            key: "unambiguous_packets_per_second",
+            default: 50.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "The same for replies that no sane network receives (NTP monlist, memcached, CLDAP, SSDP from outside).",
+        },
+    ],
+    build: |settings, site| {
+        Box::new(Amplification {
+            ambiguous: settings.limit("packets_per_second"),
+            unambiguous: settings.limit("unambiguous_packets_per_second"),
+            site: Arc::clone(site),
+        })
+    },
+};
+
+/// Octets of a whole frame from which on an answer is worth amplifying.
+const LARGE: u64 = 300;
+/// The same where the host is never seen sending: then its questions may merely be invisible.
+const LARGE_ONE_WAY: u64 = 600;
+/// Later fragments of large replies have no ports: they go to the same account.
+const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Fragment];
+const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
+
+struct Amplification {
+    ambiguous: Limit,
+    unambiguous: Limit,
+    site: Arc<Site>,
+}
+
+impl Detector for Amplification {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                let flow = host.flow(direction);
+                // The lowest limit of both kinds: most hosts end here.
+                if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(50.0) {
+                    continue;
+                }
+                for service in flow.services(Span::Second) {
+                    if let Some(row) = service.service.row() {
+                        findings.extend(self.judge(&flow, direction, &service, row));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Amplification {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, second: &ServiceFlow, row: &Amplifier) -> Option<Finding> {
+        let unsolicited = |span: Span| {
+            let service = match span {
+                Span::Second => Some(*second),
+                _ => flow.services(span).into_iter().find(|s| s.service == second.service),
+            };
+            // A question may get more than one packet of answer; a client that retries asks more than it gets.
+            service.map_or(0, |s| s.replies.packets.saturating_sub(s.requests.saturating_mul(3)))
+        };
+        let mean = second.replies.bytes / second.replies.packets.max(1);
+        if !row.unambiguous {
+            let back = flow.back(Span::Second).total().packets;
+            let large = if back == 0 { LARGE_ONE_WAY } else { LARGE };
+            if mean < large {
+                return None;
+            }
+        }
+        let limit = if row.unambiguous { self.unambiguous } else { self.ambiguous };
+        let over = shape::over(limit, unsolicited)?;
+        let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
+        let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
+        let mut finding = Finding::of_flow(flow, direction, row.vector, classes).graded(over.rate, over.limit.value);
+        // Of all UDP to the host only this service's packets are the attack.
+        let ours =
+            |sample: &crate::meter::Sample| sample.source_port == row.port || sample.class == Class::Fragment as u8;
+        finding.now.samples.retain(ours);
+        finding.recent.samples.retain(ours);
+        let fragment_count = |span| flow.forward(span).of(Class::Fragment);
+        finding.recent.count = second.replies;
+        finding.recent.count.merge(fragment_count(Span::Second));
+        let tick = flow.services(Span::Tick).into_iter().find(|s| s.service == second.service);
+        finding.now.count = tick.map_or_else(Default::default, |s| s.replies);
+        finding.now.count.merge(fragment_count(Span::Tick));
+        let profile = Profile::of(finding.recent.samples.iter());
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let name = row.service.to_uppercase();
+        let asked = second.requests;
+        finding.evidence = vec![
+            over.evidence(
+                "unsolicited_replies_per_second",
+                &format!("unsolicited {name} replies/s {to} {}", flow.host().address()),
+                &format!("; {asked} requests went the other way in the last second"),
+            ),
+            shape::context(
+                "mean_reply_bytes",
+                mean as f64,
+                1.0,
+                format!(
+                    "replies from UDP port {} of {mean} octets on average, {fragments} fragments with them",
+                    row.port
+                ),
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+}

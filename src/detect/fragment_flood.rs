@@ -1,0 +1,99 @@
+//! `fragment_flood`: IP fragments that make no datagrams.
+//!
+//! Protocols that fragment (NFS over UDP, large DNS answers, tunnels) send a first fragment for each few others, and
+//! are answered. A flood leaves first fragments out, or gets no answer. Fragments that come along with replies of an
+//! amplifier are part of that.
+
+use super::shape::{self, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "fragment_flood",
+    vectors: &[Vector::FragmentFlood],
+    summary: "IP fragments without first fragments, or that get no answer",
+    settings: &[
+        Setting {
+            key: "orphans_per_second",
+            default: 500.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Later fragments a second where next to no first fragments come with them.",
+        },
+        Setting {
+            key: "packets_per_second",
+            default: 5000.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Later fragments a second that get no answer.",
+        },
+    ],
+    build: |settings, site| {
+        Box::new(FragmentFlood {
+            orphans: settings.limit("orphans_per_second"),
+            unanswered: settings.limit("packets_per_second"),
+            site: Arc::clone(site),
+        })
+    },
+};
+
+const CLASSES: &[Class] = &[Class::Fragment];
+
+struct FragmentFlood {
+    orphans: Limit,
+    unanswered: Limit,
+    site: Arc<Site>,
+}
+
+impl Detector for FragmentFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction));
+            }
+        }
+    }
+}
+
+impl FragmentFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+        let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
+        if fragments == 0 {
+            return None;
+        }
+        let amplified: u64 = flow.services(Span::Second).iter().map(|s| s.replies.packets).sum();
+        if amplified * 10 >= fragments {
+            return None;
+        }
+        let firsts = flow.first_fragments();
+        // The largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500.
+        let orphaned = firsts * 50 < fragments;
+        let answered = flow.back(Span::Second).total().packets * 10 >= fragments;
+        let limit = match (orphaned, answered) {
+            (true, _) => self.orphans,
+            (false, false) => self.unanswered,
+            (false, true) => return None,
+        };
+        let over = shape::over(limit, |span| flow.forward(span).of(Class::Fragment).packets)?;
+        let profile = Profile::of_flow(flow, CLASSES);
+        let mut finding =
+            Finding::of_flow(flow, direction, Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        finding.evidence = vec![
+            over.evidence(
+                "fragments_per_second",
+                &format!("later IP fragments/s {to} {}", flow.host().address()),
+                &format!("; {firsts} first fragments came with them in the last second"),
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+}

@@ -1,0 +1,125 @@
+//! `icmp_flood` and `icmpv6_flood`: echo requests, and replies or errors that the host did not provoke.
+//!
+//! A host asks for echo replies by its own requests and for errors by its own packets; what goes beyond is unsolicited.
+//! Neighbour discovery belongs to layer 2 and is not counted here.
+
+use super::shape::{self, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+const SETTINGS: &[Setting] = &[Setting {
+    key: "packets_per_second",
+    default: 300.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Echo requests and unsolicited other messages a second.",
+}];
+
+pub(super) const ICMP: DetectorSpec = DetectorSpec {
+    name: "icmp_flood",
+    vectors: &[Vector::IcmpFlood],
+    summary: "ICMP echo requests, and replies or errors that nothing provoked",
+    settings: SETTINGS,
+    build: |settings, site| build(settings, site, &V4),
+};
+
+pub(super) const ICMPV6: DetectorSpec = DetectorSpec {
+    name: "icmpv6_flood",
+    vectors: &[Vector::Icmpv6Flood],
+    summary: "ICMPv6 echo requests, and replies or errors that nothing provoked",
+    settings: SETTINGS,
+    build: |settings, site| build(settings, site, &V6),
+};
+
+/// The classes of one family.
+struct Family {
+    vector: Vector,
+    name: &'static str,
+    all: &'static [Class],
+    echo: Class,
+    reply: Class,
+    error: Class,
+    other: Class,
+}
+
+static V4: Family = Family {
+    vector: Vector::IcmpFlood,
+    name: "ICMP",
+    all: &[Class::IcmpEcho, Class::IcmpReply, Class::IcmpError, Class::IcmpOther],
+    echo: Class::IcmpEcho,
+    reply: Class::IcmpReply,
+    error: Class::IcmpError,
+    other: Class::IcmpOther,
+};
+
+static V6: Family = Family {
+    vector: Vector::Icmpv6Flood,
+    name: "ICMPv6",
+    all: &[Class::Icmpv6Echo, Class::Icmpv6Reply, Class::Icmpv6Error, Class::Icmpv6Other],
+    echo: Class::Icmpv6Echo,
+    reply: Class::Icmpv6Reply,
+    error: Class::Icmpv6Error,
+    other: Class::Icmpv6Other,
+};
+
+fn build(settings: &Settings, site: &Arc<Site>, family: &'static Family) -> Box<dyn Detector> {
+    Box::new(IcmpFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site), family })
+}
+
+struct IcmpFlood {
+    limit: Limit,
+    site: Arc<Site>,
+    family: &'static Family,
+}
+
+impl Detector for IcmpFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction));
+            }
+        }
+    }
+}
+
+impl IcmpFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+        let family = self.family;
+        let unsolicited = |span: Span| {
+            let forward = flow.forward(span);
+            let total = forward.of_all(family.all).packets;
+            if total == 0 {
+                return 0;
+            }
+            let back = flow.back(span);
+            let asked = forward.of(family.reply).packets.min(back.of(family.echo).packets);
+            // Any packet of the host's own can be answered by an error, but only one each.
+            let sent = back.total().packets.saturating_sub(back.of_all(family.all).packets);
+            let provoked = forward.of(family.error).packets.min(sent);
+            total.saturating_sub(asked).saturating_sub(provoked)
+        };
+        let over = shape::over(self.limit, unsolicited)?;
+        let profile = Profile::of_flow(flow, family.all);
+        let mut finding =
+            Finding::of_flow(flow, direction, family.vector, family.all).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let forward = flow.forward(Span::Second);
+        let counts = [family.echo, family.reply, family.error, family.other].map(|class| forward.of(class).packets);
+        let [echo, reply, error, other] = counts;
+        finding.evidence = vec![
+            over.evidence(
+                "unsolicited_icmp_per_second",
+                &format!("unsolicited {} packets/s {to} {}", family.name, flow.host().address()),
+                &format!("; in the last second {echo} echo requests, {reply} replies, {error} errors, {other} others"),
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+}

@@ -1,0 +1,79 @@
+//! `rst_flood`: RST segments to a host that sent nothing which could have provoked them.
+//!
+//! A refused or aborted connection costs one RST for a segment that the host sent itself; whatever goes beyond what it
+//! sent is unprovoked.
+
+use super::shape::{self, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "rst_flood",
+    vectors: &[Vector::RstFlood],
+    summary: "TCP RSTs beyond anything that the host sent",
+    settings: &[Setting {
+        key: "packets_per_second",
+        default: 500.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "Unprovoked RSTs a second.",
+    }],
+    build: |settings, site| Box::new(RstFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+};
+
+const CLASSES: &[Class] = &[Class::TcpRst];
+const PROVOKING: &[Class] = &[
+    Class::TcpSyn,
+    Class::TcpSynAck,
+    Class::TcpAck,
+    Class::TcpData,
+    Class::TcpFin,
+    Class::TcpNull,
+    Class::TcpXmas,
+    Class::TcpOther,
+];
+
+struct RstFlood {
+    limit: Limit,
+    site: Arc<Site>,
+}
+
+impl Detector for RstFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction));
+            }
+        }
+    }
+}
+
+impl RstFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+        let unprovoked = |span: Span| {
+            let provoking = flow.back(span).of_all(PROVOKING).packets;
+            flow.forward(span).of(Class::TcpRst).packets.saturating_sub(provoking)
+        };
+        let over = shape::over(self.limit, unprovoked)?;
+        // An answer may cross a tick's or a second's border; an attack does not balance over ten seconds either.
+        let profile = Profile::of_flow(flow, CLASSES);
+        let mut finding =
+            Finding::of_flow(flow, direction, Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        finding.evidence = vec![
+            over.evidence(
+                "unprovoked_rst_per_second",
+                &format!("RST/s {to} {} that nothing provoked", flow.host().address()),
+                "",
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+}

@@ -1,0 +1,69 @@
+//! Settings of detectors: declared beside the detector, checked and written by the configuration.
+
+use super::DetectorSpec;
+
+/// One number that an operator may set.
+pub struct Setting {
+    pub key: &'static str,
+    pub default: f64,
+    pub min: f64,
+    pub max: f64,
+    /// For the sample file and error messages, e.g. "packets/s".
+    pub unit: &'static str,
+    /// One sentence for the sample file.
+    pub doc: &'static str,
+}
+
+/// Resolved settings of one detector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub enabled: bool,
+    /// In the order of the spec, with a mark where the operator set it.
+    values: Vec<(&'static str, f64, bool)>,
+}
+
+impl Settings {
+    pub fn defaults(spec: &DetectorSpec) -> Self {
+        Settings { enabled: true, values: spec.settings.iter().map(|s| (s.key, s.default, false)).collect() }
+    }
+
+    /// Sets a value; false where there is no such key.
+    pub fn set(&mut self, key: &str, value: f64) -> bool {
+        match self.values.iter_mut().find(|(known, ..)| *known == key) {
+            Some(entry) => {
+                entry.1 = value;
+                entry.2 = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The limit of that name. Asking for a key that the spec does not declare is a programming error: it gives a limit
+    /// that never fires, and fails in tests.
+    pub fn limit(&self, key: &str) -> Limit {
+        let found = self.values.iter().find(|(known, ..)| *known == key);
+        debug_assert!(found.is_some(), "undeclared setting {key}");
+        found.map_or(Limit { value: f64::INFINITY, configured: false }, |&(_, value, configured)| Limit {
+            value,
+            configured,
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        self.values.iter().map(|&(key, value, _)| (key, value))
+    }
+}
+
+/// A limit and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    pub value: f64,
+    pub configured: bool,
+}
+
+impl Limit {
+    pub fn times(self, factor: f64) -> Limit {
+        Limit { value: self.value * factor, ..self }
+    }
+}

@@ -1,0 +1,185 @@
+//! The shape of traffic: what tells a flood from a busy host when the rate alone cannot.
+
+use super::Evidence;
+use super::finding::LimitFrom;
+use super::settings::Limit;
+use crate::base::{Addr, Timestamp};
+use crate::meter::{Flow, HostTick, Sample, Span};
+use crate::packet::Class;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Least number of packets in 0.2 s for which a burst is judged at all: below, a browser's start is a burst.
+const LEAST_BURST: f64 = 150.0;
+
+/// A rate over its limit, and how it was seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Over {
+    /// Per second.
+    pub rate: f64,
+    pub limit: Limit,
+    pub span: Span,
+}
+
+/// Is a count over its limit? Either the last second as a whole is, or the last 0.2 s alone bring half of a second's
+/// allowance (a rate of two and a half times the limit). A flood at n times its limit is thus seen after 1/n s, and one
+/// at three times or more within 0.3 s.
+pub(super) fn over(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
+    let second = count(Span::Second) as f64;
+    if second >= limit.value {
+        return Some(Over { rate: second, limit, span: Span::Second });
+    }
+    let burst = count(Span::Burst) as f64;
+    if burst >= (limit.value / 2.0).max(LEAST_BURST) {
+        return Some(Over { rate: burst / Span::Burst.seconds(), limit, span: Span::Burst });
+    }
+    None
+}
+
+impl Over {
+    /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
+    pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
+        let origin = if self.limit.configured { "config" } else { "default" };
+        Evidence {
+            measure,
+            value: self.rate.round(),
+            limit: Some(self.limit.value),
+            limit_from: Some(LimitFrom::from(self.limit)),
+            window_seconds: self.span.seconds(),
+            says: format!("{:.0} {what}, limit {} ({origin}){rest}", self.rate, self.limit.value),
+        }
+    }
+}
+
+/// Evidence for context: a figure without a limit.
+pub(super) fn context(measure: &'static str, value: f64, window_seconds: f64, says: String) -> Evidence {
+    Evidence { measure, value, limit: None, limit_from: None, window_seconds, says }
+}
+
+/// What the sampled packets of the last second look like.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Profile {
+    /// Packets that the samples stand for.
+    pub weight: u64,
+    pub samples: usize,
+    /// Share of samples whose peer no other sample has: near one where every packet has a source of its own.
+    pub peer_diversity: f64,
+    /// The same for the whole 4-tuple: real traffic sends many packets a flow, generators often one.
+    pub flow_diversity: f64,
+    /// The same for the port at the target's side.
+    pub port_diversity: f64,
+    pub top_peer: Option<(Addr, f64)>,
+    /// Most used destination port and its share of packets.
+    pub top_port: Option<(u16, f64)>,
+}
+
+impl Profile {
+    pub fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Profile {
+        let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
+        let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut flows = BTreeSet::new();
+        let (mut count, mut weight) = (0usize, 0u64);
+        for sample in samples {
+            count += 1;
+            weight += u64::from(sample.weight);
+            *peers.entry(sample.peer).or_default() += u64::from(sample.weight);
+            *ports.entry(sample.destination_port).or_default() += u64::from(sample.weight);
+            flows.insert((sample.peer, sample.source_port, sample.destination_port));
+        }
+        if count == 0 {
+            return Profile::default();
+        }
+        let share = |packets: u64| packets as f64 / weight.max(1) as f64;
+        Profile {
+            weight,
+            samples: count,
+            peer_diversity: peers.len() as f64 / count as f64,
+            flow_diversity: flows.len() as f64 / count as f64,
+            port_diversity: ports.len() as f64 / count as f64,
+            top_peer: peers.iter().max_by_key(|(_, packets)| **packets).map(|(peer, packets)| (*peer, share(*packets))),
+            top_port: ports.iter().max_by_key(|(_, packets)| **packets).map(|(port, packets)| (*port, share(*packets))),
+        }
+    }
+
+    pub fn of_flow(flow: &Flow<'_>, classes: &[Class]) -> Profile {
+        Profile::of(flow.samples(classes))
+    }
+
+    /// Nearly every packet from a source of its own: invented sources, or a very large botnet.
+    pub fn many_sources(&self) -> bool {
+        self.samples >= 16 && self.peer_diversity >= 0.5
+    }
+
+    /// One source (or two) going through the ports of one target: a scan, whatever its rate.
+    pub fn is_port_scan(&self) -> bool {
+        self.samples >= 8 && self.port_diversity >= 0.6 && self.top_peer.is_some_and(|(_, share)| share >= 0.4)
+    }
+
+    /// One evidence line about where it comes from and goes to.
+    pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
+        let who = if outbound { "destinations" } else { "sources" };
+        let top = self.top_peer.map_or(String::new(), |(peer, share)| {
+            if share >= 0.05 { format!(", {peer} has {:.0} % of the packets", share * 100.0) } else { String::new() }
+        });
+        let port = self.top_port.map_or(String::new(), |(port, share)| match port {
+            0 => String::new(),
+            port if share >= 0.05 => format!("; port {port} gets {:.0} %", share * 100.0),
+            _ => "; spread over many ports".to_owned(),
+        });
+        let measure = if outbound { "distinct_destinations" } else { "distinct_sources" };
+        context(measure, distinct.round(), 1.0, format!("about {distinct:.0} {who} in the last second{top}{port}"))
+    }
+}
+
+/// A flood that is weak but unmistakable: over ten seconds nearly every packet came from an address of its own.
+/// `packets` are those of the flood in the last ten full seconds.
+pub(super) fn steadily_spread(flow: &Flow<'_>, packets: u64, floor: f64) -> bool {
+    packets as f64 >= floor && flow.distinct_peers_in_ten_seconds() >= 0.6 * packets as f64
+}
+
+/// When a flood that is judged over ten seconds began, as near as the windows tell.
+pub(super) fn ten_seconds_before(end: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(end.nanos().saturating_sub(10_000_000_000))
+}
+
+/// How many of `classes` one tick brought in the direction of `flow`: for [`Flow::onset`].
+pub(super) fn packets_in<'a>(flow: &'a Flow<'_>, classes: &'a [Class]) -> impl Fn(&HostTick) -> u64 + 'a {
+    move |tick| flow.in_tick(tick, classes).packets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(value: f64) -> Limit {
+        Limit { value, configured: false }
+    }
+
+    fn spans(second: u64, burst: u64) -> impl Fn(Span) -> u64 {
+        move |span| if span == Span::Second { second } else { burst }
+    }
+
+    #[test]
+    fn a_second_at_the_limit_or_a_burst_at_two_and_a_half_times() {
+        assert!(over(limit(1000.0), spans(999, 300)).is_none());
+        assert_eq!(over(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
+        assert_eq!(over(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
+        assert!(over(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
+    }
+
+    #[test]
+    fn profiles_tell_scans_from_floods() {
+        let sample = |peer: u32, port: u16| Sample {
+            peer: Addr::from_v4_bits(peer),
+            source_port: 1,
+            destination_port: port,
+            weight: 1,
+            class: 0,
+        };
+        let scan: Vec<Sample> = (0..50).map(|n| sample(1, n)).collect();
+        let flood: Vec<Sample> = (0..50).map(|n| sample(n, 80)).collect();
+        let (scan, flood) = (Profile::of(scan.iter()), Profile::of(flood.iter()));
+        assert!(scan.is_port_scan() && !scan.many_sources());
+        assert!(flood.many_sources() && !flood.is_port_scan());
+        assert_eq!(flood.top_port, Some((80, 1.0)));
+    }
+}

@@ -1,0 +1,143 @@
+//! `syn_flood`: SYNs whose handshakes are not completed (RFC 4987).
+//!
+//! Rate: SYNs that were neither completed by the client nor repeated by it. Shape: real clients complete nearly all of
+//! their handshakes whatever the load (flash crowds, speed tests), and repeat a SYN that nobody answers (a dead
+//! service); floods do neither. One source walking through ports is a scan.
+
+use super::shape::{self, Over, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "syn_flood",
+    vectors: &[Vector::SynFlood],
+    summary: "TCP SYNs that are neither completed nor repeated by their senders",
+    settings: &[Setting {
+        key: "packets_per_second",
+        default: 300.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
+    }],
+    build: |settings, site| Box::new(SynFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+};
+
+const CLASSES: &[Class] = &[Class::TcpSyn];
+
+struct SynFlood {
+    limit: Limit,
+    site: Arc<Site>,
+}
+
+/// SYNs of a span and what became of them.
+#[derive(Clone, Copy)]
+struct Handshakes {
+    syns: u64,
+    completed: u64,
+    repeated: u64,
+}
+
+impl Handshakes {
+    fn of(flow: &Flow<'_>, span: Span) -> Self {
+        Handshakes {
+            syns: flow.forward(span).of(Class::TcpSyn).packets,
+            completed: flow.completed(span),
+            repeated: flow.repeated_syns(span),
+        }
+    }
+
+    fn unanswered(self) -> u64 {
+        self.syns.saturating_sub(self.completed).saturating_sub(self.repeated)
+    }
+
+    fn share(part: u64, whole: u64) -> f64 {
+        part as f64 / whole.max(1) as f64
+    }
+}
+
+impl Detector for SynFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction, window));
+            }
+        }
+    }
+}
+
+impl SynFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+        let second = Handshakes::of(flow, Span::Second);
+        // Nobody waits for repeats of a service that is down: what real clients send again, they also sent once.
+        let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
+        let limit = self.limit.times(if patient { 10.0 } else { 1.0 });
+        let burst = over_burst(flow, limit);
+        let over = match shape::over(limit, |span| if span == Span::Second { second.unanswered() } else { 0 }) {
+            // At a steady rate a share of handshakes is still under way; floods leave far more.
+            Some(over) if Handshakes::share(second.unanswered(), second.syns) >= 0.3 => Some(over),
+            _ => burst,
+        };
+        let profile = Profile::of_flow(flow, CLASSES);
+        let (over, since) = match over {
+            Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
+            None => (self.slow(flow, &profile)?, shape::ten_seconds_before(window.end)),
+        };
+        if profile.is_port_scan() || (direction == Direction::Outbound && !concentrated(&profile)) {
+            return None;
+        }
+        let distinct = flow.distinct_peers();
+        let mut finding =
+            Finding::of_flow(flow, direction, Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = since;
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let (to, address) = (if direction == Direction::Inbound { "to" } else { "from" }, flow.host().address());
+        let span = over.span;
+        let seen = Handshakes::of(flow, span);
+        let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;
+        finding.evidence = vec![
+            over.evidence(
+                "unanswered_syn_per_second",
+                &format!("unanswered SYN/s {to} {address}"),
+                &format!("; {completed:.1} % of SYNs were completed, 97 % is usual"),
+            ),
+            profile.evidence(distinct, direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+
+    /// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
+    fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
+        let ten = Handshakes::of(flow, Span::TenSeconds);
+        let limit = self.limit.times(0.2);
+        let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
+        let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
+        // The flood must still go on, or its end would be reported for nine more seconds.
+        let lasting = flow.forward(Span::Second).of(Class::TcpSyn).packets as f64 >= limit.value / 2.0;
+        (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(flow, ten.unanswered(), 0.0))
+            .then_some(Over { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
+    }
+}
+
+/// A burst is judged before its handshakes had time to complete, so nearly all must be open and there must be more than
+/// any client opens at once.
+fn over_burst(flow: &Flow<'_>, limit: Limit) -> Option<Over> {
+    let burst = Handshakes::of(flow, Span::Burst);
+    if Handshakes::share(burst.unanswered(), burst.syns) < 0.8 {
+        return None;
+    }
+    let over = shape::over(limit, |span| if span == Span::Burst { burst.unanswered() } else { 0 })?;
+    // A crowd that arrives within 0.2 s is judged by its second; unless each packet is a stranger or it is a torrent.
+    let second = Handshakes::of(flow, Span::Second);
+    let open = Handshakes::share(second.unanswered(), second.syns) >= 0.7;
+    open.then_some(over)
+}
+
+/// An outgoing flood has few victims; SYNs to many are a sweep.
+fn concentrated(profile: &Profile) -> bool {
+    profile.top_peer.is_some_and(|(_, share)| share >= 0.2)
+}

@@ -1,0 +1,126 @@
+//! `udp_flood`: one-way UDP.
+//!
+//! UDP has no handshake, so the shape decides which limit counts. Ever new sources or ports that get no answer are a
+//! flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
+//! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
+
+use super::shape::{self, Over, Profile};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "udp_flood",
+    vectors: &[Vector::UdpFlood],
+    summary: "UDP that gets no answer: ever new sources or ports, or a torrent of few flows",
+    settings: &[
+        Setting {
+            key: "packets_per_second",
+            default: 1000.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
+        },
+        Setting {
+            key: "steady_packets_per_second",
+            default: 30000.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Unanswered UDP packets a second in few flows.",
+        },
+    ],
+    build: |settings, site| {
+        Box::new(UdpFlood {
+            diverse: settings.limit("packets_per_second"),
+            steady: settings.limit("steady_packets_per_second"),
+            site: Arc::clone(site),
+        })
+    },
+};
+
+const CLASSES: &[Class] = &[Class::Udp, Class::Quic];
+
+struct UdpFlood {
+    diverse: Limit,
+    steady: Limit,
+    site: Arc<Site>,
+}
+
+impl Detector for UdpFlood {
+    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for host in window.hosts() {
+            for &direction in self.site.directions() {
+                findings.extend(self.judge(&host.flow(direction), direction, window));
+            }
+        }
+    }
+}
+
+/// UDP beyond five packets for each answer, replies of amplifiers aside.
+fn unanswered(flow: &Flow<'_>, span: Span) -> u64 {
+    let forward = flow.forward(span).of_all(CLASSES).packets;
+    let back = flow.back(span).of_all(CLASSES).packets;
+    forward.saturating_sub(back.saturating_mul(5))
+}
+
+fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
+    flow.services(span).iter().map(|service| service.replies.packets).sum()
+}
+
+impl UdpFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+        let lowest = self.diverse.value.min(self.steady.value) * 0.1;
+        if (flow.forward_packets() as f64) < lowest {
+            return None;
+        }
+        let count = |span: Span| unanswered(flow, span).saturating_sub(amplified(flow, span));
+        let profile = Profile::of_flow(flow, CLASSES);
+        let diverse = profile.samples >= 16 && profile.flow_diversity >= 0.5;
+        let (over, since) = match shape::over(if diverse { self.diverse } else { self.steady }, count) {
+            Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
+            None => (self.slow(flow, &profile)?, shape::ten_seconds_before(window.end)),
+        };
+        // One source trying ports one by one: a scan, until its rate alone does harm.
+        if profile.is_port_scan() && over.rate < self.diverse.value * 10.0 {
+            return None;
+        }
+        let mut finding =
+            Finding::of_flow(flow, direction, Vector::UdpFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = since;
+        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
+        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let answers = flow.back(Span::Second).of_all(CLASSES).packets;
+        let shape = match (diverse, over.span) {
+            (_, Span::TenSeconds) => "nearly each from a source of its own for ten seconds",
+            (true, _) => "nearly each with its own source or ports",
+            (false, _) => "in few flows",
+        };
+        finding.evidence = vec![
+            over.evidence(
+                "unanswered_udp_per_second",
+                &format!("UDP packets/s {to} {}", flow.host().address()),
+                &format!("; {shape}, {answers} answers in the last second"),
+            ),
+            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+        ];
+        Some(finding)
+    }
+
+    /// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
+    /// telemetry) hear the same ones again within that time.
+    fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
+        let ten = unanswered(flow, Span::TenSeconds);
+        let limit = self.diverse.times(0.1);
+        let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
+        let lasting = unanswered(flow, Span::Second) as f64 >= limit.value / 2.0;
+        (enough && lasting && profile.many_sources() && amplified(flow, Span::Second) == 0)
+            .then(|| shape::steadily_spread(flow, ten, 0.0))
+            .filter(|spread| *spread)
+            .map(|_| Over { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
+    }
+}

@@ -1,0 +1,284 @@
+//! The state machine: open, extend, close. Time is an argument; the same findings give the same incidents.
+
+use super::model::{CloseReason, Incident};
+use super::record::Record;
+use crate::base::{Direction, Timestamp, Vector};
+use crate::detect::{Finding, Target};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IncidentSettings {
+    /// Seconds without any finding after which an incident closes.
+    pub quiet_seconds: f64,
+    /// Open incidents at once.
+    pub max_open: usize,
+    /// Closed incidents that are remembered.
+    pub max_recent: usize,
+}
+
+/// Packets received and lost so far, for the coverage of an incident.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossCounts {
+    pub received: u64,
+    pub dropped: u64,
+}
+
+/// Why the world is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Opened,
+    /// Another vector joined.
+    Extended,
+    /// It became more severe.
+    Escalated,
+    Closed,
+}
+
+impl Change {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Change::Opened => "opened",
+            Change::Extended => "extended",
+            Change::Escalated => "escalated",
+            Change::Closed => "closed",
+        }
+    }
+}
+
+/// Something that sinks should know.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub change: Change,
+    pub incident: Arc<Incident>,
+}
+
+type Key = (Target, Direction);
+
+pub struct Incidents {
+    settings: IncidentSettings,
+    open: BTreeMap<Key, Record>,
+    recent: VecDeque<Arc<Incident>>,
+    /// Findings dropped since too many incidents were open.
+    refused: u64,
+    /// Findings that were only the echo of another incident.
+    echoes: u64,
+}
+
+impl Incidents {
+    pub fn new(settings: IncidentSettings) -> Self {
+        Incidents { settings, open: BTreeMap::new(), recent: VecDeque::new(), refused: 0, echoes: 0 }
+    }
+
+    pub fn set_settings(&mut self, settings: IncidentSettings) {
+        self.settings = settings;
+    }
+
+    /// Findings that found no place, and findings that were only echoes.
+    pub fn dropped_findings(&self) -> (u64, u64) {
+        (self.refused, self.echoes)
+    }
+
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Every open incident as it stands, by target.
+    pub fn open(&self) -> impl Iterator<Item = Incident> + '_ {
+        self.open.values().filter_map(|record| record.view(None))
+    }
+
+    /// Closed incidents, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &Arc<Incident>> {
+        self.recent.iter()
+    }
+
+    /// Takes the findings of the tick that ends at `now`.
+    pub fn observe(&mut self, findings: &[Finding], now: Timestamp, losses: LossCounts, events: &mut Vec<Event>) {
+        self.close_quiet(now, events);
+        let mut by_key: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
+        for finding in findings {
+            by_key.entry((finding.target.clone(), finding.direction)).or_default().push(finding);
+        }
+        for (key, findings) in by_key {
+            let findings = self.without_echoes(&key, findings);
+            let Some(first) = findings.first() else { continue };
+            let mut opened = false;
+            if !self.open.contains_key(&key) {
+                if self.open.len() >= self.settings.max_open {
+                    self.refused += findings.len() as u64;
+                    continue;
+                }
+                let Some(record) = Record::open(first, now, losses) else { continue };
+                self.open.insert(key.clone(), record);
+                opened = true;
+            }
+            let Some(record) = self.open.get_mut(&key) else { continue };
+            let changed = record.extend(&findings, now, losses);
+            let change = match (opened, changed.vector, changed.severity) {
+                (true, ..) => Change::Opened,
+                (_, true, _) => Change::Extended,
+                (_, _, true) => Change::Escalated,
+                _ => continue,
+            };
+            events.extend(record.view(None).map(|incident| Event { change, incident: Arc::new(incident) }));
+        }
+    }
+
+    /// A flooded host's own answers, and the answers that an attacker of ours gets, are not another attack.
+    fn without_echoes<'a>(&mut self, key: &Key, findings: Vec<&'a Finding>) -> Vec<&'a Finding> {
+        let opposite = match key.1 {
+            Direction::Inbound => Direction::Outbound,
+            Direction::Outbound => Direction::Inbound,
+            Direction::Internal => return findings,
+        };
+        if !self.open.contains_key(&(key.0.clone(), opposite)) {
+            return findings;
+        }
+        let before = findings.len();
+        let kept: Vec<&Finding> = findings.into_iter().filter(|finding| !is_answer(finding.vector)).collect();
+        self.echoes += (before - kept.len()) as u64;
+        kept
+    }
+
+    fn close_quiet(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        let quiet = self.settings.quiet_seconds;
+        let over: Vec<Key> = self
+            .open
+            .iter()
+            .filter(|(_, record)| now.seconds_since(record.updated_at) >= quiet)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in over {
+            // The close belongs to the moment at which the quiet period was full, even if no packet came to tell it.
+            let at = self.open.get(&key).map_or(now, |record| record.updated_at.plus_seconds(quiet));
+            self.close(&key, at, CloseReason::Quiet, events);
+        }
+    }
+
+    /// Closes everything, e.g. at shutdown.
+    pub fn close_all(&mut self, now: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
+        let keys: Vec<Key> = self.open.keys().cloned().collect();
+        for key in keys {
+            self.close(&key, now, reason, events);
+        }
+    }
+
+    fn close(&mut self, key: &Key, at: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
+        let Some(record) = self.open.remove(key) else { return };
+        let Some(incident) = record.view(Some((at, reason))) else { return };
+        let incident = Arc::new(incident);
+        events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
+        self.recent.push_back(incident);
+        while self.recent.len() > self.settings.max_recent {
+            self.recent.pop_front();
+        }
+    }
+}
+
+/// Vectors made of what hosts send in answer to something.
+fn is_answer(vector: Vector) -> bool {
+    matches!(vector, Vector::RstFlood | Vector::IcmpFlood | Vector::Icmpv6Flood)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Addr, Severity};
+    use crate::detect::Traffic;
+    use crate::meter::Count;
+
+    fn finding(address: u32, direction: Direction, vector: Vector, severity: Severity, at: f64) -> Finding {
+        let count = Count { packets: 100, bytes: 6000 };
+        let traffic = Traffic { count, ..Traffic::default() };
+        Finding {
+            target: Target::Host(Addr::from_v4_bits(address)),
+            interface: None,
+            vlan: None,
+            direction,
+            vector,
+            severity,
+            confidence: 0.9,
+            since: time(at - 0.2),
+            now: traffic.clone(),
+            recent: traffic,
+            spoofing_likely: false,
+            evidence: Vec::new(),
+        }
+    }
+
+    fn time(seconds: f64) -> Timestamp {
+        Timestamp::from_parts(1_767_225_600, 0).plus_seconds(seconds)
+    }
+
+    fn machine() -> Incidents {
+        Incidents::new(IncidentSettings { quiet_seconds: 60.0, max_open: 3, max_recent: 2 })
+    }
+
+    fn observe(machine: &mut Incidents, findings: &[Finding], at: f64) -> Vec<(Change, Vector)> {
+        let mut events = Vec::new();
+        machine.observe(findings, time(at), LossCounts::default(), &mut events);
+        events.iter().map(|event| (event.change, event.incident.vector)).collect()
+    }
+
+    use Direction::{Inbound, Outbound};
+    use Severity::{Critical, Warning};
+    use Vector::{RstFlood, SynFlood, UdpFlood};
+
+    #[test]
+    fn opens_extends_escalates_and_closes_once() {
+        let mut machine = machine();
+        let syn = |severity, at| finding(7, Inbound, SynFlood, severity, at);
+        assert_eq!(observe(&mut machine, &[syn(Warning, 1.0)], 1.0), [(Change::Opened, SynFlood)]);
+        assert_eq!(observe(&mut machine, &[syn(Warning, 1.1)], 1.1), []);
+        assert_eq!(observe(&mut machine, &[syn(Critical, 1.2)], 1.2), [(Change::Escalated, SynFlood)]);
+        let udp = finding(7, Inbound, UdpFlood, Warning, 30.0);
+        assert_eq!(observe(&mut machine, &[udp], 30.0), [(Change::Extended, SynFlood)]);
+        assert_eq!(observe(&mut machine, &[], 89.9), []);
+        assert_eq!(observe(&mut machine, &[], 95.0), [(Change::Closed, SynFlood)]);
+        let closed: Vec<_> = machine.recent().collect();
+        assert_eq!(closed.len(), 1);
+        assert_eq!(closed[0].closed_at, Some(time(90.0)));
+        assert_eq!(closed[0].vectors, [SynFlood, UdpFlood]);
+        assert_eq!(closed[0].patterns, [crate::base::Pattern::MultiVector]);
+        assert_eq!(closed[0].severity, Critical);
+        assert_eq!(closed[0].totals.packets, 400);
+        assert!((closed[0].detected_after_seconds - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn answers_of_a_victim_are_no_second_attack() {
+        let mut machine = machine();
+        observe(&mut machine, &[finding(7, Inbound, SynFlood, Warning, 1.0)], 1.0);
+        assert_eq!(observe(&mut machine, &[finding(7, Outbound, RstFlood, Warning, 1.1)], 1.1), []);
+        assert_eq!(machine.dropped_findings(), (0, 1));
+        let attack = finding(7, Outbound, UdpFlood, Warning, 1.2);
+        assert_eq!(observe(&mut machine, &[attack], 1.2), [(Change::Opened, UdpFlood)]);
+    }
+
+    #[test]
+    fn caps_hold_and_are_counted() {
+        let mut machine = machine();
+        for address in 0..5 {
+            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.0)], 1.0);
+        }
+        assert_eq!((machine.open_count(), machine.dropped_findings()), (3, (2, 0)));
+        let mut events = Vec::new();
+        machine.close_all(time(2.0), CloseReason::Shutdown, &mut events);
+        assert_eq!(events.len(), 3);
+        assert_eq!(machine.recent().count(), 2, "only so many are remembered");
+        assert!(machine.recent().all(|incident| incident.close_reason == Some(CloseReason::Shutdown)));
+    }
+
+    #[test]
+    fn identifiers_are_stable_and_differ() {
+        let open = |address| {
+            let mut machine = machine();
+            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.0)], 1.0);
+            machine.open().map(|incident| incident.id).collect::<Vec<_>>()
+        };
+        assert_eq!(open(7), open(7));
+        assert_ne!(open(7), open(8));
+        assert!(open(7)[0].starts_with("20260101T000001Z-"), "{:?}", open(7));
+    }
+}

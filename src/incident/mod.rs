@@ -1,0 +1,12 @@
+//! Incident: from findings to incidents. A pure state machine ([`machine`]) on packet time; the public shape is in
+//! [`model`], and what one incident gathers while it is open in [`record`].
+//!
+//! Identity is (target, direction): vectors that come and go on the same target extend its incident; it closes after a
+//! quiet period.
+
+pub mod machine;
+pub mod model;
+mod record;
+
+pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
+pub use model::{CloseReason, Incident};

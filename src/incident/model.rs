@@ -1,0 +1,173 @@
+//! The incident as the world sees it: one JSON object. Public API: fields are only ever added.
+
+use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
+use crate::detect::{Evidence, Target};
+use serde::{Serialize, Serializer};
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Incident {
+    pub id: String,
+    /// The vector with the most packets so far.
+    pub vector: Vector,
+    /// Every vector so far, in order of appearance.
+    pub vectors: Vec<Vector>,
+    pub patterns: Vec<Pattern>,
+    pub direction: Direction,
+    /// The highest so far.
+    pub severity: Severity,
+    #[serde(serialize_with = "hundredths")]
+    pub confidence: f64,
+    pub target: TargetView,
+    pub opened_at: Timestamp,
+    /// Last moment at which a detector was over its limit.
+    pub updated_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+    pub close_reason: Option<CloseReason>,
+    /// From the estimated beginning of the attack to `opened_at`.
+    #[serde(serialize_with = "thousandths")]
+    pub detected_after_seconds: f64,
+    pub peak: Rates,
+    pub totals: Totals,
+    pub sources: Peers,
+    /// Whom our culprit attacks; outbound incidents only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub victims: Option<Peers>,
+    pub ports: Ports,
+    /// Names (HTTP Host, TLS SNI, DNS) that the traffic carries.
+    pub names: Vec<Name>,
+    pub evidence: Vec<Evidence>,
+    pub coverage: Coverage,
+    /// At most [`TIMELINE`] points, evenly spaced.
+    pub timeline: Vec<Point>,
+}
+
+/// Most points that a timeline holds; when full, every second point goes and the spacing doubles.
+pub const TIMELINE: usize = 120;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// No detector was over its limit for the quiet period.
+    Quiet,
+    /// Pegel stopped while the incident was open.
+    Shutdown,
+    /// The capture's clock jumped, so that before and after cannot be one.
+    ClockChange,
+}
+
+/// What the incident is about; fields that do not apply are `null`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetView {
+    pub kind: &'static str,
+    pub address: Option<Addr>,
+    pub mac: Option<Mac>,
+    pub guest: Option<String>,
+    pub prefix: Option<String>,
+    pub interface: Option<String>,
+    pub vlan: Option<u16>,
+}
+
+impl TargetView {
+    pub(super) fn new(target: &Target, interface: Option<&String>, vlan: Option<u16>) -> Self {
+        let nobody = TargetView {
+            kind: "host",
+            address: None,
+            mac: None,
+            guest: None,
+            prefix: None,
+            interface: interface.cloned(),
+            vlan,
+        };
+        match target {
+            Target::Host(address) => TargetView { address: Some(*address), ..nobody },
+            Target::Station { mac, interface } => {
+                TargetView { kind: "station", mac: Some(*mac), interface: Some(interface.clone()), ..nobody }
+            }
+        }
+    }
+
+    /// The target in one word, for tables and labels.
+    pub fn label(&self) -> String {
+        match (self.address, self.mac) {
+            (Some(address), _) => address.to_string(),
+            (None, Some(mac)) => mac.to_string(),
+            (None, None) => self.prefix.clone().unwrap_or_else(|| self.kind.to_owned()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rates {
+    pub packets_per_second: u64,
+    pub bits_per_second: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// The other side: estimates, from a HyperLogLog and a frequent-items sketch of sampled packets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Peers {
+    pub distinct: u64,
+    pub spoofing_likely: bool,
+    pub top: Vec<Peer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peer {
+    pub address: Addr,
+    pub packets: u64,
+    pub share: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ports {
+    pub destination: Vec<Port>,
+    pub source: Vec<Port>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Port {
+    pub port: u16,
+    pub share: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Name {
+    pub name: String,
+    pub kind: &'static str,
+    pub share: f64,
+}
+
+/// How much of the traffic was seen while the incident was open.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Coverage {
+    /// Share of packets that reached us.
+    pub captured: f64,
+    pub kernel_dropped: u64,
+    /// One packet in so many was looked at.
+    pub sampled: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Point {
+    pub at: Timestamp,
+    pub packets_per_second: u64,
+    pub bits_per_second: u64,
+}
+
+/// Shares carry five digits: enough for one packet in 65,000.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    (part as f64 / whole.max(1) as f64 * 1e5).round() / 1e5
+}
+
+fn hundredths<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((value * 100.0).round() / 100.0)
+}
+
+fn thousandths<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((value * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,275 @@
+//! What one open incident gathers.
+
+use super::machine::LossCounts;
+use super::model::{
+    CloseReason, Coverage, Incident, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
+};
+use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector};
+use crate::detect::{Evidence, Finding, Target, Traffic};
+use crate::meter::Registers;
+use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
+use std::hash::Hash;
+
+/// Counters of each frequent-items sketch: error at most 3.5/128 of the packets (the library's bound).
+const SKETCH: usize = 128;
+/// Entries of each top list.
+const TOP: usize = 10;
+
+/// One vector's part in an incident.
+struct VectorPart {
+    vector: Vector,
+    packets: u64,
+    /// The evidence of its strongest moment, and how strong that was.
+    evidence: Vec<Evidence>,
+    strongest: f64,
+}
+
+pub(super) struct Record {
+    id: String,
+    target: Target,
+    interface: Option<String>,
+    vlan: Option<u16>,
+    direction: Direction,
+    severity: Severity,
+    confidence: f64,
+    opened_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    since: Timestamp,
+    parts: Vec<VectorPart>,
+    peak: Rates,
+    totals: Totals,
+    spoofing_likely: bool,
+    peers: Registers,
+    top_peers: FrequentItemsSketch<Addr>,
+    source_ports: FrequentItemsSketch<u16>,
+    destination_ports: FrequentItemsSketch<u16>,
+    timeline: Vec<Point>,
+    /// Seconds between points.
+    spacing: u64,
+    losses_at_open: LossCounts,
+    losses: LossCounts,
+}
+
+/// What a tick's findings changed about an incident.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    pub vector: bool,
+    pub severity: bool,
+}
+
+impl Record {
+    /// Opens an incident at `now` on the first finding. `None` only if the sketches cannot be made, which their fixed
+    /// sizes exclude.
+    pub fn open(finding: &Finding, now: Timestamp, losses: LossCounts) -> Option<Record> {
+        let since = if finding.since == Timestamp::ZERO { now } else { finding.since.min(now) };
+        Some(Record {
+            id: identifier(finding, now),
+            target: finding.target.clone(),
+            interface: finding.interface.clone(),
+            vlan: finding.vlan,
+            direction: finding.direction,
+            severity: finding.severity,
+            confidence: finding.confidence,
+            opened_at: now,
+            updated_at: now,
+            since,
+            parts: Vec::new(),
+            peak: Rates::default(),
+            totals: Totals::default(),
+            spoofing_likely: false,
+            peers: Registers::default(),
+            top_peers: FrequentItemsSketch::new(SKETCH).ok()?,
+            source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
+            destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
+            timeline: Vec::new(),
+            spacing: 1,
+            losses_at_open: losses,
+            losses,
+        })
+    }
+
+    /// Adds everything that one tick found about this target and direction.
+    pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts) -> Changed {
+        let mut changed = Changed::default();
+        let mut rates = Rates::default();
+        for finding in findings {
+            let new = self.part(finding);
+            changed.vector |= new;
+            if finding.severity > self.severity {
+                self.severity = finding.severity;
+                changed.severity = true;
+            }
+            self.confidence = self.confidence.max(finding.confidence);
+            self.spoofing_likely |= finding.spoofing_likely;
+            // A vector that was just recognised brings what led to it; later each tick brings its own.
+            self.take(if new { &finding.recent } else { &finding.now });
+            rates.packets_per_second += finding.recent.count.packets;
+            rates.bits_per_second += finding.recent.count.bytes.saturating_mul(8);
+        }
+        self.peak.packets_per_second = self.peak.packets_per_second.max(rates.packets_per_second);
+        self.peak.bits_per_second = self.peak.bits_per_second.max(rates.bits_per_second);
+        self.updated_at = now;
+        self.losses = losses;
+        self.point(now, rates);
+        changed
+    }
+
+    /// Counts a finding for its vector; true where the vector is new to this incident.
+    fn part(&mut self, finding: &Finding) -> bool {
+        let strength = finding.evidence.first().map_or(0.0, |evidence| evidence.value);
+        match self.parts.iter_mut().find(|part| part.vector == finding.vector) {
+            Some(part) => {
+                part.packets = part.packets.saturating_add(finding.now.count.packets);
+                if strength > part.strongest {
+                    part.strongest = strength;
+                    part.evidence.clone_from(&finding.evidence);
+                }
+                false
+            }
+            None => {
+                self.parts.push(VectorPart {
+                    vector: finding.vector,
+                    packets: finding.recent.count.packets,
+                    evidence: finding.evidence.clone(),
+                    strongest: strength,
+                });
+                true
+            }
+        }
+    }
+
+    fn take(&mut self, traffic: &Traffic) {
+        self.totals.packets = self.totals.packets.saturating_add(traffic.count.packets);
+        self.totals.bytes = self.totals.bytes.saturating_add(traffic.count.bytes);
+        self.peers.merge(&traffic.peers);
+        for sample in &traffic.samples {
+            let weight = u64::from(sample.weight);
+            self.top_peers.update_with_count(sample.peer, weight);
+            if sample.source_port != 0 || sample.destination_port != 0 {
+                self.source_ports.update_with_count(sample.source_port, weight);
+                self.destination_ports.update_with_count(sample.destination_port, weight);
+            }
+        }
+    }
+
+    fn point(&mut self, at: Timestamp, rates: Rates) {
+        if self.timeline.last().is_some_and(|last| at.seconds_since(last.at) < self.spacing as f64) {
+            return;
+        }
+        if self.timeline.len() >= TIMELINE {
+            let mut keep = false;
+            self.timeline.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.spacing = self.spacing.saturating_mul(2);
+        }
+        self.timeline.push(Point {
+            at,
+            packets_per_second: rates.packets_per_second,
+            bits_per_second: rates.bits_per_second,
+        });
+    }
+
+    fn main_vector(&self) -> Option<&VectorPart> {
+        // The first of equals, so that the name does not change without need.
+        self.parts.iter().rev().max_by_key(|part| part.packets)
+    }
+
+    /// The incident as it stands.
+    pub fn view(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
+        let vector = self.main_vector()?.vector;
+        let top = top(&self.top_peers);
+        let whole = self.top_peers.total_weight();
+        let others = Peers {
+            distinct: (self.peers.estimate().round() as u64).max(top.len() as u64),
+            spoofing_likely: self.spoofing_likely,
+            top: top
+                .into_iter()
+                .map(|(address, weight)| Peer {
+                    address,
+                    packets: scale(weight, whole, self.totals.packets),
+                    share: share(weight, whole),
+                })
+                .collect(),
+        };
+        let (sources, victims) = match (self.direction, &self.target) {
+            (Direction::Outbound, Target::Host(culprit)) => {
+                let itself = Peer { address: *culprit, packets: self.totals.packets, share: 1.0 };
+                (Peers { distinct: 1, spoofing_likely: false, top: vec![itself] }, Some(others))
+            }
+            _ => (others, None),
+        };
+        let mut patterns = Vec::new();
+        if self.parts.len() > 1 {
+            patterns.push(Pattern::MultiVector);
+        }
+        let seen = self.losses.received.saturating_sub(self.losses_at_open.received);
+        let dropped = self.losses.dropped.saturating_sub(self.losses_at_open.dropped);
+        Some(Incident {
+            id: self.id.clone(),
+            vector,
+            vectors: self.parts.iter().map(|part| part.vector).collect(),
+            patterns,
+            direction: self.direction,
+            severity: self.severity,
+            confidence: self.confidence,
+            target: TargetView::new(&self.target, self.interface.as_ref(), self.vlan),
+            opened_at: self.opened_at,
+            updated_at: self.updated_at,
+            closed_at: closed.map(|(at, _)| at),
+            close_reason: closed.map(|(_, reason)| reason),
+            detected_after_seconds: self.opened_at.seconds_since(self.since),
+            peak: self.peak,
+            totals: self.totals,
+            sources,
+            victims,
+            ports: Ports { destination: ports(&self.destination_ports), source: ports(&self.source_ports) },
+            names: Vec::new(),
+            evidence: self.parts.iter().flat_map(|part| part.evidence.iter().cloned()).collect(),
+            coverage: Coverage {
+                captured: 1.0 - share(dropped, seen.saturating_add(dropped)),
+                kernel_dropped: dropped,
+                sampled: 1,
+            },
+            timeline: self.timeline.clone(),
+        })
+    }
+}
+
+/// The most frequent items with their weights, heaviest first, ties by item.
+fn top<T: Clone + Eq + Hash + Ord>(sketch: &FrequentItemsSketch<T>) -> Vec<(T, u64)> {
+    let mut rows: Vec<(T, u64)> = sketch
+        .frequent_items(ErrorType::NoFalseNegatives)
+        .iter()
+        .map(|row| (row.item().clone(), row.estimate()))
+        .collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    rows.truncate(TOP);
+    rows
+}
+
+fn ports(sketch: &FrequentItemsSketch<u16>) -> Vec<Port> {
+    let whole = sketch.total_weight();
+    top(sketch).into_iter().map(|(port, weight)| Port { port, share: share(weight, whole) }).collect()
+}
+
+/// `part` of `whole` samples, as packets of `total`.
+fn scale(part: u64, whole: u64, total: u64) -> u64 {
+    (u128::from(part) * u128::from(total) / u128::from(whole.max(1))).min(u128::from(u64::MAX)) as u64
+}
+
+/// Stable over replays: the moment of opening and a checksum of what the incident is about.
+fn identifier(finding: &Finding, now: Timestamp) -> String {
+    // FNV-1a: an identifier, not a secret; the same on every machine and in every version.
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let text = match &finding.target {
+        Target::Host(address) => format!("{address} {}", finding.direction),
+        Target::Station { mac, interface } => format!("{mac} {interface} {}", finding.direction),
+    };
+    for byte in text.bytes().chain(now.nanos().to_be_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let stamp: String = now.to_string().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
+    format!("{stamp}Z-{:08x}", (hash >> 32) as u32 ^ hash as u32)
+}

@@ -1,0 +1,337 @@
+//! Plain counters: packets and octets, by class, by service, and the sampled packets that name peers and ports.
+
+use super::registers::Registers;
+use crate::base::{Addr, Timestamp};
+use crate::packet::{Class, Service};
+
+/// Packets and octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Count {
+    #[inline]
+    pub fn add(&mut self, bytes: u32) {
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+    }
+
+    pub fn merge(&mut self, other: Count) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.packets == 0
+    }
+}
+
+/// One direction of one host, by class of traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassCounts {
+    packets: [u32; Class::PER_HOST],
+    bytes: [u64; Class::PER_HOST],
+}
+
+impl Default for ClassCounts {
+    fn default() -> Self {
+        ClassCounts { packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
+    }
+}
+
+impl ClassCounts {
+    #[inline]
+    pub fn add(&mut self, class: Class, packets: u32, bytes: u64) {
+        if let (Some(p), Some(b)) = (self.packets.get_mut(class.index()), self.bytes.get_mut(class.index())) {
+            *p = p.saturating_add(packets);
+            *b += bytes;
+        }
+    }
+
+    pub fn merge(&mut self, other: &ClassCounts) {
+        for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
+            *mine = mine.saturating_add(theirs);
+        }
+        for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
+            *mine += theirs;
+        }
+    }
+
+    /// Takes away what was added before.
+    pub fn subtract(&mut self, other: &ClassCounts) {
+        for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
+            *mine = mine.saturating_sub(theirs);
+        }
+    }
+
+    #[inline]
+    pub fn of(&self, class: Class) -> Count {
+        Count {
+            packets: self.packets.get(class.index()).copied().unwrap_or(0).into(),
+            bytes: self.bytes.get(class.index()).copied().unwrap_or(0),
+        }
+    }
+
+    pub fn of_all(&self, classes: &[Class]) -> Count {
+        classes.iter().fold(Count::default(), |mut sum, &class| {
+            sum.merge(self.of(class));
+            sum
+        })
+    }
+
+    pub fn total(&self) -> Count {
+        Count { packets: self.packets.iter().map(|&p| u64::from(p)).sum(), bytes: self.bytes.iter().sum() }
+    }
+}
+
+/// What one host had to do with one amplification service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCounts {
+    pub service: Option<Service>,
+    pub replies_received: Count,
+    pub replies_sent: Count,
+    pub requests_received: u64,
+    pub requests_sent: u64,
+}
+
+/// Services kept apart per host and tick. A fifth service in the same 100 ms is counted in the classes only.
+pub const SERVICES_PER_HOST: usize = 4;
+
+/// One packet that stands for `weight` packets of its direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    pub peer: Addr,
+    pub source_port: u16,
+    pub destination_port: u16,
+    pub weight: u32,
+    pub class: u8,
+}
+
+/// Samples kept per host, direction and tick.
+pub const SAMPLES: usize = 16;
+
+/// A uniform sample of the packets of one direction: every packet while there are few, then every second, fourth, …
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sampler {
+    items: [Sample; SAMPLES],
+    len: u8,
+    stride: u32,
+    skip: u32,
+    since: u32,
+}
+
+impl Sampler {
+    /// Counts one packet; calls `sample` only if this packet is to be kept. `random` is any number that a sender cannot
+    /// foresee: regular senders must not fall into step with the stride.
+    #[inline]
+    pub fn offer(&mut self, random: u64, sample: impl FnOnce() -> Sample) {
+        self.since = self.since.saturating_add(1);
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
+        self.keep(random, sample());
+    }
+
+    fn keep(&mut self, random: u64, mut sample: Sample) {
+        if usize::from(self.len) == SAMPLES {
+            self.decimate(random);
+        }
+        sample.weight = self.since;
+        self.since = 0;
+        let stride = self.stride.max(1);
+        self.skip = if stride == 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) };
+        if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
+            *slot = sample;
+            self.len += 1;
+        }
+    }
+
+    /// Halves the sample: of each pair one stays, by chance, and takes both weights.
+    fn decimate(&mut self, random: u64) {
+        for pair in 0..SAMPLES / 2 {
+            let (first, second) = (self.items[2 * pair], self.items[2 * pair + 1]);
+            let mut kept = if random >> pair & 1 == 0 { first } else { second };
+            kept.weight = first.weight.saturating_add(second.weight);
+            self.items[pair] = kept;
+        }
+        self.len = (SAMPLES / 2) as u8;
+        self.stride = self.stride.max(1).saturating_mul(2).min(1 << 24);
+    }
+
+    pub fn samples(&self) -> &[Sample] {
+        self.items.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.stride = 1;
+        self.skip = 0;
+        self.since = 0;
+    }
+}
+
+/// What a TCP packet does to a handshake that we watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    Nothing,
+    /// The client's first answer to the SYN-ACK.
+    Completes,
+    /// A SYN whose earlier copy is still waiting for that.
+    Repeats,
+}
+
+/// Everything that is kept of a busy host in one tick. A few KiB: only busy hosts have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostTick {
+    pub address: Addr,
+    /// First and last packet to or from the host in this tick.
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub received: ClassCounts,
+    pub sent: ClassCounts,
+    /// TCP handshakes completed by peers of this host (it is the server).
+    pub completed_by_peers: u32,
+    /// TCP handshakes that this host completed as a client.
+    pub completed_by_host: u32,
+    /// SYNs of a flow whose earlier SYN is still unanswered.
+    pub repeated_syns_received: u32,
+    pub repeated_syns_sent: u32,
+    pub first_fragments_received: u32,
+    pub first_fragments_sent: u32,
+    pub services: [ServiceCounts; SERVICES_PER_HOST],
+    /// Who sends to this host.
+    pub sources: Registers,
+    /// Whom this host sends to.
+    pub destinations: Registers,
+    pub received_samples: Sampler,
+    pub sent_samples: Sampler,
+    /// Received packets by TTL in sixteenths of its range.
+    pub ttl: [u32; 16],
+}
+
+impl HostTick {
+    /// The row of a service; takes a free one for a new service, `None` where all are taken.
+    #[inline]
+    pub fn service(&mut self, service: Service) -> Option<&mut ServiceCounts> {
+        let row = self.services.iter_mut().find(|row| row.service.is_none_or(|s| s == service))?;
+        row.service = Some(service);
+        Some(row)
+    }
+
+    /// Counts what a packet that the host received or sent did to a handshake.
+    #[inline]
+    pub fn handshake(&mut self, handshake: Handshake, sent: bool) {
+        let counter = match (handshake, sent) {
+            (Handshake::Nothing, _) => return,
+            (Handshake::Completes, false) => &mut self.completed_by_peers,
+            (Handshake::Completes, true) => &mut self.completed_by_host,
+            (Handshake::Repeats, false) => &mut self.repeated_syns_received,
+            (Handshake::Repeats, true) => &mut self.repeated_syns_sent,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Starts an empty tick for `address`.
+    pub fn reset(&mut self, address: Addr) {
+        *self = HostTick { address, ..HostTick::default() };
+    }
+
+    /// Adds the same tick of the same host as another worker saw it.
+    pub fn merge(&mut self, other: &HostTick) {
+        if other.first < self.first || self.first == Timestamp::ZERO {
+            self.first = other.first;
+        }
+        self.last = self.last.max(other.last);
+        self.received.merge(&other.received);
+        self.sent.merge(&other.sent);
+        self.completed_by_peers = self.completed_by_peers.saturating_add(other.completed_by_peers);
+        self.completed_by_host = self.completed_by_host.saturating_add(other.completed_by_host);
+        self.repeated_syns_received = self.repeated_syns_received.saturating_add(other.repeated_syns_received);
+        self.repeated_syns_sent = self.repeated_syns_sent.saturating_add(other.repeated_syns_sent);
+        self.first_fragments_received = self.first_fragments_received.saturating_add(other.first_fragments_received);
+        self.first_fragments_sent = self.first_fragments_sent.saturating_add(other.first_fragments_sent);
+        for theirs in other.services {
+            if let Some(service) = theirs.service
+                && let Some(mine) = self.service(service)
+            {
+                mine.replies_received.merge(theirs.replies_received);
+                mine.replies_sent.merge(theirs.replies_sent);
+                mine.requests_received += theirs.requests_received;
+                mine.requests_sent += theirs.requests_sent;
+            }
+        }
+        self.sources.merge(&other.sources);
+        self.destinations.merge(&other.destinations);
+        for sample in other.received_samples.samples() {
+            self.received_samples.absorb(*sample);
+        }
+        for sample in other.sent_samples.samples() {
+            self.sent_samples.absorb(*sample);
+        }
+        for (mine, theirs) in self.ttl.iter_mut().zip(other.ttl) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
+impl Sampler {
+    /// Takes over another sampler's item with its weight.
+    fn absorb(&mut self, sample: Sample) {
+        if usize::from(self.len) == SAMPLES {
+            self.decimate(sample.peer.bits() as u64 ^ u64::from(sample.source_port));
+        }
+        if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
+            *slot = sample;
+            self.len += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::hash::Hasher;
+
+    #[test]
+    fn samples_stand_for_every_packet() {
+        let mut sampler = Sampler::default();
+        sampler.clear();
+        let hasher = Hasher::fixed();
+        for n in 0..100_000u64 {
+            sampler.offer(hasher.word(n), || Sample { source_port: (n % 4) as u16, ..Sample::default() });
+        }
+        let total: u32 = sampler.samples().iter().map(|s| s.weight).sum();
+        // All but the packets since the last kept one.
+        assert!(total > 80_000 && total <= 100_000, "{total}");
+        assert!(sampler.samples().len() >= SAMPLES / 2);
+        let ports: std::collections::BTreeSet<_> = sampler.samples().iter().map(|s| s.source_port).collect();
+        assert!(ports.len() > 1, "a regular sender fell into step with the stride");
+    }
+
+    #[test]
+    fn few_packets_are_all_kept() {
+        let mut sampler = Sampler::default();
+        for n in 0..10u16 {
+            sampler.offer(u64::from(n), || Sample { source_port: n, ..Sample::default() });
+        }
+        assert_eq!(sampler.samples().len(), 10);
+        assert!(sampler.samples().iter().all(|s| s.weight == 1));
+    }
+
+    #[test]
+    fn a_fifth_service_does_not_displace_another() {
+        let mut tick = HostTick::default();
+        for index in 0..Service::COUNT {
+            if let Some(service) = Service::from_index(index) {
+                let row = tick.service(service);
+                assert_eq!(row.is_some(), index < SERVICES_PER_HOST);
+            }
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
+
+use super::counts::{ClassCounts, Count, HostTick, Sample, ServiceCounts};
+use super::registers::Registers;
+use crate::base::{Addr, Direction, Timestamp};
+use crate::packet::Class;
+
+/// Ticks a second.
+pub const TICKS: usize = 10;
+const SECONDS: usize = 10;
+const TENS: usize = 6;
+
+/// A stretch of time that ends with the current tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// 0.1 s.
+    Tick,
+    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is seen whole.
+    Burst,
+    /// 1 s, sliding by ticks.
+    Second,
+    /// 10 s, sliding by seconds.
+    TenSeconds,
+    /// 60 s, sliding by ten seconds.
+    Minute,
+}
+
+impl Span {
+    pub const fn seconds(self) -> f64 {
+        match self {
+            Span::Tick => 0.1,
+            Span::Burst => 0.2,
+            Span::Second => 1.0,
+            Span::TenSeconds => 10.0,
+            Span::Minute => 60.0,
+        }
+    }
+}
+
+/// What is summed over longer spans.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    received: ClassCounts,
+    sent: ClassCounts,
+    completed_by_peers: u32,
+    completed_by_host: u32,
+    repeated_syns_received: u32,
+    repeated_syns_sent: u32,
+}
+
+impl Sum {
+    fn of(tick: &HostTick) -> Sum {
+        Sum {
+            received: tick.received,
+            sent: tick.sent,
+            completed_by_peers: tick.completed_by_peers,
+            completed_by_host: tick.completed_by_host,
+            repeated_syns_received: tick.repeated_syns_received,
+            repeated_syns_sent: tick.repeated_syns_sent,
+        }
+    }
+
+    fn add(&mut self, other: &Sum) {
+        self.received.merge(&other.received);
+        self.sent.merge(&other.sent);
+        self.completed_by_peers += other.completed_by_peers;
+        self.completed_by_host += other.completed_by_host;
+        self.repeated_syns_received += other.repeated_syns_received;
+        self.repeated_syns_sent += other.repeated_syns_sent;
+    }
+
+    fn take_away(&mut self, other: &Sum) {
+        self.received.subtract(&other.received);
+        self.sent.subtract(&other.sent);
+        self.completed_by_peers = self.completed_by_peers.saturating_sub(other.completed_by_peers);
+        self.completed_by_host = self.completed_by_host.saturating_sub(other.completed_by_host);
+        self.repeated_syns_received = self.repeated_syns_received.saturating_sub(other.repeated_syns_received);
+        self.repeated_syns_sent = self.repeated_syns_sent.saturating_sub(other.repeated_syns_sent);
+    }
+}
+
+/// One busy host's windows.
+pub struct HostWindow {
+    address: Addr,
+    ticks: [HostTick; TICKS],
+    seconds: [Sum; SECONDS],
+    /// Sources and destinations of each of the last ten full seconds.
+    second_peers: [(Registers, Registers); SECONDS],
+    tens: [Sum; TENS],
+    second: Sum,
+    ten_seconds: Sum,
+    minute: Sum,
+    /// Number of the last tick that was rolled in.
+    tick: u64,
+    last_active: u64,
+}
+
+impl HostWindow {
+    /// Empty windows that end just before tick `tick`.
+    pub fn new(address: Addr, tick: u64) -> Box<HostWindow> {
+        let empty = HostTick { address, ..HostTick::default() };
+        Box::new(HostWindow {
+            address,
+            ticks: [empty; TICKS],
+            seconds: [Sum::default(); SECONDS],
+            second_peers: [Default::default(); SECONDS],
+            tens: [Sum::default(); TENS],
+            second: Sum::default(),
+            ten_seconds: Sum::default(),
+            minute: Sum::default(),
+            tick: tick.wrapping_sub(1),
+            last_active: tick,
+        })
+    }
+
+    /// Starts over for another host, in the same memory.
+    pub fn reuse(&mut self, address: Addr, tick: u64) {
+        let empty = HostTick { address, ..HostTick::default() };
+        self.address = address;
+        self.ticks.fill(empty);
+        self.seconds.fill(Sum::default());
+        self.second_peers.fill(Default::default());
+        self.tens.fill(Sum::default());
+        (self.second, self.ten_seconds, self.minute) = Default::default();
+        self.tick = tick.wrapping_sub(1);
+        self.last_active = tick;
+    }
+
+    pub fn address(&self) -> Addr {
+        self.address
+    }
+
+    /// Last tick with traffic.
+    pub fn last_active(&self) -> u64 {
+        self.last_active
+    }
+
+    /// Opens tick `tick`, empty; what is older moves on. Each tick must be rolled in, in order.
+    pub fn roll(&mut self, tick: u64) {
+        self.tick = tick;
+        if tick.is_multiple_of(TICKS as u64) {
+            // A second is complete: it enters the ten seconds.
+            let at = (tick / TICKS as u64) as usize;
+            let seconds = &mut self.seconds[at % SECONDS];
+            self.ten_seconds.take_away(seconds);
+            *seconds = self.second;
+            self.ten_seconds.add(seconds);
+            let mut peers = (Registers::default(), Registers::default());
+            for tick in &self.ticks {
+                peers.0.merge(&tick.sources);
+                peers.1.merge(&tick.destinations);
+            }
+            self.second_peers[at % SECONDS] = peers;
+            if at.is_multiple_of(SECONDS) {
+                let tens = &mut self.tens[at / SECONDS % TENS];
+                self.minute.take_away(tens);
+                *tens = self.ten_seconds;
+                self.minute.add(tens);
+            }
+        }
+        let slot = &mut self.ticks[(tick % TICKS as u64) as usize];
+        self.second.take_away(&Sum::of(slot));
+        slot.reset(self.address);
+    }
+
+    /// Adds counts to the tick that was rolled in last.
+    pub fn absorb(&mut self, counts: &HostTick) {
+        let slot = &mut self.ticks[(self.tick % TICKS as u64) as usize];
+        self.last_active = self.tick;
+        self.second.add(&Sum::of(counts));
+        if slot.first == Timestamp::ZERO && slot.received.total().is_zero() && slot.sent.total().is_zero() {
+            *slot = *counts;
+        } else {
+            slot.merge(counts);
+        }
+    }
+
+    /// The tick `back` ticks ago, 0 to 9.
+    pub fn tick_back(&self, back: usize) -> &HostTick {
+        let at = self.tick.wrapping_sub(back as u64);
+        &self.ticks[(at % TICKS as u64) as usize]
+    }
+
+    fn recent(&self, count: usize) -> impl Iterator<Item = &HostTick> {
+        (0..count.min(TICKS)).map(|back| self.tick_back(back))
+    }
+
+    /// True where nothing at all is left in any window.
+    pub fn is_idle(&self) -> bool {
+        self.second.received.total().is_zero()
+            && self.second.sent.total().is_zero()
+            && self.minute.received.total().is_zero()
+            && self.minute.sent.total().is_zero()
+            && self.ten_seconds.received.total().is_zero()
+            && self.ten_seconds.sent.total().is_zero()
+    }
+
+    /// The traffic of this host as an attack of `direction` would flow.
+    pub fn flow(&self, direction: Direction) -> Flow<'_> {
+        Flow { host: self, outbound: direction == Direction::Outbound }
+    }
+}
+
+/// One host seen in the direction of a possible attack: *forward* is what would be the attack, *back* the answers.
+/// Inbound, forward is what the host receives; outbound, what it sends.
+#[derive(Clone, Copy)]
+pub struct Flow<'a> {
+    host: &'a HostWindow,
+    outbound: bool,
+}
+
+impl<'a> Flow<'a> {
+    pub fn host(&self) -> &'a HostWindow {
+        self.host
+    }
+
+    fn sum(&self, span: Span, received: bool) -> ClassCounts {
+        let of_tick = |tick: &HostTick| if received { tick.received } else { tick.sent };
+        let of_sum = |sum: &Sum| if received { sum.received } else { sum.sent };
+        match span {
+            Span::Tick => of_tick(self.host.tick_back(0)),
+            Span::Burst => {
+                let mut sum = of_tick(self.host.tick_back(0));
+                sum.merge(&of_tick(self.host.tick_back(1)));
+                sum
+            }
+            Span::Second => of_sum(&self.host.second),
+            Span::TenSeconds => of_sum(&self.host.ten_seconds),
+            Span::Minute => of_sum(&self.host.minute),
+        }
+    }
+
+    /// Counts by class in the direction of the attack.
+    pub fn forward(&self, span: Span) -> ClassCounts {
+        self.sum(span, !self.outbound)
+    }
+
+    /// Counts by class of the answers.
+    pub fn back(&self, span: Span) -> ClassCounts {
+        self.sum(span, self.outbound)
+    }
+
+    /// Forward packets of the last second, cheaply: the first question of every detector.
+    pub fn forward_packets(&self) -> u64 {
+        let second = &self.host.second;
+        if self.outbound { second.sent.total().packets } else { second.received.total().packets }
+    }
+
+    fn scalar(&self, span: Span, of_tick: impl Fn(&HostTick) -> u32, of_sum: impl Fn(&Sum) -> u32) -> u64 {
+        u64::from(match span {
+            Span::Tick => of_tick(self.host.tick_back(0)),
+            Span::Burst => of_tick(self.host.tick_back(0)) + of_tick(self.host.tick_back(1)),
+            Span::Second => of_sum(&self.host.second),
+            Span::TenSeconds => of_sum(&self.host.ten_seconds),
+            Span::Minute => of_sum(&self.host.minute),
+        })
+    }
+
+    /// TCP handshakes in the direction of the attack that were completed.
+    pub fn completed(&self, span: Span) -> u64 {
+        match self.outbound {
+            true => self.scalar(span, |t| t.completed_by_host, |s| s.completed_by_host),
+            false => self.scalar(span, |t| t.completed_by_peers, |s| s.completed_by_peers),
+        }
+    }
+
+    /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods
+    /// with random sources or ports do not.
+    pub fn repeated_syns(&self, span: Span) -> u64 {
+        match self.outbound {
+            true => self.scalar(span, |t| t.repeated_syns_sent, |s| s.repeated_syns_sent),
+            false => self.scalar(span, |t| t.repeated_syns_received, |s| s.repeated_syns_received),
+        }
+    }
+
+    /// First fragments in the direction of the attack, last second.
+    pub fn first_fragments(&self) -> u64 {
+        self.host
+            .recent(TICKS)
+            .map(|tick| {
+                u64::from(if self.outbound { tick.first_fragments_sent } else { tick.first_fragments_received })
+            })
+            .sum()
+    }
+
+    /// Estimated number of distinct peers in the direction of the attack, last second.
+    pub fn distinct_peers(&self) -> f64 {
+        self.peers().estimate()
+    }
+
+    /// The peers of the last second, to be counted or united with others.
+    pub fn peers(&self) -> Registers {
+        let mut peers = Registers::default();
+        for tick in self.host.recent(TICKS) {
+            peers.merge(if self.outbound { &tick.destinations } else { &tick.sources });
+        }
+        peers
+    }
+
+    /// Estimated number of distinct peers in the direction of the attack over the last ten full seconds.
+    pub fn distinct_peers_in_ten_seconds(&self) -> f64 {
+        let mut peers = Registers::default();
+        for (sources, destinations) in &self.host.second_peers {
+            peers.merge(if self.outbound { destinations } else { sources });
+        }
+        peers.estimate()
+    }
+
+    /// The peers of the current tick.
+    pub fn tick_peers(&self) -> Registers {
+        let tick = self.host.tick_back(0);
+        if self.outbound { tick.destinations } else { tick.sources }
+    }
+
+    fn samples_of(&self, tick: &'a HostTick) -> &'a [Sample] {
+        if self.outbound { tick.sent_samples.samples() } else { tick.received_samples.samples() }
+    }
+
+    /// Sampled packets of the last second in the direction of the attack, of the given classes.
+    pub fn samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
+        let flow = *self;
+        flow.host.recent(TICKS).flat_map(move |tick| flow.samples_of(tick)).filter(move |sample| has(classes, sample))
+    }
+
+    /// The same of the current tick alone.
+    pub fn tick_samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
+        self.samples_of(self.host.tick_back(0)).iter().filter(move |sample| has(classes, sample))
+    }
+
+    /// What the host had to do with amplification services over the last `span`, up to a second.
+    pub fn services(&self, span: Span) -> Vec<ServiceFlow> {
+        let ticks = match span {
+            Span::Tick => 1,
+            Span::Burst => 2,
+            _ => TICKS,
+        };
+        let mut services: Vec<ServiceFlow> = Vec::new();
+        for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
+            let Some(service) = row.service else { continue };
+            let (replies, requests) = self.service_sides(row);
+            match services.iter_mut().find(|known| known.service == service) {
+                Some(known) => {
+                    known.replies.merge(replies);
+                    known.requests += requests;
+                }
+                None => services.push(ServiceFlow { service, replies, requests }),
+            }
+        }
+        services
+    }
+
+    fn service_sides(&self, row: &ServiceCounts) -> (Count, u64) {
+        if self.outbound {
+            (row.replies_sent, row.requests_received)
+        } else {
+            (row.replies_received, row.requests_sent)
+        }
+    }
+
+    /// When the traffic that `measure` counts began, going back from now while it is at least a tenth of its present
+    /// strength; at most one second.
+    pub fn onset(&self, measure: impl Fn(&HostTick) -> u64) -> Timestamp {
+        let strongest = self.host.recent(TICKS).map(&measure).max().unwrap_or(0);
+        let mut onset = self.host.tick_back(0).first;
+        let mut quiet = 0;
+        for tick in self.host.recent(TICKS) {
+            if measure(tick).saturating_mul(10) >= strongest.max(1) {
+                onset = tick.first;
+                quiet = 0;
+            } else {
+                quiet += 1;
+                // One weak tick may be a hiccup of the sender or of the capture.
+                if quiet > 1 {
+                    break;
+                }
+            }
+        }
+        onset
+    }
+
+    /// Count of the given classes in one tick, in the direction of the attack: for [`Flow::onset`].
+    pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
+        if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }
+    }
+}
+
+fn has(classes: &[Class], sample: &Sample) -> bool {
+    classes.iter().any(|class| *class as u8 == sample.class)
+}
+
+/// One amplification service in one direction: replies forward, requests back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceFlow {
+    pub service: crate::packet::Service,
+    pub replies: Count,
+    /// Requests that went the other way.
+    pub requests: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick_with(packets: u32) -> HostTick {
+        let mut tick = HostTick { first: Timestamp::from_nanos(1), ..HostTick::default() };
+        tick.received.add(Class::Udp, packets, u64::from(packets) * 100);
+        tick
+    }
+
+    #[test]
+    fn windows_slide() {
+        let mut host = HostWindow::new(Addr::from_v4_bits(1), 0);
+        let flow_packets = |host: &HostWindow, span| host.flow(Direction::Inbound).forward(span).total().packets;
+        for tick in 0..200 {
+            host.roll(tick);
+            if (50..60).contains(&tick) {
+                host.absorb(&tick_with(10));
+            }
+            match tick {
+                54 => assert_eq!(flow_packets(&host, Span::Second), 50),
+                59 => {
+                    assert_eq!(flow_packets(&host, Span::Tick), 10);
+                    assert_eq!(flow_packets(&host, Span::Burst), 20);
+                    assert_eq!(flow_packets(&host, Span::Second), 100);
+                }
+                60 => {
+                    assert_eq!(flow_packets(&host, Span::Second), 90);
+                    assert_eq!(flow_packets(&host, Span::TenSeconds), 100);
+                }
+                69 => assert_eq!(flow_packets(&host, Span::Second), 0),
+                159 => assert_eq!(flow_packets(&host, Span::TenSeconds), 100),
+                160 => assert_eq!(flow_packets(&host, Span::TenSeconds), 0),
+                _ => {}
+            }
+        }
+        assert_eq!(flow_packets(&host, Span::Minute), 100);
+        for tick in 200..800 {
+            host.roll(tick);
+        }
+        assert!(host.is_idle());
+    }
+
+    #[test]
+    fn outbound_swaps_the_sides() {
+        let mut host = HostWindow::new(Addr::from_v4_bits(1), 5);
+        host.roll(5);
+        host.absorb(&tick_with(7));
+        assert_eq!(host.flow(Direction::Outbound).back(Span::Second).of(Class::Udp).packets, 7);
+        assert_eq!(host.flow(Direction::Outbound).forward_packets(), 0);
+    }
+
+    #[test]
+    fn the_onset_is_the_first_strong_tick() {
+        let mut host = HostWindow::new(Addr::from_v4_bits(1), 100);
+        for tick in 100..108u64 {
+            host.roll(tick);
+            let mut counts = tick_with(if tick < 104 { 3 } else { 500 });
+            counts.first = Timestamp::from_tick(tick);
+            host.absorb(&counts);
+        }
+        let flow = host.flow(Direction::Inbound);
+        assert_eq!(flow.onset(|tick| flow.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
+    }
+}

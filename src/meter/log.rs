@@ -1,0 +1,96 @@
+//! The log of a quiet host: its few packets of a tick, two octets each, in the host's own cache line.
+
+use super::counts::{Handshake, HostTick};
+use crate::packet::{Class, Packet, Service};
+
+/// Packets of a host in one tick before it needs a full [`HostTick`].
+pub const LOG: usize = 8;
+
+/// What is remembered of one packet: class (5 bits), sent (1), completes a handshake or, for a SYN, repeats one (1), reply of or request to a
+/// service (2), first fragment (1), the service (6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogEntry(u16);
+
+const SENT: u16 = 1 << 5;
+const HANDSHAKE: u16 = 1 << 6;
+const REPLY: u16 = 1 << 7;
+const REQUEST: u16 = 1 << 8;
+const FIRST_FRAGMENT: u16 = 1 << 9;
+const SERVICE_SHIFT: u16 = 10;
+
+// Both must fit their bits.
+const _: () = assert!(Class::COUNT <= 32 && Service::COUNT <= 64);
+
+impl LogEntry {
+    #[inline]
+    pub fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
+        let mut bits = packet.class as u16;
+        bits |= if sent { SENT } else { 0 };
+        bits |= if handshake == Handshake::Nothing { 0 } else { HANDSHAKE };
+        bits |= if packet.first_fragment { FIRST_FRAGMENT } else { 0 };
+        if let Some(service) = packet.reply_of {
+            bits |= REPLY | (service.index() as u16) << SERVICE_SHIFT;
+        } else if let Some(service) = packet.request_to {
+            bits |= REQUEST | (service.index() as u16) << SERVICE_SHIFT;
+        }
+        LogEntry(bits)
+    }
+
+    #[inline]
+    pub fn is_sent(self) -> bool {
+        self.0 & SENT != 0
+    }
+
+    /// Counts the packet, as one of `bytes` octets.
+    pub fn apply(self, tick: &mut HostTick, bytes: u64) {
+        let Some(&class) = Class::ALL.get(usize::from(self.0 & 0x1f)) else { return };
+        let sent = self.is_sent();
+        let handshake = match (self.0 & HANDSHAKE != 0, class) {
+            (false, _) => Handshake::Nothing,
+            (true, Class::TcpSyn) => Handshake::Repeats,
+            (true, _) => Handshake::Completes,
+        };
+        tick.handshake(handshake, sent);
+        let first_fragment = u32::from(self.0 & FIRST_FRAGMENT != 0);
+        if sent {
+            tick.sent.add(class, 1, bytes);
+            tick.first_fragments_sent += first_fragment;
+        } else {
+            tick.received.add(class, 1, bytes);
+            tick.first_fragments_received += first_fragment;
+        }
+        if self.0 & (REPLY | REQUEST) == 0 {
+            return;
+        }
+        let service = Service::from_index(usize::from(self.0 >> SERVICE_SHIFT));
+        let Some(row) = service.and_then(|service| tick.service(service)) else { return };
+        let length = bytes.min(u64::from(u32::MAX)) as u32;
+        match (self.0 & REPLY != 0, sent) {
+            (true, true) => row.replies_sent.add(length),
+            (true, false) => row.replies_received.add(length),
+            (false, true) => row.requests_sent += 1,
+            (false, false) => row.requests_received += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Timestamp;
+    use crate::capture::FrameDirection;
+
+    #[test]
+    fn nothing_that_detectors_need_is_lost() {
+        let mut packet = Packet::empty(Timestamp::ZERO, 1400, 0, FrameDirection::Unknown);
+        packet.class = Class::Udp;
+        packet.reply_of = Service::of_port(11211);
+        packet.first_fragment = true;
+        let mut tick = HostTick::default();
+        LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, 1400);
+        assert_eq!(tick.received.of(Class::Udp).packets, 1);
+        assert_eq!((tick.completed_by_peers, tick.first_fragments_received), (1, 1));
+        assert_eq!(tick.services[0].service, Service::of_port(11211));
+        assert_eq!(tick.services[0].replies_received.bytes, 1400);
+    }
+}

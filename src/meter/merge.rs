@@ -1,0 +1,282 @@
+//! The merger: takes every worker's report of a tick, keeps the shared tables and the windows of busy hosts, and gives
+//! detectors one immutable [`Window`].
+
+use super::counts::HostTick;
+use super::hash::Hasher;
+use super::host::HostWindow;
+use super::report::{Evictions, StationCounts, TickReport, Totals};
+use super::shared::{HostEntry, HostTable, StationEntry, StationTable};
+use crate::base::{Addr, Mac, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Packets in about a second from which on a host gets windows.
+const BUSY: f32 = 20.0;
+/// New windows a tick: a flood over many targets must not make the tick long.
+const NEW_WINDOWS_PER_TICK: usize = 256;
+/// Ticks without traffic after which windows are given back: all of them are empty by then.
+const IDLE_TICKS: u64 = 700;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeterSizes {
+    /// Hosts in the shared table.
+    pub hosts: usize,
+    /// Hosts with windows.
+    pub busy_hosts: usize,
+    pub stations: usize,
+}
+
+/// Everything measured up to the end of one tick.
+pub struct Window<'a> {
+    pub tick: u64,
+    /// The moment up to which everything is counted: the end of the tick, or the last packet of the capture.
+    pub end: Timestamp,
+    pub totals: &'a Totals,
+    /// Stations that sent or received in this tick.
+    pub stations: &'a [StationCounts],
+    meter: &'a Meter,
+}
+
+impl<'a> Window<'a> {
+    /// Busy hosts with traffic within the last second, in the order in which they became busy.
+    pub fn hosts(&self) -> impl Iterator<Item = &'a HostWindow> + use<'a> {
+        let tick = self.tick;
+        self.meter
+            .windows
+            .iter()
+            .filter(move |host| host.in_use && tick.saturating_sub(host.window.last_active()) < 10)
+            .map(|host| &*host.window)
+    }
+
+    /// Windows of one host, while it is busy.
+    pub fn host(&self, address: Addr) -> Option<&'a HostWindow> {
+        let index = *self.meter.by_address.get(&address)?;
+        self.meter.windows.get(index).map(|slot| &*slot.window)
+    }
+}
+
+struct WindowSlot {
+    window: Box<HostWindow>,
+    in_use: bool,
+}
+
+pub struct Meter {
+    sizes: MeterSizes,
+    hosts: Arc<HostTable>,
+    station_table: Arc<StationTable>,
+    windows: Vec<WindowSlot>,
+    by_address: HashMap<Addr, usize>,
+    free: Vec<usize>,
+    totals: Totals,
+    evictions: Evictions,
+    new_stations: u64,
+    stations: HashMap<(u16, Mac), usize>,
+    tick_stations: Vec<StationCounts>,
+    tick: u64,
+    window_evictions: u64,
+    opened_this_tick: usize,
+}
+
+impl Meter {
+    /// All windows are made and touched here, so that a flood finds memory ready.
+    pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
+        let windows = (0..sizes.busy_hosts)
+            .map(|_| WindowSlot { window: HostWindow::new(Addr::UNSPECIFIED, 0), in_use: false })
+            .collect();
+        Meter {
+            hosts: Arc::new(HostTable::new(sizes.hosts, hasher)),
+            station_table: Arc::new(StationTable::new(sizes.stations, hasher)),
+            windows,
+            by_address: HashMap::with_capacity(sizes.busy_hosts),
+            free: (0..sizes.busy_hosts).rev().collect(),
+            totals: Totals::default(),
+            evictions: Evictions::default(),
+            new_stations: 0,
+            stations: HashMap::new(),
+            tick_stations: Vec::new(),
+            tick: 0,
+            window_evictions: 0,
+            opened_this_tick: 0,
+            sizes,
+        }
+    }
+
+    /// The shared tables, for readers.
+    pub fn tables(&self) -> (Arc<HostTable>, Arc<StationTable>) {
+        (Arc::clone(&self.hosts), Arc::clone(&self.station_table))
+    }
+
+    /// Stations seen for the first time (or again after eviction), since the start.
+    pub fn new_stations(&self) -> u64 {
+        self.new_stations
+    }
+
+    /// Losses of the workers' tables, and windows that gave way to busier hosts.
+    pub fn evictions(&self) -> (Evictions, u64) {
+        (self.evictions, self.window_evictions)
+    }
+
+    pub fn busy_hosts(&self) -> usize {
+        self.by_address.len()
+    }
+
+    pub fn sizes(&self) -> MeterSizes {
+        self.sizes
+    }
+
+    /// True where no window holds anything: ticks without packets need not be looked at.
+    pub fn is_idle(&self) -> bool {
+        self.by_address.is_empty()
+    }
+
+    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Meter::forget`].
+    pub fn open(&mut self, tick: u64) {
+        self.tick = tick;
+        self.totals = Totals::default();
+        self.stations.clear();
+        self.tick_stations.clear();
+        self.opened_this_tick = 0;
+        for (index, slot) in self.windows.iter_mut().enumerate() {
+            if !slot.in_use {
+                continue;
+            }
+            if tick.saturating_sub(slot.window.last_active()) > IDLE_TICKS {
+                slot.in_use = false;
+                self.by_address.remove(&slot.window.address());
+                self.free.push(index);
+            } else {
+                slot.window.roll(tick);
+            }
+        }
+    }
+
+    /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
+    pub fn forget(&mut self) {
+        for (index, slot) in self.windows.iter_mut().enumerate() {
+            if slot.in_use {
+                slot.in_use = false;
+                self.free.push(index);
+            }
+        }
+        // The order of free slots must not depend on history.
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+        self.by_address.clear();
+    }
+
+    /// Adds one worker's report to the open tick.
+    pub fn absorb(&mut self, report: &TickReport) {
+        self.totals.merge(&report.totals);
+        self.evictions.merge(report.evictions);
+        let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
+        for host in &report.hosts {
+            let activity = self.hosts.update(host.address, self.tick, HostEntry::default, |entry| {
+                entry.add(self.tick, report.last, host.received, host.sent)
+            });
+            if host.detailed {
+                continue;
+            }
+            if let Some(&index) = self.by_address.get(&host.address) {
+                self.into_window(index, &host.to_tick(at));
+            } else if activity >= BUSY
+                && let Some(index) = self.open_window(host.address, activity)
+            {
+                self.into_window(index, &host.to_tick(at));
+            }
+        }
+        for tick in &report.details {
+            let index = match self.by_address.get(&tick.address) {
+                Some(&index) => Some(index),
+                None => {
+                    let packets = tick.received.total().packets + tick.sent.total().packets;
+                    self.open_window(tick.address, packets as f32)
+                }
+            };
+            if let Some(index) = index {
+                self.into_window(index, tick);
+            }
+        }
+        for station in &report.stations {
+            self.station(station);
+        }
+    }
+
+    fn into_window(&mut self, index: usize, tick: &HostTick) {
+        if let Some(slot) = self.windows.get_mut(index) {
+            slot.window.absorb(tick);
+        }
+    }
+
+    fn station(&mut self, counts: &StationCounts) {
+        let key = (counts.interface, counts.mac);
+        let mut new = false;
+        self.station_table.update(
+            key,
+            self.tick,
+            || {
+                new = true;
+                StationEntry {
+                    totals: StationCounts { interface: key.0, mac: key.1, ..StationCounts::default() },
+                    ..Default::default()
+                }
+            },
+            |entry| entry.add(self.tick, counts),
+        );
+        self.new_stations += u64::from(new);
+        match self.stations.get(&key).and_then(|&at| self.tick_stations.get_mut(at)) {
+            Some(known) => {
+                known.sent.merge(counts.sent);
+                known.received.merge(counts.received);
+                known.left.merge(counts.left);
+                known.entered.merge(counts.entered);
+            }
+            None => {
+                self.stations.insert(key, self.tick_stations.len());
+                self.tick_stations.push(*counts);
+            }
+        }
+    }
+
+    /// Windows for a host that became busy; where all are taken, those of the least active host if it is less active.
+    fn open_window(&mut self, address: Addr, activity: f32) -> Option<usize> {
+        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK {
+            return None;
+        }
+        self.opened_this_tick += 1;
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.least_active(activity)?,
+        };
+        let slot = self.windows.get_mut(index)?;
+        slot.window.reuse(address, self.tick);
+        slot.window.roll(self.tick);
+        slot.in_use = true;
+        self.by_address.insert(address, index);
+        Some(index)
+    }
+
+    fn least_active(&mut self, activity: f32) -> Option<usize> {
+        let quietest = self
+            .windows
+            .iter()
+            .enumerate()
+            .map(|(index, slot)| {
+                let flow = |direction| slot.window.flow(direction).forward_packets();
+                let packets = flow(crate::base::Direction::Inbound) + flow(crate::base::Direction::Outbound);
+                (packets, slot.window.last_active(), index)
+            })
+            .min()?;
+        // Only a clearly busier host displaces another: two of a kind must not take turns.
+        if quietest.0 as f32 * 2.0 > activity {
+            return None;
+        }
+        self.window_evictions += 1;
+        let slot = self.windows.get(quietest.2)?;
+        self.by_address.remove(&slot.window.address());
+        Some(quietest.2)
+    }
+
+    /// The measurements at the end of the open tick.
+    pub fn window(&self, end: Timestamp) -> Window<'_> {
+        Window { tick: self.tick, end, totals: &self.totals, stations: &self.tick_stations, meter: self }
+    }
+}

@@ -1,0 +1,34 @@
+//! Meter: from packets to measurements.
+//!
+//! Each worker tallies into tables of its own ([`tally`]) and hands a copy over every 100 ms ([`report`]); the merger
+//! ([`merge`]) adds the copies into shared lifetime tables ([`shared`]) and into the sliding windows of busy hosts
+//! ([`host`]). Every table has a cap, an eviction rule and an eviction counter; none grows after the start.
+//!
+//! | table | filled by | cap | who gives way |
+//! |---|---|---|---|
+//! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | the entry of the set with the fewest packets in two ticks |
+//! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only the busier half keeps theirs |
+//! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
+//! | shared hosts | addresses | `meter.hosts` | the eighth that was least active lately |
+//! | windows | busy hosts | `meter.busy_hosts` | a host half as busy as the newcomer |
+//! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
+
+pub mod counts;
+pub mod hash;
+pub mod host;
+mod log;
+pub mod merge;
+mod registers;
+pub mod report;
+pub mod set_table;
+pub mod shared;
+pub mod tally;
+
+pub use counts::{ClassCounts, Count, HostTick, Sample};
+pub use hash::Hasher;
+pub use host::{Flow, HostWindow, ServiceFlow, Span};
+pub use merge::{Meter, MeterSizes, Window};
+pub use registers::Registers;
+pub use report::{StationCounts, TickReport, Totals};
+pub use shared::{HostTable, StationTable};
+pub use tally::{BATCH, Tally, TallySizes};

@@ -1,0 +1,123 @@
+//! Distinct counting: HyperLogLog registers that cost one byte update a packet; union and estimate by `datasketches`.
+//!
+//! The library hashes and dispatches on every update and cannot take a hash that we already have, so the update is ours
+//! and everything that needs judgement is the library's: registers are handed to it as a sketch image in the published
+//! Apache DataSketches HLL_8 layout.
+
+use datasketches::hll::HllSketch;
+
+/// Base-2 logarithm of the number of registers. 256 registers: standard error about 6.5 % (1.04/√256).
+const LG_K: u8 = 8;
+const REGISTERS: usize = 1 << LG_K;
+
+/// The most that any set of addresses can count: one HyperLogLog register array.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Registers([u8; REGISTERS]);
+
+impl Default for Registers {
+    fn default() -> Self {
+        Registers([0; REGISTERS])
+    }
+}
+
+impl std::fmt::Debug for Registers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registers(~{:.0})", self.estimate())
+    }
+}
+
+impl Registers {
+    /// Adds an element by its 64-bit hash.
+    #[inline]
+    pub fn add(&mut self, hash: u64) {
+        let rank = (hash >> LG_K).leading_zeros() as u8 - LG_K + 1;
+        // A u8 index is always below 256.
+        let register = &mut self.0[usize::from(hash as u8)];
+        *register = (*register).max(rank);
+    }
+
+    /// Union with another set.
+    pub fn merge(&mut self, other: &Registers) {
+        for (mine, &theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine = (*mine).max(theirs);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|&r| r == 0)
+    }
+
+    /// Estimated number of distinct elements.
+    pub fn estimate(&self) -> f64 {
+        if self.is_empty() {
+            return 0.0;
+        }
+        HllSketch::deserialize(&self.image()).map_or(0.0, |sketch| sketch.estimate())
+    }
+
+    /// The sketch in DataSketches' serialized form: 40 octets of preamble, then the registers.
+    fn image(&self) -> Vec<u8> {
+        let (mut kxq0, mut kxq1, mut zeros) = (0.0f64, 0.0f64, 0u32);
+        for &register in &self.0 {
+            let share = (-f64::from(register)).exp2();
+            if register < 32 {
+                kxq0 += share
+            } else {
+                kxq1 += share
+            }
+            zeros += u32::from(register == 0);
+        }
+        const PREAMBLE_INTS: u8 = 10;
+        const SERIAL_VERSION: u8 = 1;
+        const FAMILY_HLL: u8 = 7;
+        // Out of order: the estimate comes from the registers, since no history of insertions was kept.
+        const OUT_OF_ORDER: u8 = 16;
+        // Current mode HLL (2), target type HLL_8 (2).
+        const MODE: u8 = 2 | 2 << 2;
+        let mut image = Vec::with_capacity(40 + REGISTERS);
+        image.extend([PREAMBLE_INTS, SERIAL_VERSION, FAMILY_HLL, LG_K, 0, OUT_OF_ORDER, 0, MODE]);
+        image.extend(0f64.to_le_bytes());
+        image.extend(kxq0.to_le_bytes());
+        image.extend(kxq1.to_le_bytes());
+        image.extend(zeros.to_le_bytes());
+        image.extend(0u32.to_le_bytes());
+        image.extend(self.0);
+        image
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::hash::Hasher;
+
+    fn filled(count: u64) -> Registers {
+        let mut registers = Registers::default();
+        let hasher = Hasher::fixed();
+        for n in 0..count {
+            registers.add(hasher.word(n));
+        }
+        registers
+    }
+
+    #[test]
+    fn estimates_within_three_standard_errors() {
+        for count in [1u64, 2, 5, 20, 100, 300, 1_000, 10_000, 1_000_000] {
+            let estimate = filled(count).estimate();
+            let error = (estimate - count as f64).abs() / count as f64;
+            assert!(error < 0.2, "{count} estimated as {estimate}");
+        }
+        assert_eq!(Registers::default().estimate(), 0.0);
+    }
+
+    #[test]
+    fn union_counts_common_elements_once() {
+        let (mut a, b) = (filled(5_000), filled(8_000));
+        a.merge(&b);
+        assert_eq!(a, b);
+    }
+}

@@ -1,0 +1,160 @@
+//! The hand-over from a worker to the merger: one tick, copied out of the tally.
+
+use super::counts::{Count, HostTick};
+use super::log::{LOG, LogEntry};
+use crate::base::{Addr, Mac, Timestamp};
+use crate::packet::{Anomaly, Class};
+
+/// All traffic of a tick by class: towards our networks, from them, and merely passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    pub received: [Count; Class::COUNT],
+    pub transmitted: [Count; Class::COUNT],
+    /// Neither from nor to an inside network.
+    pub transit: Count,
+    pub anomalies: [u64; Anomaly::COUNT],
+    /// Every frame, whatever it holds.
+    pub frames: Count,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Totals {
+            received: [Count::default(); Class::COUNT],
+            transmitted: [Count::default(); Class::COUNT],
+            transit: Count::default(),
+            anomalies: [0; Anomaly::COUNT],
+            frames: Count::default(),
+        }
+    }
+}
+
+impl Totals {
+    #[inline]
+    pub fn class(&mut self, class: Class, bytes: u32, received: bool, transmitted: bool) {
+        self.frames.add(bytes);
+        if received && let Some(count) = self.received.get_mut(class.index()) {
+            count.add(bytes);
+        }
+        if transmitted && let Some(count) = self.transmitted.get_mut(class.index()) {
+            count.add(bytes);
+        }
+        if !received && !transmitted {
+            self.transit.add(bytes);
+        }
+    }
+
+    #[inline]
+    pub fn anomaly(&mut self, anomaly: Anomaly) {
+        if let Some(count) = self.anomalies.get_mut(anomaly as usize) {
+            *count += 1;
+        }
+    }
+
+    pub fn merge(&mut self, other: &Totals) {
+        for (mine, theirs) in self.received.iter_mut().zip(&other.received) {
+            mine.merge(*theirs);
+        }
+        for (mine, theirs) in self.transmitted.iter_mut().zip(&other.transmitted) {
+            mine.merge(*theirs);
+        }
+        for (mine, theirs) in self.anomalies.iter_mut().zip(&other.anomalies) {
+            *mine += theirs;
+        }
+        self.transit.merge(other.transit);
+        self.frames.merge(other.frames);
+    }
+}
+
+/// Entries that gave way to others before their counts were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evictions {
+    pub hosts: u64,
+    /// Packets of hosts for which no detail was free.
+    pub details: u64,
+    pub stations: u64,
+}
+
+impl Evictions {
+    pub fn merge(&mut self, other: Evictions) {
+        self.hosts += other.hosts;
+        self.details += other.details;
+        self.stations += other.stations;
+    }
+}
+
+/// One host in one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct HostCounts {
+    pub address: Addr,
+    pub received: Count,
+    pub sent: Count,
+    /// There is a [`HostTick`] for this host in the same report, which holds all of it.
+    pub detailed: bool,
+    pub(super) log_len: u8,
+    pub(super) log: [LogEntry; LOG],
+}
+
+impl HostCounts {
+    /// A [`HostTick`] from the little that is known of a host that was not busy: classes and services, but no peers.
+    pub fn to_tick(self, at: Timestamp) -> HostTick {
+        let mut tick = HostTick { address: self.address, first: at, last: at, ..HostTick::default() };
+        let mean = |count: Count| count.bytes / count.packets.max(1);
+        let (mean_sent, mean_received) = (mean(self.sent), mean(self.received));
+        for &entry in self.log.iter().take(usize::from(self.log_len)) {
+            entry.apply(&mut tick, if entry.is_sent() { mean_sent } else { mean_received });
+        }
+        tick
+    }
+}
+
+/// One station (MAC address on one interface) in one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StationCounts {
+    pub interface: u16,
+    pub mac: Mac,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub sent: Count,
+    pub received: Count,
+    /// Of `sent`, the frames that left this machine, by the kernel's word.
+    pub left: Count,
+    /// Of `sent`, the frames that entered it, by the kernel's word.
+    pub entered: Count,
+    pub broadcast: u32,
+    pub multicast: u32,
+    pub arp: u32,
+    pub nd: u32,
+    pub dhcp: u32,
+    /// Class, VLAN and network address of the first frame of the tick.
+    pub class: u8,
+    pub vlan: u16,
+    pub address: Addr,
+}
+
+/// What one worker saw in one tick.
+#[derive(Debug, Default)]
+pub struct TickReport {
+    pub tick: u64,
+    /// Time of the first and last packet; none where the tick was empty.
+    pub first: Option<Timestamp>,
+    pub last: Timestamp,
+    pub totals: Totals,
+    pub evictions: Evictions,
+    pub hosts: Vec<HostCounts>,
+    pub details: Vec<HostTick>,
+    pub stations: Vec<StationCounts>,
+    /// Entries in use in the worker's tables.
+    pub host_entries: usize,
+    pub station_entries: usize,
+}
+
+impl TickReport {
+    /// Empties the report, keeping its memory.
+    pub fn clear(&mut self) {
+        self.first = None;
+        self.hosts.clear();
+        self.details.clear();
+        self.stations.clear();
+    }
+}

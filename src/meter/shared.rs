@@ -1,0 +1,235 @@
+//! The shared tables: lifetime counters per host and per station, written once a tick by the merger and read at any
+//! moment by the API and the metrics. The only place that knows `dashmap`.
+
+use super::counts::Count;
+use super::hash::Hasher;
+use super::report::StationCounts;
+use crate::base::{Addr, Mac, Timestamp};
+use dashmap::DashMap;
+use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Shards of each table. A power of two; more would only matter with more writers than the one merger.
+const SHARDS: usize = 8;
+
+/// A bounded concurrent table.
+pub struct Shared<K, V> {
+    map: DashMap<K, V, KeyedState>,
+    capacity: usize,
+    evictions: AtomicU64,
+}
+
+/// What a table keeps of one key.
+pub trait Entry: Clone {
+    /// Order of eviction: the smallest goes first.
+    fn worth(&self, now: u64) -> u64;
+}
+
+impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
+    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+        let map = DashMap::with_capacity_and_hasher_and_shard_amount(capacity, KeyedState(hasher), SHARDS);
+        Shared { map, capacity: capacity.max(1), evictions: AtomicU64::new(0) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Entries that gave way to others so far.
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick.
+    pub fn update<R>(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V) -> R) -> R {
+        if self.map.len() >= self.capacity && !self.map.contains_key(&key) {
+            self.evict(now);
+        }
+        update(self.map.entry(key).or_insert_with(new).value_mut())
+    }
+
+    /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.
+    fn evict(&self, now: u64) {
+        let mut ranking: Vec<(u64, K)> = self.map.iter().map(|e| (e.value().worth(now), *e.key())).collect();
+        let goal = (self.capacity / 8).max(1);
+        // Keys break ties, so that the order of shards and buckets never shows.
+        if goal < ranking.len() {
+            ranking.select_nth_unstable(goal - 1);
+        }
+        for (_, key) in ranking.iter().take(goal) {
+            self.map.remove(key);
+        }
+        self.evictions.fetch_add(goal.min(ranking.len()) as u64, Ordering::Relaxed);
+    }
+
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.map.get(key).map(|entry| entry.value().clone())
+    }
+
+    /// The `count` entries with the highest `rank`, highest first; ties by key.
+    pub fn top(&self, count: usize, rank: impl Fn(&V) -> u64) -> Vec<(K, V)> {
+        let mut all: Vec<(u64, K)> = self.map.iter().map(|e| (rank(e.value()), *e.key())).collect();
+        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        all.truncate(count);
+        all.into_iter().filter_map(|(_, key)| self.get(&key).map(|value| (key, value))).collect()
+    }
+}
+
+/// A host over its lifetime in the table.
+#[derive(Clone, Debug, Default)]
+pub struct HostEntry {
+    pub received: Count,
+    pub sent: Count,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub last_tick: u64,
+    /// Packets of about the last second, fading by a tenth each tick.
+    pub activity: f32,
+}
+
+impl HostEntry {
+    /// Adds a tick's counts; returns the activity after it.
+    pub fn add(&mut self, tick: u64, at: Timestamp, received: Count, sent: Count) -> f32 {
+        if self.first == Timestamp::ZERO {
+            self.first = at;
+        }
+        self.last = at;
+        let packets = received.packets + sent.packets;
+        self.activity = self.activity_at(tick) + packets as f32;
+        self.last_tick = tick;
+        self.received.merge(received);
+        self.sent.merge(sent);
+        self.activity
+    }
+
+    pub fn activity_at(&self, tick: u64) -> f32 {
+        let idle = tick.saturating_sub(self.last_tick).min(1000) as i32;
+        self.activity * 0.9f32.powi(idle)
+    }
+}
+
+impl Entry for HostEntry {
+    fn worth(&self, now: u64) -> u64 {
+        // Thousandths, so that entries of the same age still differ.
+        (self.activity_at(now) * 1000.0) as u64
+    }
+}
+
+/// A station over its lifetime in the table.
+#[derive(Clone, Debug, Default)]
+pub struct StationEntry {
+    pub totals: StationCounts,
+    pub last_tick: u64,
+}
+
+impl StationEntry {
+    pub fn add(&mut self, tick: u64, counts: &StationCounts) {
+        let totals = &mut self.totals;
+        if totals.sent.is_zero() && !counts.sent.is_zero() {
+            let (sent, received) = (totals.sent, totals.received);
+            *totals = StationCounts { sent, received, ..*counts };
+            totals.received.merge(counts.received);
+            totals.sent = counts.sent;
+        } else {
+            totals.last = totals.last.max(counts.last);
+            totals.sent.merge(counts.sent);
+            totals.received.merge(counts.received);
+            totals.left.merge(counts.left);
+            totals.entered.merge(counts.entered);
+            totals.broadcast = totals.broadcast.saturating_add(counts.broadcast);
+            totals.multicast = totals.multicast.saturating_add(counts.multicast);
+            totals.arp = totals.arp.saturating_add(counts.arp);
+            totals.nd = totals.nd.saturating_add(counts.nd);
+            totals.dhcp = totals.dhcp.saturating_add(counts.dhcp);
+        }
+        self.last_tick = tick;
+    }
+}
+
+impl Entry for StationEntry {
+    fn worth(&self, now: u64) -> u64 {
+        // Recent before old; within the same second, busy before quiet.
+        let age = now.saturating_sub(self.last_tick) / 10;
+        (u64::from(u32::MAX) - age.min(u64::from(u32::MAX))) << 24 | self.totals.sent.packets.min((1 << 24) - 1)
+    }
+}
+
+pub type HostTable = Shared<Addr, HostEntry>;
+pub type StationTable = Shared<(u16, Mac), StationEntry>;
+
+/// Hashes keys with our own keyed hash: replays need the same order every time, live runs a secret.
+#[derive(Clone, Copy)]
+pub struct KeyedState(Hasher);
+
+impl BuildHasher for KeyedState {
+    type Hasher = KeyedHasher;
+
+    fn build_hasher(&self) -> KeyedHasher {
+        KeyedHasher { hasher: self.0, state: 0 }
+    }
+}
+
+pub struct KeyedHasher {
+    hasher: Hasher,
+    state: u64,
+}
+
+impl std::hash::Hasher for KeyedHasher {
+    fn finish(&self) -> u64 {
+        self.state
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0u8; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.state = self.hasher.word(self.state.rotate_left(23) ^ word);
+    }
+
+    fn write_u128(&mut self, word: u128) {
+        self.write_u64(word as u64);
+        self.write_u64((word >> 64) as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cap_holds_and_the_busy_stay() {
+        let table = HostTable::new(100, Hasher::fixed());
+        let busy = Addr::from_v4_bits(1);
+        for tick in 0..50u64 {
+            let count = |packets| Count { packets, bytes: packets * 60 };
+            table.update(busy, tick, HostEntry::default, |e| {
+                e.add(tick, Timestamp::from_tick(tick), count(1000), count(0))
+            });
+            for n in 0..100u32 {
+                let stranger = Addr::from_v4_bits(1000 + tick as u32 * 100 + n);
+                table.update(stranger, tick, HostEntry::default, |e| {
+                    e.add(tick, Timestamp::from_tick(tick), count(1), count(0))
+                });
+            }
+            assert!(table.len() <= 100, "{}", table.len());
+        }
+        assert_eq!(table.get(&busy).map(|e| e.received.packets), Some(50_000));
+        assert!(table.evictions() > 4_000);
+        assert_eq!(table.top(1, |e| e.received.packets).first().map(|(k, _)| *k), Some(busy));
+    }
+}

@@ -1,0 +1,487 @@
+//! Tally: what one worker counts, in tables that only it touches.
+//!
+//! Packets come in batches. Every host has a small entry of one cache line; a host that is busy within a tick also gets
+//! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
+//! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
+
+use super::counts::{Count, Handshake, HostTick, Sample};
+use super::hash::Hasher;
+use super::log::{LOG, LogEntry};
+use super::report::{Evictions, HostCounts, StationCounts, TickReport, Totals};
+use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
+use crate::base::{Addr, Mac, Networks, Timestamp};
+use crate::capture::FrameDirection;
+use crate::packet::{Class, Packet};
+use std::sync::Arc;
+
+/// Packets that are recorded at once: enough to overlap their cache misses.
+pub const BATCH: usize = 32;
+
+const NO_DETAIL: u16 = u16::MAX;
+
+/// Sizes of the tables of one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallySizes {
+    /// Hosts counted within one tick.
+    pub hosts: usize,
+    /// Busy hosts with full detail within one tick; below 65,535.
+    pub detailed_hosts: usize,
+    pub stations: usize,
+    /// TCP handshakes under way that can be recognised when they complete.
+    pub handshakes: usize,
+}
+
+/// The one-line entry of a host.
+#[derive(Clone, Copy)]
+struct HostSlot {
+    address: Addr,
+    received: SmallCount,
+    sent: SmallCount,
+    detail: u16,
+    log_len: u8,
+    /// The first packets of the tick, while there is no detail.
+    log: [LogEntry; LOG],
+}
+
+// One cache line: this is what a flood of strangers costs.
+const _: () = assert!(size_of::<HostSlot>() == 64);
+
+/// Counts of one tick where 4 GiB are enough: hosts above that have detail.
+#[derive(Clone, Copy, Default)]
+struct SmallCount {
+    packets: u32,
+    bytes: u32,
+}
+
+impl SmallCount {
+    #[inline]
+    fn add(&mut self, bytes: u32) {
+        self.packets = self.packets.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn mean(self) -> u64 {
+        u64::from(self.bytes / self.packets.max(1))
+    }
+
+    fn count(self) -> Count {
+        Count { packets: self.packets.into(), bytes: self.bytes.into() }
+    }
+}
+
+impl Keyed for HostSlot {
+    type Key = Addr;
+
+    fn empty(address: Addr) -> Self {
+        HostSlot {
+            address,
+            received: SmallCount::default(),
+            sent: SmallCount::default(),
+            detail: NO_DETAIL,
+            log_len: 0,
+            log: [LogEntry::default(); LOG],
+        }
+    }
+
+    fn key(&self) -> Addr {
+        self.address
+    }
+}
+
+impl HostSlot {
+    fn has_counts(&self) -> bool {
+        self.received.packets + self.sent.packets > 0
+    }
+}
+
+/// A station is a MAC address as seen on one interface.
+struct StationSlot(StationCounts);
+
+impl Keyed for StationSlot {
+    type Key = (u16, Mac);
+
+    fn empty((interface, mac): (u16, Mac)) -> Self {
+        StationSlot(StationCounts { interface, mac, ..StationCounts::default() })
+    }
+
+    fn key(&self) -> (u16, Mac) {
+        (self.0.interface, self.0.mac)
+    }
+}
+
+/// Which side of a host a packet is on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Received,
+    Sent,
+}
+
+pub struct Tally {
+    hasher: Hasher,
+    networks: Arc<Networks>,
+    hosts: SetTable<HostSlot>,
+    touched_hosts: Vec<SlotIndex>,
+    details: Vec<HostTick>,
+    free_details: Vec<u16>,
+    /// Details with their owners, so that eviction of a host frees its detail.
+    used_details: Vec<(u16, SlotIndex)>,
+    /// Packets a tick that a host needs to keep its detail.
+    busy: u64,
+    stations: SetTable<StationSlot>,
+    touched_stations: Vec<SlotIndex>,
+    /// Fingerprints of SYNs that wait for their completing ACK, by flow hash.
+    handshakes: Box<[u32]>,
+    totals: Totals,
+    evictions: Evictions,
+    first: Option<Timestamp>,
+    last: Timestamp,
+}
+
+impl Tally {
+    pub fn new(sizes: TallySizes, networks: Arc<Networks>, hasher: Hasher) -> Self {
+        let details = sizes.detailed_hosts.clamp(1, usize::from(NO_DETAIL) - 1);
+        let hosts = SetTable::new(sizes.hosts, Addr::UNSPECIFIED);
+        let stations = SetTable::new(sizes.stations, (0, Mac::ZERO));
+        Tally {
+            hasher,
+            networks,
+            touched_hosts: Vec::with_capacity(hosts.capacity()),
+            hosts,
+            details: vec![HostTick::default(); details],
+            free_details: (0..details as u16).rev().collect(),
+            used_details: Vec::with_capacity(details),
+            busy: 1,
+            touched_stations: Vec::with_capacity(stations.capacity()),
+            stations,
+            handshakes: vec![0; sizes.handshakes.next_power_of_two()].into_boxed_slice(),
+            totals: Totals::default(),
+            evictions: Evictions::default(),
+            first: None,
+            last: Timestamp::ZERO,
+        }
+    }
+
+    /// Which networks are inside from now on.
+    pub fn set_networks(&mut self, networks: Arc<Networks>) {
+        self.networks = networks;
+    }
+
+    /// Counts a batch of packets, all of the current tick.
+    #[inline]
+    pub fn record(&mut self, batch: &[Packet]) {
+        let mut hashes = [(0u64, 0u64); BATCH];
+        let mut hints = 0u32;
+        // First hash and look up everything: the loads of all packets are under way together.
+        for (packet, hash) in batch.iter().zip(&mut hashes) {
+            *hash = (self.hasher.address(packet.source), self.hasher.address(packet.destination));
+            hints = hints.wrapping_add(self.hosts.hint(hash.1).unwrap_or(0));
+            hints = hints.wrapping_add(self.hosts.hint(hash.0).unwrap_or(0));
+        }
+        std::hint::black_box(hints);
+        for (packet, &(source, destination)) in batch.iter().zip(&hashes) {
+            self.count(packet, source, destination);
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, packet: &Packet, source_hash: u64, destination_hash: u64) {
+        self.first.get_or_insert(packet.time);
+        self.last = packet.time;
+        if let Some(anomaly) = packet.anomaly {
+            self.totals.anomaly(anomaly);
+        }
+        self.count_stations(packet);
+        if !packet.has_ip {
+            let left = packet.direction == FrameDirection::Left;
+            self.totals.class(packet.class, packet.wire_len, !left, left);
+            return;
+        }
+        let unknown = self.networks.is_unknown();
+        let to_us = unknown || self.networks.contains(packet.destination);
+        let from_us = !unknown && self.networks.contains(packet.source);
+        self.totals.class(packet.class, packet.wire_len, to_us, from_us);
+
+        let handshake = self.handshake(packet, source_hash, destination_hash);
+        // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
+        // from random sources must not fill the table with them. Known receivers still have what they send counted.
+        if to_us && !packet.destination.is_group_or_none() {
+            let (index, outcome) = self.hosts.insert(destination_hash, packet.destination, HostSlot::has_counts);
+            self.inserted(outcome);
+            self.host(index, packet, Side::Received, source_hash, handshake);
+        }
+        if from_us {
+            let (index, outcome) = self.hosts.insert(source_hash, packet.source, HostSlot::has_counts);
+            self.inserted(outcome);
+            self.host(index, packet, Side::Sent, destination_hash, handshake);
+        } else if unknown && let Some(index) = self.hosts.find(source_hash, packet.source) {
+            self.host(index, packet, Side::Sent, destination_hash, handshake);
+        }
+    }
+
+    #[inline]
+    fn inserted(&mut self, outcome: Inserted) {
+        self.evictions.hosts += u64::from(outcome == Inserted::Replaced);
+    }
+
+    /// Follows TCP handshakes in the direction of the client.
+    #[inline]
+    fn handshake(&mut self, packet: &Packet, source_hash: u64, destination_hash: u64) -> Handshake {
+        let syn = match packet.class {
+            Class::TcpSyn => true,
+            Class::TcpAck | Class::TcpData => false,
+            _ => return Handshake::Nothing,
+        };
+        let flow = self.hasher.flow(source_hash, destination_hash, packet.source_port, packet.destination_port);
+        let fingerprint = (flow >> 32) as u32 | 1;
+        let index = flow as usize & self.handshakes.len().wrapping_sub(1);
+        match self.handshakes.get_mut(index) {
+            Some(entry) if *entry == fingerprint && syn => Handshake::Repeats,
+            Some(entry) if *entry == fingerprint => {
+                *entry = 0;
+                Handshake::Completes
+            }
+            Some(entry) if syn => {
+                *entry = fingerprint;
+                Handshake::Nothing
+            }
+            _ => Handshake::Nothing,
+        }
+    }
+
+    #[inline]
+    fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
+        self.hosts.touch(index);
+        let Some(slot) = self.hosts.get_mut(index) else { return };
+        if !slot.has_counts() {
+            self.touched_hosts.push(index);
+        }
+        let count = match side {
+            Side::Received => &mut slot.received,
+            Side::Sent => &mut slot.sent,
+        };
+        count.add(packet.wire_len);
+        if slot.detail == NO_DETAIL {
+            if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
+                *entry = LogEntry::new(packet, side == Side::Sent, handshake);
+                slot.log_len += 1;
+                return;
+            }
+            match self.promote(index, packet.time) {
+                Some(detail) => self.detail(detail, packet, side, peer_hash, handshake),
+                None => self.evictions.details += 1,
+            }
+            return;
+        }
+        let detail = slot.detail;
+        self.detail(detail, packet, side, peer_hash, handshake);
+    }
+
+    /// Gives a host full detail and moves what its log remembers there.
+    fn promote(&mut self, index: SlotIndex, time: Timestamp) -> Option<u16> {
+        let detail = self.free_details.pop().or_else(|| self.reclaim_detail())?;
+        let slot = self.hosts.get_mut(index)?;
+        slot.detail = detail;
+        let logged = slot.log.get(..usize::from(slot.log_len)).unwrap_or(&[]);
+        let tick = self.details.get_mut(usize::from(detail))?;
+        tick.reset(slot.address);
+        tick.first = time;
+        let (mean_sent, mean_received) = (slot.sent.mean(), slot.received.mean());
+        for &entry in logged {
+            entry.apply(tick, if entry.is_sent() { mean_sent } else { mean_received });
+        }
+        slot.log_len = 0;
+        self.used_details.push((detail, index));
+        Some(detail)
+    }
+
+    /// A detail whose host was evicted from the table, if there is one.
+    fn reclaim_detail(&mut self) -> Option<u16> {
+        let hosts = &self.hosts;
+        let lost = self
+            .used_details
+            .iter()
+            .position(|&(detail, index)| hosts.get(index).is_none_or(|slot| slot.detail != detail))?;
+        Some(self.used_details.swap_remove(lost).0)
+    }
+
+    #[inline]
+    fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
+        let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
+        tick.last = packet.time;
+        let sample = |peer: Addr| Sample {
+            peer,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            weight: 0,
+            class: packet.class as u8,
+        };
+        match side {
+            Side::Received => {
+                tick.received.add(packet.class, 1, packet.wire_len.into());
+                tick.sources.add(peer_hash);
+                tick.received_samples.offer(peer_hash, || sample(packet.source));
+                tick.handshake(handshake, false);
+                tick.first_fragments_received += u32::from(packet.first_fragment);
+                if let Some(bucket) = tick.ttl.get_mut(usize::from(packet.ttl >> 4)) {
+                    *bucket += 1;
+                }
+                if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
+                    row.replies_received.add(packet.wire_len);
+                }
+                if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
+                    row.requests_received += 1;
+                }
+            }
+            Side::Sent => {
+                tick.sent.add(packet.class, 1, packet.wire_len.into());
+                tick.destinations.add(peer_hash);
+                tick.sent_samples.offer(peer_hash ^ u64::from(packet.source_port), || sample(packet.destination));
+                tick.handshake(handshake, true);
+                tick.first_fragments_sent += u32::from(packet.first_fragment);
+                if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
+                    row.replies_sent.add(packet.wire_len);
+                }
+                if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
+                    row.requests_sent += 1;
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn count_stations(&mut self, packet: &Packet) {
+        if packet.source_mac != Mac::ZERO {
+            let hash = self.hasher.station(packet.interface, packet.source_mac);
+            let (index, outcome) =
+                self.stations.insert(hash, (packet.interface, packet.source_mac), |slot| slot.0.has_counts());
+            self.evictions.stations += u64::from(outcome == Inserted::Replaced);
+            self.stations.touch(index);
+            if let Some(StationSlot(station)) = self.stations.get_mut(index) {
+                if !station.has_counts() {
+                    self.touched_stations.push(index);
+                }
+                station.sent_packet(packet);
+            }
+        }
+        // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
+        if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
+            let hash = self.hasher.station(packet.interface, packet.destination_mac);
+            if let Some(index) = self.stations.find(hash, (packet.interface, packet.destination_mac))
+                && let Some(StationSlot(station)) = self.stations.get_mut(index)
+            {
+                if !station.has_counts() {
+                    self.touched_stations.push(index);
+                }
+                station.received.add(packet.wire_len);
+            }
+        }
+    }
+
+    /// Copies the tick out into `report` (emptied first) and starts the next.
+    pub fn finish_tick(&mut self, tick: u64, report: &mut TickReport) {
+        report.clear();
+        report.tick = tick;
+        report.first = self.first.take();
+        report.last = self.last;
+        report.totals = std::mem::take(&mut self.totals);
+        report.evictions = std::mem::take(&mut self.evictions);
+        report.host_entries = self.hosts.len();
+        report.station_entries = self.stations.len();
+        self.report_hosts(report);
+        for index in self.touched_stations.drain(..) {
+            if let Some(StationSlot(station)) = self.stations.get_mut(index) {
+                // A replaced slot may be listed twice; the second time it is empty.
+                if station.has_counts() {
+                    report.stations.push(*station);
+                    station.start_again();
+                }
+            }
+        }
+        self.hosts.next_tick();
+        self.stations.next_tick();
+    }
+
+    fn report_hosts(&mut self, report: &mut TickReport) {
+        for index in self.touched_hosts.drain(..) {
+            let Some(slot) = self.hosts.get_mut(index) else { continue };
+            if !slot.has_counts() {
+                continue;
+            }
+            report.hosts.push(HostCounts {
+                address: slot.address,
+                received: slot.received.count(),
+                sent: slot.sent.count(),
+                detailed: slot.detail != NO_DETAIL,
+                log_len: slot.log_len,
+                log: slot.log,
+            });
+            slot.received = SmallCount::default();
+            slot.sent = SmallCount::default();
+            slot.log_len = 0;
+        }
+        // Details stay with hosts that are still busy, so that their next tick needs no promotion and loses no peers.
+        // Where details ran short, only the busier half may stay.
+        self.busy = if self.free_details.is_empty() { self.busy.saturating_mul(2) } else { self.busy / 2 }.max(1);
+        let mut kept = 0;
+        for position in 0..self.used_details.len() {
+            let Some(&(detail, index)) = self.used_details.get(position) else { break };
+            let Some(tick) = self.details.get_mut(usize::from(detail)) else { continue };
+            let owner = self.hosts.get_mut(index).filter(|slot| slot.detail == detail && slot.address == tick.address);
+            let Some(slot) = owner else {
+                self.free_details.push(detail);
+                continue;
+            };
+            let packets = tick.received.total().packets + tick.sent.total().packets;
+            if packets > 0 {
+                report.details.push(*tick);
+                tick.reset(slot.address);
+            }
+            if packets >= self.busy {
+                if let Some(entry) = self.used_details.get_mut(kept) {
+                    *entry = (detail, index);
+                }
+                kept += 1;
+            } else {
+                slot.detail = NO_DETAIL;
+                self.free_details.push(detail);
+            }
+        }
+        self.used_details.truncate(kept);
+    }
+}
+
+impl StationCounts {
+    fn has_counts(&self) -> bool {
+        self.sent.packets + self.received.packets > 0
+    }
+
+    #[inline]
+    fn sent_packet(&mut self, packet: &Packet) {
+        if self.sent.is_zero() {
+            self.first = packet.time;
+            self.class = packet.class as u8;
+            self.vlan = packet.vlan;
+            self.address = packet.source;
+        }
+        self.last = packet.time;
+        self.sent.add(packet.wire_len);
+        match packet.direction {
+            FrameDirection::Left => self.left.add(packet.wire_len),
+            FrameDirection::Entered => self.entered.add(packet.wire_len),
+            FrameDirection::Unknown => {}
+        }
+        if packet.destination_mac == Mac::BROADCAST {
+            self.broadcast += 1;
+        } else if packet.destination_mac.is_group() {
+            self.multicast += 1;
+        }
+        self.arp += u32::from(packet.class == Class::Arp);
+        self.nd += u32::from(packet.class == Class::Icmpv6Nd);
+        // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
+        self.dhcp += u32::from(matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp);
+    }
+
+    fn start_again(&mut self) {
+        *self = StationCounts { interface: self.interface, mac: self.mac, ..StationCounts::default() };
+    }
+}

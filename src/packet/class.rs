@@ -1,0 +1,171 @@
+//! Traffic classes: every packet falls into exactly one.
+
+use super::tcp;
+
+macro_rules! classes {
+    ($($(#[$meta:meta])* $variant:ident = $text:literal,)*) => {
+        /// The class that a packet is counted in. The names are label values of `pegel_receive_packets_total{class}`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Class { $($(#[$meta])* $variant,)* }
+
+        impl Class {
+            pub const ALL: &'static [Class] = &[$(Class::$variant,)*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Class::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+classes! {
+    /// SYN without ACK; ECE and CWR do not matter (RFC 3168 §6.1.1 sets both on a SYN).
+    TcpSyn = "tcp_syn",
+    TcpSynAck = "tcp_syn_ack",
+    /// ACK without payload.
+    TcpAck = "tcp_ack",
+    /// ACK with payload.
+    TcpData = "tcp_data",
+    TcpRst = "tcp_rst",
+    TcpFin = "tcp_fin",
+    /// No flag at all.
+    TcpNull = "tcp_null",
+    /// FIN, PSH and URG lit, without ACK, or all flags.
+    TcpXmas = "tcp_xmas",
+    /// Flag patterns that no standard stack sends, and TCP whose flags were cut off.
+    TcpOther = "tcp_other",
+    Udp = "udp",
+    /// UDP from or to port 443.
+    Quic = "quic",
+    IcmpEcho = "icmp_echo",
+    IcmpReply = "icmp_reply",
+    /// Unreachable, source quench, redirect, time exceeded, parameter problem.
+    IcmpError = "icmp_error",
+    IcmpOther = "icmp_other",
+    Icmpv6Echo = "icmpv6_echo",
+    Icmpv6Reply = "icmpv6_reply",
+    Icmpv6Error = "icmpv6_error",
+    /// Neighbour discovery, router discovery, redirect (RFC 4861) and multicast listener discovery.
+    Icmpv6Nd = "icmpv6_nd",
+    Icmpv6Other = "icmpv6_other",
+    /// Any fragment but the first: it has no ports.
+    Fragment = "fragment",
+    Gre = "gre",
+    /// IP in IP (protocols 4 and 41).
+    IpTunnel = "ip_tunnel",
+    IpOther = "ip_other",
+    Arp = "arp",
+    /// Other link-layer protocols.
+    L2Other = "l2_other",
+    /// Nothing could be read.
+    Unparsed = "unparsed",
+}
+
+impl Class {
+    /// How many classes there are.
+    pub const COUNT: usize = Class::ALL.len();
+    /// Classes below this index have an IP header and are kept per host.
+    pub const PER_HOST: usize = Class::IpOther as usize + 1;
+
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    #[inline]
+    pub const fn is_tcp(self) -> bool {
+        (self as u8) <= Class::TcpOther as u8
+    }
+
+    /// Class of a TCP segment.
+    #[inline]
+    pub const fn of_tcp(flags: u8, has_payload: bool) -> Class {
+        const XMAS: u8 = tcp::FIN | tcp::PSH | tcp::URG;
+        const ALL: u8 = XMAS | tcp::SYN | tcp::RST | tcp::ACK;
+        let flags = flags & ALL;
+        if flags & tcp::SYN != 0 {
+            if flags & (tcp::FIN | tcp::RST) != 0 {
+                return if flags == ALL { Class::TcpXmas } else { Class::TcpOther };
+            }
+            return if flags & tcp::ACK != 0 { Class::TcpSynAck } else { Class::TcpSyn };
+        }
+        if flags & tcp::RST != 0 {
+            return Class::TcpRst;
+        }
+        if flags & tcp::ACK != 0 {
+            return if flags & tcp::FIN != 0 {
+                Class::TcpFin
+            } else if has_payload {
+                Class::TcpData
+            } else {
+                Class::TcpAck
+            };
+        }
+        match flags {
+            0 => Class::TcpNull,
+            XMAS => Class::TcpXmas,
+            f if f & tcp::FIN != 0 => Class::TcpFin,
+            _ => Class::TcpOther,
+        }
+    }
+
+    /// Class of an ICMP message by its type (RFC 792, IANA ICMP parameters).
+    pub const fn of_icmp(kind: u8) -> Class {
+        match kind {
+            8 => Class::IcmpEcho,
+            0 => Class::IcmpReply,
+            3 | 4 | 5 | 11 | 12 => Class::IcmpError,
+            _ => Class::IcmpOther,
+        }
+    }
+
+    /// Class of an ICMPv6 message by its type (RFC 4443, 4861, 2710, 3810).
+    pub const fn of_icmpv6(kind: u8) -> Class {
+        match kind {
+            128 => Class::Icmpv6Echo,
+            129 => Class::Icmpv6Reply,
+            1..=4 => Class::Icmpv6Error,
+            130..=137 | 143 => Class::Icmpv6Nd,
+            _ => Class::Icmpv6Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tcp_flags_fall_where_the_field_says() {
+        let cases = [
+            (0x02, false, Class::TcpSyn),
+            (0xc2, false, Class::TcpSyn),
+            (0x0a, false, Class::TcpSyn),
+            (0x12, false, Class::TcpSynAck),
+            (0x10, false, Class::TcpAck),
+            (0x18, true, Class::TcpData),
+            (0x14, false, Class::TcpRst),
+            (0x04, false, Class::TcpRst),
+            (0x11, false, Class::TcpFin),
+            (0x01, false, Class::TcpFin),
+            (0x00, false, Class::TcpNull),
+            (0xc0, false, Class::TcpNull),
+            (0x29, false, Class::TcpXmas),
+            (0x3f, false, Class::TcpXmas),
+            (0x03, false, Class::TcpOther),
+            (0x06, false, Class::TcpOther),
+            (0x08, true, Class::TcpOther),
+        ];
+        for (flags, payload, class) in cases {
+            assert_eq!(Class::of_tcp(flags, payload), class, "flags {flags:#04x}");
+        }
+    }
+
+    #[test]
+    fn per_host_classes_come_first() {
+        assert!(Class::IpOther.index() < Class::PER_HOST);
+        assert!(Class::Arp.index() >= Class::PER_HOST);
+        assert_eq!(Class::COUNT, 27);
+    }
+}

@@ -1,0 +1,122 @@
+//! Decode: one frame in, one [`Packet`] out.
+
+use super::link::Network;
+use super::{Anomaly, Class, Packet, ip, link};
+use crate::capture::{Frame, LinkType};
+
+/// Whose addresses a tunnelled packet is counted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tunnels {
+    /// The outer header's: who talks to whom on this wire.
+    #[default]
+    Outer,
+    /// The innermost header's, through GRE (RFC 2784, 2890), IP in IP (RFC 2003), 6in4 (RFC 4213) and VXLAN (RFC 7348):
+    /// for mirror ports and monitoring tunnels. Length stays that of the whole frame.
+    Inner,
+}
+
+/// Tunnels in tunnels before we stop following.
+const MAX_TUNNELS: usize = 4;
+
+/// Turns frames into packets. Holds configuration only: the same frame always gives the same packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Decoder {
+    pub tunnels: Tunnels,
+}
+
+impl Decoder {
+    #[inline]
+    pub fn decode(&self, frame: &Frame<'_>) -> Packet {
+        let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        let mut rest = read(frame.link, frame.data, &mut packet, true);
+        if self.tunnels == Tunnels::Inner {
+            rest = follow(rest, &mut packet);
+        }
+        // The payload is a subslice at the end of the frame, so its distance from the end tells where it starts.
+        let captured = rest.map_or(0, <[u8]>::len);
+        packet.payload_at = frame.data.len().saturating_sub(captured).min(usize::from(u16::MAX)) as u16;
+        packet
+    }
+
+    /// The same without the short path, for the test that holds both equal.
+    #[doc(hidden)]
+    pub fn decode_lax(&self, frame: &Frame<'_>) -> Packet {
+        let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        let rest = read(frame.link, frame.data, &mut packet, false);
+        let captured = rest.map_or(0, <[u8]>::len);
+        packet.payload_at = frame.data.len().saturating_sub(captured).min(usize::from(u16::MAX)) as u16;
+        packet
+    }
+}
+
+#[inline]
+fn read<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet, short_path: bool) -> Option<&'a [u8]> {
+    match link::open(link, data, packet) {
+        Network::Done => None,
+        Network::Ip(data, announced) => {
+            let matches = announced.is_none_or(|version| data.first().is_some_and(|first| first >> 4 == version));
+            let payload = match short_path && matches {
+                true => match ip::fast(data, packet) {
+                    Some(payload) => Some(payload),
+                    None => ip::lax(data, announced, packet),
+                },
+                false => ip::lax(data, announced, packet),
+            };
+            payload.map(|payload| ip::transport(payload, packet))
+        }
+    }
+}
+
+/// Goes into tunnels as deep as they lead, keeping the outer packet where the inner one cannot be read.
+fn follow<'a>(mut rest: Option<&'a [u8]>, packet: &mut Packet) -> Option<&'a [u8]> {
+    for _ in 0..MAX_TUNNELS {
+        let Some(data) = rest else { return rest };
+        let (link, inner) = match packet.class {
+            Class::IpTunnel => (LinkType::RawIp, data),
+            Class::Gre => match gre(data) {
+                Some(inner) => inner,
+                None => {
+                    packet.anomaly = packet.anomaly.or(Some(Anomaly::GreInvalid));
+                    return rest;
+                }
+            },
+            Class::Udp if packet.destination_port == 4789 => match data.split_first_chunk::<8>() {
+                Some((&[flags, ..], inner)) if flags & 0x08 != 0 => (LinkType::Ethernet, inner),
+                _ => {
+                    packet.anomaly = packet.anomaly.or(Some(Anomaly::VxlanInvalid));
+                    return rest;
+                }
+            },
+            _ => return rest,
+        };
+        let mut deeper = Packet::empty(packet.time, packet.wire_len, packet.interface, packet.direction);
+        deeper.vlan = packet.vlan;
+        let next = read(link, inner, &mut deeper, true);
+        if !deeper.has_ip {
+            return rest;
+        }
+        // Stations are those of this wire, whoever talks inside.
+        deeper.source_mac = packet.source_mac;
+        deeper.destination_mac = packet.destination_mac;
+        *packet = deeper;
+        rest = next;
+    }
+    packet.anomaly = packet.anomaly.or(Some(Anomaly::EncapsulationTooDeep));
+    rest
+}
+
+/// The payload behind a GRE header of version 0, where it is something that we follow.
+fn gre(data: &[u8]) -> Option<(LinkType, &[u8])> {
+    let (&[flags, version, p0, p1], rest) = data.split_first_chunk::<4>()?;
+    if version & 0x07 != 0 {
+        return None;
+    }
+    // Checksum, key and sequence number are four octets each where present.
+    let optional = [0x80, 0x20, 0x10].iter().filter(|&&bit| flags & bit != 0).count() * 4;
+    let inner = rest.get(optional..)?;
+    match u16::from_be_bytes([p0, p1]) {
+        0x0800 | 0x86dd => Some((LinkType::RawIp, inner)),
+        0x6558 => Some((LinkType::Ethernet, inner)),
+        _ => None,
+    }
+}
