@@ -1,7 +1,11 @@
 pub mod base;
 pub mod capture;
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod incident;
 pub mod inventory;
 pub mod meter;
+pub mod output;
 pub mod packet;
+pub mod pipeline;

@@ -28,13 +28,14 @@ impl Detector for MacNotAllowed {
             return;
         }
         for station in window.stations {
-            let Some(policy) = self.site.policy(station.interface) else { continue };
+            let interface = window.interface(station.interface);
+            let Some(policy) = self.site.policy(interface) else { continue };
             if policy.allowed_macs.is_empty() || policy.allowed_macs.contains(&station.mac) {
                 continue;
             }
             let left = left(station, policy);
             if !left.is_zero() {
-                findings.push(self.finding(station, left));
+                findings.push(finding(station, left, interface));
             }
         }
     }
@@ -50,9 +51,8 @@ fn left(station: &StationCounts, policy: &InterfacePolicy) -> Count {
     }
 }
 
-impl MacNotAllowed {
-    fn finding(&self, station: &StationCounts, left: Count) -> Finding {
-        let interface = self.site.interface(station.interface).unwrap_or("unknown").to_owned();
+fn finding(station: &StationCounts, left: Count, interface: Option<&str>) -> Finding {
+        let interface = interface.unwrap_or("unknown").to_owned();
         let kind = Class::ALL.get(usize::from(station.class)).map_or("unparsed", |class| class.name());
         let vlan = (station.vlan != 0).then_some(station.vlan);
         let carried = match (station.address, vlan) {
@@ -98,4 +98,3 @@ impl MacNotAllowed {
             ],
         }
     }
-}

@@ -21,13 +21,11 @@ pub struct InterfacePolicy {
 pub struct Site {
     pub networks: Arc<Networks>,
     policies: Vec<InterfacePolicy>,
-    /// Names by interface index, as the sources number them.
-    interfaces: Vec<String>,
 }
 
 impl Site {
-    pub fn new(networks: Arc<Networks>, policies: Vec<InterfacePolicy>, interfaces: Vec<String>) -> Self {
-        Site { networks, policies, interfaces }
+    pub fn new(networks: Arc<Networks>, policies: Vec<InterfacePolicy>) -> Self {
+        Site { networks, policies }
     }
 
     /// Directions in which attacks can be told apart: where no network is known, only towards the receiver.
@@ -35,14 +33,9 @@ impl Site {
         if self.networks.is_unknown() { &[Direction::Inbound] } else { &[Direction::Inbound, Direction::Outbound] }
     }
 
-    /// Name of an interface by its index.
-    pub fn interface(&self, index: u16) -> Option<&str> {
-        self.interfaces.get(usize::from(index)).map(String::as_str)
-    }
-
     /// The rule for an interface: its own, else the one for `*`.
-    pub fn policy(&self, index: u16) -> Option<&InterfacePolicy> {
-        let named = self.interface(index).and_then(|name| self.policies.iter().find(|policy| policy.name == name));
+    pub fn policy(&self, interface: Option<&str>) -> Option<&InterfacePolicy> {
+        let named = interface.and_then(|name| self.policies.iter().find(|policy| policy.name == name));
         named.or_else(|| self.policies.iter().find(|policy| policy.name == "*"))
     }
 

@@ -34,10 +34,16 @@ pub struct Window<'a> {
     pub totals: &'a Totals,
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],
+    /// Names by interface index, as far as they are known.
+    pub interfaces: &'a [String],
     meter: &'a Meter,
 }
 
 impl<'a> Window<'a> {
+    pub fn interface(&self, index: u16) -> Option<&'a str> {
+        self.interfaces.get(usize::from(index)).map(String::as_str)
+    }
+
     /// Busy hosts with traffic within the last second, in the order in which they became busy.
     pub fn hosts(&self) -> impl Iterator<Item = &'a HostWindow> + use<'a> {
         let tick = self.tick;
@@ -276,7 +282,8 @@ impl Meter {
     }
 
     /// The measurements at the end of the open tick.
-    pub fn window(&self, end: Timestamp) -> Window<'_> {
-        Window { tick: self.tick, end, totals: &self.totals, stations: &self.tick_stations, meter: self }
+    pub fn window<'a>(&'a self, end: Timestamp, interfaces: &'a [String]) -> Window<'a> {
+        let (totals, stations) = (&self.totals, &self.tick_stations);
+        Window { tick: self.tick, end, totals, stations, interfaces, meter: self }
     }
 }

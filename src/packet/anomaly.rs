@@ -38,6 +38,7 @@ anomalies! {
     IcmpTruncated = "icmp_truncated", "The packet ends inside its ICMP header.";
     Icmpv6Truncated = "icmpv6_truncated", "The packet ends inside its ICMPv6 header.";
     GreInvalid = "gre_invalid", "GRE header cut off or of an unknown version.";
+    TimestampBackwards = "timestamp_backwards", "The packet is older than the tick that was already begun.";
     VxlanInvalid = "vxlan_invalid", "VXLAN header cut off or without its flag.";
 }
 

@@ -35,7 +35,7 @@ fn answers(setting: &Setting, service: u16, payload: Payload, spread: usize) -> 
 }
 
 pub fn dns(setting: &Setting) -> (Box<dyn Model>, Pacing) {
-    answers(setting, 53, Payload::DnsAnswer, 5)
+    answers(setting, 53, Payload::DnsUnasked, 5)
 }
 
 pub fn ntp(setting: &Setting) -> (Box<dyn Model>, Pacing) {

@@ -2,9 +2,8 @@
 //! template, payload comes from one fixed pattern whose checksums are known beforehand.
 
 use super::agenda::{Pace, Traffic};
-use super::frames::{
-    ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, fold, pseudo_sum, put, station,
-};
+use super::checksum::{fold, pseudo_sum, put, sum};
+use super::frames::{ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, station};
 use super::payload::{self, Payload};
 use super::rng::Rng;
 use super::setting::{Hosts, Setting};
@@ -92,7 +91,7 @@ impl Path {
         }
         put(&mut header, 12, 0x5000 | u16::from(flags));
         put(&mut header, 14, 512);
-        let sum = pseudo_sum(self.source, self.target, TCP, 20 + length) + super::frames::sum(&header);
+        let sum = pseudo_sum(self.source, self.target, TCP, 20 + length) + sum(&header);
         put(&mut header, 16, !fold(sum + pattern.sum(length)));
         frame.data.extend_from_slice(&header);
         frame.data.extend_from_slice(pattern.octets.get(..length).unwrap_or_default());
@@ -105,7 +104,7 @@ impl Path {
         put(&mut header, 0, self.source_port);
         put(&mut header, 2, self.target_port);
         put(&mut header, 4, (8 + length) as u16);
-        let sum = pseudo_sum(self.source, self.target, UDP, 8 + length) + super::frames::sum(&header);
+        let sum = pseudo_sum(self.source, self.target, UDP, 8 + length) + sum(&header);
         let checksum = !fold(sum + pattern.sum(length));
         put(&mut header, 6, if checksum == 0 { 0xffff } else { checksum });
         frame.data.extend_from_slice(&header);
@@ -144,7 +143,7 @@ impl Traffic for Syn {
 /// Answers of 1,400 octets (or `payload`) from DNS reflectors.
 pub fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let mut answer = Vec::new();
-    payload::write(Payload::DnsAnswer, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
+    payload::write(Payload::DnsUnasked, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
     let target = setting.target();
     let paths = (0..setting.sources.size().min(100_000)).map(|index| {
         let source = setting.sources.nth(index);

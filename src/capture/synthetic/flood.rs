@@ -92,6 +92,11 @@ const TURNAROUND: u64 = 60_000;
 const REPEATS: [u64; 3] = [1, 3, 7];
 
 impl Flood {
+    /// Whose distance the TTL shows: addresses forged anew for every packet all come from one attacker.
+    fn distance(&self, source: Addr) -> Addr {
+        if self.setting.sources.count == 0 { self.setting.target() } else { source }
+    }
+
     fn tcp(&self, source: Addr, target: Addr, agenda: &mut Agenda) -> Plan {
         let Setting { way, port, .. } = self.setting;
         let rng = &mut agenda.rng;
@@ -138,7 +143,7 @@ impl Flood {
             }
             _ => {}
         }
-        let plan = Plan::new(way, source, target, Body::Tcp(tcp)).raw(initial);
+        let plan = Plan::new(way, source, target, Body::Tcp(tcp)).raw(initial, self.distance(source));
         Plan { id, ..plan.carrying(Payload::Letters, self.setting.payload) }
     }
 
@@ -179,7 +184,7 @@ impl Flood {
         };
         let target_port = if self.setting.port == 0 { rng.next_u16() } else { self.setting.port };
         let body = Body::Piece { source_port: rng.next_u16(), target_port, offset, more };
-        let plan = Plan::new(self.setting.way, source, target, body).raw(64);
+        let plan = Plan::new(self.setting.way, source, target, body).raw(64, self.distance(source));
         Plan { id: Some(number as u16), ..plan.carrying(Payload::Random, length) }
     }
 }
@@ -203,11 +208,11 @@ impl Model for Flood {
             Kind::Udp => {
                 let target_port = if *port == 0 { rng.between(1, 65_535) as u16 } else { *port };
                 let body = Body::Udp { source_port: rng.between(1024, 65_535) as u16, target_port };
-                Plan::new(*way, source, target, body).raw(64).carrying(Payload::Random, *payload)
+                Plan::new(*way, source, target, body).raw(64, self.distance(source)).carrying(Payload::Random, *payload)
             }
             Kind::Echo | Kind::EchoAnswered => {
                 let body = Body::Echo { reply: false, identifier: self.base, sequence: self.count as u16 };
-                Plan::new(*way, source, target, body).raw(64).carrying(Payload::Ping, *payload)
+                Plan::new(*way, source, target, body).raw(64, self.distance(source)).carrying(Payload::Ping, *payload)
             }
             Kind::Fragments => self.piece(source, target, rng),
             _ => self.tcp(source, target, agenda),

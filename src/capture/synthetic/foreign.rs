@@ -2,7 +2,8 @@
 //! hypervisors announce a migrated guest), DHCP, and the multicast of an IPv6 stack that wakes up.
 
 use super::agenda::{Agenda, Model, Pacing};
-use super::frames::{Body, Plan, Way, fold, pseudo_sum, put, sum};
+use super::checksum::{fold, pseudo_sum, put, sum};
+use super::frames::{Body, Plan, Way};
 use super::setting::Setting;
 use crate::base::{Addr, Mac};
 

@@ -1,6 +1,7 @@
 //! Builds frames octet by octet with right lengths and checksums: Ethernet, IPv4 and IPv6 with fragments, TCP with
 //! the options of common stacks, UDP, ICMP, ICMPv6. Numbers are in network order on the wire, octets are counted.
 
+use super::checksum::{fold, pseudo_sum, put, sum};
 use super::payload::{self, Payload};
 use super::rng::{Rng, mix};
 use crate::base::{Addr, Mac};
@@ -184,9 +185,9 @@ impl Plan {
         Plan { payload, length: if length > 65_507 { 65_507 } else { length as u16 }, ..self }
     }
 
-    /// As an attack tool sends it through a raw socket: fixed initial TTL, no "don't fragment".
-    pub const fn raw(self, initial_ttl: u8) -> Plan {
-        let hops = if matches!(self.way, Way::Inward) { hops(self.source) } else { 0 };
+    /// As an attack tool sends it through a raw socket: fixed initial TTL, from as far away as `distance` is.
+    pub const fn raw(self, initial_ttl: u8, distance: Addr) -> Plan {
+        let hops = if matches!(self.way, Way::Inward) { hops(distance) } else { 0 };
         Plan { ttl: initial_ttl.saturating_sub(hops), dont_fragment: false, ..self }
     }
 }
@@ -371,46 +372,9 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
     protocol
 }
 
-/// Sum of the pseudo-header (RFC 9293 §3.1, RFC 8200 §8.1).
-pub fn pseudo_sum(source: Addr, target: Addr, protocol: u8, length: usize) -> u64 {
-    let address = |address: Addr| {
-        if address.is_v4() { sum(&(address.bits() as u32).to_be_bytes()) } else { sum(&address.bits().to_be_bytes()) }
-    };
-    address(source) + address(target) + u64::from(protocol) + length as u64
-}
-
-/// Sum of 16-bit big-endian words, not yet folded; an odd last octet counts as the high one (RFC 1071).
-pub fn sum(data: &[u8]) -> u64 {
-    let mut chunks = data.chunks_exact(2);
-    let whole: u64 = chunks.by_ref().map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
-    whole + chunks.remainder().first().map_or(0, |&last| u64::from(last) << 8)
-}
-
-/// Folds a sum into 16 bits with end-around carry.
-pub const fn fold(mut sum: u64) -> u16 {
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
-}
-
-/// Overwrites two octets.
-pub fn put(data: &mut [u8], at: usize, value: u16) {
-    if let Some(place) = data.get_mut(at..at + 2) {
-        place.copy_from_slice(&value.to_be_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn checksum_of_the_rfc() {
-        // RFC 1071 §3.
-        assert_eq!(fold(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7])), 0xddf2);
-        assert_eq!(sum(&[1, 2, 3]), 0x0102 + 0x0300);
-    }
 
     #[test]
     fn stations_and_groups() {
@@ -443,7 +407,7 @@ mod tests {
         frame.begin(0, Way::Inward, (GATEWAY, Mac::BROADCAST));
         frame.finish();
         assert_eq!(frame.data.len(), MIN_FRAME);
-        frame.begin(0, Way::Outward, (GATEWAY, Mac::BROADCAST));
+        frame.begin(0, Way::Outward, (GATEWAY, Mac::ZERO));
         frame.finish();
         assert_eq!(frame.data.len(), 12);
     }

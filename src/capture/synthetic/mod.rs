@@ -10,6 +10,9 @@
 mod agenda;
 mod amplification;
 mod bench;
+mod benign_tcp;
+mod benign_udp;
+mod checksum;
 mod flood;
 mod foreign;
 mod frames;
@@ -17,6 +20,7 @@ mod payload;
 mod profiles;
 mod rng;
 mod setting;
+mod tcp;
 mod write;
 mod written;
 
@@ -167,13 +171,14 @@ mod tests {
         out
     }
 
-    /// Every profile in its own span of a second and a half, at a modest rate.
+    /// Every profile in its own span of a second, at a modest rate.
     fn everything(seed: u64) -> Scenario {
         let parts = PROFILES.iter().enumerate().map(|(index, spec)| {
             let from = index as f64 * 2.0;
-            let mut part = Part::new(spec.profile, from, from + 1.5);
-            part.params.mbit = Some(20.0);
-            part.params.rate = (spec.attack || spec.name.starts_with("bench")).then_some(200.0);
+            let mut part = Part::new(spec.profile, from, from + 1.0);
+            part.params.mbit = Some(5.0);
+            part.params.rate =
+                Some(if matches!(spec.profile, Profile::Browser | Profile::FlashCrowd) { 2.0 } else { 30.0 });
             part
         });
         Scenario::new(seed, parts.collect())
@@ -254,10 +259,10 @@ mod tests {
     fn every_profile_can_be_turned_around_and_speak_ipv6() {
         for spec in PROFILES {
             for v6 in [false, true] {
-                let mut part = Part::new(spec.profile, 0.0, 0.5);
+                let mut part = Part::new(spec.profile, 0.0, 0.3);
                 part.params.direction = Some(crate::base::Direction::Outbound);
-                part.params.mbit = Some(10.0);
-                part.params.rate = Some(100.0);
+                part.params.mbit = Some(5.0);
+                part.params.rate = Some(50.0);
                 part.params.source_network = v6.then(|| "2001:db8:10::/64".parse().expect("a network"));
                 play(&Scenario::new(1, vec![part]), |frame| checksums_hold(frame.data));
             }

@@ -12,9 +12,12 @@ pub enum Payload {
     Letters,
     /// Timestamp and counting octets, as ping sends them.
     Ping,
-    DnsQuery,
-    /// Answer with TXT and RRSIG records (RFC 1035, RFC 4034).
-    DnsAnswer,
+    /// TXT query with EDNS and this identifier.
+    DnsQuery(u16),
+    /// Answer with TXT and RRSIG records (RFC 1035, RFC 4034) to the query with this identifier.
+    DnsAnswer(u16),
+    /// The same to an ANY query that the receiver never sent.
+    DnsUnasked,
     /// Mode 3 request of NTP version 4 (RFC 5905).
     NtpRequest,
     /// Mode 4 reply.
@@ -66,13 +69,14 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
             rng.fill(out, 16);
             out.extend((0x10..=0xff).cycle().take(length.saturating_sub(16)));
         }
-        Payload::DnsQuery => {
-            out.extend(rng.next_u16().to_be_bytes());
+        Payload::DnsQuery(id) => {
+            out.extend(id.to_be_bytes());
             out.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
-            question(rng, out, 1);
+            question(id, out, TXT);
             out.extend(OPT);
         }
-        Payload::DnsAnswer => dns_answer(length, rng, out),
+        Payload::DnsAnswer(id) => dns_answer(id, TXT, length, rng, out),
+        Payload::DnsUnasked => dns_answer(rng.next_u16(), ANY, length, rng, out),
         Payload::NtpRequest => {
             out.extend([0x23, 0, 6, 0xec]);
             out.resize(start + 40, 0);
@@ -108,10 +112,16 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
             out.resize(end.max(out.len()), b' ');
         }
         Payload::Mdns => {
-            out.extend([0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
-            out.extend(b"\x08_airplay\x04_tcp\x05local\0\0\x0c\0\x01\0\0\x11\x94");
-            let name = length.saturating_sub(out.len() - start + 2);
-            out.extend((name as u16).to_be_bytes());
+            // A PTR record to the instance at octet 43, and the TXT record of that.
+            out.extend([0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+            out.extend(b"\x08_airplay\x04_tcp\x05local\0\0\x0c\0\x01\0\0\x11\x94\0\x0f");
+            out.extend(b"\x0cLiving Room \xc0\x0c\xc0\x2b\0\x10\x80\x01\0\0\x11\x94");
+            let texts = length.saturating_sub(70);
+            out.extend((texts as u16).to_be_bytes());
+            for piece in pieces(texts, 2, 200) {
+                out.push((piece - 1) as u8);
+                out.resize(out.len() + piece - 1, b'=');
+            }
         }
         Payload::TlsHello => tls_hello(length, rng, out),
         Payload::TlsData => {
@@ -168,10 +178,12 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
 /// EDNS (RFC 6891): 4096 octets, DO.
 const OPT: [u8; 11] = [0, 0, 41, 16, 0, 0, 0, 0x80, 0, 0, 0];
 
-fn question(rng: &mut Rng, out: &mut Vec<u8>, kind: u8) {
-    let host = b"w".iter().copied().chain([b'0' + rng.below(10) as u8]);
-    out.push(2);
-    out.extend(host);
+const TXT: u8 = 16;
+const ANY: u8 = 255;
+
+/// The name asked for follows from the identifier, so that question and answer agree.
+fn question(id: u16, out: &mut Vec<u8>, kind: u8) {
+    out.extend([2, b'w', b'0' + (id % 10) as u8]);
     out.extend(b"\x07example\x03com\0");
     out.extend([0, kind, 0, 1]);
 }
@@ -192,14 +204,14 @@ fn pieces(mut space: usize, least: usize, most: usize) -> impl Iterator<Item = u
     })
 }
 
-fn dns_answer(length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
+fn dns_answer(id: u16, kind: u8, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     let space = length.saturating_sub(12 + 20 + OPT.len());
-    out.extend(rng.next_u16().to_be_bytes());
+    out.extend(id.to_be_bytes());
     let count = pieces(space, 14, 268).count() as u16;
     out.extend([0x85, 0x80, 0, 1]);
     out.extend(count.to_be_bytes());
     out.extend([0, 0, 0, 1]);
-    question(rng, out, 255);
+    question(id, out, kind);
     for (index, piece) in pieces(space, 14, 268).enumerate() {
         let data = piece - 12;
         let txt = index % 2 == 0;
@@ -317,8 +329,9 @@ mod tests {
             Payload::Random,
             Payload::Letters,
             Payload::Ping,
-            Payload::DnsQuery,
-            Payload::DnsAnswer,
+            Payload::DnsQuery(7),
+            Payload::DnsAnswer(7),
+            Payload::DnsUnasked,
             Payload::NtpRequest,
             Payload::NtpReply,
             Payload::Monlist,
@@ -349,7 +362,7 @@ mod tests {
     #[test]
     fn dns_answers_are_well_formed() {
         for length in [100, 512, 1372, 1400, 3000] {
-            let data = octets(Payload::DnsAnswer, length);
+            let data = octets(Payload::DnsUnasked, length);
             let count = u16::from_be_bytes([data[6], data[7]]);
             let mut at = 32;
             for _ in 0..count {

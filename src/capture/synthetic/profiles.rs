@@ -3,7 +3,7 @@
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
 use super::rng::Rng;
 use super::setting::{Defaults, Peers, Setting, Target};
-use super::{Part, amplification, bench, flood, foreign};
+use super::{Part, amplification, bench, benign_tcp, benign_udp, flood, foreign};
 use crate::base::Timestamp;
 use ipnet::IpNet;
 
@@ -95,6 +95,12 @@ const SPOOFED: Defaults = Defaults { sources: 0, network: Peers::Anywhere, ..ATT
 const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..ATTACK };
 /// One scanner.
 const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
+/// A host with peers; 443 is TLS and QUIC.
+const BENIGN: Defaults = Defaults { port: 443, rate: 100.0, mbit: 1_000.0, ..ATTACK };
+
+const fn host(number: u8, defaults: Defaults) -> Defaults {
+    Defaults { target: Target::Host(number), ..defaults }
+}
 
 profiles! {
     SynFlood = "syn_flood", true, "SYN as hping3 sends them: 40 octets, TTL 64, spoofed sources; one-way",
@@ -135,6 +141,43 @@ profiles! {
         Defaults { port: 22, target: Target::Network, ..SCAN }, Build::Model(flood::host_sweep);
     CarpetBombing = "carpet_bombing", true, "UDP flood spread over all hosts of a network",
         Defaults { port: 0, payload: 512, target: Target::Network, ..ATTACK }, Build::Model(flood::udp);
+
+    Download = "download", false, "one TCP connection that fills `mbit` towards the target",
+        host(20, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::download);
+    Upload = "upload", false, "a backup: one TCP connection that fills `mbit` from the target to one peer",
+        host(21, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::upload);
+    SpeedTest = "speed_test", false, "16 connections at once, `mbit` in sum: down in the first half, then up",
+        host(22, Defaults { sources: 4, ..BENIGN }), Build::Model(benign_tcp::speed_test);
+    Browser = "browser", false, "pages a second (rate), each 60 TLS connections of the target to many servers in a second",
+        host(23, Defaults { rate: 0.5, sources: 40, ..BENIGN }), Build::Model(benign_tcp::browser);
+    WebServer = "web_server", false, "new connections a second (rate) of many clients, each with request and response",
+        host(24, BENIGN), Build::Model(benign_tcp::web_server);
+    FlashCrowd = "flash_crowd", false, "as web_server, growing from `rate` to ten times that",
+        host(25, Defaults { sources: 20_000, ..BENIGN }), Build::Model(benign_tcp::flash_crowd);
+    DnsResolver = "dns_resolver", false, "queries a second (rate) of a resolver for inside clients, with large answers among them",
+        host(53, Defaults { port: 53, sources: 1_000, ..BENIGN }), Build::Model(benign_udp::dns_resolver);
+    DnsServer = "dns_server", false, "queries a second (rate) of outside clients to an authoritative server",
+        host(54, Defaults { port: 53, ..BENIGN }), Build::Model(benign_udp::dns_server);
+    NtpServer = "ntp_server", false, "requests a second (rate) of many clients, 48 octets both ways",
+        host(55, Defaults { port: 123, ..BENIGN }), Build::Model(benign_udp::ntp_server);
+    NtpClient = "ntp_client", false, "requests a second (rate) of one client to `sources` servers in turn",
+        host(56, Defaults { port: 123, rate: 4.0, sources: 4, ..BENIGN }), Build::Model(benign_udp::ntp_client);
+    QuicDownload = "quic_download", false, "`mbit` over UDP 443 towards the target, one acknowledgement for 2 to 4 packets",
+        host(26, Defaults { sources: 1, payload: 1_252, ..BENIGN }), Build::Model(benign_udp::quic_download);
+    Voip = "voip", false, "`sources` calls of RTP, `rate` packets a second each way in each",
+        host(27, Defaults { rate: 50.0, sources: 5, ..BENIGN }), Build::Model(benign_udp::voip);
+    Wireguard = "wireguard", false, "a tunnel with `mbit` each way",
+        host(28, Defaults { port: 51_820, sources: 1, payload: 1_452, mbit: 200.0, ..BENIGN }), Build::Model(benign_udp::wireguard);
+    NfsFragments = "nfs_fragments", false, "writes and reads a second (rate) of 8 KiB over UDP, in fragments both ways",
+        host(29, Defaults { port: 2049, sources: 2, payload: 8_192, ..BENIGN }), Build::Model(benign_udp::nfs_fragments);
+    PingMonitor = "ping_monitor", false, "echo requests a second (rate) of one host to `sources` others in turn, answered",
+        host(30, Defaults { rate: 200.0, sources: 200, payload: 56, ..BENIGN }), Build::Model(benign_udp::ping_monitor);
+    MulticastIptv = "multicast_iptv", false, "a television stream to a multicast group, one-way",
+        Defaults { port: 5004, rate: 1_000.0, sources: 1, payload: 1_328, target: Target::Group(1), ..BENIGN }, Build::Model(benign_udp::multicast_iptv);
+    MdnsSsdpChatter = "mdns_ssdp_chatter", false, "messages a second (rate) of 40 inside hosts to the groups of mDNS and SSDP",
+        host(31, Defaults { rate: 5.0, ..BENIGN }), Build::Model(benign_udp::chatter);
+    GameServer = "game_server", false, "`sources` players, `rate` small packets a second each way for each",
+        host(32, Defaults { port: 27_015, rate: 30.0, sources: 64, ..BENIGN }), Build::Model(benign_udp::game_server);
 
     BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);

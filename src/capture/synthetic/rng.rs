@@ -73,12 +73,11 @@ impl Rng {
 
     /// Appends `count` random octets.
     pub fn fill(&mut self, out: &mut Vec<u8>, count: usize) {
-        let end = out.len() + count;
-        while out.len() < end {
-            let word = self.next_u64().to_le_bytes();
-            let wanted = (end - out.len()).min(8);
-            out.extend(word.iter().take(wanted));
+        for _ in 0..count / 8 {
+            out.extend_from_slice(&self.next_u64().to_le_bytes());
         }
+        let last = self.next_u64().to_le_bytes();
+        out.extend_from_slice(last.get(..count % 8).unwrap_or_default());
     }
 }
 

@@ -1,0 +1,339 @@
+//! Benign traffic over UDP and ICMP: name and time servers, media, tunnels, games, monitoring, and the chatter of a
+//! local network.
+
+use super::agenda::{Agenda, Model, Pacing};
+use super::frames::{Body, Plan, Way, round_trip, trait_of};
+use super::payload::Payload;
+use super::setting::Setting;
+use super::tcp::TURNAROUND;
+use crate::base::Addr;
+
+type Built = (Box<dyn Model>, Pacing);
+
+/// What one beginning means; see the registry for each.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    DnsResolver,
+    DnsServer,
+    NtpServer,
+    NtpClient,
+    Voip,
+    Nfs,
+    Ping,
+    Iptv,
+    Chatter,
+    Game,
+}
+
+struct Exchange {
+    setting: Setting,
+    kind: Kind,
+    count: u64,
+}
+
+fn exchange(setting: &Setting, kind: Kind, pacing: Pacing) -> Built {
+    (Box::new(Exchange { setting: setting.clone(), kind, count: 0 }), pacing)
+}
+
+pub fn dns_resolver(setting: &Setting) -> Built {
+    exchange(setting, Kind::DnsResolver, Pacing::Rate(setting.rate))
+}
+
+pub fn dns_server(setting: &Setting) -> Built {
+    exchange(setting, Kind::DnsServer, Pacing::Rate(setting.rate))
+}
+
+pub fn ntp_server(setting: &Setting) -> Built {
+    exchange(setting, Kind::NtpServer, Pacing::Rate(setting.rate))
+}
+
+pub fn ntp_client(setting: &Setting) -> Built {
+    exchange(setting, Kind::NtpClient, Pacing::Rate(setting.rate))
+}
+
+/// `rate` packets a second each way in each of `sources` calls.
+pub fn voip(setting: &Setting) -> Built {
+    exchange(setting, Kind::Voip, Pacing::Rate(setting.rate * setting.sources.size() as f64))
+}
+
+pub fn nfs_fragments(setting: &Setting) -> Built {
+    exchange(setting, Kind::Nfs, Pacing::Rate(setting.rate))
+}
+
+pub fn ping_monitor(setting: &Setting) -> Built {
+    exchange(setting, Kind::Ping, Pacing::Rate(setting.rate))
+}
+
+pub fn multicast_iptv(setting: &Setting) -> Built {
+    exchange(setting, Kind::Iptv, Pacing::Rate(setting.rate))
+}
+
+pub fn chatter(setting: &Setting) -> Built {
+    exchange(setting, Kind::Chatter, Pacing::Rate(setting.rate))
+}
+
+/// `rate` packets a second each way for each of `sources` players.
+pub fn game_server(setting: &Setting) -> Built {
+    exchange(setting, Kind::Game, Pacing::Rate(setting.rate * setting.sources.size() as f64))
+}
+
+/// A host and the port it uses.
+type Socket = (Addr, u16);
+
+impl Exchange {
+    /// A question from `asker` and its answer, each as it passes the edge; returns when the answer passes.
+    fn ask(
+        (way, asker, answerer): (Way, Socket, Socket),
+        now: u64,
+        question: (Payload, usize),
+        answer: (Payload, usize),
+        agenda: &mut Agenda,
+    ) -> u64 {
+        let delay = match way {
+            Way::Outward => round_trip(answerer.0),
+            _ => TURNAROUND + agenda.rng.below(TURNAROUND),
+        };
+        agenda.send(now, Plan::udp(way, asker, answerer, question.0, question.1));
+        agenda.send(now + delay, Plan::udp(way.back(), answerer, asker, answer.0, answer.1));
+        now + delay
+    }
+
+    /// The port of a peer that keeps its port.
+    fn port_of(peer: Addr) -> u16 {
+        1024 + (trait_of(peer) >> 20) as u16 % 60_000
+    }
+
+    /// Peer number `count` in turn.
+    fn peer(&self) -> Addr {
+        self.setting.sources.nth(self.count % self.setting.sources.size().max(1))
+    }
+
+    fn resolve(&self, now: u64, agenda: &mut Agenda) {
+        let Setting { way, ref sources, .. } = self.setting;
+        let resolver = self.setting.target();
+        let rng = &mut agenda.rng;
+        // The resolver asks under its own identifier, for the same name: that of the last digit.
+        let id = rng.next_u16();
+        let asked_id = rng.below(6_500) as u16 * 10 + id % 10;
+        let query = rng.between(43, 60) as usize;
+        let answer = match rng.below(10) {
+            0..3 => rng.between(1_100, 1_432),
+            3..6 => rng.between(250, 600),
+            _ => rng.between(60, 200),
+        } as usize;
+        let authority = (sources.pick(rng), 53);
+        // Every query of a resolver comes from another port (RFC 5452).
+        let path = (way.back(), (resolver, rng.port()), authority);
+        let client = (neighbour(resolver, 100 + rng.below(100) as u8), rng.port());
+        let done = Self::ask(path, now, (Payload::DnsQuery(id), query), (Payload::DnsAnswer(id), answer), agenda);
+        if way == Way::Inward {
+            let asked = now.saturating_sub(TURNAROUND).max(self.setting.start);
+            agenda.send(asked, Plan::udp(Way::Internal, client, (resolver, 53), Payload::DnsQuery(asked_id), query));
+            let reply = Plan::udp(Way::Internal, (resolver, 53), client, Payload::DnsAnswer(asked_id), answer.min(512));
+            agenda.send(done + TURNAROUND, reply);
+        }
+    }
+
+    /// mDNS announcements (TTL 255, RFC 6762 §11) over both families, and SSDP searches, of neighbours in turn.
+    fn chat(&self, now: u64, agenda: &mut Agenda) {
+        let host = neighbour(self.setting.target(), 20 + (self.count % 40) as u8);
+        let v4 = host.is_v4();
+        let own = |group: u32| Addr::from_v4_bits(group);
+        let group6 = |group: u128| Addr::from_v6_bits(0xff02 << 112 | group);
+        let mdns = agenda.rng.percent(60);
+        let (target, port, payload, length, ttl) = match (mdns, v4) {
+            (true, true) => (own(0xe000_00fb), 5353, Payload::Mdns, agenda.rng.between(80, 400), 255),
+            (true, false) => (group6(0xfb), 5353, Payload::Mdns, agenda.rng.between(80, 400), 255),
+            (false, true) => (own(0xefff_fffa), 1900, Payload::SsdpSearch, 101, 2),
+            (false, false) => (group6(0x0c), 1900, Payload::SsdpSearch, 101, 2),
+        };
+        let source_port = if mdns { 5353 } else { agenda.rng.port() };
+        let plan = Plan::udp(Way::Internal, (host, source_port), (target, port), payload, length as usize);
+        agenda.send(now, Plan { ttl, ..plan });
+    }
+}
+
+/// The host with `last` as the last octet beside another.
+const fn neighbour(host: Addr, last: u8) -> Addr {
+    let bits = host.bits() & !0xff | last as u128;
+    if host.is_v4() { Addr::from_v4_bits(bits as u32) } else { Addr::from_v6_bits(bits) }
+}
+
+impl Model for Exchange {
+    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+        let Setting { way, port, payload, ref sources, .. } = self.setting;
+        let host = self.setting.target();
+        match self.kind {
+            Kind::DnsResolver => self.resolve(now, agenda),
+            Kind::DnsServer => {
+                let client = (sources.pick(&mut agenda.rng), agenda.rng.port());
+                let id = agenda.rng.next_u16();
+                let query = (Payload::DnsQuery(id), agenda.rng.between(43, 60) as usize);
+                let answer = (Payload::DnsAnswer(id), agenda.rng.between(80, 1_232) as usize);
+                Self::ask((way, client, (host, port)), now, query, answer, agenda);
+            }
+            Kind::NtpServer => {
+                let client = sources.pick(&mut agenda.rng);
+                // Half of the clients ask from port 123 themselves.
+                let client_port = if trait_of(client) & 1 == 0 { 123 } else { agenda.rng.port() };
+                let path = (way, (client, client_port), (host, port));
+                Self::ask(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), agenda);
+            }
+            Kind::NtpClient => {
+                let path = (way.back(), (host, 123), (self.peer(), port));
+                Self::ask(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), agenda);
+            }
+            Kind::Voip => {
+                let calls = sources.size().max(1);
+                let sequence = (self.count / calls) as u16;
+                let far = (self.peer(), Self::port_of(self.peer()) & !1);
+                let near = (host, 10_000 + 2 * (self.count % calls % 5_000) as u16);
+                let payload = Payload::Rtp(sequence);
+                agenda.send(now, Plan::udp(way, far, near, payload, 172));
+                let later = now + agenda.rng.below(10_000_000);
+                agenda.send(later, Plan::udp(way.back(), near, far, payload, 172));
+            }
+            Kind::Nfs => {
+                let client = (self.peer(), 700 + (trait_of(self.peer()) % 300) as u16);
+                let call = Payload::Rpc { xid: self.count as u32, reply: false };
+                let reply = Payload::Rpc { xid: self.count as u32, reply: true };
+                // A write, then a read of the same size.
+                let sizes = if self.count.is_multiple_of(2) { (payload + 140, 136) } else { (132, payload + 128) };
+                Self::ask((way, client, (host, port)), now, (call, sizes.0), (reply, sizes.1), agenda);
+            }
+            Kind::Ping => {
+                let identifier = (self.setting.start >> 30) as u16;
+                let hosts = sources.size().max(1);
+                let echo = |reply| Body::Echo { reply, identifier, sequence: (self.count / hosts) as u16 };
+                let peer = self.peer();
+                let delay = if way == Way::Inward { round_trip(peer) } else { TURNAROUND };
+                agenda.send(now, Plan::new(way.back(), host, peer, echo(false)).carrying(Payload::Ping, payload));
+                let answer = Plan::new(way, peer, host, echo(true)).carrying(Payload::Ping, payload);
+                agenda.send(now + delay, answer);
+            }
+            Kind::Iptv => {
+                let source = (self.peer(), 5004);
+                let plan = Plan::udp(way, source, (host, port), Payload::MpegTs(self.count as u16), payload);
+                agenda.send(now, plan);
+            }
+            Kind::Chatter => self.chat(now, agenda),
+            Kind::Game => {
+                let player = (self.peer(), Self::port_of(self.peer()));
+                let state = Payload::Game((self.count / sources.size().max(1)) as u16);
+                let up = agenda.rng.between(40, 140) as usize;
+                let down = agenda.rng.between(80, 480) as usize;
+                agenda.send(now, Plan::udp(way, player, (host, port), state, up));
+                let later = now + agenda.rng.below(15_000_000);
+                agenda.send(later, Plan::udp(way.back(), (host, port), player, state, down));
+            }
+        }
+        self.count += 1;
+    }
+}
+
+/// A transfer over UDP that fills a line: QUIC down with acknowledgements up, or a tunnel full both ways.
+struct Bulk {
+    setting: Setting,
+    tunnel: bool,
+    count: u64,
+    /// When the next acknowledgement is due, in packets.
+    acknowledge_at: u64,
+}
+
+/// `mbit` towards the target, one acknowledgement for 2 to 4 packets.
+pub fn quic_download(setting: &Setting) -> Built {
+    let model = Bulk { setting: setting.clone(), tunnel: false, count: 0, acknowledge_at: 2 };
+    (Box::new(model), Pacing::Rate(packets_a_second(setting)))
+}
+
+/// `mbit` each way.
+pub fn wireguard(setting: &Setting) -> Built {
+    let model = Bulk { setting: setting.clone(), tunnel: true, count: 0, acknowledge_at: 0 };
+    (Box::new(model), Pacing::Rate(packets_a_second(setting)))
+}
+
+/// Full packets a second that make `mbit`: payload, UDP, IP and Ethernet header.
+fn packets_a_second(setting: &Setting) -> f64 {
+    let headers = if setting.target().is_v4() { 42 } else { 62 };
+    setting.mbit * 1e6 / 8.0 / (setting.payload + headers) as f64
+}
+
+impl Model for Bulk {
+    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+        let Setting { way, port, payload, ref sources, .. } = self.setting;
+        let host = self.setting.target();
+        let peer = sources.nth(0);
+        if self.tunnel {
+            let data = Payload::WireGuard(self.count as u32);
+            let (far, near) = ((peer, port), (host, port));
+            agenda.send(now, Plan::udp(way, far, near, data, payload));
+            let later = now + agenda.rng.below(50_000);
+            agenda.send(later, Plan::udp(way.back(), near, far, data, payload));
+        } else {
+            let (far, near) = ((peer, port), (host, 50_000 + (trait_of(host) % 10_000) as u16));
+            if self.count == 0 {
+                agenda.send(now, Plan::udp(way.back(), near, far, Payload::QuicInitial, 1_200));
+            }
+            let begun = now + round_trip(if way == Way::Inward { peer } else { host });
+            let data = if self.count < 2 { Payload::QuicInitial } else { Payload::QuicData };
+            agenda.send(begun, Plan::udp(way, far, near, data, payload));
+            if self.count >= self.acknowledge_at {
+                let length = agenda.rng.between(28, 45) as usize;
+                let acknowledged = Plan::udp(way.back(), near, far, Payload::QuicData, length);
+                agenda.send(begun + TURNAROUND, acknowledged);
+                self.acknowledge_at = self.count + agenda.rng.between(2, 4);
+            }
+        }
+        self.count += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Part, Profile, Scenario};
+    use crate::capture::FrameDirection;
+
+    /// Frames that entered, left, and stayed inside, in two seconds.
+    fn count(profile: Profile) -> [u64; 3] {
+        let mut part = Part::new(profile, 0.0, 2.0);
+        part.params.mbit = Some(20.0);
+        let mut source = Scenario::new(4, vec![part]).source();
+        let mut counts = [0; 3];
+        while let Some(frame) = source.next_frame() {
+            counts[match frame.direction {
+                FrameDirection::Entered => 0,
+                FrameDirection::Left => 1,
+                FrameDirection::Unknown => 2,
+            }] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn questions_are_answered() {
+        for profile in [
+            Profile::DnsResolver,
+            Profile::DnsServer,
+            Profile::NtpServer,
+            Profile::NtpClient,
+            Profile::Voip,
+            Profile::PingMonitor,
+            Profile::GameServer,
+            Profile::Wireguard,
+        ] {
+            let [entered, left, _] = count(profile);
+            // Answers of the last round trip are cut off at the end.
+            assert!(entered > 0 && entered.abs_diff(left) <= 2 + left / 20, "{profile:?}: {entered} {left}");
+        }
+    }
+
+    #[test]
+    fn some_traffic_is_one_sided_by_nature() {
+        assert_eq!(count(Profile::MulticastIptv), [2_000, 0, 0]);
+        assert_eq!(count(Profile::MdnsSsdpChatter)[..2], [0, 0]);
+        let [data, acknowledgements, _] = count(Profile::QuicDownload);
+        assert!((2 * acknowledgements..5 * acknowledgements).contains(&data), "{data} {acknowledgements}");
+        let [entered, left, _] = count(Profile::NfsFragments);
+        assert!(entered.abs_diff(left) < entered / 10, "{entered} {left}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Configuration: TOML as written ([`written`]), then resolved with every default filled in ([`Config`]).
+//!
+//! All errors of a file are reported at once, each with key, value and what is allowed. The defaults stand in
+//! [`Config::default`] and nowhere else; the sample file (`deploy/pegel.toml`) is [`render`]ed from them and a test
+//! holds both equal.
+
+mod render;
+mod resolve;
+mod written;
+
+pub use render::render;
+
+use crate::base::Mac;
+use crate::detect::{DETECTORS, Settings};
+use crate::incident::IncidentSettings;
+use crate::meter::{MeterSizes, TallySizes};
+use crate::packet::Tunnels;
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is looked for if none is named. It need not exist.
+pub const DEFAULT_PATH: &str = "/etc/pegel/pegel.toml";
+
+/// The resolved configuration: nothing is optional any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Inside networks; empty: live, those of the captured interfaces; in a replay, unknown.
+    pub networks: Vec<IpNet>,
+    pub capture: CaptureConfig,
+    pub tunnels: Tunnels,
+    pub meter: MeterSizes,
+    pub tally: TallySizes,
+    pub incident: IncidentSettings,
+    pub http: HttpConfig,
+    /// Hosts that always have series of their own.
+    pub metrics_hosts: Vec<IpAddr>,
+    pub output: OutputConfig,
+    pub interfaces: Vec<InterfaceConfig>,
+    /// In the order of [`DETECTORS`].
+    pub detect: Vec<Settings>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaptureConfig {
+    /// Empty: the interface of the default route.
+    pub interfaces: Vec<String>,
+    pub promiscuous: bool,
+    /// Filter expression of pcap-filter(7); empty: everything.
+    pub bpf: String,
+    /// Kernel buffer per interface and direction.
+    pub buffer_mib: u32,
+    /// Octets kept of each frame.
+    pub snaplen: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpConfig {
+    pub enabled: bool,
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputConfig {
+    /// A line on standard error for every change of an incident.
+    pub log: bool,
+    /// File to which every change of an incident is appended as a JSON line; empty: none.
+    pub jsonl: PathBuf,
+}
+
+/// What one interface may carry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterfaceConfig {
+    pub name: String,
+    pub allowed_macs: BTreeSet<Mac>,
+    pub upstream_macs: BTreeSet<Mac>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            networks: Vec::new(),
+            capture: CaptureConfig {
+                interfaces: Vec::new(),
+                promiscuous: true,
+                bpf: String::new(),
+                buffer_mib: 8,
+                snaplen: 256,
+            },
+            tunnels: Tunnels::Outer,
+            meter: MeterSizes { hosts: 16384, busy_hosts: 512, stations: 4096 },
+            tally: TallySizes { hosts: 16384, detailed_hosts: 512, stations: 2048, handshakes: 32768 },
+            incident: IncidentSettings { quiet_seconds: 60.0, max_open: 1000, max_recent: 200 },
+            http: HttpConfig { enabled: true, listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7343) },
+            metrics_hosts: Vec::new(),
+            output: OutputConfig { log: true, jsonl: PathBuf::new() },
+            interfaces: Vec::new(),
+            detect: DETECTORS.iter().map(Settings::defaults).collect(),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, PartialEq)]
+pub struct ConfigErrors {
+    pub source: String,
+    /// One complete line each.
+    pub errors: Vec<String>,
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.errors.iter().enumerate() {
+            let end = if i + 1 < self.errors.len() { "\n" } else { "" };
+            write!(f, "{}: {error}{end}", self.source)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl Config {
+    /// Parses and resolves TOML text; `source` names it in messages.
+    pub fn parse(text: &str, source: &str) -> Result<Config, ConfigErrors> {
+        let mut errors = Vec::new();
+        let config = match written::Written::parse(text, &mut errors) {
+            Some(written) => resolve::resolve(written, &mut errors),
+            None => Config::default(),
+        };
+        if errors.is_empty() { Ok(config) } else { Err(ConfigErrors { source: source.to_owned(), errors }) }
+    }
+
+    /// Reads the file that was named, or the default one if it exists, or takes the defaults.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
+        let (path, named) = match path {
+            Some(path) => (path, true),
+            None => (Path::new(DEFAULT_PATH), false),
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&text, &path.display().to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(Config::default()),
+            Err(error) => Err(ConfigErrors {
+                source: path.display().to_string(),
+                errors: vec![format!("cannot be read: {error}")],
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sample file as it is installed.
+    const SAMPLE: &str = include_str!("../../deploy/pegel.toml");
+
+    #[test]
+    fn the_sample_is_the_defaults_in_words() {
+        assert_eq!(Config::parse(SAMPLE, "sample"), Ok(Config::default()));
+        assert_eq!(
+            render(&Config::default(), true),
+            SAMPLE,
+            "renew it with: pegel print-config --sample > deploy/pegel.toml"
+        );
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(Config::parse("", "empty"), Ok(Config::default()));
+    }
+
+    #[test]
+    fn printing_round_trips() {
+        let text = r#"
+            networks = ["203.0.113.0/24", "2001:db8:10::/48"]
+            [capture]
+            interfaces = ["eth0"]
+            bpf = "not port 22"
+            [decode]
+            tunnels = "inner"
+            [detect.syn_flood]
+            packets_per_second = 1000
+            [detect.udp_flood]
+            enabled = false
+            [output]
+            jsonl = "/var/lib/pegel/incidents.jsonl"
+            [[interface]]
+            name = "vmbr0"
+            allowed_macs = ["52:54:00:12:34:56"]
+        "#;
+        let config = Config::parse(text, "test");
+        assert_eq!(config.as_ref().map(|config| config.networks.len()), Ok(2));
+        let printed = config.as_ref().map(|config| render(config, false)).unwrap_or_default();
+        // What was set by hand and equals the default is told as a default after a round trip: compare the text.
+        let again = Config::parse(&printed, "printed").map(|config| render(&config, false));
+        assert_eq!(again, Ok(printed));
+    }
+}

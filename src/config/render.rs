@@ -1,0 +1,156 @@
+//! The configuration as TOML again: for `print-config`, and with comments as the sample file.
+
+use super::Config;
+use crate::detect::DETECTORS;
+use crate::packet::Tunnels;
+use std::fmt::{Display, Write};
+
+/// Writes a line into a string, which cannot fail.
+macro_rules! line {
+    ($text:expr) => { $text.push('\n') };
+    ($text:expr, $($format:tt)*) => {{
+        let _ = writeln!($text, $($format)*);
+    }};
+}
+
+/// All settings in force; `comments` adds what each means.
+pub fn render(config: &Config, comments: bool) -> String {
+    let mut text = String::new();
+    let mut page = Page { text: &mut text, comments };
+    page.note("Pegel's configuration. Every key is optional; what is written here are the defaults.");
+    page.note("Check a file with: pegel check-config FILE. Apply changes with SIGHUP (systemctl reload pegel).");
+    page.gap();
+    page.note("Our networks, e.g. [\"203.0.113.0/24\", \"2001:db8:10::/48\"]. Empty: those of the captured interfaces;");
+    page.note("in a replay, unknown: then every address is a possible target.");
+    page.key("networks", quoted(&config.networks));
+
+    page.section("capture");
+    page.note("Interfaces to capture on; empty: the one of the default route.");
+    page.key("interfaces", quoted(&config.capture.interfaces));
+    page.note("Also see frames that are not addressed to this machine.");
+    page.key("promiscuous", config.capture.promiscuous);
+    page.note("Only packets that match this pcap-filter(7) expression; empty: all.");
+    page.key("bpf", string(&config.capture.bpf));
+    page.note("Kernel buffer in MiB, per interface and direction (1 to 1024).");
+    page.key("buffer_mib", config.capture.buffer_mib);
+    page.note("Octets kept of each packet (64 to 65535).");
+    page.key("snaplen", config.capture.snaplen);
+
+    page.section("decode");
+    page.note("Count tunnelled packets by the \"outer\" or the \"inner\" header (GRE, IP in IP, 6in4, VXLAN).");
+    page.key("tunnels", string(if config.tunnels == Tunnels::Inner { "inner" } else { "outer" }));
+
+    page.section("meter");
+    page.note("Sizes of the tables. They bound memory, and are taken at the start.");
+    page.note("Hosts with lifetime counters (64 to 4194304).");
+    page.key("hosts", config.meter.hosts);
+    page.note("Hosts with sliding windows, each about 50 KiB (16 to 65536).");
+    page.key("busy_hosts", config.meter.busy_hosts);
+    page.note("Stations, that is MAC addresses (16 to 1048576).");
+    page.key("stations", config.meter.stations);
+    page.note("Per capturing thread and 100 ms: hosts (64 to 4194304) …");
+    page.key("worker_hosts", config.tally.hosts);
+    page.note("… of them with full detail (16 to 65534) …");
+    page.key("worker_details", config.tally.detailed_hosts);
+    page.note("… stations (16 to 1048576) …");
+    page.key("worker_stations", config.tally.stations);
+    page.note("… and TCP handshakes under way (1024 to 16777216).");
+    page.key("worker_handshakes", config.tally.handshakes);
+
+    page.section("incident");
+    page.note("An incident closes when nothing was over its limit for so long (1 to 86400).");
+    page.key("quiet_seconds", config.incident.quiet_seconds);
+    page.note("Open incidents at once (1 to 100000), and closed ones kept for the API (0 to 100000).");
+    page.key("max_open", config.incident.max_open);
+    page.key("max_recent", config.incident.max_recent);
+
+    page.section("http");
+    page.note("Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.");
+    page.key("enabled", config.http.enabled);
+    page.key("listen", string(&config.http.listen));
+
+    page.section("metrics");
+    page.note("Hosts that always have series of their own; targets of incidents get theirs when needed.");
+    page.key("hosts", quoted(&config.metrics_hosts));
+
+    page.section("output");
+    page.note("A line on standard error (the journal) for each change of an incident.");
+    page.key("log", config.output.log);
+    page.note("Append each change of an incident to this file, as JSON lines; empty: none.");
+    page.key("jsonl", string(config.output.jsonl.display()));
+
+    for (spec, settings) in DETECTORS.iter().zip(&config.detect) {
+        page.section(&format!("detect.{}", spec.name));
+        page.note(&format!("{}.", capitalised(spec.summary)));
+        page.key("enabled", settings.enabled);
+        for (setting, (key, value)) in spec.settings.iter().zip(settings.iter()) {
+            page.note(&format!("{} ({} to {} {})", setting.doc, setting.min, setting.max, setting.unit));
+            page.key(key, value);
+        }
+    }
+
+    for interface in &config.interfaces {
+        page.gap();
+        line!(page.text, "[[interface]]");
+        page.key("name", string(&interface.name));
+        page.key("allowed_macs", quoted(&interface.allowed_macs));
+        page.key("upstream_macs", quoted(&interface.upstream_macs));
+    }
+    if comments && config.interfaces.is_empty() {
+        page.gap();
+        page.note("What an interface may carry; repeat for each, or use the name \"*\" for every one.");
+        page.note("[[interface]]");
+        page.note("name = \"vmbr0\"");
+        page.note("The only source MAC addresses that may leave there. One frame with another is an incident.");
+        page.note("allowed_macs = [\"52:54:00:12:34:56\"]");
+        page.note("MAC addresses of the routers upstream. Needed only where a capture does not tell which way a frame");
+        page.note("went (replays, mirror ports): a frame from any other station is then taken to have left.");
+        page.note("upstream_macs = []");
+    }
+    text
+}
+
+struct Page<'t> {
+    text: &'t mut String,
+    comments: bool,
+}
+
+impl Page<'_> {
+    fn note(&mut self, note: &str) {
+        if self.comments {
+            line!(self.text, "# {note}");
+        }
+    }
+
+    fn gap(&mut self) {
+        if !self.text.is_empty() {
+            line!(self.text);
+        }
+    }
+
+    fn section(&mut self, name: &str) {
+        self.gap();
+        line!(self.text, "[{name}]");
+    }
+
+    fn key(&mut self, key: &str, value: impl Display) {
+        line!(self.text, "{key} = {value}");
+    }
+}
+
+/// A TOML string: the library knows how to escape.
+fn string(text: impl Display) -> toml::Value {
+    toml::Value::String(text.to_string())
+}
+
+fn quoted<'a, T: Display + 'a>(items: impl IntoIterator<Item = &'a T>) -> toml::Value {
+    toml::Value::Array(items.into_iter().map(string).collect())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().collect::<String>() + characters.as_str(),
+        None => String::new(),
+    }
+}

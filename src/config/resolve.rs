@@ -1,0 +1,182 @@
+//! From what was written to what is in force: ranges, defaults, cross-checks.
+
+use super::written::{Written, WrittenInterface};
+use super::{Config, InterfaceConfig};
+use crate::base::Mac;
+use crate::detect::{DETECTORS, Settings};
+use crate::packet::Tunnels;
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use toml::Value;
+
+pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
+    let mut config = Config::default();
+    networks(written.networks.unwrap_or_default(), &mut config.networks, errors);
+
+    let capture = written.capture;
+    let target = &mut config.capture;
+    for (index, name) in capture.interfaces.unwrap_or_default().into_iter().enumerate() {
+        if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
+            let says = "must be an interface name of 1 to 15 characters without spaces or slashes";
+            errors.push(format!("capture.interfaces[{index}] = {name:?}: {says}"));
+        } else {
+            target.interfaces.push(name);
+        }
+    }
+    target.promiscuous = capture.promiscuous.unwrap_or(target.promiscuous);
+    target.bpf = capture.bpf.unwrap_or_default();
+    whole("capture.buffer_mib", capture.buffer_mib, 1..=1024, &mut target.buffer_mib, errors);
+    whole("capture.snaplen", capture.snaplen, 64..=65535, &mut target.snaplen, errors);
+
+    match written.tunnels.as_deref() {
+        None | Some("outer") => {}
+        Some("inner") => config.tunnels = Tunnels::Inner,
+        Some(other) => errors.push(format!("decode.tunnels = {other:?}: must be \"outer\" or \"inner\"")),
+    }
+
+    let meter = written.meter;
+    whole("meter.hosts", meter.hosts, 64..=4_194_304, &mut config.meter.hosts, errors);
+    whole("meter.busy_hosts", meter.busy_hosts, 16..=65_536, &mut config.meter.busy_hosts, errors);
+    whole("meter.stations", meter.stations, 16..=1_048_576, &mut config.meter.stations, errors);
+    whole("meter.worker_hosts", meter.worker_hosts, 64..=4_194_304, &mut config.tally.hosts, errors);
+    whole("meter.worker_details", meter.worker_details, 16..=65_534, &mut config.tally.detailed_hosts, errors);
+    whole("meter.worker_stations", meter.worker_stations, 16..=1_048_576, &mut config.tally.stations, errors);
+    whole("meter.worker_handshakes", meter.worker_handshakes, 1024..=16_777_216, &mut config.tally.handshakes, errors);
+
+    if let Some(seconds) = written.quiet_seconds {
+        let shown = seconds.to_string();
+        number("incident.quiet_seconds", seconds, &shown, 1.0, 86_400.0, &mut config.incident.quiet_seconds, errors);
+    }
+    whole("incident.max_open", written.max_open, 1..=100_000, &mut config.incident.max_open, errors);
+    whole("incident.max_recent", written.max_recent, 0..=100_000, &mut config.incident.max_recent, errors);
+
+    config.http.enabled = written.http_enabled.unwrap_or(config.http.enabled);
+    if let Some(text) = written.http_listen {
+        match text.parse::<SocketAddr>() {
+            Ok(address) => config.http.listen = address,
+            Err(_) => errors.push(format!(
+                "http.listen = {text:?}: must be an address with port, as in \"127.0.0.1:7343\" or \"[::1]:7343\""
+            )),
+        }
+    }
+    for (index, text) in written.metrics_hosts.unwrap_or_default().into_iter().enumerate() {
+        match text.parse::<IpAddr>() {
+            Ok(address) => config.metrics_hosts.push(address),
+            Err(_) => errors.push(format!("metrics.hosts[{index}] = {text:?}: must be an IP address")),
+        }
+    }
+    config.output.log = written.output_log.unwrap_or(config.output.log);
+    config.output.jsonl = written.output_jsonl.unwrap_or_default().into();
+    interfaces(written.interfaces, &mut config.interfaces, errors);
+    for (name, keys) in written.detect {
+        detector(&name, keys, &mut config.detect, errors);
+    }
+    config
+}
+
+fn networks(written: Vec<String>, resolved: &mut Vec<IpNet>, errors: &mut Vec<String>) {
+    for (index, text) in written.into_iter().enumerate() {
+        // A lone address is a network of one.
+        let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        match parsed {
+            Some(network) => resolved.push(network.trunc()),
+            None => errors.push(format!(
+                "networks[{index}] = {text:?}: must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\""
+            )),
+        }
+    }
+}
+
+/// A whole number within a range.
+fn whole<T>(key: &str, written: Option<i64>, range: std::ops::RangeInclusive<i64>, to: &mut T, errors: &mut Vec<String>)
+where
+    T: TryFrom<i64>,
+{
+    let Some(value) = written else { return };
+    match (range.contains(&value), T::try_from(value)) {
+        (true, Ok(value)) => *to = value,
+        _ => errors.push(format!("{key} = {value}: must be between {} and {}", range.start(), range.end())),
+    }
+}
+
+fn number(key: &str, value: f64, shown: &str, min: f64, max: f64, to: &mut f64, errors: &mut Vec<String>) -> bool {
+    let fits = (min..=max).contains(&value);
+    if fits {
+        *to = value;
+    } else {
+        errors.push(format!("{key} = {shown}: must be between {min} and {max}"));
+    }
+    fits
+}
+
+fn macs(key: &str, written: Option<Vec<String>>, errors: &mut Vec<String>) -> BTreeSet<Mac> {
+    let mut resolved = BTreeSet::new();
+    for (index, text) in written.unwrap_or_default().into_iter().enumerate() {
+        match text.parse::<Mac>() {
+            Ok(mac) => {
+                resolved.insert(mac);
+            }
+            Err(error) => errors.push(format!("{key}[{index}] = {text:?}: {error}")),
+        }
+    }
+    resolved
+}
+
+fn interfaces(written: Vec<WrittenInterface>, resolved: &mut Vec<InterfaceConfig>, errors: &mut Vec<String>) {
+    for (index, interface) in written.into_iter().enumerate() {
+        let at = format!("interface[{index}]");
+        let allowed_macs = macs(&format!("{at}.allowed_macs"), interface.allowed_macs, errors);
+        let upstream_macs = macs(&format!("{at}.upstream_macs"), interface.upstream_macs, errors);
+        let Some(name) = interface.name.filter(|name| !name.is_empty()) else {
+            errors.push(format!("{at}.name: missing; name the interface, or \"*\" for every one"));
+            continue;
+        };
+        if resolved.iter().any(|known| known.name == name) {
+            errors.push(format!("{at}.name = {name:?}: this interface has a table already"));
+            continue;
+        }
+        resolved.push(InterfaceConfig { name, allowed_macs, upstream_macs });
+    }
+}
+
+fn detector(name: &str, keys: Vec<(String, Value)>, resolved: &mut [Settings], errors: &mut Vec<String>) {
+    let found = DETECTORS.iter().zip(resolved).find(|(spec, _)| spec.name == name);
+    let Some((spec, settings)) = found else {
+        let known: Vec<&str> = DETECTORS.iter().map(|spec| spec.name).collect();
+        errors.push(format!("detect.{name}: unknown detector; known: {}", known.join(", ")));
+        return;
+    };
+    for (key, value) in keys {
+        let path = format!("detect.{name}.{key}");
+        let shown = value.to_string();
+        if key == "enabled" {
+            match value.as_bool() {
+                Some(enabled) => settings.enabled = enabled,
+                None => errors.push(format!("{path} = {}: must be true or false", shown.trim())),
+            }
+            continue;
+        }
+        let Some(setting) = spec.settings.iter().find(|setting| setting.key == key) else {
+            let known: Vec<&str> = std::iter::once("enabled").chain(spec.settings.iter().map(|s| s.key)).collect();
+            errors.push(format!("{path}: unknown key; known here: {}", known.join(", ")));
+            continue;
+        };
+        let given = value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
+        let mut number_given = setting.default;
+        match given {
+            Some(given) => {
+                if number(&path, given, shown.trim(), setting.min, setting.max, &mut number_given, errors) {
+                    settings.set(&key, number_given);
+                }
+            }
+            None => errors.push(format!(
+                "{path} = {}: must be a number between {} and {} ({})",
+                shown.trim(),
+                setting.min,
+                setting.max,
+                setting.unit
+            )),
+        }
+    }
+}

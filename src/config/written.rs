@@ -1,0 +1,192 @@
+//! The configuration as written: every key optional, every unknown key an error, every wrong type an error.
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// One file, typed but not judged.
+#[derive(Default)]
+pub(super) struct Written {
+    pub networks: Option<Vec<String>>,
+    pub capture: WrittenCapture,
+    pub tunnels: Option<String>,
+    pub meter: WrittenMeter,
+    pub quiet_seconds: Option<f64>,
+    pub max_open: Option<i64>,
+    pub max_recent: Option<i64>,
+    pub http_enabled: Option<bool>,
+    pub http_listen: Option<String>,
+    pub metrics_hosts: Option<Vec<String>>,
+    pub output_log: Option<bool>,
+    pub output_jsonl: Option<String>,
+    pub interfaces: Vec<WrittenInterface>,
+    /// Detector name, and its keys with their values.
+    pub detect: Vec<(String, Vec<(String, Value)>)>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenCapture {
+    pub interfaces: Option<Vec<String>>,
+    pub promiscuous: Option<bool>,
+    pub bpf: Option<String>,
+    pub buffer_mib: Option<i64>,
+    pub snaplen: Option<i64>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenMeter {
+    pub hosts: Option<i64>,
+    pub busy_hosts: Option<i64>,
+    pub stations: Option<i64>,
+    pub worker_hosts: Option<i64>,
+    pub worker_details: Option<i64>,
+    pub worker_stations: Option<i64>,
+    pub worker_handshakes: Option<i64>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenInterface {
+    pub name: Option<String>,
+    pub allowed_macs: Option<Vec<String>>,
+    pub upstream_macs: Option<Vec<String>>,
+}
+
+/// Takes keys out of a table; what is left when it is closed was not known.
+struct Reader<'e> {
+    path: String,
+    table: Table,
+    known: Vec<&'static str>,
+    errors: &'e mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn take<T: DeserializeOwned>(&mut self, key: &'static str, expected: &str) -> Option<T> {
+        self.known.push(key);
+        let value = self.table.remove(key)?;
+        let shown = value.to_string();
+        match value.try_into::<T>() {
+            Ok(value) => Some(value),
+            Err(_) => {
+                self.errors.push(format!("{}{key} = {}: must be {expected}", self.path, shown.trim()));
+                None
+            }
+        }
+    }
+
+    fn table(&mut self, key: &'static str) -> Table {
+        self.take::<Table>(key, "a table").unwrap_or_default()
+    }
+
+    fn close(self) {
+        for key in self.table.keys() {
+            let nearest = self.known.iter().find(|known| is_near(known, key));
+            let hint = match nearest {
+                Some(known) => format!("did you mean {known}?"),
+                None => format!("known here: {}", self.known.join(", ")),
+            };
+            self.errors.push(format!("{}{key}: unknown key; {hint}", self.path));
+        }
+    }
+}
+
+/// A typing slip apart: one edit, or the same letters with other separators.
+fn is_near(known: &str, written: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let (a, b) = (plain(known), plain(written));
+    if a == b || a.starts_with(&b) && b.len() >= 3 || b.starts_with(&a) {
+        return true;
+    }
+    let common_start = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
+    let common_end = a.chars().rev().zip(b.chars().rev()).take_while(|(x, y)| x == y).count();
+    let longest = a.chars().count().max(b.chars().count());
+    common_start + common_end + 1 >= longest
+}
+
+fn reader<'e>(path: &str, table: Table, errors: &'e mut Vec<String>) -> Reader<'e> {
+    Reader { path: path.to_owned(), table, known: Vec::new(), errors }
+}
+
+impl Written {
+    /// `None` where the text is not TOML at all.
+    pub fn parse(text: &str, errors: &mut Vec<String>) -> Option<Written> {
+        let table = match text.parse::<Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                let line = error.span().map_or(1, |span| {
+                    text.get(..span.start).map_or(1, |before| before.bytes().filter(|&b| b == b'\n').count() + 1)
+                });
+                errors.push(format!("line {line}: {}", error.message().trim()));
+                return None;
+            }
+        };
+        let mut written = Written::default();
+        let mut top = reader("", table, errors);
+        written.networks = top.take("networks", "a list of networks");
+        let capture = top.table("capture");
+        let decode = top.table("decode");
+        let meter = top.table("meter");
+        let incident = top.table("incident");
+        let http = top.table("http");
+        let metrics = top.table("metrics");
+        let output = top.table("output");
+        let detect = top.table("detect");
+        let interfaces: Vec<Table> = top.take("interface", "one or more [[interface]] tables").unwrap_or_default();
+        top.close();
+
+        let mut section = reader("capture.", capture, errors);
+        written.capture = WrittenCapture {
+            interfaces: section.take("interfaces", "a list of interface names"),
+            promiscuous: section.take("promiscuous", "true or false"),
+            bpf: section.take("bpf", "a filter expression in quotes"),
+            buffer_mib: section.take("buffer_mib", "a whole number"),
+            snaplen: section.take("snaplen", "a whole number"),
+        };
+        section.close();
+        let mut section = reader("decode.", decode, errors);
+        written.tunnels = section.take("tunnels", "\"outer\" or \"inner\"");
+        section.close();
+        let mut section = reader("meter.", meter, errors);
+        let whole = "a whole number";
+        written.meter = WrittenMeter {
+            hosts: section.take("hosts", whole),
+            busy_hosts: section.take("busy_hosts", whole),
+            stations: section.take("stations", whole),
+            worker_hosts: section.take("worker_hosts", whole),
+            worker_details: section.take("worker_details", whole),
+            worker_stations: section.take("worker_stations", whole),
+            worker_handshakes: section.take("worker_handshakes", whole),
+        };
+        section.close();
+        let mut section = reader("incident.", incident, errors);
+        written.quiet_seconds = section.take("quiet_seconds", "a number of seconds");
+        written.max_open = section.take("max_open", whole);
+        written.max_recent = section.take("max_recent", whole);
+        section.close();
+        let mut section = reader("http.", http, errors);
+        written.http_enabled = section.take("enabled", "true or false");
+        written.http_listen = section.take("listen", "an address with port in quotes");
+        section.close();
+        let mut section = reader("metrics.", metrics, errors);
+        written.metrics_hosts = section.take("hosts", "a list of addresses");
+        section.close();
+        let mut section = reader("output.", output, errors);
+        written.output_log = section.take("log", "true or false");
+        written.output_jsonl = section.take("jsonl", "a file name in quotes");
+        section.close();
+        for (index, table) in interfaces.into_iter().enumerate() {
+            let mut section = reader(&format!("interface[{index}]."), table, errors);
+            written.interfaces.push(WrittenInterface {
+                name: section.take("name", "an interface name in quotes"),
+                allowed_macs: section.take("allowed_macs", "a list of MAC addresses"),
+                upstream_macs: section.take("upstream_macs", "a list of MAC addresses"),
+            });
+            section.close();
+        }
+        for (name, value) in detect {
+            match value {
+                Value::Table(table) => written.detect.push((name, table.into_iter().collect())),
+                other => errors.push(format!("detect.{name} = {}: must be a table", other.to_string().trim())),
+            }
+        }
+        Some(written)
+    }
+}

@@ -1,0 +1,148 @@
+//! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
+
+use crate::base::{Networks, Timestamp};
+use crate::config::Config;
+use crate::detect::{self, Detector, Finding};
+use crate::incident::{CloseReason, Event, Incidents, LossCounts};
+use crate::inventory::Site;
+use crate::meter::{Hasher, Meter, TickReport, Totals};
+use std::sync::Arc;
+
+/// Packets with one and the same timestamp from which on a tick has no usable clock: at a resolution of a microsecond
+/// no line carries so many at once.
+const FROZEN: u64 = 256;
+/// Ticks after which every window is empty.
+const FORGET: u64 = 700;
+
+pub struct Engine {
+    meter: Meter,
+    detectors: Vec<Box<dyn Detector>>,
+    incidents: Incidents,
+    site: Arc<Site>,
+    /// Names by interface index.
+    pub interfaces: Vec<String>,
+    tick: Option<u64>,
+    findings: Vec<Finding>,
+    events: Vec<Event>,
+    losses: LossCounts,
+    totals: Totals,
+    /// Ticks whose packets all carried the same time, so that rates have no meaning.
+    frozen_ticks: u64,
+}
+
+impl Engine {
+    pub fn new(config: &Config, site: Arc<Site>, hasher: Hasher) -> Self {
+        Engine {
+            meter: Meter::new(config.meter, hasher),
+            detectors: detect::build(&config.detect, &site),
+            incidents: Incidents::new(config.incident),
+            site,
+            interfaces: Vec::new(),
+            tick: None,
+            findings: Vec::new(),
+            events: Vec::new(),
+            losses: LossCounts::default(),
+            totals: Totals::default(),
+            frozen_ticks: 0,
+        }
+    }
+
+    /// Puts another configuration into force: limits, networks, rules. Open incidents and windows stay.
+    pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
+        self.detectors = detect::build(&config.detect, &site);
+        self.incidents.set_settings(config.incident);
+        self.site = site;
+    }
+
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
+    pub fn networks(&self) -> &Networks {
+        &self.site.networks
+    }
+
+    /// Everything counted so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    pub fn frozen_ticks(&self) -> u64 {
+        self.frozen_ticks
+    }
+
+    /// Packets received and lost so far, as the sources tell.
+    pub fn set_losses(&mut self, losses: LossCounts) {
+        self.losses = losses;
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Judges tick `tick`, of which all workers have reported; `end` is the moment up to which they have.
+    pub fn process<'r>(&mut self, tick: u64, reports: impl Iterator<Item = &'r TickReport>, end: Timestamp) {
+        self.pass_time_until(tick);
+        self.tick = Some(tick);
+        self.meter.open(tick);
+        let mut frames = 0;
+        let (mut first, mut last) = (Timestamp::from_nanos(u64::MAX), Timestamp::ZERO);
+        for report in reports {
+            frames += report.totals.frames.packets;
+            first = first.min(report.first.unwrap_or(first));
+            last = last.max(report.last);
+            self.totals.merge(&report.totals);
+            self.meter.absorb(report);
+        }
+        if frames >= FROZEN && first == last {
+            // Without a clock there are no rates; what was counted must not enter the windows either.
+            self.frozen_ticks += 1;
+            self.meter.forget();
+        }
+        self.judge(end);
+    }
+
+    fn judge(&mut self, end: Timestamp) {
+        let window = self.meter.window(end, &self.interfaces);
+        self.findings.clear();
+        for detector in &mut self.detectors {
+            detector.detect(&window, &mut self.findings);
+        }
+        self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
+    }
+
+    /// Lets the ticks before `tick` that had no packets pass: windows drain, incidents close.
+    fn pass_time_until(&mut self, tick: u64) {
+        let Some(last) = self.tick else { return };
+        let mut next = last + 1;
+        while next < tick && next - last <= FORGET && !self.meter.is_idle() {
+            self.meter.open(next);
+            self.tick = Some(next);
+            self.judge(Timestamp::from_tick(next + 1));
+            next += 1;
+        }
+        if next < tick {
+            // All windows are empty: nothing can be found until the next packet, but incidents may have to close.
+            self.meter.forget();
+            self.incidents.observe(&[], Timestamp::from_tick(tick), self.losses, &mut self.events);
+        }
+    }
+
+    /// The clock was set back: windows and open incidents cannot go on.
+    pub fn clock_changed(&mut self) {
+        let now = self.tick.map_or(Timestamp::ZERO, |tick| Timestamp::from_tick(tick + 1));
+        self.meter.forget();
+        self.incidents.close_all(now, CloseReason::ClockChange, &mut self.events);
+        self.tick = None;
+    }
+
+    /// Closes every open incident as of `now`.
+    pub fn shut_down(&mut self, now: Timestamp) {
+        self.incidents.close_all(now, CloseReason::Shutdown, &mut self.events);
+    }
+}

@@ -1,0 +1,25 @@
+//! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins meter,
+//! detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
+
+pub mod engine;
+pub mod replay;
+pub mod worker;
+
+use crate::config::Config;
+use crate::inventory::{InterfacePolicy, Site};
+use crate::base::Networks;
+use std::sync::Arc;
+
+/// What detectors may know of this place, by the configuration.
+pub fn site(config: &Config, networks: Arc<Networks>) -> Arc<Site> {
+    let policies = config
+        .interfaces
+        .iter()
+        .map(|interface| InterfacePolicy {
+            name: interface.name.clone(),
+            allowed_macs: interface.allowed_macs.clone(),
+            upstream_macs: interface.upstream_macs.clone(),
+        })
+        .collect();
+    Arc::new(Site::new(networks, policies))
+}

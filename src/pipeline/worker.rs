@@ -1,0 +1,102 @@
+//! Worker: frames in, one tally a tick out. It turns the time of packets into ticks.
+
+use crate::base::Timestamp;
+use crate::capture::{Frame, FrameSink};
+use crate::meter::{BATCH, Tally};
+use crate::packet::{Anomaly, Decoder, Packet};
+
+/// Ticks that a packet may be older than its predecessors and still be put down to reordering: 10 s. Beyond that the
+/// clock was set, or another capture begins.
+const REORDERING: u64 = 100;
+
+/// Takes the tallies of a worker.
+pub trait Handover {
+    /// Tick `tick` is complete: nothing older will follow. Must call [`Tally::finish_tick`].
+    fn tick(&mut self, tally: &mut Tally, tick: u64);
+    /// The clock was set back: what comes next has no relation to what was.
+    fn clock_changed(&mut self);
+}
+
+pub struct Worker<H> {
+    decoder: Decoder,
+    tally: Tally,
+    batch: Vec<Packet>,
+    tick: Option<u64>,
+    pub handover: H,
+}
+
+impl<H: Handover> Worker<H> {
+    pub fn new(decoder: Decoder, tally: Tally, handover: H) -> Self {
+        Worker { decoder, tally, batch: Vec::with_capacity(BATCH), tick: None, handover }
+    }
+
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// Moves packet time on where no packets do: every tick before `now` is complete.
+    pub fn advance(&mut self, now: Timestamp) {
+        match self.tick {
+            Some(tick) if now.tick() > tick => self.turn(now.tick()),
+            None => self.tick = Some(now.tick()),
+            _ => {}
+        }
+    }
+
+    /// Hands over what is left, as at the end of a capture.
+    pub fn finish(&mut self) {
+        self.flush();
+        if let Some(tick) = self.tick.take() {
+            self.handover.tick(&mut self.tally, tick);
+        }
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        self.tally.record(&self.batch);
+        self.batch.clear();
+    }
+
+    /// Ends the current tick; `next` begins.
+    fn turn(&mut self, next: u64) {
+        self.flush();
+        if let Some(tick) = self.tick {
+            self.handover.tick(&mut self.tally, tick);
+        }
+        self.tick = Some(next);
+    }
+
+    /// A packet that does not belong to the current tick.
+    #[cold]
+    fn other_tick(&mut self, packet: &mut Packet) {
+        let tick = packet.time.tick();
+        match self.tick {
+            None => self.tick = Some(tick),
+            Some(current) if tick > current => self.turn(tick),
+            Some(current) if current - tick <= REORDERING => {
+                // It is counted where we are: what was handed over is decided.
+                packet.anomaly = packet.anomaly.or(Some(Anomaly::TimestampBackwards));
+                packet.time = Timestamp::from_tick(current);
+            }
+            Some(_) => {
+                packet.anomaly = packet.anomaly.or(Some(Anomaly::TimestampBackwards));
+                self.turn(tick);
+                self.handover.clock_changed();
+            }
+        }
+    }
+}
+
+impl<H: Handover> FrameSink for Worker<H> {
+    #[inline]
+    fn frame(&mut self, frame: Frame<'_>) {
+        let mut packet = self.decoder.decode(&frame);
+        if self.tick != Some(packet.time.tick()) {
+            self.other_tick(&mut packet);
+        }
+        self.batch.push(packet);
+        if self.batch.len() == BATCH {
+            self.flush();
+        }
+    }
+}
