@@ -184,7 +184,9 @@ impl Session {
         let totals = engine.totals();
         let mut notes = Vec::new();
         if engine.networks().is_unknown() && totals.frames.packets > 0 && self.format == Format::Table {
-            notes.push("inside networks are unknown, so only receivers are judged; name them with --network CIDR".into());
+            notes.push(
+                "inside networks are unknown, so only receivers are judged; name them with --network CIDR".into(),
+            );
         }
         if !self.other_links.is_empty() {
             let numbers: Vec<String> = self.other_links.iter().map(u16::to_string).collect();
@@ -231,7 +233,16 @@ fn take(events: Vec<Event>, format: Format, found: &mut Vec<Incident>) -> Result
 /// Incidents as rows.
 fn incident_table(incidents: &[Incident]) -> Table {
     let mut table = Table::new(&[
-        "OPENED (UTC)", "LASTED", "SEVERITY", "DIRECTION", "TARGET", "VECTORS", "PEAK", "", "PACKETS", "SOURCES",
+        "OPENED (UTC)",
+        "LASTED",
+        "SEVERITY",
+        "DIRECTION",
+        "TARGET",
+        "VECTORS",
+        "PEAK",
+        "",
+        "PACKETS",
+        "SOURCES",
     ]);
     for incident in incidents {
         let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();

@@ -20,7 +20,9 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.note("Pegel's configuration. Every key is optional; what is written here are the defaults.");
     page.note("Check a file with: pegel check-config FILE. Apply changes with SIGHUP (systemctl reload pegel).");
     page.gap();
-    page.note("Our networks, e.g. [\"203.0.113.0/24\", \"2001:db8:10::/48\"]. Empty: those of the captured interfaces;");
+    page.note(
+        "Our networks, e.g. [\"203.0.113.0/24\", \"2001:db8:10::/48\"]. Empty: those of the captured interfaces;",
+    );
     page.note("in a replay, unknown: then every address is a possible target.");
     page.key("networks", quoted(&config.networks));
 
@@ -65,7 +67,9 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("max_recent", config.incident.max_recent);
 
     page.section("http");
-    page.note("Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.");
+    page.note(
+        "Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.",
+    );
     page.key("enabled", config.http.enabled);
     page.key("listen", string(&config.http.listen));
 

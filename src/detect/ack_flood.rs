@@ -4,12 +4,10 @@
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "ack_flood",
@@ -23,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "ACK segments a second that belong to no connection.",
     }],
-    build: |settings, site| Box::new(AckFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+    build: |settings, site| EachFlow::boxed(AckFlood { limit: settings.limit("packets_per_second") }, site),
 };
 
 const CLASSES: &[Class] = &[Class::TcpAck, Class::TcpData];
@@ -32,21 +30,16 @@ const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData, Class::TcpSynAck
 
 struct AckFlood {
     limit: Limit,
-    site: Arc<Site>,
 }
 
-impl Detector for AckFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction));
-            }
-        }
+impl JudgeFlow for AckFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction));
     }
 }
 
 impl AckFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         // Segments beyond ten for each answer: a receiver of bulk data acknowledges at least every tenth, even behind
         // receive offload.
         let unanswered = |span: Span| {
@@ -58,7 +51,7 @@ impl AckFlood {
         let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
         let profile = Profile::of_flow(flow, CLASSES);
         let refused = resets * 2 >= forward.packets;
-        let strangers = profile.samples >= 16 && profile.flow_diversity >= 0.5;
+        let strangers = profile.many_flows();
         // Where only one direction is captured, handshakes still show that connections are real.
         let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets;
         if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {

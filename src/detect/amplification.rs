@@ -2,15 +2,13 @@
 //! [`AMPLIFIERS`](crate::packet::AMPLIFIERS).
 //!
 //! Rate: replies beyond the host's own requests to that service. Shape: the payload looks like such a reply, and for
-//! services that are normal on the Internet (DNS, SNMP) the replies are large, or the host is seen asking nobody.
+//! services that are normal on the Internet (DNS, SNMP) the replies are large, or come from many reflectors to one port.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, ServiceFlow, Span, Window};
 use crate::packet::{Amplifier, Class};
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "amplification",
@@ -42,11 +40,13 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         },
     ],
     build: |settings, site| {
-        Box::new(Amplification {
-            ambiguous: settings.limit("packets_per_second"),
-            unambiguous: settings.limit("unambiguous_packets_per_second"),
-            site: Arc::clone(site),
-        })
+        EachFlow::boxed(
+            Amplification {
+                ambiguous: settings.limit("packets_per_second"),
+                unambiguous: settings.limit("unambiguous_packets_per_second"),
+            },
+            site,
+        )
     },
 };
 
@@ -61,30 +61,38 @@ const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
 struct Amplification {
     ambiguous: Limit,
     unambiguous: Limit,
-    site: Arc<Site>,
 }
 
-impl Detector for Amplification {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                let flow = host.flow(direction);
-                // The lowest limit of both kinds: most hosts end here.
-                if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(50.0) {
-                    continue;
-                }
-                for service in flow.services(Span::Second) {
-                    if let Some(row) = service.service.row() {
-                        findings.extend(self.judge(&flow, direction, &service, row));
-                    }
-                }
+impl JudgeFlow for Amplification {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        // The lowest limit of both kinds: most hosts end here.
+        if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(50.0) {
+            return;
+        }
+        for service in flow.services(Span::Second) {
+            if let Some(row) = service.service.row() {
+                findings.extend(self.judge_service(flow, direction, &service, row));
             }
         }
     }
 }
 
+/// Small replies from many reflectors to a port or two of the victim, and not one question: whoever asks that many
+/// servers (a resolver) does so from ever new ports.
+fn converging(flow: &Flow<'_>, service: &ServiceFlow, row: &Amplifier) -> bool {
+    let replies = flow.samples(WITHOUT_FRAGMENTS).filter(|sample| sample.source_port == row.port);
+    let profile = Profile::of(replies);
+    service.requests == 0 && profile.many_sources() && profile.top_port.is_some_and(|(_, share)| share >= 0.25)
+}
+
 impl Amplification {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, second: &ServiceFlow, row: &Amplifier) -> Option<Finding> {
+    fn judge_service(
+        &self,
+        flow: &Flow<'_>,
+        direction: Direction,
+        second: &ServiceFlow,
+        row: &Amplifier,
+    ) -> Option<Finding> {
         let unsolicited = |span: Span| {
             let service = match span {
                 Span::Second => Some(*second),
@@ -97,7 +105,7 @@ impl Amplification {
         if !row.unambiguous {
             let back = flow.back(Span::Second).total().packets;
             let large = if back == 0 { LARGE_ONE_WAY } else { LARGE };
-            if mean < large {
+            if mean < large && !converging(flow, second, row) {
                 return None;
             }
         }

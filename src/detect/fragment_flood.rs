@@ -5,12 +5,10 @@
 //! amplifier are part of that.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "fragment_flood",
@@ -35,11 +33,13 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         },
     ],
     build: |settings, site| {
-        Box::new(FragmentFlood {
-            orphans: settings.limit("orphans_per_second"),
-            unanswered: settings.limit("packets_per_second"),
-            site: Arc::clone(site),
-        })
+        EachFlow::boxed(
+            FragmentFlood {
+                orphans: settings.limit("orphans_per_second"),
+                unanswered: settings.limit("packets_per_second"),
+            },
+            site,
+        )
     },
 };
 
@@ -48,21 +48,16 @@ const CLASSES: &[Class] = &[Class::Fragment];
 struct FragmentFlood {
     orphans: Limit,
     unanswered: Limit,
-    site: Arc<Site>,
 }
 
-impl Detector for FragmentFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction));
-            }
-        }
+impl JudgeFlow for FragmentFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction));
     }
 }
 
 impl FragmentFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
         if fragments == 0 {
             return None;

@@ -4,12 +4,10 @@
 //! Neighbour discovery belongs to layer 2 and is not counted here.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit};
+use super::{Detector, DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, Settings, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 const SETTINGS: &[Setting] = &[Setting {
     key: "packets_per_second",
@@ -67,28 +65,27 @@ static V6: Family = Family {
     other: Class::Icmpv6Other,
 };
 
-fn build(settings: &Settings, site: &Arc<Site>, family: &'static Family) -> Box<dyn Detector> {
-    Box::new(IcmpFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site), family })
+fn build(
+    settings: &Settings,
+    site: &std::sync::Arc<crate::inventory::Site>,
+    family: &'static Family,
+) -> Box<dyn Detector> {
+    EachFlow::boxed(IcmpFlood { limit: settings.limit("packets_per_second"), family }, site)
 }
 
 struct IcmpFlood {
     limit: Limit,
-    site: Arc<Site>,
     family: &'static Family,
 }
 
-impl Detector for IcmpFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction));
-            }
-        }
+impl JudgeFlow for IcmpFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction));
     }
 }
 
 impl IcmpFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         let family = self.family;
         let unsolicited = |span: Span| {
             let forward = flow.forward(span);

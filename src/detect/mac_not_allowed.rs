@@ -52,49 +52,49 @@ fn left(station: &StationCounts, policy: &InterfacePolicy) -> Count {
 }
 
 fn finding(station: &StationCounts, left: Count, interface: Option<&str>) -> Finding {
-        let interface = interface.unwrap_or("unknown").to_owned();
-        let kind = Class::ALL.get(usize::from(station.class)).map_or("unparsed", |class| class.name());
-        let vlan = (station.vlan != 0).then_some(station.vlan);
-        let carried = match (station.address, vlan) {
-            (Addr::UNSPECIFIED, None) => kind.to_owned(),
-            (Addr::UNSPECIFIED, Some(vlan)) => format!("{kind} in VLAN {vlan}"),
-            (address, None) => format!("{kind} from {address}"),
-            (address, Some(vlan)) => format!("{kind} from {address} in VLAN {vlan}"),
-        };
-        let traffic = Traffic { count: left, ..Traffic::default() };
-        Finding {
-            target: Target::Station { mac: station.mac, interface: interface.clone() },
-            interface: Some(interface.clone()),
-            vlan,
-            direction: Direction::Outbound,
-            vector: Vector::MacNotAllowed,
-            severity: Severity::Critical,
-            confidence: 0.99,
-            since: station.first,
-            now: traffic.clone(),
-            recent: traffic,
-            spoofing_likely: false,
-            evidence: vec![
-                Evidence {
-                    measure: "foreign_frames",
-                    value: left.packets as f64,
-                    limit: Some(0.0),
-                    limit_from: Some(LimitFrom::Config),
-                    window_seconds: 0.1,
-                    says: format!(
-                        "{} frame(s) left {interface} with MAC {}, which is not on its list (config); first: {carried}",
-                        left.packets, station.mac
-                    ),
-                },
-                context(
-                    "broadcast_frames",
-                    f64::from(station.broadcast),
-                    0.1,
-                    format!(
-                        "of all its frames in this tick {} were broadcast, {} multicast, {} ARP, {} ND, {} DHCP",
-                        station.broadcast, station.multicast, station.arp, station.nd, station.dhcp
-                    ),
+    let interface = interface.unwrap_or("unknown").to_owned();
+    let kind = Class::ALL.get(usize::from(station.class)).map_or("unparsed", |class| class.name());
+    let vlan = (station.vlan != 0).then_some(station.vlan);
+    let carried = match (station.address, vlan) {
+        (Addr::UNSPECIFIED, None) => kind.to_owned(),
+        (Addr::UNSPECIFIED, Some(vlan)) => format!("{kind} in VLAN {vlan}"),
+        (address, None) => format!("{kind} from {address}"),
+        (address, Some(vlan)) => format!("{kind} from {address} in VLAN {vlan}"),
+    };
+    let traffic = Traffic { count: left, ..Traffic::default() };
+    Finding {
+        target: Target::Station { mac: station.mac, interface: interface.clone() },
+        interface: Some(interface.clone()),
+        vlan,
+        direction: Direction::Outbound,
+        vector: Vector::MacNotAllowed,
+        severity: Severity::Critical,
+        confidence: 0.99,
+        since: station.first,
+        now: traffic.clone(),
+        recent: traffic,
+        spoofing_likely: false,
+        evidence: vec![
+            Evidence {
+                measure: "foreign_frames",
+                value: left.packets as f64,
+                limit: Some(0.0),
+                limit_from: Some(LimitFrom::Config),
+                window_seconds: 0.1,
+                says: format!(
+                    "{} frame(s) left {interface} with MAC {}, which is not on its list (config); first: {carried}",
+                    left.packets, station.mac
                 ),
-            ],
-        }
+            },
+            context(
+                "broadcast_frames",
+                f64::from(station.broadcast),
+                0.1,
+                format!(
+                    "of all its frames in this tick {} were broadcast, {} multicast, {} ARP, {} ND, {} DHCP",
+                    station.broadcast, station.multicast, station.arp, station.nd, station.dhcp
+                ),
+            ),
+        ],
     }
+}

@@ -1,15 +1,13 @@
 //! `rst_flood`: RST segments to a host that sent nothing which could have provoked them.
 //!
-//! A refused or aborted connection costs one RST for a segment that the host sent itself; whatever goes beyond what it
-//! sent is unprovoked.
+//! A refused or aborted connection costs one RST for a segment that the host sent itself, or ends a connection that its
+//! peer opened; whatever goes beyond both is unprovoked.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "rst_flood",
@@ -23,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "Unprovoked RSTs a second.",
     }],
-    build: |settings, site| Box::new(RstFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+    build: |settings, site| EachFlow::boxed(RstFlood { limit: settings.limit("packets_per_second") }, site),
 };
 
 const CLASSES: &[Class] = &[Class::TcpRst];
@@ -40,27 +38,24 @@ const PROVOKING: &[Class] = &[
 
 struct RstFlood {
     limit: Limit,
-    site: Arc<Site>,
 }
 
-impl Detector for RstFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction));
-            }
-        }
+impl JudgeFlow for RstFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction));
     }
 }
 
 impl RstFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         let unprovoked = |span: Span| {
+            let forward = flow.forward(span);
             let provoking = flow.back(span).of_all(PROVOKING).packets;
-            flow.forward(span).of(Class::TcpRst).packets.saturating_sub(provoking)
+            // Peers may also abort what they opened themselves.
+            let opened = forward.of(Class::TcpSyn).packets;
+            forward.of(Class::TcpRst).packets.saturating_sub(provoking).saturating_sub(opened)
         };
         let over = shape::over(self.limit, unprovoked)?;
-        // An answer may cross a tick's or a second's border; an attack does not balance over ten seconds either.
         let profile = Profile::of_flow(flow, CLASSES);
         let mut finding =
             Finding::of_flow(flow, direction, Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);

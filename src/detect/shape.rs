@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Least number of packets in 0.2 s for which a burst is judged at all: below, a browser's start is a burst.
 const LEAST_BURST: f64 = 150.0;
 
+/// Samples below which their diversity means nothing. A single tick gives at least so many of any flood.
+const LEAST_SAMPLES: usize = 8;
+
 /// A rate over its limit, and how it was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Over {
@@ -58,8 +61,6 @@ pub(super) fn context(measure: &'static str, value: f64, window_seconds: f64, sa
 /// What the sampled packets of the last second look like.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Profile {
-    /// Packets that the samples stand for.
-    pub weight: u64,
     pub samples: usize,
     /// Share of samples whose peer no other sample has: near one where every packet has a source of its own.
     pub peer_diversity: f64,
@@ -90,7 +91,6 @@ impl Profile {
         }
         let share = |packets: u64| packets as f64 / weight.max(1) as f64;
         Profile {
-            weight,
             samples: count,
             peer_diversity: peers.len() as f64 / count as f64,
             flow_diversity: flows.len() as f64 / count as f64,
@@ -106,19 +106,30 @@ impl Profile {
 
     /// Nearly every packet from a source of its own: invented sources, or a very large botnet.
     pub fn many_sources(&self) -> bool {
-        self.samples >= 16 && self.peer_diversity >= 0.5
+        self.samples >= LEAST_SAMPLES && self.peer_diversity >= 0.5
+    }
+
+    /// Nearly every packet of a flow of its own: generated traffic, from one source or many.
+    pub fn many_flows(&self) -> bool {
+        self.samples >= LEAST_SAMPLES && self.flow_diversity >= 0.5
     }
 
     /// One source (or two) going through the ports of one target: a scan, whatever its rate.
     pub fn is_port_scan(&self) -> bool {
-        self.samples >= 8 && self.port_diversity >= 0.6 && self.top_peer.is_some_and(|(_, share)| share >= 0.4)
+        self.samples >= LEAST_SAMPLES
+            && self.port_diversity >= 0.6
+            && self.top_peer.is_some_and(|(_, share)| share >= 0.4)
     }
 
     /// One evidence line about where it comes from and goes to.
     pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
         let who = if outbound { "destinations" } else { "sources" };
         let top = self.top_peer.map_or(String::new(), |(peer, share)| {
-            if share >= 0.05 { format!(", {peer} has {:.0} % of the packets", share * 100.0) } else { String::new() }
+            if share >= 0.05 && self.samples >= LEAST_SAMPLES {
+                format!(", {peer} has {:.0} % of the packets", share * 100.0)
+            } else {
+                String::new()
+            }
         });
         let port = self.top_port.map_or(String::new(), |(port, share)| match port {
             0 => String::new(),

@@ -5,12 +5,10 @@
 //! service); floods do neither. One source walking through ports is a scan.
 
 use super::shape::{self, Over, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "syn_flood",
@@ -24,14 +22,15 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
     }],
-    build: |settings, site| Box::new(SynFlood { limit: settings.limit("packets_per_second"), site: Arc::clone(site) }),
+    build: |settings, site| EachFlow::boxed(SynFlood { limit: settings.limit("packets_per_second") }, site),
 };
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
+/// Share of the limit that is enough where ten seconds make it unmistakable.
+const SLOW: f64 = 0.2;
 
 struct SynFlood {
     limit: Limit,
-    site: Arc<Site>,
 }
 
 /// SYNs of a span and what became of them.
@@ -60,19 +59,18 @@ impl Handshakes {
     }
 }
 
-impl Detector for SynFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction, window));
-            }
-        }
+impl JudgeFlow for SynFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction, window));
     }
 }
 
 impl SynFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
         let second = Handshakes::of(flow, Span::Second);
+        if (second.syns as f64) < self.limit.value * SLOW / 2.0 {
+            return None;
+        }
         // Nobody waits for repeats of a service that is down: what real clients send again, they also sent once.
         let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
         let limit = self.limit.times(if patient { 10.0 } else { 1.0 });
@@ -113,7 +111,7 @@ impl SynFlood {
     /// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
     fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
         let ten = Handshakes::of(flow, Span::TenSeconds);
-        let limit = self.limit.times(0.2);
+        let limit = self.limit.times(SLOW);
         let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
         let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
         // The flood must still go on, or its end would be reported for nine more seconds.

@@ -5,12 +5,10 @@
 //! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
 
 use super::shape::{self, Over, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
+use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
-use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
-use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "udp_flood",
@@ -35,11 +33,13 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         },
     ],
     build: |settings, site| {
-        Box::new(UdpFlood {
-            diverse: settings.limit("packets_per_second"),
-            steady: settings.limit("steady_packets_per_second"),
-            site: Arc::clone(site),
-        })
+        EachFlow::boxed(
+            UdpFlood {
+                diverse: settings.limit("packets_per_second"),
+                steady: settings.limit("steady_packets_per_second"),
+            },
+            site,
+        )
     },
 };
 
@@ -48,16 +48,11 @@ const CLASSES: &[Class] = &[Class::Udp, Class::Quic];
 struct UdpFlood {
     diverse: Limit,
     steady: Limit,
-    site: Arc<Site>,
 }
 
-impl Detector for UdpFlood {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                findings.extend(self.judge(&host.flow(direction), direction, window));
-            }
-        }
+impl JudgeFlow for UdpFlood {
+    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(flow, direction, window));
     }
 }
 
@@ -73,14 +68,14 @@ fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
 }
 
 impl UdpFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
         let lowest = self.diverse.value.min(self.steady.value) * 0.1;
         if (flow.forward_packets() as f64) < lowest {
             return None;
         }
         let count = |span: Span| unanswered(flow, span).saturating_sub(amplified(flow, span));
         let profile = Profile::of_flow(flow, CLASSES);
-        let diverse = profile.samples >= 16 && profile.flow_diversity >= 0.5;
+        let diverse = profile.many_flows();
         let (over, since) = match shape::over(if diverse { self.diverse } else { self.steady }, count) {
             Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
             None => (self.slow(flow, &profile)?, shape::ten_seconds_before(window.end)),

@@ -5,9 +5,9 @@ pub mod engine;
 pub mod replay;
 pub mod worker;
 
+use crate::base::Networks;
 use crate::config::Config;
 use crate::inventory::{InterfacePolicy, Site};
-use crate::base::Networks;
 use std::sync::Arc;
 
 /// What detectors may know of this place, by the configuration.
