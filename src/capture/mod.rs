@@ -5,6 +5,7 @@
 
 pub mod frame;
 pub mod pcap_file;
+pub mod pcap_live;
 pub mod synthetic;
 
 pub use frame::{Frame, FrameDirection, FrameSink, LinkType};
@@ -98,6 +99,7 @@ pub const SOURCES: &[SourceSpec] = &[
         summary: "pcap and pcapng files or streams, gzip-compressed as well (pegel replay)",
         live: false,
     },
+    SourceSpec { name: "pcap_live", summary: "interfaces, through libpcap (pegel run)", live: true },
     SourceSpec {
         name: "synthetic",
         summary: "seeded generator of attacks and benign traffic (tests, benches)",

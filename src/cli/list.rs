@@ -5,6 +5,7 @@ use super::{exit, print_out};
 use crate::base::Vector;
 use crate::capture::SOURCES;
 use crate::detect::DETECTORS;
+use crate::metrics::METRICS;
 use crate::output::SINKS;
 use crate::packet::{AMPLIFIERS, Anomaly};
 use clap::{Args, ValueEnum};
@@ -30,6 +31,8 @@ enum What {
     Amplifiers,
     /// What can be wrong with a packet
     Anomalies,
+    /// What Prometheus is told
+    Metrics,
 }
 
 pub(super) fn run(args: &ListArgs) -> ExitCode {
@@ -61,6 +64,13 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
             let mut table = Table::new(&["ANOMALY"]);
             for anomaly in Anomaly::ALL {
                 table.row([anomaly.name()]);
+            }
+            table
+        }
+        What::Metrics => {
+            let mut table = Table::new(&["METRIC", "TYPE", "LABELS", "WHAT"]);
+            for spec in METRICS {
+                table.row([spec.name, spec.kind.name(), &spec.labels.join(","), spec.help]);
             }
             table
         }

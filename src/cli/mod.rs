@@ -3,6 +3,7 @@
 mod config;
 mod list;
 mod replay;
+mod run;
 mod table;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -44,6 +45,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Watch interfaces: capture, detect, expose metrics, tell of incidents
+    Run(run::RunArgs),
     /// Analyse captures (pcap or pcapng, plain or gzip) and print the incidents in them
     Replay(replay::ReplayArgs),
     /// Check a configuration file and report all its errors
@@ -91,6 +94,7 @@ impl Common {
 impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Run(args) => run::run(args),
             Command::Replay(args) => replay::run(args),
             Command::CheckConfig(args) => config::check(&args),
             Command::PrintConfig(args) => config::print(&args),

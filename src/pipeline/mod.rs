@@ -1,7 +1,9 @@
 //! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins meter,
 //! detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
 
+mod capture_thread;
 pub mod engine;
+pub mod live;
 pub mod replay;
 pub mod worker;
 

@@ -1,0 +1,92 @@
+//! `pegel run`: the daemon.
+
+use super::{Common, exit};
+use crate::pipeline::live::{self, LiveRequest, Signals};
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Args)]
+pub(super) struct RunArgs {
+    /// Interface to capture on; repeatable [default: the interface of the default route]
+    #[arg(short, long, value_name = "NAME")]
+    interface: Vec<String>,
+    /// Only packets that match this filter, see pcap-filter(7)
+    #[arg(long, value_name = "EXPRESSION")]
+    bpf: Option<String>,
+    /// Kernel buffer in MiB, per interface and direction
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    buffer: Option<u32>,
+    /// Only frames from, to or through this machine
+    #[arg(long)]
+    no_promiscuous: bool,
+    /// Address for metrics, health and API
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Append each change of an incident to this file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    jsonl: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(args: RunArgs) -> ExitCode {
+    let mut config = match args.common.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if !args.interface.is_empty() {
+        config.capture.interfaces = args.interface;
+    }
+    config.capture.bpf = args.bpf.unwrap_or(config.capture.bpf);
+    config.capture.buffer_mib = args.buffer.unwrap_or(config.capture.buffer_mib);
+    config.capture.promiscuous &= !args.no_promiscuous;
+    config.http.listen = args.listen.unwrap_or(config.http.listen);
+    config.output.jsonl = args.jsonl.unwrap_or(config.output.jsonl);
+
+    log_to_stderr();
+    let signals = Signals::default();
+    if let Err(error) = register(&signals) {
+        eprintln!("pegel: cannot handle signals: {error}");
+        return ExitCode::from(exit::FAILED);
+    }
+    let request = LiveRequest { config, config_path: args.common.config, networks: args.common.network };
+    match live::run(request, &signals) {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            eprintln!("pegel: {error}");
+            ExitCode::from(if error.is_privilege() { exit::PRIVILEGE } else { exit::FAILED })
+        }
+    }
+}
+
+fn register(signals: &Signals) -> std::io::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        // The second one ends the process at once, should the orderly end hang.
+        signal_hook::flag::register_conditional_shutdown(signal, exit::FAILED.into(), Arc::clone(&signals.stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&signals.stop))?;
+    }
+    signal_hook::flag::register(SIGHUP, Arc::clone(&signals.reload))?;
+    Ok(())
+}
+
+/// Lines for people and the journal: level by PEGEL_LOG (error, warn, info, debug), times only where the journal does
+/// not add its own, colours only on a terminal.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("PEGEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().init();
+    } else {
+        builder.init();
+    }
+}

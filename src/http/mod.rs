@@ -1,0 +1,84 @@
+//! HTTP: the pull side. Metrics, health and a read-only API, on a thread of its own that only ever reads.
+//!
+//! The pipeline writes into [`Shared`] and never waits for a request: incidents are swapped in as a whole, tables and
+//! metrics are copied out before anything is written. Routes are in [`routes`], limits in [`connection`].
+
+mod connection;
+mod routes;
+mod shared;
+mod tables;
+
+pub use shared::{STUCK_AFTER_MILLIS, Shared, Snapshot};
+
+use std::future::IntoFuture;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long answers under way may take after the order to stop.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A running server. Dropped, it ends on its own time; [`Server::stop`] waits for the end.
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+/// Serves `shared` on `listener` from a new thread.
+pub fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _inside = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let (stop, told) = watch::channel(false);
+    let thread = std::thread::Builder::new().name("pegel-http".to_owned()).spawn(move || {
+        runtime.block_on(serve(listener, shared, told));
+        // Connections that outlived the grace end here.
+        runtime.shutdown_background();
+    })?;
+    Ok(Server { address, stop, thread })
+}
+
+async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>, told: watch::Receiver<bool>) {
+    let serving = axum::serve(connection::Gate::new(listener), routes::router(shared))
+        .with_graceful_shutdown(stopped(told.clone()))
+        .into_future();
+    let patience = async {
+        stopped(told).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = serving => if let Err(error) = ended {
+            tracing::error!(%error, "the HTTP server failed");
+        },
+        () = patience => {}
+    }
+}
+
+/// Until the order comes, or nobody is left who could give it.
+async fn stopped(mut told: watch::Receiver<bool>) {
+    let _ = told.wait_for(|&stop| stop).await;
+}
+
+impl Server {
+    /// Where it listens; with port 0 asked for, the port that it got.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, finishes those under way if they are quick, and returns within a second.
+    pub fn stop(self) {
+        // Fails only if the thread ended before.
+        let _ = self.stop.send(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the HTTP thread panicked");
+        }
+    }
+}

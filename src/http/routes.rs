@@ -1,0 +1,194 @@
+//! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
+
+use super::shared::Shared;
+use super::tables;
+use crate::incident::Incident;
+use crate::metrics;
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Entries of a table that are told unless asked otherwise, and the most that may be asked for.
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 1000;
+
+const INDEX: &str = concat!(
+    "Pegel ",
+    env!("CARGO_PKG_VERSION"),
+    "
+
+/metrics                Prometheus metrics
+/healthz                200 while packets are being worked on, else 503
+/readyz                 200 while at least one capture is up, else 503
+/api/v1/incidents       open and recent incidents as JSON (?state=open|recent|all)
+/api/v1/incidents/{id}  one incident
+/api/v1/hosts           busiest hosts (?limit=50)
+/api/v1/stations        busiest stations (?limit=50)
+/api/v1/version         the version that runs
+"
+);
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(async || INDEX))
+        .route("/metrics", get(page))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/api/v1/incidents", get(incidents))
+        .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/hosts", get(hosts))
+        .route("/api/v1/stations", get(stations))
+        .route("/api/v1/version", get(version))
+        .fallback(async || failure(StatusCode::NOT_FOUND, "no such page; / lists what there is"))
+        .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered"))
+        .layer(map_response(with_security_headers))
+        .with_state(shared)
+}
+
+async fn with_security_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// JSON with a line end, so that it is pleasant in a terminal.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(mut body) => {
+            body.push(b'\n');
+            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "cannot write JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn failure(status: StatusCode, says: &str) -> Response {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        error: &'a str,
+    }
+    json(status, &Failure { error: says })
+}
+
+fn bad_request(says: &str) -> Response {
+    failure(StatusCode::BAD_REQUEST, says)
+}
+
+/// `word` or, with status 503, why not.
+fn probe(answer: Result<(), String>, word: &str) -> Response {
+    match answer {
+        Ok(()) => format!("{word}\n").into_response(),
+        Err(says) => (StatusCode::SERVICE_UNAVAILABLE, format!("{says}\n")).into_response(),
+    }
+}
+
+async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
+    probe(shared.health(), "ok")
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    probe(shared.readiness(), "ready")
+}
+
+async fn page(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.metrics.render() {
+        Ok(page) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot write the metrics page");
+            failure(StatusCode::INTERNAL_SERVER_ERROR, "the metrics page cannot be written")
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateQuery {
+    state: Option<String>,
+}
+
+async fn incidents(State(shared): State<Arc<Shared>>, query: Result<Query<StateQuery>, QueryRejection>) -> Response {
+    #[derive(Serialize)]
+    struct Incidents<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        open: Option<&'a [Incident]>,
+        /// Latest first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recent: Option<Vec<&'a Incident>>,
+    }
+    let Query(StateQuery { state }) = match query {
+        Ok(query) => query,
+        Err(_) => return bad_request("the only parameter is state (open, recent or all)"),
+    };
+    let (open, recent) = match state.as_deref() {
+        None | Some("all") => (true, true),
+        Some("open") => (true, false),
+        Some("recent") => (false, true),
+        Some(_) => return bad_request("state must be open, recent or all"),
+    };
+    let snapshot = shared.snapshot();
+    let answer = Incidents {
+        open: open.then_some(&snapshot.open),
+        recent: recent.then(|| snapshot.recent.iter().rev().map(Arc::as_ref).collect()),
+    };
+    json(StatusCode::OK, &answer)
+}
+
+async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    let snapshot = shared.snapshot();
+    let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
+    match all.find(|incident| incident.id == id) {
+        Some(incident) => json(StatusCode::OK, incident),
+        None => failure(StatusCode::NOT_FOUND, "no open or recent incident has this id"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitQuery {
+    limit: Option<String>,
+}
+
+/// The limit that was asked for, or the answer that says what may be asked.
+fn limit(query: Result<Query<LimitQuery>, QueryRejection>) -> Result<usize, Box<Response>> {
+    let refuse = |says: &str| Err(Box::new(bad_request(says)));
+    let Ok(Query(LimitQuery { limit })) = query else {
+        return refuse("the only parameter is limit (1 to 1000)");
+    };
+    match limit.map_or(Ok(DEFAULT_LIMIT), |text| text.parse()) {
+        Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
+        _ => refuse("limit must be a number from 1 to 1000"),
+    }
+}
+
+async fn hosts(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
+    match limit(query) {
+        Ok(limit) => json(StatusCode::OK, &tables::hosts(&shared, limit)),
+        Err(answer) => *answer,
+    }
+}
+
+async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
+    match limit(query) {
+        Ok(limit) => json(StatusCode::OK, &tables::stations(&shared, limit)),
+        Err(answer) => *answer,
+    }
+}
+
+async fn version() -> Response {
+    #[derive(Serialize)]
+    struct Version {
+        name: &'static str,
+        version: &'static str,
+    }
+    json(StatusCode::OK, &Version { name: "pegel", version: env!("CARGO_PKG_VERSION") })
+}

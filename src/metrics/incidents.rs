@@ -1,0 +1,137 @@
+//! Series of incidents: counted for good by vector, and shown by target while open.
+
+use super::catalogue as spec;
+use super::catalogue::DropReason;
+use super::series::{Follower, Maker, lock, whole};
+use crate::base::{Direction, Severity, Vector};
+use crate::incident::{Change, Event, Incident};
+use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+/// Most targets of open incidents with series of their own.
+pub const MAX_TARGETS: usize = 100;
+
+type ActiveKey = (String, Vector, Direction, Severity);
+
+/// What is shown at the moment.
+#[derive(Default)]
+struct Shown {
+    targets: BTreeSet<String>,
+    active: BTreeSet<ActiveKey>,
+    rates: BTreeSet<(String, Direction)>,
+    /// Targets that are open but not shown; each is counted once as long as that lasts.
+    refused: BTreeSet<String>,
+}
+
+pub(super) struct IncidentSeries {
+    opened: IntCounterVec,
+    open: IntGauge,
+    active: IntGaugeVec,
+    rate: IntGaugeVec,
+    refused: IntCounter,
+    findings_full: Follower,
+    findings_echo: Follower,
+    shown: Mutex<Shown>,
+}
+
+impl IncidentSeries {
+    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+        let opened = make.counters(spec::INCIDENTS)?;
+        for vector in Vector::ALL {
+            for direction in [Direction::Inbound, Direction::Outbound] {
+                for severity in Severity::ALL {
+                    opened.get_metric_with_label_values(&[vector.name(), direction.name(), severity.name()])?;
+                }
+            }
+        }
+        let dropped = make.counters(spec::FINDINGS_DROPPED)?;
+        let dropped = |reason: DropReason| dropped.get_metric_with_label_values(&[reason.name()]);
+        Ok(IncidentSeries {
+            opened,
+            open: make.gauge(spec::INCIDENTS_OPEN)?,
+            active: make.gauges(spec::INCIDENT_ACTIVE)?,
+            rate: make.gauges(spec::INCIDENT_PACKETS_PER_SECOND)?,
+            refused: make.counter(spec::INCIDENT_SERIES_REFUSED)?,
+            findings_full: Follower::new(dropped(DropReason::OpenIncidentsFull)?),
+            findings_echo: Follower::new(dropped(DropReason::Echo)?),
+            shown: Mutex::new(Shown::default()),
+        })
+    }
+
+    pub fn event(&self, event: &Event) {
+        if event.change != Change::Opened {
+            return;
+        }
+        let Incident { vector, direction, severity, .. } = *event.incident;
+        if let Ok(counter) =
+            self.opened.get_metric_with_label_values(&[vector.name(), direction.name(), severity.name()])
+        {
+            counter.inc();
+        }
+    }
+
+    pub fn findings_dropped(&self, full: u64, echoes: u64) {
+        self.findings_full.follow(full);
+        self.findings_echo.follow(echoes);
+    }
+
+    /// Sets what is open before it removes what no longer is, so that a scrape in between misses nothing.
+    pub fn active(&self, open: &[Incident]) {
+        self.open.set(whole(open.len() as u64));
+        let mut shown = lock(&self.shown);
+        let labels: Vec<String> = open.iter().map(|incident| incident.target.label()).collect();
+        let (targets, refused) = choose(open, &labels, &shown.targets);
+        self.refused.inc_by(refused.difference(&shown.refused).count() as u64);
+
+        let mut active: BTreeSet<ActiveKey> = BTreeSet::new();
+        let mut rates: BTreeMap<(String, Direction), u64> = BTreeMap::new();
+        for (incident, label) in open.iter().zip(labels) {
+            if !targets.contains(&label) {
+                continue;
+            }
+            let Incident { vector, direction, severity, .. } = *incident;
+            let rate = incident.timeline.last().map_or(0, |point| point.packets_per_second);
+            // One MAC address can be a target on two interfaces at once, and is one label.
+            let sum = rates.entry((label.clone(), direction)).or_default();
+            *sum = sum.saturating_add(rate);
+            active.insert((label, vector, direction, severity));
+        }
+        for (target, vector, direction, severity) in &active {
+            let values = [target.as_str(), vector.name(), direction.name(), severity.name()];
+            if let Ok(gauge) = self.active.get_metric_with_label_values(&values) {
+                gauge.set(1);
+            }
+        }
+        for ((target, direction), &rate) in &rates {
+            if let Ok(gauge) = self.rate.get_metric_with_label_values(&[target.as_str(), direction.name()]) {
+                gauge.set(whole(rate));
+            }
+        }
+        // An error of a removal means that there was no such series, which is what is wanted.
+        for (target, vector, direction, severity) in shown.active.difference(&active) {
+            let values = [target.as_str(), vector.name(), direction.name(), severity.name()];
+            let _ = self.active.remove_label_values(&values);
+        }
+        for (target, direction) in shown.rates.iter().filter(|key| !rates.contains_key(key)) {
+            let _ = self.rate.remove_label_values(&[target.as_str(), direction.name()]);
+        }
+        *shown = Shown { targets, active, rates: rates.into_keys().collect(), refused };
+    }
+}
+
+/// The targets that get series, and those that do not: who has them keeps them, then the most severe come first.
+fn choose(open: &[Incident], labels: &[String], before: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut order: Vec<(bool, Severity, &String)> =
+        open.iter().zip(labels).map(|(incident, label)| (before.contains(label), incident.severity, label)).collect();
+    order.sort_by_key(|&(shown, severity, _)| std::cmp::Reverse((shown, severity)));
+    let (mut targets, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    for (_, _, label) in order {
+        if targets.len() < MAX_TARGETS || targets.contains(label) {
+            targets.insert(label.clone());
+        } else {
+            refused.insert(label.clone());
+        }
+    }
+    (targets, refused)
+}

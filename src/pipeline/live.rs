@@ -1,0 +1,609 @@
+//! Live: one capturing thread per interface, one thread that judges (this one), one per output, one for HTTP.
+//!
+//! Workers never wait for the judge: their reports travel in a fixed number of boxes that come back empty; where none is
+//! back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing threads
+//! only to say how late it is; what is decided depends on packet time alone.
+
+use super::capture_thread::{self, Message, Order};
+use super::engine::Engine;
+use crate::base::{Addr, Networks, Timestamp};
+use crate::capture::pcap_live::{self, InterfaceInfo, LiveOptions, PcapLive};
+use crate::capture::{CaptureError, SourceStats};
+use crate::config::Config;
+use crate::http;
+use crate::incident::{Change, Incident, LossCounts};
+use crate::meter::{Hasher, TickReport};
+use crate::metrics::{Metrics, Table};
+use crate::output::{JsonLines, Log, Outputs};
+use ipnet::IpNet;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Reports of each worker that travel at once.
+const BOXES: usize = 8;
+/// How long a worker may be silent before the others no longer wait for it.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often the loop looks around where no worker reports.
+const LOOK_AROUND: Duration = Duration::from_millis(50);
+/// Seconds over which the coverage metric looks back.
+const COVERAGE_SECONDS: usize = 60;
+
+/// What `pegel run` was asked for.
+pub struct LiveRequest {
+    pub config: Config,
+    /// Where the configuration came from, for reloading.
+    pub config_path: Option<PathBuf>,
+    /// Networks of the command line: they stay over a reload.
+    pub networks: Vec<IpNet>,
+}
+
+/// Flags that signal handlers raise.
+#[derive(Clone, Default)]
+pub struct Signals {
+    pub stop: Arc<AtomicBool>,
+    pub reload: Arc<AtomicBool>,
+}
+
+/// Why a live run could not begin.
+#[derive(Debug)]
+pub enum LiveError {
+    NoInterface(String),
+    Capture { interface: String, error: CaptureError },
+    Other(String),
+}
+
+impl fmt::Display for LiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LiveError::NoInterface(text) | LiveError::Other(text) => f.write_str(text),
+            LiveError::Capture { error: CaptureError::Permission(text), .. } => f.write_str(text),
+            LiveError::Capture { interface, error } => write!(f, "cannot capture on {interface}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LiveError {}
+
+impl LiveError {
+    pub fn is_privilege(&self) -> bool {
+        matches!(self, LiveError::Capture { error: CaptureError::Permission(_), .. })
+    }
+}
+
+/// Milliseconds are told from here on.
+#[expect(clippy::disallowed_methods, reason = "liveness and durations are measured, nothing is decided by them")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The kernel's packet clock, read where no packet tells the time.
+#[expect(clippy::disallowed_methods, reason = "where no packets come, the wall clock moves packet time on")]
+pub(super) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_parts(since.as_secs(), since.subsec_nanos().into())
+}
+
+/// Captures and judges until `signals.stop` is raised. Everything is flushed when it returns.
+pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
+    let interfaces = choose_interfaces(&request.config)?;
+    let mut live = Live::start(request, interfaces, signals)?;
+    live.go(signals);
+    live.stop();
+    Ok(())
+}
+
+fn choose_interfaces(config: &Config) -> Result<Vec<String>, LiveError> {
+    let mut chosen = config.capture.interfaces.clone();
+    chosen.dedup();
+    if chosen.is_empty() {
+        let default = pcap_live::default_interface().ok_or_else(|| {
+            let known = known_interfaces().iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");
+            LiveError::NoInterface(format!("there is no default route; name an interface with -i (there are: {known})"))
+        })?;
+        chosen.push(default);
+    }
+    Ok(chosen)
+}
+
+fn known_interfaces() -> Vec<InterfaceInfo> {
+    pcap_live::interfaces().unwrap_or_default()
+}
+
+/// Inside networks: of the command line, else of the configuration, else of the captured interfaces.
+fn inside(request: &LiveRequest, interfaces: &[String]) -> Networks {
+    let configured = if request.networks.is_empty() { &request.config.networks } else { &request.networks };
+    if !configured.is_empty() {
+        return Networks::new(configured.iter().copied());
+    }
+    let captured = known_interfaces().into_iter().filter(|known| interfaces.contains(&known.name));
+    Networks::new(captured.flat_map(|interface| interface.networks))
+}
+
+struct WorkerState {
+    orders: SyncSender<Order>,
+    boxes: SyncSender<Box<TickReport>>,
+    thread: JoinHandle<()>,
+    /// Last tick that is complete.
+    done: Option<u64>,
+    up: bool,
+    last_heard: Instant,
+    /// Losses of sources that were closed, and of the present one.
+    past: SourceStats,
+    stats: SourceStats,
+}
+
+struct Live {
+    request: LiveRequest,
+    interfaces: Vec<String>,
+    networks: Arc<Networks>,
+    engine: Engine,
+    outputs: Outputs,
+    metrics: Arc<Metrics>,
+    shared: Arc<http::Shared>,
+    server: Option<http::Server>,
+    workers: Vec<WorkerState>,
+    messages: Receiver<Message>,
+    /// Reports that wait for other workers, by tick.
+    pending: BTreeMap<u64, Vec<(usize, Box<TickReport>)>>,
+    judged: Option<u64>,
+    origin: Instant,
+    /// (received, lost) at the end of each of the last seconds.
+    coverage: VecDeque<(u64, u64)>,
+    last_second: u64,
+    /// Frames since the start, for the first status line.
+    frames: u64,
+    told_status: bool,
+}
+
+impl Live {
+    fn start(request: LiveRequest, interfaces: Vec<String>, signals: &Signals) -> Result<Live, LiveError> {
+        let config = &request.config;
+        let networks = Arc::new(inside(&request, &interfaces));
+        let site = super::site(config, Arc::clone(&networks));
+        // Nobody outside may know which addresses share a set of the tables.
+        let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
+        let mut engine = Engine::new(config, site, hasher);
+        engine.interfaces.clone_from(&interfaces);
+        let outputs = start_outputs(config)?;
+        let metrics =
+            Metrics::new(&interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
+        let metrics = Arc::new(metrics);
+        for &host in &config.metrics_hosts {
+            metrics.watch_host(Addr::from(host), "configured");
+        }
+        let origin = instant();
+        let (hosts, stations) = engine.meter().tables();
+        let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
+        let server = start_http(config, &shared)?;
+
+        let options = LiveOptions {
+            promiscuous: config.capture.promiscuous,
+            bpf: config.capture.bpf.clone(),
+            buffer_bytes: (config.capture.buffer_mib << 20).min(i32::MAX as u32) as i32,
+            snaplen: config.capture.snaplen as i32,
+        };
+        let (sender, messages) = sync_channel(interfaces.len() * (BOXES + 4));
+        let mut workers = Vec::new();
+        for (index, name) in interfaces.iter().enumerate() {
+            let number = index.min(usize::from(u16::MAX)) as u16;
+            let failed = |error| LiveError::Capture { interface: name.clone(), error };
+            let source = PcapLive::open(name, number, &options).map_err(|error| failed(explain(error)))?;
+            let (orders, their_orders) = sync_channel(4);
+            let (boxes, their_boxes) = sync_channel(BOXES);
+            for _ in 0..BOXES {
+                // The channel has room for exactly these.
+                let _ = boxes.try_send(Box::default());
+            }
+            let tally = crate::meter::Tally::new(config.tally, Arc::clone(&networks), hasher);
+            let thread = capture_thread::Capturing {
+                name: name.clone(),
+                index: number,
+                options: options.clone(),
+                decoder: crate::packet::Decoder { tunnels: config.tunnels },
+                messages: sender.clone(),
+                boxes: their_boxes,
+                orders: their_orders,
+                stop: Arc::clone(&signals.stop),
+            }
+            .start(source, tally)
+            .map_err(|error| LiveError::Other(format!("cannot start a thread: {error}")))?;
+            metrics.capture_up(name, true);
+            shared.set_capture(name, true);
+            workers.push(WorkerState {
+                orders,
+                boxes,
+                thread,
+                done: None,
+                up: true,
+                last_heard: instant(),
+                past: SourceStats::default(),
+                stats: SourceStats::default(),
+            });
+        }
+        metrics.config_reload(true, wall_clock().seconds_since(Timestamp::ZERO));
+        shared.set_ready(true);
+        let live = Live {
+            request,
+            interfaces,
+            networks,
+            engine,
+            outputs,
+            metrics,
+            shared,
+            server,
+            workers,
+            messages,
+            pending: BTreeMap::new(),
+            judged: None,
+            origin,
+            coverage: VecDeque::new(),
+            last_second: 0,
+            frames: 0,
+            told_status: false,
+        };
+        live.greet();
+        Ok(live)
+    }
+
+    /// The first lines: what is watched, and where to look.
+    fn greet(&self) {
+        let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
+        let networks = if networks.is_empty() { "unknown".to_owned() } else { networks.join(" ") };
+        let config = &self.request.config.capture;
+        tracing::info!(
+            interfaces = self.interfaces.join(" "),
+            networks,
+            promiscuous = config.promiscuous,
+            filter = config.bpf,
+            "capturing"
+        );
+        if let Some(server) = &self.server {
+            tracing::info!("metrics, health and incidents on http://{}/", server.address());
+        }
+    }
+
+    fn go(&mut self, signals: &Signals) {
+        while !signals.stop.load(Ordering::Relaxed) {
+            match self.messages.recv_timeout(LOOK_AROUND) {
+                Ok(message) => {
+                    self.take(message);
+                    while let Ok(message) = self.messages.try_recv() {
+                        self.take(message);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Every worker ended: nothing more will come.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.judge_complete_ticks();
+            if signals.reload.swap(false, Ordering::Relaxed) {
+                self.reload();
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let now = instant();
+        match message {
+            Message::Tick { worker, report, stats, late } => {
+                let Some(state) = self.workers.get_mut(worker) else { return };
+                state.last_heard = now;
+                state.done = Some(state.done.unwrap_or(0).max(report.tick));
+                state.stats = stats;
+                for _ in 0..late {
+                    self.metrics.tick_late();
+                }
+                if let Some(name) = self.interfaces.get(worker) {
+                    let frames = report.totals.frames;
+                    self.metrics.capture(name, frames.packets, frames.bytes);
+                    self.metrics.capture_losses(name, stats.dropped_kernel, stats.dropped_interface);
+                    self.frames += frames.packets;
+                }
+                // What was judged stays judged: a report that comes too late counts where we are.
+                let tick = report.tick.max(self.judged.map_or(0, |judged| judged + 1));
+                self.pending.entry(tick).or_default().push((worker, report));
+            }
+            Message::Down { worker, why } => {
+                if let (Some(state), Some(name)) = (self.workers.get_mut(worker), self.interfaces.get(worker)) {
+                    state.up = false;
+                    state.last_heard = now;
+                    let stats = std::mem::take(&mut state.stats);
+                    state.past.received += stats.received;
+                    state.past.dropped_kernel += stats.dropped_kernel;
+                    state.past.dropped_interface += stats.dropped_interface;
+                    self.metrics.capture_up(name, false);
+                    self.shared.set_capture(name, false);
+                    tracing::error!(interface = name, "capture stopped, trying again: {why}");
+                }
+            }
+            Message::Up { worker } => {
+                if let (Some(state), Some(name)) = (self.workers.get_mut(worker), self.interfaces.get(worker)) {
+                    state.up = true;
+                    state.last_heard = now;
+                    self.metrics.capture_up(name, true);
+                    self.shared.set_capture(name, true);
+                    tracing::warn!(interface = name, "capture works again");
+                }
+            }
+            Message::ClockChanged => {
+                tracing::warn!("the clock was set back: windows start anew, open incidents are closed");
+                self.pending.clear();
+                self.judged = None;
+                self.engine.clock_changed();
+                self.tell();
+            }
+        }
+    }
+
+    /// Judges every tick that all workers have left behind; who is silent for too long is not waited for.
+    fn judge_complete_ticks(&mut self) {
+        let now = instant();
+        let complete = self
+            .workers
+            .iter()
+            .filter(|worker| now.saturating_duration_since(worker.last_heard) < PATIENCE)
+            .map(|worker| worker.done.unwrap_or(0))
+            .min();
+        let newest = self.pending.keys().next_back().copied();
+        // With all workers silent, what they left is judged as it is.
+        let Some(until) = complete.or(newest) else { return };
+        while let Some(entry) = self.pending.first_entry() {
+            if *entry.key() > until {
+                break;
+            }
+            let (tick, reports) = entry.remove_entry();
+            self.judge(tick, reports);
+        }
+    }
+
+    fn judge(&mut self, tick: u64, reports: Vec<(usize, Box<TickReport>)>) {
+        let began = instant();
+        let losses = self.losses();
+        self.engine.set_losses(losses);
+        for (_, report) in &reports {
+            self.metrics.observe_tick(&report.totals);
+        }
+        self.engine.process(tick, reports.iter().map(|(_, report)| &**report), Timestamp::from_tick(tick + 1));
+        self.judged = Some(tick);
+        self.worker_tables(&reports);
+        for (worker, report) in reports {
+            if let Some(state) = self.workers.get(worker) {
+                // Full only if the worker made boxes of its own, which it does not; gone if it ended.
+                let _ = state.boxes.try_send(report);
+            }
+        }
+        self.tell();
+        let spent = instant().saturating_duration_since(began);
+        self.metrics.tick_duration(spent.as_secs_f64());
+        self.shared.beat(began.saturating_duration_since(self.origin).as_millis() as u64);
+        if tick / 10 != self.last_second {
+            self.last_second = tick / 10;
+            self.every_second(losses);
+        }
+    }
+
+    fn losses(&self) -> LossCounts {
+        self.workers.iter().fold(LossCounts::default(), |sum, worker| LossCounts {
+            received: sum.received + worker.past.received + worker.stats.received,
+            dropped: sum.dropped + worker.past.dropped_kernel + worker.stats.dropped_kernel,
+        })
+    }
+
+    /// Brings news of incidents to the outputs, the metrics and the API.
+    fn tell(&mut self) {
+        let events = self.engine.take_events();
+        if events.is_empty() {
+            return;
+        }
+        for event in &events {
+            self.metrics.incident_event(event);
+            self.outputs.offer(event);
+            if event.change == Change::Opened
+                && let Some(address) = event.incident.target.address
+            {
+                self.metrics.watch_host(address, "target");
+            }
+        }
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let open: Vec<Incident> = self.engine.incidents().open().collect();
+        self.metrics.incidents_active(&open);
+        let recent = self.engine.incidents().recent().cloned().collect();
+        self.shared.publish(http::Snapshot { open, recent });
+    }
+
+    fn worker_tables(&self, reports: &[(usize, Box<TickReport>)]) {
+        let sizes = self.request.config.tally;
+        let (evicted, _) = self.engine.meter().evictions();
+        let sum = |of: fn(&TickReport) -> usize| reports.iter().map(|(_, report)| of(report)).sum::<usize>();
+        let count = self.workers.len();
+        self.metrics.table(Table::WorkerHosts, sum(|r| r.host_entries), sizes.hosts * count, evicted.hosts);
+        self.metrics.table(
+            Table::WorkerDetails,
+            sum(|r| r.details.len()),
+            sizes.detailed_hosts * count,
+            evicted.details,
+        );
+        self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
+    }
+
+    fn every_second(&mut self, losses: LossCounts) {
+        let meter = self.engine.meter();
+        let (hosts, stations) = meter.tables();
+        let (_, windows) = meter.evictions();
+        self.metrics.table(Table::Hosts, hosts.len(), hosts.capacity(), hosts.evictions());
+        self.metrics.table(Table::BusyHosts, meter.busy_hosts(), meter.sizes().busy_hosts, windows);
+        self.metrics.table(Table::Stations, stations.len(), stations.capacity(), stations.evictions());
+        self.metrics.stations(stations.len(), meter.new_stations());
+        let (refused, echoes) = self.engine.incidents().dropped_findings();
+        self.metrics.findings_dropped(refused, echoes);
+        for address in self.metrics.watched_hosts() {
+            if let Some(entry) = hosts.get(&address) {
+                self.metrics.host_totals(address, entry.received, entry.sent);
+            }
+        }
+        for (name, counts) in self.outputs.counts() {
+            let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+            self.metrics.output_totals(name, of(&counts.delivered), of(&counts.failed), of(&counts.dropped));
+        }
+        self.coverage.push_back((losses.received, losses.dropped));
+        if self.coverage.len() > COVERAGE_SECONDS {
+            self.coverage.pop_front();
+        }
+        if let (Some(first), Some(last)) = (self.coverage.front(), self.coverage.back()) {
+            let (received, lost) = (last.0.saturating_sub(first.0), last.1.saturating_sub(first.1));
+            // libpcap counts among the received what it then had to drop.
+            self.metrics.coverage(if received == 0 { 1.0 } else { 1.0 - (lost as f64 / received as f64).min(1.0) });
+        }
+        if self.engine.incidents().open_count() > 0 {
+            self.publish();
+        }
+        if !self.told_status && self.origin.elapsed() > Duration::from_secs(2) {
+            self.told_status = true;
+            let seconds = self.origin.elapsed().as_secs_f64();
+            let (hosts, stations) = (hosts.len(), stations.len());
+            let rate = (self.frames as f64 / seconds).round();
+            tracing::info!("{} packets so far, {rate}/s; {hosts} hosts, {stations} stations", self.frames);
+        }
+    }
+
+    /// Puts the configuration file into force again; a bad one changes nothing.
+    fn reload(&mut self) {
+        let now = wall_clock().seconds_since(Timestamp::ZERO);
+        match Config::load(self.request.config_path.as_deref()) {
+            Ok(config) => {
+                for part in needs_restart(&self.request.config, &config) {
+                    tracing::warn!("changes of {part} need a restart; they are not in force");
+                }
+                let kept = std::mem::replace(&mut self.request.config, config);
+                // What cannot change while running stays as it is.
+                self.request.config.capture = kept.capture;
+                self.request.config.meter = kept.meter;
+                self.request.config.tally = kept.tally;
+                self.request.config.http = kept.http;
+                self.request.config.output = kept.output;
+                self.request.config.tunnels = kept.tunnels;
+                self.networks = Arc::new(inside(&self.request, &self.interfaces));
+                let site = super::site(&self.request.config, Arc::clone(&self.networks));
+                self.engine.reconfigure(&self.request.config, site);
+                for &host in &self.request.config.metrics_hosts {
+                    self.metrics.watch_host(Addr::from(host), "configured");
+                }
+                for worker in &self.workers {
+                    // Room for four orders: a worker takes them at least each tick.
+                    let _ = worker.orders.try_send(Order::Networks(Arc::clone(&self.networks)));
+                }
+                self.metrics.config_reload(true, now);
+                tracing::info!("configuration reloaded");
+            }
+            Err(errors) => {
+                self.metrics.config_reload(false, now);
+                tracing::error!("configuration not reloaded, the old one stays:\n{errors}");
+            }
+        }
+    }
+
+    /// Ends everything in order: capture, judgement, outputs, HTTP.
+    fn stop(mut self) {
+        self.shared.set_ready(false);
+        let mut threads = Vec::new();
+        for worker in std::mem::take(&mut self.workers) {
+            drop(worker.boxes);
+            threads.push(worker.thread);
+        }
+        // Workers hand over what they hold before they end; take it as it comes, so that none waits for room.
+        while let Ok(message) = self.messages.recv_timeout(LOOK_AROUND * 4) {
+            if let Message::Tick { report, .. } = message {
+                let tick = report.tick.max(self.judged.map_or(0, |judged| judged + 1));
+                self.pending.entry(tick).or_default().push((0, report));
+            }
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a capturing thread had panicked");
+            }
+        }
+        for (tick, reports) in std::mem::take(&mut self.pending) {
+            self.judge(tick, reports);
+        }
+        let now = self.judged.map_or_else(wall_clock, |tick| Timestamp::from_tick(tick + 1));
+        self.engine.shut_down(now);
+        self.tell();
+        let losses = self.losses();
+        self.outputs.finish();
+        if let Some(server) = self.server {
+            server.stop();
+        }
+        tracing::info!("stopped after {} packets, {} lost by the kernel", self.frames, losses.dropped);
+    }
+}
+
+/// Parts of the configuration that cannot change while running and did.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut parts = Vec::new();
+    if old.capture != new.capture {
+        parts.push("[capture]");
+    }
+    if old.meter != new.meter || old.tally != new.tally {
+        parts.push("[meter]");
+    }
+    if old.http != new.http {
+        parts.push("[http]");
+    }
+    if old.output != new.output {
+        parts.push("[output]");
+    }
+    if old.tunnels != new.tunnels {
+        parts.push("[decode]");
+    }
+    parts
+}
+
+fn start_outputs(config: &Config) -> Result<Outputs, LiveError> {
+    let mut outputs = Outputs::default();
+    let failed = |error: std::io::Error| LiveError::Other(format!("cannot start an output: {error}"));
+    if config.output.log {
+        outputs.start("log", Box::new(Log)).map_err(failed)?;
+    }
+    let path = &config.output.jsonl;
+    if !path.as_os_str().is_empty() {
+        let sink = JsonLines::open(path)
+            .map_err(|error| LiveError::Other(format!("output.jsonl: cannot write {}: {error}", path.display())))?;
+        outputs.start("jsonl", Box::new(sink)).map_err(failed)?;
+    }
+    Ok(outputs)
+}
+
+fn start_http(config: &Config, shared: &Arc<http::Shared>) -> Result<Option<http::Server>, LiveError> {
+    if !config.http.enabled {
+        return Ok(None);
+    }
+    let address = config.http.listen;
+    let listener = TcpListener::bind(address).map_err(|error| {
+        LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
+    })?;
+    http::start(listener, Arc::clone(shared))
+        .map(Some)
+        .map_err(|error| LiveError::Other(format!("cannot start the HTTP server: {error}")))
+}
+
+/// An interface that is not there: say which are.
+fn explain(error: CaptureError) -> CaptureError {
+    match error {
+        CaptureError::InterfaceGone(text) => {
+            let known: Vec<String> = known_interfaces().into_iter().filter(|i| i.up).map(|i| i.name).collect();
+            CaptureError::InterfaceGone(format!("{text} (interfaces that are up: {})", known.join(", ")))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,335 @@
+//! The server from outside: a plain socket that speaks just enough HTTP.
+
+use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
+use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, start};
+use pegel::incident::Incident;
+use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
+use pegel::meter::shared::{HostEntry, StationEntry};
+use pegel::meter::{Count, Hasher, HostTable, StationCounts, StationTable};
+use pegel::metrics::Metrics;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+struct Running {
+    server: Server,
+    shared: Arc<Shared>,
+    hosts: Arc<HostTable>,
+    stations: Arc<StationTable>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server's health is told by a clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn run() -> Running {
+    run_since(now())
+}
+
+fn run_since(origin: Instant) -> Running {
+    let interfaces = vec!["eth0".to_owned(), "vmbr0".to_owned()];
+    let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl"]).expect("valid metrics"));
+    let hosts = Arc::new(HostTable::new(100, Hasher::fixed()));
+    let stations = Arc::new(StationTable::new(100, Hasher::fixed()));
+    let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let server = start(listener, Arc::clone(&shared)).expect("a server");
+    Running { server, shared, hosts, stations }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        assert!(self.has("content-type: application/json"), "{}", self.head);
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Whether a header is there, in any case.
+    fn has(&self, header: &str) -> bool {
+        self.head.to_lowercase().lines().any(|line| line == header.to_lowercase())
+    }
+
+    fn error(&self) -> String {
+        self.json()["error"].as_str().expect("an error text").to_owned()
+    }
+}
+
+fn connect(running: &Running) -> TcpStream {
+    let stream = TcpStream::connect(running.server.address()).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream
+}
+
+fn answer(mut stream: TcpStream) -> Answer {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+fn ask(running: &Running, method: &str, path: &str) -> Answer {
+    let mut stream = connect(running);
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
+    answer(stream)
+}
+
+fn get(running: &Running, path: &str) -> Answer {
+    ask(running, "GET", path)
+}
+
+fn incident(id: &str) -> Incident {
+    let at = Timestamp::from_parts(1_767_225_600, 300_000_000);
+    Incident {
+        id: id.to_owned(),
+        vector: Vector::SynFlood,
+        vectors: vec![Vector::SynFlood],
+        patterns: Vec::new(),
+        direction: Direction::Inbound,
+        severity: Severity::Critical,
+        confidence: 0.97,
+        target: TargetView {
+            kind: "host",
+            address: Some(Addr::from_v4_bits(0xcb00_7107)),
+            mac: None,
+            guest: None,
+            prefix: None,
+            interface: None,
+            vlan: None,
+        },
+        opened_at: at,
+        updated_at: at,
+        closed_at: None,
+        close_reason: None,
+        detected_after_seconds: 0.3,
+        peak: Rates::default(),
+        totals: Totals::default(),
+        sources: Peers::default(),
+        victims: None,
+        ports: Ports::default(),
+        names: Vec::new(),
+        evidence: Vec::new(),
+        coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
+        timeline: Vec::new(),
+    }
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    list.as_array().expect("a list").iter().filter_map(|incident| incident["id"].as_str()).collect()
+}
+
+#[test]
+fn the_index_lists_what_answers() {
+    let running = run();
+    let index = get(&running, "/");
+    assert_eq!(index.status, 200);
+    let paths: Vec<&str> =
+        index.body.lines().filter_map(|l| l.starts_with('/').then(|| l.split(' ').next())?).collect();
+    assert_eq!(paths.len(), 8, "{}", index.body);
+    running.shared.set_ready(true);
+    running.shared.set_capture("eth0", true);
+    for path in paths.iter().filter(|path| !path.contains('{')) {
+        for method in ["GET", "HEAD"] {
+            let answer = ask(&running, method, path);
+            assert_eq!(answer.status, 200, "{method} {path}");
+            assert!(answer.has("x-content-type-options: nosniff") && answer.has("cache-control: no-store"), "{path}");
+            assert_eq!(answer.body.is_empty(), method == "HEAD", "{method} {path}");
+        }
+    }
+    running.server.stop();
+}
+
+#[test]
+fn metrics_have_their_content_type() {
+    let running = run();
+    let page = get(&running, "/metrics");
+    assert!(page.has("content-type: text/plain; version=0.0.4; charset=utf-8"), "{}", page.head);
+    assert!(page.body.contains("\npegel_build_info{version="));
+    let version = get(&running, "/api/v1/version").json();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    running.server.stop();
+}
+
+#[test]
+fn what_is_not_there_is_said_in_json() {
+    let running = run();
+    for path in ["/nothing", "/api/v2/incidents", "/metrics/", "/api/v1/incidents/unknown", "/api/v1/incidents/%ff"] {
+        let answer = get(&running, path);
+        assert!((400..=404).contains(&answer.status), "{path}");
+        if answer.status == 404 {
+            assert!(!answer.error().is_empty(), "{path}");
+        }
+        assert!(answer.has("x-content-type-options: nosniff"), "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        let answer = ask(&running, method, "/metrics");
+        assert_eq!(answer.status, 405, "{method}");
+        assert!(answer.has("allow: GET,HEAD"), "{}", answer.head);
+        assert_eq!(answer.error(), "only GET and HEAD are answered");
+    }
+    running.server.stop();
+}
+
+#[test]
+fn bad_queries_name_what_is_allowed() {
+    let running = run();
+    for (path, part) in [
+        ("/api/v1/incidents?state=closed", "open, recent or all"),
+        ("/api/v1/incidents?stat=open", "open, recent or all"),
+        ("/api/v1/hosts?limit=0", "1 to 1000"),
+        ("/api/v1/hosts?limit=many", "1 to 1000"),
+        ("/api/v1/stations?limit=1001", "1 to 1000"),
+        ("/api/v1/stations?count=5", "limit"),
+    ] {
+        let answer = get(&running, path);
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.error().contains(part), "{path}: {}", answer.error());
+    }
+    running.server.stop();
+}
+
+#[test]
+fn a_published_snapshot_shows_up() {
+    let running = run();
+    let empty = get(&running, "/api/v1/incidents").json();
+    assert_eq!(empty, serde_json::json!({"open": [], "recent": []}));
+    let recent = ["old", "new"].map(|id| Arc::new(incident(id)));
+    running.shared.publish(Snapshot { open: vec![incident("now")], recent: recent.to_vec() });
+    let all = get(&running, "/api/v1/incidents?state=all").json();
+    assert_eq!((ids(&all["open"]), ids(&all["recent"])), (vec!["now"], vec!["new", "old"]));
+    let open = get(&running, "/api/v1/incidents?state=open").json();
+    assert_eq!((ids(&open["open"]), open.get("recent")), (vec!["now"], None));
+    let recent = get(&running, "/api/v1/incidents?state=recent").json();
+    assert_eq!((ids(&recent["recent"]), recent.get("open")), (vec!["new", "old"], None));
+    for id in ["now", "old"] {
+        let one = get(&running, &format!("/api/v1/incidents/{id}")).json();
+        assert_eq!((&one["id"], &one["opened_at"]), (&id.into(), &"2026-01-01T00:00:00.300Z".into()));
+    }
+    running.shared.publish(Snapshot::default());
+    assert_eq!(get(&running, "/api/v1/incidents/now").status, 404);
+    running.server.stop();
+}
+
+#[test]
+fn tables_show_the_busiest_first() {
+    let running = run();
+    let count = |packets| Count { packets, bytes: packets * 60 };
+    let at = Timestamp::from_parts(1_767_225_600, 0);
+    for (last, packets, tick) in [(1, 50, 1000), (2, 500, 1000), (3, 5000, 900)] {
+        running.hosts.update(Addr::from_v4_bits(0xcb00_7100 + last), tick, HostEntry::default, |entry| {
+            entry.add(tick, at, count(packets), count(1))
+        });
+    }
+    let hosts = get(&running, "/api/v1/hosts?limit=2").json();
+    assert_eq!(hosts["entries"], 3);
+    let list = hosts["hosts"].as_array().expect("a list");
+    assert_eq!(list.len(), 2);
+    assert_eq!((&list[0]["address"], &list[0]["received"]["bytes"]), (&"203.0.113.2".into(), &30_000.into()));
+    assert_eq!((&list[1]["address"], &list[1]["packets_per_second"]), (&"203.0.113.1".into(), &51.0.into()));
+
+    let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
+    let seen = StationCounts { interface: 1, mac, sent: count(7), first: at, last: at, ..StationCounts::default() };
+    running.stations.update((1, mac), 1000, StationEntry::default, |entry| entry.add(1000, &seen));
+    let stations = get(&running, "/api/v1/stations").json();
+    let first = &stations["stations"][0];
+    assert_eq!((&first["mac"], &first["interface"]), (&"52:54:00:00:00:01".into(), &"vmbr0".into()));
+    assert_eq!((&first["vlan"], &first["sent"]["packets"]), (&Value::Null, &7.into()));
+    running.server.stop();
+}
+
+#[test]
+fn health_follows_the_beat() {
+    let before = Duration::from_millis(STUCK_AFTER_MILLIS * 4);
+    let origin = now().checked_sub(before).expect("a machine that has been up for some seconds");
+    let running = run_since(origin);
+    let stuck = get(&running, "/healthz");
+    assert_eq!(stuck.status, 503);
+    assert!(stuck.body.starts_with("the pipeline is stuck: no tick for 2"), "{}", stuck.body);
+    running.shared.beat(before.as_millis() as u64);
+    let well = get(&running, "/healthz");
+    assert_eq!((well.status, well.body.as_str()), (200, "ok\n"));
+    running.server.stop();
+}
+
+#[test]
+fn readiness_needs_one_capture() {
+    let running = run();
+    assert_eq!(get(&running, "/readyz").body, "not ready: starting or stopping\n");
+    running.shared.set_ready(true);
+    let down = get(&running, "/readyz");
+    assert_eq!((down.status, down.body.as_str()), (503, "not ready: no capture is up; down: eth0, vmbr0\n"));
+    running.shared.set_capture("vmbr0", true);
+    let ready = get(&running, "/readyz");
+    assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+    running.server.stop();
+}
+
+#[test]
+fn connections_are_kept_and_limited() {
+    let running = run();
+    // Each has asked once and stays, so that it surely has its place.
+    let kept: Vec<TcpStream> = (0..32)
+        .map(|_| {
+            let mut stream = connect(&running);
+            for _ in 0..2 {
+                write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+                let mut answer = Vec::new();
+                let mut byte = [0u8; 1];
+                while !answer.ends_with(b"\r\n\r\nok\n") {
+                    stream.read_exact(&mut byte).expect("an answer");
+                    answer.extend(byte);
+                }
+            }
+            stream
+        })
+        .collect();
+    let refused = answer(connect(&running));
+    assert_eq!((refused.status, refused.error().as_str()), (503, "too many connections"));
+    drop(kept);
+    // The places are free again as soon as the server has seen the ends.
+    let free = (0..100).any(|_| {
+        let mut stream = connect(&running);
+        let _ = write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).is_ok() && text.starts_with("HTTP/1.1 200")
+    });
+    assert!(free);
+    running.server.stop();
+}
+
+#[test]
+fn endless_requests_are_cut_off() {
+    let running = run();
+    let mut stream = connect(&running);
+    let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
+    let _ = write!(stream, "GET /healthz HTTP/1.1\r\n");
+    let cut = (0..100_000).any(|_| stream.write_all(line.as_bytes()).is_err());
+    assert!(cut, "100 MB of headers were taken");
+    assert_eq!(get(&running, "/healthz").status, 200, "others are served");
+    running.server.stop();
+}
+
+#[test]
+fn stopping_is_quick_even_with_a_half_request() {
+    let running = run();
+    let mut stream = connect(&running);
+    write!(stream, "GET /healthz HTTP/1.1\r\n").expect("half a request");
+    assert_eq!(get(&running, "/healthz").status, 200);
+    let address = running.server.address();
+    running.server.stop();
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    let mut rest = String::new();
+    // An end or a reset, but not the timeout of the read.
+    if let Err(error) = stream.read_to_string(&mut rest) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    drop(running.shared);
+}

@@ -1,0 +1,328 @@
+//! The metrics page as a whole: golden file, house rules for names, and the word of `promtool`.
+
+use pegel::base::{Addr, Direction, Severity, Timestamp, Vector};
+use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
+use pegel::incident::{Change, Event, Incident};
+use pegel::meter::{Count, Totals};
+use pegel::metrics::{CONTENT_TYPE, Kind, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
+use pegel::packet::{Anomaly, Class};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+fn metrics() -> Metrics {
+    Metrics::new(&["eth0".to_owned(), "vmbr0".to_owned()], &["alertmanager", "jsonl"]).expect("the catalogue is valid")
+}
+
+fn host(last: u32) -> Addr {
+    Addr::from_v4_bits(0xcb00_7100 + last)
+}
+
+fn count(packets: u64) -> Count {
+    Count { packets, bytes: packets * 100 }
+}
+
+fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_second: u64) -> Incident {
+    let at = Timestamp::from_parts(1_767_225_600, 0);
+    Incident {
+        id: format!("test-{address}"),
+        vector,
+        vectors: vec![vector],
+        patterns: Vec::new(),
+        direction: Direction::Inbound,
+        severity,
+        confidence: 0.9,
+        target: TargetView {
+            kind: "host",
+            address: Some(address),
+            mac: None,
+            guest: None,
+            prefix: None,
+            interface: None,
+            vlan: None,
+        },
+        opened_at: at,
+        updated_at: at,
+        closed_at: None,
+        close_reason: None,
+        detected_after_seconds: 0.2,
+        peak: Rates::default(),
+        totals: IncidentTotals::default(),
+        sources: Peers::default(),
+        victims: None,
+        ports: Ports::default(),
+        names: Vec::new(),
+        evidence: Vec::new(),
+        coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
+        timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
+    }
+}
+
+/// A page with something in every family.
+fn filled() -> Metrics {
+    let metrics = metrics();
+    let mut totals = Totals::default();
+    totals.class(Class::TcpSyn, 60, true, false);
+    totals.class(Class::Udp, 1500, true, true);
+    totals.class(Class::Arp, 60, false, false);
+    totals.anomaly(Anomaly::TcpOffsetInvalid);
+    metrics.observe_tick(&totals);
+    metrics.observe_tick(&totals);
+    metrics.capture("eth0", 6, 3240);
+    metrics.capture_losses("eth0", 5, 1);
+    metrics.capture_queue_dropped("vmbr0", 2);
+    metrics.capture_up("eth0", true);
+    metrics.coverage(0.75);
+    assert!(metrics.watch_host(host(7), "web \"front\""));
+    metrics.host_totals(host(7), count(10), count(4));
+    metrics.stations(3, 4);
+    let open = incident(host(7), Vector::SynFlood, Severity::Critical, 120_000);
+    metrics.incident_event(&Event { change: Change::Opened, incident: Arc::new(open.clone()) });
+    metrics.incidents_active(&[open]);
+    metrics.findings_dropped(2, 9);
+    metrics.table(Table::Hosts, 1000, 65_536, 12);
+    metrics.tick_duration(0.000_25);
+    metrics.tick_duration(0.5);
+    metrics.tick_late();
+    metrics.output_totals("jsonl", 1, 0, 0);
+    metrics.output_totals("alertmanager", 0, 1, 1);
+    metrics.config_reload(true, 1_767_225_600.5);
+    metrics
+}
+
+fn page(metrics: &Metrics) -> String {
+    metrics.render().expect("a registry that was filled from the catalogue renders")
+}
+
+/// Value of the series that is written as `series`.
+fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+    let page = page(metrics);
+    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn the_page_is_as_agreed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics.prom");
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    let page = page(&filled()).replace(&version, "version=\"VERSION\"");
+    if std::env::var_os("PEGEL_RENEW_GOLDEN").is_some() {
+        std::fs::write(&path, &page).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = page.lines().zip(golden.lines()).enumerate().find(|(_, (is, was))| is != was);
+    assert!(
+        page == golden,
+        "the metrics page differs from {}, first at {}.\n\
+         If that is meant, renew it with PEGEL_RENEW_GOLDEN=1 cargo test --test metrics, and look at the difference.",
+        path.display(),
+        differs.map_or("its end".to_owned(), |(at, (is, was))| format!("line {}:\n  is  {is}\n  was {was}", at + 1)),
+    );
+}
+
+#[test]
+fn the_page_is_the_same_every_time() {
+    assert_eq!(page(&filled()), page(&filled()));
+    assert_eq!(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+#[test]
+fn names_follow_the_rules() {
+    const LABELS: &[&str] = &[
+        "anomaly",
+        "class",
+        "direction",
+        "group",
+        "host",
+        "interface",
+        "output",
+        "reason",
+        "severity",
+        "stage",
+        "table",
+        "target",
+        "vector",
+        "version",
+    ];
+    const NO_BASE_UNITS: &[&str] =
+        &["milliseconds", "ms", "microseconds", "minutes", "hours", "bits", "kilobytes", "megabytes", "percent"];
+    let word = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let mut names = std::collections::BTreeSet::new();
+    for spec in METRICS {
+        let name = spec.name;
+        assert!(names.insert(name), "{name} stands twice in the catalogue");
+        assert!(name.starts_with("pegel_") && word(name) && !name.contains("__"), "{name}");
+        assert_eq!(spec.kind == Kind::Counter, name.ends_with("_total"), "{name}: exactly counters end in _total");
+        for suffix in ["_bucket", "_sum", "_count"] {
+            assert!(!name.ends_with(suffix), "{name}: {suffix} belongs to histograms");
+        }
+        for part in name.split('_') {
+            assert!(!NO_BASE_UNITS.contains(&part), "{name}: {part} is no base unit");
+        }
+        assert!(spec.help.starts_with(|c: char| c.is_ascii_uppercase()), "{name}: help begins with a capital");
+        assert!(!spec.help.ends_with(['.', ' ']), "{name}: help ends without a full stop");
+        assert!(!spec.help.contains(['\n', '\\', '"']), "{name}: help needs no escapes");
+        for label in spec.labels {
+            assert!(LABELS.contains(label), "{name}: {label} is not an agreed label: is it bounded?");
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_described_and_nothing_else_is() {
+    for metrics in [metrics(), filled()] {
+        let page = page(&metrics);
+        let typed: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let mut expected: Vec<String> = METRICS.iter().map(|s| format!("{} {}", s.name, s.kind.name())).collect();
+        expected.sort();
+        assert_eq!(typed, expected);
+        assert_eq!(page.lines().filter(|line| line.starts_with("# HELP ")).count(), METRICS.len());
+    }
+    let filled = page(&filled());
+    for spec in METRICS {
+        assert!(
+            filled.lines().any(|line| line.starts_with(spec.name)
+                && line.as_bytes().get(spec.name.len()).is_some_and(|b| b"{ _".contains(b))),
+            "{} has no series in the filled page",
+            spec.name
+        );
+    }
+}
+
+#[test]
+fn known_series_begin_with_zero() {
+    let fresh = metrics();
+    for series in [
+        "pegel_receive_packets_total{class=\"gre\"}",
+        "pegel_transmit_bytes_total{class=\"unparsed\"}",
+        "pegel_packet_anomalies_total{anomaly=\"vxlan_invalid\"}",
+        "pegel_capture_dropped_packets_total{interface=\"vmbr0\",stage=\"queue\"}",
+        "pegel_capture_up{interface=\"eth0\"}",
+        "pegel_incidents_total{direction=\"outbound\",severity=\"information\",vector=\"mac_not_allowed\"}",
+        "pegel_findings_dropped_total{reason=\"echo\"}",
+        "pegel_table_evictions_total{table=\"busy_hosts\"}",
+        "pegel_output_dropped_total{output=\"alertmanager\"}",
+        "pegel_tick_duration_seconds_count",
+    ] {
+        assert_eq!(value(&fresh, series), Some(0.0), "{series}");
+    }
+    assert_eq!(value(&fresh, "pegel_capture_coverage_ratio"), Some(1.0));
+    let combinations = Vector::ALL.len() * 2 * Severity::ALL.len();
+    assert_eq!(page(&fresh).lines().filter(|l| l.starts_with("pegel_incidents_total{")).count(), combinations);
+}
+
+#[test]
+fn totals_that_start_anew_never_take_a_counter_back() {
+    let metrics = metrics();
+    let kernel = "pegel_capture_dropped_packets_total{interface=\"eth0\",stage=\"kernel\"}";
+    for (total, expected) in [(10, 10.0), (10, 10.0), (25, 25.0), (3, 28.0), (4, 29.0)] {
+        metrics.capture_losses("eth0", total, 0);
+        assert_eq!(value(&metrics, kernel), Some(expected));
+    }
+    metrics.watch_host(host(1), "web");
+    let received = "pegel_host_receive_packets_total{group=\"web\",host=\"203.0.113.1\"}";
+    let sent = "pegel_host_transmit_bytes_total{group=\"web\",host=\"203.0.113.1\"}";
+    for (totals, expected) in [((5, 50), (5.0, 5000.0)), ((8, 60), (8.0, 6000.0)), ((9, 2), (17.0, 6200.0))] {
+        metrics.host_totals(host(1), count(totals.0), count(totals.1));
+        assert_eq!((value(&metrics, received), value(&metrics, sent)), (Some(expected.0), Some(expected.1)));
+    }
+}
+
+#[test]
+fn only_named_hosts_have_series_and_only_so_many() {
+    let metrics = metrics();
+    metrics.host_totals(host(1), count(5), count(5));
+    assert!(!page(&metrics).contains("203.0.113.1"), "nobody named this host");
+    for n in 0..MAX_HOSTS as u32 {
+        assert!(metrics.watch_host(host(n), "web"), "{n}");
+    }
+    assert!(metrics.watch_host(host(3), "web"), "known hosts may be named again");
+    assert!(!metrics.watch_host(host(1000), "web"));
+    assert_eq!(value(&metrics, "pegel_host_series_refused_total"), Some(1.0));
+    assert_eq!(metrics.watched_hosts().len(), MAX_HOSTS);
+
+    metrics.host_totals(host(3), count(5), count(5));
+    assert!(metrics.watch_host(host(3), "mail"), "a host may move to another group");
+    metrics.host_totals(host(3), count(7), count(5));
+    let of = |group| format!("pegel_host_receive_packets_total{{group=\"{group}\",host=\"203.0.113.3\"}}");
+    assert_eq!((value(&metrics, &of("web")), value(&metrics, &of("mail"))), (None, Some(2.0)));
+}
+
+#[test]
+fn open_incidents_come_and_go() {
+    let metrics = metrics();
+    let active = |vector, severity| {
+        format!(
+            "pegel_incident_active{{direction=\"inbound\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
+        )
+    };
+    let rate = "pegel_incident_packets_per_second{direction=\"inbound\",target=\"203.0.113.7\"}";
+    metrics.incidents_active(&[incident(host(7), Vector::SynFlood, Severity::Warning, 500)]);
+    assert_eq!(value(&metrics, &active("syn_flood", "warning")), Some(1.0));
+    assert_eq!(value(&metrics, rate), Some(500.0));
+    metrics.incidents_active(&[incident(host(7), Vector::UdpFlood, Severity::Critical, 900)]);
+    assert_eq!(value(&metrics, &active("syn_flood", "warning")), None);
+    assert_eq!(value(&metrics, &active("udp_flood", "critical")), Some(1.0));
+    assert_eq!(value(&metrics, rate), Some(900.0));
+    metrics.incidents_active(&[]);
+    assert_eq!(value(&metrics, rate), None);
+    assert_eq!(value(&metrics, "pegel_incidents_open"), Some(0.0));
+}
+
+#[test]
+fn targets_of_incidents_are_capped_and_the_severe_come_first() {
+    let metrics = metrics();
+    let shown = |metrics: &Metrics, last: u32| page(metrics).contains(&format!("target=\"{}\"", host(last)));
+    let mut open: Vec<Incident> = (0..150).map(|n| incident(host(n), Vector::UdpFlood, Severity::Warning, 1)).collect();
+    open[149].severity = Severity::Critical;
+    for _ in 0..3 {
+        metrics.incidents_active(&open);
+    }
+    let series = |name: &str| page(&metrics).lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!(series("pegel_incident_active{"), MAX_TARGETS);
+    assert_eq!(value(&metrics, "pegel_incident_series_refused_total"), Some(50.0), "each is counted once");
+    assert_eq!(value(&metrics, "pegel_incidents_open"), Some(150.0));
+    assert!(shown(&metrics, 149) && shown(&metrics, 98) && !shown(&metrics, 99));
+    open[120].severity = Severity::Critical;
+    metrics.incidents_active(&open);
+    assert!(shown(&metrics, 98) && !shown(&metrics, 120), "who has series keeps them");
+}
+
+#[test]
+fn incidents_count_when_they_open() {
+    let metrics = metrics();
+    let opened = Arc::new(incident(host(7), Vector::SynFlood, Severity::Warning, 1));
+    for change in [Change::Opened, Change::Extended, Change::Escalated, Change::Closed] {
+        metrics.incident_event(&Event { change, incident: Arc::clone(&opened) });
+    }
+    let series = "pegel_incidents_total{direction=\"inbound\",severity=\"warning\",vector=\"syn_flood\"}";
+    assert_eq!(value(&metrics, series), Some(1.0));
+}
+
+fn promtool() -> Option<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join("promtool")).chain([built]).find(|file| file.is_file())
+}
+
+#[test]
+fn promtool_is_silent() {
+    let Some(promtool) = promtool() else {
+        println!("skipped: no promtool on the PATH or in target/tools");
+        return;
+    };
+    for metrics in [metrics(), filled()] {
+        let mut child = Command::new(&promtool)
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool starts");
+        // promtool reads all of its input before it says anything.
+        child.stdin.take().expect("piped").write_all(page(&metrics).as_bytes()).expect("promtool reads");
+        let output = child.wait_with_output().expect("promtool ends");
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success() && said.iter().all(String::is_empty), "{}: {said:?}", output.status);
+    }
+}
