@@ -4,7 +4,7 @@
 use super::live::wall_clock;
 use super::worker::{Handover, Worker};
 use crate::base::{Networks, Timestamp};
-use crate::capture::pcap_live::{LiveOptions, PcapLive};
+use crate::capture::pcap_live::{self, LiveOptions, PcapLive};
 use crate::capture::{PacketSource, Poll, SourceStats};
 use crate::meter::{Tally, TickReport};
 use crate::packet::Decoder;
@@ -18,6 +18,9 @@ use std::time::Duration;
 const KERNEL_DELAY_NANOS: u64 = 60_000_000;
 /// Between attempts to open an interface again.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// Idle polls, of 40 ms each, between looks at whether the interface is still up.
+const IDLE_POLLS_PER_LOOK: u32 = 5;
 
 /// From a capturing thread to the judge.
 pub(super) enum Message {
@@ -105,28 +108,44 @@ impl Capturing {
         };
         let mut counting = Worker::new(self.decoder, tally, handover);
         let mut source = Some(source);
+        let mut up = true;
+        let mut idle_polls = 0;
         while !self.stop.load(Ordering::Relaxed) {
+            let mut trouble = None;
             match &mut source {
                 Some(open) => {
                     let outcome = open.poll(&mut counting);
                     counting.handover.stats = open.stats();
                     match outcome {
-                        Ok(Poll::Idle) => counting.advance(behind(wall_clock())),
-                        Ok(_) => {}
-                        Err(error) => {
-                            source = None;
-                            let _ = self.messages.send(Message::Down { worker, why: error.to_string() });
+                        Ok(Poll::Idle) => {
+                            counting.advance(behind(wall_clock()));
+                            idle_polls += 1;
+                            if idle_polls % IDLE_POLLS_PER_LOOK == 0 && !pcap_live::is_up(&self.name) {
+                                trouble = Some(format!("{} is down", self.name));
+                            }
                         }
+                        Ok(_) => {}
+                        Err(error) => trouble = Some(error.to_string()),
                     }
                 }
                 None => {
                     pause();
                     counting.advance(behind(wall_clock()));
-                    if let Ok(again) = PcapLive::open(&self.name, self.index, &self.options) {
+                    if pcap_live::is_up(&self.name)
+                        && let Ok(again) = PcapLive::open(&self.name, self.index, &self.options)
+                    {
                         counting.handover.stats = SourceStats::default();
                         source = Some(again);
+                        up = true;
                         let _ = self.messages.send(Message::Up { worker });
                     }
+                }
+            }
+            if let Some(why) = trouble {
+                source = None;
+                if up {
+                    up = false;
+                    let _ = self.messages.send(Message::Down { worker, why });
                 }
             }
         }

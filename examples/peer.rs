@@ -1,0 +1,100 @@
+//! The other side of the live tests, run inside network namespaces: sends synthetic traffic, talks real TCP, reads HTTP.
+//!
+//! ```text
+//! peer send INTERFACE SCENARIO.toml   frames of a scenario, at their own pace
+//! peer serve ADDRESS                  sends what each connection asks for: one line with a number of octets
+//! peer fetch ADDRESS OCTETS COUNT     COUNT connections at once, OCTETS each
+//! peer get ADDRESS PATH               body of an HTTP answer
+//! ```
+#![allow(clippy::disallowed_methods)] // a sender paces itself by the clock
+
+use pegel::capture::synthetic::Scenario;
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["send", interface, scenario] => send(interface, &std::fs::read_to_string(scenario)?),
+        ["serve", address] => serve(address),
+        ["fetch", address, octets, count] => fetch(address, octets, count.parse()?),
+        ["get", address, path] => get(address, path),
+        _ => Err("usage: peer send|serve|fetch|get …, see the source".into()),
+    }
+}
+
+/// Sends each frame when its time has come; prints how many were sent in how many seconds.
+fn send(interface: &str, scenario: &str) -> Result<(), Box<dyn Error>> {
+    let scenario = Scenario::parse(scenario)?;
+    let mut source = scenario.source();
+    let mut out = pcap::Capture::from_device(interface)?.open()?;
+    let start = Instant::now();
+    let mut sent = 0u64;
+    while let Some(frame) = source.next_frame() {
+        let due = Duration::from_nanos(frame.time.nanos().saturating_sub(scenario.start.nanos()));
+        if let Some(early) = due.checked_sub(start.elapsed())
+            && early > Duration::from_millis(1)
+        {
+            std::thread::sleep(early);
+        }
+        out.sendpacket(frame.data)?;
+        sent += 1;
+    }
+    println!("{sent} frames in {:.3} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn serve(address: &str) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    for connection in listener.incoming() {
+        let mut connection = connection?;
+        std::thread::spawn(move || -> std::io::Result<()> {
+            let mut line = String::new();
+            BufReader::new(connection.try_clone()?).read_line(&mut line)?;
+            let mut left: usize = line.trim().parse().unwrap_or(0);
+            let block = vec![0x55u8; 64 << 10];
+            while left > 0 {
+                let part = left.min(block.len());
+                connection.write_all(&block[..part])?;
+                left -= part;
+            }
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+fn fetch(address: &str, octets: &str, count: usize) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let threads: Vec<_> = (0..count)
+        .map(|_| {
+            let (address, request) = (address.to_owned(), format!("{octets}\n"));
+            std::thread::spawn(move || -> std::io::Result<u64> {
+                let mut connection = TcpStream::connect(address)?;
+                connection.write_all(request.as_bytes())?;
+                std::io::copy(&mut connection, &mut std::io::sink())
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for thread in threads {
+        total += thread.join().map_err(|_| "a connection's thread panicked")??;
+    }
+    println!("{total} octets in {:.3} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn get(address: &str, path: &str) -> Result<(), Box<dyn Error>> {
+    let mut connection = TcpStream::connect(address)?;
+    connection.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").ok_or("the answer has no end of its head")?.1;
+    print!("{body}");
+    Ok(())
+}
