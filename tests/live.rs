@@ -212,10 +212,8 @@ fn a_flood_is_told_within_a_second_and_closed_at_shutdown() {
     println!("detected {delay} s after its first packet (packet time)");
     assert!(delay <= 1.0, "{delay}");
     let metrics = pegel.get("/metrics");
-    let opened: Vec<&str> = metrics
-        .lines()
-        .filter(|line| line.starts_with("pegel_incidents_total{") && !line.ends_with(" 0"))
-        .collect();
+    let opened: Vec<&str> =
+        metrics.lines().filter(|line| line.starts_with("pegel_incidents_total{") && !line.ends_with(" 0")).collect();
     assert_eq!(opened.len(), 1, "{opened:?}");
     assert!(opened[0].contains("vector=\"syn_flood\"") && opened[0].contains("direction=\"inbound\""));
     assert!(metrics.contains("pegel_incident_active{"), "{metrics}");

@@ -18,13 +18,13 @@ pub struct Setting {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub enabled: bool,
-    /// In the order of the spec, with a mark where the operator set it.
-    values: Vec<(&'static str, f64, bool)>,
+    /// Key, value in force, default; in the order of the spec.
+    values: Vec<(&'static str, f64, f64)>,
 }
 
 impl Settings {
     pub fn defaults(spec: &DetectorSpec) -> Self {
-        Settings { enabled: true, values: spec.settings.iter().map(|s| (s.key, s.default, false)).collect() }
+        Settings { enabled: true, values: spec.settings.iter().map(|s| (s.key, s.default, s.default)).collect() }
     }
 
     /// Sets a value; false where there is no such key.
@@ -32,7 +32,6 @@ impl Settings {
         match self.values.iter_mut().find(|(known, ..)| *known == key) {
             Some(entry) => {
                 entry.1 = value;
-                entry.2 = true;
                 true
             }
             None => false,
@@ -44,9 +43,10 @@ impl Settings {
     pub fn limit(&self, key: &str) -> Limit {
         let found = self.values.iter().find(|(known, ..)| *known == key);
         debug_assert!(found.is_some(), "undeclared setting {key}");
-        found.map_or(Limit { value: f64::INFINITY, configured: false }, |&(_, value, configured)| Limit {
+        found.map_or(Limit { value: f64::INFINITY, configured: false }, |&(_, value, default)| Limit {
             value,
-            configured,
+            // The installed sample spells the defaults out: that does not make them the operator's.
+            configured: value != default,
         })
     }
 

@@ -3,6 +3,7 @@
 use super::Part;
 use super::agenda::Burst;
 use super::frames::{GATEWAY, Macs, Way, station};
+use super::profiles::Profile;
 use super::rng::{Rng, mix};
 use crate::base::{Addr, Direction, Mac, Timestamp};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -201,7 +202,8 @@ impl Setting {
     /// is refused before).
     pub fn resolve(part: &Part, defaults: &Defaults, attack: bool, start: Timestamp, rng: &mut Rng) -> Setting {
         let params = &part.params;
-        let inbound = params.direction != Some(Direction::Outbound);
+        // A foreign MAC is one that leaves: its `source_mac` is always the guest's.
+        let inbound = params.direction != Some(Direction::Outbound) && part.profile != Profile::ForeignMac;
         let v6_asked = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
         let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_asked, inbound));
         let v6 = matches!(target, IpNet::V6(_));
