@@ -103,7 +103,7 @@ impl Amplification {
         };
         let mean = second.replies.bytes / second.replies.packets.max(1);
         if !row.unambiguous {
-            let back = flow.back(Span::Second).total().packets;
+            let back = flow.back(Span::Second).packets();
             let large = if back == 0 { LARGE_ONE_WAY } else { LARGE };
             if mean < large && !converging(flow, second, row) {
                 return None;

@@ -69,7 +69,7 @@ impl FragmentFlood {
         let firsts = flow.first_fragments();
         // The largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500.
         let orphaned = firsts * 50 < fragments;
-        let answered = flow.back(Span::Second).total().packets * 10 >= fragments;
+        let answered = flow.back(Span::Second).packets() * 10 >= fragments;
         let limit = match (orphaned, answered) {
             (true, _) => self.orphans,
             (false, false) => self.unanswered,

@@ -96,7 +96,7 @@ impl IcmpFlood {
             let back = flow.back(span);
             let asked = forward.of(family.reply).packets.min(back.of(family.echo).packets);
             // Any packet of the host's own can be answered by an error, but only one each.
-            let sent = back.total().packets.saturating_sub(back.of_all(family.all).packets);
+            let sent = back.packets().saturating_sub(back.of_all(family.all).packets);
             let provoked = forward.of(family.error).packets.min(sent);
             total.saturating_sub(asked).saturating_sub(provoked)
         };

@@ -31,13 +31,15 @@ impl Count {
 /// One direction of one host, by class of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassCounts {
+    /// Packets of all classes.
+    all: u64,
     packets: [u32; Class::PER_HOST],
     bytes: [u64; Class::PER_HOST],
 }
 
 impl Default for ClassCounts {
     fn default() -> Self {
-        ClassCounts { packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
+        ClassCounts { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
     }
 }
 
@@ -47,10 +49,12 @@ impl ClassCounts {
         if let (Some(p), Some(b)) = (self.packets.get_mut(class.index()), self.bytes.get_mut(class.index())) {
             *p = p.saturating_add(packets);
             *b += bytes;
+            self.all += u64::from(packets);
         }
     }
 
     pub fn merge(&mut self, other: &ClassCounts) {
+        self.all += other.all;
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
             *mine = mine.saturating_add(theirs);
         }
@@ -61,6 +65,7 @@ impl ClassCounts {
 
     /// Takes away what was added before.
     pub fn subtract(&mut self, other: &ClassCounts) {
+        self.all = self.all.saturating_sub(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
             *mine = mine.saturating_sub(theirs);
         }
@@ -84,8 +89,10 @@ impl ClassCounts {
         })
     }
 
-    pub fn total(&self) -> Count {
-        Count { packets: self.packets.iter().map(|&p| u64::from(p)).sum(), bytes: self.bytes.iter().sum() }
+    /// Packets of all classes together.
+    #[inline]
+    pub fn packets(&self) -> u64 {
+        self.all
     }
 }
 

@@ -168,7 +168,7 @@ impl HostWindow {
         let slot = &mut self.ticks[(self.tick % TICKS as u64) as usize];
         self.last_active = self.tick;
         self.second.add(&Sum::of(counts));
-        if slot.first == Timestamp::ZERO && slot.received.total().is_zero() && slot.sent.total().is_zero() {
+        if slot.first == Timestamp::ZERO && slot.received.packets() == 0 && slot.sent.packets() == 0 {
             *slot = *counts;
         } else {
             slot.merge(counts);
@@ -187,12 +187,12 @@ impl HostWindow {
 
     /// True where nothing at all is left in any window.
     pub fn is_idle(&self) -> bool {
-        self.second.received.total().is_zero()
-            && self.second.sent.total().is_zero()
-            && self.minute.received.total().is_zero()
-            && self.minute.sent.total().is_zero()
-            && self.ten_seconds.received.total().is_zero()
-            && self.ten_seconds.sent.total().is_zero()
+        self.second.received.packets() == 0
+            && self.second.sent.packets() == 0
+            && self.minute.received.packets() == 0
+            && self.minute.sent.packets() == 0
+            && self.ten_seconds.received.packets() == 0
+            && self.ten_seconds.sent.packets() == 0
     }
 
     /// The traffic of this host as an attack of `direction` would flow.
@@ -243,7 +243,7 @@ impl<'a> Flow<'a> {
     /// Forward packets of the last second, cheaply: the first question of every detector.
     pub fn forward_packets(&self) -> u64 {
         let second = &self.host.second;
-        if self.outbound { second.sent.total().packets } else { second.received.total().packets }
+        if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
     fn scalar(&self, span: Span, of_tick: impl Fn(&HostTick) -> u32, of_sum: impl Fn(&Sum) -> u32) -> u64 {
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn windows_slide() {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 0);
-        let flow_packets = |host: &HostWindow, span| host.flow(Direction::Inbound).forward(span).total().packets;
+        let flow_packets = |host: &HostWindow, span| host.flow(Direction::Inbound).forward(span).packets();
         for tick in 0..200 {
             host.roll(tick);
             if (50..60).contains(&tick) {

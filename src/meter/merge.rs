@@ -81,6 +81,8 @@ pub struct Meter {
     tick: u64,
     window_evictions: u64,
     opened_this_tick: usize,
+    /// Activity that was too little in this tick to displace anyone: nobody below need look again.
+    too_quiet: f32,
 }
 
 impl Meter {
@@ -103,6 +105,7 @@ impl Meter {
             tick: 0,
             window_evictions: 0,
             opened_this_tick: 0,
+            too_quiet: 0.0,
             sizes,
         }
     }
@@ -142,6 +145,7 @@ impl Meter {
         self.stations.clear();
         self.tick_stations.clear();
         self.opened_this_tick = 0;
+        self.too_quiet = 0.0;
         for (index, slot) in self.windows.iter_mut().enumerate() {
             if !slot.in_use {
                 continue;
@@ -193,7 +197,7 @@ impl Meter {
             let index = match self.by_address.get(&tick.address) {
                 Some(&index) => Some(index),
                 None => {
-                    let packets = tick.received.total().packets + tick.sent.total().packets;
+                    let packets = tick.received.packets() + tick.sent.packets();
                     self.open_window(tick.address, packets as f32)
                 }
             };
@@ -244,7 +248,7 @@ impl Meter {
 
     /// Windows for a host that became busy; where all are taken, those of the least active host if it is less active.
     fn open_window(&mut self, address: Addr, activity: f32) -> Option<usize> {
-        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK {
+        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK || activity <= self.too_quiet {
             return None;
         }
         self.opened_this_tick += 1;
@@ -273,6 +277,7 @@ impl Meter {
             .min()?;
         // Only a clearly busier host displaces another: two of a kind must not take turns.
         if quietest.0 as f32 * 2.0 > activity {
+            self.too_quiet = self.too_quiet.max(activity);
             return None;
         }
         self.window_evictions += 1;

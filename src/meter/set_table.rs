@@ -1,24 +1,20 @@
-//! A bounded, set-associative table with exact keys: one cache line of tags a set, values beside.
+//! A bounded, set-associative table with exact keys: sixteen octets of tags a set, values beside.
 //!
-//! All memory is taken at the start and never grows. A new key in a full set replaces the entry that weighs least in
-//! this tick and the last one, so noise evicts noise and never the host that is under attack.
+//! All memory is taken at the start and never grows. A new key in a full set replaces the entry that weighs least, so
+//! noise evicts noise and never the host that is under attack.
 
-/// Entries a set. Eight tags, weights and ages fill one cache line of 64 octets.
+/// Entries a set.
 const WAYS: usize = 8;
+/// Tags in one word of a set.
+const LANES: usize = 4;
+const LOW_BITS: u64 = 0x0001_0001_0001_0001;
+const HIGH_BITS: u64 = 0x8000_8000_8000_8000;
 
 /// Index of an entry, valid until another key is inserted.
 pub type SlotIndex = u32;
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct SetLine {
-    /// Upper half of the key's hash with the lowest bit set; zero is an empty way.
-    tags: [u32; WAYS],
-    /// Packets of the tick in `ages`, saturating.
-    weights: [u16; WAYS],
-    /// Low bits of the last tick in which the way was touched.
-    ages: [u16; WAYS],
-}
+/// The tags of one set, four to a word: 16 bits of each key's hash, zero for an empty way.
+type Tags = [u64; WAYS / LANES];
 
 /// An entry that knows its own key.
 pub trait Keyed {
@@ -26,6 +22,10 @@ pub trait Keyed {
     /// An entry for `key` with nothing counted.
     fn empty(key: Self::Key) -> Self;
     fn key(&self) -> Self::Key;
+    /// How much it matters to keep this entry at tick `age` (its low bits); the least in a set gives way.
+    fn weight(&self, age: u16) -> u32;
+    /// Whether it still holds counts that nobody has read.
+    fn has_counts(&self) -> bool;
 }
 
 /// What [`SetTable::insert`] did.
@@ -38,7 +38,7 @@ pub enum Inserted {
 }
 
 pub struct SetTable<V: Keyed> {
-    lines: Box<[SetLine]>,
+    sets: Box<[Tags]>,
     values: Box<[V]>,
     mask: usize,
     entries: usize,
@@ -50,9 +50,8 @@ impl<V: Keyed> SetTable<V> {
     /// no page fault happens later. `empty` is a key that fills unused values.
     pub fn new(capacity: usize, empty: V::Key) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        let line = SetLine { tags: [0; WAYS], weights: [0; WAYS], ages: [0; WAYS] };
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
-        SetTable { lines: vec![line; sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0 }
+        SetTable { sets: vec![Tags::default(); sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0 }
     }
 
     pub fn capacity(&self) -> usize {
@@ -68,38 +67,44 @@ impl<V: Keyed> SetTable<V> {
         self.entries == 0
     }
 
-    /// Starts the next tick: what was touched before begins to weigh less.
+    /// Low bits of the number of ticks so far.
+    pub fn age(&self) -> u16 {
+        self.age
+    }
+
     pub fn next_tick(&mut self) {
         self.age = self.age.wrapping_add(1);
     }
 
     #[inline]
-    fn tag(hash: u64) -> u32 {
-        (hash >> 32) as u32 | 1
+    fn tag(hash: u64) -> u64 {
+        hash >> 48 | 1
     }
 
-    /// The entry that probably belongs to `hash`, by tag alone: a hint that loads the line early. Many calls in a row
-    /// let the processor overlap their cache misses.
+    /// Loads the tags that `hash` belongs to, without waiting for them: many calls in a row let the processor overlap
+    /// their cache misses. The result means nothing.
     #[inline]
-    pub fn hint(&self, hash: u64) -> Option<SlotIndex> {
-        let set = hash as usize & self.mask;
-        let line = self.lines.get(set)?;
-        let tag = Self::tag(hash);
-        let way = line.tags.iter().position(|&t| t == tag)?;
-        Some((set * WAYS + way) as SlotIndex)
+    pub fn load(&self, hash: u64) -> u64 {
+        self.sets.get(hash as usize & self.mask).map_or(0, |tags| tags[0])
     }
 
     #[inline]
     pub fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
         let set = hash as usize & self.mask;
-        let line = self.lines.get(set)?;
-        let tag = Self::tag(hash);
-        for (way, &t) in line.tags.iter().enumerate() {
-            if t == tag {
-                let index = set * WAYS + way;
+        let tags = self.sets.get(set)?;
+        let wanted = Self::tag(hash).wrapping_mul(LOW_BITS);
+        for (word, &tags) in tags.iter().enumerate() {
+            // Lanes that are equal become zero; subtracting one from each lets exactly the zeros (and, by a borrow,
+            // sometimes the lane above one) show their highest bit. The key has the last word.
+            let differences = tags ^ wanted;
+            let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
+            while candidates != 0 {
+                let lane = candidates.trailing_zeros() as usize / 16;
+                let index = set * WAYS + word * LANES + lane;
                 if self.values.get(index).is_some_and(|value| value.key() == key) {
                     return Some(index as SlotIndex);
                 }
+                candidates &= candidates - 1;
             }
         }
         None
@@ -115,76 +120,42 @@ impl<V: Keyed> SetTable<V> {
         self.values.get_mut(index as usize)
     }
 
-    /// Adds one packet's weight to an entry, so that replacement spares it.
+    /// Finds `key` or makes room for it.
     #[inline]
-    pub fn touch(&mut self, index: SlotIndex) {
-        let way = index as usize % WAYS;
-        if let Some(line) = self.lines.get_mut(index as usize / WAYS)
-            && let (Some(weight), Some(age)) = (line.weights.get_mut(way), line.ages.get_mut(way))
-        {
-            if *age == self.age {
-                *weight = weight.saturating_add(1);
-            } else {
-                // What was heavy in the last tick starts this one with half its weight; older glory is forgotten.
-                *weight = if *age == self.age.wrapping_sub(1) { (*weight / 2).saturating_add(1) } else { 1 };
-                *age = self.age;
-            }
-        }
-    }
-
-    /// Finds `key` or makes room for it. `keep` tells of a candidate for replacement whether it still holds counts that
-    /// nobody has read (they are lost, and the answer is [`Inserted::Replaced`]).
-    #[inline]
-    pub fn insert(&mut self, hash: u64, key: V::Key, keep: impl Fn(&V) -> bool) -> (SlotIndex, Inserted) {
+    pub fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted) {
         match self.find(hash, key) {
             Some(index) => (index, Inserted::Found),
-            None => self.replace(hash, key, keep),
+            None => self.replace(hash, key),
         }
     }
 
-    fn replace(&mut self, hash: u64, key: V::Key, keep: impl Fn(&V) -> bool) -> (SlotIndex, Inserted) {
+    fn replace(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted) {
         let set = hash as usize & self.mask;
-        let age = self.age;
-        let Some(line) = self.lines.get_mut(set) else {
-            // `set` is masked to the number of lines, so there always is one.
+        let first = set * WAYS;
+        let (Some(tags), Some(values)) = (self.sets.get_mut(set), self.values.get_mut(first..first + WAYS)) else {
+            // `set` is masked to the number of sets, so there always is one.
             return (0, Inserted::Replaced);
         };
-        let mut way = 0;
-        let mut least = u32::MAX;
-        for (candidate, &tag) in line.tags.iter().enumerate() {
-            if tag == 0 {
-                way = candidate;
-                break;
-            }
-            let weight = u32::from(line.weights.get(candidate).copied().unwrap_or(0));
-            let weight = match age.wrapping_sub(line.ages.get(candidate).copied().unwrap_or(0)) {
-                0 => 2 * weight,
-                1 => weight,
-                _ => 0,
-            };
-            if weight < least {
-                least = weight;
-                way = candidate;
-            }
+        let tag_at = |tags: &Tags, way: usize| tags[way / LANES] >> (way % LANES * 16) & 0xffff;
+        let age = self.age;
+        let way = (0..WAYS)
+            .find(|&way| tag_at(tags, way) == 0)
+            .or_else(|| values.iter().enumerate().min_by_key(|(_, value)| value.weight(age)).map(|(way, _)| way))
+            .unwrap_or(0);
+        let was_empty = tag_at(tags, way) == 0;
+        let shift = way % LANES * 16;
+        if let Some(word) = tags.get_mut(way / LANES) {
+            *word = *word & !(0xffff << shift) | Self::tag(hash) << shift;
         }
-        let was_empty = line.tags.get(way).is_none_or(|&tag| tag == 0);
-        if let (Some(tag), Some(weight), Some(way_age)) =
-            (line.tags.get_mut(way), line.weights.get_mut(way), line.ages.get_mut(way))
-        {
-            *tag = Self::tag(hash);
-            *weight = 0;
-            *way_age = age;
-        }
-        let index = set * WAYS + way;
         let mut outcome = Inserted::New;
-        if let Some(value) = self.values.get_mut(index) {
-            if !was_empty && keep(value) {
+        if let Some(value) = values.get_mut(way) {
+            if !was_empty && value.has_counts() {
                 outcome = Inserted::Replaced;
             }
             *value = V::empty(key);
         }
         self.entries += usize::from(was_empty);
-        (index as SlotIndex, outcome)
+        ((first + way) as SlotIndex, outcome)
     }
 }
 
@@ -206,6 +177,12 @@ mod tests {
         fn key(&self) -> u64 {
             self.key
         }
+        fn weight(&self, _age: u16) -> u32 {
+            self.count as u32
+        }
+        fn has_counts(&self) -> bool {
+            self.count > 0
+        }
     }
 
     fn hash(key: u64) -> u64 {
@@ -214,8 +191,7 @@ mod tests {
     }
 
     fn add(table: &mut SetTable<Entry>, key: u64) -> Inserted {
-        let (index, outcome) = table.insert(hash(key), key, |e| e.count > 0);
-        table.touch(index);
+        let (index, outcome) = table.insert(hash(key), key);
         if let Some(entry) = table.get_mut(index) {
             entry.count += 1;
         }

@@ -7,7 +7,7 @@ use super::report::StationCounts;
 use crate::base::{Addr, Mac, Timestamp};
 use dashmap::DashMap;
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Shards of each table. A power of two; more would only matter with more writers than the one merger.
 const SHARDS: usize = 8;
@@ -16,6 +16,8 @@ const SHARDS: usize = 8;
 pub struct Shared<K, V> {
     map: DashMap<K, V, KeyedState>,
     capacity: usize,
+    /// Kept beside the map, whose own count visits every shard. There is one writer.
+    entries: AtomicUsize,
     evictions: AtomicU64,
 }
 
@@ -28,15 +30,15 @@ pub trait Entry: Clone {
 impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
     pub fn new(capacity: usize, hasher: Hasher) -> Self {
         let map = DashMap::with_capacity_and_hasher_and_shard_amount(capacity, KeyedState(hasher), SHARDS);
-        Shared { map, capacity: capacity.max(1), evictions: AtomicU64::new(0) }
+        Shared { map, capacity: capacity.max(1), entries: AtomicUsize::new(0), evictions: AtomicU64::new(0) }
     }
 
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.entries.load(Ordering::Relaxed)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.len() == 0
     }
 
     pub fn capacity(&self) -> usize {
@@ -50,10 +52,14 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
 
     /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick.
     pub fn update<R>(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V) -> R) -> R {
-        if self.map.len() >= self.capacity && !self.map.contains_key(&key) {
+        if self.len() >= self.capacity && !self.map.contains_key(&key) {
             self.evict(now);
         }
-        update(self.map.entry(key).or_insert_with(new).value_mut())
+        let mut entry = self.map.entry(key).or_insert_with(|| {
+            self.entries.fetch_add(1, Ordering::Relaxed);
+            new()
+        });
+        update(entry.value_mut())
     }
 
     /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.
@@ -65,7 +71,9 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
             ranking.select_nth_unstable(goal - 1);
         }
         for (_, key) in ranking.iter().take(goal) {
-            self.map.remove(key);
+            if self.map.remove(key).is_some() {
+                self.entries.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         self.evictions.fetch_add(goal.min(ranking.len()) as u64, Ordering::Relaxed);
     }

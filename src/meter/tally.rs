@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// Packets that are recorded at once: enough to overlap their cache misses.
 pub const BATCH: usize = 32;
 
+/// Few stations send most frames: these are found without hashing. A power of two.
+const RECENT_STATIONS: usize = 16;
 const NO_DETAIL: u16 = u16::MAX;
 
 /// Sizes of the tables of one worker.
@@ -38,6 +40,9 @@ struct HostSlot {
     received: SmallCount,
     sent: SmallCount,
     detail: u16,
+    /// Tick (its low bits) in which it was seen last, and packets of its last full tick, saturating.
+    age: u16,
+    past: u16,
     log_len: u8,
     /// The first packets of the tick, while there is no detail.
     log: [LogEntry; LOG],
@@ -78,6 +83,8 @@ impl Keyed for HostSlot {
             received: SmallCount::default(),
             sent: SmallCount::default(),
             detail: NO_DETAIL,
+            age: 0,
+            past: 0,
             log_len: 0,
             log: [LogEntry::default(); LOG],
         }
@@ -86,26 +93,72 @@ impl Keyed for HostSlot {
     fn key(&self) -> Addr {
         self.address
     }
-}
 
-impl HostSlot {
+    /// Packets of this tick count twice, those of the last one once, older glory not at all.
+    fn weight(&self, age: u16) -> u32 {
+        match age.wrapping_sub(self.age) {
+            0 => 2 * self.received.packets.saturating_add(self.sent.packets).min(1 << 20) + u32::from(self.past),
+            1 => self.past.into(),
+            _ => 0,
+        }
+    }
+
+    #[inline]
     fn has_counts(&self) -> bool {
-        self.received.packets + self.sent.packets > 0
+        self.received.packets | self.sent.packets != 0
     }
 }
 
 /// A station is a MAC address as seen on one interface.
-struct StationSlot(StationCounts);
+struct StationSlot {
+    counts: StationCounts,
+    age: u16,
+    past: u16,
+}
 
 impl Keyed for StationSlot {
     type Key = (u16, Mac);
 
     fn empty((interface, mac): (u16, Mac)) -> Self {
-        StationSlot(StationCounts { interface, mac, ..StationCounts::default() })
+        let counts = StationCounts { interface, mac, ..StationCounts::default() };
+        StationSlot { counts, age: 0, past: 0 }
     }
 
     fn key(&self) -> (u16, Mac) {
-        (self.0.interface, self.0.mac)
+        (self.counts.interface, self.counts.mac)
+    }
+
+    fn weight(&self, age: u16) -> u32 {
+        let now = self.counts.sent.packets.saturating_add(self.counts.received.packets).min(1 << 20) as u32;
+        match age.wrapping_sub(self.age) {
+            0 => 2 * now + u32::from(self.past),
+            1 => self.past.into(),
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    fn has_counts(&self) -> bool {
+        self.counts.sent.packets | self.counts.received.packets != 0
+    }
+}
+
+impl StationSlot {
+    /// Notes that it is seen in tick `age`; true for the first time in that tick.
+    #[inline]
+    fn wake(&mut self, age: u16) -> bool {
+        if self.has_counts() {
+            return false;
+        }
+        self.past = if self.age == age.wrapping_sub(1) { self.past } else { 0 };
+        self.age = age;
+        true
+    }
+
+    fn start_again(&mut self) {
+        let StationCounts { interface, mac, sent, received, .. } = self.counts;
+        self.past = (sent.packets + received.packets).min(u64::from(u16::MAX)) as u16;
+        self.counts = StationCounts { interface, mac, ..StationCounts::default() };
     }
 }
 
@@ -125,10 +178,14 @@ pub struct Tally {
     free_details: Vec<u16>,
     /// Details with their owners, so that eviction of a host frees its detail.
     used_details: Vec<(u16, SlotIndex)>,
+    /// Packets of each detail's host in this tick, filled while reporting.
+    detail_packets: Vec<u32>,
     /// Packets a tick that a host needs to keep its detail.
-    busy: u64,
+    busy: u32,
     stations: SetTable<StationSlot>,
     touched_stations: Vec<SlotIndex>,
+    /// Where stations that were seen lately are in the table, by the low bits of their address.
+    recent_stations: [SlotIndex; RECENT_STATIONS],
     /// Fingerprints of SYNs that wait for their completing ACK, by flow hash.
     handshakes: Box<[u32]>,
     totals: Totals,
@@ -150,9 +207,11 @@ impl Tally {
             details: vec![HostTick::default(); details],
             free_details: (0..details as u16).rev().collect(),
             used_details: Vec::with_capacity(details),
+            detail_packets: vec![0; details],
             busy: 1,
             touched_stations: Vec::with_capacity(stations.capacity()),
             stations,
+            recent_stations: [0; RECENT_STATIONS],
             handshakes: vec![0; sizes.handshakes.next_power_of_two()].into_boxed_slice(),
             totals: Totals::default(),
             evictions: Evictions::default(),
@@ -170,14 +229,13 @@ impl Tally {
     #[inline]
     pub fn record(&mut self, batch: &[Packet]) {
         let mut hashes = [(0u64, 0u64); BATCH];
-        let mut hints = 0u32;
-        // First hash and look up everything: the loads of all packets are under way together.
+        let mut loaded = 0u64;
+        // First hash and touch everything: the loads of all packets are under way together.
         for (packet, hash) in batch.iter().zip(&mut hashes) {
             *hash = (self.hasher.address(packet.source), self.hasher.address(packet.destination));
-            hints = hints.wrapping_add(self.hosts.hint(hash.1).unwrap_or(0));
-            hints = hints.wrapping_add(self.hosts.hint(hash.0).unwrap_or(0));
+            loaded = loaded.wrapping_add(self.hosts.load(hash.1)).wrapping_add(self.hosts.load(hash.0));
         }
-        std::hint::black_box(hints);
+        std::hint::black_box(loaded);
         for (packet, &(source, destination)) in batch.iter().zip(&hashes) {
             self.count(packet, source, destination);
         }
@@ -205,12 +263,12 @@ impl Tally {
         // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
         // from random sources must not fill the table with them. Known receivers still have what they send counted.
         if to_us && !packet.destination.is_group_or_none() {
-            let (index, outcome) = self.hosts.insert(destination_hash, packet.destination, HostSlot::has_counts);
+            let (index, outcome) = self.hosts.insert(destination_hash, packet.destination);
             self.inserted(outcome);
             self.host(index, packet, Side::Received, source_hash, handshake);
         }
         if from_us {
-            let (index, outcome) = self.hosts.insert(source_hash, packet.source, HostSlot::has_counts);
+            let (index, outcome) = self.hosts.insert(source_hash, packet.source);
             self.inserted(outcome);
             self.host(index, packet, Side::Sent, destination_hash, handshake);
         } else if unknown && let Some(index) = self.hosts.find(source_hash, packet.source) {
@@ -250,9 +308,11 @@ impl Tally {
 
     #[inline]
     fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
-        self.hosts.touch(index);
+        let age = self.hosts.age();
         let Some(slot) = self.hosts.get_mut(index) else { return };
         if !slot.has_counts() {
+            slot.past = if slot.age == age.wrapping_sub(1) { slot.past } else { 0 };
+            slot.age = age;
             self.touched_hosts.push(index);
         }
         let count = match side {
@@ -278,7 +338,7 @@ impl Tally {
 
     /// Gives a host full detail and moves what its log remembers there.
     fn promote(&mut self, index: SlotIndex, time: Timestamp) -> Option<u16> {
-        let detail = self.free_details.pop().or_else(|| self.reclaim_detail())?;
+        let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
         slot.detail = detail;
         let logged = slot.log.get(..usize::from(slot.log_len)).unwrap_or(&[]);
@@ -292,16 +352,6 @@ impl Tally {
         slot.log_len = 0;
         self.used_details.push((detail, index));
         Some(detail)
-    }
-
-    /// A detail whose host was evicted from the table, if there is one.
-    fn reclaim_detail(&mut self) -> Option<u16> {
-        let hosts = &self.hosts;
-        let lost = self
-            .used_details
-            .iter()
-            .position(|&(detail, index)| hosts.get(index).is_none_or(|slot| slot.detail != detail))?;
-        Some(self.used_details.swap_remove(lost).0)
     }
 
     #[inline]
@@ -351,30 +401,52 @@ impl Tally {
     #[inline]
     fn count_stations(&mut self, packet: &Packet) {
         if packet.source_mac != Mac::ZERO {
-            let hash = self.hasher.station(packet.interface, packet.source_mac);
-            let (index, outcome) =
-                self.stations.insert(hash, (packet.interface, packet.source_mac), |slot| slot.0.has_counts());
-            self.evictions.stations += u64::from(outcome == Inserted::Replaced);
-            self.stations.touch(index);
-            if let Some(StationSlot(station)) = self.stations.get_mut(index) {
-                if !station.has_counts() {
+            let key = (packet.interface, packet.source_mac);
+            let index = match self.recent_station(key) {
+                Some(index) => index,
+                None => self.insert_station(key),
+            };
+            let age = self.stations.age();
+            if let Some(station) = self.stations.get_mut(index) {
+                if station.wake(age) {
                     self.touched_stations.push(index);
                 }
-                station.sent_packet(packet);
+                station.counts.sent_packet(packet);
             }
         }
         // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
-            let hash = self.hasher.station(packet.interface, packet.destination_mac);
-            if let Some(index) = self.stations.find(hash, (packet.interface, packet.destination_mac))
-                && let Some(StationSlot(station)) = self.stations.get_mut(index)
+            let key = (packet.interface, packet.destination_mac);
+            let index = match self.recent_station(key) {
+                Some(index) => Some(index),
+                None => self.stations.find(self.hasher.station(key.0, key.1), key),
+            };
+            let age = self.stations.age();
+            if let Some(index) = index
+                && let Some(station) = self.stations.get_mut(index)
             {
-                if !station.has_counts() {
+                if station.wake(age) {
                     self.touched_stations.push(index);
                 }
-                station.received.add(packet.wire_len);
+                station.counts.received.add(packet.wire_len);
             }
         }
+    }
+
+    #[inline]
+    fn recent_station(&self, key: (u16, Mac)) -> Option<SlotIndex> {
+        let index = *self.recent_stations.get(key.1.bits() as usize % RECENT_STATIONS)?;
+        self.stations.get(index).filter(|slot| slot.key() == key).map(|_| index)
+    }
+
+    fn insert_station(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let hash = self.hasher.station(key.0, key.1);
+        let (index, outcome) = self.stations.insert(hash, key);
+        self.evictions.stations += u64::from(outcome == Inserted::Replaced);
+        if let Some(recent) = self.recent_stations.get_mut(key.1.bits() as usize % RECENT_STATIONS) {
+            *recent = index;
+        }
+        index
     }
 
     /// Copies the tick out into `report` (emptied first) and starts the next.
@@ -389,10 +461,10 @@ impl Tally {
         report.station_entries = self.stations.len();
         self.report_hosts(report);
         for index in self.touched_stations.drain(..) {
-            if let Some(StationSlot(station)) = self.stations.get_mut(index) {
+            if let Some(station) = self.stations.get_mut(index) {
                 // A replaced slot may be listed twice; the second time it is empty.
                 if station.has_counts() {
-                    report.stations.push(*station);
+                    report.stations.push(station.counts);
                     station.start_again();
                 }
             }
@@ -407,6 +479,9 @@ impl Tally {
             if !slot.has_counts() {
                 continue;
             }
+            if let Some(packets) = self.detail_packets.get_mut(usize::from(slot.detail)) {
+                *packets = slot.received.packets.saturating_add(slot.sent.packets);
+            }
             report.hosts.push(HostCounts {
                 address: slot.address,
                 received: slot.received.count(),
@@ -415,6 +490,8 @@ impl Tally {
                 log_len: slot.log_len,
                 log: slot.log,
             });
+            let packets = slot.received.packets.saturating_add(slot.sent.packets);
+            slot.past = packets.min(u32::from(u16::MAX)) as u16;
             slot.received = SmallCount::default();
             slot.sent = SmallCount::default();
             slot.log_len = 0;
@@ -426,12 +503,13 @@ impl Tally {
         for position in 0..self.used_details.len() {
             let Some(&(detail, index)) = self.used_details.get(position) else { break };
             let Some(tick) = self.details.get_mut(usize::from(detail)) else { continue };
+            // Gone where the host was evicted from the table.
             let owner = self.hosts.get_mut(index).filter(|slot| slot.detail == detail && slot.address == tick.address);
             let Some(slot) = owner else {
                 self.free_details.push(detail);
                 continue;
             };
-            let packets = tick.received.total().packets + tick.sent.total().packets;
+            let packets = self.detail_packets.get_mut(usize::from(detail)).map_or(0, std::mem::take);
             if packets > 0 {
                 report.details.push(*tick);
                 tick.reset(slot.address);
@@ -451,10 +529,6 @@ impl Tally {
 }
 
 impl StationCounts {
-    fn has_counts(&self) -> bool {
-        self.sent.packets + self.received.packets > 0
-    }
-
     #[inline]
     fn sent_packet(&mut self, packet: &Packet) {
         if self.sent.is_zero() {
@@ -479,9 +553,5 @@ impl StationCounts {
         self.nd += u32::from(packet.class == Class::Icmpv6Nd);
         // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
         self.dhcp += u32::from(matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp);
-    }
-
-    fn start_again(&mut self) {
-        *self = StationCounts { interface: self.interface, mac: self.mac, ..StationCounts::default() };
     }
 }

@@ -28,14 +28,21 @@ impl Decoder {
     #[inline]
     pub fn decode(&self, frame: &Frame<'_>) -> Packet {
         let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
-        let mut rest = read(frame.link, frame.data, &mut packet, true);
+        self.decode_into(frame, &mut packet);
+        packet
+    }
+
+    /// The same, written where the packet is to stay.
+    #[inline]
+    pub fn decode_into(&self, frame: &Frame<'_>, packet: &mut Packet) {
+        *packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        let mut rest = read(frame.link, frame.data, packet, true);
         if self.tunnels == Tunnels::Inner {
-            rest = follow(rest, &mut packet);
+            rest = follow(rest, packet);
         }
         // The payload is a subslice at the end of the frame, so its distance from the end tells where it starts.
         let captured = rest.map_or(0, <[u8]>::len);
         packet.payload_at = frame.data.len().saturating_sub(captured).min(usize::from(u16::MAX)) as u16;
-        packet
     }
 
     /// The same without the short path, for the test that holds both equal.

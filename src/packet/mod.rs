@@ -75,8 +75,15 @@ pub struct Packet {
     pub first_fragment: bool,
 }
 
+impl Default for Packet {
+    fn default() -> Self {
+        Packet::empty(Timestamp::ZERO, 0, 0, FrameDirection::Unknown)
+    }
+}
+
 impl Packet {
     /// A packet of which only the frame is known yet.
+    #[inline]
     pub(crate) fn empty(time: Timestamp, wire_len: u32, interface: u16, direction: FrameDirection) -> Self {
         Packet {
             time,

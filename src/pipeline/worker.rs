@@ -20,14 +20,15 @@ pub trait Handover {
 pub struct Worker<H> {
     decoder: Decoder,
     tally: Tally,
-    batch: Vec<Packet>,
+    batch: Box<[Packet; BATCH]>,
+    filled: usize,
     tick: Option<u64>,
     pub handover: H,
 }
 
 impl<H: Handover> Worker<H> {
     pub fn new(decoder: Decoder, tally: Tally, handover: H) -> Self {
-        Worker { decoder, tally, batch: Vec::with_capacity(BATCH), tick: None, handover }
+        Worker { decoder, tally, batch: Box::new([Packet::default(); BATCH]), filled: 0, tick: None, handover }
     }
 
     pub fn tally(&mut self) -> &mut Tally {
@@ -53,8 +54,8 @@ impl<H: Handover> Worker<H> {
 
     #[inline]
     fn flush(&mut self) {
-        self.tally.record(&self.batch);
-        self.batch.clear();
+        self.tally.record(self.batch.get(..self.filled).unwrap_or_default());
+        self.filled = 0;
     }
 
     /// Ends the current tick; `next` begins.
@@ -66,9 +67,9 @@ impl<H: Handover> Worker<H> {
         self.tick = Some(next);
     }
 
-    /// A packet that does not belong to the current tick.
+    /// The packet decoded last does not belong to the current tick.
     #[cold]
-    fn other_tick(&mut self, packet: &mut Packet) {
+    fn other_tick(&mut self, mut packet: Packet) -> Packet {
         let tick = packet.time.tick();
         match self.tick {
             None => self.tick = Some(tick),
@@ -84,19 +85,26 @@ impl<H: Handover> Worker<H> {
                 self.handover.clock_changed();
             }
         }
+        packet
     }
 }
 
 impl<H: Handover> FrameSink for Worker<H> {
     #[inline]
     fn frame(&mut self, frame: Frame<'_>) {
-        let mut packet = self.decoder.decode(&frame);
-        if self.tick != Some(packet.time.tick()) {
-            self.other_tick(&mut packet);
-        }
-        self.batch.push(packet);
-        if self.batch.len() == BATCH {
+        if self.filled == BATCH {
             self.flush();
         }
+        // There is room: a full batch was just emptied.
+        let Some(slot) = self.batch.get_mut(self.filled) else { return };
+        self.decoder.decode_into(&frame, slot);
+        if self.tick != Some(frame.time.tick()) {
+            let packet = *slot;
+            let packet = self.other_tick(packet);
+            if let Some(slot) = self.batch.get_mut(self.filled) {
+                *slot = packet;
+            }
+        }
+        self.filled += 1;
     }
 }

@@ -1,0 +1,487 @@
+//! Decoding: the short path equals the lax one whatever the bytes, nothing panics, and hand-built frames of every kind
+//! give what they should.
+
+use pegel::base::{Addr, Mac, Timestamp};
+use pegel::capture::synthetic::{PROFILES, Part, Profile, Scenario};
+use pegel::capture::{Frame, FrameDirection, LinkType};
+use pegel::packet::{Anomaly, Class, Decoder, Packet, Service, Tunnels};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+const LINKS: &[LinkType] = &[
+    LinkType::Ethernet,
+    LinkType::LinuxSll,
+    LinkType::LinuxSll2,
+    LinkType::RawIp,
+    LinkType::Null,
+    LinkType::Loop,
+    LinkType::Ppp,
+    LinkType::Other(147),
+];
+
+fn frame(link: LinkType, data: &[u8]) -> Frame<'_> {
+    let time = Timestamp::from_parts(1_767_225_600, 0);
+    Frame { time, data, wire_len: data.len() as u32, link, direction: FrameDirection::Unknown, interface: 0 }
+}
+
+fn decode(link: LinkType, data: &[u8]) -> Packet {
+    Decoder::default().decode(&frame(link, data))
+}
+
+fn inner(data: &[u8]) -> Packet {
+    Decoder { tunnels: Tunnels::Inner }.decode(&frame(LinkType::Ethernet, data))
+}
+
+// Building frames, from the inside out.
+
+const DESTINATION: [u8; 6] = [0x52, 0x54, 0, 0, 0, 2];
+const SOURCE: [u8; 6] = [0x52, 0x54, 0, 0, 0, 1];
+
+fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    [&DESTINATION[..], &SOURCE, &ethertype.to_be_bytes(), payload].concat()
+}
+
+/// IPv4 with the second 16-bit word group of fragmentation as given; `options` are whole words.
+fn ipv4_with(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
+    let total = (20 + options.len() + payload.len()) as u16;
+    let mut head = vec![0x45 + (options.len() / 4) as u8, 0];
+    head.extend(total.to_be_bytes());
+    head.extend([0, 1]);
+    head.extend(fragment.to_be_bytes());
+    head.extend([64, protocol, 0, 0, 198, 51, 100, 9, 203, 0, 113, 7]);
+    [&head[..], options, payload].concat()
+}
+
+fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    ipv4_with(protocol, 0, &[], payload)
+}
+
+fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
+    let mut head = vec![0x60, 0, 0, 0];
+    head.extend((payload.len() as u16).to_be_bytes());
+    head.extend([next, 57]);
+    head.extend(0x2001_0db8_8000_0000_0000_0000_0000_0009u128.to_be_bytes());
+    head.extend(0x2001_0db8_0010_0000_0000_0000_0000_0007u128.to_be_bytes());
+    [&head[..], payload].concat()
+}
+
+fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+    let length = (8 + payload.len()) as u16;
+    [&source.to_be_bytes()[..], &destination.to_be_bytes(), &length.to_be_bytes(), &[0, 0], payload].concat()
+}
+
+fn tcp(source: u16, destination: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let mut head = [&source.to_be_bytes()[..], &destination.to_be_bytes()].concat();
+    head.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags, 2, 0, 0, 0, 0, 0]);
+    [&head[..], payload].concat()
+}
+
+const SYN: u8 = 2;
+
+fn syn4() -> Vec<u8> {
+    ipv4(6, &tcp(40_000, 80, SYN, &[]))
+}
+
+fn is_syn(packet: &Packet) {
+    assert_eq!((packet.class, packet.anomaly), (Class::TcpSyn, None));
+    assert_eq!((packet.source_port, packet.destination_port, packet.flags), (40_000, 80, SYN));
+    assert!(packet.has_ip);
+}
+
+fn is_v4(packet: &Packet) {
+    assert_eq!(
+        (packet.source.to_string(), packet.destination.to_string()),
+        ("198.51.100.9".into(), "203.0.113.7".into())
+    );
+}
+
+#[test]
+fn plain_packets_are_read_in_full() {
+    let data = ethernet(0x0800, &ipv4(6, &tcp(40_000, 443, 0x18, b"GET /")));
+    let packet = decode(LinkType::Ethernet, &data);
+    is_v4(&packet);
+    assert_eq!((packet.class, packet.payload_len, packet.protocol, packet.ttl), (Class::TcpData, 5, 6, 64));
+    assert_eq!((packet.source_mac, packet.destination_mac), (Mac(SOURCE), Mac(DESTINATION)));
+    assert_eq!(data.get(usize::from(packet.payload_at)..), Some(&b"GET /"[..]));
+    assert_eq!((packet.vlan, packet.wire_len), (0, data.len() as u32));
+
+    let packet = decode(LinkType::Ethernet, &ethernet(0x86dd, &ipv6(17, &udp(53, 4000, &[0x81; 40]))));
+    assert_eq!((packet.source.to_string(), packet.ttl), ("2001:db8:8000::9".to_owned(), 57));
+    assert_eq!((packet.class, packet.payload_len), (Class::Udp, 40));
+    assert_eq!(packet.reply_of.and_then(Service::row).map(|row| row.service), Some("dns"));
+}
+
+#[test]
+fn padding_is_no_payload() {
+    let mut data = ethernet(0x0800, &syn4());
+    data.resize(60, 0xaa);
+    let packet = decode(LinkType::Ethernet, &data);
+    is_syn(&packet);
+    assert_eq!(packet.payload_len, 0);
+}
+
+#[test]
+fn tags_labels_and_sessions_are_followed() {
+    let tag = |id: u16, ethertype: u16, payload: &[u8]| {
+        [&(0x2000 | id).to_be_bytes()[..], &ethertype.to_be_bytes(), payload].concat()
+    };
+    let vlan = ethernet(0x8100, &tag(42, 0x0800, &syn4()));
+    let qinq = ethernet(0x88a8, &tag(100, 0x8100, &tag(42, 0x0800, &syn4())));
+    let old_qinq = ethernet(0x9100, &tag(101, 0x8100, &tag(42, 0x0800, &syn4())));
+    for (data, id) in [(vlan, 42), (qinq, 100), (old_qinq, 101)] {
+        let packet = decode(LinkType::Ethernet, &data);
+        is_syn(&packet);
+        assert_eq!(packet.vlan, id);
+    }
+    let labels = [&[0, 1, 0, 64, 0, 2, 1, 64][..], &syn4()].concat();
+    is_syn(&decode(LinkType::Ethernet, &ethernet(0x8847, &labels)));
+    let session = |protocol: &[u8], ip: &[u8]| [&[0x11, 0, 0, 1, 0, 42][..], protocol, ip].concat();
+    is_syn(&decode(LinkType::Ethernet, &ethernet(0x8864, &session(&[0, 0x21], &syn4()))));
+    let six = ipv6(6, &tcp(40_000, 80, SYN, &[]));
+    is_syn(&decode(LinkType::Ethernet, &ethernet(0x8864, &session(&[0, 0x57], &six))));
+    let everything = ethernet(0x8100, &tag(7, 0x8847, &labels));
+    is_syn(&decode(LinkType::Ethernet, &everything));
+}
+
+#[test]
+fn options_and_extension_headers_are_stepped_over() {
+    let packet =
+        decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4_with(6, 0, &[0x94, 4, 0, 0], &tcp(40_000, 80, SYN, &[]))));
+    is_syn(&packet);
+    is_v4(&packet);
+    assert_eq!(packet.payload_len, 0);
+    let segment = tcp(40_000, 80, SYN, &[]);
+    // Authentication header over IPv4: next TCP, length 4 words less 2.
+    let auth = |next: u8| vec![next, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+    is_syn(&decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4(51, &[&auth(6)[..], &segment].concat()))));
+
+    let option = |next: u8| vec![next, 0, 1, 4, 0, 0, 0, 0];
+    let routing = |next: u8| vec![next, 0, 4, 0, 0, 0, 0, 0];
+    let chains: [(u8, Vec<u8>); 5] = [
+        (0, option(6)),
+        (60, option(6)),
+        (43, routing(6)),
+        (51, auth(6)),
+        (0, [option(60), option(43), routing(51), auth(6)].concat()),
+    ];
+    for (first, chain) in chains {
+        let packet = decode(LinkType::Ethernet, &ethernet(0x86dd, &ipv6(first, &[&chain[..], &segment].concat())));
+        is_syn(&packet);
+        assert_eq!((packet.protocol, packet.payload_len), (6, 0), "chain from {first}");
+    }
+}
+
+#[test]
+fn first_fragments_have_ports_and_later_ones_do_not() {
+    let body = udp(4000, 9, &[7; 64]);
+    let first = decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4_with(17, 0x2000, &[], &body)));
+    assert_eq!((first.class, first.destination_port, first.first_fragment), (Class::Udp, 9, true));
+    for (bits, last) in [(0x2001, false), (0x0009, true)] {
+        let later = decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4_with(17, bits, &[], &body)));
+        assert_eq!((later.class, later.source_port, later.destination_port), (Class::Fragment, 0, 0), "last: {last}");
+        assert!(!later.first_fragment && later.has_ip && later.anomaly.is_none());
+        assert_eq!(later.payload_len, 72);
+    }
+    let six = |offset_more: u16| {
+        let mut header = vec![17, 0];
+        header.extend(offset_more.to_be_bytes());
+        header.extend([0, 0, 0, 1]);
+        ethernet(0x86dd, &ipv6(44, &[&header[..], &body].concat()))
+    };
+    let first = decode(LinkType::Ethernet, &six(1));
+    assert_eq!((first.class, first.destination_port, first.first_fragment), (Class::Udp, 9, true));
+    let later = decode(LinkType::Ethernet, &six(8));
+    assert_eq!((later.class, later.destination_port, later.protocol), (Class::Fragment, 0, 17));
+    // RFC 6946: a fragment header on a packet that is whole.
+    let atomic = decode(LinkType::Ethernet, &six(0));
+    assert_eq!((atomic.class, atomic.destination_port, atomic.first_fragment), (Class::Udp, 9, false));
+}
+
+#[test]
+fn cooked_captures_tell_station_and_direction() {
+    for (kind, direction) in [
+        (0u16, FrameDirection::Entered),
+        (3, FrameDirection::Entered),
+        (4, FrameDirection::Left),
+        (9, FrameDirection::Unknown),
+    ] {
+        let mut sll = kind.to_be_bytes().to_vec();
+        sll.extend([0, 1, 0, 6]);
+        sll.extend(SOURCE);
+        sll.extend([0, 0, 0x08, 0]);
+        let packet = decode(LinkType::LinuxSll, &[&sll[..], &syn4()].concat());
+        is_syn(&packet);
+        assert_eq!((packet.source_mac, packet.direction), (Mac(SOURCE), direction));
+
+        let mut sll2 = vec![0x08, 0, 0, 0, 0, 0, 0, 2, 0, 1, kind as u8, 6];
+        sll2.extend(SOURCE);
+        sll2.extend([0, 0]);
+        let packet = decode(LinkType::LinuxSll2, &[&sll2[..], &syn4()].concat());
+        is_syn(&packet);
+        assert_eq!((packet.source_mac, packet.direction), (Mac(SOURCE), direction));
+    }
+}
+
+#[test]
+fn loopback_ppp_and_raw_links_are_read() {
+    let six = ipv6(6, &tcp(40_000, 80, SYN, &[]));
+    let with = |head: &[u8], ip: &[u8]| [head, ip].concat();
+    for (link, data) in [
+        (LinkType::Null, with(&[2, 0, 0, 0], &syn4())),
+        (LinkType::Null, with(&[0, 0, 0, 2], &syn4())),
+        (LinkType::Null, with(&[30, 0, 0, 0], &six)),
+        (LinkType::Null, with(&[0, 0, 0, 10], &six)),
+        (LinkType::Loop, with(&[0, 0, 0, 24], &six)),
+        (LinkType::Loop, with(&[0, 0, 0, 28], &six)),
+        (LinkType::Ppp, with(&[0xff, 0x03, 0, 0x21], &syn4())),
+        (LinkType::Ppp, with(&[0, 0x57], &six)),
+        (LinkType::Ppp, with(&[0x21], &syn4())),
+        (LinkType::RawIp, syn4()),
+        (LinkType::RawIp, six.clone()),
+    ] {
+        let packet = decode(link, &data);
+        is_syn(&packet);
+        assert_eq!(packet.source_mac, Mac::ZERO);
+    }
+}
+
+#[test]
+fn what_is_not_ip_has_a_class_and_no_host() {
+    let request = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &[0; 20]].concat();
+    for (data, class) in [
+        (ethernet(0x0806, &request), Class::Arp),
+        (ethernet(0x8035, &request), Class::Arp),
+        // Spanning tree: LLC; a bridge protocol of Cisco's: SNAP with an organisation of its own; IPv4 in SNAP below.
+        (ethernet(38, &[0x42, 0x42, 3, 0, 0, 0, 0, 0, 0, 0]), Class::L2Other),
+        (ethernet(50, &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0, 0, 0]), Class::L2Other),
+        (ethernet(0x88cc, &[2, 7, 4]), Class::L2Other),
+    ] {
+        let packet = decode(LinkType::Ethernet, &data);
+        assert_eq!((packet.class, packet.has_ip, packet.anomaly), (class, false, None), "{data:02x?}");
+        assert_eq!(packet.source, Addr::UNSPECIFIED);
+    }
+    let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &syn4()].concat();
+    is_syn(&decode(LinkType::Ethernet, &ethernet(snap.len() as u16, &snap)));
+}
+
+#[test]
+fn tunnels_are_counted_by_the_header_that_was_asked_for() {
+    let six = ipv6(6, &tcp(40_000, 80, SYN, &[]));
+    let inside4 = syn4();
+    let vxlan = [&[8, 0, 0, 0, 0, 0, 9, 0][..], &ethernet(0x0800, &inside4)].concat();
+    let cases: [(Vec<u8>, Class); 6] = [
+        (ipv4(47, &[&[0, 0, 8, 0][..], &inside4].concat()), Class::Gre),
+        (ipv4(47, &[&[0xb0, 0, 0x86, 0xdd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12][..], &six].concat()), Class::Gre),
+        (ipv4(47, &[&[0, 0, 0x65, 0x58][..], &ethernet(0x0800, &inside4)].concat()), Class::Gre),
+        (ipv4(4, &inside4), Class::IpTunnel),
+        (ipv4(41, &six), Class::IpTunnel),
+        (ipv4(17, &udp(50_000, 4789, &vxlan)), Class::Udp),
+    ];
+    for (ip, class) in cases {
+        let data = ethernet(0x0800, &ip);
+        let outer = decode(LinkType::Ethernet, &data);
+        assert_eq!((outer.class, outer.anomaly), (class, None));
+        is_v4(&outer);
+        let inner = inner(&data);
+        is_syn(&inner);
+        assert_eq!((inner.wire_len, inner.source_mac), (data.len() as u32, Mac(SOURCE)), "{class:?}");
+    }
+    // What is no tunnel stays as it is.
+    is_syn(&inner(&ethernet(0x0800, &syn4())));
+    let plain = ethernet(0x0800, &ipv4(17, &udp(1, 2, &[0; 30])));
+    assert_eq!(inner(&plain), decode(LinkType::Ethernet, &plain));
+}
+
+/// A frame for every anomaly that decoding can name.
+fn odd_frames() -> Vec<(Anomaly, LinkType, Vec<u8>)> {
+    let e = LinkType::Ethernet;
+    let v4 = |ip: Vec<u8>| ethernet(0x0800, &ip);
+    let tags = (0..9).fold(vec![8, 0], |inside, _| [&[0x81, 0, 0, 1][..], &inside].concat());
+    let mut bad_total = syn4();
+    bad_total[3] = 10;
+    let mut short_offset = tcp(1, 2, SYN, &[]);
+    short_offset[12] = 0x40;
+    let mut long_udp = udp(1, 2, &[0; 20]);
+    long_udp[5] = 200;
+    vec![
+        (Anomaly::LinkTypeUnsupported, LinkType::Other(147), vec![0; 60]),
+        (Anomaly::LinkTruncated, e, vec![0; 13]),
+        (Anomaly::LinkTruncated, LinkType::LinuxSll2, vec![0; 19]),
+        (Anomaly::VlanTruncated, e, ethernet(0x8100, &[0, 1, 8])),
+        (Anomaly::MplsTruncated, e, ethernet(0x8847, &[0, 1, 0])),
+        (Anomaly::PppoeInvalid, e, ethernet(0x8864, &[0x21, 0, 0, 1, 0, 20, 0, 0x21])),
+        (Anomaly::EncapsulationTooDeep, e, [&DESTINATION[..], &SOURCE, &tags[..]].concat()),
+        (Anomaly::ArpTruncated, e, ethernet(0x0806, &[0, 1, 8, 0])),
+        (Anomaly::IpVersionMismatch, e, ethernet(0x0800, &ipv6(17, &udp(1, 2, &[])))),
+        (Anomaly::Ipv4Truncated, e, v4(syn4()[..12].to_vec())),
+        (Anomaly::Ipv4HeaderInvalid, e, v4(bad_total)),
+        (Anomaly::Ipv6Truncated, e, ethernet(0x86dd, &ipv6(17, &[])[..30])),
+        (Anomaly::Ipv6ExtensionInvalid, e, ethernet(0x86dd, &ipv6(0, &[6, 9, 0, 0, 0, 0, 0, 0]))),
+        (Anomaly::AuthHeaderInvalid, e, v4(ipv4(51, &[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))),
+        (Anomaly::TcpTruncated, e, v4(ipv4(6, &tcp(1, 2, SYN, &[])[..10]))),
+        (Anomaly::TcpOffsetInvalid, e, v4(ipv4(6, &short_offset))),
+        (Anomaly::UdpTruncated, e, v4(ipv4(17, &[0, 1, 0, 2]))),
+        (Anomaly::UdpLengthInvalid, e, v4(ipv4(17, &long_udp))),
+        (Anomaly::IcmpTruncated, e, v4(ipv4(1, &[8, 0, 0]))),
+        (Anomaly::Icmpv6Truncated, e, ethernet(0x86dd, &ipv6(58, &[128, 0]))),
+        (Anomaly::GreInvalid, e, v4(ipv4(47, &[0, 1, 8, 0, 0, 0, 0, 0]))),
+        (Anomaly::VxlanInvalid, e, v4(ipv4(17, &udp(50_000, 4789, &[0; 8])))),
+    ]
+}
+
+#[test]
+fn every_anomaly_is_named() {
+    let mut named = BTreeSet::new();
+    for (anomaly, link, data) in odd_frames() {
+        let packet = Decoder { tunnels: Tunnels::Inner }.decode(&frame(link, &data));
+        assert_eq!(packet.anomaly, Some(anomaly), "{data:02x?}");
+        named.insert(anomaly);
+    }
+    // Which tick has begun is not the decoder's to know.
+    named.insert(Anomaly::TimestampBackwards);
+    let missing: Vec<_> = Anomaly::ALL.iter().filter(|anomaly| !named.contains(anomaly)).collect();
+    assert!(missing.is_empty(), "no frame here produces {missing:?}");
+}
+
+/// Each header announces another one, and then there is none: what was not checked must not be read.
+#[test]
+fn broken_chains_of_extension_headers_are_not_walked() {
+    let option = |next: u8| vec![next, 0, 1, 4, 0, 0, 0, 0];
+    for announced in [0, 43, 44, 51, 60] {
+        for (first, chain) in
+            [(0, option(announced)), (60, option(announced)), (0, [option(60), option(announced)].concat())]
+        {
+            for rest in [&[][..], &[17, 255], &[17, 255, 0, 0, 0, 0, 0, 0]] {
+                let data = ethernet(0x86dd, &ipv6(first, &[&chain[..], rest].concat()));
+                // In a box of its own, so that reading on would leave it.
+                let packet = decode(LinkType::Ethernet, &data.into_boxed_slice());
+                let whole = announced == 44 && rest.len() == 8;
+                match packet.anomaly {
+                    Some(Anomaly::UdpTruncated) if whole => {}
+                    Some(Anomaly::Ipv6ExtensionInvalid | Anomaly::AuthHeaderInvalid) if !whole => {}
+                    other => panic!("{first} {announced} {rest:?}: {other:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_could_be_read_before_an_anomaly_is_kept() {
+    let cut = ethernet(0x0800, &ipv4(6, &tcp(40_000, 80, SYN, &[])[..4]));
+    let packet = decode(LinkType::Ethernet, &cut);
+    is_v4(&packet);
+    assert_eq!((packet.source_port, packet.destination_port), (40_000, 80));
+    // A short capture length is no fault of the packet: all of it is there by the header's word.
+    let whole = ethernet(0x0800, &ipv4(17, &udp(4000, 9, &[0; 1000])));
+    let packet = decode(LinkType::Ethernet, &whole[..64]);
+    assert_eq!((packet.payload_len, packet.anomaly), (1000, None));
+}
+
+// The short path and the lax one.
+
+/// Some frames of every profile, over both families and both directions.
+static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let mut corpus = Vec::new();
+    for spec in PROFILES {
+        for (v6, direction) in [(false, None), (true, None), (false, Some(pegel::base::Direction::Outbound))] {
+            let mut part = Part::new(spec.profile, 0.0, 0.5);
+            part.params.mbit = Some(2.0);
+            part.params.rate =
+                Some(if matches!(spec.profile, Profile::Browser | Profile::FlashCrowd) { 4.0 } else { 60.0 });
+            part.params.direction = direction;
+            part.params.source_network = v6.then(|| "2001:db8:8000::/33".parse().expect("a network"));
+            let mut source = Scenario::new(11, vec![part]).source();
+            let mut count = 0;
+            while let Some(frame) = source.next_frame()
+                && count < 40
+            {
+                corpus.push(frame.data.to_vec());
+                count += 1;
+            }
+        }
+    }
+    corpus.extend(odd_frames().into_iter().map(|(.., data)| data));
+    corpus
+});
+
+/// The network packet of an Ethernet frame behind the header of another link.
+fn rewrap(link: LinkType, ethernet: &[u8]) -> Vec<u8> {
+    let (Some(head), Some(network)) = (ethernet.get(..14), ethernet.get(14..)) else { return ethernet.to_vec() };
+    let v6 = head[12..] == [0x86, 0xdd];
+    let front = match link {
+        LinkType::LinuxSll => [&[0, 0, 0, 1, 0, 6][..], &head[6..12], &[0, 0], &head[12..14]].concat(),
+        LinkType::LinuxSll2 => [&head[12..14], &[0, 0, 0, 0, 0, 1, 0, 1, 4, 6][..], &head[6..12], &[0, 0]].concat(),
+        LinkType::Null => vec![if v6 { 30 } else { 2 }, 0, 0, 0],
+        LinkType::Loop => vec![0, 0, 0, if v6 { 30 } else { 2 }],
+        LinkType::Ppp => vec![0xff, 3, 0, if v6 { 0x57 } else { 0x21 }],
+        LinkType::RawIp => Vec::new(),
+        LinkType::Ethernet | LinkType::Other(_) => head.to_vec(),
+    };
+    [&front[..], network].concat()
+}
+
+/// Both ways give the same packet, and following tunnels does not panic either.
+fn same(link: LinkType, data: &[u8]) -> Result<(), TestCaseError> {
+    let frame = frame(link, data);
+    let decoder = Decoder::default();
+    let (fast, lax) = (decoder.decode(&frame), decoder.decode_lax(&frame));
+    prop_assert_eq!(fast, lax, "{:?} {:02x?}", link, data);
+    prop_assert!(usize::from(fast.payload_at) <= data.len().min(65_535));
+    let _ = Decoder { tunnels: Tunnels::Inner }.decode(&frame);
+    Ok(())
+}
+
+#[test]
+fn the_short_path_equals_the_lax_one_on_sound_frames() {
+    for data in CORPUS.iter() {
+        for &link in LINKS {
+            same(link, &rewrap(link, data)).expect("the same");
+        }
+        // Cut off anywhere in the headers.
+        for length in 0..data.len().min(90) {
+            same(LinkType::Ethernet, &data[..length]).expect("the same");
+        }
+    }
+}
+
+/// How noise begins, so that it gets somewhere.
+const STARTS: &[&[u8]] = &[&[], &[0x45], &[0x60], &[0x46], &[0, 0, 0, 2, 0x45]];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_short_path_equals_the_lax_one_on_damaged_frames(
+        which in any::<prop::sample::Index>(),
+        link in prop::sample::select(LINKS),
+        flips in prop::collection::vec((0usize..100, any::<u8>()), 0..6),
+        length in prop::option::of((14usize..60, any::<u16>())),
+        cut in prop::option::of(0usize..1600),
+    ) {
+        let mut data = rewrap(link, which.get::<Vec<u8>>(&CORPUS));
+        for (at, value) in flips {
+            if let Some(octet) = data.get_mut(at) {
+                *octet = value;
+            }
+        }
+        // Lengths and offsets are words at even places.
+        if let Some((at, value)) = length
+            && let Some(word) = data.get_mut(at & !1..(at & !1) + 2)
+        {
+            word.copy_from_slice(&value.to_be_bytes());
+        }
+        data.truncate(cut.unwrap_or(usize::MAX));
+        same(link, &data)?;
+    }
+
+    #[test]
+    fn the_short_path_equals_the_lax_one_on_noise(
+        link in prop::sample::select(LINKS),
+        start in prop::sample::select(STARTS),
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        same(link, &[start, &noise].concat())?;
+    }
+}
