@@ -117,7 +117,8 @@ fn limits_are_allowed_up_to_their_very_ends() {
 
 #[test]
 fn networks_are_cut_to_their_prefix_and_lone_addresses_are_networks() {
-    let config = Config::parse("networks = [\"203.0.113.77/24\", \"198.51.100.7\", \"2001:db8::1\"]", "x").expect("valid");
+    let config =
+        Config::parse("networks = [\"203.0.113.77/24\", \"198.51.100.7\", \"2001:db8::1\"]", "x").expect("valid");
     let shown: Vec<String> = config.networks.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["203.0.113.0/24", "198.51.100.7/32", "2001:db8::1/128"]);
 }

@@ -4,7 +4,7 @@
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
 use super::shape::{self, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "ACK segments a second that belong to no connection.",
     }],
-    build: |settings, site| EachFlow::boxed(AckFlood { limit: settings.limit("packets_per_second") }, site),
+    build: |settings, _| Box::new(AckFlood { limit: settings.limit("packets_per_second") }),
 };
 
 const CLASSES: &[Class] = &[Class::TcpAck, Class::TcpData];
@@ -32,7 +32,7 @@ struct AckFlood {
     limit: Limit,
 }
 
-impl JudgeFlow for AckFlood {
+impl Detector for AckFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction));
     }

@@ -5,7 +5,7 @@
 //! services that are normal on the Internet (DNS, SNMP) the replies are large, or come from many reflectors to one port.
 
 use super::shape::{self, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, ServiceFlow, Span, Window};
 use crate::packet::{Amplifier, Class};
@@ -39,14 +39,11 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             doc: "The same for replies that no sane network receives (NTP monlist, memcached, CLDAP, SSDP from outside).",
         },
     ],
-    build: |settings, site| {
-        EachFlow::boxed(
-            Amplification {
-                ambiguous: settings.limit("packets_per_second"),
-                unambiguous: settings.limit("unambiguous_packets_per_second"),
-            },
-            site,
-        )
+    build: |settings, _| {
+        Box::new(Amplification {
+            ambiguous: settings.limit("packets_per_second"),
+            unambiguous: settings.limit("unambiguous_packets_per_second"),
+        })
     },
 };
 
@@ -63,7 +60,7 @@ struct Amplification {
     unambiguous: Limit,
 }
 
-impl JudgeFlow for Amplification {
+impl Detector for Amplification {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // The lowest limit of both kinds: most hosts end here.
         if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(50.0) {

@@ -5,7 +5,7 @@
 //! amplifier are part of that.
 
 use super::shape::{self, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -32,14 +32,11 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             doc: "Later fragments a second that get no answer.",
         },
     ],
-    build: |settings, site| {
-        EachFlow::boxed(
-            FragmentFlood {
-                orphans: settings.limit("orphans_per_second"),
-                unanswered: settings.limit("packets_per_second"),
-            },
-            site,
-        )
+    build: |settings, _| {
+        Box::new(FragmentFlood {
+            orphans: settings.limit("orphans_per_second"),
+            unanswered: settings.limit("packets_per_second"),
+        })
     },
 };
 
@@ -50,7 +47,7 @@ struct FragmentFlood {
     unanswered: Limit,
 }
 
-impl JudgeFlow for FragmentFlood {
+impl Detector for FragmentFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction));
     }

@@ -4,7 +4,7 @@
 //! Neighbour discovery belongs to layer 2 and is not counted here.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, Settings, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -23,7 +23,7 @@ pub(super) const ICMP: DetectorSpec = DetectorSpec {
     vectors: &[Vector::IcmpFlood],
     summary: "ICMP echo requests, and replies or errors that nothing provoked",
     settings: SETTINGS,
-    build: |settings, site| build(settings, site, &V4),
+    build: |settings, _| build(settings, &V4),
 };
 
 pub(super) const ICMPV6: DetectorSpec = DetectorSpec {
@@ -31,7 +31,7 @@ pub(super) const ICMPV6: DetectorSpec = DetectorSpec {
     vectors: &[Vector::Icmpv6Flood],
     summary: "ICMPv6 echo requests, and replies or errors that nothing provoked",
     settings: SETTINGS,
-    build: |settings, site| build(settings, site, &V6),
+    build: |settings, _| build(settings, &V6),
 };
 
 /// The classes of one family.
@@ -65,12 +65,8 @@ static V6: Family = Family {
     other: Class::Icmpv6Other,
 };
 
-fn build(
-    settings: &Settings,
-    site: &std::sync::Arc<crate::inventory::Site>,
-    family: &'static Family,
-) -> Box<dyn Detector> {
-    EachFlow::boxed(IcmpFlood { limit: settings.limit("packets_per_second"), family }, site)
+fn build(settings: &Settings, family: &'static Family) -> Box<dyn Detector> {
+    Box::new(IcmpFlood { limit: settings.limit("packets_per_second"), family })
 }
 
 struct IcmpFlood {
@@ -78,7 +74,7 @@ struct IcmpFlood {
     family: &'static Family,
 }
 
-impl JudgeFlow for IcmpFlood {
+impl Detector for IcmpFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction));
     }

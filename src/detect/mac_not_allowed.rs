@@ -23,7 +23,7 @@ struct MacNotAllowed {
 }
 
 impl Detector for MacNotAllowed {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         if !self.site.has_mac_rules() {
             return;
         }

@@ -23,39 +23,30 @@ use crate::inventory::Site;
 use crate::meter::{Flow, Window};
 use std::sync::Arc;
 
-/// Looks at every window once, at the end of each tick. Must not read a clock: the window carries the time.
+/// Looks at what was measured, at the end of each tick. Must not read a clock: the window carries the time.
 pub trait Detector: Send {
-    /// Adds what it finds to `findings`, every tick anew as long as it lasts.
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>);
+    /// Judges one busy host in one direction; called for each, so it must be quick to see that there is nothing.
+    fn judge(&self, _flow: &Flow<'_>, _direction: Direction, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+
+    /// Judges the window as a whole: stations, totals.
+    fn survey(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 }
 
-/// A detector that looks at each busy host by itself, in each direction in which attacks can be told.
-trait JudgeFlow: Send {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>);
-}
-
-/// Leads a [`JudgeFlow`] through the hosts.
-struct EachFlow<J> {
-    judge: J,
-    site: Arc<Site>,
-}
-
-impl<J: JudgeFlow + 'static> EachFlow<J> {
-    fn boxed(judge: J, site: &Arc<Site>) -> Box<dyn Detector> {
-        Box::new(EachFlow { judge, site: Arc::clone(site) })
-    }
-}
-
-impl<J: JudgeFlow> Detector for EachFlow<J> {
-    fn detect(&mut self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for host in window.hosts() {
-            for &direction in self.site.directions() {
-                let flow = host.flow(direction);
-                if flow.forward_packets() > 0 {
-                    self.judge.judge(&flow, direction, window, findings);
-                }
+/// Leads the detectors through a window; what they find is found anew every tick as long as it lasts.
+pub fn run(detectors: &[Box<dyn Detector>], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    for host in window.hosts() {
+        for &direction in site.directions() {
+            let flow = host.flow(direction);
+            if flow.forward_packets() == 0 {
+                continue;
+            }
+            for detector in detectors {
+                detector.judge(&flow, direction, window, findings);
             }
         }
+    }
+    for detector in detectors {
+        detector.survey(window, findings);
     }
 }
 

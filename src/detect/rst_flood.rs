@@ -4,7 +4,7 @@
 //! peer opened; whatever goes beyond both is unprovoked.
 
 use super::shape::{self, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "Unprovoked RSTs a second.",
     }],
-    build: |settings, site| EachFlow::boxed(RstFlood { limit: settings.limit("packets_per_second") }, site),
+    build: |settings, _| Box::new(RstFlood { limit: settings.limit("packets_per_second") }),
 };
 
 const CLASSES: &[Class] = &[Class::TcpRst];
@@ -40,7 +40,7 @@ struct RstFlood {
     limit: Limit,
 }
 
-impl JudgeFlow for RstFlood {
+impl Detector for RstFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction));
     }

@@ -5,7 +5,7 @@
 //! service); floods do neither. One source walking through ports is a scan.
 
 use super::shape::{self, Over, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -22,7 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         unit: "packets/s",
         doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
     }],
-    build: |settings, site| EachFlow::boxed(SynFlood { limit: settings.limit("packets_per_second") }, site),
+    build: |settings, _| Box::new(SynFlood { limit: settings.limit("packets_per_second") }),
 };
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
@@ -59,7 +59,7 @@ impl Handshakes {
     }
 }
 
-impl JudgeFlow for SynFlood {
+impl Detector for SynFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction, window));
     }

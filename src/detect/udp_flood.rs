@@ -5,7 +5,7 @@
 //! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
 
 use super::shape::{self, Over, Profile};
-use super::{DetectorSpec, EachFlow, Finding, JudgeFlow, Setting, settings::Limit};
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
 use crate::base::{Direction, Vector};
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -32,14 +32,11 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             doc: "Unanswered UDP packets a second in few flows.",
         },
     ],
-    build: |settings, site| {
-        EachFlow::boxed(
-            UdpFlood {
-                diverse: settings.limit("packets_per_second"),
-                steady: settings.limit("steady_packets_per_second"),
-            },
-            site,
-        )
+    build: |settings, _| {
+        Box::new(UdpFlood {
+            diverse: settings.limit("packets_per_second"),
+            steady: settings.limit("steady_packets_per_second"),
+        })
     },
 };
 
@@ -50,7 +47,7 @@ struct UdpFlood {
     steady: Limit,
 }
 
-impl JudgeFlow for UdpFlood {
+impl Detector for UdpFlood {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.find(flow, direction, window));
     }

@@ -185,6 +185,11 @@ impl HostWindow {
         (0..count.min(TICKS)).map(|back| self.tick_back(back))
     }
 
+    /// Packets of the last second, both ways.
+    pub fn packets(&self) -> u64 {
+        self.second.received.packets() + self.second.sent.packets()
+    }
+
     /// True where nothing at all is left in any window.
     pub fn is_idle(&self) -> bool {
         self.second.received.packets() == 0
@@ -214,30 +219,29 @@ impl<'a> Flow<'a> {
         self.host
     }
 
-    fn sum(&self, span: Span, received: bool) -> ClassCounts {
-        let of_tick = |tick: &HostTick| if received { tick.received } else { tick.sent };
-        let of_sum = |sum: &Sum| if received { sum.received } else { sum.sent };
+    fn counts(&self, span: Span, received: bool) -> SpanCounts<'a> {
+        let of_tick = |back: usize| {
+            let tick = self.host.tick_back(back);
+            if received { &tick.received } else { &tick.sent }
+        };
+        let of_sum = |sum: &'a Sum| if received { &sum.received } else { &sum.sent };
         match span {
-            Span::Tick => of_tick(self.host.tick_back(0)),
-            Span::Burst => {
-                let mut sum = of_tick(self.host.tick_back(0));
-                sum.merge(&of_tick(self.host.tick_back(1)));
-                sum
-            }
-            Span::Second => of_sum(&self.host.second),
-            Span::TenSeconds => of_sum(&self.host.ten_seconds),
-            Span::Minute => of_sum(&self.host.minute),
+            Span::Tick => SpanCounts(of_tick(0), None),
+            Span::Burst => SpanCounts(of_tick(0), Some(of_tick(1))),
+            Span::Second => SpanCounts(of_sum(&self.host.second), None),
+            Span::TenSeconds => SpanCounts(of_sum(&self.host.ten_seconds), None),
+            Span::Minute => SpanCounts(of_sum(&self.host.minute), None),
         }
     }
 
     /// Counts by class in the direction of the attack.
-    pub fn forward(&self, span: Span) -> ClassCounts {
-        self.sum(span, !self.outbound)
+    pub fn forward(&self, span: Span) -> SpanCounts<'a> {
+        self.counts(span, !self.outbound)
     }
 
     /// Counts by class of the answers.
-    pub fn back(&self, span: Span) -> ClassCounts {
-        self.sum(span, self.outbound)
+    pub fn back(&self, span: Span) -> SpanCounts<'a> {
+        self.counts(span, self.outbound)
     }
 
     /// Forward packets of the last second, cheaply: the first question of every detector.
@@ -381,6 +385,32 @@ impl<'a> Flow<'a> {
     /// Count of the given classes in one tick, in the direction of the attack: for [`Flow::onset`].
     pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
         if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }
+    }
+}
+
+/// Counts of a span by class: one sum, or two that belong together.
+#[derive(Clone, Copy)]
+pub struct SpanCounts<'a>(&'a ClassCounts, Option<&'a ClassCounts>);
+
+impl SpanCounts<'_> {
+    pub fn of(&self, class: Class) -> Count {
+        let mut count = self.0.of(class);
+        if let Some(other) = self.1 {
+            count.merge(other.of(class));
+        }
+        count
+    }
+
+    pub fn of_all(&self, classes: &[Class]) -> Count {
+        classes.iter().fold(Count::default(), |mut sum, &class| {
+            sum.merge(self.of(class));
+            sum
+        })
+    }
+
+    /// Packets of all classes together.
+    pub fn packets(&self) -> u64 {
+        self.0.packets() + self.1.map_or(0, ClassCounts::packets)
     }
 }
 

@@ -50,7 +50,7 @@ impl<'a> Window<'a> {
         self.meter
             .windows
             .iter()
-            .filter(move |host| host.in_use && tick.saturating_sub(host.window.last_active()) < 10)
+            .filter(move |host| host.in_use && tick.saturating_sub(host.last_active) < 10)
             .map(|host| &*host.window)
     }
 
@@ -64,6 +64,10 @@ impl<'a> Window<'a> {
 struct WindowSlot {
     window: Box<HostWindow>,
     in_use: bool,
+    /// Last tick with traffic, and packets of the last second when this tick was opened: kept here so that a look at all
+    /// slots does not touch all windows.
+    last_active: u64,
+    packets: u64,
 }
 
 pub struct Meter {
@@ -81,15 +85,20 @@ pub struct Meter {
     tick: u64,
     window_evictions: u64,
     opened_this_tick: usize,
-    /// Activity that was too little in this tick to displace anyone: nobody below need look again.
-    too_quiet: f32,
+    /// Packets, last activity and index of the least active window, once it was looked for in this tick.
+    quietest: Option<(u64, u64, usize)>,
 }
 
 impl Meter {
     /// All windows are made and touched here, so that a flood finds memory ready.
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
         let windows = (0..sizes.busy_hosts)
-            .map(|_| WindowSlot { window: HostWindow::new(Addr::UNSPECIFIED, 0), in_use: false })
+            .map(|_| WindowSlot {
+                window: HostWindow::new(Addr::UNSPECIFIED, 0),
+                in_use: false,
+                last_active: 0,
+                packets: 0,
+            })
             .collect();
         Meter {
             hosts: Arc::new(HostTable::new(sizes.hosts, hasher)),
@@ -105,7 +114,7 @@ impl Meter {
             tick: 0,
             window_evictions: 0,
             opened_this_tick: 0,
-            too_quiet: 0.0,
+            quietest: None,
             sizes,
         }
     }
@@ -145,19 +154,20 @@ impl Meter {
         self.stations.clear();
         self.tick_stations.clear();
         self.opened_this_tick = 0;
-        self.too_quiet = 0.0;
         for (index, slot) in self.windows.iter_mut().enumerate() {
             if !slot.in_use {
                 continue;
             }
-            if tick.saturating_sub(slot.window.last_active()) > IDLE_TICKS {
+            if tick.saturating_sub(slot.last_active) > IDLE_TICKS {
                 slot.in_use = false;
                 self.by_address.remove(&slot.window.address());
                 self.free.push(index);
             } else {
+                slot.packets = slot.window.packets();
                 slot.window.roll(tick);
             }
         }
+        self.quietest = None;
     }
 
     /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
@@ -213,6 +223,7 @@ impl Meter {
     fn into_window(&mut self, index: usize, tick: &HostTick) {
         if let Some(slot) = self.windows.get_mut(index) {
             slot.window.absorb(tick);
+            slot.last_active = self.tick;
         }
     }
 
@@ -248,42 +259,39 @@ impl Meter {
 
     /// Windows for a host that became busy; where all are taken, those of the least active host if it is less active.
     fn open_window(&mut self, address: Addr, activity: f32) -> Option<usize> {
-        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK || activity <= self.too_quiet {
+        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK {
             return None;
         }
-        self.opened_this_tick += 1;
         let index = match self.free.pop() {
             Some(index) => index,
             None => self.least_active(activity)?,
         };
+        self.opened_this_tick += 1;
         let slot = self.windows.get_mut(index)?;
         slot.window.reuse(address, self.tick);
         slot.window.roll(self.tick);
         slot.in_use = true;
+        slot.last_active = self.tick;
+        slot.packets = activity as u64;
         self.by_address.insert(address, index);
         Some(index)
     }
 
     fn least_active(&mut self, activity: f32) -> Option<usize> {
-        let quietest = self
-            .windows
-            .iter()
-            .enumerate()
-            .map(|(index, slot)| {
-                let flow = |direction| slot.window.flow(direction).forward_packets();
-                let packets = flow(crate::base::Direction::Inbound) + flow(crate::base::Direction::Outbound);
-                (packets, slot.window.last_active(), index)
-            })
-            .min()?;
+        let rank = |(index, slot): (usize, &WindowSlot)| (slot.packets, slot.last_active, index);
+        let (packets, _, index) = match self.quietest {
+            Some(known) => known,
+            None => self.windows.iter().enumerate().map(rank).min()?,
+        };
         // Only a clearly busier host displaces another: two of a kind must not take turns.
-        if quietest.0 as f32 * 2.0 > activity {
-            self.too_quiet = self.too_quiet.max(activity);
+        if packets as f32 * 3.0 > activity {
+            self.quietest = Some((packets, 0, index));
             return None;
         }
+        self.quietest = None;
         self.window_evictions += 1;
-        let slot = self.windows.get(quietest.2)?;
-        self.by_address.remove(&slot.window.address());
-        Some(quietest.2)
+        self.by_address.remove(&self.windows.get(index)?.window.address());
+        Some(index)
     }
 
     /// The measurements at the end of the open tick.

@@ -10,7 +10,7 @@
 //! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only the busier half keeps theirs |
 //! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
 //! | shared hosts | addresses | `meter.hosts` | the eighth that was least active lately |
-//! | windows | busy hosts | `meter.busy_hosts` | a host half as busy as the newcomer |
+//! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
 pub mod counts;

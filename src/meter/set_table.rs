@@ -43,6 +43,7 @@ pub struct SetTable<V: Keyed> {
     mask: usize,
     entries: usize,
     age: u16,
+    version: u64,
 }
 
 impl<V: Keyed> SetTable<V> {
@@ -51,7 +52,14 @@ impl<V: Keyed> SetTable<V> {
     pub fn new(capacity: usize, empty: V::Key) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
-        SetTable { sets: vec![Tags::default(); sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0 }
+        SetTable {
+            sets: vec![Tags::default(); sets].into_boxed_slice(),
+            values,
+            mask: sets - 1,
+            entries: 0,
+            age: 0,
+            version: 0,
+        }
     }
 
     pub fn capacity(&self) -> usize {
@@ -81,11 +89,10 @@ impl<V: Keyed> SetTable<V> {
         hash >> 48 | 1
     }
 
-    /// Loads the tags that `hash` belongs to, without waiting for them: many calls in a row let the processor overlap
-    /// their cache misses. The result means nothing.
+    /// Changes with each new key: while it stays, what was looked up is still where it was.
     #[inline]
-    pub fn load(&self, hash: u64) -> u64 {
-        self.sets.get(hash as usize & self.mask).map_or(0, |tags| tags[0])
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     #[inline]
@@ -155,6 +162,7 @@ impl<V: Keyed> SetTable<V> {
             *value = V::empty(key);
         }
         self.entries += usize::from(was_empty);
+        self.version += 1;
         ((first + way) as SlotIndex, outcome)
     }
 }

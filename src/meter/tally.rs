@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub const BATCH: usize = 32;
 
 /// Few stations send most frames: these are found without hashing. A power of two.
-const RECENT_STATIONS: usize = 16;
+const RECENT_STATIONS: usize = 64;
 const NO_DETAIL: u16 = u16::MAX;
 
 /// Sizes of the tables of one worker.
@@ -162,6 +162,15 @@ impl StationSlot {
     }
 }
 
+/// Hashes of a packet's addresses and where their hosts are in the table.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    source: u64,
+    destination: u64,
+    source_slot: Option<SlotIndex>,
+    destination_slot: Option<SlotIndex>,
+}
+
 /// Which side of a host a packet is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -228,21 +237,30 @@ impl Tally {
     /// Counts a batch of packets, all of the current tick.
     #[inline]
     pub fn record(&mut self, batch: &[Packet]) {
-        let mut hashes = [(0u64, 0u64); BATCH];
-        let mut loaded = 0u64;
-        // First hash and touch everything: the loads of all packets are under way together.
-        for (packet, hash) in batch.iter().zip(&mut hashes) {
-            *hash = (self.hasher.address(packet.source), self.hasher.address(packet.destination));
-            loaded = loaded.wrapping_add(self.hosts.load(hash.1)).wrapping_add(self.hosts.load(hash.0));
+        let mut places = [Place::default(); BATCH];
+        let version = self.hosts.version();
+        // First hash and look up everything: the cache misses of all packets are under way together.
+        for (packet, place) in batch.iter().zip(&mut places) {
+            let (source, destination) = (self.hasher.address(packet.source), self.hasher.address(packet.destination));
+            *place = Place {
+                source,
+                destination,
+                source_slot: self.hosts.find(source, packet.source),
+                destination_slot: self.hosts.find(destination, packet.destination),
+            };
         }
-        std::hint::black_box(loaded);
-        for (packet, &(source, destination)) in batch.iter().zip(&hashes) {
-            self.count(packet, source, destination);
+        for (packet, place) in batch.iter().zip(&mut places) {
+            // An insertion may have moved others out, or brought what was not there.
+            if self.hosts.version() != version {
+                place.source_slot = self.hosts.find(place.source, packet.source);
+                place.destination_slot = self.hosts.find(place.destination, packet.destination);
+            }
+            self.count(packet, place);
         }
     }
 
     #[inline]
-    fn count(&mut self, packet: &Packet, source_hash: u64, destination_hash: u64) {
+    fn count(&mut self, packet: &Packet, place: &Place) {
         self.first.get_or_insert(packet.time);
         self.last = packet.time;
         if let Some(anomaly) = packet.anomaly {
@@ -259,37 +277,44 @@ impl Tally {
         let from_us = !unknown && self.networks.contains(packet.source);
         self.totals.class(packet.class, packet.wire_len, to_us, from_us);
 
-        let handshake = self.handshake(packet, source_hash, destination_hash);
+        let handshake = self.handshake(packet, place);
         // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
         // from random sources must not fill the table with them. Known receivers still have what they send counted.
         if to_us && !packet.destination.is_group_or_none() {
-            let (index, outcome) = self.hosts.insert(destination_hash, packet.destination);
-            self.inserted(outcome);
-            self.host(index, packet, Side::Received, source_hash, handshake);
+            let index = match place.destination_slot {
+                Some(index) => index,
+                None => self.insert_host(place.destination, packet.destination),
+            };
+            self.host(index, packet, Side::Received, place.source, handshake);
         }
-        if from_us {
-            let (index, outcome) = self.hosts.insert(source_hash, packet.source);
-            self.inserted(outcome);
-            self.host(index, packet, Side::Sent, destination_hash, handshake);
-        } else if unknown && let Some(index) = self.hosts.find(source_hash, packet.source) {
-            self.host(index, packet, Side::Sent, destination_hash, handshake);
+        if from_us || unknown {
+            // Seen again here: the destination's insertion, or a packet to itself, may have changed the set.
+            let known =
+                place.source_slot.filter(|&index| self.hosts.get(index).is_some_and(|s| s.key() == packet.source));
+            let index = match known {
+                Some(index) => index,
+                None if from_us => self.insert_host(place.source, packet.source),
+                None => return,
+            };
+            self.host(index, packet, Side::Sent, place.destination, handshake);
         }
     }
 
-    #[inline]
-    fn inserted(&mut self, outcome: Inserted) {
+    fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
+        let (index, outcome) = self.hosts.insert(hash, address);
         self.evictions.hosts += u64::from(outcome == Inserted::Replaced);
+        index
     }
 
     /// Follows TCP handshakes in the direction of the client.
     #[inline]
-    fn handshake(&mut self, packet: &Packet, source_hash: u64, destination_hash: u64) -> Handshake {
+    fn handshake(&mut self, packet: &Packet, place: &Place) -> Handshake {
         let syn = match packet.class {
             Class::TcpSyn => true,
             Class::TcpAck | Class::TcpData => false,
             _ => return Handshake::Nothing,
         };
-        let flow = self.hasher.flow(source_hash, destination_hash, packet.source_port, packet.destination_port);
+        let flow = self.hasher.flow(place.source, place.destination, packet.source_port, packet.destination_port);
         let fingerprint = (flow >> 32) as u32 | 1;
         let index = flow as usize & self.handshakes.len().wrapping_sub(1);
         match self.handshakes.get_mut(index) {

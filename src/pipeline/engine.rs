@@ -110,9 +110,7 @@ impl Engine {
     fn judge(&mut self, end: Timestamp) {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
-        for detector in &mut self.detectors {
-            detector.detect(&window, &mut self.findings);
-        }
+        detect::run(&self.detectors, &self.site, &window, &mut self.findings);
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
     }
 

@@ -1,0 +1,55 @@
+//! Traffic that the benches share.
+
+use pegel::base::Timestamp;
+use pegel::capture::synthetic::{Part, Profile, Scenario};
+use pegel::capture::{Frame, FrameDirection, LinkType};
+use pegel::packet::{Decoder, Packet};
+
+/// Name, profile and packets a second of each kind.
+pub const KINDS: &[(&str, Profile, f64)] = &[
+    ("syn", Profile::BenchSyn, 1_000_000.0),
+    ("mixed", Profile::BenchMixed, 500_000.0),
+    ("dns_amp", Profile::BenchDnsAmp, 500_000.0),
+];
+
+pub fn scenario(profile: Profile, rate: f64, packets: u64) -> Scenario {
+    let mut part = Part::new(profile, 0.0, packets as f64 / rate);
+    part.params.rate = Some(rate);
+    Scenario::new(1, vec![part])
+}
+
+/// Frames in one piece of memory, as a capture holds them.
+pub struct Frames {
+    bytes: Vec<u8>,
+    /// Moment, start, length.
+    index: Vec<(Timestamp, usize, usize)>,
+}
+
+impl Frames {
+    pub fn of(profile: Profile, rate: f64, packets: u64) -> Frames {
+        let mut source = scenario(profile, rate, packets).source();
+        let mut frames = Frames { bytes: Vec::new(), index: Vec::new() };
+        while let Some(frame) = source.next_frame() {
+            frames.index.push((frame.time, frames.bytes.len(), frame.data.len()));
+            frames.bytes.extend_from_slice(frame.data);
+        }
+        frames
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.index.iter().map(|&(time, start, length)| Frame {
+            time,
+            data: &self.bytes[start..start + length],
+            wire_len: length as u32,
+            link: LinkType::Ethernet,
+            direction: FrameDirection::Unknown,
+            interface: 0,
+        })
+    }
+
+    #[allow(dead_code, reason = "not every bench decodes beforehand")]
+    pub fn packets(&self) -> Vec<Packet> {
+        let decoder = Decoder::default();
+        self.iter().map(|frame| decoder.decode(&frame)).collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! From the bytes of a frame to a packet: the short path, and the lax one that takes what the short path does not.
+
+mod common;
+
+use common::{Frames, KINDS};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pegel::packet::Decoder;
+use std::hint::black_box;
+
+/// Few enough that the frames stay in cache: this measures the parser, not the memory.
+const FRAMES: u64 = 1_000;
+
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    let decoder = Decoder::default();
+    for &(name, profile, rate) in KINDS {
+        let frames = Frames::of(profile, rate, FRAMES);
+        group.throughput(Throughput::Elements(frames.iter().count() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| frames.iter().for_each(|frame| drop(black_box(decoder.decode(&frame)))));
+        });
+        group.bench_function(format!("{name}_lax"), |bencher| {
+            bencher.iter(|| frames.iter().for_each(|frame| drop(black_box(decoder.decode_lax(&frame)))));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parse);
+criterion_main!(benches);
