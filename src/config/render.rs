@@ -71,7 +71,7 @@ pub fn render(config: &Config, comments: bool) -> String {
         "Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.",
     );
     page.key("enabled", config.http.enabled);
-    page.key("listen", string(&config.http.listen));
+    page.key("listen", string(config.http.listen));
 
     page.section("metrics");
     page.note("Hosts that always have series of their own; targets of incidents get theirs when needed.");

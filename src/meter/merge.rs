@@ -196,11 +196,11 @@ impl Meter {
                 continue;
             }
             if let Some(&index) = self.by_address.get(&host.address) {
-                self.into_window(index, &host.to_tick(at));
+                self.add_to_window(index, &host.to_tick(at));
             } else if activity >= BUSY
                 && let Some(index) = self.open_window(host.address, activity)
             {
-                self.into_window(index, &host.to_tick(at));
+                self.add_to_window(index, &host.to_tick(at));
             }
         }
         for tick in &report.details {
@@ -212,7 +212,7 @@ impl Meter {
                 }
             };
             if let Some(index) = index {
-                self.into_window(index, tick);
+                self.add_to_window(index, tick);
             }
         }
         for station in &report.stations {
@@ -220,7 +220,7 @@ impl Meter {
         }
     }
 
-    fn into_window(&mut self, index: usize, tick: &HostTick) {
+    fn add_to_window(&mut self, index: usize, tick: &HostTick) {
         if let Some(slot) = self.windows.get_mut(index) {
             slot.window.absorb(tick);
             slot.last_active = self.tick;
