@@ -1,4 +1,5 @@
 //! Traffic that the benches share.
+#![allow(dead_code, reason = "each bench uses a part of it")]
 
 use pegel::base::Timestamp;
 use pegel::capture::synthetic::{Part, Profile, Scenario};
@@ -47,7 +48,6 @@ impl Frames {
         })
     }
 
-    #[allow(dead_code, reason = "not every bench decodes beforehand")]
     pub fn packets(&self) -> Vec<Packet> {
         let decoder = Decoder::default();
         self.iter().map(|frame| decoder.decode(&frame)).collect()

@@ -78,8 +78,9 @@ impl Session {
             if let Some(bar) = &bar {
                 bar.set_position(source.position());
             }
-            if interfaces.len() != source.interfaces().len() {
-                *interfaces = source.interfaces().iter().map(|i| i.name.clone().unwrap_or_default()).collect();
+            let names = || source.interfaces().iter().map(|interface| interface.name.as_deref().unwrap_or_default());
+            if !names().eq(interfaces.iter().map(String::as_str)) {
+                *interfaces = names().map(str::to_owned).collect();
             }
             if gone.is_none() {
                 gone = take(events, format, &mut found).err();

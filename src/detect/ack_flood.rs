@@ -28,6 +28,9 @@ const CLASSES: &[Class] = &[Class::TcpAck, Class::TcpData];
 /// What a host sends that has the connections.
 const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData, Class::TcpSynAck, Class::TcpSyn, Class::TcpFin];
 
+/// Octets of a full frame, somewhat less.
+const SEGMENT: u64 = 1400;
+
 struct AckFlood {
     limit: Limit,
 }
@@ -40,11 +43,14 @@ impl Detector for AckFlood {
 
 impl AckFlood {
     fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
-        // Segments beyond ten for each answer: a receiver of bulk data acknowledges at least every tenth, even behind
-        // receive offload.
         let unanswered = |span: Span| {
-            let answers = flow.back(span).of_all(CONVERSATION).packets;
-            flow.forward(span).of_all(CLASSES).packets.saturating_sub(answers.saturating_mul(10))
+            let (forward, answers) = (flow.forward(span), flow.back(span).of_all(CONVERSATION));
+            // A segment is acknowledged once at most (RFC 5681 §4.2); what leaves through segmentation offload is many.
+            let segments = answers.packets.max(answers.bytes / SEGMENT);
+            let acks = forward.of(Class::TcpAck).packets.saturating_sub(segments + segments / 2);
+            // A receiver of bulk data acknowledges at least every tenth segment, even behind receive offload.
+            let data = forward.of(Class::TcpData).packets.saturating_sub(answers.packets.saturating_mul(10));
+            acks + data
         };
         let over = shape::over(self.limit, unanswered)?;
         let forward = flow.forward(Span::Second).of_all(CLASSES);

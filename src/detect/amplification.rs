@@ -51,6 +51,8 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 const LARGE: u64 = 300;
 /// The same where the host is never seen sending: then its questions may merely be invisible.
 const LARGE_ONE_WAY: u64 = 600;
+/// Unsolicited replies that make a burst: nothing else looks like them.
+const LEAST_BURST: f64 = 20.0;
 /// Later fragments of large replies have no ports: they go to the same account.
 const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Fragment];
 const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
@@ -62,8 +64,8 @@ struct Amplification {
 
 impl Detector for Amplification {
     fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        // The lowest limit of both kinds: most hosts end here.
-        if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(50.0) {
+        // The least that can be over a limit of either kind: most hosts end here.
+        if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(LEAST_BURST) {
             return;
         }
         for service in flow.services(Span::Second) {
@@ -82,6 +84,12 @@ fn converging(flow: &Flow<'_>, service: &ServiceFlow, row: &Amplifier) -> bool {
     service.requests == 0 && profile.many_sources() && profile.top_port.is_some_and(|(_, share)| share >= 0.25)
 }
 
+/// Replies beyond what was asked for. A question may get more than one packet of answer; a client that retries asks
+/// more than it gets.
+fn unasked(service: &ServiceFlow) -> u64 {
+    service.replies.packets.saturating_sub(service.requests.saturating_mul(3))
+}
+
 impl Amplification {
     fn judge_service(
         &self,
@@ -95,8 +103,7 @@ impl Amplification {
                 Span::Second => Some(*second),
                 _ => flow.services(span).into_iter().find(|s| s.service == second.service),
             };
-            // A question may get more than one packet of answer; a client that retries asks more than it gets.
-            service.map_or(0, |s| s.replies.packets.saturating_sub(s.requests.saturating_mul(3)))
+            service.map_or(0, |service| unasked(&service))
         };
         let mean = second.replies.bytes / second.replies.packets.max(1);
         if !row.unambiguous {
@@ -107,10 +114,11 @@ impl Amplification {
             }
         }
         let limit = if row.unambiguous { self.unambiguous } else { self.ambiguous };
-        let over = shape::over(limit, unsolicited)?;
+        let over = shape::over_from(LEAST_BURST, limit, unsolicited)?;
         let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
         let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
         let mut finding = Finding::of_flow(flow, direction, row.vector, classes).graded(over.rate, over.limit.value);
+        finding.since = flow.onset(|tick| unasked(&flow.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
         let ours =
             |sample: &crate::meter::Sample| sample.source_port == row.port || sample.class == Class::Fragment as u8;

@@ -83,6 +83,9 @@ impl Detector for IcmpFlood {
 impl IcmpFlood {
     fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         let family = self.family;
+        let profile = Profile::of_flow(flow, family.all);
+        // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
+        let monitors = direction == Direction::Outbound && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
         let unsolicited = |span: Span| {
             let forward = flow.forward(span);
             let total = forward.of_all(family.all).packets;
@@ -94,10 +97,11 @@ impl IcmpFlood {
             // Any packet of the host's own can be answered by an error, but only one each.
             let sent = back.packets().saturating_sub(back.of_all(family.all).packets);
             let provoked = forward.of(family.error).packets.min(sent);
-            total.saturating_sub(asked).saturating_sub(provoked)
+            let answered =
+                if monitors { forward.of(family.echo).packets.min(back.of(family.reply).packets) } else { 0 };
+            total.saturating_sub(asked).saturating_sub(provoked).saturating_sub(answered)
         };
         let over = shape::over(self.limit, unsolicited)?;
-        let profile = Profile::of_flow(flow, family.all);
         let mut finding =
             Finding::of_flow(flow, direction, family.vector, family.all).graded(over.rate, over.limit.value);
         finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();

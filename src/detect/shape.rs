@@ -26,16 +26,23 @@ pub(super) struct Over {
 /// Is a count over its limit? Either the last second as a whole is, or the last 0.2 s alone bring half of a second's
 /// allowance (a rate of two and a half times the limit). A flood at n times its limit is thus seen after 1/n s, and one
 /// at three times or more within 0.3 s.
+///
+/// Where both are over, the burst tells as soon as it is there how strong the flood is.
 pub(super) fn over(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
-    let second = count(Span::Second) as f64;
-    if second >= limit.value {
-        return Some(Over { rate: second, limit, span: Span::Second });
+    over_from(LEAST_BURST, limit, count)
+}
+
+/// The same for packets that are suspicious in themselves, of which `least` already make a burst.
+pub(super) fn over_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
+    let (second, burst) = (count(Span::Second) as f64, count(Span::Burst) as f64);
+    let burst_rate = burst / Span::Burst.seconds();
+    if burst >= (limit.value / 2.0).max(least) && (second < limit.value || burst_rate >= second * 1.5) {
+        Some(Over { rate: burst_rate, limit, span: Span::Burst })
+    } else if second >= limit.value {
+        Some(Over { rate: second, limit, span: Span::Second })
+    } else {
+        None
     }
-    let burst = count(Span::Burst) as f64;
-    if burst >= (limit.value / 2.0).max(LEAST_BURST) {
-        return Some(Over { rate: burst / Span::Burst.seconds(), limit, span: Span::Burst });
-    }
-    None
 }
 
 impl Over {

@@ -353,6 +353,13 @@ impl<'a> Flow<'a> {
         services
     }
 
+    /// The same of one service in one tick: for [`Flow::onset`].
+    pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceFlow {
+        let row = tick.services.iter().find(|row| row.service == Some(service));
+        let (replies, requests) = row.map_or_else(Default::default, |row| self.service_sides(row));
+        ServiceFlow { service, replies, requests }
+    }
+
     fn service_sides(&self, row: &ServiceCounts) -> (Count, u64) {
         if self.outbound {
             (row.replies_sent, row.requests_received)

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Packets in about a second from which on a host gets windows.
-const BUSY: f32 = 20.0;
+const BUSY: f32 = 10.0;
 /// New windows a tick: a flood over many targets must not make the tick long.
 const NEW_WINDOWS_PER_TICK: usize = 256;
 /// Ticks without traffic after which windows are given back: all of them are empty by then.
@@ -41,7 +41,7 @@ pub struct Window<'a> {
 
 impl<'a> Window<'a> {
     pub fn interface(&self, index: u16) -> Option<&'a str> {
-        self.interfaces.get(usize::from(index)).map(String::as_str)
+        self.interfaces.get(usize::from(index)).map(String::as_str).filter(|name| !name.is_empty())
     }
 
     /// Busy hosts with traffic within the last second, in the order in which they became busy.

@@ -21,6 +21,10 @@ pub const BATCH: usize = 32;
 const RECENT_STATIONS: usize = 64;
 const NO_DETAIL: u16 = u16::MAX;
 
+/// Ticks after which a SYN may be sent again: clients wait a second (RFC 6298 §2.1), give or take a timer's
+/// granularity. What comes sooner with the same ports is a tool that keeps or soon reuses them.
+const RETRY: u8 = 8;
+
 /// Sizes of the tables of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TallySizes {
@@ -195,7 +199,7 @@ pub struct Tally {
     touched_stations: Vec<SlotIndex>,
     /// Where stations that were seen lately are in the table, by the low bits of their address.
     recent_stations: [SlotIndex; RECENT_STATIONS],
-    /// Fingerprints of SYNs that wait for their completing ACK, by flow hash.
+    /// SYNs that wait for their completing ACK, by flow hash: 24 bits of fingerprint, and the tick of the last copy.
     handshakes: Box<[u32]>,
     totals: Totals,
     evictions: Evictions,
@@ -315,17 +319,19 @@ impl Tally {
             _ => return Handshake::Nothing,
         };
         let flow = self.hasher.flow(place.source, place.destination, packet.source_port, packet.destination_port);
-        let fingerprint = (flow >> 32) as u32 | 1;
+        let fingerprint = (flow >> 32) as u32 & !0xff | 0x100;
+        let now = packet.time.tick() as u8;
         let index = flow as usize & self.handshakes.len().wrapping_sub(1);
         match self.handshakes.get_mut(index) {
-            Some(entry) if *entry == fingerprint && syn => Handshake::Repeats,
-            Some(entry) if *entry == fingerprint => {
+            Some(entry) if syn => {
+                let waits = *entry & !0xff == fingerprint;
+                let waited = now.wrapping_sub(*entry as u8);
+                *entry = fingerprint | u32::from(now);
+                if waits && waited >= RETRY { Handshake::Repeats } else { Handshake::Nothing }
+            }
+            Some(entry) if *entry & !0xff == fingerprint => {
                 *entry = 0;
                 Handshake::Completes
-            }
-            Some(entry) if syn => {
-                *entry = fingerprint;
-                Handshake::Nothing
             }
             _ => Handshake::Nothing,
         }
@@ -382,6 +388,10 @@ impl Tally {
     #[inline]
     fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
+        // A host that kept its detail from the last tick starts this one here.
+        if tick.first == Timestamp::ZERO {
+            tick.first = packet.time;
+        }
         tick.last = packet.time;
         let sample = |peer: Addr| Sample {
             peer,

@@ -117,10 +117,12 @@ pub(super) fn lax<'a>(data: &'a [u8], announced: Option<u8>, packet: &mut Packet
             packet.source = Addr::from_v6_bits(u128::from_be_bytes(header.source()));
             packet.destination = Addr::from_v6_bits(u128::from_be_bytes(header.destination()));
             packet.ttl = header.hop_limit();
-            let offset = v6
-                .extensions()
-                .clone()
+            // A chain that broke must not be walked: etherparse's iterator trusts each next-header octet, and would read on
+            // behind the last header that it checked (etherparse 0.21, Ipv6ExtensionSliceIter).
+            let chain = stopped.is_none().then(|| v6.extensions().clone().into_iter());
+            let offset = chain
                 .into_iter()
+                .flatten()
                 .find_map(|extension| match extension {
                     Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.fragment_offset().value()),
                     _ => None,

@@ -51,7 +51,8 @@ impl Replay {
         Replay { worker: Worker::new(Decoder { tunnels: config.tunnels }, tally, direct) }
     }
 
-    /// Reads `source` to its end. `look` is called between batches with the events since the last call.
+    /// Reads `source` to its end. `look` is called before the first batch and after each, with the events since the
+    /// last call; it may name the interfaces, which count from then on.
     ///
     /// # Errors
     /// What the source tells; everything before was analysed, and other sources may follow.
@@ -60,6 +61,7 @@ impl Replay {
         source: &mut S,
         mut look: impl FnMut(&mut S, Vec<Event>, &mut Vec<String>),
     ) -> Result<(), CaptureError> {
+        look(source, Vec::new(), &mut self.worker.handover.engine.interfaces);
         loop {
             let outcome = source.poll(&mut self.worker);
             let engine = &mut self.worker.handover.engine;

@@ -119,6 +119,7 @@ impl Ng {
             let length = block_length(word::<BIG>(*length))?;
             let Some((block, next)) = rest.split_at_checked(length) else { return Ok(Some(Stop::Starved)) };
             let body = block_body::<BIG>(block)?;
+            let known = self.interfaces.len();
             match kind {
                 ENHANCED_PACKET => self.enhanced::<BIG, S>(body, sink)?,
                 INTERFACE => self.declare::<BIG>(body)?,
@@ -129,6 +130,10 @@ impl Ng {
             }
             *rest = next;
             self.blocks = self.blocks.saturating_add(1);
+            if self.interfaces.len() > known {
+                // Whoever polls must learn of an interface before its packets come.
+                break;
+            }
         }
         Ok(Some(Stop::Budget))
     }

@@ -101,7 +101,7 @@ impl Flood {
         let Setting { way, port, .. } = self.setting;
         let rng = &mut agenda.rng;
         let mut tcp = Tcp {
-            source_port: 1024 | self.base.wrapping_add(self.count as u16),
+            source_port: 1024 + self.base.wrapping_add(self.count as u16) % 64_512,
             target_port: if port == 0 { rng.between(1, 65_535) as u16 } else { port },
             sequence: rng.next_u32(),
             acknowledged: 0,
