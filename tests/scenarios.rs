@@ -43,6 +43,9 @@ struct Written {
     /// Whether every SYN to one of our hosts is refused with a RST.
     #[serde(default)]
     refuse: bool,
+    /// Whether 198.51.100.9 sends all its TCP from one port, so that its SYNs are all the same flow.
+    #[serde(default)]
+    one_port: bool,
     /// Whether the background traffic goes along with an attack.
     #[serde(default = "yes")]
     background: bool,
@@ -116,6 +119,7 @@ struct Seeing {
     seen: Seen,
     directions: bool,
     refuse: bool,
+    one_port: bool,
 }
 
 impl PacketSource for Seeing {
@@ -128,6 +132,10 @@ impl PacketSource for Seeing {
             let entered = frame.direction == FrameDirection::Entered;
             if !self.directions {
                 frame.direction = FrameDirection::Unknown;
+            }
+            let rewritten = self.one_port.then(|| one_port(frame.data)).flatten();
+            if let Some(data) = &rewritten {
+                frame.data = data;
             }
             sink.frame(frame);
             if self.refuse
@@ -164,6 +172,16 @@ fn reset_for(syn: &[u8]) -> Option<Vec<u8>> {
     reset[36..38].copy_from_slice(&syn[34..36]);
     (reset[46], reset[47]) = (0x50, 0x14);
     Some(reset)
+}
+
+/// A frame of 198.51.100.9 over IPv4 without options, from port 4444.
+fn one_port(data: &[u8]) -> Option<Vec<u8>> {
+    if data.get(12..15)? != [0x08, 0x00, 0x45] || data.get(26..30)? != [198, 51, 100, 9] {
+        return None;
+    }
+    let mut data = data.to_vec();
+    data[34..36].copy_from_slice(&4444u16.to_be_bytes());
+    Some(data)
 }
 
 fn directory() -> PathBuf {
@@ -304,8 +322,8 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
 fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     let scenario = scenario(written).map_err(|error| vec![error])?;
     let config = config(written, mode).map_err(|error| vec![error])?;
-    let Written { seen, directions, refuse, .. } = *written;
-    let incidents = play(&config, Seeing { inner: scenario.source(), seen, directions, refuse });
+    let Written { seen, directions, refuse, one_port, .. } = *written;
+    let incidents = play(&config, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
     let mut alarms: Vec<&Incident> =
         incidents.iter().filter(|incident| incident.severity > Severity::Information).collect();
     let mut wrong = Vec::new();

@@ -6,20 +6,19 @@
 
 use super::capture_thread::{self, Message, Order};
 use super::engine::Engine;
+use super::setup::{LiveError, choose_interfaces, explain, inside, needs_restart, start_http, start_outputs};
 use crate::base::{Addr, Networks, Timestamp};
-use crate::capture::pcap_live::{self, InterfaceInfo, LiveOptions, PcapLive};
-use crate::capture::{CaptureError, SourceStats};
+use crate::capture::SourceStats;
+use crate::capture::pcap_live::{LiveOptions, PcapLive};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
 use crate::meter::{Hasher, TickReport};
 use crate::metrics::{Metrics, Table};
-use crate::output::{JsonLines, Log, Outputs};
+use crate::output::Outputs;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,32 +51,6 @@ pub struct Signals {
     pub reload: Arc<AtomicBool>,
 }
 
-/// Why a live run could not begin.
-#[derive(Debug)]
-pub enum LiveError {
-    NoInterface(String),
-    Capture { interface: String, error: CaptureError },
-    Other(String),
-}
-
-impl fmt::Display for LiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LiveError::NoInterface(text) | LiveError::Other(text) => f.write_str(text),
-            LiveError::Capture { error: CaptureError::Permission(text), .. } => f.write_str(text),
-            LiveError::Capture { interface, error } => write!(f, "cannot capture on {interface}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for LiveError {}
-
-impl LiveError {
-    pub fn is_privilege(&self) -> bool {
-        matches!(self, LiveError::Capture { error: CaptureError::Permission(_), .. })
-    }
-}
-
 /// Milliseconds are told from here on.
 #[expect(clippy::disallowed_methods, reason = "liveness and durations are measured, nothing is decided by them")]
 fn instant() -> Instant {
@@ -98,33 +71,6 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     live.go(signals);
     live.stop();
     Ok(())
-}
-
-fn choose_interfaces(config: &Config) -> Result<Vec<String>, LiveError> {
-    let mut chosen = config.capture.interfaces.clone();
-    chosen.dedup();
-    if chosen.is_empty() {
-        let default = pcap_live::default_interface().ok_or_else(|| {
-            let known = known_interfaces().iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");
-            LiveError::NoInterface(format!("there is no default route; name an interface with -i (there are: {known})"))
-        })?;
-        chosen.push(default);
-    }
-    Ok(chosen)
-}
-
-fn known_interfaces() -> Vec<InterfaceInfo> {
-    pcap_live::interfaces().unwrap_or_default()
-}
-
-/// Inside networks: of the command line, else of the configuration, else of the captured interfaces.
-fn inside(request: &LiveRequest, interfaces: &[String]) -> Networks {
-    let configured = if request.networks.is_empty() { &request.config.networks } else { &request.networks };
-    if !configured.is_empty() {
-        return Networks::new(configured.iter().copied());
-    }
-    let captured = known_interfaces().into_iter().filter(|known| interfaces.contains(&known.name));
-    Networks::new(captured.flat_map(|interface| interface.networks))
 }
 
 struct WorkerState {
@@ -545,65 +491,5 @@ impl Live {
             server.stop();
         }
         tracing::info!("stopped after {} packets, {} lost by the kernel", self.frames, losses.dropped);
-    }
-}
-
-/// Parts of the configuration that cannot change while running and did.
-fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let mut parts = Vec::new();
-    if old.capture != new.capture {
-        parts.push("[capture]");
-    }
-    if old.meter != new.meter || old.tally != new.tally {
-        parts.push("[meter]");
-    }
-    if old.http != new.http {
-        parts.push("[http]");
-    }
-    if old.output != new.output {
-        parts.push("[output]");
-    }
-    if old.tunnels != new.tunnels {
-        parts.push("[decode]");
-    }
-    parts
-}
-
-fn start_outputs(config: &Config) -> Result<Outputs, LiveError> {
-    let mut outputs = Outputs::default();
-    let failed = |error: std::io::Error| LiveError::Other(format!("cannot start an output: {error}"));
-    if config.output.log {
-        outputs.start("log", Box::new(Log)).map_err(failed)?;
-    }
-    let path = &config.output.jsonl;
-    if !path.as_os_str().is_empty() {
-        let sink = JsonLines::open(path)
-            .map_err(|error| LiveError::Other(format!("output.jsonl: cannot write {}: {error}", path.display())))?;
-        outputs.start("jsonl", Box::new(sink)).map_err(failed)?;
-    }
-    Ok(outputs)
-}
-
-fn start_http(config: &Config, shared: &Arc<http::Shared>) -> Result<Option<http::Server>, LiveError> {
-    if !config.http.enabled {
-        return Ok(None);
-    }
-    let address = config.http.listen;
-    let listener = TcpListener::bind(address).map_err(|error| {
-        LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
-    })?;
-    http::start(listener, Arc::clone(shared))
-        .map(Some)
-        .map_err(|error| LiveError::Other(format!("cannot start the HTTP server: {error}")))
-}
-
-/// An interface that is not there: say which are.
-fn explain(error: CaptureError) -> CaptureError {
-    match error {
-        CaptureError::InterfaceGone(text) => {
-            let known: Vec<String> = known_interfaces().into_iter().filter(|i| i.up).map(|i| i.name).collect();
-            CaptureError::InterfaceGone(format!("{text} (interfaces that are up: {})", known.join(", ")))
-        }
-        other => other,
     }
 }

@@ -5,6 +5,7 @@ mod capture_thread;
 pub mod engine;
 pub mod live;
 pub mod replay;
+mod setup;
 pub mod worker;
 
 use crate::base::Networks;
