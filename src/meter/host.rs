@@ -185,11 +185,6 @@ impl HostWindow {
         (0..count.min(TICKS)).map(|back| self.tick_back(back))
     }
 
-    /// Packets of the last second, both ways.
-    pub fn packets(&self) -> u64 {
-        self.second.received.packets() + self.second.sent.packets()
-    }
-
     /// True where nothing at all is left in any window.
     pub fn is_idle(&self) -> bool {
         self.second.received.packets() == 0

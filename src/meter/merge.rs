@@ -5,7 +5,7 @@ use super::counts::HostTick;
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{Evictions, StationCounts, TickReport, Totals};
-use super::shared::{HostEntry, HostTable, StationEntry, StationTable};
+use super::shared::{FADING, HostEntry, HostTable, StationEntry, StationTable};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -64,10 +64,10 @@ impl<'a> Window<'a> {
 struct WindowSlot {
     window: Box<HostWindow>,
     in_use: bool,
-    /// Last tick with traffic, and packets of the last second when this tick was opened: kept here so that a look at all
-    /// slots does not touch all windows.
+    /// Last tick with traffic, and the activity as the shared table reckons it: kept here so that a look at all slots
+    /// does not touch all windows.
     last_active: u64,
-    packets: u64,
+    activity: f32,
 }
 
 pub struct Meter {
@@ -85,8 +85,8 @@ pub struct Meter {
     tick: u64,
     window_evictions: u64,
     opened_this_tick: usize,
-    /// Packets, last activity and index of the least active window, once it was looked for in this tick.
-    quietest: Option<(u64, u64, usize)>,
+    /// Activity and index of the least active window, once it was looked for in this tick.
+    quietest: Option<(f32, usize)>,
 }
 
 impl Meter {
@@ -97,7 +97,7 @@ impl Meter {
                 window: HostWindow::new(Addr::UNSPECIFIED, 0),
                 in_use: false,
                 last_active: 0,
-                packets: 0,
+                activity: 0.0,
             })
             .collect();
         Meter {
@@ -163,7 +163,7 @@ impl Meter {
                 self.by_address.remove(&slot.window.address());
                 self.free.push(index);
             } else {
-                slot.packets = slot.window.packets();
+                slot.activity *= FADING;
                 slot.window.roll(tick);
             }
         }
@@ -207,8 +207,8 @@ impl Meter {
             let index = match self.by_address.get(&tick.address) {
                 Some(&index) => Some(index),
                 None => {
-                    let packets = tick.received.packets() + tick.sent.packets();
-                    self.open_window(tick.address, packets as f32)
+                    let activity = self.hosts.get(&tick.address).map_or(0.0, |entry| entry.activity_at(self.tick));
+                    self.open_window(tick.address, activity)
                 }
             };
             if let Some(index) = index {
@@ -224,6 +224,7 @@ impl Meter {
         if let Some(slot) = self.windows.get_mut(index) {
             slot.window.absorb(tick);
             slot.last_active = self.tick;
+            slot.activity += (tick.received.packets() + tick.sent.packets()) as f32;
         }
     }
 
@@ -272,20 +273,21 @@ impl Meter {
         slot.window.roll(self.tick);
         slot.in_use = true;
         slot.last_active = self.tick;
-        slot.packets = activity as u64;
+        // This tick's packets are in there and will be added once more: a newcomer may settle before it is displaced.
+        slot.activity = activity;
         self.by_address.insert(address, index);
         Some(index)
     }
 
     fn least_active(&mut self, activity: f32) -> Option<usize> {
-        let rank = |(index, slot): (usize, &WindowSlot)| (slot.packets, slot.last_active, index);
-        let (packets, _, index) = match self.quietest {
-            Some(known) => known,
-            None => self.windows.iter().enumerate().map(rank).min()?,
-        };
+        let quietest = self.quietest.or_else(|| {
+            let slots = self.windows.iter().enumerate().map(|(index, slot)| (slot.activity, index));
+            slots.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+        });
+        let (least, index) = quietest?;
         // Only a clearly busier host displaces another: two of a kind must not take turns.
-        if packets as f32 * 3.0 > activity {
-            self.quietest = Some((packets, 0, index));
+        if least * 3.0 > activity {
+            self.quietest = quietest;
             return None;
         }
         self.quietest = None;

@@ -91,6 +91,9 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
     }
 }
 
+/// What is left of a host's activity after a tick without packets.
+pub(super) const FADING: f32 = 0.9;
+
 /// A host over its lifetime in the table.
 #[derive(Clone, Debug, Default)]
 pub struct HostEntry {
@@ -120,7 +123,7 @@ impl HostEntry {
 
     pub fn activity_at(&self, tick: u64) -> f32 {
         let idle = tick.saturating_sub(self.last_tick).min(1000) as i32;
-        self.activity * 0.9f32.powi(idle)
+        self.activity * FADING.powi(idle)
     }
 }
 
