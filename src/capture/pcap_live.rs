@@ -190,12 +190,16 @@ pub fn interfaces() -> Result<Vec<InterfaceInfo>, CaptureError> {
         .collect())
 }
 
-/// Whether an interface is administratively up, by its flags in sysfs (IFF_UP, bit 0); `true` where nothing is known of
-/// it. libpcap waits in silence for an interface that went down, so somebody must look.
+/// Whether an interface is administratively up, by its flags in sysfs (IFF_UP, bit 0), or by libpcap's list where sysfs
+/// does not show it; `true` where nothing can be learned. libpcap waits in silence for an interface that went down, so
+/// somebody must look.
 pub fn is_up(name: &str) -> bool {
     let flags = std::fs::read_to_string(format!("/sys/class/net/{name}/flags"));
     let parsed = flags.ok().and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
-    parsed.is_none_or(|flags| flags & 1 == 1)
+    match parsed {
+        Some(flags) => flags & 1 == 1,
+        None => interfaces().map_or(true, |known| known.iter().any(|known| known.name == name && known.up)),
+    }
 }
 
 /// The interface of the default route: IPv4's with the lowest metric, else IPv6's.

@@ -41,6 +41,8 @@ pub(super) struct Record {
     spoofing_likely: bool,
     peers: Registers,
     top_peers: FrequentItemsSketch<Addr>,
+    /// Sampled packets so far.
+    samples: u64,
     source_ports: FrequentItemsSketch<u16>,
     destination_ports: FrequentItemsSketch<u16>,
     timeline: Vec<Point>,
@@ -79,6 +81,7 @@ impl Record {
             spoofing_likely: false,
             peers: Registers::default(),
             top_peers: FrequentItemsSketch::new(SKETCH).ok()?,
+            samples: 0,
             source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             timeline: Vec::new(),
@@ -142,6 +145,7 @@ impl Record {
         self.totals.packets = self.totals.packets.saturating_add(traffic.count.packets);
         self.totals.bytes = self.totals.bytes.saturating_add(traffic.count.bytes);
         self.peers.merge(&traffic.peers);
+        self.samples += traffic.samples.len() as u64;
         for sample in &traffic.samples {
             let weight = u64::from(sample.weight);
             self.top_peers.update_with_count(sample.peer, weight);
@@ -171,6 +175,14 @@ impl Record {
         });
     }
 
+    /// How many took part. The registers count everyone who talks to the host meanwhile; where the sampled packets of the
+    /// attack itself show few, each many times, these are all there are.
+    fn distinct_peers(&self) -> u64 {
+        let seen = self.top_peers.num_active_items() as u64;
+        let complete = self.top_peers.maximum_error() == 0 && self.samples >= 4 * seen;
+        if complete && seen > 0 { seen } else { (self.peers.estimate().round() as u64).max(seen) }
+    }
+
     fn main_vector(&self) -> Option<&VectorPart> {
         // The first of equals, so that the name does not change without need.
         self.parts.iter().rev().max_by_key(|part| part.packets)
@@ -182,7 +194,7 @@ impl Record {
         let top = top(&self.top_peers);
         let whole = self.top_peers.total_weight();
         let others = Peers {
-            distinct: (self.peers.estimate().round() as u64).max(top.len() as u64),
+            distinct: self.distinct_peers(),
             spoofing_likely: self.spoofing_likely,
             top: top
                 .into_iter()

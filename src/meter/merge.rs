@@ -5,7 +5,7 @@ use super::counts::HostTick;
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{Evictions, StationCounts, TickReport, Totals};
-use super::shared::{FADING, HostEntry, HostTable, StationEntry, StationTable};
+use super::shared::{FADING, HostEntry, HostTable, KeyedState, StationEntry, StationTable};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,12 +75,12 @@ pub struct Meter {
     hosts: Arc<HostTable>,
     station_table: Arc<StationTable>,
     windows: Vec<WindowSlot>,
-    by_address: HashMap<Addr, usize>,
+    by_address: HashMap<Addr, usize, KeyedState>,
     free: Vec<usize>,
     totals: Totals,
     evictions: Evictions,
     new_stations: u64,
-    stations: HashMap<(u16, Mac), usize>,
+    stations: HashMap<(u16, Mac), usize, KeyedState>,
     tick_stations: Vec<StationCounts>,
     tick: u64,
     window_evictions: u64,
@@ -104,12 +104,12 @@ impl Meter {
             hosts: Arc::new(HostTable::new(sizes.hosts, hasher)),
             station_table: Arc::new(StationTable::new(sizes.stations, hasher)),
             windows,
-            by_address: HashMap::with_capacity(sizes.busy_hosts),
+            by_address: HashMap::with_capacity_and_hasher(sizes.busy_hosts, KeyedState::new(hasher)),
             free: (0..sizes.busy_hosts).rev().collect(),
             totals: Totals::default(),
             evictions: Evictions::default(),
             new_stations: 0,
-            stations: HashMap::new(),
+            stations: HashMap::with_hasher(KeyedState::new(hasher)),
             tick_stations: Vec::new(),
             tick: 0,
             window_evictions: 0,

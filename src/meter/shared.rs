@@ -180,6 +180,12 @@ pub type StationTable = Shared<(u16, Mac), StationEntry>;
 #[derive(Clone, Copy)]
 pub struct KeyedState(Hasher);
 
+impl KeyedState {
+    pub fn new(hasher: Hasher) -> Self {
+        KeyedState(hasher)
+    }
+}
+
 impl BuildHasher for KeyedState {
     type Hasher = KeyedHasher;
 
