@@ -83,6 +83,10 @@ impl Detector for IcmpFlood {
 impl IcmpFlood {
     fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
         let family = self.family;
+        // No rate can be over its limit with fewer packets in a second than make a burst.
+        if (flow.forward(Span::Second).of_all(family.all).packets as f64) < self.limit.value.min(shape::LEAST_BURST) {
+            return None;
+        }
         let profile = Profile::of_flow(flow, family.all);
         // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
         let monitors = direction == Direction::Outbound && profile.top_peer.is_none_or(|(_, share)| share < 0.2);

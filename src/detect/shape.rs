@@ -9,7 +9,7 @@ use crate::packet::Class;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Least number of packets in 0.2 s for which a burst is judged at all: below, a browser's start is a burst.
-const LEAST_BURST: f64 = 150.0;
+pub(super) const LEAST_BURST: f64 = 150.0;
 
 /// Samples below which their diversity means nothing. A single tick gives at least so many of any flood.
 const LEAST_SAMPLES: usize = 8;

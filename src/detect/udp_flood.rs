@@ -42,6 +42,9 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 
 const CLASSES: &[Class] = &[Class::Udp, Class::Quic];
 
+/// Share of the limit that is enough where ten seconds make it unmistakable.
+const SLOW: f64 = 0.1;
+
 struct UdpFlood {
     diverse: Limit,
     steady: Limit,
@@ -53,11 +56,16 @@ impl Detector for UdpFlood {
     }
 }
 
-/// UDP beyond five packets for each answer, replies of amplifiers aside.
+/// Octets of a frame on average from which on UDP is bulk data.
+const BULK: u64 = 600;
+
+/// UDP beyond what answers account for, replies of amplifiers aside: receivers of bulk data (QUIC, tunnels) send a packet
+/// for about every fourth, everyone else at least one for every second.
 fn unanswered(flow: &Flow<'_>, span: Span) -> u64 {
-    let forward = flow.forward(span).of_all(CLASSES).packets;
+    let forward = flow.forward(span).of_all(CLASSES);
     let back = flow.back(span).of_all(CLASSES).packets;
-    forward.saturating_sub(back.saturating_mul(5))
+    let per_answer = if forward.bytes >= BULK * forward.packets { 5 } else { 2 };
+    forward.packets.saturating_sub(back.saturating_mul(per_answer))
 }
 
 fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
@@ -66,8 +74,10 @@ fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
 
 impl UdpFlood {
     fn find(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
-        let lowest = self.diverse.value.min(self.steady.value) * 0.1;
-        if (flow.forward_packets() as f64) < lowest {
+        // The slow rule asks for half of a tenth of the limit in the last second; everything else for more. Most hosts
+        // talk both ways and end here.
+        let lowest = self.diverse.value.min(self.steady.value) * SLOW / 2.0;
+        if (unanswered(flow, Span::Second).max(unanswered(flow, Span::Burst)) as f64) < lowest {
             return None;
         }
         let count = |span: Span| unanswered(flow, span).saturating_sub(amplified(flow, span));
@@ -107,7 +117,7 @@ impl UdpFlood {
     /// telemetry) hear the same ones again within that time.
     fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
         let ten = unanswered(flow, Span::TenSeconds);
-        let limit = self.diverse.times(0.1);
+        let limit = self.diverse.times(SLOW);
         let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
         let lasting = unanswered(flow, Span::Second) as f64 >= limit.value / 2.0;
         (enough && lasting && profile.many_sources() && amplified(flow, Span::Second) == 0)
