@@ -32,6 +32,22 @@ struct Handle {
     capture: Capture<Active>,
     direction: FrameDirection,
     link: LinkType,
+    /// libpcap's counters have 32 bits and wrap: what they showed last, and the sums so far.
+    shown: [u32; 3],
+    sums: [u64; 3],
+}
+
+impl Handle {
+    /// Received, dropped by the kernel, dropped by the interface.
+    fn counts(&mut self) -> [u64; 3] {
+        if let Ok(stat) = self.capture.stats() {
+            let now = [stat.received, stat.dropped, stat.if_dropped];
+            for ((sum, shown), now) in self.sums.iter_mut().zip(&mut self.shown).zip(now) {
+                *sum += u64::from(now.wrapping_sub(std::mem::replace(shown, now)));
+            }
+        }
+        self.sums
+    }
 }
 
 /// One interface.
@@ -60,7 +76,7 @@ impl PcapLive {
             }
             let direction = if cooked { FrameDirection::Unknown } else { direction };
             let link = link_of(&capture);
-            handles.push(Handle { capture, direction, link });
+            handles.push(Handle { capture, direction, link, shown: [0; 3], sums: [0; 3] });
             if cooked {
                 break;
             }
@@ -147,12 +163,11 @@ impl PacketSource for PcapLive {
     fn stats(&mut self) -> SourceStats {
         let mut sum = SourceStats::default();
         for handle in &mut self.handles {
-            if let Ok(stat) = handle.capture.stats() {
-                sum.received += u64::from(stat.received);
-                sum.dropped_kernel += u64::from(stat.dropped);
-                // Both handles are told the same number by the interface.
-                sum.dropped_interface = sum.dropped_interface.max(u64::from(stat.if_dropped));
-            }
+            let [received, dropped, dropped_interface] = handle.counts();
+            sum.received += received;
+            sum.dropped_kernel += dropped;
+            // Both handles are told the same number by the interface.
+            sum.dropped_interface = sum.dropped_interface.max(dropped_interface);
         }
         sum
     }

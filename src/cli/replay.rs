@@ -74,14 +74,17 @@ impl Session {
         };
         let bar = progress(&name, source.total());
         let (format, mut gone, mut found) = (self.format, None, Vec::new());
+        let mut begins = true;
         let outcome = self.replay.run(&mut source, |source: &mut PcapFile, events, interfaces| {
             if let Some(bar) = &bar {
                 bar.set_position(source.position());
             }
-            let names = || source.interfaces().iter().map(|interface| interface.name.as_deref().unwrap_or_default());
-            if !names().eq(interfaces.iter().map(String::as_str)) {
-                *interfaces = names().map(str::to_owned).collect();
+            // Within a file the list only grows; each file has its own.
+            if std::mem::take(&mut begins) {
+                interfaces.clear();
             }
+            let new = source.interfaces().get(interfaces.len()..).unwrap_or_default();
+            interfaces.extend(new.iter().map(|interface| interface.name.clone().unwrap_or_default()));
             if gone.is_none() {
                 gone = take(events, format, &mut found).err();
             }

@@ -40,6 +40,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    let file_config = config.clone();
     if !args.interface.is_empty() {
         config.capture.interfaces = args.interface;
     }
@@ -55,7 +56,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         eprintln!("pegel: cannot handle signals: {error}");
         return ExitCode::from(exit::FAILED);
     }
-    let request = LiveRequest { config, config_path: args.common.config, networks: args.common.network };
+    let request = LiveRequest { config, file_config, config_path: args.common.config, networks: args.common.network };
     match live::run(request, &signals) {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {

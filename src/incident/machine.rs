@@ -17,7 +17,7 @@ pub struct IncidentSettings {
     pub max_recent: usize,
 }
 
-/// Packets received and lost so far, for the coverage of an incident.
+/// Packets received (with those that were lost after that) and lost so far, for the coverage of an incident.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LossCounts {
     pub received: u64,

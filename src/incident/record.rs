@@ -240,7 +240,8 @@ impl Record {
             names: Vec::new(),
             evidence: self.parts.iter().flat_map(|part| part.evidence.iter().cloned()).collect(),
             coverage: Coverage {
-                captured: 1.0 - share(dropped, seen.saturating_add(dropped)),
+                // The kernel counts among the received what it then had to drop.
+                captured: 1.0 - share(dropped, seen).min(1.0),
                 kernel_dropped: dropped,
                 sampled: 1,
             },

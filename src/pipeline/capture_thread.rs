@@ -38,7 +38,9 @@ pub(super) enum Message {
     Up {
         worker: usize,
     },
-    ClockChanged,
+    ClockChanged {
+        worker: usize,
+    },
 }
 
 /// From the judge to a capturing thread.
@@ -65,7 +67,8 @@ struct ToJudge {
     orders: Receiver<Order>,
     stats: SourceStats,
     late: u32,
-    clock_changed: bool,
+    /// This is the end: no box will come back any more.
+    last: bool,
 }
 
 impl Handover for ToJudge {
@@ -73,10 +76,14 @@ impl Handover for ToJudge {
         while let Ok(Order::Networks(networks)) = self.orders.try_recv() {
             tally.set_networks(networks);
         }
-        let Ok(mut report) = self.boxes.try_recv() else {
-            // The judge is behind: the next tick takes this one along.
-            self.late += 1;
-            return;
+        let mut report = match self.boxes.try_recv() {
+            Ok(report) => report,
+            Err(_) if self.last => Box::default(),
+            Err(_) => {
+                // The judge is behind: the next tick takes this one along.
+                self.late += 1;
+                return;
+            }
         };
         tally.finish_tick(tick, &mut report);
         let late = std::mem::take(&mut self.late);
@@ -85,8 +92,7 @@ impl Handover for ToJudge {
     }
 
     fn clock_changed(&mut self) {
-        let _ = self.messages.send(Message::ClockChanged);
-        self.clock_changed = true;
+        let _ = self.messages.send(Message::ClockChanged { worker: self.worker });
     }
 }
 
@@ -104,7 +110,7 @@ impl Capturing {
             orders: self.orders,
             stats: SourceStats::default(),
             late: 0,
-            clock_changed: false,
+            last: false,
         };
         let mut counting = Worker::new(self.decoder, tally, handover);
         let mut source = Some(source);
@@ -146,9 +152,12 @@ impl Capturing {
                 if up {
                     up = false;
                     let _ = self.messages.send(Message::Down { worker, why });
+                    // The judge has put them by.
+                    counting.handover.stats = SourceStats::default();
                 }
             }
         }
+        counting.handover.last = true;
         counting.finish();
     }
 }

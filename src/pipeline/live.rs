@@ -32,12 +32,18 @@ const BOXES: usize = 8;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the loop looks around where no worker reports.
 const LOOK_AROUND: Duration = Duration::from_millis(50);
+/// Workers that tell within so long that the clock was set back tell of one change.
+const SAME_CHANGE: Duration = Duration::from_secs(2);
+/// How long the capturing threads may take to hand over their last ticks.
+const LAST_REPORTS: Duration = Duration::from_millis(800);
 /// Seconds over which the coverage metric looks back.
 const COVERAGE_SECONDS: usize = 60;
 
 /// What `pegel run` was asked for.
 pub struct LiveRequest {
     pub config: Config,
+    /// The configuration as its file has it, without the command line's word: what a reload is compared with.
+    pub file_config: Config,
     /// Where the configuration came from, for reloading.
     pub config_path: Option<PathBuf>,
     /// Networks of the command line: they stay over a reload.
@@ -76,7 +82,8 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
 struct WorkerState {
     orders: SyncSender<Order>,
     boxes: SyncSender<Box<TickReport>>,
-    thread: JoinHandle<()>,
+    /// Taken when it is waited for.
+    thread: Option<JoinHandle<()>>,
     /// Last tick that is complete.
     done: Option<u64>,
     up: bool,
@@ -100,6 +107,8 @@ struct Live {
     /// Reports that wait for other workers, by tick.
     pending: BTreeMap<u64, Vec<(usize, Box<TickReport>)>>,
     judged: Option<u64>,
+    /// When a worker last told that the clock was set back.
+    clock_changed: Option<Instant>,
     origin: Instant,
     /// (received, lost) at the end of each of the last seconds.
     coverage: VecDeque<(u64, u64)>,
@@ -166,7 +175,7 @@ impl Live {
             workers.push(WorkerState {
                 orders,
                 boxes,
-                thread,
+                thread: Some(thread),
                 done: None,
                 up: true,
                 last_heard: instant(),
@@ -189,6 +198,7 @@ impl Live {
             messages,
             pending: BTreeMap::new(),
             judged: None,
+            clock_changed: None,
             origin,
             coverage: VecDeque::new(),
             last_second: 0,
@@ -242,7 +252,7 @@ impl Live {
             Message::Tick { worker, report, stats, late } => {
                 let Some(state) = self.workers.get_mut(worker) else { return };
                 state.last_heard = now;
-                state.done = Some(state.done.unwrap_or(0).max(report.tick));
+                state.done = Some(report.tick);
                 state.stats = stats;
                 for _ in 0..late {
                     self.metrics.tick_late();
@@ -279,12 +289,24 @@ impl Live {
                     tracing::warn!(interface = name, "capture works again");
                 }
             }
-            Message::ClockChanged => {
-                tracing::warn!("the clock was set back: windows start anew, open incidents are closed");
-                self.pending.clear();
-                self.judged = None;
-                self.engine.clock_changed();
-                self.tell();
+            Message::ClockChanged { worker } => {
+                // What waited belongs to the time before; its boxes are needed after it.
+                for (owner, report) in std::mem::take(&mut self.pending).into_values().flatten() {
+                    self.give_back(owner, report);
+                }
+                if let Some(state) = self.workers.get_mut(worker) {
+                    state.done = None;
+                    state.last_heard = now;
+                }
+                // Each interface tells it, and for each it is the same change.
+                let known = self.clock_changed.is_some_and(|at| now.saturating_duration_since(at) < SAME_CHANGE);
+                self.clock_changed = Some(now);
+                if !known {
+                    tracing::warn!("the clock was set back: windows start anew, open incidents are closed");
+                    self.judged = None;
+                    self.engine.clock_changed();
+                    self.tell();
+                }
             }
         }
     }
@@ -321,10 +343,7 @@ impl Live {
         self.judged = Some(tick);
         self.worker_tables(&reports);
         for (worker, report) in reports {
-            if let Some(state) = self.workers.get(worker) {
-                // Full only if the worker made boxes of its own, which it does not; gone if it ended.
-                let _ = state.boxes.try_send(report);
-            }
+            self.give_back(worker, report);
         }
         self.tell();
         let spent = instant().saturating_duration_since(began);
@@ -333,6 +352,13 @@ impl Live {
         if tick / 10 != self.last_second {
             self.last_second = tick / 10;
             self.every_second(losses);
+        }
+    }
+
+    fn give_back(&self, worker: usize, report: Box<TickReport>) {
+        if let Some(state) = self.workers.get(worker) {
+            // There is room for all boxes that there are; the worker may have ended.
+            let _ = state.boxes.try_send(report);
         }
     }
 
@@ -428,9 +454,10 @@ impl Live {
         let now = wall_clock().seconds_since(Timestamp::ZERO);
         match Config::load(self.request.config_path.as_deref()) {
             Ok(config) => {
-                for part in needs_restart(&self.request.config, &config) {
+                for part in needs_restart(&self.request.file_config, &config) {
                     tracing::warn!("changes of {part} need a restart; they are not in force");
                 }
+                self.request.file_config = config.clone();
                 let kept = std::mem::replace(&mut self.request.config, config);
                 // What cannot change while running stays as it is.
                 self.request.config.capture = kept.capture;
@@ -462,20 +489,18 @@ impl Live {
     /// Ends everything in order: capture, judgement, outputs, HTTP.
     fn stop(mut self) {
         self.shared.set_ready(false);
-        let mut threads = Vec::new();
-        for worker in std::mem::take(&mut self.workers) {
-            drop(worker.boxes);
-            threads.push(worker.thread);
-        }
-        // Workers hand over what they hold before they end; take it as it comes, so that none waits for room.
-        while let Ok(message) = self.messages.recv_timeout(LOOK_AROUND * 4) {
-            if let Message::Tick { report, .. } = message {
-                let tick = report.tick.max(self.judged.map_or(0, |judged| judged + 1));
-                self.pending.entry(tick).or_default().push((0, report));
+        // The threads saw the same order to stop: take what they still hold, until the last has gone.
+        let began = instant();
+        while let Some(left) = LAST_REPORTS.checked_sub(began.elapsed()) {
+            match self.messages.recv_timeout(left) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => tracing::error!("a capturing thread does not stop; left behind"),
             }
         }
-        for thread in threads {
-            if thread.join().is_err() {
+        for worker in &mut self.workers {
+            let ended = worker.thread.take().filter(JoinHandle::is_finished);
+            if ended.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!("a capturing thread had panicked");
             }
         }

@@ -22,8 +22,8 @@ impl Handover for Direct {
     fn tick(&mut self, tally: &mut Tally, tick: u64) {
         tally.finish_tick(tick, &mut self.report);
         if let Some(first) = self.report.first {
-            let (from, _) = self.span.unwrap_or((first, first));
-            self.span = Some((from.min(first), self.report.last.max(first)));
+            let (from, to) = self.span.unwrap_or((first, first));
+            self.span = Some((from.min(first), to.max(self.report.last).max(first)));
         }
         let received = self.engine.totals().frames.packets + self.report.totals.frames.packets;
         self.engine.set_losses(LossCounts { received, dropped: 0 });

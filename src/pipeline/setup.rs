@@ -39,7 +39,8 @@ impl LiveError {
 
 pub(super) fn choose_interfaces(config: &Config) -> Result<Vec<String>, LiveError> {
     let mut chosen = config.capture.interfaces.clone();
-    chosen.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    chosen.retain(|name| seen.insert(name.clone()));
     if chosen.is_empty() {
         let default = pcap_live::default_interface().ok_or_else(|| {
             let known = known_interfaces().iter().map(|i| i.name.clone()).collect::<Vec<_>>().join(", ");

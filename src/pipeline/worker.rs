@@ -39,6 +39,10 @@ impl<H: Handover> Worker<H> {
     pub fn advance(&mut self, now: Timestamp) {
         match self.tick {
             Some(tick) if now.tick() > tick => self.turn(now.tick()),
+            Some(tick) if tick - now.tick() > REORDERING => {
+                self.turn(now.tick());
+                self.handover.clock_changed();
+            }
             None => self.tick = Some(now.tick()),
             _ => {}
         }
