@@ -7,7 +7,7 @@
 //! | table | filled by | cap | who gives way |
 //! |---|---|---|---|
 //! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | the entry of the set with the fewest packets in two ticks |
-//! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only the busier half keeps theirs |
+//! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only hosts that are twice as busy get one |
 //! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
 //! | shared hosts | addresses | `meter.hosts` | the eighth that was least active lately |
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |

@@ -193,7 +193,7 @@ pub struct Tally {
     used_details: Vec<(u16, SlotIndex)>,
     /// Packets of each detail's host in this tick, filled while reporting.
     detail_packets: Vec<u32>,
-    /// Packets a tick that a host needs to keep its detail.
+    /// Packets a tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: SetTable<StationSlot>,
     touched_stations: Vec<SlotIndex>,
@@ -221,7 +221,7 @@ impl Tally {
             free_details: (0..details as u16).rev().collect(),
             used_details: Vec::with_capacity(details),
             detail_packets: vec![0; details],
-            busy: 1,
+            busy: 0,
             touched_stations: Vec::with_capacity(stations.capacity()),
             stations,
             recent_stations: [0; RECENT_STATIONS],
@@ -357,7 +357,8 @@ impl Tally {
                 slot.log_len += 1;
                 return;
             }
-            match self.promote(index, packet.time) {
+            let busy = slot.received.packets.saturating_add(slot.sent.packets) >= self.busy;
+            match busy.then(|| self.promote(index, packet.time)).flatten() {
                 Some(detail) => self.detail(detail, packet, side, peer_hash, handshake),
                 None => self.evictions.details += 1,
             }
@@ -532,8 +533,13 @@ impl Tally {
             slot.log_len = 0;
         }
         // Details stay with hosts that are still busy, so that their next tick needs no promotion and loses no peers.
-        // Where details ran short, only the busier half may stay.
-        self.busy = if self.free_details.is_empty() { self.busy.saturating_mul(2) } else { self.busy / 2 }.max(1);
+        // Where they ran short, a host must be twice as busy to have one, until only a quarter of them is in use.
+        let used = self.used_details.len();
+        if self.free_details.is_empty() {
+            self.busy = self.busy.saturating_mul(2).max(2 * LOG as u32);
+        } else if used * 4 < self.details.len() {
+            self.busy /= 2;
+        }
         let mut kept = 0;
         for position in 0..self.used_details.len() {
             let Some(&(detail, index)) = self.used_details.get(position) else { break };
@@ -549,7 +555,7 @@ impl Tally {
                 report.details.push(*tick);
                 tick.reset(slot.address);
             }
-            if packets >= self.busy {
+            if packets > 0 && packets >= self.busy {
                 if let Some(entry) = self.used_details.get_mut(kept) {
                     *entry = (detail, index);
                 }
