@@ -115,7 +115,7 @@ impl SynFlood {
         let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
         let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
         // The flood must still go on, or its end would be reported for nine more seconds.
-        let lasting = flow.forward(Span::Second).of(Class::TcpSyn).packets as f64 >= limit.value / 2.0;
+        let lasting = Handshakes::of(flow, Span::Second).unanswered() as f64 >= limit.value / 2.0;
         (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(flow, ten.unanswered(), 0.0))
             .then_some(Over { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
     }
