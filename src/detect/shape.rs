@@ -144,7 +144,12 @@ impl Profile {
             _ => "; spread over many ports".to_owned(),
         });
         let measure = if outbound { "distinct_destinations" } else { "distinct_sources" };
-        context(measure, distinct.round(), 1.0, format!("about {distinct:.0} {who} in the last second{top}{port}"))
+        context(
+            measure,
+            distinct.round(),
+            1.0,
+            format!("about {distinct:.0} {who} of all its traffic in the last second{top}{port}"),
+        )
     }
 }
 
