@@ -132,7 +132,8 @@ impl Profile {
     pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
         let who = if outbound { "destinations" } else { "sources" };
         let top = self.top_peer.map_or(String::new(), |(peer, share)| {
-            if share >= 0.05 && self.samples >= LEAST_SAMPLES {
+            // Where each sample has a source of its own, the heaviest is heavy by chance.
+            if share >= 0.05 && self.samples >= LEAST_SAMPLES && !self.many_sources() {
                 format!(", {peer} has {:.0} % of the packets", share * 100.0)
             } else {
                 String::new()
