@@ -40,9 +40,7 @@ impl Decoder {
         if self.tunnels == Tunnels::Inner {
             rest = follow(rest, packet);
         }
-        // The payload is a subslice at the end of the frame, so its distance from the end tells where it starts.
-        let captured = rest.map_or(0, <[u8]>::len);
-        packet.payload_at = frame.data.len().saturating_sub(captured).min(usize::from(u16::MAX)) as u16;
+        packet.payload_at = payload_start(frame.data, rest);
     }
 
     /// The same without the short path, for the test that holds both equal.
@@ -50,10 +48,20 @@ impl Decoder {
     pub fn decode_lax(&self, frame: &Frame<'_>) -> Packet {
         let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
         let rest = read(frame.link, frame.data, &mut packet, false);
-        let captured = rest.map_or(0, <[u8]>::len);
-        packet.payload_at = frame.data.len().saturating_sub(captured).min(usize::from(u16::MAX)) as u16;
+        packet.payload_at = payload_start(frame.data, rest);
         packet
     }
+}
+
+/// Where the payload, a part of the frame, starts in it; the frame's length where there is none. Told by the addresses:
+/// padding may follow the payload, so its distance from the end says nothing.
+#[inline]
+fn payload_start(frame: &[u8], payload: Option<&[u8]>) -> u16 {
+    let start = match payload {
+        Some(payload) if !payload.is_empty() => payload.as_ptr().addr().wrapping_sub(frame.as_ptr().addr()),
+        _ => frame.len(),
+    };
+    start.min(frame.len()).min(usize::from(u16::MAX)) as u16
 }
 
 #[inline]
