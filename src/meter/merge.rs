@@ -14,8 +14,9 @@ use std::sync::Arc;
 const BUSY: f32 = 10.0;
 /// New windows a tick: a flood over many targets must not make the tick long.
 const NEW_WINDOWS_PER_TICK: usize = 256;
-/// Ticks without traffic after which windows are given back: all of them are empty by then.
-const IDLE_TICKS: u64 = 700;
+/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. Hosts then
+/// give theirs back.
+pub const IDLE_TICKS: u64 = 700;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeterSizes {

@@ -27,7 +27,7 @@ pub mod tally;
 pub use counts::{ClassCounts, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
-pub use merge::{Meter, MeterSizes, Window};
+pub use merge::{IDLE_TICKS, Meter, MeterSizes, Window};
 pub use registers::Registers;
 pub use report::{StationCounts, TickReport, Totals};
 pub use shared::{HostTable, StationTable};

@@ -5,14 +5,12 @@ use crate::config::Config;
 use crate::detect::{self, Detector, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts};
 use crate::inventory::Site;
-use crate::meter::{Hasher, Meter, TickReport, Totals};
+use crate::meter::{Hasher, IDLE_TICKS, Meter, TickReport, Totals};
 use std::sync::Arc;
 
 /// Packets with one and the same timestamp from which on a tick has no usable clock: at a resolution of a microsecond
 /// no line carries so many at once.
 const FROZEN: u64 = 256;
-/// Ticks after which every window is empty.
-const FORGET: u64 = 700;
 
 pub struct Engine {
     meter: Meter,
@@ -118,7 +116,7 @@ impl Engine {
     fn pass_time_until(&mut self, tick: u64) {
         let Some(last) = self.tick else { return };
         let mut next = last + 1;
-        while next < tick && next - last <= FORGET && !self.meter.is_idle() {
+        while next < tick && next - last <= IDLE_TICKS && !self.meter.is_idle() {
             self.meter.open(next);
             self.tick = Some(next);
             self.judge(Timestamp::from_tick(next + 1));

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::worker::{Handover, Worker};
 use crate::base::{Networks, Timestamp};
-use crate::capture::{CaptureError, FrameSink, PacketSource, Poll};
+use crate::capture::{CaptureError, PacketSource, Poll};
 use crate::config::Config;
 use crate::incident::{Event, Incident, LossCounts};
 use crate::meter::{Hasher, Tally, TickReport};
@@ -93,11 +93,6 @@ impl Replay {
     /// Time of the first and the last packet.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         self.worker.handover.span
-    }
-
-    /// Where frames go, for sources that are driven by hand.
-    pub fn sink(&mut self) -> &mut impl FrameSink {
-        &mut self.worker
     }
 }
 
