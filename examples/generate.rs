@@ -2,31 +2,61 @@
 //!
 //! ```text
 //! cargo run --release --example generate -- bench_syn 5000000 out.pcap
+//! cargo run --release --example generate -- bench_sources=10000000 20000000 - | pegel replay -
 //! cargo run --release --example generate -- examples/attack.toml attack.pcap
 //! ```
+//!
+//! `-` is standard output. The parameter after `=` is what the profile is named after: how many sources, targets or MAC
+//! addresses there are, or the octets of a frame.
 
 use pegel::capture::synthetic::{Part, Profile, Scenario, write_pcap};
 use std::error::Error;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
+
+/// Ethernet, IPv4 and UDP header: what the size of a frame is more than that of its payload.
+const UDP_HEADERS: u64 = 42;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (scenario, path) = match arguments.as_slice() {
         [scenario, path] => (Scenario::parse(&std::fs::read_to_string(scenario)?)?, path),
         [profile, packets, path] => (of_profile(profile, packets.parse()?)?, path),
-        _ => return Err("usage: generate PROFILE PACKETS FILE, or generate SCENARIO.toml FILE".into()),
+        _ => return Err("usage: generate PROFILE[=NUMBER] PACKETS FILE, or generate SCENARIO.toml FILE".into()),
     };
-    let written = write_pcap(&mut scenario.source(), BufWriter::new(File::create(path)?))?;
-    println!("{written} packets in {path}");
+    let out: Box<dyn Write> = if path == "-" { Box::new(std::io::stdout()) } else { Box::new(File::create(path)?) };
+    let written = write_pcap(&mut scenario.source(), BufWriter::with_capacity(1 << 18, out))?;
+    // What is told must not end up in the capture.
+    if path == "-" {
+        eprintln!("{written} packets")
+    } else {
+        println!("{written} packets in {path}")
+    }
     Ok(())
 }
 
-fn of_profile(name: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
+fn of_profile(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
+    let (name, number) = match written.split_once('=') {
+        Some((name, number)) => (name, Some(number.parse::<u64>()?)),
+        None => (written, None),
+    };
     let profile = Profile::from_name(name).ok_or("there is no such profile; see src/capture/synthetic/profiles.rs")?;
-    // Twice the rate of the mixed traffic is what the SYN flood runs at.
-    let rate = if profile == Profile::BenchSyn { 1e6 } else { 5e5 };
+    // Twice the rate of the mixed traffic is what floods of small packets run at.
+    let rate = match profile {
+        Profile::BenchMixed | Profile::BenchDnsAmp => 5e5,
+        _ if name.starts_with("bench_") => 1e6,
+        _ => 5e5,
+    };
     let mut part = Part::new(profile, 0.0, packets / rate);
     part.params.rate = Some(rate);
+    match (profile, number) {
+        (_, None) => {}
+        (Profile::BenchSources | Profile::BenchMacs, number) => part.params.sources = number,
+        (Profile::BenchTargets, number) => part.params.targets = number,
+        (Profile::BenchSize, Some(octets)) => {
+            part.params.payload = Some(usize::try_from(octets.saturating_sub(UDP_HEADERS))?);
+        }
+        _ => return Err("this profile takes no number".into()),
+    }
     Ok(Scenario::new(1, vec![part]))
 }

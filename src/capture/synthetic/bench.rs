@@ -140,6 +140,92 @@ impl Traffic for Syn {
     }
 }
 
+/// What a [`Spread`] counts up.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    Sources,
+    Targets,
+    Macs,
+    Size,
+}
+
+/// Small frames in which one thing takes so many values, each as often as any other, and the rest stays as it is: what
+/// growth is measured with.
+struct Spread {
+    axis: Axis,
+    setting: Setting,
+    path: Path,
+    pace: Pace,
+    rng: Rng,
+    count: u64,
+    pattern: Pattern,
+}
+
+/// Addresses that traffic comes from where their number is not what is measured.
+const SOME_SOURCES: u64 = 2_000;
+
+fn spread(setting: &Setting, pace: Pace, mut rng: Rng, axis: Axis) -> Box<dyn Traffic> {
+    let target = setting.target();
+    let path = Path::new(setting.way, setting.macs.outside, (target, 0), (target, setting.port));
+    let mut octets = Vec::new();
+    if axis == Axis::Size {
+        rng.fill(&mut octets, setting.payload.min(1472));
+    }
+    Box::new(Spread { axis, setting: setting.clone(), path, pace, rng, count: 0, pattern: Pattern::new(octets) })
+}
+
+pub fn spread_sources(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+    spread(setting, pace, rng, Axis::Sources)
+}
+
+pub fn spread_targets(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+    spread(setting, pace, rng, Axis::Targets)
+}
+
+pub fn spread_macs(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+    spread(setting, pace, rng, Axis::Macs)
+}
+
+pub fn sized(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+    spread(setting, pace, rng, Axis::Size)
+}
+
+/// MAC address number `index`, locally administered; numbers below 2^32 give different ones.
+const fn numbered_mac(index: u64) -> Mac {
+    // An odd factor permutes the numbers, so that neighbours in time are none in a table.
+    let [a, b, c, d] = (index as u32).wrapping_mul(0x9e37_79b1).to_be_bytes();
+    Mac([0x06, 0, a, b, c, d])
+}
+
+impl Traffic for Spread {
+    fn next(&mut self, frame: &mut FrameBuffer) -> bool {
+        let Some(time) = self.pace.next(&mut self.rng) else { return false };
+        let draw = self.rng.next_u64();
+        let Setting { sources, targets, .. } = &self.setting;
+        let turn = |hosts: &Hosts, size: u64| hosts.nth(self.count % size.max(1));
+        let mut path = Path { source_port: (draw >> 32) as u16 | 1024, ttl: 40 + draw as u8 % 20, ..self.path };
+        path.source = match self.axis {
+            Axis::Sources => turn(sources, sources.size()),
+            _ => sources.nth((draw >> 8) % SOME_SOURCES),
+        };
+        match self.axis {
+            Axis::Targets => {
+                path.target = turn(targets, targets.size());
+                path.macs.1 = station(path.target);
+            }
+            Axis::Macs => path.macs.0 = numbered_mac(self.count % sources.size().max(1)),
+            Axis::Sources | Axis::Size => {}
+        }
+        self.count += 1;
+        if self.axis == Axis::Size {
+            path.udp(frame, time, draw as u16, &self.pattern, self.pattern.octets.len());
+        } else {
+            path.tcp(frame, time, draw, SYN, &self.pattern, 0);
+        }
+        true
+    }
+}
+
 /// Answers of 1,400 octets (or `payload`) from DNS reflectors.
 pub fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let mut answer = Vec::new();
@@ -229,8 +315,39 @@ impl Traffic for Mixed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Part, Profile, Scenario};
+    use super::super::{Params, Part, Profile, Scenario};
     use std::collections::HashSet;
+
+    /// Distinct values of some octets in 3,000 frames of a profile, and the length of the frames.
+    fn distinct(profile: Profile, params: Params, octets: std::ops::Range<usize>) -> (usize, usize) {
+        let mut part = Part::new(profile, 0.0, 3.0);
+        part.params = Params { rate: Some(1_000.0), ..params };
+        let mut source = Scenario::new(1, vec![part]).source();
+        let (mut found, mut length) = (HashSet::new(), 0);
+        while let Some(frame) = source.next_frame() {
+            length = frame.data.len();
+            found.insert(frame.data[octets.clone()].to_vec());
+        }
+        (found.len(), length)
+    }
+
+    #[test]
+    fn one_thing_takes_as_many_values_as_asked() {
+        let sources = |count| Params { sources: Some(count), ..Params::default() };
+        let targets = |count| Params { targets: Some(count), ..Params::default() };
+        for count in [1, 10, 1_000, 10_000_000] {
+            let seen = count.min(3_000) as usize;
+            assert_eq!(distinct(Profile::BenchSources, sources(count), 26..30), (seen, 60));
+            assert_eq!(distinct(Profile::BenchTargets, targets(count), 30..34), (seen, 60));
+            assert_eq!(distinct(Profile::BenchMacs, sources(count), 6..12), (seen, 60));
+        }
+        assert_eq!(distinct(Profile::BenchSources, sources(1_000), 30..34), (1, 60));
+        assert_eq!(distinct(Profile::BenchTargets, targets(1_000), 6..12), (1, 60));
+        assert_eq!(distinct(Profile::BenchMacs, sources(1_000), 30..34), (1, 60));
+        let payload = |payload| Params { payload: Some(payload), ..Params::default() };
+        assert_eq!(distinct(Profile::BenchSize, payload(1458), 30..34), (1, 1500));
+        assert_eq!(distinct(Profile::BenchSize, payload(0), 30..34), (1, 60));
+    }
 
     #[test]
     fn mixed_frames_average_423_octets_over_many_hosts() {

@@ -93,6 +93,8 @@ const ATTACK: Defaults = Defaults::ATTACK;
 const SPOOFED: Defaults = Defaults { sources: 0, network: Peers::Anywhere, ..ATTACK };
 /// Reflectors; the victim's port is one that the attacker chose.
 const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..ATTACK };
+/// What a benchmark counts up to is given to it as a parameter.
+const BENCH: Defaults = Defaults { rate: 1_000_000.0, ..ATTACK };
 /// One scanner.
 const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
 /// A host with peers; 443 is TLS and QUIC.
@@ -185,6 +187,14 @@ profiles! {
         Defaults { rate: 500_000.0, sources: 5_000, ..ATTACK }, Build::Bench(bench::mixed);
     BenchDnsAmp = "bench_dns_amp", true, "for benchmarks: DNS answers of 1400 octets from 5,000 reflectors",
         Defaults { rate: 500_000.0, sources: 5_000, payload: 1400, ..ATTACK }, Build::Bench(bench::dns_amplification);
+    BenchSources = "bench_sources", true, "for benchmarks: SYN of 60 octets to one host from `sources` addresses in turn",
+        Defaults { sources: 1_000_000, network: Peers::Wide, ..BENCH }, Build::Bench(bench::spread_sources);
+    BenchTargets = "bench_targets", true, "for benchmarks: SYN of 60 octets from 2,000 addresses to `targets` hosts in turn",
+        Defaults { target: Target::WideNetwork, ..BENCH }, Build::Bench(bench::spread_targets);
+    BenchMacs = "bench_macs", true, "for benchmarks: SYN of 60 octets from `sources` MAC addresses in turn and 2,000 addresses to one host",
+        Defaults { sources: 1_000_000, ..BENCH }, Build::Bench(bench::spread_macs);
+    BenchSize = "bench_size", true, "for benchmarks: UDP of `payload` octets from 2,000 addresses to one host",
+        Defaults { payload: 500, ..BENCH }, Build::Bench(bench::sized);
 }
 
 #[cfg(test)]

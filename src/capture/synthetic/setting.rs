@@ -18,6 +18,8 @@ pub struct Params {
     pub mbit: Option<f64>,
     /// Whom the profile is about: the victim, or the one host of a benign profile. A prefix spreads over its hosts.
     pub target: Option<IpNet>,
+    /// Distinct hosts of `target`; 0 (the default): all of them.
+    pub targets: Option<u64>,
     /// 0: another one in every packet of a flood.
     pub target_port: Option<u16>,
     /// Distinct sources, reflectors, clients or peers; 0: another one for every packet or session.
@@ -65,6 +67,8 @@ pub enum Peers {
     Outside,
     /// The whole unicast space, as `--rand-source` draws them; 2000::/3.
     Anywhere,
+    /// 16.0.0.0/4, where 268 million numbers give as many addresses; as `Anywhere` in IPv6.
+    Wide,
 }
 
 /// Whom a profile is about by default: in 203.0.113.0/24, or in 2001:db8:10::/48 where the sources are IPv6.
@@ -74,13 +78,17 @@ pub enum Target {
     HostV6(u8),
     /// All of 203.0.113.0/24.
     Network,
+    /// All of 172.16.0.0/12, a million hosts.
+    WideNetwork,
     /// 239.1.1.0/24, number of the group.
     Group(u8),
 }
 
 const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 0);
 const INSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0);
+const INSIDE_WIDE_V4: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 0);
 const OUTSIDE_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+const OUTSIDE_WIDE_V4: Ipv4Addr = Ipv4Addr::new(16, 0, 0, 0);
 const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 0, 0, 0, 0, 0);
 /// The outside target of outbound parts.
 const VICTIM_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
@@ -212,7 +220,8 @@ impl Setting {
             (true, false, Peers::Outside) => net4(OUTSIDE_V4, 15),
             (true, false, Peers::Anywhere) => net4(Ipv4Addr::UNSPECIFIED, 0),
             (true, true, Peers::Outside) => net6(OUTSIDE_V6, 33),
-            (true, true, Peers::Anywhere) => net6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3),
+            (true, false, Peers::Wide) => net4(OUTSIDE_WIDE_V4, 4),
+            (true, true, Peers::Anywhere | Peers::Wide) => net6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3),
             (false, false, _) if attack => net4(CULPRIT_V4, 32),
             (false, true, _) if attack => host6(INSIDE_V6, 66),
             (false, false, _) => net4(INSIDE_V4, 24),
@@ -220,7 +229,7 @@ impl Setting {
         });
         let usual = if inbound { defaults.sources } else { u64::from(attack).max(defaults.sources.min(200)) };
         let sources = Hosts::new(network, params.sources.unwrap_or(usual), rng);
-        let targets = Hosts::new(target, 0, rng);
+        let targets = Hosts::new(target, params.targets.unwrap_or(0), rng);
         let ours = |network: &IpNet| net4(INSIDE_V4, 24).contains(network) || net6(INSIDE_V6, 48).contains(network);
         let macs = if inbound {
             Macs { outside: params.source_mac.unwrap_or(GATEWAY), inside: params.target_mac }
@@ -258,10 +267,11 @@ impl Setting {
 fn default_target(target: Target, v6: bool, inbound: bool) -> IpNet {
     match target {
         Target::Group(number) => net4(Ipv4Addr::new(239, 1, 1, number), 32),
-        Target::Network if inbound && v6 => net6(INSIDE_V6, 64),
+        Target::WideNetwork if inbound && !v6 => net4(INSIDE_WIDE_V4, 12),
+        Target::Network | Target::WideNetwork if inbound && v6 => net6(INSIDE_V6, 64),
         Target::Network if inbound => net4(INSIDE_V4, 24),
-        Target::Network if v6 => net6(OUTSIDE_V6, 64),
-        Target::Network => net4(OUTSIDE_V4, 24),
+        Target::Network | Target::WideNetwork if v6 => net6(OUTSIDE_V6, 64),
+        Target::Network | Target::WideNetwork => net4(OUTSIDE_V4, 24),
         Target::HostV6(number) if inbound => host6(INSIDE_V6, number),
         Target::Host(number) if v6 && inbound => host6(INSIDE_V6, number),
         Target::Host(number) if inbound => net4(Ipv4Addr::from_bits(INSIDE_V4.to_bits() | u32::from(number)), 32),

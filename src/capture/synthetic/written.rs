@@ -9,6 +9,7 @@
 //! to = 20.0
 //! rate = 5000.0                        # packets (or sessions, requests) a second
 //! target = "203.0.113.7"               # an address, or a prefix to spread over
+//! targets = 100                        # hosts of that prefix, 0 = all
 //! target_port = 80                     # 0 = another one in every packet
 //! sources = 65536                      # 0 = another one in every packet
 //! source_network = "198.18.0.0/15"
@@ -46,6 +47,7 @@ struct WrittenPart {
     rate: Option<f64>,
     mbit: Option<f64>,
     target: Option<String>,
+    targets: Option<u64>,
     target_port: Option<u16>,
     sources: Option<u64>,
     source_network: Option<String>,
@@ -111,6 +113,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         rate: positive("rate", written.rate)?,
         mbit: positive("mbit", written.mbit)?,
         target: written.target.map(|text| network("target", &text)).transpose()?,
+        targets: written.targets,
         target_port: written.target_port,
         sources: written.sources,
         source_network: written.source_network.map(|text| network("source_network", &text)).transpose()?,
@@ -160,6 +163,7 @@ mod tests {
         to = 20
         rate = 5000.0
         target = "203.0.113.7"
+        targets = 1
         target_port = 443
         sources = 65536
         source_network = "198.18.0.0/15"
@@ -183,6 +187,7 @@ mod tests {
         assert_eq!((first.profile, first.from_seconds, first.to_seconds), (Profile::SynFlood, 10.0, 20.0));
         assert_eq!(first.params.burst, Some(Burst { on: 0.2, off: 4.8 }));
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
+        assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
         assert_eq!(second.params.target.map(|net| net.prefix_len()), Some(64));
     }
 
