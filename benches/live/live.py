@@ -66,9 +66,9 @@ def flood(bed, receiver, pattern, rate, seconds):
         sender.wait_for_first()
         edge = min(1.0, seconds / 4)
         time.sleep(edge)
-        cpu, ticks, packets = cpu_ns(receiver.pid), cpu_ticks(receiver.pid), sender.sent
+        began, cpu, ticks, packets = time.monotonic_ns(), cpu_ns(receiver.pid), cpu_ticks(receiver.pid), sender.sent
         time.sleep(seconds - 2 * edge)
-        cpu, packets = cpu_ns(receiver.pid) - cpu, sender.sent - packets
+        cpu, packets, took = cpu_ns(receiver.pid) - cpu, sender.sent - packets, time.monotonic_ns() - began
         ticks = [after - before for after, before in zip(cpu_ticks(receiver.pid), ticks)]
         sent = sender.finish()
         steal = [after - before for after, before in zip(stolen(), steal)]
@@ -81,6 +81,7 @@ def flood(bed, receiver, pattern, rate, seconds):
         raise
     return {
         "cpu_ns_per_packet": cpu / packets if packets else None,
+        "core_share": cpu / took,
         "system_share": ticks[1] / sum(ticks) if sum(ticks) else None,
         "sent": sent["sent"],
         "rate": sent["rate"],
@@ -138,10 +139,11 @@ def measure_ceiling(bed, all_receivers, options):
             # A second chance: what the hypervisor took from the receiver's core is not the receiver's fault.
             for _ in range(2):
                 run = flood(bed, receiver, "syn_random", rate, 3)
-                steps.append({"asked": rate, "rate": run["rate"], "dropped": run["dropped"], "stolen": run["stolen_share"]})
+                steps.append({"asked": rate, "rate": run["rate"], "dropped": run["dropped"], "core_share": run["core_share"],
+                              "stolen_share": run["stolen_share"]})
                 say(f"ceiling {receiver.name}: {run['rate']:.0f}/s, {run['dropped']} dropped")
                 if run["dropped"] == 0:
-                    return run["rate"]
+                    return run["rate"], run["core_share"]
             return None
 
         low, high = 0, options.most_rate
@@ -155,10 +157,11 @@ def measure_ceiling(bed, all_receivers, options):
                 middle = (low * high) ** 0.5
                 reached = passes(middle)
                 if reached is not None:
-                    low, best = middle, max(best or 0, reached)
+                    low, best = middle, max(best or reached, reached)
                 else:
                     high = middle
-        result[receiver.name] = {"rate": best, "senders_limit": bounded, "steps": steps}
+        rate, share = best or (None, None)
+        result[receiver.name] = {"rate": rate, "core_share": share, "senders_limit": bounded, "steps": steps}
     return {"pattern": "syn_random", "seconds": 3, "receivers": result}
 
 
@@ -288,7 +291,7 @@ def page(result):
     yield ""
     yield f"Machine: {machine_line(result['machine'])}."
     yield "Versions: " + "; ".join(f"{name}: {version}" for name, version in result["versions"].items()) + "."
-    yield f"Command: `{result['command']}`. How each figure comes about: `benches/live/README.md`."
+    yield f"Command: `{result['command']}`, engine of the sender: {result['engine']}. How each figure comes about: `benches/live/README.md`."
     if "cpu" in result:
         cpu = result["cpu"]
         for name, those in cpu["patterns"].items():
@@ -321,8 +324,11 @@ def page(result):
         rows = []
         for who, row in result["ceiling"]["receivers"].items():
             rate = f"{row['rate']:,.0f}/s" if row["rate"] else "none found"
-            rows.append([who, f"at least {rate}, the sender's limit" if row["senders_limit"] else rate, str(len(row["steps"]))])
-        yield from table(["receiver", "rate", "steps"], rows)
+            rows.append([who, f"at least {rate}, the sender's limit" if row["senders_limit"] else rate,
+                         f"{row['core_share']:.0%}" if row["rate"] else "", str(len(row["steps"]))])
+        yield from table(["receiver", "rate", "share of a core at that rate", "steps"], rows)
+        yield ""
+        yield "Where a core is busy all the time, the receiver falls behind, and lives off its buffer for these seconds."
     if "delay" in result:
         yield ""
         yield f"## First packet to open incident (limit {LIMIT} packets/s for all)"
@@ -389,6 +395,7 @@ def main():
     try:
         with Bed(options.sender_core, options.receiver_cores) as bed:
             all_receivers = receivers(bed, options)
+            result["engine"] = bed.engine
             result["versions"] = {r.name: r.version for r in all_receivers}
             steps = {
                 "cpu": lambda: measure_cpu(bed, all_receivers, options),
