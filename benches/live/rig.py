@@ -58,6 +58,8 @@ class Bed:
 
     def __enter__(self):
         atexit.register(self.close)
+        # A shell that starts it in the background has it ignore ^C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(143))
         self._guard()
