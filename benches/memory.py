@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE / "live"))
-from rig import Bed, Pegel, Sender, Trouble, machine, machine_line, memory  # noqa: E402
+from rig import Bed, Others, Pegel, Sender, Trouble, machine, machine_line, memory  # noqa: E402
 
 MOST_MIB, MOST_GROWTH_MIB = 64, 2
 # Name, profile, what is counted, how many, seconds of a million packets each, attacked host, our networks.
@@ -107,11 +107,13 @@ def live(options):
             try:
                 time.sleep(1)
                 before = memory(pegel.pid)
+                others = Others(bed, pegel.pid)
                 noise = Sender(bed, pattern, LIVE_RATE, LIVE_SECONDS, network)
                 time.sleep(LIVE_SECONDS * 0.4)
                 attack = Sender(bed, "syn_random", 1500, LIVE_SECONDS * 0.4, "10.99.200.0/24")
                 attack.finish()
                 sent = noise.finish()
+                others = others.share()
                 counts = pegel.counts_while_running()
                 page = pegel.metrics()
                 after = memory(pegel.pid)
@@ -120,7 +122,7 @@ def live(options):
                 pegel.kill()
             tables = ["worker_hosts", "worker_details", "worker_stations", "hosts", "busy_hosts", "stations"]
             evicted = {t: pegel.metric(page, "pegel_table_evictions_total", f'table="{t}"') for t in tables}
-            row = {"noise": name, "rate": sent["rate"], "packets": sent["sent"], "dropped": counts["dropped"],
+            row = {"noise": name, "rate": sent["rate"], "packets": sent["sent"], "dropped": counts["dropped"], "others_share": others,
                    "start_mib": before["rss_kib"] / 1024, "mib": after["peak_kib"] / 1024,
                    "growth_mib": (after["peak_kib"] - before["rss_kib"]) / 1024, "anonymous_mib": after["anonymous_kib"] / 1024,
                    "found": incident is not None, "delay": incident and incident["packet_time"],
@@ -162,10 +164,13 @@ def page(result):
     yield ("| noise | packets | dropped | resident at start, MiB | peak, MiB | growth, MiB | not file nor ring, MiB "
            "| evicted | flood found | goal kept |")
     yield "|---|---|---|---|---|---|---|---|---|---|"
+    others = max(row["others_share"] for row in result["live"])
     for row in result["live"]:
         evicted = ", ".join(f"{table} {number:,}" for table, number in row["evicted"].items()) or "nothing"
         yield (f"| {row['noise']} | {row['packets']:,} | {row['dropped']:,} | {row['start_mib']:.1f} | {row['mib']:.1f} "
                f"| {row['growth_mib']:.1f} | {row['anonymous_mib']:.1f} | {evicted} | {found(row)} | {verdict(row)} |")
+    yield ""
+    yield f"Others, the hypervisor included, had {others:.0%} of the receiver's core at most: what is dropped is theirs too."
 
 
 def main():

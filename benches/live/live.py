@@ -18,7 +18,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rig import (  # noqa: E402
-    HOST, NETWORK, PEGEL_PORT, ROOT, Bed, Count, FastNetMon, Pegel, Sender, Tcpdump, Trouble, cpu_ns, cpu_ticks,
+    HOST, NETWORK, PEGEL_PORT, ROOT, Bed, Count, FastNetMon, Others, Pegel, Sender, Tcpdump, Trouble, cpu_ns, cpu_ticks,
     machine, machine_line, memory, stolen,
 )
 
@@ -66,9 +66,11 @@ def flood(bed, receiver, pattern, rate, seconds):
         sender.wait_for_first()
         edge = min(1.0, seconds / 4)
         time.sleep(edge)
+        others = Others(bed, receiver.pid)
         began, cpu, ticks, packets = time.monotonic_ns(), cpu_ns(receiver.pid), cpu_ticks(receiver.pid), sender.sent
         time.sleep(seconds - 2 * edge)
         cpu, packets, took = cpu_ns(receiver.pid) - cpu, sender.sent - packets, time.monotonic_ns() - began
+        others = others.share()
         ticks = [after - before for after, before in zip(cpu_ticks(receiver.pid), ticks)]
         sent = sender.finish()
         steal = [after - before for after, before in zip(stolen(), steal)]
@@ -90,6 +92,7 @@ def flood(bed, receiver, pattern, rate, seconds):
         "offered": counts["offered"],
         "dropped": counts["dropped"],
         "counted_by": counts["by"],
+        "others_share": others,
         "stolen_share": steal[0] / steal[1] if steal[1] else 0.0,
         "memory_at_start": at_start,
         "memory_after": after,
@@ -142,7 +145,7 @@ def measure_ceiling(bed, all_receivers, options):
             for _ in range(3):
                 run = flood(bed, receiver, "syn_random", rate, 3)
                 steps.append({"asked": rate, "rate": run["rate"], "dropped": run["dropped"], "core_share": run["core_share"],
-                              "stolen_share": run["stolen_share"]})
+                              "others_share": run["others_share"], "stolen_share": run["stolen_share"]})
                 say(f"ceiling {receiver.name}: {run['rate']:.0f}/s, {run['dropped']} dropped")
                 if run["dropped"] == 0:
                     slow = max(slow or (0, 0), (run["rate"], run["core_share"]))
@@ -287,6 +290,15 @@ def table(head, rows):
         yield "| " + " | ".join(row) + " |"
 
 
+def disturbed(runs):
+    """A line on how much others had of the receiver's core, where that was noted."""
+    shares = [run["others_share"] for run in runs if "others_share" in run]
+    if shares:
+        yield ""
+        yield (f"Others, the hypervisor included, had {statistics.median(shares):.0%} of the receiver's core (median of "
+               f"{len(shares)} runs; {max(shares):.0%} at most).")
+
+
 def mib(kib):
     return f"{kib / 1024:.1f}"
 
@@ -313,6 +325,7 @@ def page(result):
                              f"{ns['median'] / base:.1f}" if base else "", f"{statistics.mean(shares):.0%}" if shares else "",
                              f"{row['dropped']:,} of {row['sent']:,}"])
             yield from table(["receiver", "median", f"of {cpu['rounds']} rounds", "times the ring", "in the kernel", "dropped"], rows)
+            yield from disturbed([run for row in those.values() for run in row["runs"]])
     if "loss" in result:
         loss = result["loss"]
         yield ""
@@ -323,6 +336,7 @@ def page(result):
                 for who, run in loss["receivers"].items()]
         yield from table(["receiver", "really sent", "lost", "resident at start, MiB", "most, MiB", "not file nor ring, MiB",
                           "loss told by"], rows)
+        yield from disturbed(list(loss["receivers"].values()))
     if "ceiling" in result:
         yield ""
         yield "## Highest rate without a drop: the same flood, 3 s"
@@ -335,6 +349,7 @@ def page(result):
         yield from table(["receiver", "rate", "share of a core at that rate", "steps"], rows)
         yield ""
         yield "Where a core is busy all the time, the receiver falls behind, and lives off its buffer for these seconds."
+        yield from disturbed([step for row in result["ceiling"]["receivers"].values() for step in row["steps"]])
     if "delay" in result:
         yield ""
         yield f"## First packet to open incident (limit {LIMIT} packets/s for all)"

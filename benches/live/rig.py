@@ -237,6 +237,28 @@ def stolen():
     return fields[7], sum(fields)
 
 
+class Others:
+    """How much of the receiver's cores somebody else had, the hypervisor included: figures with much of that are no good."""
+
+    def __init__(self, bed, pid):
+        self.pid, self.cores = pid, set()
+        for part in bed.receiver_cores.split(","):
+            first, _, last = part.partition("-")
+            self.cores |= set(range(int(first), int(last or first) + 1))
+        # The sender's core is busy on purpose.
+        self.cores -= {bed.sender_core}
+        self.began, self.busy, self.own = time.monotonic_ns(), self._busy(), cpu_ns(pid)
+
+    def _busy(self):
+        lines = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]
+        ticks = sum(sum(map(int, f[1:4] + f[6:9])) for f in lines if f[0][3:] and int(f[0][3:]) in self.cores)
+        return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+    def share(self):
+        took = (time.monotonic_ns() - self.began) * max(1, len(self.cores))
+        return max(0.0, (self._busy() - self.busy - (cpu_ns(self.pid) - self.own)) / took)
+
+
 class Receiver:
     """A program on vb. `counts` is packets that the kernel offered it and those it lost, of this run."""
 
