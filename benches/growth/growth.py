@@ -92,7 +92,7 @@ def live(options):
         for workers in (1, 2):
             config = Path(work) / f"workers-{workers}.toml"
             config.write_text(f'[capture]\nsource = "afpacket"\nworkers = {workers}\n')
-            variants += ["--variant", f"workers = {workers}={config}"]
+            variants += ["--variant", f"{workers} workers={config}"]
         out = f"{work}/live"
         command = [sys.executable, str(HERE.parent / "live/live.py"), "--pegel", options.pegel, "--only", "cpu", "--patterns",
                    "syn_random,udp_64k", "--rounds", "3", "--seconds", "3", "--receivers", "ring,workers", "--receiver-cores",
