@@ -63,10 +63,13 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
 fn filled() -> Metrics {
     let metrics = metrics();
     let mut totals = Totals::default();
-    totals.class(Class::TcpSyn, 60, true, false);
-    totals.class(Class::Udp, 1500, true, true);
-    totals.class(Class::Arp, 60, false, false);
-    totals.anomaly(Anomaly::TcpOffsetInvalid);
+    let count = |bytes| Count { packets: 1, bytes };
+    totals.received[Class::TcpSyn.index()] = count(60);
+    totals.received[Class::Udp.index()] = count(1500);
+    totals.transmitted[Class::Udp.index()] = count(1500);
+    totals.transit = count(60);
+    totals.frames = Count { packets: 3, bytes: 1620 };
+    totals.anomalies[Anomaly::TcpOffsetInvalid as usize] = 1;
     metrics.observe_tick(&totals);
     metrics.observe_tick(&totals);
     metrics.capture("eth0", 6, 3240);

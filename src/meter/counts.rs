@@ -28,7 +28,79 @@ impl Count {
     }
 }
 
-/// One direction of one host, by class of traffic.
+/// Packets and octets of one tick. Octets saturate at 4 GiB: no link brings more in 100 ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SmallCount {
+    pub packets: u32,
+    pub bytes: u32,
+}
+
+impl SmallCount {
+    #[inline]
+    pub fn add(&mut self, packets: u32, bytes: u32) {
+        self.packets = self.packets.wrapping_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    pub fn merge(&mut self, other: SmallCount) {
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.packets == 0
+    }
+}
+
+impl From<SmallCount> for Count {
+    fn from(small: SmallCount) -> Count {
+        Count { packets: small.packets.into(), bytes: small.bytes.into() }
+    }
+}
+
+/// One direction of one host in one tick, by class of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassTick {
+    all: u32,
+    cells: [SmallCount; Class::PER_HOST],
+}
+
+impl ClassTick {
+    #[inline]
+    pub fn add(&mut self, class: Class, packets: u32, bytes: u32) {
+        if let Some(cell) = self.cells.get_mut(class.index()) {
+            cell.add(packets, bytes);
+            self.all = self.all.wrapping_add(packets);
+        }
+    }
+
+    pub fn merge(&mut self, other: &ClassTick) {
+        self.all = self.all.saturating_add(other.all);
+        for (mine, theirs) in self.cells.iter_mut().zip(other.cells) {
+            mine.merge(theirs);
+        }
+    }
+
+    #[inline]
+    pub fn of(&self, class: Class) -> Count {
+        self.cells.get(class.index()).copied().unwrap_or_default().into()
+    }
+
+    pub fn of_all(&self, classes: &[Class]) -> Count {
+        classes.iter().fold(Count::default(), |mut sum, &class| {
+            sum.merge(self.of(class));
+            sum
+        })
+    }
+
+    /// Packets of all classes together.
+    #[inline]
+    pub fn packets(&self) -> u64 {
+        self.all.into()
+    }
+}
+
+/// One direction of one host over some time, by class of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassCounts {
     /// Packets of all classes.
@@ -44,12 +116,21 @@ impl Default for ClassCounts {
 }
 
 impl ClassCounts {
-    #[inline]
-    pub fn add(&mut self, class: Class, packets: u32, bytes: u64) {
-        if let (Some(p), Some(b)) = (self.packets.get_mut(class.index()), self.bytes.get_mut(class.index())) {
-            *p = p.saturating_add(packets);
-            *b += bytes;
-            self.all += u64::from(packets);
+    /// Adds a tick.
+    pub fn add(&mut self, tick: &ClassTick) {
+        self.all += u64::from(tick.all);
+        for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
+            *packets = packets.saturating_add(cell.packets);
+            *bytes += u64::from(cell.bytes);
+        }
+    }
+
+    /// Takes away a tick that was added before.
+    pub fn take_away(&mut self, tick: &ClassTick) {
+        self.all = self.all.saturating_sub(tick.all.into());
+        for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
+            *packets = packets.saturating_sub(cell.packets);
+            *bytes = bytes.saturating_sub(cell.bytes.into());
         }
     }
 
@@ -100,10 +181,10 @@ impl ClassCounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCounts {
     pub service: Option<Service>,
-    pub replies_received: Count,
-    pub replies_sent: Count,
-    pub requests_received: u64,
-    pub requests_sent: u64,
+    pub replies_received: SmallCount,
+    pub replies_sent: SmallCount,
+    pub requests_received: u32,
+    pub requests_sent: u32,
 }
 
 /// Services kept apart per host and tick. A fifth service in the same 100 ms is counted in the classes only.
@@ -193,15 +274,14 @@ pub enum Handshake {
     Repeats,
 }
 
-/// Everything that is kept of a busy host in one tick. A few KiB: only busy hosts have one.
+/// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct HostTick {
     pub address: Addr,
-    /// First and last packet to or from the host in this tick.
+    /// First packet to or from the host in this tick.
     pub first: Timestamp,
-    pub last: Timestamp,
-    pub received: ClassCounts,
-    pub sent: ClassCounts,
+    pub received: ClassTick,
+    pub sent: ClassTick,
     /// TCP handshakes completed by peers of this host (it is the server).
     pub completed_by_peers: u32,
     /// TCP handshakes that this host completed as a client.
@@ -218,8 +298,6 @@ pub struct HostTick {
     pub destinations: Registers,
     pub received_samples: Sampler,
     pub sent_samples: Sampler,
-    /// Received packets by TTL in sixteenths of its range.
-    pub ttl: [u32; 16],
 }
 
 impl HostTick {
@@ -244,9 +322,21 @@ impl HostTick {
         *counter = counter.saturating_add(1);
     }
 
-    /// Starts an empty tick for `address`.
+    /// Starts an empty tick for `address`. Samples stay where they are, behind a length of zero: half of the record need
+    /// not be written.
     pub fn reset(&mut self, address: Addr) {
-        *self = HostTick { address, ..HostTick::default() };
+        let HostTick { received_samples, sent_samples, .. } = self;
+        received_samples.clear();
+        sent_samples.clear();
+        self.address = address;
+        self.first = Timestamp::ZERO;
+        (self.received, self.sent) = Default::default();
+        (self.completed_by_peers, self.completed_by_host) = (0, 0);
+        (self.repeated_syns_received, self.repeated_syns_sent) = (0, 0);
+        (self.first_fragments_received, self.first_fragments_sent) = (0, 0);
+        self.services = Default::default();
+        self.sources.clear();
+        self.destinations.clear();
     }
 
     /// Adds the same tick of the same host as another worker saw it.
@@ -254,7 +344,6 @@ impl HostTick {
         if other.first < self.first || self.first == Timestamp::ZERO {
             self.first = other.first;
         }
-        self.last = self.last.max(other.last);
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
         self.completed_by_peers = self.completed_by_peers.saturating_add(other.completed_by_peers);
@@ -269,8 +358,8 @@ impl HostTick {
             {
                 mine.replies_received.merge(theirs.replies_received);
                 mine.replies_sent.merge(theirs.replies_sent);
-                mine.requests_received += theirs.requests_received;
-                mine.requests_sent += theirs.requests_sent;
+                mine.requests_received = mine.requests_received.saturating_add(theirs.requests_received);
+                mine.requests_sent = mine.requests_sent.saturating_add(theirs.requests_sent);
             }
         }
         self.sources.merge(&other.sources);
@@ -280,9 +369,6 @@ impl HostTick {
         }
         for sample in other.sent_samples.samples() {
             self.sent_samples.absorb(*sample);
-        }
-        for (mine, theirs) in self.ttl.iter_mut().zip(other.ttl) {
-            *mine = mine.saturating_add(theirs);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
-use super::counts::{ClassCounts, Count, HostTick, Sample, ServiceCounts};
+use super::counts::{ClassCounts, ClassTick, Count, HostTick, Sample, ServiceCounts};
+use super::report::HostCounts;
 use super::registers::Registers;
 use crate::base::{Addr, Direction, Timestamp};
 use crate::packet::Class;
+use std::sync::LazyLock;
 
 /// Ticks a second.
 pub const TICKS: usize = 10;
@@ -49,15 +51,22 @@ struct Sum {
 }
 
 impl Sum {
-    fn of(tick: &HostTick) -> Sum {
-        Sum {
-            received: tick.received,
-            sent: tick.sent,
-            completed_by_peers: tick.completed_by_peers,
-            completed_by_host: tick.completed_by_host,
-            repeated_syns_received: tick.repeated_syns_received,
-            repeated_syns_sent: tick.repeated_syns_sent,
-        }
+    fn add_tick(&mut self, tick: &HostTick) {
+        self.received.add(&tick.received);
+        self.sent.add(&tick.sent);
+        self.completed_by_peers += tick.completed_by_peers;
+        self.completed_by_host += tick.completed_by_host;
+        self.repeated_syns_received += tick.repeated_syns_received;
+        self.repeated_syns_sent += tick.repeated_syns_sent;
+    }
+
+    fn take_away_tick(&mut self, tick: &HostTick) {
+        self.received.take_away(&tick.received);
+        self.sent.take_away(&tick.sent);
+        self.completed_by_peers = self.completed_by_peers.saturating_sub(tick.completed_by_peers);
+        self.completed_by_host = self.completed_by_host.saturating_sub(tick.completed_by_host);
+        self.repeated_syns_received = self.repeated_syns_received.saturating_sub(tick.repeated_syns_received);
+        self.repeated_syns_sent = self.repeated_syns_sent.saturating_sub(tick.repeated_syns_sent);
     }
 
     fn add(&mut self, other: &Sum) {
@@ -79,10 +88,15 @@ impl Sum {
     }
 }
 
+/// What a tick without traffic looks like.
+static EMPTY: LazyLock<HostTick> = LazyLock::new(HostTick::default);
+
 /// One busy host's windows.
 pub struct HostWindow {
     address: Addr,
-    ticks: [HostTick; TICKS],
+    ticks: [Box<HostTick>; TICKS],
+    /// Bit n is set where the n-th of `ticks` holds traffic; the others hold whatever was left there.
+    filled: u16,
     seconds: [Sum; SECONDS],
     /// Sources and destinations of each of the last ten full seconds.
     second_peers: [(Registers, Registers); SECONDS],
@@ -92,16 +106,15 @@ pub struct HostWindow {
     minute: Sum,
     /// Number of the last tick that was rolled in.
     tick: u64,
-    last_active: u64,
 }
 
 impl HostWindow {
     /// Empty windows that end just before tick `tick`.
     pub fn new(address: Addr, tick: u64) -> Box<HostWindow> {
-        let empty = HostTick { address, ..HostTick::default() };
         Box::new(HostWindow {
             address,
-            ticks: [empty; TICKS],
+            ticks: Default::default(),
+            filled: 0,
             seconds: [Sum::default(); SECONDS],
             second_peers: [Default::default(); SECONDS],
             tens: [Sum::default(); TENS],
@@ -109,30 +122,22 @@ impl HostWindow {
             ten_seconds: Sum::default(),
             minute: Sum::default(),
             tick: tick.wrapping_sub(1),
-            last_active: tick,
         })
     }
 
     /// Starts over for another host, in the same memory.
     pub fn reuse(&mut self, address: Addr, tick: u64) {
-        let empty = HostTick { address, ..HostTick::default() };
         self.address = address;
-        self.ticks.fill(empty);
+        self.filled = 0;
         self.seconds.fill(Sum::default());
         self.second_peers.fill(Default::default());
         self.tens.fill(Sum::default());
         (self.second, self.ten_seconds, self.minute) = Default::default();
         self.tick = tick.wrapping_sub(1);
-        self.last_active = tick;
     }
 
     pub fn address(&self) -> Addr {
         self.address
-    }
-
-    /// Last tick with traffic.
-    pub fn last_active(&self) -> u64 {
-        self.last_active
     }
 
     /// Opens tick `tick`, empty; what is older moves on. Each tick must be rolled in, in order.
@@ -146,7 +151,7 @@ impl HostWindow {
             *seconds = self.second;
             self.ten_seconds.add(seconds);
             let mut peers = (Registers::default(), Registers::default());
-            for tick in &self.ticks {
+            for tick in self.recent(TICKS) {
                 peers.0.merge(&tick.sources);
                 peers.1.merge(&tick.destinations);
             }
@@ -158,41 +163,50 @@ impl HostWindow {
                 self.minute.add(tens);
             }
         }
-        let slot = &mut self.ticks[(tick % TICKS as u64) as usize];
-        self.second.take_away(&Sum::of(slot));
-        slot.reset(self.address);
+        let at = (tick % TICKS as u64) as usize;
+        if self.filled & 1 << at != 0 {
+            self.second.take_away_tick(&self.ticks[at]);
+            self.filled &= !(1 << at);
+        }
     }
 
-    /// Adds counts to the tick that was rolled in last.
-    pub fn absorb(&mut self, counts: &HostTick) {
-        let slot = &mut self.ticks[(self.tick % TICKS as u64) as usize];
-        self.last_active = self.tick;
-        self.second.add(&Sum::of(counts));
-        if slot.first == Timestamp::ZERO && slot.received.packets() == 0 && slot.sent.packets() == 0 {
-            *slot = *counts;
+    /// Adds counts to the tick that was rolled in last. The first of a tick is taken as it is, and another box left in
+    /// its place.
+    pub fn absorb(&mut self, counts: &mut Box<HostTick>) {
+        self.second.add_tick(counts);
+        let at = (self.tick % TICKS as u64) as usize;
+        if self.filled & 1 << at == 0 {
+            self.filled |= 1 << at;
+            std::mem::swap(&mut self.ticks[at], counts);
         } else {
-            slot.merge(counts);
+            self.ticks[at].merge(counts);
+        }
+    }
+
+    /// The same from the counts of a host that was quiet.
+    pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp) {
+        let at = (self.tick % TICKS as u64) as usize;
+        if self.filled & 1 << at == 0 {
+            self.filled |= 1 << at;
+            self.ticks[at].reset(self.address);
+            host.write(&mut self.ticks[at], first);
+            self.second.add_tick(&self.ticks[at]);
+        } else {
+            let mut tick = HostTick { address: self.address, ..HostTick::default() };
+            host.write(&mut tick, first);
+            self.second.add_tick(&tick);
+            self.ticks[at].merge(&tick);
         }
     }
 
     /// The tick `back` ticks ago, 0 to 9.
     pub fn tick_back(&self, back: usize) -> &HostTick {
-        let at = self.tick.wrapping_sub(back as u64);
-        &self.ticks[(at % TICKS as u64) as usize]
+        let at = (self.tick.wrapping_sub(back as u64) % TICKS as u64) as usize;
+        if self.filled & 1 << at == 0 { &EMPTY } else { &self.ticks[at] }
     }
 
     fn recent(&self, count: usize) -> impl Iterator<Item = &HostTick> {
         (0..count.min(TICKS)).map(|back| self.tick_back(back))
-    }
-
-    /// True where nothing at all is left in any window.
-    pub fn is_idle(&self) -> bool {
-        self.second.received.packets() == 0
-            && self.second.sent.packets() == 0
-            && self.minute.received.packets() == 0
-            && self.minute.sent.packets() == 0
-            && self.ten_seconds.received.packets() == 0
-            && self.ten_seconds.sent.packets() == 0
     }
 
     /// The traffic of this host as an attack of `direction` would flow.
@@ -221,11 +235,11 @@ impl<'a> Flow<'a> {
         };
         let of_sum = |sum: &'a Sum| if received { &sum.received } else { &sum.sent };
         match span {
-            Span::Tick => SpanCounts(of_tick(0), None),
-            Span::Burst => SpanCounts(of_tick(0), Some(of_tick(1))),
-            Span::Second => SpanCounts(of_sum(&self.host.second), None),
-            Span::TenSeconds => SpanCounts(of_sum(&self.host.ten_seconds), None),
-            Span::Minute => SpanCounts(of_sum(&self.host.minute), None),
+            Span::Tick => SpanCounts::Tick(of_tick(0)),
+            Span::Burst => SpanCounts::Ticks(of_tick(0), of_tick(1)),
+            Span::Second => SpanCounts::Sum(of_sum(&self.host.second)),
+            Span::TenSeconds => SpanCounts::Sum(of_sum(&self.host.ten_seconds)),
+            Span::Minute => SpanCounts::Sum(of_sum(&self.host.minute)),
         }
     }
 
@@ -357,9 +371,9 @@ impl<'a> Flow<'a> {
 
     fn service_sides(&self, row: &ServiceCounts) -> (Count, u64) {
         if self.outbound {
-            (row.replies_sent, row.requests_received)
+            (row.replies_sent.into(), row.requests_received.into())
         } else {
-            (row.replies_received, row.requests_sent)
+            (row.replies_received.into(), row.requests_sent.into())
         }
     }
 
@@ -390,17 +404,25 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Counts of a span by class: one sum, or two that belong together.
+/// Counts of a span by class: one tick, two ticks, or a longer sum.
 #[derive(Clone, Copy)]
-pub struct SpanCounts<'a>(&'a ClassCounts, Option<&'a ClassCounts>);
+pub enum SpanCounts<'a> {
+    Tick(&'a ClassTick),
+    Ticks(&'a ClassTick, &'a ClassTick),
+    Sum(&'a ClassCounts),
+}
 
 impl SpanCounts<'_> {
     pub fn of(&self, class: Class) -> Count {
-        let mut count = self.0.of(class);
-        if let Some(other) = self.1 {
-            count.merge(other.of(class));
+        match self {
+            SpanCounts::Tick(tick) => tick.of(class),
+            SpanCounts::Ticks(one, other) => {
+                let mut count = one.of(class);
+                count.merge(other.of(class));
+                count
+            }
+            SpanCounts::Sum(sum) => sum.of(class),
         }
-        count
     }
 
     pub fn of_all(&self, classes: &[Class]) -> Count {
@@ -412,7 +434,11 @@ impl SpanCounts<'_> {
 
     /// Packets of all classes together.
     pub fn packets(&self) -> u64 {
-        self.0.packets() + self.1.map_or(0, ClassCounts::packets)
+        match self {
+            SpanCounts::Tick(tick) => tick.packets(),
+            SpanCounts::Ticks(one, other) => one.packets() + other.packets(),
+            SpanCounts::Sum(sum) => sum.packets(),
+        }
     }
 }
 
@@ -433,10 +459,10 @@ pub struct ServiceFlow {
 mod tests {
     use super::*;
 
-    fn tick_with(packets: u32) -> HostTick {
+    fn tick_with(packets: u32) -> Box<HostTick> {
         let mut tick = HostTick { first: Timestamp::from_nanos(1), ..HostTick::default() };
-        tick.received.add(Class::Udp, packets, u64::from(packets) * 100);
-        tick
+        tick.received.add(Class::Udp, packets, packets * 100);
+        Box::new(tick)
     }
 
     #[test]
@@ -446,7 +472,7 @@ mod tests {
         for tick in 0..200 {
             host.roll(tick);
             if (50..60).contains(&tick) {
-                host.absorb(&tick_with(10));
+                host.absorb(&mut tick_with(10));
             }
             match tick {
                 54 => assert_eq!(flow_packets(&host, Span::Second), 50),
@@ -469,14 +495,16 @@ mod tests {
         for tick in 200..800 {
             host.roll(tick);
         }
-        assert!(host.is_idle());
+        for span in [Span::Second, Span::TenSeconds, Span::Minute] {
+            assert_eq!(flow_packets(&host, span), 0);
+        }
     }
 
     #[test]
     fn outbound_swaps_the_sides() {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 5);
         host.roll(5);
-        host.absorb(&tick_with(7));
+        host.absorb(&mut tick_with(7));
         assert_eq!(host.flow(Direction::Outbound).back(Span::Second).of(Class::Udp).packets, 7);
         assert_eq!(host.flow(Direction::Outbound).forward_packets(), 0);
     }
@@ -488,7 +516,7 @@ mod tests {
             host.roll(tick);
             let mut counts = tick_with(if tick < 104 { 3 } else { 500 });
             counts.first = Timestamp::from_tick(tick);
-            host.absorb(&counts);
+            host.absorb(&mut counts);
         }
         let flow = host.flow(Direction::Inbound);
         assert_eq!(flow.onset(|tick| flow.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));

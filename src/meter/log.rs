@@ -42,7 +42,7 @@ impl LogEntry {
     }
 
     /// Counts the packet, as one of `bytes` octets.
-    pub fn apply(self, tick: &mut HostTick, bytes: u64) {
+    pub fn apply(self, tick: &mut HostTick, bytes: u32) {
         let Some(&class) = Class::ALL.get(usize::from(self.0 & 0x1f)) else { return };
         let sent = self.is_sent();
         let handshake = match (self.0 & HANDSHAKE != 0, class) {
@@ -64,10 +64,9 @@ impl LogEntry {
         }
         let service = Service::from_index(usize::from(self.0 >> SERVICE_SHIFT));
         let Some(row) = service.and_then(|service| tick.service(service)) else { return };
-        let length = bytes.min(u64::from(u32::MAX)) as u32;
         match (self.0 & REPLY != 0, sent) {
-            (true, true) => row.replies_sent.add(length),
-            (true, false) => row.replies_received.add(length),
+            (true, true) => row.replies_sent.add(1, bytes),
+            (true, false) => row.replies_received.add(1, bytes),
             (false, true) => row.requests_sent += 1,
             (false, false) => row.requests_received += 1,
         }

@@ -1,7 +1,6 @@
 //! The merger: takes every worker's report of a tick, keeps the shared tables and the windows of busy hosts, and gives
 //! detectors one immutable [`Window`].
 
-use super::counts::HostTick;
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{Evictions, StationCounts, TickReport, Totals};
@@ -69,6 +68,13 @@ struct WindowSlot {
     /// does not touch all windows.
     last_active: u64,
     activity: f32,
+}
+
+impl WindowSlot {
+    fn was_active(&mut self, tick: u64, packets: u64) {
+        self.last_active = tick;
+        self.activity += packets as f32;
+    }
 }
 
 pub struct Meter {
@@ -185,26 +191,28 @@ impl Meter {
     }
 
     /// Adds one worker's report to the open tick.
-    pub fn absorb(&mut self, report: &TickReport) {
+    pub fn absorb(&mut self, report: &mut TickReport) {
         self.totals.merge(&report.totals);
         self.evictions.merge(report.evictions);
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
         for host in &report.hosts {
             let activity = self.hosts.update(host.address, self.tick, HostEntry::default, |entry| {
-                entry.add(self.tick, report.last, host.received, host.sent)
+                entry.add(self.tick, report.last, host.received.into(), host.sent.into())
             });
             if host.detailed {
                 continue;
             }
-            if let Some(&index) = self.by_address.get(&host.address) {
-                self.add_to_window(index, &host.to_tick(at));
-            } else if activity >= BUSY
-                && let Some(index) = self.open_window(host.address, activity)
-            {
-                self.add_to_window(index, &host.to_tick(at));
+            let index = match self.by_address.get(&host.address) {
+                Some(&index) => Some(index),
+                None if activity >= BUSY => self.open_window(host.address, activity),
+                None => None,
+            };
+            if let Some(slot) = index.and_then(|index| self.windows.get_mut(index)) {
+                slot.window.absorb_quiet(host, at);
+                slot.was_active(self.tick, u64::from(host.log_len));
             }
         }
-        for tick in &report.details {
+        for tick in &mut report.details {
             let index = match self.by_address.get(&tick.address) {
                 Some(&index) => Some(index),
                 None => {
@@ -212,20 +220,13 @@ impl Meter {
                     self.open_window(tick.address, activity)
                 }
             };
-            if let Some(index) = index {
-                self.add_to_window(index, tick);
+            if let Some(slot) = index.and_then(|index| self.windows.get_mut(index)) {
+                slot.was_active(self.tick, tick.received.packets() + tick.sent.packets());
+                slot.window.absorb(tick);
             }
         }
         for station in &report.stations {
             self.station(station);
-        }
-    }
-
-    fn add_to_window(&mut self, index: usize, tick: &HostTick) {
-        if let Some(slot) = self.windows.get_mut(index) {
-            slot.window.absorb(tick);
-            slot.last_active = self.tick;
-            slot.activity += (tick.received.packets() + tick.sent.packets()) as f32;
         }
     }
 

@@ -24,7 +24,7 @@ pub mod set_table;
 pub mod shared;
 pub mod tally;
 
-pub use counts::{ClassCounts, Count, HostTick, Sample};
+pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
 pub use merge::{IDLE_TICKS, Meter, MeterSizes, Window};

@@ -1,6 +1,6 @@
 //! The hand-over from a worker to the merger: one tick, copied out of the tally.
 
-use super::counts::{Count, HostTick};
+use super::counts::{Count, HostTick, SmallCount};
 use super::log::{LOG, LogEntry};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
@@ -30,27 +30,6 @@ impl Default for Totals {
 }
 
 impl Totals {
-    #[inline]
-    pub fn class(&mut self, class: Class, bytes: u32, received: bool, transmitted: bool) {
-        self.frames.add(bytes);
-        if received && let Some(count) = self.received.get_mut(class.index()) {
-            count.add(bytes);
-        }
-        if transmitted && let Some(count) = self.transmitted.get_mut(class.index()) {
-            count.add(bytes);
-        }
-        if !received && !transmitted {
-            self.transit.add(bytes);
-        }
-    }
-
-    #[inline]
-    pub fn anomaly(&mut self, anomaly: Anomaly) {
-        if let Some(count) = self.anomalies.get_mut(anomaly as usize) {
-            *count += 1;
-        }
-    }
-
     pub fn merge(&mut self, other: &Totals) {
         for (mine, theirs) in self.received.iter_mut().zip(&other.received) {
             mine.merge(*theirs);
@@ -87,8 +66,8 @@ impl Evictions {
 #[derive(Clone, Copy, Debug)]
 pub struct HostCounts {
     pub address: Addr,
-    pub received: Count,
-    pub sent: Count,
+    pub received: SmallCount,
+    pub sent: SmallCount,
     /// There is a [`HostTick`] for this host in the same report, which holds all of it.
     pub detailed: bool,
     pub(super) log_len: u8,
@@ -96,15 +75,15 @@ pub struct HostCounts {
 }
 
 impl HostCounts {
-    /// A [`HostTick`] from the little that is known of a host that was not busy: classes and services, but no peers.
-    pub fn to_tick(self, at: Timestamp) -> HostTick {
-        let mut tick = HostTick { address: self.address, first: at, last: at, ..HostTick::default() };
-        let mean = |count: Count| count.bytes / count.packets.max(1);
+    /// Writes the little that is known of a host that was not busy into an empty `tick`: classes and services, but no
+    /// peers.
+    pub fn write(&self, tick: &mut HostTick, at: Timestamp) {
+        tick.first = at;
+        let mean = |count: SmallCount| count.bytes / count.packets.max(1);
         let (mean_sent, mean_received) = (mean(self.sent), mean(self.received));
         for &entry in self.log.iter().take(usize::from(self.log_len)) {
-            entry.apply(&mut tick, if entry.is_sent() { mean_sent } else { mean_received });
+            entry.apply(tick, if entry.is_sent() { mean_sent } else { mean_received });
         }
-        tick
     }
 }
 
@@ -142,7 +121,10 @@ pub struct TickReport {
     pub totals: Totals,
     pub evictions: Evictions,
     pub hosts: Vec<HostCounts>,
-    pub details: Vec<HostTick>,
+    /// Boxes change hands and are never copied: the merger keeps these and leaves others in their place.
+    pub details: Vec<Box<HostTick>>,
+    /// Boxes for the details of the next tick, with whatever is in them.
+    pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
@@ -154,7 +136,7 @@ impl TickReport {
     pub fn clear(&mut self) {
         self.first = None;
         self.hosts.clear();
-        self.details.clear();
+        self.spare.append(&mut self.details);
         self.stations.clear();
     }
 }

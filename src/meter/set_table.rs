@@ -1,20 +1,18 @@
-//! A bounded, set-associative table with exact keys: sixteen octets of tags a set, values beside.
+//! A bounded, set-associative table with exact keys: one word of tags a set, values beside.
 //!
 //! All memory is taken at the start and never grows. A new key in a full set replaces the entry that weighs least, so
 //! noise evicts noise and never the host that is under attack.
 
 /// Entries a set.
 const WAYS: usize = 8;
-/// Tags in one word of a set.
-const LANES: usize = 4;
-const LOW_BITS: u64 = 0x0001_0001_0001_0001;
-const HIGH_BITS: u64 = 0x8000_8000_8000_8000;
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Index of an entry, valid until another key is inserted.
 pub type SlotIndex = u32;
 
-/// The tags of one set, four to a word: 16 bits of each key's hash, zero for an empty way.
-type Tags = [u64; WAYS / LANES];
+/// The tags of one set, an octet a way: seven bits of each key's hash below a set bit, zero for an empty way.
+type Tags = u64;
 
 /// An entry that knows its own key.
 pub trait Keyed {
@@ -53,7 +51,7 @@ impl<V: Keyed> SetTable<V> {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
         SetTable {
-            sets: vec![Tags::default(); sets].into_boxed_slice(),
+            sets: vec![0; sets].into_boxed_slice(),
             values,
             mask: sets - 1,
             entries: 0,
@@ -86,7 +84,7 @@ impl<V: Keyed> SetTable<V> {
 
     #[inline]
     fn tag(hash: u64) -> u64 {
-        hash >> 48 | 1
+        hash >> 57 | 0x80
     }
 
     /// Changes with each new key: while it stays, what was looked up is still where it was.
@@ -98,21 +96,16 @@ impl<V: Keyed> SetTable<V> {
     #[inline]
     pub fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
         let set = hash as usize & self.mask;
-        let tags = self.sets.get(set)?;
-        let wanted = Self::tag(hash).wrapping_mul(LOW_BITS);
-        for (word, &tags) in tags.iter().enumerate() {
-            // Lanes that are equal become zero; subtracting one from each lets exactly the zeros (and, by a borrow,
-            // sometimes the lane above one) show their highest bit. The key has the last word.
-            let differences = tags ^ wanted;
-            let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
-            while candidates != 0 {
-                let lane = candidates.trailing_zeros() as usize / 16;
-                let index = set * WAYS + word * LANES + lane;
-                if self.values.get(index).is_some_and(|value| value.key() == key) {
-                    return Some(index as SlotIndex);
-                }
-                candidates &= candidates - 1;
+        // Octets that are equal become zero; subtracting one from each lets exactly the zeros (and, by a borrow,
+        // sometimes the octet above one) show their highest bit. The key has the last word.
+        let differences = self.sets.get(set)? ^ Self::tag(hash).wrapping_mul(LOW_BITS);
+        let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
+        while candidates != 0 {
+            let index = set * WAYS + candidates.trailing_zeros() as usize / 8;
+            if self.values.get(index).is_some_and(|value| value.key() == key) {
+                return Some(index as SlotIndex);
             }
+            candidates &= candidates - 1;
         }
         None
     }
@@ -143,17 +136,14 @@ impl<V: Keyed> SetTable<V> {
             // `set` is masked to the number of sets, so there always is one.
             return (0, Inserted::Replaced);
         };
-        let tag_at = |tags: &Tags, way: usize| tags[way / LANES] >> (way % LANES * 16) & 0xffff;
         let age = self.age;
         let way = (0..WAYS)
-            .find(|&way| tag_at(tags, way) == 0)
+            .find(|&way| *tags >> (way * 8) & 0xff == 0)
             .or_else(|| values.iter().enumerate().min_by_key(|(_, value)| value.weight(age)).map(|(way, _)| way))
             .unwrap_or(0);
-        let was_empty = tag_at(tags, way) == 0;
-        let shift = way % LANES * 16;
-        if let Some(word) = tags.get_mut(way / LANES) {
-            *word = *word & !(0xffff << shift) | Self::tag(hash) << shift;
-        }
+        let shift = way * 8;
+        let was_empty = *tags >> shift & 0xff == 0;
+        *tags = *tags & !(0xff << shift) | Self::tag(hash) << shift;
         let mut outcome = Inserted::New;
         if let Some(value) = values.get_mut(way) {
             if !was_empty && value.has_counts() {

@@ -122,8 +122,11 @@ impl HostEntry {
     }
 
     pub fn activity_at(&self, tick: u64) -> f32 {
-        let idle = tick.saturating_sub(self.last_tick).min(1000) as i32;
-        self.activity * FADING.powi(idle)
+        match tick.saturating_sub(self.last_tick) {
+            0 => self.activity,
+            1 => self.activity * FADING,
+            idle => self.activity * FADING.powi(idle.min(1000) as i32),
+        }
     }
 }
 

@@ -4,22 +4,23 @@
 //! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
 //! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
 
-use super::counts::{Count, Handshake, HostTick, Sample};
+use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
 use super::hash::Hasher;
 use super::log::{LOG, LogEntry};
 use super::report::{Evictions, HostCounts, StationCounts, TickReport, Totals};
 use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Networks, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Packet};
+use crate::packet::{Anomaly, Class, Packet};
 use std::sync::Arc;
 
 /// Packets that are recorded at once: enough to overlap their cache misses.
 pub const BATCH: usize = 32;
 
 /// Few stations send most frames: these are found without hashing. A power of two.
-const RECENT_STATIONS: usize = 64;
+const RECENT_STATIONS: usize = 256;
 const NO_DETAIL: u16 = u16::MAX;
+const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
 /// Ticks after which a SYN may be sent again: clients wait a second (RFC 6298 §2.1), give or take a timer's
 /// granularity. What comes sooner with the same ports is a tool that keeps or soon reuses them.
@@ -54,29 +55,6 @@ struct HostSlot {
 
 // One cache line: this is what a flood of strangers costs.
 const _: () = assert!(size_of::<HostSlot>() == 64);
-
-/// Counts of one tick where 4 GiB are enough: hosts above that have detail.
-#[derive(Clone, Copy, Default)]
-struct SmallCount {
-    packets: u32,
-    bytes: u32,
-}
-
-impl SmallCount {
-    #[inline]
-    fn add(&mut self, bytes: u32) {
-        self.packets = self.packets.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn mean(self) -> u64 {
-        u64::from(self.bytes / self.packets.max(1))
-    }
-
-    fn count(self) -> Count {
-        Count { packets: self.packets.into(), bytes: self.bytes.into() }
-    }
-}
 
 impl Keyed for HostSlot {
     type Key = Addr;
@@ -113,27 +91,63 @@ impl Keyed for HostSlot {
     }
 }
 
+impl HostSlot {
+    fn packets(&self) -> u32 {
+        self.received.packets.saturating_add(self.sent.packets)
+    }
+}
+
 /// A station is a MAC address as seen on one interface.
 struct StationSlot {
-    counts: StationCounts,
+    key: (u16, Mac),
     age: u16,
     past: u16,
+    /// Sent frames by [`FrameDirection`]: unknown, entered, left.
+    sent: [SmallCount; 3],
+    received: SmallCount,
+    first: Timestamp,
+    last: Timestamp,
+    broadcast: u32,
+    multicast: u32,
+    arp: u32,
+    nd: u32,
+    dhcp: u32,
+    /// Class, VLAN and network address of the first frame sent in the tick.
+    class: u8,
+    vlan: u16,
+    address: Addr,
 }
 
 impl Keyed for StationSlot {
     type Key = (u16, Mac);
 
-    fn empty((interface, mac): (u16, Mac)) -> Self {
-        let counts = StationCounts { interface, mac, ..StationCounts::default() };
-        StationSlot { counts, age: 0, past: 0 }
+    fn empty(key: (u16, Mac)) -> Self {
+        StationSlot {
+            key,
+            age: 0,
+            past: 0,
+            sent: Default::default(),
+            received: SmallCount::default(),
+            first: Timestamp::ZERO,
+            last: Timestamp::ZERO,
+            broadcast: 0,
+            multicast: 0,
+            arp: 0,
+            nd: 0,
+            dhcp: 0,
+            class: 0,
+            vlan: 0,
+            address: Addr::UNSPECIFIED,
+        }
     }
 
+    #[inline]
     fn key(&self) -> (u16, Mac) {
-        (self.counts.interface, self.counts.mac)
+        self.key
     }
 
     fn weight(&self, age: u16) -> u32 {
-        let now = self.counts.sent.packets.saturating_add(self.counts.received.packets).min(1 << 20) as u32;
+        let now = self.sent_packets().saturating_add(self.received.packets).min(1 << 20);
         match age.wrapping_sub(self.age) {
             0 => 2 * now + u32::from(self.past),
             1 => self.past.into(),
@@ -143,11 +157,17 @@ impl Keyed for StationSlot {
 
     #[inline]
     fn has_counts(&self) -> bool {
-        self.counts.sent.packets | self.counts.received.packets != 0
+        self.sent_packets() | self.received.packets != 0
     }
 }
 
 impl StationSlot {
+    #[inline]
+    fn sent_packets(&self) -> u32 {
+        let [unknown, entered, left] = &self.sent;
+        unknown.packets.saturating_add(entered.packets).saturating_add(left.packets)
+    }
+
     /// Notes that it is seen in tick `age`; true for the first time in that tick.
     #[inline]
     fn wake(&mut self, age: u16) -> bool {
@@ -159,20 +179,75 @@ impl StationSlot {
         true
     }
 
-    fn start_again(&mut self) {
-        let StationCounts { interface, mac, sent, received, .. } = self.counts;
-        self.past = (sent.packets + received.packets).min(u64::from(u16::MAX)) as u16;
-        self.counts = StationCounts { interface, mac, ..StationCounts::default() };
+    #[inline]
+    fn sends(&mut self, packet: &Packet) {
+        if self.sent_packets() == 0 {
+            self.first = packet.time;
+            self.class = packet.class as u8;
+            self.vlan = packet.vlan;
+            self.address = packet.source;
+        }
+        self.last = packet.time;
+        let [unknown, entered, left] = &mut self.sent;
+        let count = match packet.direction {
+            FrameDirection::Unknown => unknown,
+            FrameDirection::Entered => entered,
+            FrameDirection::Left => left,
+        };
+        count.add(1, packet.wire_len);
+        if packet.destination_mac.is_group() {
+            let counter =
+                if packet.destination_mac == Mac::BROADCAST { &mut self.broadcast } else { &mut self.multicast };
+            *counter += 1;
+        }
+        if !packet.class.is_tcp() {
+            self.arp += u32::from(packet.class == Class::Arp);
+            self.nd += u32::from(packet.class == Class::Icmpv6Nd);
+            // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
+            let dhcp = matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp;
+            self.dhcp += u32::from(dhcp);
+        }
+    }
+
+    /// What was counted in the tick; starts the next.
+    fn take(&mut self) -> StationCounts {
+        let ((interface, mac), [unknown, entered, left]) = (self.key, self.sent);
+        let mut sent = Count::from(unknown);
+        sent.merge(entered.into());
+        sent.merge(left.into());
+        let counts = StationCounts {
+            interface,
+            mac,
+            first: self.first,
+            last: self.last,
+            sent,
+            received: self.received.into(),
+            left: left.into(),
+            entered: entered.into(),
+            broadcast: self.broadcast,
+            multicast: self.multicast,
+            arp: self.arp,
+            nd: self.nd,
+            dhcp: self.dhcp,
+            class: self.class,
+            vlan: self.vlan,
+            address: self.address,
+        };
+        let packets = sent.packets.saturating_add(self.received.packets.into());
+        *self = StationSlot { age: self.age, past: packets.min(u64::from(u16::MAX)) as u16, ..Self::empty(self.key) };
+        counts
     }
 }
 
-/// Hashes of a packet's addresses and where their hosts are in the table.
+/// Where a packet belongs: hashes of its addresses, their hosts in the table, and which of them are inside.
 #[derive(Clone, Copy, Default)]
 struct Place {
     source: u64,
     destination: u64,
-    source_slot: Option<SlotIndex>,
-    destination_slot: Option<SlotIndex>,
+    source_slot: SlotIndex,
+    destination_slot: SlotIndex,
+    to_us: bool,
+    from_us: bool,
 }
 
 /// Which side of a host a packet is on.
@@ -182,12 +257,47 @@ enum Side {
     Sent,
 }
 
+/// All traffic of a tick by class, once: merely passing, towards us, from us, both.
+#[derive(Default)]
+struct Sums([[Count; Class::COUNT]; 4]);
+
+impl Sums {
+    #[inline]
+    fn add(&mut self, class: Class, bytes: u32, to_us: bool, from_us: bool) {
+        let row = usize::from(to_us) | usize::from(from_us) << 1;
+        if let Some(count) = self.0.get_mut(row).and_then(|row| row.get_mut(class.index())) {
+            count.add(bytes);
+        }
+    }
+
+    fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
+        let mut totals = Totals { anomalies, ..Totals::default() };
+        for (row, counts) in self.0.iter().enumerate() {
+            for (class, &count) in counts.iter().enumerate() {
+                totals.frames.merge(count);
+                match row {
+                    0 => totals.transit.merge(count),
+                    _ => {
+                        if row & 1 != 0 && let Some(received) = totals.received.get_mut(class) {
+                            received.merge(count);
+                        }
+                        if row & 2 != 0 && let Some(transmitted) = totals.transmitted.get_mut(class) {
+                            transmitted.merge(count);
+                        }
+                    }
+                }
+            }
+        }
+        totals
+    }
+}
+
 pub struct Tally {
     hasher: Hasher,
     networks: Arc<Networks>,
     hosts: SetTable<HostSlot>,
     touched_hosts: Vec<SlotIndex>,
-    details: Vec<HostTick>,
+    details: Vec<Box<HostTick>>,
     free_details: Vec<u16>,
     /// Details with their owners, so that eviction of a host frees its detail.
     used_details: Vec<(u16, SlotIndex)>,
@@ -201,7 +311,8 @@ pub struct Tally {
     recent_stations: [SlotIndex; RECENT_STATIONS],
     /// SYNs that wait for their completing ACK, by flow hash: 24 bits of fingerprint, and the tick of the last copy.
     handshakes: Box<[u32]>,
-    totals: Totals,
+    sums: Sums,
+    anomalies: [u64; Anomaly::COUNT],
     evictions: Evictions,
     first: Option<Timestamp>,
     last: Timestamp,
@@ -217,7 +328,7 @@ impl Tally {
             networks,
             touched_hosts: Vec::with_capacity(hosts.capacity()),
             hosts,
-            details: vec![HostTick::default(); details],
+            details: vec![Box::default(); details],
             free_details: (0..details as u16).rev().collect(),
             used_details: Vec::with_capacity(details),
             detail_packets: vec![0; details],
@@ -226,7 +337,8 @@ impl Tally {
             stations,
             recent_stations: [0; RECENT_STATIONS],
             handshakes: vec![0; sizes.handshakes.next_power_of_two()].into_boxed_slice(),
-            totals: Totals::default(),
+            sums: Sums::default(),
+            anomalies: [0; Anomaly::COUNT],
             evictions: Evictions::default(),
             first: None,
             last: Timestamp::ZERO,
@@ -241,64 +353,87 @@ impl Tally {
     /// Counts a batch of packets, all of the current tick.
     #[inline]
     pub fn record(&mut self, batch: &[Packet]) {
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
+        self.first.get_or_insert(first.time);
+        self.last = last.time;
+        // First find the hosts of all: their cache misses are under way together.
         let mut places = [Place::default(); BATCH];
+        self.locate(batch, &mut places);
         let version = self.hosts.version();
-        // First hash and look up everything: the cache misses of all packets are under way together.
         for (packet, place) in batch.iter().zip(&mut places) {
-            let (source, destination) = (self.hasher.address(packet.source), self.hasher.address(packet.destination));
-            *place = Place {
-                source,
-                destination,
-                source_slot: self.hosts.find(source, packet.source),
-                destination_slot: self.hosts.find(destination, packet.destination),
-            };
-        }
-        for (packet, place) in batch.iter().zip(&mut places) {
-            // An insertion may have moved others out, or brought what was not there.
-            if self.hosts.version() != version {
-                place.source_slot = self.hosts.find(place.source, packet.source);
-                place.destination_slot = self.hosts.find(place.destination, packet.destination);
+            self.sums.add(packet.class, packet.wire_len, place.to_us, place.from_us);
+            if let Some(anomaly) = packet.anomaly
+                && let Some(count) = self.anomalies.get_mut(anomaly as usize)
+            {
+                *count += 1;
             }
-            self.count(packet, place);
+            self.count_stations(packet);
+            if packet.has_ip {
+                if self.hosts.version() != version {
+                    // An earlier packet of the batch made a host: what was found may have moved, or be found now.
+                    self.look_up(packet, place);
+                }
+                self.count_hosts(packet, place);
+            }
         }
     }
 
     #[inline]
-    fn count(&mut self, packet: &Packet, place: &Place) {
-        self.first.get_or_insert(packet.time);
-        self.last = packet.time;
-        if let Some(anomaly) = packet.anomaly {
-            self.totals.anomaly(anomaly);
-        }
-        self.count_stations(packet);
-        if !packet.has_ip {
-            let left = packet.direction == FrameDirection::Left;
-            self.totals.class(packet.class, packet.wire_len, !left, left);
-            return;
-        }
+    fn locate(&self, batch: &[Packet], places: &mut [Place; BATCH]) {
         let unknown = self.networks.is_unknown();
-        let to_us = unknown || self.networks.contains(packet.destination);
-        let from_us = !unknown && self.networks.contains(packet.source);
-        self.totals.class(packet.class, packet.wire_len, to_us, from_us);
+        let mut previous = (Addr::UNSPECIFIED, 0, NO_SLOT);
+        for (packet, place) in batch.iter().zip(places) {
+            if !packet.has_ip {
+                place.from_us = packet.direction == FrameDirection::Left;
+                place.to_us = !place.from_us;
+                continue;
+            }
+            place.to_us = unknown || self.networks.contains(packet.destination);
+            place.from_us = !unknown && self.networks.contains(packet.source);
+            place.source = self.hasher.address(packet.source);
+            place.source_slot = match unknown || place.from_us {
+                true => self.find_host(place.source, packet.source),
+                false => NO_SLOT,
+            };
+            // In a flood it is the same over and over.
+            if packet.destination != previous.0 {
+                let hash = self.hasher.address(packet.destination);
+                previous = (packet.destination, hash, self.find_host(hash, packet.destination));
+            }
+            (place.destination, place.destination_slot) = (previous.1, previous.2);
+        }
+    }
 
+    #[cold]
+    fn look_up(&self, packet: &Packet, place: &mut Place) {
+        place.source_slot = self.find_host(place.source, packet.source);
+        place.destination_slot = self.find_host(place.destination, packet.destination);
+    }
+
+    #[inline]
+    fn find_host(&self, hash: u64, address: Addr) -> SlotIndex {
+        self.hosts.find(hash, address).unwrap_or(NO_SLOT)
+    }
+
+    #[inline]
+    fn count_hosts(&mut self, packet: &Packet, place: &Place) {
         let handshake = self.handshake(packet, place);
         // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
         // from random sources must not fill the table with them. Known receivers still have what they send counted.
-        if to_us && !packet.destination.is_group_or_none() {
+        if place.to_us && !packet.destination.is_group_or_none() {
             let index = match place.destination_slot {
-                Some(index) => index,
-                None => self.insert_host(place.destination, packet.destination),
+                NO_SLOT => self.insert_host(place.destination, packet.destination),
+                index => index,
             };
             self.host(index, packet, Side::Received, place.source, handshake);
         }
-        if from_us || unknown {
+        if place.from_us || place.source_slot != NO_SLOT {
             // Seen again here: the destination's insertion, or a packet to itself, may have changed the set.
-            let known =
-                place.source_slot.filter(|&index| self.hosts.get(index).is_some_and(|s| s.key() == packet.source));
-            let index = match known {
-                Some(index) => index,
-                None if from_us => self.insert_host(place.source, packet.source),
-                None => return,
+            let still = self.hosts.get(place.source_slot).is_some_and(|slot| slot.address == packet.source);
+            let index = match still {
+                true => place.source_slot,
+                false if place.from_us => self.insert_host(place.source, packet.source),
+                false => return,
             };
             self.host(index, packet, Side::Sent, place.destination, handshake);
         }
@@ -341,31 +476,30 @@ impl Tally {
     fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
         let age = self.hosts.age();
         let Some(slot) = self.hosts.get_mut(index) else { return };
+        let detail = slot.detail;
         if !slot.has_counts() {
             slot.past = if slot.age == age.wrapping_sub(1) { slot.past } else { 0 };
             slot.age = age;
             self.touched_hosts.push(index);
-        }
-        let count = match side {
-            Side::Received => &mut slot.received,
-            Side::Sent => &mut slot.sent,
-        };
-        count.add(packet.wire_len);
-        if slot.detail == NO_DETAIL {
-            if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
-                *entry = LogEntry::new(packet, side == Side::Sent, handshake);
-                slot.log_len += 1;
-                return;
+            // A host that kept its detail from the last tick starts this one here.
+            if let Some(tick) = self.details.get_mut(usize::from(detail)) {
+                tick.first = packet.time;
             }
-            let busy = slot.received.packets.saturating_add(slot.sent.packets) >= self.busy;
-            match busy.then(|| self.promote(index, packet.time)).flatten() {
-                Some(detail) => self.detail(detail, packet, side, peer_hash, handshake),
-                None => self.evictions.details += 1,
-            }
-            return;
         }
-        let detail = slot.detail;
-        self.detail(detail, packet, side, peer_hash, handshake);
+        let count = if side == Side::Received { &mut slot.received } else { &mut slot.sent };
+        count.add(1, packet.wire_len);
+        if detail != NO_DETAIL {
+            self.detail(detail, packet, side, peer_hash, handshake);
+        } else if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
+            *entry = LogEntry::new(packet, side == Side::Sent, handshake);
+            slot.log_len += 1;
+        } else if slot.packets() >= self.busy
+            && let Some(detail) = self.promote(index, packet.time)
+        {
+            self.detail(detail, packet, side, peer_hash, handshake);
+        } else {
+            self.evictions.details += 1;
+        }
     }
 
     /// Gives a host full detail and moves what its log remembers there.
@@ -373,14 +507,9 @@ impl Tally {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
         slot.detail = detail;
-        let logged = slot.log.get(..usize::from(slot.log_len)).unwrap_or(&[]);
         let tick = self.details.get_mut(usize::from(detail))?;
         tick.reset(slot.address);
-        tick.first = time;
-        let (mean_sent, mean_received) = (slot.sent.mean(), slot.received.mean());
-        for &entry in logged {
-            entry.apply(tick, if entry.is_sent() { mean_sent } else { mean_received });
-        }
+        HostCounts::of(slot).write(tick, time);
         slot.log_len = 0;
         self.used_details.push((detail, index));
         Some(detail)
@@ -389,100 +518,88 @@ impl Tally {
     #[inline]
     fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
-        // A host that kept its detail from the last tick starts this one here.
-        if tick.first == Timestamp::ZERO {
-            tick.first = packet.time;
-        }
-        tick.last = packet.time;
-        let sample = |peer: Addr| Sample {
+        let sent = side == Side::Sent;
+        let (counts, peers, samples, peer, random) = match side {
+            Side::Received => {
+                (&mut tick.received, &mut tick.sources, &mut tick.received_samples, packet.source, peer_hash)
+            }
+            Side::Sent => {
+                let random = peer_hash ^ u64::from(packet.source_port);
+                (&mut tick.sent, &mut tick.destinations, &mut tick.sent_samples, packet.destination, random)
+            }
+        };
+        counts.add(packet.class, 1, packet.wire_len);
+        peers.add(peer_hash);
+        samples.offer(random, || Sample {
             peer,
             source_port: packet.source_port,
             destination_port: packet.destination_port,
             weight: 0,
             class: packet.class as u8,
-        };
-        match side {
-            Side::Received => {
-                tick.received.add(packet.class, 1, packet.wire_len.into());
-                tick.sources.add(peer_hash);
-                tick.received_samples.offer(peer_hash, || sample(packet.source));
-                tick.handshake(handshake, false);
-                tick.first_fragments_received += u32::from(packet.first_fragment);
-                if let Some(bucket) = tick.ttl.get_mut(usize::from(packet.ttl >> 4)) {
-                    *bucket += 1;
-                }
-                if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
-                    row.replies_received.add(packet.wire_len);
-                }
-                if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
-                    row.requests_received += 1;
-                }
-            }
-            Side::Sent => {
-                tick.sent.add(packet.class, 1, packet.wire_len.into());
-                tick.destinations.add(peer_hash);
-                tick.sent_samples.offer(peer_hash ^ u64::from(packet.source_port), || sample(packet.destination));
-                tick.handshake(handshake, true);
-                tick.first_fragments_sent += u32::from(packet.first_fragment);
-                if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
-                    row.replies_sent.add(packet.wire_len);
-                }
-                if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
-                    row.requests_sent += 1;
-                }
-            }
+        });
+        if handshake != Handshake::Nothing {
+            tick.handshake(handshake, sent);
+        }
+        if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
+            special(tick, packet, sent);
         }
     }
 
     #[inline]
     fn count_stations(&mut self, packet: &Packet) {
+        let age = self.stations.age();
         if packet.source_mac != Mac::ZERO {
             let key = (packet.interface, packet.source_mac);
-            let index = match self.recent_station(key) {
-                Some(index) => index,
-                None => self.insert_station(key),
+            let index = match self.find_station(key) {
+                NO_SLOT => self.insert_station(key),
+                index => index,
             };
-            let age = self.stations.age();
             if let Some(station) = self.stations.get_mut(index) {
                 if station.wake(age) {
                     self.touched_stations.push(index);
                 }
-                station.counts.sent_packet(packet);
+                station.sends(packet);
             }
         }
         // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
-            let key = (packet.interface, packet.destination_mac);
-            let index = match self.recent_station(key) {
-                Some(index) => Some(index),
-                None => self.stations.find(self.hasher.station(key.0, key.1), key),
-            };
-            let age = self.stations.age();
-            if let Some(index) = index
-                && let Some(station) = self.stations.get_mut(index)
-            {
+            let index = self.find_station((packet.interface, packet.destination_mac));
+            if let Some(station) = self.stations.get_mut(index) {
                 if station.wake(age) {
                     self.touched_stations.push(index);
                 }
-                station.counts.received.add(packet.wire_len);
+                station.received.add(1, packet.wire_len);
             }
         }
     }
 
     #[inline]
-    fn recent_station(&self, key: (u16, Mac)) -> Option<SlotIndex> {
-        let index = *self.recent_stations.get(key.1.bits() as usize % RECENT_STATIONS)?;
-        self.stations.get(index).filter(|slot| slot.key() == key).map(|_| index)
+    fn find_station(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let Some(&recent) = self.recent_stations.get(key.1.bits() as usize % RECENT_STATIONS) else { return NO_SLOT };
+        if self.stations.get(recent).is_some_and(|slot| slot.key == key) {
+            return recent;
+        }
+        self.search_station(key)
+    }
+
+    fn search_station(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let Some(index) = self.stations.find(self.hasher.station(key.0, key.1), key) else { return NO_SLOT };
+        self.remember_station(key, index);
+        index
     }
 
     fn insert_station(&mut self, key: (u16, Mac)) -> SlotIndex {
         let hash = self.hasher.station(key.0, key.1);
         let (index, outcome) = self.stations.insert(hash, key);
         self.evictions.stations += u64::from(outcome == Inserted::Replaced);
+        self.remember_station(key, index);
+        index
+    }
+
+    fn remember_station(&mut self, key: (u16, Mac), index: SlotIndex) {
         if let Some(recent) = self.recent_stations.get_mut(key.1.bits() as usize % RECENT_STATIONS) {
             *recent = index;
         }
-        index
     }
 
     /// Copies the tick out into `report` (emptied first) and starts the next.
@@ -491,7 +608,8 @@ impl Tally {
         report.tick = tick;
         report.first = self.first.take();
         report.last = self.last;
-        report.totals = std::mem::take(&mut self.totals);
+        report.totals = self.sums.totals(std::mem::take(&mut self.anomalies));
+        self.sums = Sums::default();
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();
@@ -500,8 +618,7 @@ impl Tally {
             if let Some(station) = self.stations.get_mut(index) {
                 // A replaced slot may be listed twice; the second time it is empty.
                 if station.has_counts() {
-                    report.stations.push(station.counts);
-                    station.start_again();
+                    report.stations.push(station.take());
                 }
             }
         }
@@ -515,18 +632,11 @@ impl Tally {
             if !slot.has_counts() {
                 continue;
             }
-            if let Some(packets) = self.detail_packets.get_mut(usize::from(slot.detail)) {
-                *packets = slot.received.packets.saturating_add(slot.sent.packets);
+            let packets = slot.packets();
+            if let Some(of_detail) = self.detail_packets.get_mut(usize::from(slot.detail)) {
+                *of_detail = packets;
             }
-            report.hosts.push(HostCounts {
-                address: slot.address,
-                received: slot.received.count(),
-                sent: slot.sent.count(),
-                detailed: slot.detail != NO_DETAIL,
-                log_len: slot.log_len,
-                log: slot.log,
-            });
-            let packets = slot.received.packets.saturating_add(slot.sent.packets);
+            report.hosts.push(HostCounts::of(slot));
             slot.past = packets.min(u32::from(u16::MAX)) as u16;
             slot.received = SmallCount::default();
             slot.sent = SmallCount::default();
@@ -552,8 +662,9 @@ impl Tally {
             };
             let packets = self.detail_packets.get_mut(usize::from(detail)).map_or(0, std::mem::take);
             if packets > 0 {
-                report.details.push(*tick);
-                tick.reset(slot.address);
+                let mut fresh = report.spare.pop().unwrap_or_default();
+                fresh.reset(slot.address);
+                report.details.push(std::mem::replace(tick, fresh));
             }
             if packets > 0 && packets >= self.busy {
                 if let Some(entry) = self.used_details.get_mut(kept) {
@@ -569,30 +680,29 @@ impl Tally {
     }
 }
 
-impl StationCounts {
-    #[inline]
-    fn sent_packet(&mut self, packet: &Packet) {
-        if self.sent.is_zero() {
-            self.first = packet.time;
-            self.class = packet.class as u8;
-            self.vlan = packet.vlan;
-            self.address = packet.source;
+impl HostCounts {
+    fn of(slot: &HostSlot) -> HostCounts {
+        HostCounts {
+            address: slot.address,
+            received: slot.received,
+            sent: slot.sent,
+            detailed: slot.detail != NO_DETAIL,
+            log_len: slot.log_len,
+            log: slot.log,
         }
-        self.last = packet.time;
-        self.sent.add(packet.wire_len);
-        match packet.direction {
-            FrameDirection::Left => self.left.add(packet.wire_len),
-            FrameDirection::Entered => self.entered.add(packet.wire_len),
-            FrameDirection::Unknown => {}
-        }
-        if packet.destination_mac == Mac::BROADCAST {
-            self.broadcast += 1;
-        } else if packet.destination_mac.is_group() {
-            self.multicast += 1;
-        }
-        self.arp += u32::from(packet.class == Class::Arp);
-        self.nd += u32::from(packet.class == Class::Icmpv6Nd);
-        // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
-        self.dhcp += u32::from(matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp);
+    }
+}
+
+/// Counts what few packets have: fragments, and what concerns amplification services.
+fn special(tick: &mut HostTick, packet: &Packet, sent: bool) {
+    let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
+    *fragments += u32::from(packet.first_fragment);
+    if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
+        let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
+        replies.add(1, packet.wire_len);
+    }
+    if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
+        let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };
+        *requests += 1;
     }
 }

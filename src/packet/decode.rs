@@ -1,7 +1,7 @@
 //! Decode: one frame in, one [`Packet`] out.
 
 use super::link::Network;
-use super::{Anomaly, Class, Packet, ip, link};
+use super::{Anomaly, Class, Packet, common, ip, link};
 use crate::capture::{Frame, LinkType};
 
 /// Whose addresses a tunnelled packet is counted by.
@@ -35,6 +35,12 @@ impl Decoder {
     /// The same, written where the packet is to stay.
     #[inline]
     pub fn decode_into(&self, frame: &Frame<'_>, packet: &mut Packet) {
+        if self.tunnels != Tunnels::Outer || !common::decode(frame, packet) {
+            self.decode_any(frame, packet);
+        }
+    }
+
+    fn decode_any(&self, frame: &Frame<'_>, packet: &mut Packet) {
         *packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
         let mut rest = read(frame.link, frame.data, packet, true);
         if self.tunnels == Tunnels::Inner {

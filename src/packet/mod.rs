@@ -2,7 +2,8 @@
 //!
 //! Parsing is lax: whatever could be read is kept, and the layer that stopped it becomes a named [`Anomaly`].
 //!
-//! - [`decode`]: link layers, then IP and transport; a short path for the common shapes, etherparse's lax parser behind it
+//! - [`decode`]: one frame to one packet: the commonest shape in one go (`common`), other common ones by hand (`link`, `ip`),
+//!   etherparse's lax parser behind them
 //! - [`class`]: the traffic classes that everything is counted by
 //! - [`amplifier`]: the table of amplification services
 //! - [`anomaly`]: what can be wrong with a packet, by name
@@ -11,6 +12,7 @@
 pub mod amplifier;
 pub mod anomaly;
 pub mod class;
+mod common;
 pub mod decode;
 mod ip;
 mod link;

@@ -84,7 +84,7 @@ impl Engine {
     }
 
     /// Judges tick `tick`, of which all workers have reported; `end` is the moment up to which they have.
-    pub fn process<'r>(&mut self, tick: u64, reports: impl Iterator<Item = &'r TickReport>, end: Timestamp) {
+    pub fn process<'r>(&mut self, tick: u64, reports: impl Iterator<Item = &'r mut TickReport>, end: Timestamp) {
         self.pass_time_until(tick);
         self.tick = Some(tick);
         self.meter.open(tick);

@@ -332,14 +332,14 @@ impl Live {
         }
     }
 
-    fn judge(&mut self, tick: u64, reports: Vec<(usize, Box<TickReport>)>) {
+    fn judge(&mut self, tick: u64, mut reports: Vec<(usize, Box<TickReport>)>) {
         let began = instant();
         let losses = self.losses();
         self.engine.set_losses(losses);
         for (_, report) in &reports {
             self.metrics.observe_tick(&report.totals);
         }
-        self.engine.process(tick, reports.iter().map(|(_, report)| &**report), Timestamp::from_tick(tick + 1));
+        self.engine.process(tick, reports.iter_mut().map(|(_, report)| &mut **report), Timestamp::from_tick(tick + 1));
         self.judged = Some(tick);
         self.worker_tables(&reports);
         for (worker, report) in reports {

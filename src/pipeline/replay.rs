@@ -27,7 +27,7 @@ impl Handover for Direct {
         }
         let received = self.engine.totals().frames.packets + self.report.totals.frames.packets;
         self.engine.set_losses(LossCounts { received, dropped: 0 });
-        self.engine.process(tick, std::iter::once(&self.report), Timestamp::from_tick(tick + 1));
+        self.engine.process(tick, std::iter::once(&mut self.report), Timestamp::from_tick(tick + 1));
     }
 
     fn clock_changed(&mut self) {

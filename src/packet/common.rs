@@ -1,0 +1,89 @@
+//! The shape of nearly all packets, read in one go: Ethernet without tags, IPv4 without options or fragmentation, and a
+//! sound TCP or UDP header, captured in full.
+//!
+//! One check of the length replaces one per header, and the record is written once. Whatever differs in any point is
+//! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
+
+use super::{Class, Packet, amplifier};
+use crate::base::{Addr, Mac};
+use crate::capture::{Frame, LinkType};
+
+/// Ethernet, IPv4 and TCP header without options. Shorter UDP frames are rare: Ethernet pads to 60 octets.
+const HEADERS: usize = 54;
+/// Where the transport header begins.
+const TRANSPORT: usize = 34;
+const PROTOCOL_TCP: u8 = 6;
+const PROTOCOL_UDP: u8 = 17;
+
+/// Writes `packet` in full and returns true, or leaves it alone where the frame has another shape.
+#[inline]
+pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
+    let Some(head) = frame.data.first_chunk::<HEADERS>().filter(|_| frame.link == LinkType::Ethernet) else {
+        return false;
+    };
+    let [
+        d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1, // Ethernet
+        version, _, l0, l1, _, _, f0, f1, ttl, protocol, _, _, a0, a1, a2, a3, b0, b1, b2, b3, // IPv4
+        p0, p1, q0, q1, u0, u1, _, _, _, _, _, _, offset, flags, .., // TCP; UDP has its length after the ports
+    ] = head;
+    // Any of: another EtherType, options, more fragments or an offset.
+    let odd = u32::from_be_bytes([*t0, *t1, *version, 0]) ^ 0x0800_4500 | u32::from(u16::from_be_bytes([*f0, *f1]) & 0x3fff);
+    let Some(claimed) = usize::from(u16::from_be_bytes([*l0, *l1])).checked_sub(20).filter(|_| odd == 0) else {
+        return false;
+    };
+    let (source_port, destination_port) = (u16::from_be_bytes([*p0, *p1]), u16::from_be_bytes([*q0, *q1]));
+    let captured_end = frame.data.len().min(TRANSPORT + claimed);
+    // Both protocols: where their payload starts, and how long it is by their own word.
+    let (payload_start, payload_len) = match *protocol {
+        PROTOCOL_TCP => {
+            let header = usize::from(*offset >> 4) * 4;
+            if header < 20 || claimed < header {
+                return false;
+            }
+            (TRANSPORT + header, claimed - header)
+        }
+        PROTOCOL_UDP => {
+            let length = usize::from(u16::from_be_bytes([*u0, *u1]));
+            if length < 8 || length > claimed {
+                return false;
+            }
+            (TRANSPORT + 8, length - 8)
+        }
+        _ => return false,
+    };
+    let payload = frame.data.get(payload_start..captured_end).unwrap_or_default();
+    let payload_at = if payload.is_empty() { frame.data.len() } else { payload_start };
+    let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
+    let (class, flags, reply_of, request_to) = if *protocol == PROTOCOL_TCP {
+        (Class::of_tcp(*flags, payload_len > 0), *flags, None, None)
+    } else {
+        let class = if source_port == 443 || destination_port == 443 { Class::Quic } else { Class::Udp };
+        let reply_of = amplifier::reply_of(source_port, payload_len, payload);
+        (class, 0, reply_of, amplifier::Service::of_port(destination_port))
+    };
+    *packet = Packet {
+        time: frame.time,
+        source: Addr::from_v4_bits(u32::from_be_bytes([*a0, *a1, *a2, *a3])),
+        destination: Addr::from_v4_bits(u32::from_be_bytes([*b0, *b1, *b2, *b3])),
+        source_mac: Mac([*s0, *s1, *s2, *s3, *s4, *s5]),
+        destination_mac: Mac([*d0, *d1, *d2, *d3, *d4, *d5]),
+        wire_len: frame.wire_len,
+        payload_len,
+        payload_at: payload_at.min(usize::from(u16::MAX)) as u16,
+        source_port,
+        destination_port,
+        interface: frame.interface,
+        vlan: 0,
+        class,
+        protocol: *protocol,
+        flags,
+        ttl: *ttl,
+        direction: frame.direction,
+        reply_of,
+        request_to,
+        anomaly: None,
+        has_ip: true,
+        first_fragment: false,
+    };
+    true
+}
