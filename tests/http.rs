@@ -225,7 +225,7 @@ fn tables_show_the_busiest_first() {
     let at = Timestamp::from_parts(1_767_225_600, 0);
     for (last, packets, tick) in [(1, 50, 1000), (2, 500, 1000), (3, 5000, 900)] {
         running.hosts.update(Addr::from_v4_bits(0xcb00_7100 + last), tick, HostEntry::default, |entry| {
-            entry.add(tick, at, count(packets), count(1))
+            entry.add(tick, tick, count(packets), count(1), (packets + 1) as f32)
         });
     }
     let hosts = get(&running, "/api/v1/hosts?limit=2").json();

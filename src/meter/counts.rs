@@ -276,6 +276,7 @@ pub enum Handshake {
 
 /// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(align(64))]
 pub struct HostTick {
     pub address: Addr,
     /// First packet to or from the host in this tick.

@@ -1,8 +1,8 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::counts::{ClassCounts, ClassTick, Count, HostTick, Sample, ServiceCounts};
-use super::report::HostCounts;
 use super::registers::Registers;
+use super::report::HostCounts;
 use crate::base::{Addr, Direction, Timestamp};
 use crate::packet::Class;
 use std::sync::LazyLock;

@@ -1,10 +1,12 @@
 //! The merger: takes every worker's report of a tick, keeps the shared tables and the windows of busy hosts, and gives
 //! detectors one immutable [`Window`].
 
+use super::active::{ActiveHosts, NO_WINDOW};
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{Evictions, StationCounts, TickReport, Totals};
-use super::shared::{FADING, HostEntry, HostTable, KeyedState, StationEntry, StationTable};
+use super::set_table::SlotIndex;
+use super::shared::{FADING, HostTable, KeyedState, StationEntry, StationTable};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,6 +64,7 @@ impl<'a> Window<'a> {
 }
 
 struct WindowSlot {
+    address: Addr,
     window: Box<HostWindow>,
     in_use: bool,
     /// Last tick with traffic, and the activity as the shared table reckons it: kept here so that a look at all slots
@@ -79,6 +82,7 @@ impl WindowSlot {
 
 pub struct Meter {
     sizes: MeterSizes,
+    active: ActiveHosts,
     hosts: Arc<HostTable>,
     station_table: Arc<StationTable>,
     windows: Vec<WindowSlot>,
@@ -101,6 +105,7 @@ impl Meter {
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
         let windows = (0..sizes.busy_hosts)
             .map(|_| WindowSlot {
+                address: Addr::UNSPECIFIED,
                 window: HostWindow::new(Addr::UNSPECIFIED, 0),
                 in_use: false,
                 last_active: 0,
@@ -108,6 +113,7 @@ impl Meter {
             })
             .collect();
         Meter {
+            active: ActiveHosts::new(sizes.hosts, hasher),
             hosts: Arc::new(HostTable::new(sizes.hosts, hasher)),
             station_table: Arc::new(StationTable::new(sizes.stations, hasher)),
             windows,
@@ -161,13 +167,14 @@ impl Meter {
         self.stations.clear();
         self.tick_stations.clear();
         self.opened_this_tick = 0;
+        self.active.open(tick, &self.hosts);
         for (index, slot) in self.windows.iter_mut().enumerate() {
             if !slot.in_use {
                 continue;
             }
             if tick.saturating_sub(slot.last_active) > IDLE_TICKS {
                 slot.in_use = false;
-                self.by_address.remove(&slot.window.address());
+                self.by_address.remove(&slot.address);
                 self.free.push(index);
             } else {
                 slot.activity *= FADING;
@@ -195,39 +202,53 @@ impl Meter {
         self.totals.merge(&report.totals);
         self.evictions.merge(report.evictions);
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
+        let tick = self.tick;
         for host in &report.hosts {
-            let activity = self.hosts.update(host.address, self.tick, HostEntry::default, |entry| {
-                entry.add(self.tick, report.last, host.received.into(), host.sent.into())
-            });
-            if host.detailed {
-                continue;
+            let (index, activity, new) = self.active.count(host, self.tick, &self.hosts);
+            if new && let Some(active) = self.active.get_mut(index) {
+                active.window = self.by_address.get(&host.address).map_or(NO_WINDOW, |&window| window as u32);
             }
-            let index = match self.by_address.get(&host.address) {
-                Some(&index) => Some(index),
-                None if activity >= BUSY => self.open_window(host.address, activity),
-                None => None,
-            };
-            if let Some(slot) = index.and_then(|index| self.windows.get_mut(index)) {
+            if !host.detailed
+                && let Some(slot) = self.windows_of(index, host.address, activity, BUSY)
+            {
                 slot.window.absorb_quiet(host, at);
-                slot.was_active(self.tick, u64::from(host.log_len));
+                slot.was_active(tick, u64::from(host.log_len));
             }
         }
-        for tick in &mut report.details {
-            let index = match self.by_address.get(&tick.address) {
-                Some(&index) => Some(index),
-                None => {
-                    let activity = self.hosts.get(&tick.address).map_or(0.0, |entry| entry.activity_at(self.tick));
-                    self.open_window(tick.address, activity)
-                }
-            };
-            if let Some(slot) = index.and_then(|index| self.windows.get_mut(index)) {
-                slot.was_active(self.tick, tick.received.packets() + tick.sent.packets());
-                slot.window.absorb(tick);
+        for host in &mut report.details {
+            let packets = host.received.packets() + host.sent.packets();
+            let index = self.active.find(host.address).unwrap_or(SlotIndex::MAX);
+            let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
+            if let Some(slot) = self.windows_of(index, host.address, activity, 0.0) {
+                slot.window.absorb(host);
+                slot.was_active(tick, packets);
             }
         }
         for station in &report.stations {
             self.station(station);
         }
+    }
+
+    /// The windows of a host, opened where it has none and is active enough.
+    fn windows_of(&mut self, index: SlotIndex, address: Addr, activity: f32, least: f32) -> Option<&mut WindowSlot> {
+        let known = match self.active.get_mut(index) {
+            Some(active) => active.window as usize,
+            // It gave way to more active ones within this very tick.
+            None => self.by_address.get(&address).copied().unwrap_or(usize::MAX),
+        };
+        let is_his = |slot: &WindowSlot| slot.in_use && slot.address == address;
+        let window = if self.windows.get(known).is_some_and(is_his) {
+            known
+        } else if activity >= least {
+            let window = self.open_window(address, activity)?;
+            if let Some(active) = self.active.get_mut(index) {
+                active.window = window as u32;
+            }
+            window
+        } else {
+            return None;
+        };
+        self.windows.get_mut(window)
     }
 
     fn station(&mut self, counts: &StationCounts) {
@@ -271,6 +292,7 @@ impl Meter {
         };
         self.opened_this_tick += 1;
         let slot = self.windows.get_mut(index)?;
+        slot.address = address;
         slot.window.reuse(address, self.tick);
         slot.window.roll(self.tick);
         slot.in_use = true;
@@ -294,7 +316,7 @@ impl Meter {
         }
         self.quietest = None;
         self.window_evictions += 1;
-        self.by_address.remove(&self.windows.get(index)?.window.address());
+        self.by_address.remove(&self.windows.get(index)?.address);
         Some(index)
     }
 

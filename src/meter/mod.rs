@@ -1,19 +1,22 @@
 //! Meter: from packets to measurements.
 //!
 //! Each worker tallies into tables of its own ([`tally`]) and hands a copy over every 100 ms ([`report`]); the merger
-//! ([`merge`]) adds the copies into shared lifetime tables ([`shared`]) and into the sliding windows of busy hosts
-//! ([`host`]). Every table has a cap, an eviction rule and an eviction counter; none grows after the start.
+//! ([`merge`]) adds the copies to the active hosts, to shared lifetime tables ([`shared`]) and to the sliding windows of
+//! busy hosts ([`host`]). Every table has a cap, an eviction rule and an eviction counter; none grows after the start.
 //!
 //! | table | filled by | cap | who gives way |
 //! |---|---|---|---|
 //! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | the entry of the set with the fewest packets in two ticks |
 //! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only hosts that are twice as busy get one |
 //! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
+//! | active hosts ([`active`]) | addresses | `meter.hosts` | the least active of its set; the shared table is told first |
 //! | shared hosts | addresses | `meter.hosts` | the eighth that was least active lately |
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
+mod active;
 pub mod counts;
+mod handshakes;
 pub mod hash;
 pub mod host;
 mod log;
@@ -22,6 +25,7 @@ mod registers;
 pub mod report;
 pub mod set_table;
 pub mod shared;
+mod stations;
 pub mod tally;
 
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};

@@ -112,7 +112,7 @@ pub struct StationCounts {
 }
 
 /// What one worker saw in one tick.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TickReport {
     pub tick: u64,
     /// Time of the first and last packet; none where the tick was empty.
@@ -124,6 +124,7 @@ pub struct TickReport {
     /// Boxes change hands and are never copied: the merger keeps these and leaves others in their place.
     pub details: Vec<Box<HostTick>>,
     /// Boxes for the details of the next tick, with whatever is in them.
+    #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
     /// Entries in use in the worker's tables.

@@ -28,11 +28,11 @@ pub trait Keyed {
 
 /// What [`SetTable::insert`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inserted {
+pub enum Inserted<V> {
     Found,
     New,
-    /// Another key with unreported counts gave way.
-    Replaced,
+    /// This entry, with counts that nobody has read, gave way.
+    Replaced(V),
 }
 
 pub struct SetTable<V: Keyed> {
@@ -50,14 +50,7 @@ impl<V: Keyed> SetTable<V> {
     pub fn new(capacity: usize, empty: V::Key) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
-        SetTable {
-            sets: vec![0; sets].into_boxed_slice(),
-            values,
-            mask: sets - 1,
-            entries: 0,
-            age: 0,
-            version: 0,
-        }
+        SetTable { sets: vec![0; sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0, version: 0 }
     }
 
     pub fn capacity(&self) -> usize {
@@ -76,6 +69,10 @@ impl<V: Keyed> SetTable<V> {
     /// Low bits of the number of ticks so far.
     pub fn age(&self) -> u16 {
         self.age
+    }
+
+    pub fn set_age(&mut self, age: u16) {
+        self.age = age;
     }
 
     pub fn next_tick(&mut self) {
@@ -122,19 +119,19 @@ impl<V: Keyed> SetTable<V> {
 
     /// Finds `key` or makes room for it.
     #[inline]
-    pub fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted) {
+    pub fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
         match self.find(hash, key) {
             Some(index) => (index, Inserted::Found),
             None => self.replace(hash, key),
         }
     }
 
-    fn replace(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted) {
+    fn replace(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
         let set = hash as usize & self.mask;
         let first = set * WAYS;
         let (Some(tags), Some(values)) = (self.sets.get_mut(set), self.values.get_mut(first..first + WAYS)) else {
             // `set` is masked to the number of sets, so there always is one.
-            return (0, Inserted::Replaced);
+            return (SlotIndex::MAX, Inserted::New);
         };
         let age = self.age;
         let way = (0..WAYS)
@@ -146,10 +143,10 @@ impl<V: Keyed> SetTable<V> {
         *tags = *tags & !(0xff << shift) | Self::tag(hash) << shift;
         let mut outcome = Inserted::New;
         if let Some(value) = values.get_mut(way) {
-            if !was_empty && value.has_counts() {
-                outcome = Inserted::Replaced;
+            let gone = std::mem::replace(value, V::empty(key));
+            if !was_empty && gone.has_counts() {
+                outcome = Inserted::Replaced(gone);
             }
-            *value = V::empty(key);
         }
         self.entries += usize::from(was_empty);
         self.version += 1;
@@ -161,7 +158,7 @@ impl<V: Keyed> SetTable<V> {
 mod tests {
     use super::*;
 
-    #[derive(Clone)]
+    #[derive(Clone, Copy, Debug, PartialEq)]
     struct Entry {
         key: u64,
         count: u64,
@@ -188,7 +185,7 @@ mod tests {
         (wide >> 64) as u64 ^ wide as u64
     }
 
-    fn add(table: &mut SetTable<Entry>, key: u64) -> Inserted {
+    fn add(table: &mut SetTable<Entry>, key: u64) -> Inserted<Entry> {
         let (index, outcome) = table.insert(hash(key), key);
         if let Some(entry) = table.get_mut(index) {
             entry.count += 1;

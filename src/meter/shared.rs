@@ -1,5 +1,5 @@
-//! The shared tables: lifetime counters per host and per station, written once a tick by the merger and read at any
-//! moment by the API and the metrics. The only place that knows `dashmap`.
+//! The shared tables: lifetime counters per host (told once a second) and per station (once a tick), written by the
+//! merger and read at any moment by the API and the metrics. The only place that knows `dashmap`.
 
 use super::counts::Count;
 use super::hash::Hasher;
@@ -99,6 +99,7 @@ pub(super) const FADING: f32 = 0.9;
 pub struct HostEntry {
     pub received: Count,
     pub sent: Count,
+    /// Beginning of the first and of the last tick with traffic.
     pub first: Timestamp,
     pub last: Timestamp,
     pub last_tick: u64,
@@ -107,18 +108,16 @@ pub struct HostEntry {
 }
 
 impl HostEntry {
-    /// Adds a tick's counts; returns the activity after it.
-    pub fn add(&mut self, tick: u64, at: Timestamp, received: Count, sent: Count) -> f32 {
+    /// Adds the counts of the ticks from `since` to `last`, after which the host has this `activity`.
+    pub fn add(&mut self, since: u64, last: u64, received: Count, sent: Count, activity: f32) {
         if self.first == Timestamp::ZERO {
-            self.first = at;
+            self.first = Timestamp::from_tick(since);
         }
-        self.last = at;
-        let packets = received.packets + sent.packets;
-        self.activity = self.activity_at(tick) + packets as f32;
-        self.last_tick = tick;
+        self.last = Timestamp::from_tick(last);
+        self.activity = activity;
+        self.last_tick = last;
         self.received.merge(received);
         self.sent.merge(sent);
-        self.activity
     }
 
     pub fn activity_at(&self, tick: u64) -> f32 {
@@ -237,14 +236,10 @@ mod tests {
         let busy = Addr::from_v4_bits(1);
         for tick in 0..50u64 {
             let count = |packets| Count { packets, bytes: packets * 60 };
-            table.update(busy, tick, HostEntry::default, |e| {
-                e.add(tick, Timestamp::from_tick(tick), count(1000), count(0))
-            });
+            table.update(busy, tick, HostEntry::default, |e| e.add(tick, tick, count(1000), count(0), 1000.0));
             for n in 0..100u32 {
                 let stranger = Addr::from_v4_bits(1000 + tick as u32 * 100 + n);
-                table.update(stranger, tick, HostEntry::default, |e| {
-                    e.add(tick, Timestamp::from_tick(tick), count(1), count(0))
-                });
+                table.update(stranger, tick, HostEntry::default, |e| e.add(tick, tick, count(1), count(0), 1.0));
             }
             assert!(table.len() <= 100, "{}", table.len());
         }

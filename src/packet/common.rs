@@ -22,12 +22,59 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         return false;
     };
     let [
-        d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1, // Ethernet
-        version, _, l0, l1, _, _, f0, f1, ttl, protocol, _, _, a0, a1, a2, a3, b0, b1, b2, b3, // IPv4
-        p0, p1, q0, q1, u0, u1, _, _, _, _, _, _, offset, flags, .., // TCP; UDP has its length after the ports
+        d0,
+        d1,
+        d2,
+        d3,
+        d4,
+        d5,
+        s0,
+        s1,
+        s2,
+        s3,
+        s4,
+        s5,
+        t0,
+        t1, // Ethernet
+        version,
+        _,
+        l0,
+        l1,
+        _,
+        _,
+        f0,
+        f1,
+        ttl,
+        protocol,
+        _,
+        _,
+        a0,
+        a1,
+        a2,
+        a3,
+        b0,
+        b1,
+        b2,
+        b3, // IPv4
+        p0,
+        p1,
+        q0,
+        q1,
+        u0,
+        u1,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        offset,
+        flags,
+        .., // TCP; UDP has its length after the ports
     ] = head;
     // Any of: another EtherType, options, more fragments or an offset.
-    let odd = u32::from_be_bytes([*t0, *t1, *version, 0]) ^ 0x0800_4500 | u32::from(u16::from_be_bytes([*f0, *f1]) & 0x3fff);
+    let odd =
+        u32::from_be_bytes([*t0, *t1, *version, 0]) ^ 0x0800_4500 | u32::from(u16::from_be_bytes([*f0, *f1]) & 0x3fff);
     let Some(claimed) = usize::from(u16::from_be_bytes([*l0, *l1])).checked_sub(20).filter(|_| odd == 0) else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! Worker: frames in, one tally a tick out. It turns the time of packets into ticks.
 
-use crate::base::Timestamp;
+use crate::base::{TICK_NANOS, Timestamp};
 use crate::capture::{Frame, FrameSink};
 use crate::meter::{BATCH, Tally};
 use crate::packet::{Anomaly, Decoder, Packet};
@@ -23,12 +23,24 @@ pub struct Worker<H> {
     batch: Box<[Packet; BATCH]>,
     filled: usize,
     tick: Option<u64>,
+    /// When the current tick began, and its length in nanoseconds: zero where there is none, so that no packet is in it.
+    began: u64,
+    length: u64,
     pub handover: H,
 }
 
 impl<H: Handover> Worker<H> {
     pub fn new(decoder: Decoder, tally: Tally, handover: H) -> Self {
-        Worker { decoder, tally, batch: Box::new([Packet::default(); BATCH]), filled: 0, tick: None, handover }
+        Worker {
+            decoder,
+            tally,
+            batch: Box::new([Packet::default(); BATCH]),
+            filled: 0,
+            tick: None,
+            began: 0,
+            length: 0,
+            handover,
+        }
     }
 
     pub fn tally(&mut self) -> &mut Tally {
@@ -43,15 +55,22 @@ impl<H: Handover> Worker<H> {
                 self.turn(now.tick());
                 self.handover.clock_changed();
             }
-            None => self.tick = Some(now.tick()),
+            None => self.set_tick(now.tick()),
             _ => {}
         }
+    }
+
+    fn set_tick(&mut self, tick: u64) {
+        self.tick = Some(tick);
+        self.began = Timestamp::from_tick(tick).nanos();
+        self.length = TICK_NANOS;
     }
 
     /// Hands over what is left, as at the end of a capture.
     pub fn finish(&mut self) {
         self.flush();
         if let Some(tick) = self.tick.take() {
+            self.length = 0;
             self.handover.tick(&mut self.tally, tick);
         }
     }
@@ -68,7 +87,7 @@ impl<H: Handover> Worker<H> {
         if let Some(tick) = self.tick {
             self.handover.tick(&mut self.tally, tick);
         }
-        self.tick = Some(next);
+        self.set_tick(next);
     }
 
     /// The packet decoded last does not belong to the current tick.
@@ -76,7 +95,7 @@ impl<H: Handover> Worker<H> {
     fn other_tick(&mut self, mut packet: Packet) -> Packet {
         let tick = packet.time.tick();
         match self.tick {
-            None => self.tick = Some(tick),
+            None => self.set_tick(tick),
             Some(current) if tick > current => self.turn(tick),
             Some(current) if current - tick <= REORDERING => {
                 // It is counted where we are: what was handed over is decided.
@@ -102,7 +121,8 @@ impl<H: Handover> FrameSink for Worker<H> {
         // There is room: a full batch was just emptied.
         let Some(slot) = self.batch.get_mut(self.filled) else { return };
         self.decoder.decode_into(&frame, slot);
-        if self.tick != Some(frame.time.tick()) {
+        // Within the current tick, by a subtraction in place of a division.
+        if frame.time.nanos().wrapping_sub(self.began) >= self.length {
             let packet = *slot;
             let packet = self.other_tick(packet);
             if let Some(slot) = self.batch.get_mut(self.filled) {

@@ -1,0 +1,131 @@
+//! Active hosts: what the merger remembers of each host from tick to tick, one cache line a host. The shared table, whose
+//! readers cost locks and cache misses, hears of it once a second.
+
+use super::counts::Count;
+use super::hash::Hasher;
+use super::report::HostCounts;
+use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
+use super::shared::{FADING, HostEntry, HostTable};
+use crate::base::Addr;
+
+pub(super) const NO_WINDOW: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Active {
+    pub address: Addr,
+    /// Counts that the shared table has not heard of.
+    received: Count,
+    sent: Count,
+    /// Packets of about the last second, fading by a tenth each tick.
+    activity: f32,
+    /// Low bits of the tick in which it was counted last, and of the first that the shared table has not heard of.
+    tick: u32,
+    since: u32,
+    /// Index of its windows; whoever uses it checks whose they are now.
+    pub window: u32,
+}
+
+const _: () = assert!(size_of::<Active>() == 64);
+
+impl Active {
+    pub fn activity_at(&self, tick: u64) -> f32 {
+        match (tick as u32).wrapping_sub(self.tick) {
+            0 => self.activity,
+            1 => self.activity * FADING,
+            idle => self.activity * FADING.powi(idle.min(1000) as i32),
+        }
+    }
+
+    /// Tells the shared table; `now` is the tick.
+    fn tell(&mut self, shared: &HostTable, now: u64) {
+        let full = |low: u32| now.saturating_sub(u64::from((now as u32).wrapping_sub(low)));
+        let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
+        let (since, last, activity) = (full(self.since), full(self.tick), self.activity);
+        shared.update(self.address, now, HostEntry::default, |entry| entry.add(since, last, received, sent, activity));
+    }
+}
+
+impl Keyed for Active {
+    type Key = Addr;
+
+    fn empty(address: Addr) -> Self {
+        let count = Count::default();
+        Active { address, received: count, sent: count, activity: 0.0, tick: 0, since: 0, window: NO_WINDOW }
+    }
+
+    #[inline]
+    fn key(&self) -> Addr {
+        self.address
+    }
+
+    fn weight(&self, age: u16) -> u32 {
+        let idle = i32::from(age.wrapping_sub(self.tick as u16));
+        (self.activity * FADING.powi(idle.min(1000)) * 1000.0) as u32
+    }
+
+    #[inline]
+    fn has_counts(&self) -> bool {
+        self.received.packets | self.sent.packets != 0
+    }
+}
+
+pub(super) struct ActiveHosts {
+    hasher: Hasher,
+    table: SetTable<Active>,
+    /// Entries with counts that the shared table has not heard of.
+    untold: Vec<SlotIndex>,
+    /// Tick of the last telling.
+    told: u64,
+}
+
+impl ActiveHosts {
+    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+        let table = SetTable::new(capacity, Addr::UNSPECIFIED);
+        ActiveHosts { hasher, untold: Vec::with_capacity(table.capacity()), table, told: 0 }
+    }
+
+    /// Opens a tick; once a second the shared table is told what happened.
+    pub fn open(&mut self, tick: u64, shared: &HostTable) {
+        self.table.set_age(tick as u16);
+        if tick / 10 != self.told / 10 {
+            self.told = tick;
+            for index in self.untold.drain(..) {
+                // A replaced entry was told of then, and its successor is listed on its own.
+                if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
+                    entry.tell(shared, tick);
+                }
+            }
+        }
+    }
+
+    pub fn find(&self, address: Addr) -> Option<SlotIndex> {
+        self.table.find(self.hasher.address(address), address)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, index: SlotIndex) -> Option<&mut Active> {
+        self.table.get_mut(index)
+    }
+
+    /// Counts a tick of a host. Returns where it is, how active it is now, and whether it is new here.
+    #[inline]
+    pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
+        let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
+        let new = !matches!(inserted, Inserted::Found);
+        if let Inserted::Replaced(mut gone) = inserted {
+            gone.tell(shared, tick);
+        }
+        let Some(entry) = self.table.get_mut(index) else { return (index, 0.0, new) };
+        if !entry.has_counts() {
+            entry.since = tick as u32;
+            self.untold.push(index);
+        }
+        entry.received.merge(host.received.into());
+        entry.sent.merge(host.sent.into());
+        let packets = host.received.packets.saturating_add(host.sent.packets);
+        entry.activity = entry.activity_at(tick) + packets as f32;
+        entry.tick = tick as u32;
+        (index, entry.activity, new)
+    }
+}

@@ -1,0 +1,302 @@
+//! Stations: what one worker counts of MAC addresses, in a table that only it touches.
+
+use super::counts::{Count, SmallCount};
+use super::hash::Hasher;
+use super::report::StationCounts;
+use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
+use crate::base::{Addr, Mac, Timestamp};
+use crate::capture::FrameDirection;
+use crate::packet::{Class, Packet};
+
+/// Few stations send most frames: these are found without hashing. A power of two.
+const RECENT: usize = 1024;
+const NO_SLOT: SlotIndex = SlotIndex::MAX;
+
+/// A station is a MAC address as seen on one interface.
+#[repr(align(64))]
+struct StationSlot {
+    key: (u16, Mac),
+    age: u16,
+    past: u16,
+    /// Sent frames by [`FrameDirection`]: unknown, entered, left.
+    sent: [SmallCount; 3],
+    received: SmallCount,
+    first: Timestamp,
+    last: Timestamp,
+    broadcast: u32,
+    multicast: u32,
+    arp: u32,
+    nd: u32,
+    dhcp: u32,
+    /// Class, VLAN and network address of the first frame sent in the tick.
+    class: u8,
+    vlan: u16,
+    address: Addr,
+}
+
+impl Keyed for StationSlot {
+    type Key = (u16, Mac);
+
+    fn empty(key: (u16, Mac)) -> Self {
+        StationSlot {
+            key,
+            age: 0,
+            past: 0,
+            sent: Default::default(),
+            received: SmallCount::default(),
+            first: Timestamp::ZERO,
+            last: Timestamp::ZERO,
+            broadcast: 0,
+            multicast: 0,
+            arp: 0,
+            nd: 0,
+            dhcp: 0,
+            class: 0,
+            vlan: 0,
+            address: Addr::UNSPECIFIED,
+        }
+    }
+
+    #[inline]
+    fn key(&self) -> (u16, Mac) {
+        self.key
+    }
+
+    fn weight(&self, age: u16) -> u32 {
+        let now = self.sent_packets().saturating_add(self.received.packets).min(1 << 20);
+        match age.wrapping_sub(self.age) {
+            0 => 2 * now + u32::from(self.past),
+            1 => self.past.into(),
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    fn has_counts(&self) -> bool {
+        self.sent_packets() | self.received.packets != 0
+    }
+}
+
+impl StationSlot {
+    #[inline]
+    fn sent_packets(&self) -> u32 {
+        let [unknown, entered, left] = &self.sent;
+        unknown.packets.saturating_add(entered.packets).saturating_add(left.packets)
+    }
+
+    /// Notes that it is seen in tick `age`; true for the first time in that tick.
+    #[inline]
+    fn wake(&mut self, age: u16) -> bool {
+        if self.has_counts() {
+            return false;
+        }
+        self.past = if self.age == age.wrapping_sub(1) { self.past } else { 0 };
+        self.age = age;
+        true
+    }
+
+    #[inline]
+    fn sends(&mut self, run: &Run<'_>) {
+        let packet = run.first;
+        if self.sent_packets() == 0 {
+            self.first = packet.time;
+            self.class = packet.class as u8;
+            self.vlan = packet.vlan;
+            self.address = packet.source;
+        }
+        self.last = run.last;
+        let [unknown, entered, left] = &mut self.sent;
+        let count = match packet.direction {
+            FrameDirection::Unknown => unknown,
+            FrameDirection::Entered => entered,
+            FrameDirection::Left => left,
+        };
+        count.add(run.count.packets, run.count.bytes);
+        if packet.destination_mac.is_group() {
+            let broadcast = packet.destination_mac == Mac::BROADCAST;
+            *(if broadcast { &mut self.broadcast } else { &mut self.multicast }) += run.count.packets;
+        }
+        self.arp += run.arp;
+        self.nd += run.nd;
+        self.dhcp += run.dhcp;
+    }
+
+    /// What was counted in the tick; starts the next.
+    fn take(&mut self) -> StationCounts {
+        let ((interface, mac), [unknown, entered, left]) = (self.key, self.sent);
+        let mut sent = Count::from(unknown);
+        sent.merge(entered.into());
+        sent.merge(left.into());
+        let counts = StationCounts {
+            interface,
+            mac,
+            first: self.first,
+            last: self.last,
+            sent,
+            received: self.received.into(),
+            left: left.into(),
+            entered: entered.into(),
+            broadcast: self.broadcast,
+            multicast: self.multicast,
+            arp: self.arp,
+            nd: self.nd,
+            dhcp: self.dhcp,
+            class: self.class,
+            vlan: self.vlan,
+            address: self.address,
+        };
+        let packets = sent.packets.saturating_add(self.received.packets.into());
+        *self = StationSlot { age: self.age, past: packets.min(u64::from(u16::MAX)) as u16, ..Self::empty(self.key) };
+        counts
+    }
+}
+
+/// Frames in a row between the same stations: counted at once, since in a flood nearly all are.
+pub(super) struct Run<'a> {
+    first: &'a Packet,
+    last: Timestamp,
+    count: SmallCount,
+    arp: u32,
+    nd: u32,
+    dhcp: u32,
+}
+
+impl<'a> Run<'a> {
+    #[inline]
+    pub fn new(first: &'a Packet) -> Self {
+        Run { first, last: first.time, count: SmallCount::default(), arp: 0, nd: 0, dhcp: 0 }
+    }
+
+    #[inline]
+    pub fn goes_on_with(&self, packet: &Packet) -> bool {
+        let first = self.first;
+        first.source_mac == packet.source_mac
+            && first.destination_mac == packet.destination_mac
+            && first.interface == packet.interface
+            && first.direction == packet.direction
+    }
+
+    #[inline]
+    pub fn add(&mut self, packet: &Packet) {
+        self.last = packet.time;
+        self.count.add(1, packet.wire_len);
+        if !packet.class.is_tcp() {
+            self.arp += u32::from(packet.class == Class::Arp);
+            self.nd += u32::from(packet.class == Class::Icmpv6Nd);
+            // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
+            let dhcp = matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp;
+            self.dhcp += u32::from(dhcp);
+        }
+    }
+}
+
+/// The stations of a worker.
+pub(super) struct Stations {
+    hasher: Hasher,
+    table: SetTable<StationSlot>,
+    touched: Vec<SlotIndex>,
+    /// Where stations that were seen lately are in the table, by the low bits of their address.
+    recent: Box<[SlotIndex]>,
+    /// The station that was last searched in vain, as long as the table has this version.
+    unheard: (u64, (u16, Mac)),
+    /// Stations that gave way to others before their counts were read, in this tick.
+    evictions: u64,
+}
+
+impl Stations {
+    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+        let table = SetTable::new(capacity, (0, Mac::ZERO));
+        Stations {
+            hasher,
+            touched: Vec::with_capacity(table.capacity()),
+            table,
+            recent: vec![0; RECENT].into_boxed_slice(),
+            unheard: (0, (0, Mac::ZERO)),
+            evictions: 0,
+        }
+    }
+
+    /// Entries in use.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Moves what was counted in the tick into `report` and starts the next; returns the evictions.
+    pub fn finish_tick(&mut self, report: &mut Vec<StationCounts>) -> u64 {
+        for index in self.touched.drain(..) {
+            // A replaced slot may be listed twice; the second time it is empty.
+            if let Some(station) = self.table.get_mut(index).filter(|station| station.has_counts()) {
+                report.push(station.take());
+            }
+        }
+        self.table.next_tick();
+        std::mem::take(&mut self.evictions)
+    }
+
+    #[inline]
+    pub fn count(&mut self, run: &Run<'_>) {
+        let (age, packet) = (self.table.age(), run.first);
+        if packet.source_mac != Mac::ZERO {
+            let key = (packet.interface, packet.source_mac);
+            let index = match self.find(key) {
+                NO_SLOT => self.insert(key),
+                index => index,
+            };
+            if let Some(station) = self.table.get_mut(index) {
+                if station.wake(age) {
+                    self.touched.push(index);
+                }
+                station.sends(run);
+            }
+        }
+        // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
+        if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
+            let index = self.find((packet.interface, packet.destination_mac));
+            if let Some(station) = self.table.get_mut(index) {
+                if station.wake(age) {
+                    self.touched.push(index);
+                }
+                station.received.add(run.count.packets, run.count.bytes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn find(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let Some(&recent) = self.recent.get(place(key)) else { return NO_SLOT };
+        if self.table.get(recent).is_some_and(|slot| slot.key == key) {
+            return recent;
+        }
+        if self.unheard == (self.table.version(), key) { NO_SLOT } else { self.search(key) }
+    }
+
+    #[inline(never)]
+    fn search(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let Some(index) = self.table.find(self.hasher.station(key.0, key.1), key) else {
+            self.unheard = (self.table.version(), key);
+            return NO_SLOT;
+        };
+        self.remember(key, index);
+        index
+    }
+
+    fn insert(&mut self, key: (u16, Mac)) -> SlotIndex {
+        let hash = self.hasher.station(key.0, key.1);
+        let (index, outcome) = self.table.insert(hash, key);
+        self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
+        self.remember(key, index);
+        index
+    }
+
+    fn remember(&mut self, key: (u16, Mac), index: SlotIndex) {
+        if let Some(recent) = self.recent.get_mut(place(key)) {
+            *recent = index;
+        }
+    }
+}
+
+/// Place of a station among the recent ones: its last octets differ among the guests of a host and the hosts of a net.
+#[inline]
+fn place((_, mac): (u16, Mac)) -> usize {
+    mac.bits() as usize % RECENT
+}
