@@ -1,14 +1,19 @@
 //! The other side of the live tests, run inside network namespaces: sends synthetic traffic, talks real TCP, reads HTTP.
 //!
 //! ```text
-//! peer send INTERFACE SCENARIO.toml   frames of a scenario, at their own pace
+//! peer send INTERFACE SCENARIO.toml [TPID:VLAN]…
+//!                                     frames of a scenario, at their own pace, with VLAN tags (hexadecimal), outer first
 //! peer serve ADDRESS                  sends what each connection asks for: one line with a number of octets
 //! peer fetch ADDRESS OCTETS COUNT     COUNT connections at once, OCTETS each
 //! peer get ADDRESS PATH               body of an HTTP answer
+//! peer watch INTERFACE COUNT WORKERS SNAPLEN SAMPLING [FILTER]
+//!                                     "ready", then a JSON line for each of COUNT frames from the ring
 //! ```
 #![allow(clippy::disallowed_methods)] // a sender paces itself by the clock
 
+use pegel::capture::afpacket::{AfPacket, Fanout, RingOptions};
 use pegel::capture::synthetic::Scenario;
+use pegel::capture::{Frame, FrameSink, PacketSource};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,16 +23,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["send", interface, scenario] => send(interface, &std::fs::read_to_string(scenario)?),
+        ["send", interface, scenario, tags @ ..] => send(interface, &std::fs::read_to_string(scenario)?, tags),
         ["serve", address] => serve(address),
         ["fetch", address, octets, count] => fetch(address, octets, count.parse()?),
         ["get", address, path] => get(address, path),
-        _ => Err("usage: peer send|serve|fetch|get …, see the source".into()),
+        ["watch", interface, count, workers, snaplen, sampling, filter @ ..] => {
+            let options = RingOptions {
+                promiscuous: true,
+                bpf: filter.join(" "),
+                snaplen: snaplen.parse()?,
+                ring_mib: 8,
+                workers: workers.parse()?,
+                busy_poll_us: 0,
+                sampling: sampling.parse()?,
+            };
+            watch(interface, count.parse()?, &options)
+        }
+        _ => Err("usage: peer send|serve|fetch|get|watch …, see the source".into()),
     }
 }
 
 /// Sends each frame when its time has come; prints how many were sent in how many seconds.
-fn send(interface: &str, scenario: &str) -> Result<(), Box<dyn Error>> {
+fn send(interface: &str, scenario: &str, tags: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut octets = Vec::new();
+    for tag in tags {
+        let (tpid, tci) = tag.split_once(':').ok_or("a tag is TPID:VLAN, as in 8100:64")?;
+        octets.extend(u16::from_str_radix(tpid, 16)?.to_be_bytes());
+        octets.extend(u16::from_str_radix(tci, 16)?.to_be_bytes());
+    }
     let scenario = Scenario::parse(scenario)?;
     let mut source = scenario.source();
     let mut out = pcap::Capture::from_device(interface)?.open()?;
@@ -40,7 +63,10 @@ fn send(interface: &str, scenario: &str) -> Result<(), Box<dyn Error>> {
         {
             std::thread::sleep(early);
         }
-        out.sendpacket(frame.data)?;
+        match frame.data.split_at_checked(12) {
+            Some((addresses, rest)) if !octets.is_empty() => out.sendpacket([addresses, &octets, rest].concat())?,
+            _ => out.sendpacket(frame.data)?,
+        }
         sent += 1;
     }
     println!("{sent} frames in {:.3} s", start.elapsed().as_secs_f64());
@@ -85,6 +111,56 @@ fn fetch(address: &str, octets: &str, count: usize) -> Result<(), Box<dyn Error>
         total += thread.join().map_err(|_| "a connection's thread panicked")??;
     }
     println!("{total} octets in {:.3} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Prints what frames look like that come from the ring, as long as `left` are left to be seen.
+struct Shower {
+    worker: usize,
+    left: usize,
+}
+
+impl FrameSink for Shower {
+    fn frame(&mut self, frame: Frame<'_>) {
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        let shown = serde_json::json!({
+            "worker": self.worker,
+            "direction": format!("{:?}", frame.direction),
+            "link": format!("{:?}", frame.link),
+            "captured": frame.data.len(),
+            "wire_len": frame.wire_len,
+            "vlan": frame.vlan.map(|tag| tag.id()),
+            "tpid": frame.vlan.map(|tag| tag.tpid),
+            "parsed_vlan": pegel::packet::Decoder::default().decode(&frame).vlan,
+            "segments": frame.segments,
+            "sampled": frame.sampled,
+        });
+        println!("{shown}");
+    }
+}
+
+fn watch(interface: &str, count: usize, options: &RingOptions) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let fanout = Fanout::default();
+    let shared = (options.workers > 1).then_some(&fanout);
+    let mut sources = Vec::new();
+    for _ in 0..options.workers {
+        sources.push(AfPacket::open(interface, 0, options, shared)?);
+    }
+    eprintln!("open after {:.3} ms", start.elapsed().as_secs_f64() * 1000.0);
+    println!("ready");
+    let mut shower = Shower { worker: 0, left: count };
+    while shower.left > 0 {
+        for (worker, source) in sources.iter_mut().enumerate() {
+            shower.worker = worker;
+            source.poll(&mut shower)?;
+        }
+    }
+    let dropped: u64 = sources.iter_mut().map(|source| source.stats().dropped_kernel).sum();
+    eprintln!("{dropped} dropped");
     Ok(())
 }
 

@@ -22,7 +22,8 @@ const LINKS: &[LinkType] = &[
 
 fn frame(link: LinkType, data: &[u8]) -> Frame<'_> {
     let time = Timestamp::from_parts(1_767_225_600, 0);
-    Frame { time, data, wire_len: data.len() as u32, link, direction: FrameDirection::Unknown, interface: 0 }
+    let (direction, wire_len) = (FrameDirection::Unknown, data.len() as u32);
+    Frame { time, data, wire_len, link, direction, interface: 0, vlan: None, segments: 1, sampled: 1 }
 }
 
 fn decode(link: LinkType, data: &[u8]) -> Packet {

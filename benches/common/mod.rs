@@ -45,6 +45,9 @@ impl Frames {
             link: LinkType::Ethernet,
             direction: FrameDirection::Unknown,
             interface: 0,
+            vlan: None,
+            segments: 1,
+            sampled: 1,
         })
     }
 

@@ -49,18 +49,40 @@ pub enum FrameDirection {
     Left,
 }
 
+/// A VLAN tag (IEEE 802.1Q) that is not part of a frame's octets, since the kernel or the card took it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vlan {
+    /// What announced it: 0x8100 for 802.1Q, 0x88a8 for 802.1ad.
+    pub tpid: u16,
+    /// Priority (3 bits), drop eligible (1), VLAN id (12).
+    pub tci: u16,
+}
+
+impl Vlan {
+    /// The VLAN's number; 0 where only a priority is told.
+    pub const fn id(self) -> u16 {
+        self.tci & 0x0fff
+    }
+}
+
 /// One captured frame. The bytes belong to the source and are gone after the call that delivers them.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     pub time: Timestamp,
     /// What was captured: may be shorter than what was on the wire.
     pub data: &'a [u8],
-    /// Octets on the wire, without FCS.
+    /// Octets on the wire, without FCS: of all segments, with a tag that was taken out.
     pub wire_len: u32,
     pub link: LinkType,
     pub direction: FrameDirection,
     /// Index of the interface within the source: 0 where there is one.
     pub interface: u16,
+    /// The outermost tag, where it is not in `data`: it stood behind the addresses.
+    pub vlan: Option<Vlan>,
+    /// Frames on the wire that this one stands for: more than 1 where segmentation offload shows us a large one.
+    pub segments: u16,
+    /// Frames like this that it stands for: 1 where every frame is captured, n where one in n is, drawn by lot.
+    pub sampled: u16,
 }
 
 /// Takes frames from a source.

@@ -3,12 +3,13 @@
 //! A source owns its buffers; nothing is copied or allocated per frame. [`SOURCES`] lists what there is; to add one,
 //! implement [`PacketSource`], add its row there, and open it in the wiring (`pipeline`).
 
+pub mod afpacket;
 pub mod frame;
 pub mod pcap_file;
 pub mod pcap_live;
 pub mod synthetic;
 
-pub use frame::{Frame, FrameDirection, FrameSink, LinkType};
+pub use frame::{Frame, FrameDirection, FrameSink, LinkType, Vlan};
 
 use std::fmt;
 
@@ -58,8 +59,20 @@ pub enum CaptureError {
     InterfaceGone(String),
     /// Capturing is not permitted; says what to grant.
     Permission(String),
-    /// The capture library refused.
+    /// The filter expression cannot be used; quotes it and says why.
+    Filter(String),
+    /// The capture library, or the kernel, refused.
     Library(String),
+}
+
+impl CaptureError {
+    /// That capturing on `interface` is not permitted, and what to grant.
+    pub(crate) fn permission(interface: &str) -> CaptureError {
+        let program = std::env::current_exe().map_or_else(|_| "pegel".into(), |path| path.display().to_string());
+        CaptureError::Permission(format!(
+            "capturing on {interface} needs the capability CAP_NET_RAW: run as root, or grant it with: sudo setcap cap_net_raw+ep {program}"
+        ))
+    }
 }
 
 impl fmt::Display for CaptureError {
@@ -70,6 +83,7 @@ impl fmt::Display for CaptureError {
             | CaptureError::Truncated(text)
             | CaptureError::InterfaceGone(text)
             | CaptureError::Permission(text)
+            | CaptureError::Filter(text)
             | CaptureError::Library(text) => f.write_str(text),
         }
     }
@@ -99,7 +113,16 @@ pub const SOURCES: &[SourceSpec] = &[
         summary: "pcap and pcapng files or streams, gzip-compressed as well (pegel replay)",
         live: false,
     },
-    SourceSpec { name: "pcap_live", summary: "interfaces, through libpcap (pegel run)", live: true },
+    SourceSpec {
+        name: "afpacket",
+        summary: "interfaces, through a memory-mapped ring of the kernel (pegel run)",
+        live: true,
+    },
+    SourceSpec {
+        name: "pcap_live",
+        summary: "interfaces, through libpcap (pegel run, where there is no ring)",
+        live: true,
+    },
     SourceSpec {
         name: "synthetic",
         summary: "seeded generator of attacks and benign traffic (tests, benches)",

@@ -108,10 +108,7 @@ fn open_error(name: &str, error: &Error) -> CaptureError {
     let text = error.to_string();
     let lower = text.to_lowercase();
     if lower.contains("permi") || lower.contains("not permitted") || lower.contains("eperm") {
-        let program = std::env::current_exe().map_or_else(|_| "pegel".into(), |path| path.display().to_string());
-        return CaptureError::Permission(format!(
-            "capturing on {name} needs the capability CAP_NET_RAW: run as root, or grant it with: sudo setcap cap_net_raw+ep {program}"
-        ));
+        return CaptureError::permission(name);
     }
     if lower.contains("no such device") || lower.contains("doesn't exist") || lower.contains("not up") {
         return CaptureError::InterfaceGone(text);
@@ -120,7 +117,7 @@ fn open_error(name: &str, error: &Error) -> CaptureError {
 }
 
 fn filter_error(written: &str, error: &Error) -> CaptureError {
-    CaptureError::Library(format!("the filter {written:?} cannot be used: {error}; see pcap-filter(7)"))
+    CaptureError::Filter(format!("the filter {written:?} cannot be used: {error}; see pcap-filter(7)"))
 }
 
 impl PacketSource for PcapLive {
@@ -148,6 +145,9 @@ impl PacketSource for PcapLive {
                     link,
                     direction,
                     interface,
+                    vlan: None,
+                    segments: 1,
+                    sampled: 1,
                 });
             });
             match outcome {

@@ -6,7 +6,7 @@
 
 use super::{Class, Packet, amplifier};
 use crate::base::{Addr, Mac};
-use crate::capture::{Frame, LinkType};
+use crate::capture::{Frame, LinkType, Vlan};
 
 /// Ethernet, IPv4 and TCP header without options. Shorter UDP frames are rare: Ethernet pads to 60 octets.
 const HEADERS: usize = 54;
@@ -120,7 +120,8 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         source_port,
         destination_port,
         interface: frame.interface,
-        vlan: 0,
+        vlan: frame.vlan.map_or(0, Vlan::id),
+        segments: frame.segments,
         class,
         protocol: *protocol,
         flags,

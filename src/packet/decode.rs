@@ -2,7 +2,7 @@
 
 use super::link::Network;
 use super::{Anomaly, Class, Packet, common, ip, link};
-use crate::capture::{Frame, LinkType};
+use crate::capture::{Frame, LinkType, Vlan};
 
 /// Whose addresses a tunnelled packet is counted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Decoder {
 impl Decoder {
     #[inline]
     pub fn decode(&self, frame: &Frame<'_>) -> Packet {
-        let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        let mut packet = begin(frame);
         self.decode_into(frame, &mut packet);
         packet
     }
@@ -41,7 +41,7 @@ impl Decoder {
     }
 
     fn decode_any(&self, frame: &Frame<'_>, packet: &mut Packet) {
-        *packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        *packet = begin(frame);
         let mut rest = read(frame.link, frame.data, packet, true);
         if self.tunnels == Tunnels::Inner {
             rest = follow(rest, packet);
@@ -52,10 +52,20 @@ impl Decoder {
     /// The same without the short path, for the test that holds both equal.
     #[doc(hidden)]
     pub fn decode_lax(&self, frame: &Frame<'_>) -> Packet {
-        let mut packet = Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction);
+        let mut packet = begin(frame);
         let rest = read(frame.link, frame.data, &mut packet, false);
         packet.payload_at = payload_start(frame.data, rest);
         packet
+    }
+}
+
+/// What the source knows of a frame. A tag that it tells of is the outermost: tags in the octets come after it.
+#[inline]
+fn begin(frame: &Frame<'_>) -> Packet {
+    Packet {
+        vlan: frame.vlan.map_or(0, Vlan::id),
+        segments: frame.segments,
+        ..Packet::empty(frame.time, frame.wire_len, frame.interface, frame.direction)
     }
 }
 
@@ -111,7 +121,7 @@ fn follow<'a>(mut rest: Option<&'a [u8]>, packet: &mut Packet) -> Option<&'a [u8
             _ => return rest,
         };
         let mut deeper = Packet::empty(packet.time, packet.wire_len, packet.interface, packet.direction);
-        deeper.vlan = packet.vlan;
+        (deeper.vlan, deeper.segments) = (packet.vlan, packet.segments);
         let next = read(link, inner, &mut deeper, true);
         if !deeper.has_ip {
             return rest;

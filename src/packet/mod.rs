@@ -58,6 +58,9 @@ pub struct Packet {
     pub interface: u16,
     /// Outermost VLAN id, zero where untagged.
     pub vlan: u16,
+    /// Frames on the wire that this packet stands for (`wire_len` is that of all): more than 1 only where segmentation
+    /// offload showed us a large one.
+    pub segments: u16,
     pub class: Class,
     /// IP protocol number after extension headers; zero without IP.
     pub protocol: u8,
@@ -100,6 +103,7 @@ impl Packet {
             destination_port: 0,
             interface,
             vlan: 0,
+            segments: 1,
             class: Class::Unparsed,
             protocol: 0,
             flags: 0,

@@ -134,6 +134,9 @@ impl Legacy {
                 link: link.kind,
                 direction: FrameDirection::Unknown,
                 interface: 0,
+                vlan: None,
+                segments: 1,
+                sampled: 1,
             };
             if trims {
                 (frame.data, frame.wire_len, frame.direction) = link.trim(data, frame.wire_len, link.fcs);

@@ -221,6 +221,9 @@ impl Ng {
             link: declared.link.kind,
             direction: FrameDirection::Unknown,
             interface: declared.index,
+            vlan: None,
+            segments: 1,
+            sampled: 1,
         };
         // What follows the data is padding to 32 bits and options; most packets have none.
         if declared.trims || after.len() >= 4 {
@@ -256,6 +259,9 @@ impl Ng {
             link: declared.link.kind,
             direction,
             interface: declared.index,
+            vlan: None,
+            segments: 1,
+            sampled: 1,
         });
         Ok(())
     }

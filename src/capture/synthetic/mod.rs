@@ -130,6 +130,9 @@ impl Synthetic {
             link: LinkType::Ethernet,
             direction: stream.frame.direction,
             interface: 0,
+            vlan: None,
+            segments: 1,
+            sampled: 1,
         })
     }
 }

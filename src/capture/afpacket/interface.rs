@@ -1,0 +1,64 @@
+//! What is known of an interface: how its frames begin, and what it dropped by itself.
+
+use crate::capture::{CaptureError, LinkType};
+
+/// linux/if_arp.h, as far as the libc crate does not have them.
+const ARPHRD_RAWIP: u16 = 519;
+const ARPHRD_IP6GRE: u16 = 823;
+
+/// How the frames of an interface are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Framing {
+    pub link: LinkType,
+    /// Frames come without what is before the network layer: where that differs between frames that enter and leave.
+    pub cooked: bool,
+    pub loopback: bool,
+}
+
+impl Framing {
+    /// By hardware type (ARPHRD_*).
+    pub fn of(interface: &str, hardware_type: u16) -> Result<Framing, CaptureError> {
+        let (link, cooked) = match hardware_type {
+            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => (LinkType::Ethernet, false),
+            // tun, WireGuard, mobile modems: nothing before the IP header.
+            libc::ARPHRD_NONE | ARPHRD_RAWIP => (LinkType::RawIp, false),
+            libc::ARPHRD_PPP
+            | libc::ARPHRD_TUNNEL
+            | libc::ARPHRD_TUNNEL6
+            | libc::ARPHRD_SIT
+            | libc::ARPHRD_IPGRE
+            | ARPHRD_IP6GRE => (LinkType::RawIp, true),
+            other => return Err(unsupported(interface, &format!("frames of hardware type {other} are not known"))),
+        };
+        Ok(Framing { link, cooked, loopback: hardware_type == libc::ARPHRD_LOOPBACK })
+    }
+}
+
+/// The ring cannot be had on this interface, but libpcap may do.
+pub(super) fn unsupported(interface: &str, why: &str) -> CaptureError {
+    CaptureError::Library(format!("no packet ring on {interface}: {why}; use capture.source = \"pcap\""))
+}
+
+/// Frames that the interface or its driver dropped since it was made; `None` where sysfs does not show it.
+pub(super) fn dropped(interface: &str) -> Option<u64> {
+    let read = |counter: &str| -> Option<u64> {
+        let path = format!("/sys/class/net/{interface}/statistics/{counter}");
+        std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    };
+    Some(read("rx_dropped")?.saturating_add(read("rx_missed_errors")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hardware_types_tell_how_frames_begin() {
+        let framing = |number| Framing::of("x", number).map(|framing| (framing.link, framing.cooked)).ok();
+        assert_eq!(framing(libc::ARPHRD_ETHER), Some((LinkType::Ethernet, false)));
+        assert_eq!(framing(libc::ARPHRD_NONE), Some((LinkType::RawIp, false)));
+        assert_eq!(framing(libc::ARPHRD_SIT), Some((LinkType::RawIp, true)));
+        let error = Framing::of("vcan0", 280).unwrap_err().to_string();
+        assert!(error.contains("vcan0") && error.contains("capture.source = \"pcap\""), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Two network namespaces and what the live tests do in them. They need root and iproute2; without, a test says so and
+//! passes. Delays are judged in packet time; the clock only guards against hanging.
+
+#![allow(clippy::disallowed_methods)] // guards against hanging
+#![allow(dead_code)] // not every test file uses all of it
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub const WATCHED: &str = "10.231.7.2";
+pub const GUARD: Duration = Duration::from_secs(20);
+
+/// Two namespaces joined by a veth pair; `pegel` runs in the one whose side is `vb`, `WATCHED`.
+pub struct Bed {
+    name: String,
+    pub dir: PathBuf,
+}
+
+impl Bed {
+    /// `None`, with a message, where namespaces cannot be made.
+    pub fn new(test: &str) -> Option<Bed> {
+        let bed = Bed {
+            name: format!("pegel-{}-{test}", std::process::id()),
+            dir: std::env::temp_dir().join(format!("pegel-live-{}-{test}", std::process::id())),
+        };
+        let made = Command::new("ip").args(["netns", "add", &bed.ns("a")]).output();
+        match made {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                eprintln!("skipped: no network namespace: {}", String::from_utf8_lossy(&output.stderr).trim());
+                return None;
+            }
+            Err(error) => {
+                eprintln!("skipped: cannot run ip (iproute2): {error}");
+                return None;
+            }
+        }
+        fs::create_dir_all(&bed.dir).unwrap();
+        ip(&format!("netns add {}", bed.ns("b")));
+        bed.join();
+        ip(&format!("-n {} link set lo up", bed.ns("b")));
+        Some(bed)
+    }
+
+    pub fn ns(&self, side: &str) -> String {
+        format!("{}-{side}", self.name)
+    }
+
+    /// Makes the veth pair, as it is after a guest was started.
+    pub fn join(&self) {
+        let (a, b) = (self.ns("a"), self.ns("b"));
+        ip(&format!("link add va netns {a} type veth peer name vb netns {b}"));
+        ip(&format!("-n {a} addr add 10.231.7.1/24 dev va"));
+        ip(&format!("-n {b} addr add {WATCHED}/24 dev vb"));
+        ip(&format!("-n {a} link set va up"));
+        ip(&format!("-n {b} link set vb up"));
+    }
+
+    pub fn command(&self, side: &str, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.ns(side)]).arg(program).args(arguments).env_remove("PEGEL_CONFIG");
+        command
+    }
+
+    pub fn peer(&self, side: &str, arguments: &[&str]) -> Command {
+        self.command(side, &peer(), arguments)
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.dir.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// Starts Pegel and waits until it captures.
+    pub fn pegel(&self, arguments: &[&str]) -> Pegel<'_> {
+        let log = fs::File::create(self.dir.join("log")).unwrap();
+        let jsonl = self.dir.join("incidents.jsonl").display().to_string();
+        let all = [&["run", "-i", "vb", "--jsonl", &jsonl], arguments].concat();
+        let child = self
+            .command("b", Path::new(env!("CARGO_BIN_EXE_pegel")), &all)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let pegel = Pegel { bed: self, child };
+        pegel.wait_for("/readyz", |answer| answer.trim() == "ready");
+        pegel
+    }
+
+    pub fn send(&self, side: &str, interface: &str, scenario: &str) -> Output {
+        let file = self.file("scenario.toml", scenario);
+        let output = self.peer(side, &["send", interface, &file]).output().unwrap();
+        assert!(output.status.success(), "sender: {}", String::from_utf8_lossy(&output.stderr));
+        print!("sent {}", String::from_utf8_lossy(&output.stdout));
+        output
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        for side in ["a", "b"] {
+            let _ = Command::new("ip").args(["netns", "del", &self.ns(side)]).output();
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+pub struct Pegel<'b> {
+    bed: &'b Bed,
+    child: Child,
+}
+
+impl Pegel<'_> {
+    pub fn get(&self, path: &str) -> String {
+        let output = self.bed.peer("b", &["get", "127.0.0.1:7343", path]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub fn wait_for(&self, path: &str, good: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if good(&answer) {
+                return answer;
+            }
+            let log = fs::read_to_string(self.bed.dir.join("log")).unwrap_or_default();
+            assert!(start.elapsed() < GUARD, "{path} still answers {answer:?}; log:\n{log}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn incidents(&self, state: &str) -> Vec<Value> {
+        let answer = self.get("/api/v1/incidents");
+        let all: Value = serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"));
+        all[state].as_array().cloned().unwrap_or_default()
+    }
+
+    pub fn wait_for_incident(&self) -> Value {
+        let some = |answer: &str| answer.contains("\"opened_at\"");
+        let answer: Value = serde_json::from_str(&self.wait_for("/api/v1/incidents?state=open", some)).unwrap();
+        answer["open"][0].clone()
+    }
+
+    pub fn signal(&self, name: &str) {
+        // `ip netns exec` replaces itself by the program, so the child's number is Pegel's.
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Stops it as systemd would; returns its log and the lines of its JSON file.
+    pub fn stop(mut self) -> (String, Vec<Value>) {
+        let start = Instant::now();
+        self.signal("TERM");
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(0), "exit code");
+                break;
+            }
+            assert!(start.elapsed() < GUARD, "it does not stop");
+            sleep(Duration::from_millis(10));
+        }
+        println!("stopped within {:.2} s", start.elapsed().as_secs_f64());
+        let log = fs::read_to_string(self.bed.dir.join("log")).unwrap();
+        let lines = fs::read_to_string(self.bed.dir.join("incidents.jsonl")).unwrap();
+        (log, lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+}
+
+impl Drop for Pegel<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The other side: cargo builds examples with `cargo test`, but not with `cargo test --test live`.
+pub fn peer() -> PathBuf {
+    let peer = Path::new(env!("CARGO_BIN_EXE_pegel")).parent().unwrap().join("examples/peer");
+    assert!(peer.exists(), "build the other side first: cargo build --example peer");
+    peer
+}
+
+pub fn flood(profile: &str, rate: u32, seconds: f64) -> String {
+    format!(
+        "seed = 1\n[[part]]\nprofile = \"{profile}\"\nfrom = 0.0\nto = {seconds}\nrate = {rate}\ntarget = \"{WATCHED}\"\n"
+    )
+}
