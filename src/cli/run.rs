@@ -19,7 +19,7 @@ pub(super) struct RunArgs {
     /// Only packets that match this filter, see pcap-filter(7)
     #[arg(long, value_name = "EXPRESSION")]
     bpf: Option<String>,
-    /// Kernel buffer in MiB, per interface and direction
+    /// Kernel buffer in MiB, per interface (with libpcap, and direction)
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
     buffer: Option<u32>,
     /// Only frames from, to or through this machine
@@ -45,6 +45,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         config.capture.interfaces = args.interface;
     }
     config.capture.bpf = args.bpf.unwrap_or(config.capture.bpf);
+    config.capture.ring_mib = args.buffer.unwrap_or(config.capture.ring_mib);
     config.capture.buffer_mib = args.buffer.unwrap_or(config.capture.buffer_mib);
     config.capture.promiscuous &= !args.no_promiscuous;
     config.http.listen = args.listen.unwrap_or(config.http.listen);

@@ -43,6 +43,29 @@ pub struct Config {
     pub detect: Vec<Settings>,
 }
 
+/// Where frames of an interface come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureSource {
+    /// The kernel's ring; libpcap where that cannot be had.
+    #[default]
+    Auto,
+    AfPacket,
+    Pcap,
+}
+
+impl CaptureSource {
+    pub const ALL: [CaptureSource; 3] = [CaptureSource::Auto, CaptureSource::AfPacket, CaptureSource::Pcap];
+
+    /// As in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CaptureSource::Auto => "auto",
+            CaptureSource::AfPacket => "afpacket",
+            CaptureSource::Pcap => "pcap",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
     /// Empty: the interface of the default route.
@@ -50,10 +73,19 @@ pub struct CaptureConfig {
     pub promiscuous: bool,
     /// Filter expression of pcap-filter(7); empty: everything.
     pub bpf: String,
-    /// Kernel buffer per interface and direction.
+    pub source: CaptureSource,
+    /// Capturing threads per interface; 0: as many as there are cores, two at most. With libpcap always one.
+    pub workers: u32,
+    /// The kernel's ring per interface, for all its workers.
+    pub ring_mib: u32,
+    /// Kernel buffer of libpcap per interface and direction.
     pub buffer_mib: u32,
     /// Octets kept of each frame.
     pub snaplen: u32,
+    /// Microseconds for which a waiting thread asks the driver for frames; 0: it sleeps until woken.
+    pub busy_poll_us: u32,
+    /// One frame in so many is captured, drawn by lot; 1 for all. Overload takes fewer.
+    pub sampling: u16,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -86,8 +118,13 @@ impl Default for Config {
                 interfaces: Vec::new(),
                 promiscuous: true,
                 bpf: String::new(),
+                source: CaptureSource::Auto,
+                workers: 0,
+                ring_mib: 8,
                 buffer_mib: 8,
                 snaplen: 256,
+                busy_poll_us: 0,
+                sampling: 1,
             },
             tunnels: Tunnels::Outer,
             meter: MeterSizes { hosts: 16384, busy_hosts: 512, stations: 4096 },

@@ -33,10 +33,25 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("promiscuous", config.capture.promiscuous);
     page.note("Only packets that match this pcap-filter(7) expression; empty: all.");
     page.key("bpf", string(&config.capture.bpf));
-    page.note("Kernel buffer in MiB, per interface and direction (1 to 1024).");
+    page.note(
+        "\"afpacket\": a memory-mapped ring of the kernel; \"pcap\": libpcap; \"auto\": the ring, or else libpcap.",
+    );
+    page.key("source", string(config.capture.source.name()));
+    page.note("Threads that share an interface, each flow seen whole by one (0 to 64); 0: one per core, two at most.");
+    page.note("With libpcap always one.");
+    page.key("workers", config.capture.workers);
+    page.note("The kernel's ring in MiB, per interface, shared out over its threads (1 to 1024).");
+    page.key("ring_mib", config.capture.ring_mib);
+    page.note("libpcap's buffer in MiB, per interface and direction (1 to 1024).");
     page.key("buffer_mib", config.capture.buffer_mib);
     page.note("Octets kept of each packet (64 to 65535).");
     page.key("snaplen", config.capture.snaplen);
+    page.note("Ask the driver for packets for so many microseconds before sleeping (0 to 100000); 0: sleep at once.");
+    page.note("For drivers that can; needs CAP_NET_ADMIN, which the service does not have.");
+    page.key("busy_poll_us", config.capture.busy_poll_us);
+    page.note("Look at one packet in so many, chosen by lot, and scale up what is counted (1 to 1024). Under overload");
+    page.note("fewer are looked at by themselves. With libpcap always 1.");
+    page.key("sampling", config.capture.sampling);
 
     page.section("decode");
     page.note("Count tunnelled packets by the \"outer\" or the \"inner\" header (GRE, IP in IP, 6in4, VXLAN).");

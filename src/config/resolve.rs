@@ -1,7 +1,7 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, WrittenInterface};
-use super::{Config, InterfaceConfig};
+use super::{CaptureSource, Config, InterfaceConfig};
 use crate::base::Mac;
 use crate::detect::{DETECTORS, Settings};
 use crate::packet::Tunnels;
@@ -26,8 +26,18 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     }
     target.promiscuous = capture.promiscuous.unwrap_or(target.promiscuous);
     target.bpf = capture.bpf.unwrap_or_default();
+    if let Some(name) = capture.source {
+        match CaptureSource::ALL.into_iter().find(|source| source.name() == name) {
+            Some(source) => target.source = source,
+            None => errors.push(format!("capture.source = {name:?}: must be \"auto\", \"afpacket\" or \"pcap\"")),
+        }
+    }
+    whole("capture.workers", capture.workers, 0..=64, &mut target.workers, errors);
+    whole("capture.ring_mib", capture.ring_mib, 1..=1024, &mut target.ring_mib, errors);
     whole("capture.buffer_mib", capture.buffer_mib, 1..=1024, &mut target.buffer_mib, errors);
     whole("capture.snaplen", capture.snaplen, 64..=65535, &mut target.snaplen, errors);
+    whole("capture.busy_poll_us", capture.busy_poll_us, 0..=100_000, &mut target.busy_poll_us, errors);
+    whole("capture.sampling", capture.sampling, 1..=1024, &mut target.sampling, errors);
 
     match written.tunnels.as_deref() {
         None | Some("outer") => {}

@@ -28,8 +28,13 @@ pub(super) struct WrittenCapture {
     pub interfaces: Option<Vec<String>>,
     pub promiscuous: Option<bool>,
     pub bpf: Option<String>,
+    pub source: Option<String>,
+    pub workers: Option<i64>,
+    pub ring_mib: Option<i64>,
     pub buffer_mib: Option<i64>,
     pub snaplen: Option<i64>,
+    pub busy_poll_us: Option<i64>,
+    pub sampling: Option<i64>,
 }
 
 #[derive(Default)]
@@ -137,8 +142,13 @@ impl Written {
             interfaces: section.take("interfaces", "a list of interface names"),
             promiscuous: section.take("promiscuous", "true or false"),
             bpf: section.take("bpf", "a filter expression in quotes"),
+            source: section.take("source", "\"auto\", \"afpacket\" or \"pcap\""),
+            workers: section.take("workers", "a whole number"),
+            ring_mib: section.take("ring_mib", "a whole number"),
             buffer_mib: section.take("buffer_mib", "a whole number"),
             snaplen: section.take("snaplen", "a whole number"),
+            busy_poll_us: section.take("busy_poll_us", "a whole number"),
+            sampling: section.take("sampling", "a whole number"),
         };
         section.close();
         let mut section = reader("decode.", decode, errors);
