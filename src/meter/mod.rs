@@ -33,6 +33,6 @@ pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
 pub use merge::{IDLE_TICKS, Meter, MeterSizes, Window};
 pub use registers::Registers;
-pub use report::{StationCounts, TickReport, Totals};
+pub use report::{Scale, StationCounts, TickReport, Totals};
 pub use shared::{HostTable, StationTable};
 pub use tally::{BATCH, Tally, TallySizes};

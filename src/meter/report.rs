@@ -111,10 +111,68 @@ pub struct StationCounts {
     pub address: Addr,
 }
 
+/// What the frames of a tick stand for, where not every one was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Frames that were captured.
+    pub frames: u64,
+    /// Frames that there were, as far as can be said: each captured one counts as many as it was drawn from.
+    pub weight: u64,
+}
+
+impl Scale {
+    /// Adds a frame that was one of `sampled`.
+    #[inline]
+    pub fn add(&mut self, sampled: u16) {
+        self.frames += 1;
+        self.weight += u64::from(sampled);
+    }
+
+    pub fn merge(&mut self, other: Scale) {
+        self.frames += other.frames;
+        self.weight += other.weight;
+    }
+
+    /// Frames that a captured one stands for on average, 1 or more.
+    pub fn ratio(self) -> f64 {
+        if self.is_whole() { 1.0 } else { self.weight as f64 / self.frames as f64 }
+    }
+
+    /// Every frame was captured.
+    pub fn is_whole(self) -> bool {
+        self.weight <= self.frames || self.frames == 0
+    }
+
+    /// What a number of captured things stands for, to the nearest whole.
+    pub fn of(self, number: u64) -> u64 {
+        if self.is_whole() {
+            return number;
+        }
+        let (frames, weight) = (u128::from(self.frames), u128::from(self.weight));
+        u64::try_from((u128::from(number) * weight + frames / 2) / frames).unwrap_or(u64::MAX)
+    }
+
+    fn count(self, count: &mut Count) {
+        count.packets = self.of(count.packets);
+        count.bytes = self.of(count.bytes);
+    }
+
+    fn small_count(self, count: &mut SmallCount) {
+        count.packets = self.of_small(count.packets);
+        count.bytes = self.of_small(count.bytes);
+    }
+
+    fn of_small(self, number: u32) -> u32 {
+        u32::try_from(self.of(number.into())).unwrap_or(u32::MAX)
+    }
+}
+
 /// What one worker saw in one tick.
 #[derive(Clone, Debug, Default)]
 pub struct TickReport {
     pub tick: u64,
+    /// What the frames of the tick stand for.
+    pub scale: Scale,
     /// Time of the first and last packet; none where the tick was empty.
     pub first: Option<Timestamp>,
     pub last: Timestamp,
@@ -136,8 +194,66 @@ impl TickReport {
     /// Empties the report, keeping its memory.
     pub fn clear(&mut self) {
         self.first = None;
+        self.scale = Scale::default();
         self.hosts.clear();
         self.spare.append(&mut self.details);
         self.stations.clear();
+    }
+    /// Makes what was counted in captured frames what it stands for: totals, hosts and stations. To be called once.
+    ///
+    /// Not scaled yet is what [`HostTick`] and the log of [`HostCounts`] hold. There, counts of single packets scale by
+    /// [`Scale::ratio`]; handshake completions and repeats scale by its square, since both packets of a pair have to be
+    /// captured to be told.
+    pub fn scale_up(&mut self) {
+        let scale = self.scale;
+        if scale.is_whole() {
+            return;
+        }
+        let totals = &mut self.totals;
+        totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| scale.count(count));
+        scale.count(&mut totals.transit);
+        scale.count(&mut totals.frames);
+        for anomalies in &mut totals.anomalies {
+            *anomalies = scale.of(*anomalies);
+        }
+        for host in &mut self.hosts {
+            scale.small_count(&mut host.received);
+            scale.small_count(&mut host.sent);
+        }
+        for station in &mut self.stations {
+            for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {
+                scale.count(count);
+            }
+            for kind in
+                [&mut station.broadcast, &mut station.multicast, &mut station.arp, &mut station.nd, &mut station.dhcp]
+            {
+                *kind = scale.of_small(*kind);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_scaled_by_what_its_frames_stand_for() {
+        let mut scale = Scale::default();
+        assert_eq!((scale.ratio(), scale.of(7)), (1.0, 7));
+        (0..30).for_each(|_| scale.add(1));
+        assert!(scale.is_whole());
+        (0..10).for_each(|_| scale.add(4));
+        assert_eq!((scale.ratio(), scale.of(40), scale.of(1), scale.of(3)), (1.75, 70, 2, 5));
+        assert_eq!(Scale { frames: 1, weight: 1024 }.of(u64::MAX), u64::MAX);
+
+        let mut report = TickReport { scale: Scale { frames: 2, weight: 16 }, ..TickReport::default() };
+        report.totals.frames = Count { packets: 2, bytes: 160 };
+        report.totals.transit = Count { packets: 1, bytes: 100 };
+        report.stations.push(StationCounts { arp: 3, ..StationCounts::default() });
+        report.scale_up();
+        assert_eq!(report.totals.frames, Count { packets: 16, bytes: 1280 });
+        assert_eq!(report.totals.transit, Count { packets: 8, bytes: 800 });
+        assert_eq!(report.stations.first().map(|station| station.arp), Some(24));
     }
 }
