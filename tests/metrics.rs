@@ -76,6 +76,7 @@ fn filled() -> Metrics {
     metrics.capture_losses("eth0", 5, 1);
     metrics.capture_queue_dropped("vmbr0", 2);
     metrics.capture_up("eth0", true);
+    metrics.capture_sampling("eth0", 4);
     metrics.coverage(0.75);
     assert!(metrics.watch_host(host(7), "web \"front\""));
     metrics.host_totals(host(7), count(10), count(4));

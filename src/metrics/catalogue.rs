@@ -45,13 +45,15 @@ macro_rules! metrics {
 metrics! {
     // Capture
     Counter CAPTURE_PACKETS "pegel_capture_packets_total" ["interface"]
-        "Packets taken from an interface";
+        "Packets taken from an interface; an estimate while not all are looked at";
     Counter CAPTURE_BYTES "pegel_capture_bytes_total" ["interface"]
         "Bytes on the wire of the packets taken from an interface";
     Counter CAPTURE_DROPPED "pegel_capture_dropped_packets_total" ["interface" "stage"]
         "Packets lost before they were looked at, by where: kernel buffer, network interface, or own queue";
     Gauge CAPTURE_UP "pegel_capture_up" ["interface"]
         "Whether packets are being captured from an interface (1) or it is down or gone (0)";
+    Gauge CAPTURE_SAMPLING "pegel_capture_sampling_ratio" ["interface"]
+        "Share of packets of an interface that is looked at by choice, where that is least (1: all); counts are scaled up";
     Gauge CAPTURE_COVERAGE "pegel_capture_coverage_ratio" []
         "Share of packets of the last minute that were looked at, 0 to 1";
     // Traffic

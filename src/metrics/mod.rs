@@ -99,6 +99,7 @@ impl Metrics {
             bytes: make.counters(spec::CAPTURE_BYTES)?,
             dropped: make.counters(spec::CAPTURE_DROPPED)?,
             up: make.gauges(spec::CAPTURE_UP)?,
+            sampling: make.float_gauges(spec::CAPTURE_SAMPLING)?,
         };
         let mut by_interface = BTreeMap::new();
         for interface in interfaces {
@@ -183,6 +184,11 @@ impl Metrics {
 
     pub fn capture_up(&self, interface: &str, up: bool) {
         self.interface(interface, |series| series.up.set(up.into()));
+    }
+
+    /// One packet in so many is looked at.
+    pub fn capture_sampling(&self, interface: &str, one_in: u16) {
+        self.interface(interface, |series| series.sampling.set(1.0 / f64::from(one_in.max(1))));
     }
 
     /// Share of packets of the last minute that were looked at, 0 to 1.

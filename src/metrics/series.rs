@@ -2,7 +2,7 @@
 
 use super::catalogue::{MetricSpec, Stage};
 use prometheus::core::Collector;
-use prometheus::{Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Error, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use prometheus::{Opts, Registry};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,10 @@ impl Maker<'_> {
         self.register(Gauge::with_opts(options(spec))?)
     }
 
+    pub fn float_gauges(&self, spec: &MetricSpec) -> Result<GaugeVec, Error> {
+        self.register(GaugeVec::new(options(spec), spec.labels)?)
+    }
+
     pub fn gauges(&self, spec: &MetricSpec) -> Result<IntGaugeVec, Error> {
         self.register(IntGaugeVec::new(options(spec), spec.labels)?)
     }
@@ -82,6 +86,7 @@ pub(super) struct InterfaceFamilies {
     pub bytes: IntCounterVec,
     pub dropped: IntCounterVec,
     pub up: IntGaugeVec,
+    pub sampling: GaugeVec,
 }
 
 /// The series of one interface.
@@ -92,12 +97,16 @@ pub(super) struct InterfaceSeries {
     pub dropped_interface: Follower,
     pub dropped_queue: IntCounter,
     pub up: IntGauge,
+    pub sampling: Gauge,
 }
 
 impl InterfaceFamilies {
     pub fn of(&self, interface: &str) -> Result<InterfaceSeries, Error> {
         let dropped = |stage: Stage| self.dropped.get_metric_with_label_values(&[interface, stage.name()]);
+        let sampling = self.sampling.get_metric_with_label_values(&[interface])?;
+        sampling.set(1.0);
         Ok(InterfaceSeries {
+            sampling,
             packets: self.packets.get_metric_with_label_values(&[interface])?,
             bytes: self.bytes.get_metric_with_label_values(&[interface])?,
             dropped_kernel: Follower::new(dropped(Stage::Kernel)?),
