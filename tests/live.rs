@@ -148,3 +148,91 @@ fn missing_privilege_is_told_with_its_cure() {
     assert_eq!(output.status.code(), Some(4), "{stderr}");
     assert!(stderr.contains("CAP_NET_RAW") && stderr.contains("setcap"), "{stderr}");
 }
+
+/// The value of a series on the metrics page.
+fn series(page: &str, name: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name} is not there: {page}")).parse().unwrap()
+}
+
+const PACKETS: &str = "pegel_capture_packets_total{interface=\"vb\"}";
+
+#[test]
+fn two_workers_count_each_packet_once() {
+    let Some(bed) = Bed::new("workers") else { return };
+    let config = bed.file("pegel.toml", "[capture]\nworkers = 2\nsource = \"afpacket\"\nbpf = \"tcp and inbound\"\n");
+    let pegel = bed.pegel(&["--config", &config]);
+    bed.send("a", "va", &flood("syn_flood", 4000, 1.0));
+    let incident = pegel.wait_for_incident();
+    assert_eq!(incident["vector"], "syn_flood");
+    assert_eq!(incident["coverage"]["sampled"], 1);
+    let page = pegel.wait_for("/metrics", |page| series(page, PACKETS) >= 4000.0);
+    assert_eq!(series(&page, PACKETS), 4000.0);
+    // What comes now comes after anything that would have come twice.
+    bed.send("a", "va", &flood("syn_flood", 1000, 0.1));
+    let page = pegel.wait_for("/metrics", |page| series(page, PACKETS) >= 4100.0);
+    assert_eq!(series(&page, PACKETS), 4100.0);
+    assert_eq!(series(&page, "pegel_ticks_late_total"), 0.0);
+    let (log, _) = pegel.stop();
+    assert!(log.contains("2 workers share the packets by flow"), "{log}");
+    assert!(log.contains("stopped after 4100 packets, 0 lost"), "{log}");
+}
+
+#[test]
+fn where_there_is_no_ring_libpcap_captures() {
+    let Some(bed) = Bed::new("pcap") else { return };
+    // "any" is an invention of libpcap.
+    let pegel = bed.pegel(&["-i", "any"]);
+    bed.send("a", "va", &flood("syn_flood", 5000, 1.0));
+    assert_eq!(pegel.wait_for_incident()["vector"], "syn_flood");
+    let (log, _) = pegel.stop();
+    assert!(log.contains("capturing through libpcap instead: no packet ring on any"), "{log}");
+
+    let config = bed.file("pegel.toml", "[capture]\nsource = \"afpacket\"\n");
+    let arguments = ["run", "--config", &config, "-i", "any"];
+    let output = bed.command("b", Path::new(env!("CARGO_BIN_EXE_pegel")), &arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("capture.source = \"pcap\""), "{stderr}");
+}
+
+#[test]
+fn libpcap_still_does_what_the_ring_does() {
+    let Some(bed) = Bed::new("source") else { return };
+    let config = bed.file("pegel.toml", "[capture]\nsource = \"pcap\"\nworkers = 4\n");
+    let pegel = bed.pegel(&["--config", &config]);
+    bed.send("a", "va", &flood("syn_flood", 5000, 1.0));
+    let incident = pegel.wait_for_incident();
+    assert_eq!((&incident["vector"], &incident["direction"]), (&"syn_flood".into(), &"inbound".into()));
+    pegel.stop();
+}
+
+#[test]
+fn a_wrong_filter_is_told_before_anything_runs() {
+    let Some(bed) = Bed::new("filter") else { return };
+    let arguments = ["run", "-i", "vb", "--bpf", "port twelve"];
+    let output = bed.command("b", Path::new(env!("CARGO_BIN_EXE_pegel")), &arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("the filter \"port twelve\" cannot be used") && !stderr.contains("libpcap instead"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_is_sampled_is_scaled_up() {
+    let Some(bed) = Bed::new("sampling") else { return };
+    let config = bed.file("pegel.toml", "[capture]\nsampling = 8\nbpf = \"tcp and inbound\"\n");
+    let pegel = bed.pegel(&["--config", &config]);
+    assert_eq!(series(&pegel.get("/metrics"), "pegel_capture_sampling_ratio{interface=\"vb\"}"), 0.125);
+    bed.send("a", "va", &flood("syn_flood", 16000, 2.0));
+    let incident = pegel.wait_for_incident();
+    assert_eq!(incident["coverage"]["sampled"], 8);
+    // 32,000 are sent, of which about 4,000 are looked at: the standard deviation of the estimate is 474.
+    let (log, _) = pegel.stop();
+    let told = log.split("stopped after ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let packets: u64 = told.parse().unwrap();
+    println!("{packets} packets by the sample");
+    assert!((28_000..36_000).contains(&packets), "{log}");
+}

@@ -17,11 +17,14 @@ pub struct IncidentSettings {
     pub max_recent: usize,
 }
 
-/// Packets received (with those that were lost after that) and lost so far, for the coverage of an incident.
+/// Packets received (with those that were lost after that) and lost so far, and how many are looked at now: for the
+/// coverage of an incident.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LossCounts {
     pub received: u64,
     pub dropped: u64,
+    /// One packet in so many is looked at, where that is least; 0 and 1 are every packet.
+    pub sampled: u32,
 }
 
 /// Why the world is told.

@@ -148,7 +148,7 @@ pub struct Coverage {
     /// Share of packets that reached us.
     pub captured: f64,
     pub kernel_dropped: u64,
-    /// One packet in so many was looked at.
+    /// One packet in so many was looked at, where that was least.
     pub sampled: u32,
 }
 

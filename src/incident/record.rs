@@ -50,6 +50,8 @@ pub(super) struct Record {
     spacing: u64,
     losses_at_open: LossCounts,
     losses: LossCounts,
+    /// The least that was looked at meanwhile: one packet in so many.
+    sampled: u32,
 }
 
 /// What a tick's findings changed about an incident.
@@ -88,6 +90,7 @@ impl Record {
             spacing: 1,
             losses_at_open: losses,
             losses,
+            sampled: losses.sampled.max(1),
         })
     }
 
@@ -113,6 +116,7 @@ impl Record {
         self.peak.bits_per_second = self.peak.bits_per_second.max(rates.bits_per_second);
         self.updated_at = now;
         self.losses = losses;
+        self.sampled = self.sampled.max(losses.sampled);
         self.point(now, rates);
         changed
     }
@@ -243,7 +247,7 @@ impl Record {
                 // The kernel counts among the received what it then had to drop.
                 captured: 1.0 - share(dropped, seen).min(1.0),
                 kernel_dropped: dropped,
-                sampled: 1,
+                sampled: self.sampled,
             },
             timeline: self.timeline.clone(),
         })

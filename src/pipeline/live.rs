@@ -1,15 +1,14 @@
-//! Live: one capturing thread per interface, one thread that judges (this one), one per output, one for HTTP.
+//! Live: one or more capturing threads per interface, one thread that judges (this one), one per output, one for HTTP.
 //!
 //! Workers never wait for the judge: their reports travel in a fixed number of boxes that come back empty; where none is
 //! back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing threads
 //! only to say how late it is; what is decided depends on packet time alone.
 
-use super::capture_thread::{self, Message, Order};
+use super::capture_thread::{Message, Order};
 use super::engine::Engine;
-use super::setup::{LiveError, choose_interfaces, explain, inside, needs_restart, start_http, start_outputs};
+use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
+use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
-use crate::capture::SourceStats;
-use crate::capture::pcap_live::{LiveOptions, PcapLive};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
@@ -22,12 +21,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Reports of each worker that travel at once.
-const BOXES: usize = 8;
 /// How long a worker may be silent before the others no longer wait for it.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the loop looks around where no worker reports.
@@ -59,7 +55,7 @@ pub struct Signals {
 
 /// Milliseconds are told from here on.
 #[expect(clippy::disallowed_methods, reason = "liveness and durations are measured, nothing is decided by them")]
-fn instant() -> Instant {
+pub(super) fn instant() -> Instant {
     Instant::now()
 }
 
@@ -79,20 +75,6 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     Ok(())
 }
 
-struct WorkerState {
-    orders: SyncSender<Order>,
-    boxes: SyncSender<Box<TickReport>>,
-    /// Taken when it is waited for.
-    thread: Option<JoinHandle<()>>,
-    /// Last tick that is complete.
-    done: Option<u64>,
-    up: bool,
-    last_heard: Instant,
-    /// Losses of sources that were closed, and of the present one.
-    past: SourceStats,
-    stats: SourceStats,
-}
-
 struct Live {
     request: LiveRequest,
     interfaces: Vec<String>,
@@ -102,7 +84,7 @@ struct Live {
     metrics: Arc<Metrics>,
     shared: Arc<http::Shared>,
     server: Option<http::Server>,
-    workers: Vec<WorkerState>,
+    workers: Workers,
     messages: Receiver<Message>,
     /// Reports that wait for other workers, by tick.
     pending: BTreeMap<u64, Vec<(usize, Box<TickReport>)>>,
@@ -139,50 +121,13 @@ impl Live {
         let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
         let server = start_http(config, &shared)?;
 
-        let options = LiveOptions {
-            promiscuous: config.capture.promiscuous,
-            bpf: config.capture.bpf.clone(),
-            buffer_bytes: (config.capture.buffer_mib << 20).min(i32::MAX as u32) as i32,
-            snaplen: config.capture.snaplen as i32,
-        };
-        let (sender, messages) = sync_channel(interfaces.len() * (BOXES + 4));
-        let mut workers = Vec::new();
-        for (index, name) in interfaces.iter().enumerate() {
-            let number = index.min(usize::from(u16::MAX)) as u16;
-            let failed = |error| LiveError::Capture { interface: name.clone(), error };
-            let source = PcapLive::open(name, number, &options).map_err(|error| failed(explain(error)))?;
-            let (orders, their_orders) = sync_channel(4);
-            let (boxes, their_boxes) = sync_channel(BOXES);
-            for _ in 0..BOXES {
-                // The channel has room for exactly these.
-                let _ = boxes.try_send(Box::default());
-            }
-            let tally = crate::meter::Tally::new(config.tally, Arc::clone(&networks), hasher);
-            let thread = capture_thread::Capturing {
-                name: name.clone(),
-                index: number,
-                options: options.clone(),
-                decoder: crate::packet::Decoder { tunnels: config.tunnels },
-                messages: sender.clone(),
-                boxes: their_boxes,
-                orders: their_orders,
-                stop: Arc::clone(&signals.stop),
-            }
-            .start(source, tally)
-            .map_err(|error| LiveError::Other(format!("cannot start a thread: {error}")))?;
+        let (workers, messages) = Workers::start(config, &interfaces, &networks, hasher, &signals.stop)?;
+        for name in &interfaces {
             metrics.capture_up(name, true);
+            metrics.capture_sampling(name, workers.sampling(name));
             shared.set_capture(name, true);
-            workers.push(WorkerState {
-                orders,
-                boxes,
-                thread: Some(thread),
-                done: None,
-                up: true,
-                last_heard: instant(),
-                past: SourceStats::default(),
-                stats: SourceStats::default(),
-            });
         }
+        tracing::debug!("capturing after {:.1} ms", origin.elapsed().as_secs_f64() * 1000.0);
         metrics.config_reload(true, wall_clock().seconds_since(Timestamp::ZERO));
         shared.set_ready(true);
         let live = Live {
@@ -249,43 +194,48 @@ impl Live {
     fn take(&mut self, message: Message) {
         let now = instant();
         match message {
-            Message::Tick { worker, report, stats, late } => {
+            Message::Tick { worker, report, stats, sampling, late } => {
                 let Some(state) = self.workers.get_mut(worker) else { return };
                 state.last_heard = now;
                 state.done = Some(report.tick);
                 state.stats = stats;
+                state.sampling = sampling;
                 for _ in 0..late {
                     self.metrics.tick_late();
                 }
-                if let Some(name) = self.interfaces.get(worker) {
-                    let frames = report.totals.frames;
-                    self.metrics.capture(name, frames.packets, frames.bytes);
-                    self.metrics.capture_losses(name, stats.dropped_kernel, stats.dropped_interface);
-                    self.frames += frames.packets;
-                }
+                let name = state.interface.clone();
+                let frames = report.totals.frames;
+                self.metrics.capture(&name, frames.packets, frames.bytes);
+                let losses = self.workers.stats(&name);
+                self.metrics.capture_losses(&name, losses.dropped_kernel, losses.dropped_interface);
+                self.metrics.capture_sampling(&name, self.workers.sampling(&name));
+                self.frames += frames.packets;
                 // What was judged stays judged: a report that comes too late counts where we are.
                 let tick = report.tick.max(self.judged.map_or(0, |judged| judged + 1));
                 self.pending.entry(tick).or_default().push((worker, report));
             }
-            Message::Down { worker, why } => {
-                if let (Some(state), Some(name)) = (self.workers.get_mut(worker), self.interfaces.get(worker)) {
-                    state.up = false;
+            Message::Down { worker, stats, why } => {
+                let Some(name) = self.workers.interface(worker) else { return };
+                let were_up = self.workers.are_up(&name);
+                if let Some(state) = self.workers.get_mut(worker) {
                     state.last_heard = now;
-                    let stats = std::mem::take(&mut state.stats);
-                    state.past.received += stats.received;
-                    state.past.dropped_kernel += stats.dropped_kernel;
-                    state.past.dropped_interface += stats.dropped_interface;
-                    self.metrics.capture_up(name, false);
-                    self.shared.set_capture(name, false);
+                    state.goes_down(stats);
+                }
+                // Several workers of an interface see the same end.
+                if were_up {
+                    self.metrics.capture_up(&name, false);
+                    self.shared.set_capture(&name, false);
                     tracing::error!(interface = name, "capture stopped, trying again: {why}");
                 }
             }
             Message::Up { worker } => {
-                if let (Some(state), Some(name)) = (self.workers.get_mut(worker), self.interfaces.get(worker)) {
-                    state.up = true;
-                    state.last_heard = now;
-                    self.metrics.capture_up(name, true);
-                    self.shared.set_capture(name, true);
+                let Some(state) = self.workers.get_mut(worker) else { return };
+                state.up = true;
+                state.last_heard = now;
+                let name = state.interface.clone();
+                if self.workers.are_up(&name) {
+                    self.metrics.capture_up(&name, true);
+                    self.shared.set_capture(&name, true);
                     tracing::warn!(interface = name, "capture works again");
                 }
             }
@@ -298,7 +248,7 @@ impl Live {
                     state.done = None;
                     state.last_heard = now;
                 }
-                // Each interface tells it, and for each it is the same change.
+                // Each worker tells it, and for each it is the same change.
                 let known = self.clock_changed.is_some_and(|at| now.saturating_duration_since(at) < SAME_CHANGE);
                 self.clock_changed = Some(now);
                 if !known {
@@ -363,9 +313,13 @@ impl Live {
     }
 
     fn losses(&self) -> LossCounts {
-        self.workers.iter().fold(LossCounts::default(), |sum, worker| LossCounts {
-            received: sum.received + worker.past.received + worker.stats.received,
-            dropped: sum.dropped + worker.past.dropped_kernel + worker.stats.dropped_kernel,
+        self.workers.iter().fold(LossCounts::default(), |sum, worker| {
+            let stats = worker.all_stats();
+            LossCounts {
+                received: sum.received + stats.received,
+                dropped: sum.dropped + stats.dropped_kernel,
+                sampled: sum.sampled.max(worker.sampling.into()),
+            }
         })
     }
 
@@ -434,7 +388,7 @@ impl Live {
         }
         if let (Some(first), Some(last)) = (self.coverage.front(), self.coverage.back()) {
             let (received, lost) = (last.0.saturating_sub(first.0), last.1.saturating_sub(first.1));
-            // libpcap counts among the received what it then had to drop.
+            // What was dropped is among the received.
             self.metrics.coverage(if received == 0 { 1.0 } else { 1.0 - (lost as f64 / received as f64).min(1.0) });
         }
         if self.engine.incidents().open_count() > 0 {
@@ -472,7 +426,7 @@ impl Live {
                 for &host in &self.request.config.metrics_hosts {
                     self.metrics.watch_host(Addr::from(host), "configured");
                 }
-                for worker in &self.workers {
+                for worker in self.workers.iter() {
                     // Room for four orders: a worker takes them at least each tick.
                     let _ = worker.orders.try_send(Order::Networks(Arc::clone(&self.networks)));
                 }
@@ -498,12 +452,7 @@ impl Live {
                 Err(RecvTimeoutError::Timeout) => tracing::error!("a capturing thread does not stop; left behind"),
             }
         }
-        for worker in &mut self.workers {
-            let ended = worker.thread.take().filter(JoinHandle::is_finished);
-            if ended.is_some_and(|thread| thread.join().is_err()) {
-                tracing::error!("a capturing thread had panicked");
-            }
-        }
+        self.workers.join();
         for (tick, reports) in std::mem::take(&mut self.pending) {
             self.judge(tick, reports);
         }

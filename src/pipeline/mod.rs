@@ -1,12 +1,16 @@
 //! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins meter,
-//! detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
+//! detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces. [`overload`] decides how much a
+//! worker looks at.
 
 mod capture_thread;
 pub mod engine;
 pub mod live;
+pub mod overload;
 pub mod replay;
 mod setup;
+mod source;
 pub mod worker;
+mod workers;
 
 use crate::base::Networks;
 use crate::config::Config;

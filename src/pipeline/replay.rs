@@ -6,7 +6,7 @@ use crate::base::{Networks, Timestamp};
 use crate::capture::{CaptureError, PacketSource, Poll};
 use crate::config::Config;
 use crate::incident::{Event, Incident, LossCounts};
-use crate::meter::{Hasher, Tally, TickReport};
+use crate::meter::{Hasher, Scale, Tally, TickReport};
 use crate::packet::Decoder;
 use std::sync::Arc;
 
@@ -19,14 +19,15 @@ pub struct Direct {
 }
 
 impl Handover for Direct {
-    fn tick(&mut self, tally: &mut Tally, tick: u64) {
+    fn tick(&mut self, tally: &mut Tally, tick: u64, scale: Scale) {
         tally.finish_tick(tick, &mut self.report);
+        self.report.scale = scale;
         if let Some(first) = self.report.first {
             let (from, to) = self.span.unwrap_or((first, first));
             self.span = Some((from.min(first), to.max(self.report.last).max(first)));
         }
         let received = self.engine.totals().frames.packets + self.report.totals.frames.packets;
-        self.engine.set_losses(LossCounts { received, dropped: 0 });
+        self.engine.set_losses(LossCounts { received, dropped: 0, sampled: 1 });
         self.engine.process(tick, std::iter::once(&mut self.report), Timestamp::from_tick(tick + 1));
     }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{TICK_NANOS, Timestamp};
 use crate::capture::{Frame, FrameSink};
-use crate::meter::{BATCH, Tally};
+use crate::meter::{BATCH, Scale, Tally};
 use crate::packet::{Anomaly, Decoder, Packet};
 
 /// Ticks that a packet may be older than its predecessors and still be put down to reordering: 10 s. Beyond that the
@@ -11,8 +11,9 @@ const REORDERING: u64 = 100;
 
 /// Takes the tallies of a worker.
 pub trait Handover {
-    /// Tick `tick` is complete: nothing older will follow. Must call [`Tally::finish_tick`].
-    fn tick(&mut self, tally: &mut Tally, tick: u64);
+    /// Tick `tick` is complete: nothing older will follow. `scale` says what its frames stand for. Must call
+    /// [`Tally::finish_tick`].
+    fn tick(&mut self, tally: &mut Tally, tick: u64, scale: Scale);
     /// The clock was set back: what comes next has no relation to what was.
     fn clock_changed(&mut self);
 }
@@ -26,21 +27,15 @@ pub struct Worker<H> {
     /// When the current tick began, and its length in nanoseconds: zero where there is none, so that no packet is in it.
     began: u64,
     length: u64,
+    /// Of the current tick.
+    scale: Scale,
     pub handover: H,
 }
 
 impl<H: Handover> Worker<H> {
     pub fn new(decoder: Decoder, tally: Tally, handover: H) -> Self {
-        Worker {
-            decoder,
-            tally,
-            batch: Box::new([Packet::default(); BATCH]),
-            filled: 0,
-            tick: None,
-            began: 0,
-            length: 0,
-            handover,
-        }
+        let batch = Box::new([Packet::default(); BATCH]);
+        Worker { decoder, tally, batch, filled: 0, tick: None, began: 0, length: 0, scale: Scale::default(), handover }
     }
 
     pub fn tally(&mut self) -> &mut Tally {
@@ -71,7 +66,7 @@ impl<H: Handover> Worker<H> {
         self.flush();
         if let Some(tick) = self.tick.take() {
             self.length = 0;
-            self.handover.tick(&mut self.tally, tick);
+            self.handover.tick(&mut self.tally, tick, std::mem::take(&mut self.scale));
         }
     }
 
@@ -85,7 +80,7 @@ impl<H: Handover> Worker<H> {
     fn turn(&mut self, next: u64) {
         self.flush();
         if let Some(tick) = self.tick {
-            self.handover.tick(&mut self.tally, tick);
+            self.handover.tick(&mut self.tally, tick, std::mem::take(&mut self.scale));
         }
         self.set_tick(next);
     }
@@ -129,6 +124,7 @@ impl<H: Handover> FrameSink for Worker<H> {
                 *slot = packet;
             }
         }
+        self.scale.add(frame.sampled);
         self.filled += 1;
     }
 }
