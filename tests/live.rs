@@ -236,3 +236,25 @@ fn what_is_sampled_is_scaled_up() {
     println!("{packets} packets by the sample");
     assert!((28_000..36_000).contains(&packets), "{log}");
 }
+
+#[test]
+fn a_ring_that_ran_full_is_answered_by_sampling_for_a_while() {
+    let Some(bed) = Bed::new("overload") else { return };
+    let config = bed.file("pegel.toml", "[capture]\nring_mib = 1\nworkers = 1\n");
+    let pegel = bed.pegel(&["--config", &config]);
+    // Asleep, it finds a ring that is full: 1 MiB does not hold what comes.
+    pegel.signal("STOP");
+    bed.send("a", "va", &flood("syn_flood", 20_000, 1.0));
+    pegel.signal("CONT");
+    pegel.wait_for("/metrics", |page| {
+        series(page, "pegel_capture_dropped_packets_total{interface=\"vb\",stage=\"kernel\"}") > 0.0
+    });
+    let log = || fs::read_to_string(bed.dir.join("log")).unwrap();
+    // The metrics page serves as the clock: it is asked until the log has it.
+    pegel.wait_for("/metrics", |_| log().contains("too many packets: only one in 2 or more is looked at"));
+    pegel.wait_for("/metrics", |page| {
+        log().contains("load is back to normal: one packet in 1 is looked at")
+            && series(page, "pegel_capture_sampling_ratio{interface=\"vb\"}") == 1.0
+    });
+    pegel.stop();
+}

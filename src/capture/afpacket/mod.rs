@@ -15,6 +15,8 @@
 //!
 //! One socket sees both directions, and each frame says which it is. On the loopback interface every frame passes twice,
 //! leaving and entering: only the second is taken. A VLAN tag that the kernel took out of a frame comes back beside it.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 
 mod block;
 mod fanout;
