@@ -16,7 +16,7 @@
 //! | room | what happens there | hands on |
 //! |---|---|---|
 //! | [`base`] | words that all share: time, addresses, networks, vectors, severities | |
-//! | [`capture`] | frames from files, interfaces or the generator, borrowed, one at a time | [`Frame`](capture::Frame) |
+//! | [`capture`] | frames from files, interfaces (the kernel's ring, libpcap) or the generator, borrowed, one at a time | [`Frame`](capture::Frame) |
 //! | [`packet`] | bytes to one small `Copy` record; what is malformed gets a name | [`Packet`](packet::Packet) |
 //! | [`meter`] | tallies per worker, merged every 100 ms into shared tables and sliding windows | [`Window`](meter::Window) |
 //! | [`inventory`] | what is ours: networks, and which MAC addresses an interface may carry | |
@@ -43,7 +43,7 @@
 //! 1. A file under `capture/` with a type that implements [`PacketSource`](capture::PacketSource): `poll` hands frames
 //!    to the sink and comes back at least twenty times a second.
 //! 2. A row in [`SOURCES`](capture::SOURCES).
-//! 3. Open it where it is used: `pipeline/live.rs` for interfaces, `cli/replay.rs` for files.
+//! 3. Open it where it is used: `pipeline/source.rs` for interfaces, `cli/replay.rs` for files.
 //!
 //! ## Recipe: a detector
 //!
@@ -61,7 +61,7 @@
 //! 1. A file under `output/` with a type that implements [`Sink`](output::Sink). It runs in a thread of its own and may
 //!    block; what does not fit into its queue is dropped and counted.
 //! 2. A row in [`SINKS`](output::SINKS), its keys under `[output]` in `config/`.
-//! 3. Start it in `pipeline/live.rs`, `start_outputs`.
+//! 3. Start it in `pipeline/setup.rs`, `start_outputs`.
 
 // What network input can reach must not end the process. Tests may (clippy.toml), as may tests/ and benches/.
 #![cfg_attr(
