@@ -1,5 +1,5 @@
-//! One capturing thread: poll, decode, tally, hand over. Several may share an interface. It outlives the interface: where
-//! that goes down or away, it keeps ticking and tries again.
+//! One capturing thread: poll, decode, tally, hand over. Several may share an interface. It outlives the interface:
+//! where that goes down or away, it keeps ticking and tries again.
 
 use super::live::{instant, wall_clock};
 use super::overload::{Load, Overload};
@@ -15,7 +15,8 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How far packet time stays behind the clock while nothing arrives: the kernel may still hold frames of the last block.
+/// How far packet time stays behind the clock while nothing arrives: the kernel may still hold frames of the last
+/// block.
 const KERNEL_DELAY_NANOS: u64 = 60_000_000;
 /// Longest wait for frames: orders to stop are seen after it.
 const LONGEST_WAIT_NANOS: u64 = 40_000_000;

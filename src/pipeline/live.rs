@@ -1,8 +1,8 @@
 //! Live: one or more capturing threads per interface, one thread that judges (this one), one per output, one for HTTP.
 //!
-//! Workers never wait for the judge: their reports travel in a fixed number of boxes that come back empty; where none is
-//! back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing threads
-//! only to say how late it is; what is decided depends on packet time alone.
+//! Workers never wait for the judge: their reports travel in a fixed number of boxes that come back empty; where none
+//! is back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing
+//! threads only to say how late it is; what is decided depends on packet time alone.
 
 use super::capture_thread::{Message, Order};
 use super::engine::Engine;

@@ -1,6 +1,6 @@
-//! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins meter,
-//! detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces. [`overload`] decides how much a
-//! worker looks at.
+//! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins
+//! meter, detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
+//! [`overload`] decides how much a worker looks at.
 
 mod capture_thread;
 pub mod engine;

@@ -1,9 +1,10 @@
 //! Overload: how many frames a worker can afford to look at. A pure state machine; time is an argument.
 //!
 //! Where frames are lost anyway, it is better to choose which: one in n, drawn by lot in the kernel before anything is
-//! copied, so that all counts can be scaled up by n. What the kernel drops from a full ring hits whatever comes in bursts.
-//! Sampling begins at once, doubling at every look while the ring runs full; it ends step by step, and only after a
-//! while in which half of the time would have done. Who had to go up again soon after it went down waits longer each time.
+//! copied, so that all counts can be scaled up by n. What the kernel drops from a full ring hits whatever comes in
+//! bursts. Sampling begins at once, doubling at every look while the ring runs full; it ends step by step, and only
+//! after a while in which half of the time would have done. Who had to go up again soon after it went down waits longer
+//! each time.
 
 use std::time::Duration;
 

@@ -122,7 +122,8 @@ impl Opening {
 }
 
 impl Source {
-    /// Waits for frames, `timeout` at most, and delivers some. `wait` is called with what waits, to see how long it takes.
+    /// Waits for frames, `timeout` at most, and delivers some. `wait` is called with what waits, to see how long it
+    /// takes.
     pub fn poll<S: FrameSink>(
         &mut self,
         sink: &mut S,

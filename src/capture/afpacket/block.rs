@@ -185,8 +185,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_octets_make_frames_within_the_block(block in prop::collection::vec(any::<u8>(), 0..2048), count in 0u32..64) {
-            let mut block = block;
+        fn any_octets_make_frames_within_the_block(
+            mut block in prop::collection::vec(any::<u8>(), 0..2048),
+            count in 0u32..64,
+        ) {
             if block.len() >= 20 {
                 // Near the start, so that the walk gets somewhere.
                 put(&mut block, 12, &count.to_ne_bytes());

@@ -1,9 +1,10 @@
 //! Several sockets that share the frames of one interface (PACKET_FANOUT, packet(7)).
 //!
-//! The kernel deals frames out by a hash of addresses, protocol and ports that is the same for both directions of a flow:
-//! a connection, its answers included, is seen whole by one worker. What has neither (ARP) goes to one and the same worker,
-//! later fragments by their addresses. A worker whose ring is full passes frames on to the next (roll-over), so that one
-//! heavy flow uses all rings before anything is lost; such frames are seen by another worker than the rest of their flow.
+//! The kernel deals frames out by a hash of addresses, protocol and ports that is the same for both directions of a
+//! flow: a connection, its answers included, is seen whole by one worker. What has neither (ARP) goes to one and the
+//! same worker, later fragments by their addresses. A worker whose ring is full passes frames on to the next
+//! (roll-over), so that one heavy flow uses all rings before anything is lost; such frames are seen by another worker
+//! than the rest of their flow.
 
 use super::socket::PacketSocket;
 use rustix::io::Errno;

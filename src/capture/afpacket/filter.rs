@@ -69,8 +69,8 @@ impl Filter {
 
 fn compile(interface: &str, link: LinkType, expression: &str) -> Result<BpfProgram, String> {
     let told = |error: pcap::Error| error.to_string();
-    // The kernel takes VLAN tags out of frames and keeps them beside. Only a handle on a live interface compiles `vlan` to
-    // a look there; anything else is the same either way, and needs no second socket.
+    // The kernel takes VLAN tags out of frames and keeps them beside. Only a handle on a live interface compiles `vlan`
+    // to a look there; anything else is the same either way, and needs no second socket.
     if expression.contains("vlan") && link == LinkType::Ethernet {
         let live: Capture<Active> =
             Capture::from_device(interface).and_then(|inactive| inactive.snaplen(64).open()).map_err(told)?;

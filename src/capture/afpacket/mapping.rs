@@ -1,10 +1,10 @@
 //! The memory that the kernel writes frames into, and who owns which block of it at any moment.
 //!
 //! The ring is a row of blocks of equal size. Each begins with a word that says whose it is: the kernel fills a block
-//! while that word is `TP_STATUS_KERNEL`, and hands it over by setting `TP_STATUS_USER`; from then on it does not touch the
-//! block until the word is `TP_STATUS_KERNEL` again (Documentation/networking/packet_mmap.rst, net/packet/af_packet.c). This
-//! file turns that promise into borrows: the octets of a block can be read only through a [`Held`], which exists only for a
-//! block that is ours, and gives the block back when it goes.
+//! while that word is `TP_STATUS_KERNEL`, and hands it over by setting `TP_STATUS_USER`; from then on it does not touch
+//! the block until the word is `TP_STATUS_KERNEL` again (Documentation/networking/packet_mmap.rst,
+//! net/packet/af_packet.c). This file turns that promise into borrows: the octets of a block can be read only through a
+//! [`Held`], which exists only for a block that is ours, and gives the block back when it goes.
 #![allow(unsafe_code, reason = "maps the ring that the kernel shares with us, and reads its words of ownership")]
 
 use rustix::io::Errno;
@@ -28,9 +28,9 @@ pub(super) struct Mapping {
     blocks: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone: the pointer is made in `new`, never handed out but as borrows of `self`,
-// and unmapped in `drop`. Memory maps are of the process, not of a thread, so the value may move to another one. It is not
-// `Sync`: nothing here needs that.
+// SAFETY: the mapping belongs to this value alone: the pointer is made in `new`, never handed out but as borrows of
+// `self`, and unmapped in `drop`. Memory maps are of the process, not of a thread, so the value may move to another
+// one. It is not `Sync`: nothing here needs that.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
@@ -85,9 +85,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: `start` and the length are those of `new`, which are unmapped nowhere else. Every borrow of the memory
-        // is a borrow of `self`, so none is left. An error would mean that the range is no mapping: then there is
-        // nothing to unmap.
+        // SAFETY: `start` and the length are those of `new`, which are unmapped nowhere else. Every borrow of the
+        // memory is a borrow of `self`, so none is left. An error would mean that the range is no mapping: then there
+        // is nothing to unmap.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.block_size * self.blocks) };
     }
 }
@@ -105,11 +105,11 @@ impl Held<'_> {
     /// All octets of the block behind its word of ownership, that is, from [`HIDDEN`] on.
     pub fn octets(&self) -> &[u8] {
         let length = self.ring.block_size - HIDDEN;
-        // SAFETY: `block` is below `blocks` (`hold` took it round the ring), so the range lies within the mapping, which
-        // the borrowed ring keeps. The memory is initialised: the kernel hands out zeroed pages and fills them. While
-        // the block is ours the kernel does not write to it, and nobody on our side does at all; the word of ownership,
-        // which changes, is not part of the slice. The slice borrows `self`, so it is gone before `drop` gives the block
-        // back.
+        // SAFETY: `block` is below `blocks` (`hold` took it round the ring), so the range lies within the mapping,
+        // which the borrowed ring keeps. The memory is initialised: the kernel hands out zeroed pages and fills them.
+        // While the block is ours the kernel does not write to it, and nobody on our side does at all; the word of
+        // ownership, which changes, is not part of the slice. The slice borrows `self`, so it is gone before `drop`
+        // gives the block back.
         unsafe {
             let first = self.ring.start.as_ptr().add(self.block * self.ring.block_size + HIDDEN);
             std::slice::from_raw_parts(first, length)

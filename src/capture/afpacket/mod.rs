@@ -2,7 +2,7 @@
 //! Documentation/networking/packet_mmap.rst), on one interface, by one or more workers.
 //!
 //! The kernel writes frames into blocks of memory that it shares with us, and hands over a block when it is full or
-//! [`RETIRE_MS`] old. Nothing is copied on our side: frames are borrowed from the block while it is walked.
+//! 20 ms old ([`options`]). Nothing is copied on our side: frames are borrowed from the block while it is walked.
 //!
 //! - [`socket`]: the socket and its options. `unsafe`: system calls.
 //! - [`mapping`]: the shared memory, and who owns a block. `unsafe`: the memory.
@@ -11,10 +11,12 @@
 //! - [`filter`]: what the kernel lets through: the user's expression, the length to keep, the draw of lots.
 //! - [`lots`]: one frame in how many, now and for frames that wait in the ring.
 //! - [`fanout`]: several workers on one interface.
+//! - [`shown`]: the frame as the rest of Pegel knows it. [`options`]: how to capture, and the ring's shape.
 //! - [`interface`]: link types and the interface's own counters.
 //!
-//! One socket sees both directions, and each frame says which it is. On the loopback interface every frame passes twice,
-//! leaving and entering: only the second is taken. A VLAN tag that the kernel took out of a frame comes back beside it.
+//! One socket sees both directions, and each frame says which it is. On the loopback interface every frame passes
+//! twice, leaving and entering: only the second is taken. A VLAN tag that the kernel took out of a frame comes back
+//! beside it.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
@@ -25,72 +27,33 @@ mod interface;
 mod lots;
 mod mapping;
 mod offload;
+mod options;
+mod shown;
 mod socket;
 
 pub use fanout::Fanout;
+pub use options::RingOptions;
 
-use super::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
+use super::{CaptureError, FrameSink, LinkType, PacketSource, Poll, SourceStats};
 use crate::base::Timestamp;
-use block::{Frames, RingFrame};
+use block::Frames;
 use fanout::Membership;
 use filter::{Filter, NOTHING};
 use interface::{Framing, unsupported};
 use lots::Lots;
 use mapping::Mapping;
-use offload::OnWire;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
-use socket::{PacketSocket, RingShape};
+use shown::shown;
+use socket::PacketSocket;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Milliseconds after which the kernel hands over a block that is not full.
-const RETIRE_MS: u32 = 20;
 /// How long [`PacketSource::poll`] waits for frames.
 const POLL_TIMEOUT: Duration = Duration::from_millis(40);
 /// Blocks walked before the caller may look around.
 const AT_ONCE: usize = 4;
-/// Sizes of blocks, in octets. Few large blocks make a ring short in time, since each is handed over after [`RETIRE_MS`].
-const LARGE_BLOCK: u32 = 1 << 20;
-const SMALL_BLOCK: u32 = 1 << 18;
-/// Fewest large blocks that make a ring.
-const MANY: u32 = 16;
-/// Fewest blocks that make a ring: one is filled while another is read.
-const FEWEST: u32 = 2;
-/// IEEE 802.1Q: octets of a tag, and what it is announced by where the kernel does not tell.
-const TAG_OCTETS: u32 = 4;
-const ETHERTYPE_VLAN: u16 = 0x8100;
-
-/// How to capture.
-#[derive(Clone, Debug)]
-pub struct RingOptions {
-    pub promiscuous: bool,
-    /// pcap-filter(7) expression, empty for everything.
-    pub bpf: String,
-    /// Octets kept of each frame.
-    pub snaplen: u32,
-    /// MiB of memory for the rings of all workers of an interface.
-    pub ring_mib: u32,
-    /// Workers that share an interface.
-    pub workers: u32,
-    /// Microseconds for which a waiting thread asks the driver for frames (SO_BUSY_POLL); 0: it sleeps until woken.
-    pub busy_poll_us: u32,
-    /// One frame in so many is captured to begin with, drawn by lot; 1 for all.
-    pub sampling: u16,
-}
-
-impl RingOptions {
-    /// Each worker gets its share, in blocks that leave enough of them, and two of the smaller ones at the very least.
-    fn shape(&self) -> RingShape {
-        let share = (u64::from(self.ring_mib) << 20) / u64::from(self.workers.max(1));
-        let large = share >= u64::from(LARGE_BLOCK * MANY);
-        let block_size = if large { LARGE_BLOCK } else { SMALL_BLOCK };
-        let blocks = u32::try_from(share / u64::from(block_size)).unwrap_or(u32::MAX).max(FEWEST);
-        RingShape { block_size, blocks, retire_ms: RETIRE_MS }
-    }
-}
-
 /// One worker's ring on one interface.
 pub struct AfPacket {
     // In this order: the memory goes before its socket, and the place in the group before somebody may take its number.
@@ -119,8 +82,8 @@ impl AfPacket {
     /// that were opened with the same one.
     ///
     /// # Errors
-    /// [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] are what they say; any
-    /// other means that there can be no ring here, where libpcap may still do.
+    /// [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] are what they say;
+    /// any other means that there can be no ring here, where libpcap may still do.
     pub fn open(
         name: &str,
         index: u16,
@@ -147,7 +110,8 @@ impl AfPacket {
             socket = PacketSocket::open(true).map_err(|error| failed("no packet socket", error))?;
         }
         let filter = Filter::compile(name, framing.link, &options.bpf, options.snaplen)?;
-        // Until everything is in place nothing passes: neither frames of before, nor frames that another worker gets too.
+        // Until everything is in place nothing passes: neither frames of before, nor frames that another worker gets
+        // too.
         socket.attach(&NOTHING).map_err(|error| failed("no filter", error))?;
         let mut warnings = Vec::new();
         let offload = !framing.cooked && socket.want_offload_header().is_ok();
@@ -292,42 +256,6 @@ impl AfPacket {
     }
 }
 
-/// The frame as the rest knows it; `None` for a copy of one that comes another time.
-#[inline]
-fn shown<'b>(raw: &RingFrame<'b>, framing: Framing, offload: bool, lots: &Lots, index: u16) -> Option<Frame<'b>> {
-    let direction = match raw.kind {
-        libc::PACKET_OUTGOING if framing.loopback => return None,
-        libc::PACKET_OUTGOING => FrameDirection::Left,
-        // What we sent to a group and hear ourselves.
-        libc::PACKET_LOOPBACK => return None,
-        libc::PACKET_HOST | libc::PACKET_BROADCAST | libc::PACKET_MULTICAST | libc::PACKET_OTHERHOST => {
-            FrameDirection::Entered
-        }
-        _ => FrameDirection::Unknown,
-    };
-    let OnWire { segments, length } = match offload {
-        true => raw.offload.on_wire(raw.data, raw.length),
-        false => OnWire { segments: 1, length: raw.length },
-    };
-    let tagged = raw.status & libc::TP_STATUS_VLAN_VALID != 0;
-    let vlan = tagged.then_some(Vlan {
-        tci: raw.vlan_tci,
-        tpid: if raw.status & libc::TP_STATUS_VLAN_TPID_VALID != 0 { raw.vlan_tpid } else { ETHERTYPE_VLAN },
-    });
-    let tags = if tagged { TAG_OCTETS * u32::from(segments) } else { 0 };
-    Some(Frame {
-        time: raw.time,
-        data: raw.data,
-        wire_len: length.saturating_add(tags),
-        link: framing.link,
-        direction,
-        interface: index,
-        vlan,
-        segments,
-        sampled: lots.at(raw.time),
-    })
-}
-
 impl PacketSource for AfPacket {
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
         let there = self.wait(POLL_TIMEOUT)? && self.drain(sink) > 0;
@@ -346,33 +274,5 @@ impl PacketSource for AfPacket {
             self.stats.dropped_interface = now.saturating_sub(before);
         }
         self.stats
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shape(ring_mib: u32, workers: u32) -> (u32, u32) {
-        let options = RingOptions {
-            promiscuous: false,
-            bpf: String::new(),
-            snaplen: 256,
-            ring_mib,
-            workers,
-            busy_poll_us: 0,
-            sampling: 1,
-        };
-        let shape = options.shape();
-        (shape.block_size >> 10, shape.blocks)
-    }
-
-    #[test]
-    fn the_ring_is_shared_out_in_blocks() {
-        assert_eq!(shape(8, 1), (256, 32));
-        assert_eq!(shape(8, 2), (256, 16));
-        assert_eq!(shape(64, 2), (1024, 32));
-        assert_eq!(shape(1024, 1), (1024, 1024));
-        assert_eq!(shape(1, 64), (256, 2), "two blocks each, whatever was asked for");
     }
 }

@@ -1,6 +1,6 @@
-//! What segmentation offload hides: the kernel hands over one large frame where several are on the wire, before it cuts it
-//! (TSO) or after it put it together (GRO). The header of virtio(5.1.6) that it can put before each frame tells how large
-//! the parts are.
+//! What segmentation offload hides: the kernel hands over one large frame where several are on the wire, before it cuts
+//! it (TSO) or after it put it together (GRO). The header of virtio(5.1.6) that it can put before each frame tells how
+//! large the parts are.
 
 /// Octets of `struct virtio_net_hdr` (linux/virtio_net.h).
 pub(super) const OFFLOAD_HEADER: usize = 10;

@@ -98,13 +98,13 @@ impl PacketSocket {
         Ok(address.sll_hatype)
     }
 
-    /// Puts a filter in place, at once and in place of the one before. Frames that it accepts are cut to the length that
-    /// it returns.
+    /// Puts a filter in place, at once and in place of the one before. Frames that it accepts are cut to the length
+    /// that it returns.
     pub fn attach(&self, program: &[sock_filter]) -> Result<(), Errno> {
         let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
         let request = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-        // SAFETY: the kernel reads the request, and `len` instructions from where it points, which is the slice; it copies
-        // and checks them within the call, and writes nothing.
+        // SAFETY: the kernel reads the request, and `len` instructions from where it points, which is the slice; it
+        // copies and checks them within the call, and writes nothing.
         check(unsafe {
             let start = std::ptr::from_ref(&request).cast();
             let size = size_of::<libc::sock_fprog>() as socklen_t;
