@@ -1,6 +1,7 @@
 //! Plain counters: packets and octets, by class, by service, and the sampled packets that name peers and ports.
 
 use super::registers::Registers;
+use super::report::Scale;
 use crate::base::{Addr, Timestamp};
 use crate::packet::{Class, Service};
 
@@ -13,8 +14,8 @@ pub struct Count {
 
 impl Count {
     #[inline]
-    pub fn add(&mut self, bytes: u32) {
-        self.packets += 1;
+    pub fn add(&mut self, packets: u16, bytes: u32) {
+        self.packets += u64::from(packets);
         self.bytes += u64::from(bytes);
     }
 
@@ -215,10 +216,10 @@ pub struct Sampler {
 
 impl Sampler {
     /// Counts one packet; calls `sample` only if this packet is to be kept. `random` is any number that a sender cannot
-    /// foresee: regular senders must not fall into step with the stride.
+    /// foresee: regular senders must not fall into step with the stride. It stands for `packets`.
     #[inline]
-    pub fn offer(&mut self, random: u64, sample: impl FnOnce() -> Sample) {
-        self.since = self.since.saturating_add(1);
+    pub fn offer(&mut self, packets: u32, random: u64, sample: impl FnOnce() -> Sample) {
+        self.since = self.since.saturating_add(packets);
         if self.skip > 0 {
             self.skip -= 1;
             return;
@@ -340,6 +341,38 @@ impl HostTick {
         self.destinations.clear();
     }
 
+    /// Makes what was counted in captured packets what it stands for.
+    pub fn scale_up(&mut self, scale: Scale) {
+        for side in [&mut self.received, &mut self.sent] {
+            side.all = scale.of_small(side.all);
+            side.cells.iter_mut().for_each(|cell| scale.small_count(cell));
+        }
+        for row in &mut self.services {
+            scale.small_count(&mut row.replies_received);
+            scale.small_count(&mut row.replies_sent);
+            row.requests_received = scale.of_small(row.requests_received);
+            row.requests_sent = scale.of_small(row.requests_sent);
+        }
+        self.first_fragments_received = scale.of_small(self.first_fragments_received);
+        self.first_fragments_sent = scale.of_small(self.first_fragments_sent);
+        for samples in [&mut self.received_samples, &mut self.sent_samples] {
+            samples.items.iter_mut().for_each(|sample| sample.weight = scale.of_small(sample.weight));
+        }
+        self.scale_pairs_up(scale);
+    }
+
+    /// A completed or repeated handshake shows only where both of its packets were captured, so it stands for the square.
+    pub fn scale_pairs_up(&mut self, scale: Scale) {
+        for pairs in [
+            &mut self.completed_by_peers,
+            &mut self.completed_by_host,
+            &mut self.repeated_syns_received,
+            &mut self.repeated_syns_sent,
+        ] {
+            *pairs = scale.of_small(scale.of_small(*pairs));
+        }
+    }
+
     /// Adds the same tick of the same host as another worker saw it.
     pub fn merge(&mut self, other: &HostTick) {
         if other.first < self.first || self.first == Timestamp::ZERO {
@@ -398,7 +431,7 @@ mod tests {
         sampler.clear();
         let hasher = Hasher::fixed();
         for n in 0..100_000u64 {
-            sampler.offer(hasher.word(n), || Sample { source_port: (n % 4) as u16, ..Sample::default() });
+            sampler.offer(1, hasher.word(n), || Sample { source_port: (n % 4) as u16, ..Sample::default() });
         }
         let total: u32 = sampler.samples().iter().map(|s| s.weight).sum();
         // All but the packets since the last kept one.
@@ -412,7 +445,7 @@ mod tests {
     fn few_packets_are_all_kept() {
         let mut sampler = Sampler::default();
         for n in 0..10u16 {
-            sampler.offer(u64::from(n), || Sample { source_port: n, ..Sample::default() });
+            sampler.offer(1, u64::from(n), || Sample { source_port: n, ..Sample::default() });
         }
         assert_eq!(sampler.samples().len(), 10);
         assert!(sampler.samples().iter().all(|s| s.weight == 1));

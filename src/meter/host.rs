@@ -2,7 +2,7 @@
 
 use super::counts::{ClassCounts, ClassTick, Count, HostTick, Sample, ServiceCounts};
 use super::registers::Registers;
-use super::report::HostCounts;
+use super::report::{HostCounts, Scale};
 use crate::base::{Addr, Direction, Timestamp};
 use crate::packet::Class;
 use std::sync::LazyLock;
@@ -184,16 +184,16 @@ impl HostWindow {
     }
 
     /// The same from the counts of a host that was quiet.
-    pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp) {
+    pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
         let at = (self.tick % TICKS as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             self.ticks[at].reset(self.address);
-            host.write(&mut self.ticks[at], first);
+            host.write(&mut self.ticks[at], first, scale);
             self.second.add_tick(&self.ticks[at]);
         } else {
             let mut tick = HostTick { address: self.address, ..HostTick::default() };
-            host.write(&mut tick, first);
+            host.write(&mut tick, first, scale);
             self.second.add_tick(&tick);
             self.ticks[at].merge(&tick);
         }

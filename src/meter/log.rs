@@ -1,6 +1,6 @@
 //! The log of a quiet host: its few packets of a tick, two octets each, in the host's own cache line.
 
-use super::counts::{Handshake, HostTick};
+use super::counts::{Handshake, HostTick, SmallCount};
 use crate::packet::{Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
@@ -41,22 +41,23 @@ impl LogEntry {
         self.0 & SENT != 0
     }
 
-    /// Counts the packet, as one of `bytes` octets.
-    pub fn apply(self, tick: &mut HostTick, bytes: u32) {
+    /// Counts the packet as so many packets and octets; what it did to a handshake, once.
+    pub fn apply(self, tick: &mut HostTick, stands_for: SmallCount) {
         let Some(&class) = Class::ALL.get(usize::from(self.0 & 0x1f)) else { return };
         let sent = self.is_sent();
+        let SmallCount { packets, bytes } = stands_for;
         let handshake = match (self.0 & HANDSHAKE != 0, class) {
             (false, _) => Handshake::Nothing,
             (true, Class::TcpSyn) => Handshake::Repeats,
             (true, _) => Handshake::Completes,
         };
         tick.handshake(handshake, sent);
-        let first_fragment = u32::from(self.0 & FIRST_FRAGMENT != 0);
+        let first_fragment = if self.0 & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
-            tick.sent.add(class, 1, bytes);
+            tick.sent.add(class, packets, bytes);
             tick.first_fragments_sent += first_fragment;
         } else {
-            tick.received.add(class, 1, bytes);
+            tick.received.add(class, packets, bytes);
             tick.first_fragments_received += first_fragment;
         }
         if self.0 & (REPLY | REQUEST) == 0 {
@@ -65,10 +66,10 @@ impl LogEntry {
         let service = Service::from_index(usize::from(self.0 >> SERVICE_SHIFT));
         let Some(row) = service.and_then(|service| tick.service(service)) else { return };
         match (self.0 & REPLY != 0, sent) {
-            (true, true) => row.replies_sent.add(1, bytes),
-            (true, false) => row.replies_received.add(1, bytes),
-            (false, true) => row.requests_sent += 1,
-            (false, false) => row.requests_received += 1,
+            (true, true) => row.replies_sent.merge(stands_for),
+            (true, false) => row.replies_received.merge(stands_for),
+            (false, true) => row.requests_sent += packets,
+            (false, false) => row.requests_received += packets,
         }
     }
 }
@@ -86,7 +87,7 @@ mod tests {
         packet.reply_of = Service::of_port(11211);
         packet.first_fragment = true;
         let mut tick = HostTick::default();
-        LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, 1400);
+        LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
         assert_eq!((tick.completed_by_peers, tick.first_fragments_received), (1, 1));
         assert_eq!(tick.services[0].service, Service::of_port(11211));

@@ -211,8 +211,8 @@ impl Meter {
             if !host.detailed
                 && let Some(slot) = self.windows_of(index, host.address, activity, BUSY)
             {
-                slot.window.absorb_quiet(host, at);
-                slot.was_active(tick, u64::from(host.log_len));
+                slot.window.absorb_quiet(host, at, report.scale);
+                slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
             }
         }
         for host in &mut report.details {

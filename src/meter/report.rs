@@ -76,14 +76,40 @@ pub struct HostCounts {
 
 impl HostCounts {
     /// Writes the little that is known of a host that was not busy into an empty `tick`: classes and services, but no
-    /// peers.
-    pub fn write(&self, tick: &mut HostTick, at: Timestamp) {
+    /// peers. Its packets are shared out evenly among the logged ones: there may be more than were logged, and one may
+    /// stand for several.
+    pub fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
         tick.first = at;
-        let mean = |count: SmallCount| count.bytes / count.packets.max(1);
-        let (mean_sent, mean_received) = (mean(self.sent), mean(self.received));
-        for &entry in self.log.iter().take(usize::from(self.log_len)) {
-            entry.apply(tick, if entry.is_sent() { mean_sent } else { mean_received });
+        let log = self.log.get(..usize::from(self.log_len)).unwrap_or_default();
+        let logged_sent = log.iter().filter(|entry| entry.is_sent()).count();
+        let mut sent = Shares::new(self.sent, logged_sent);
+        let mut received = Shares::new(self.received, log.len() - logged_sent);
+        for &entry in log {
+            entry.apply(tick, if entry.is_sent() { sent.next() } else { received.next() });
         }
+        if !scale.is_whole() {
+            tick.scale_pairs_up(scale);
+        }
+    }
+}
+
+/// Shares out a count among so many, to the last packet and octet.
+struct Shares {
+    left: SmallCount,
+    among: u32,
+}
+
+impl Shares {
+    fn new(left: SmallCount, among: usize) -> Shares {
+        Shares { left, among: among as u32 }
+    }
+
+    fn next(&mut self) -> SmallCount {
+        let among = self.among.max(1);
+        let share = SmallCount { packets: self.left.packets / among, bytes: self.left.bytes / among };
+        self.left = SmallCount { packets: self.left.packets - share.packets, bytes: self.left.bytes - share.bytes };
+        self.among = among - 1;
+        share
     }
 }
 
@@ -157,12 +183,12 @@ impl Scale {
         count.bytes = self.of(count.bytes);
     }
 
-    fn small_count(self, count: &mut SmallCount) {
+    pub(super) fn small_count(self, count: &mut SmallCount) {
         count.packets = self.of_small(count.packets);
         count.bytes = self.of_small(count.bytes);
     }
 
-    fn of_small(self, number: u32) -> u32 {
+    pub(super) fn of_small(self, number: u32) -> u32 {
         u32::try_from(self.of(number.into())).unwrap_or(u32::MAX)
     }
 }
@@ -199,11 +225,8 @@ impl TickReport {
         self.spare.append(&mut self.details);
         self.stations.clear();
     }
-    /// Makes what was counted in captured frames what it stands for: totals, hosts and stations. To be called once.
-    ///
-    /// Not scaled yet is what [`HostTick`] and the log of [`HostCounts`] hold. There, counts of single packets scale by
-    /// [`Scale::ratio`]; handshake completions and repeats scale by its square, since both packets of a pair have to be
-    /// captured to be told.
+
+    /// Makes what was counted in captured frames what it stands for. To be called once.
     pub fn scale_up(&mut self) {
         let scale = self.scale;
         if scale.is_whole() {
@@ -219,6 +242,9 @@ impl TickReport {
         for host in &mut self.hosts {
             scale.small_count(&mut host.received);
             scale.small_count(&mut host.sent);
+        }
+        for tick in &mut self.details {
+            tick.scale_up(scale);
         }
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {

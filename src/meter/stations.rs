@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
     #[inline]
     pub fn add(&mut self, packet: &Packet) {
         self.last = packet.time;
-        self.count.add(1, packet.wire_len);
+        self.count.add(packet.segments.into(), packet.wire_len);
         if !packet.class.is_tcp() {
             self.arp += u32::from(packet.class == Class::Arp);
             self.nd += u32::from(packet.class == Class::Icmpv6Nd);

@@ -8,7 +8,7 @@ use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
 use super::handshakes::Handshakes;
 use super::hash::Hasher;
 use super::log::{LOG, LogEntry};
-use super::report::{Evictions, HostCounts, TickReport, Totals};
+use super::report::{Evictions, HostCounts, Scale, TickReport, Totals};
 use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
 use crate::base::{Addr, Networks, Timestamp};
@@ -159,10 +159,10 @@ const _: () = assert!(Class::COUNT <= 1 << CLASS_BITS);
 
 impl Sums {
     #[inline]
-    fn add(&mut self, class: Class, bytes: u32, to_us: bool, from_us: bool) {
+    fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
         let row = usize::from(to_us) | usize::from(from_us) << 1;
-        if let Some(count) = self.0.get_mut(row << CLASS_BITS | class.index()) {
-            count.add(bytes);
+        if let Some(count) = self.0.get_mut(row << CLASS_BITS | packet.class.index()) {
+            count.add(packet.segments, packet.wire_len);
         }
     }
 
@@ -257,7 +257,7 @@ impl Tally {
         self.locate(batch, &mut places);
         let mut run = Run::new(first);
         for (packet, place) in batch.iter().zip(&places) {
-            self.sums.add(packet.class, packet.wire_len, place.to_us, place.from_us);
+            self.sums.add(packet, place.to_us, place.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
@@ -293,9 +293,14 @@ impl Tally {
             let (packet, place) = (batch.get(number)?, places.get(number)?);
             Some((packet, place, handshakes.get(number).copied()?))
         };
-        for visit in plain.iter() {
+        for (position, visit) in plain.iter().enumerate() {
+            // What is counted at this host already, but not yet logged: this packet and later ones of the batch.
+            let ahead = || {
+                let same = plain.iter().skip(position).filter(move |later| later.slot == visit.slot);
+                same.filter_map(|later| Some((later.side, batch.get(usize::from(later.packet))?)))
+            };
             if let Some((packet, place, handshake)) = of(visit) {
-                self.log(visit, packet, place, handshake);
+                self.log(visit, packet, place, handshake, ahead);
             }
         }
         for visit in detailed.iter() {
@@ -382,7 +387,7 @@ impl Tally {
             }
         }
         if let Some(count) = slot.counts.get_mut(side as usize) {
-            count.add(1, packet.wire_len);
+            count.add(packet.segments.into(), packet.wire_len);
         }
         visit
     }
@@ -395,7 +400,14 @@ impl Tally {
 
     /// Remembers a packet of a host without detail, or gives it detail where its log is full.
     #[inline]
-    fn log(&mut self, visit: Visit, packet: &Packet, place: &Place, handshake: Handshake) {
+    fn log<'p, A: Iterator<Item = (Side, &'p Packet)>>(
+        &mut self,
+        visit: Visit,
+        packet: &Packet,
+        place: &Place,
+        handshake: Handshake,
+        ahead: impl FnOnce() -> A,
+    ) {
         let Some(slot) = self.hosts.get_mut(visit.slot) else { return };
         let address = if visit.side == Side::Sent { packet.source } else { packet.destination };
         if slot.address != address {
@@ -409,7 +421,7 @@ impl Tally {
             *entry = LogEntry::new(packet, visit.side == Side::Sent, handshake);
             slot.log_len += 1;
         } else if slot.packets() >= self.busy
-            && let Some(detail) = self.promote(visit.slot, packet.time)
+            && let Some(detail) = self.promote(visit.slot, packet.time, ahead())
         {
             self.detail(detail, visit.side, packet, place, handshake);
         } else {
@@ -418,13 +430,25 @@ impl Tally {
     }
 
     /// Gives a host full detail and moves what its log remembers there.
-    fn promote(&mut self, index: SlotIndex, time: Timestamp) -> Option<u16> {
+    fn promote<'p>(
+        &mut self,
+        index: SlotIndex,
+        time: Timestamp,
+        ahead: impl Iterator<Item = (Side, &'p Packet)>,
+    ) -> Option<u16> {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
         slot.detail = detail;
         let tick = self.details.get_mut(usize::from(detail))?;
         tick.reset(slot.address);
-        HostCounts::of(slot).write(tick, time);
+        // Packets ahead will have their own place.
+        let mut earlier = HostCounts::of(slot);
+        for (side, packet) in ahead {
+            let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
+            count.packets = count.packets.saturating_sub(packet.segments.into());
+            count.bytes = count.bytes.saturating_sub(packet.wire_len);
+        }
+        earlier.write(tick, time, Scale::default());
         slot.log_len = 0;
         self.used_details.push((detail, index));
         Some(detail)
@@ -440,9 +464,10 @@ impl Tally {
         let peer = if sent { packet.destination } else { packet.source };
         let peer_hash = if sent { place.destination } else { place.source };
         let random = peer_hash ^ u64::from(packet.source_port);
-        counts.add(packet.class, 1, packet.wire_len);
+        let packets = u32::from(packet.segments);
+        counts.add(packet.class, packets, packet.wire_len);
         peers.add(peer_hash);
-        samples.offer(random, || Sample {
+        samples.offer(packets, random, || Sample {
             peer,
             source_port: packet.source_port,
             destination_port: packet.destination_port,
@@ -543,13 +568,14 @@ impl HostCounts {
 /// Counts what few packets have: fragments, and what concerns amplification services.
 fn special(tick: &mut HostTick, packet: &Packet, sent: bool) {
     let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
-    *fragments += u32::from(packet.first_fragment);
+    let packets = u32::from(packet.segments);
+    *fragments += if packet.first_fragment { packets } else { 0 };
     if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
         let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
-        replies.add(1, packet.wire_len);
+        replies.add(packets, packet.wire_len);
     }
     if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
         let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };
-        *requests += 1;
+        *requests += packets;
     }
 }
