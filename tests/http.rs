@@ -32,8 +32,8 @@ fn run() -> Running {
 fn run_since(origin: Instant) -> Running {
     let interfaces = vec!["eth0".to_owned(), "vmbr0".to_owned()];
     let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl"]).expect("valid metrics"));
-    let hosts = Arc::new(HostTable::new(100, Hasher::fixed()));
-    let stations = Arc::new(StationTable::new(100, Hasher::fixed()));
+    let hosts = Arc::new(HostTable::of_hosts(100, Hasher::fixed()));
+    let stations = Arc::new(StationTable::of_stations(100, Hasher::fixed()));
     let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = start(listener, Arc::clone(&shared)).expect("a server");

@@ -63,11 +63,11 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
 fn filled() -> Metrics {
     let metrics = metrics();
     let mut totals = Totals::default();
-    let count = |bytes| Count { packets: 1, bytes };
-    totals.received[Class::TcpSyn.index()] = count(60);
-    totals.received[Class::Udp.index()] = count(1500);
-    totals.transmitted[Class::Udp.index()] = count(1500);
-    totals.transit = count(60);
+    let one = |bytes| Count { packets: 1, bytes };
+    totals.received[Class::TcpSyn.index()] = one(60);
+    totals.received[Class::Udp.index()] = one(1500);
+    totals.transmitted[Class::Udp.index()] = one(1500);
+    totals.transit = one(60);
     totals.frames = Count { packets: 3, bytes: 1620 };
     totals.anomalies[Anomaly::TcpOffsetInvalid as usize] = 1;
     metrics.observe_tick(&totals);

@@ -114,8 +114,8 @@ impl Meter {
             .collect();
         Meter {
             active: ActiveHosts::new(sizes.hosts, hasher),
-            hosts: Arc::new(HostTable::new(sizes.hosts, hasher)),
-            station_table: Arc::new(StationTable::new(sizes.stations, hasher)),
+            hosts: Arc::new(HostTable::of_hosts(sizes.hosts, hasher)),
+            station_table: Arc::new(StationTable::of_stations(sizes.stations, hasher)),
             windows,
             by_address: HashMap::with_capacity_and_hasher(sizes.busy_hosts, KeyedState::new(hasher)),
             free: (0..sizes.busy_hosts).rev().collect(),

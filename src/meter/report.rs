@@ -2,6 +2,7 @@
 
 use super::counts::{Count, HostTick, SmallCount};
 use super::log::{LOG, LogEntry};
+use super::tally::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
 
@@ -217,6 +218,24 @@ pub struct TickReport {
 }
 
 impl TickReport {
+    /// An empty report with room for as many hosts and stations as a worker can count, touched in full so that a flood
+    /// of strangers finds the memory ready.
+    pub fn with_room(sizes: TallySizes) -> TickReport {
+        let mut report = TickReport::default();
+        let host = HostCounts {
+            address: Addr::UNSPECIFIED,
+            received: SmallCount::default(),
+            sent: SmallCount::default(),
+            detailed: false,
+            log_len: 0,
+            log: [LogEntry::default(); LOG],
+        };
+        report.hosts.resize(sizes.hosts, host);
+        report.stations.resize(sizes.stations, StationCounts::default());
+        report.clear();
+        report
+    }
+
     /// Empties the report, keeping its memory.
     pub fn clear(&mut self) {
         self.first = None;

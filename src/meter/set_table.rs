@@ -134,10 +134,22 @@ impl<V: Keyed> SetTable<V> {
             return (SlotIndex::MAX, Inserted::New);
         };
         let age = self.age;
-        let way = (0..WAYS)
-            .find(|&way| *tags >> (way * 8) & 0xff == 0)
-            .or_else(|| values.iter().enumerate().min_by_key(|(_, value)| value.weight(age)).map(|(way, _)| way))
-            .unwrap_or(0);
+        let way = (0..WAYS).find(|&way| *tags >> (way * 8) & 0xff == 0).unwrap_or_else(|| {
+            // The lightest, or the first of no weight from a random one on: in a flood of strangers nearly all are, and
+            // looking at a whole set costs a cache miss an entry.
+            let start = (hash >> 32) as usize;
+            let mut lightest = (u32::MAX, 0);
+            for way in (0..WAYS).map(|step| (start + step) % WAYS) {
+                let weight = values.get(way).map_or(u32::MAX, |value| value.weight(age));
+                if weight < lightest.0 {
+                    lightest = (weight, way);
+                }
+                if weight == 0 {
+                    break;
+                }
+            }
+            lightest.1
+        });
         let shift = way * 8;
         let was_empty = *tags >> shift & 0xff == 0;
         *tags = *tags & !(0xff << shift) | Self::tag(hash) << shift;

@@ -19,18 +19,42 @@ pub struct Shared<K, V> {
     /// Kept beside the map, whose own count visits every shard. There is one writer.
     entries: AtomicUsize,
     evictions: AtomicU64,
+    /// Tick of the last eviction, and what was worth most of all that gave way then.
+    last_eviction: AtomicU64,
+    bar: AtomicU64,
 }
 
 /// What a table keeps of one key.
 pub trait Entry: Clone {
+    /// Whether newcomers that are worth little more than those that just gave way are refused for a second.
+    const REFUSES: bool;
     /// Order of eviction: the smallest goes first.
     fn worth(&self, now: u64) -> u64;
 }
 
+/// Ticks for which the bar stands.
+const BAR_TICKS: u64 = 10;
+
 impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    /// `filler` makes keys, all different, that are put in and taken out again: the memory is touched now, and a flood
+    /// finds it ready.
+    pub fn new(capacity: usize, hasher: Hasher, filler: impl Fn(u32) -> K) -> Self
+    where
+        V: Default,
+    {
         let map = DashMap::with_capacity_and_hasher_and_shard_amount(capacity, KeyedState(hasher), SHARDS);
-        Shared { map, capacity: capacity.max(1), entries: AtomicUsize::new(0), evictions: AtomicU64::new(0) }
+        for number in 0..u32::try_from(capacity).unwrap_or(u32::MAX) {
+            map.insert(filler(number), V::default());
+        }
+        map.clear();
+        Shared {
+            map,
+            capacity: capacity.max(1),
+            entries: AtomicUsize::new(0),
+            evictions: AtomicU64::new(0),
+            last_eviction: AtomicU64::new(0),
+            bar: AtomicU64::new(0),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -50,16 +74,26 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick.
-    pub fn update<R>(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V) -> R) -> R {
-        if self.len() >= self.capacity && !self.map.contains_key(&key) {
+    /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick. In a full table a
+    /// newcomer may be refused, which counts as an eviction: else every stranger of a flood would cost one.
+    pub fn update(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V)) {
+        if let Some(mut entry) = self.map.get_mut(&key) {
+            update(entry.value_mut());
+            return;
+        }
+        let mut entry = new();
+        update(&mut entry);
+        if self.len() >= self.capacity {
+            let bar_stands = now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) < BAR_TICKS;
+            let bar = self.bar.load(Ordering::Relaxed);
+            if V::REFUSES && bar_stands && entry.worth(now) <= bar.saturating_mul(2) {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             self.evict(now);
         }
-        let mut entry = self.map.entry(key).or_insert_with(|| {
-            self.entries.fetch_add(1, Ordering::Relaxed);
-            new()
-        });
-        update(entry.value_mut())
+        self.map.insert(key, entry);
+        self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.
@@ -68,7 +102,9 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         let goal = (self.capacity / 8).max(1);
         // Keys break ties, so that the order of shards and buckets never shows.
         if goal < ranking.len() {
-            ranking.select_nth_unstable(goal - 1);
+            let (_, &mut (bar, _), _) = ranking.select_nth_unstable(goal - 1);
+            self.bar.store(bar, Ordering::Relaxed);
+            self.last_eviction.store(now, Ordering::Relaxed);
         }
         for (_, key) in ranking.iter().take(goal) {
             if self.map.remove(key).is_some() {
@@ -130,6 +166,8 @@ impl HostEntry {
 }
 
 impl Entry for HostEntry {
+    const REFUSES: bool = true;
+
     fn worth(&self, now: u64) -> u64 {
         // Thousandths, so that entries of the same age still differ.
         (self.activity_at(now) * 1000.0) as u64
@@ -168,6 +206,8 @@ impl StationEntry {
 }
 
 impl Entry for StationEntry {
+    const REFUSES: bool = false;
+
     fn worth(&self, now: u64) -> u64 {
         // Recent before old; within the same second, busy before quiet.
         let age = now.saturating_sub(self.last_tick) / 10;
@@ -177,6 +217,21 @@ impl Entry for StationEntry {
 
 pub type HostTable = Shared<Addr, HostEntry>;
 pub type StationTable = Shared<(u16, Mac), StationEntry>;
+
+impl HostTable {
+    pub fn of_hosts(capacity: usize, hasher: Hasher) -> Self {
+        Shared::new(capacity, hasher, Addr::from_v4_bits)
+    }
+}
+
+impl StationTable {
+    pub fn of_stations(capacity: usize, hasher: Hasher) -> Self {
+        Shared::new(capacity, hasher, |number| {
+            let [a, b, c, d] = number.to_be_bytes();
+            (0, Mac([0, 0, a, b, c, d]))
+        })
+    }
+}
 
 /// Hashes keys with our own keyed hash: replays need the same order every time, live runs a secret.
 #[derive(Clone, Copy)]
@@ -232,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_cap_holds_and_the_busy_stay() {
-        let table = HostTable::new(100, Hasher::fixed());
+        let table = HostTable::of_hosts(100, Hasher::fixed());
         let busy = Addr::from_v4_bits(1);
         for tick in 0..50u64 {
             let count = |packets| Count { packets, bytes: packets * 60 };

@@ -47,7 +47,7 @@ impl Replay {
         let site = super::site(config, Arc::clone(&networks));
         let hasher = Hasher::fixed();
         let engine = Engine::new(config, site, hasher);
-        let direct = Direct { engine, report: TickReport::default(), span: None };
+        let direct = Direct { engine, report: TickReport::with_room(config.tally), span: None };
         let tally = Tally::new(config.tally, networks, hasher);
         Replay { worker: Worker::new(Decoder { tunnels: config.tunnels }, tally, direct) }
     }

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// Reports of each worker that travel at once.
-const BOXES: usize = 8;
+const BOXES: usize = 4;
 
 /// One capturing thread.
 pub(super) struct WorkerState {
@@ -83,7 +83,7 @@ impl Workers {
             let (boxes, their_boxes) = sync_channel(BOXES);
             for _ in 0..BOXES {
                 // The channel has room for exactly these.
-                let _ = boxes.try_send(Box::default());
+                let _ = boxes.try_send(Box::new(TickReport::with_room(config.tally)));
             }
             let tally = Tally::new(config.tally, Arc::clone(networks), hasher);
             let (interface, sampling) = (opening.name.clone(), source.sampling());
