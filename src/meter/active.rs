@@ -60,8 +60,9 @@ impl Keyed for Active {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        let idle = i32::from(age.wrapping_sub(self.tick as u16));
-        (self.activity * FADING.powi(idle.min(1000)) * 1000.0) as u32
+        // A packet or two of an earlier tick weigh nothing. Halving each seven ticks is nearly a tenth less each tick.
+        let idle = u32::from(age.wrapping_sub(self.tick as u16));
+        (self.activity as u32 + u32::from(idle == 0)).checked_shr(idle.div_ceil(7)).unwrap_or(0)
     }
 
     #[inline]
@@ -113,7 +114,9 @@ impl ActiveHosts {
     pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
-        if let Inserted::Replaced(mut gone) = inserted {
+        if let Inserted::Replaced(mut gone) = inserted
+            && !shared.refuses((gone.activity_at(tick) * 1000.0) as u64, tick)
+        {
             gone.tell(shared, tick);
         }
         let Some(entry) = self.table.get_mut(index) else { return (index, 0.0, new) };

@@ -1,10 +1,12 @@
 //! A bounded, set-associative table with exact keys: one word of tags a set, values beside.
 //!
-//! All memory is taken at the start and never grows. A new key in a full set replaces the entry that weighs least, so
-//! noise evicts noise and never the host that is under attack.
+//! All memory is taken at the start and never grows. A new key in a full set replaces the lightest of some entries,
+//! so noise evicts noise and never the host that is under attack.
 
 /// Entries a set.
 const WAYS: usize = 8;
+/// Entries of a full set, from a random one on, of which the lightest gives way.
+const LOOKED_AT: usize = 4;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
@@ -135,11 +137,11 @@ impl<V: Keyed> SetTable<V> {
         };
         let age = self.age;
         let way = (0..WAYS).find(|&way| *tags >> (way * 8) & 0xff == 0).unwrap_or_else(|| {
-            // The lightest, or the first of no weight from a random one on: in a flood of strangers nearly all are, and
-            // looking at a whole set costs a cache miss an entry.
+            // The lightest of some, or the first of no weight: in a flood of strangers nearly all are light, and looking
+            // at a whole set costs a cache miss an entry.
             let start = (hash >> 32) as usize;
             let mut lightest = (u32::MAX, 0);
-            for way in (0..WAYS).map(|step| (start + step) % WAYS) {
+            for way in (0..LOOKED_AT).map(|step| (start + step) % WAYS) {
                 let weight = values.get(way).map_or(u32::MAX, |value| value.weight(age));
                 if weight < lightest.0 {
                     lightest = (weight, way);

@@ -84,16 +84,26 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         let mut entry = new();
         update(&mut entry);
         if self.len() >= self.capacity {
-            let bar_stands = now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) < BAR_TICKS;
-            let bar = self.bar.load(Ordering::Relaxed);
-            if V::REFUSES && bar_stands && entry.worth(now) <= bar.saturating_mul(2) {
-                self.evictions.fetch_add(1, Ordering::Relaxed);
+            if self.refuses(entry.worth(now), now) {
                 return;
             }
             self.evict(now);
         }
         self.map.insert(key, entry);
         self.entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a newcomer of this worth has no chance now; counts it as an eviction then.
+    pub fn refuses(&self, worth: u64, now: u64) -> bool {
+        let bar = match now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) {
+            // Once a tick must do: it costs a look at every entry.
+            0 => u64::MAX,
+            1..BAR_TICKS => self.bar.load(Ordering::Relaxed).saturating_mul(4),
+            _ => 0,
+        };
+        let refused = V::REFUSES && worth <= bar && self.len() >= self.capacity;
+        self.evictions.fetch_add(u64::from(refused), Ordering::Relaxed);
+        refused
     }
 
     /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.

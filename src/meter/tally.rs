@@ -252,7 +252,7 @@ impl Tally {
         self.last = last.time;
         let mut places = [Place::default(); BATCH];
         let (mut plain, mut detailed) = (Visits::new(), Visits::new());
-        let version = self.hosts.version();
+        let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         // One thing at a time for the whole batch: cache misses are under way together, and branches are alike.
         self.locate(batch, &mut places);
         let mut run = Run::new(first);
@@ -278,9 +278,9 @@ impl Tally {
             if !packet.has_ip {
                 continue;
             }
-            if self.hosts.version() != version {
-                // An earlier packet of the batch made a host: what was found may have moved, or be found now.
-                self.look_up(packet, place);
+            if place.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
+                // An earlier packet of the batch may have made it.
+                place.source_slot = self.find_host(place.source, packet.source);
             }
             self.visit_hosts(packet, place, |visit| {
                 let visit = Visit { packet: number, ..visit };
@@ -336,10 +336,9 @@ impl Tally {
         }
     }
 
-    #[cold]
-    fn look_up(&self, packet: &Packet, place: &mut Place) {
-        place.source_slot = self.find_host(place.source, packet.source);
-        place.destination_slot = self.find_host(place.destination, packet.destination);
+    #[inline]
+    fn is_host(&self, index: SlotIndex, address: Addr) -> bool {
+        self.hosts.get(index).is_some_and(|slot| slot.address == address)
     }
 
     #[inline]
@@ -353,16 +352,15 @@ impl Tally {
         // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
         // from random sources must not fill the table with them. Known receivers still have what they send counted.
         if place.to_us && !packet.destination.is_group_or_none() {
-            let index = match place.destination_slot {
-                NO_SLOT => self.insert_host(place.destination, packet.destination),
-                index => index,
+            // An earlier packet of the batch may have taken the place of what was found, or made what was not.
+            let index = match self.is_host(place.destination_slot, packet.destination) {
+                true => place.destination_slot,
+                false => self.insert_host(place.destination, packet.destination),
             };
             tell(self.visit(index, packet, Side::Received));
         }
         if place.from_us || place.source_slot != NO_SLOT {
-            // Seen again here: the destination's insertion, or a packet to itself, may have changed the set.
-            let still = self.hosts.get(place.source_slot).is_some_and(|slot| slot.address == packet.source);
-            let index = match still {
+            let index = match self.is_host(place.source_slot, packet.source) {
                 true => place.source_slot,
                 false if place.from_us => self.insert_host(place.source, packet.source),
                 false => return,
