@@ -97,7 +97,7 @@ impl HostSlot {
 }
 
 /// Where a packet belongs: hashes of its addresses, their hosts in the table, and which of them are inside.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Place {
     source: u64,
     destination: u64,
@@ -105,6 +105,22 @@ struct Place {
     destination_slot: SlotIndex,
     to_us: bool,
     from_us: bool,
+    /// The destination is inside and may be a target.
+    is_target: bool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            source: 0,
+            destination: 0,
+            source_slot: NO_SLOT,
+            destination_slot: NO_SLOT,
+            to_us: false,
+            from_us: false,
+            is_target: false,
+        }
+    }
 }
 
 /// Which side of a host a packet is on.
@@ -113,42 +129,6 @@ enum Side {
     #[default]
     Received,
     Sent,
-}
-
-/// A packet of a batch at one of its hosts.
-#[derive(Clone, Copy, Default)]
-struct Visit {
-    slot: SlotIndex,
-    detail: u16,
-    packet: u8,
-    side: Side,
-}
-
-/// Visits of a batch: each packet has two hosts.
-struct Visits {
-    list: [Visit; 2 * BATCH],
-    len: usize,
-}
-
-impl Visits {
-    fn new() -> Visits {
-        Visits { list: [Visit::default(); 2 * BATCH], len: 0 }
-    }
-
-    /// Keeps `visit` if `keep`, without a branch: which hosts have detail is as random as traffic.
-    #[inline]
-    fn push_if(&mut self, keep: bool, visit: Visit) {
-        // At most two visits of each packet come here, so the list is long enough.
-        if let Some(next) = self.list.get_mut(self.len) {
-            *next = visit;
-            self.len += usize::from(keep);
-        }
-    }
-
-    #[inline]
-    fn iter(&self) -> impl Iterator<Item = Visit> {
-        self.list.iter().take(self.len).copied()
-    }
 }
 
 /// All traffic of a tick by class, once: merely passing, towards us, from us, both. A row has room for 32 classes.
@@ -250,13 +230,12 @@ impl Tally {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
         self.first.get_or_insert(first.time);
         self.last = last.time;
+        // First find the hosts of all: their cache misses are under way together.
         let mut places = [Place::default(); BATCH];
-        let (mut plain, mut detailed) = (Visits::new(), Visits::new());
-        let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
-        // One thing at a time for the whole batch: cache misses are under way together, and branches are alike.
         self.locate(batch, &mut places);
+        let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let mut run = Run::new(first);
-        for (packet, place) in batch.iter().zip(&places) {
+        for (packet, place) in batch.iter().zip(&mut places) {
             self.sums.add(packet, place.to_us, place.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
@@ -268,13 +247,6 @@ impl Tally {
                 run = Run::new(packet);
             }
             run.add(packet);
-        }
-        self.stations.count(&run);
-        let mut handshakes = [Handshake::Nothing; BATCH];
-        for ((packet, place), handshake) in batch.iter().zip(&places).zip(&mut handshakes) {
-            *handshake = self.handshakes.follow(packet, place.source, place.destination);
-        }
-        for ((packet, place), number) in batch.iter().zip(&mut places).zip(0u8..) {
             if !packet.has_ip {
                 continue;
             }
@@ -282,57 +254,38 @@ impl Tally {
                 // An earlier packet of the batch may have made it.
                 place.source_slot = self.find_host(place.source, packet.source);
             }
-            self.visit_hosts(packet, place, |visit| {
-                let visit = Visit { packet: number, ..visit };
-                plain.push_if(visit.detail == NO_DETAIL, visit);
-                detailed.push_if(visit.detail != NO_DETAIL, visit);
-            });
+            self.count_hosts(packet, place);
         }
-        let of = |visit: Visit| {
-            let number = usize::from(visit.packet);
-            let (packet, place) = (batch.get(number)?, places.get(number)?);
-            Some((packet, place, handshakes.get(number).copied()?))
-        };
-        for (position, visit) in plain.iter().enumerate() {
-            // What is counted at this host already, but not yet logged: this packet and later ones of the batch.
-            let ahead = || {
-                let same = plain.iter().skip(position).filter(move |later| later.slot == visit.slot);
-                same.filter_map(|later| Some((later.side, batch.get(usize::from(later.packet))?)))
-            };
-            if let Some((packet, place, handshake)) = of(visit) {
-                self.log(visit, packet, place, handshake, ahead);
-            }
-        }
-        for visit in detailed.iter() {
-            if let Some((packet, place, handshake)) = of(visit) {
-                self.detail(visit.detail, visit.side, packet, place, handshake);
-            }
-        }
+        self.stations.count(&run);
     }
 
     #[inline]
     fn locate(&self, batch: &[Packet], places: &mut [Place; BATCH]) {
         let unknown = self.networks.is_unknown();
-        let mut previous = (Addr::UNSPECIFIED, 0, NO_SLOT);
+        let mut previous = Place::default();
+        let mut previous_destination = None;
         for (packet, place) in batch.iter().zip(places) {
             if !packet.has_ip {
                 place.from_us = packet.direction == FrameDirection::Left;
                 place.to_us = !place.from_us;
                 continue;
             }
-            place.to_us = unknown || self.networks.contains(packet.destination);
-            place.from_us = !unknown && self.networks.contains(packet.source);
+            // In a flood the destination is the same over and over.
+            if previous_destination != Some(packet.destination) {
+                previous_destination = Some(packet.destination);
+                previous.destination = self.hasher.address(packet.destination);
+                previous.destination_slot = self.find_host(previous.destination, packet.destination);
+                previous.to_us = unknown || self.networks.contains(packet.destination);
+                // A group address is no target.
+                previous.is_target = previous.to_us && !packet.destination.is_group_or_none();
+            }
+            *place = previous;
             place.source = self.hasher.address(packet.source);
+            place.from_us = !unknown && self.networks.contains(packet.source);
             place.source_slot = match unknown || place.from_us {
                 true => self.find_host(place.source, packet.source),
                 false => NO_SLOT,
             };
-            // In a flood it is the same over and over.
-            if packet.destination != previous.0 {
-                let hash = self.hasher.address(packet.destination);
-                previous = (packet.destination, hash, self.find_host(hash, packet.destination));
-            }
-            (place.destination, place.destination_slot) = (previous.1, previous.2);
         }
     }
 
@@ -346,18 +299,19 @@ impl Tally {
         self.hosts.find(hash, address).unwrap_or(NO_SLOT)
     }
 
-    /// Counts a packet at the hosts that it is counted at, and tells of each.
+    /// Counts a packet at its receiver and at its sender, as far as they are counted.
     #[inline]
-    fn visit_hosts(&mut self, packet: &Packet, place: &Place, mut tell: impl FnMut(Visit)) {
-        // A group address is no target, and where nothing is known to be inside, only receivers make entries: a flood
-        // from random sources must not fill the table with them. Known receivers still have what they send counted.
-        if place.to_us && !packet.destination.is_group_or_none() {
+    fn count_hosts(&mut self, packet: &Packet, place: &Place) {
+        let handshake = self.handshakes.follow(packet, place.source, place.destination);
+        // Where nothing is known to be inside, only receivers make entries: a flood from random sources must not fill the
+        // table with them. Known receivers still have what they send counted.
+        if place.is_target {
             // An earlier packet of the batch may have taken the place of what was found, or made what was not.
             let index = match self.is_host(place.destination_slot, packet.destination) {
                 true => place.destination_slot,
                 false => self.insert_host(place.destination, packet.destination),
             };
-            tell(self.visit(index, packet, Side::Received));
+            self.host(index, packet, Side::Received, place.source, handshake);
         }
         if place.from_us || place.source_slot != NO_SLOT {
             let index = match self.is_host(place.source_slot, packet.source) {
@@ -365,29 +319,8 @@ impl Tally {
                 false if place.from_us => self.insert_host(place.source, packet.source),
                 false => return,
             };
-            tell(self.visit(index, packet, Side::Sent));
+            self.host(index, packet, Side::Sent, place.destination, handshake);
         }
-    }
-
-    #[inline]
-    fn visit(&mut self, index: SlotIndex, packet: &Packet, side: Side) -> Visit {
-        let age = self.hosts.age();
-        let mut visit = Visit { slot: index, detail: NO_DETAIL, packet: 0, side };
-        let Some(slot) = self.hosts.get_mut(index) else { return visit };
-        visit.detail = slot.detail;
-        if !slot.has_counts() {
-            slot.past = if slot.age == age.wrapping_sub(1) { slot.past } else { 0 };
-            slot.age = age;
-            self.touched_hosts.push(index);
-            // A host that kept its detail from the last tick starts this one here.
-            if let Some(tick) = self.details.get_mut(usize::from(visit.detail)) {
-                tick.first = packet.time;
-            }
-        }
-        if let Some(count) = slot.counts.get_mut(side as usize) {
-            count.add(packet.segments.into(), packet.wire_len);
-        }
-        visit
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
@@ -396,71 +329,63 @@ impl Tally {
         index
     }
 
-    /// Remembers a packet of a host without detail, or gives it detail where its log is full.
     #[inline]
-    fn log<'p, A: Iterator<Item = (Side, &'p Packet)>>(
-        &mut self,
-        visit: Visit,
-        packet: &Packet,
-        place: &Place,
-        handshake: Handshake,
-        ahead: impl FnOnce() -> A,
-    ) {
-        let Some(slot) = self.hosts.get_mut(visit.slot) else { return };
-        let address = if visit.side == Side::Sent { packet.source } else { packet.destination };
-        if slot.address != address {
-            // A later packet of the batch took its place; what was counted is gone with it.
-            return;
+    fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
+        let age = self.hosts.age();
+        let Some(slot) = self.hosts.get_mut(index) else { return };
+        let detail = slot.detail;
+        if !slot.has_counts() {
+            slot.past = if slot.age == age.wrapping_sub(1) { slot.past } else { 0 };
+            slot.age = age;
+            self.touched_hosts.push(index);
+            // A host that kept its detail from the last tick starts this one here.
+            if let Some(tick) = self.details.get_mut(usize::from(detail)) {
+                tick.first = packet.time;
+            }
         }
-        if slot.detail != NO_DETAIL {
-            let detail = slot.detail;
-            self.detail(detail, visit.side, packet, place, handshake);
+        if let Some(count) = slot.counts.get_mut(side as usize) {
+            count.add(packet.segments.into(), packet.wire_len);
+        }
+        if detail != NO_DETAIL {
+            self.detail(detail, packet, side, peer_hash, handshake);
         } else if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
-            *entry = LogEntry::new(packet, visit.side == Side::Sent, handshake);
+            *entry = LogEntry::new(packet, side == Side::Sent, handshake);
             slot.log_len += 1;
         } else if slot.packets() >= self.busy
-            && let Some(detail) = self.promote(visit.slot, packet.time, ahead())
+            && let Some(detail) = self.promote(index, packet, side)
         {
-            self.detail(detail, visit.side, packet, place, handshake);
+            self.detail(detail, packet, side, peer_hash, handshake);
         } else {
             self.evictions.details += 1;
         }
     }
 
-    /// Gives a host full detail and moves what its log remembers there.
-    fn promote<'p>(
-        &mut self,
-        index: SlotIndex,
-        time: Timestamp,
-        ahead: impl Iterator<Item = (Side, &'p Packet)>,
-    ) -> Option<u16> {
+    /// Gives a host full detail and moves what is known of its earlier packets there.
+    fn promote(&mut self, index: SlotIndex, packet: &Packet, side: Side) -> Option<u16> {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
         slot.detail = detail;
         let tick = self.details.get_mut(usize::from(detail))?;
         tick.reset(slot.address);
-        // Packets ahead will have their own place.
         let mut earlier = HostCounts::of(slot);
-        for (side, packet) in ahead {
-            let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
-            count.packets = count.packets.saturating_sub(packet.segments.into());
-            count.bytes = count.bytes.saturating_sub(packet.wire_len);
-        }
-        earlier.write(tick, time, Scale::default());
+        // This packet is counted already, and will have its own place.
+        let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
+        count.packets = count.packets.saturating_sub(packet.segments.into());
+        count.bytes = count.bytes.saturating_sub(packet.wire_len);
+        earlier.write(tick, packet.time, Scale::default());
         slot.log_len = 0;
         self.used_details.push((detail, index));
         Some(detail)
     }
 
     #[inline]
-    fn detail(&mut self, detail: u16, side: Side, packet: &Packet, place: &Place, handshake: Handshake) {
+    fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
         let sent = side == Side::Sent;
         let counts = if sent { &mut tick.sent } else { &mut tick.received };
         let peers = if sent { &mut tick.destinations } else { &mut tick.sources };
         let samples = if sent { &mut tick.sent_samples } else { &mut tick.received_samples };
         let peer = if sent { packet.destination } else { packet.source };
-        let peer_hash = if sent { place.destination } else { place.source };
         let random = peer_hash ^ u64::from(packet.source_port);
         let packets = u32::from(packet.segments);
         counts.add(packet.class, packets, packet.wire_len);

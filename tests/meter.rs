@@ -1,0 +1,119 @@
+//! What the meter makes of packets: large frames, sampled ticks, tables that strangers fill.
+
+use pegel::base::{Addr, Networks, Timestamp};
+use pegel::meter::shared::HostEntry;
+use pegel::meter::{BATCH, Count, Hasher, HostTable, Scale, Tally, TallySizes, TickReport};
+use pegel::packet::{Class, Packet};
+use std::sync::Arc;
+
+const SIZES: TallySizes = TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, handshakes: 1024 };
+const TARGET: Addr = Addr::from_v4_bits(0xcb00_7107);
+
+fn tally() -> Tally {
+    let networks = Networks::new(["203.0.113.0/24".parse().unwrap()]);
+    Tally::new(SIZES, Arc::new(networks), Hasher::fixed())
+}
+
+fn packet(source: u32, class: Class, port: u16) -> Packet {
+    Packet {
+        time: Timestamp::from_parts(1000, 0),
+        source: Addr::from_v4_bits(source),
+        destination: TARGET,
+        source_port: port,
+        destination_port: 80,
+        wire_len: 1000,
+        class,
+        has_ip: true,
+        segments: 1,
+        ..Packet::default()
+    }
+}
+
+fn report(tally: &mut Tally, packets: &[Packet]) -> TickReport {
+    packets.chunks(BATCH).for_each(|batch| tally.record(batch));
+    let mut report = TickReport::default();
+    tally.finish_tick(10_000, &mut report);
+    report
+}
+
+#[test]
+fn a_large_frame_counts_as_its_segments() {
+    let large = Packet { segments: 45, wire_len: 68_130, ..packet(1, Class::TcpData, 5) };
+    // Few enough for the log of a quiet host, and enough for detail.
+    for frames in [4u64, 40] {
+        let report = report(&mut tally(), &vec![large; frames as usize]);
+        let all = Count { packets: 45 * frames, bytes: 68_130 * frames };
+        assert_eq!(report.totals.frames, all);
+        assert_eq!(report.totals.received[Class::TcpData.index()], all);
+        let host = report.hosts.iter().find(|host| host.address == TARGET).unwrap();
+        assert_eq!(Count::from(host.received), all);
+        assert_eq!(report.details.len(), usize::from(frames == 40));
+        for tick in &report.details {
+            assert_eq!(tick.received.of(Class::TcpData), all);
+            let weights: u64 = tick.received_samples.samples().iter().map(|s| u64::from(s.weight)).sum();
+            assert!(weights <= all.packets && weights * 2 >= all.packets, "{weights} of {}", all.packets);
+        }
+    }
+}
+
+#[test]
+fn a_sampled_tick_is_scaled_and_pairs_by_the_square() {
+    let mut packets = Vec::new();
+    for client in 0..20u16 {
+        packets.push(packet(u32::from(client) + 1, Class::TcpSyn, 1000 + client));
+    }
+    for client in 0..20u16 {
+        packets.push(packet(u32::from(client) + 1, Class::TcpAck, 1000 + client));
+    }
+    let mut report = report(&mut tally(), &packets);
+    report.scale = Scale { frames: 40, weight: 160 };
+    report.scale_up();
+    assert_eq!(report.totals.frames, Count { packets: 160, bytes: 160_000 });
+    let tick = report.details.first().unwrap();
+    assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
+    assert_eq!(tick.received.packets(), 160);
+    // One in four of each packet is one in sixteen of both.
+    assert_eq!(tick.completed_by_peers, 20 * 16);
+    // Who they are is not scaled: what was not seen has no address.
+    assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
+}
+
+#[test]
+fn noise_of_many_times_the_table_leaves_the_target_alone() {
+    let networks = Networks::new(["10.0.0.0/8".parse().unwrap()]);
+    let mut tally = Tally::new(SIZES, Arc::new(networks), Hasher::fixed());
+    let target = Addr::from_v4_bits(0x0a00_0001);
+    for tick in 0..20u32 {
+        let packets: Vec<Packet> = (0..20_000u32)
+            .map(|n| {
+                let stranger = Addr::from_v4_bits(0x0a10_0000 + tick * 20_000 + n);
+                let destination = if n % 20 == 0 { target } else { stranger };
+                Packet { destination, ..packet(n + 1, Class::TcpSyn, 9) }
+            })
+            .collect();
+        let report = report(&mut tally, &packets);
+        let host = report.hosts.iter().find(|host| host.address == target).unwrap();
+        assert_eq!(host.received.packets, 1000, "tick {tick}");
+        assert!(report.hosts.len() <= 1024);
+        assert!(report.evictions.hosts > 15_000);
+    }
+}
+
+#[test]
+fn a_full_shared_table_refuses_strangers_but_not_the_busy() {
+    let table = HostTable::of_hosts(64, Hasher::fixed());
+    let add = |address: u32, tick: u64, packets: u64| {
+        let count = Count { packets, bytes: packets * 60 };
+        table.update(Addr::from_v4_bits(address), tick, HostEntry::default, |entry| {
+            entry.add(tick, tick, count, Count::default(), packets as f32)
+        });
+    };
+    (0..10_000).for_each(|n| add(1000 + n, 100, 1));
+    assert!(table.len() <= 64);
+    assert_eq!(table.evictions() + table.len() as u64, 10_000, "each stranger is in the table or counted");
+    // In a later tick somebody busy comes.
+    add(7, 101, 5000);
+    assert_eq!(table.get(&Addr::from_v4_bits(7)).map(|entry| entry.received.packets), Some(5000));
+    (0..10_000).for_each(|n| add(20_000 + n, 102, 1));
+    assert!(table.get(&Addr::from_v4_bits(7)).is_some());
+}
