@@ -546,7 +546,7 @@ def machine():
         "cores": os.cpu_count(),
         "virtual": bool(flags and " hypervisor" in flags[1]),
         "memory_mib": int(total[1]) // 1024,
-        "kernel": " ".join(os.uname()[i] for i in (0, 2, 4)).replace(os.uname()[1], ""),
+        "kernel": f"{os.uname().sysname} {os.uname().release.split('-')[0]} {os.uname().machine}",
         "system": name[1] if name else "unknown",
         "python": sys.version.split()[0],
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
