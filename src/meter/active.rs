@@ -114,6 +114,8 @@ impl ActiveHosts {
     pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
+        // Who gave way with counts is on the list of the untold, by the same index.
+        let listed = matches!(inserted, Inserted::Replaced(_));
         if let Inserted::Replaced(mut gone) = inserted
             && !shared.refuses((gone.activity_at(tick) * 1000.0) as u64, tick)
         {
@@ -122,7 +124,9 @@ impl ActiveHosts {
         let Some(entry) = self.table.get_mut(index) else { return (index, 0.0, new) };
         if !entry.has_counts() {
             entry.since = tick as u32;
-            self.untold.push(index);
+            if !listed {
+                self.untold.push(index);
+            }
         }
         entry.received.merge(host.received.into());
         entry.sent.merge(host.sent.into());

@@ -112,6 +112,9 @@ impl Meter {
                 activity: 0.0,
             })
             .collect();
+        // Touched in full, like everything else.
+        let mut tick_stations = vec![StationCounts::default(); sizes.stations];
+        tick_stations.clear();
         Meter {
             active: ActiveHosts::new(sizes.hosts, hasher),
             hosts: Arc::new(HostTable::of_hosts(sizes.hosts, hasher)),
@@ -122,8 +125,8 @@ impl Meter {
             totals: Totals::default(),
             evictions: Evictions::default(),
             new_stations: 0,
-            stations: HashMap::with_hasher(KeyedState::new(hasher)),
-            tick_stations: Vec::new(),
+            stations: HashMap::with_capacity_and_hasher(sizes.stations, KeyedState::new(hasher)),
+            tick_stations,
             tick: 0,
             window_evictions: 0,
             opened_this_tick: 0,
