@@ -6,11 +6,11 @@
 //!
 //! | table | filled by | cap | who gives way |
 //! |---|---|---|---|
-//! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | the entry of the set with the fewest packets in two ticks |
+//! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | of half of its set, the entry with the fewest packets in two ticks |
 //! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only hosts that are twice as busy get one |
 //! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
-//! | active hosts ([`active`]) | addresses | `meter.hosts` | the least active of its set; the shared table is told first |
-//! | shared hosts | addresses | `meter.hosts` | the eighth that was least active lately |
+//! | active hosts ([`active`]) | addresses | `meter.hosts` | as worker hosts; the shared table is told first, unless it is full of more active ones |
+//! | shared hosts | addresses | `meter.hosts` | once a tick at most, the eighth that was least active lately; for a second after it, newcomers that are hardly more active |
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
