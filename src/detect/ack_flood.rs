@@ -31,6 +31,13 @@ const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData, Class::TcpSynAck
 /// Octets of a full frame, somewhat less.
 const SEGMENT: u64 = 1400;
 
+/// Data segments that one answer may acknowledge. Of small ones each tenth is, at least. Full ones travel in frames of
+/// 64 KiB where there is segmentation offload, and a receiver that is slow to read answers once for a whole window.
+const STRETCH: u64 = 10;
+const LONGEST_STRETCH: u64 = 1000;
+/// Octets of a frame, on average, from which on data comes in bulk.
+const FULL: u64 = 1000;
+
 struct AckFlood {
     limit: Limit,
 }
@@ -43,20 +50,21 @@ impl Detector for AckFlood {
 
 impl AckFlood {
     fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+        let forward = flow.forward(Span::Second).of_all(CLASSES);
+        let refused = resets * 2 >= forward.packets;
         let unanswered = |span: Span| {
             let (forward, answers) = (flow.forward(span), flow.back(span).of_all(CONVERSATION));
             // A segment is acknowledged once at most (RFC 5681 §4.2); what leaves through segmentation offload is many.
             let segments = answers.packets.max(answers.bytes / SEGMENT);
             let acks = forward.of(Class::TcpAck).packets.saturating_sub(segments + segments / 2);
-            // A receiver of bulk data acknowledges at least every tenth segment, even behind receive offload.
-            let data = forward.of(Class::TcpData).packets.saturating_sub(answers.packets.saturating_mul(10));
-            acks + data
+            let data = forward.of(Class::TcpData);
+            let full = data.bytes / data.packets.max(1) >= FULL;
+            let stretch = if full && !refused { LONGEST_STRETCH } else { STRETCH };
+            acks + data.packets.saturating_sub(answers.packets.saturating_mul(stretch))
         };
         let over = shape::over(self.limit, unanswered)?;
-        let forward = flow.forward(Span::Second).of_all(CLASSES);
-        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
         let profile = Profile::of_flow(flow, CLASSES);
-        let refused = resets * 2 >= forward.packets;
         let strangers = profile.many_flows();
         // Where only one direction is captured, handshakes still show that connections are real.
         let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets;
