@@ -18,9 +18,10 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 sys.path.insert(0, str(HERE / "live"))
-from rig import Bed, Others, Pegel, Sender, Trouble, machine, machine_line, memory  # noqa: E402
+from rig import (  # noqa: E402
+    Bed, Others, Pegel, Sender, Trouble, add_binaries, find_binaries, machine, machine_line, memory,
+)
 
 MOST_MIB, MOST_GROWTH_MIB = 64, 2
 # Name, profile, what is counted, how many, seconds of a million packets each, attacked host, our networks.
@@ -175,18 +176,12 @@ def page(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-    parser.add_argument("--pegel", metavar="PATH", help="a binary to measure instead of building one")
-    parser.add_argument("--generate", metavar="PATH", help="the generator, likewise")
+    add_binaries(parser)
     parser.add_argument("--config", default="/dev/null", metavar="FILE", help="Pegel's configuration")
     parser.add_argument("--no-live", action="store_true")
     parser.add_argument("--out", default=str(HERE / "growth/memory"), metavar="PREFIX", help="writes PREFIX.md and PREFIX.json")
     options = parser.parse_args()
-    if not (options.pegel and options.generate):
-        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--bin", "pegel", "--example", "generate"],
-                       check=True, cwd=ROOT)
-    options.pegel = os.path.abspath(options.pegel or target / "pegel")
-    options.generate = os.path.abspath(options.generate or target / "examples/generate")
+    find_binaries(options)
     version = subprocess.run([options.pegel, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     result = {"machine": machine(), "version": version, "replay": replays(options)}
     if options.no_live:

@@ -18,10 +18,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
 from plot import figure  # noqa: E402
-from rig import machine, machine_line  # noqa: E402
+from rig import TARGET, add_binaries, find_binaries, machine, machine_line  # noqa: E402
 
 NETWORKS = ["--network", "203.0.113.0/24", "--network", "172.16.0.0/12"]
 GOAL = ("goal: 64 MiB", 64.0)
@@ -146,20 +145,14 @@ def page(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-    parser.add_argument("--pegel", metavar="PATH", help="a binary to measure instead of building one")
-    parser.add_argument("--generate", metavar="PATH", help="the generator, likewise")
+    add_binaries(parser)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--axes", type=lambda text: text.split(","), default=[axis[0] for axis in AXES])
     parser.add_argument("--no-live", action="store_true", help="leave out one and two workers over a veth pair")
-    parser.add_argument("--captures", default=str(target.parent / "bench"), metavar="DIR", help="for a capture at a time, 1.5 GB at most")
+    parser.add_argument("--captures", default=str(TARGET.parent / "bench"), metavar="DIR", help="for a capture at a time, 1.5 GB at most")
     parser.add_argument("--out", default=str(HERE), metavar="DIR")
     options = parser.parse_args()
-    if not (options.pegel and options.generate):
-        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--bin", "pegel", "--example", "generate"],
-                       check=True, cwd=ROOT)
-    options.pegel = os.path.abspath(options.pegel or target / "pegel")
-    options.generate = os.path.abspath(options.generate or target / "examples/generate")
+    find_binaries(options)
     out = Path(options.out)
     Path(options.captures).mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)

@@ -557,3 +557,20 @@ def machine_line(told):
     kind = ", virtual machine" if told["virtual"] else ""
     return (f"{told['cpu']}, {told['cores']} cores{kind}, {told['memory_mib']} MiB, {told['kernel']}, {told['system']}, "
             f"{told['date']}")
+
+
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+
+
+def add_binaries(parser):
+    parser.add_argument("--pegel", metavar="PATH", help="a binary to measure instead of building one")
+    parser.add_argument("--generate", metavar="PATH", help="the generator, likewise")
+
+
+def find_binaries(options):
+    """Builds what was not given, and makes both paths absolute."""
+    if not (options.pegel and options.generate):
+        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--bin", "pegel", "--example", "generate"],
+                       check=True, cwd=ROOT)
+    options.pegel = os.path.abspath(options.pegel or TARGET / "pegel")
+    options.generate = os.path.abspath(options.generate or TARGET / "examples/generate")
