@@ -78,6 +78,12 @@ impl Class {
         (self as u8) <= Class::TcpOther as u8
     }
 
+    /// Class of a UDP datagram.
+    #[inline]
+    pub const fn of_udp(source_port: u16, destination_port: u16) -> Class {
+        if source_port == 443 || destination_port == 443 { Class::Quic } else { Class::Udp }
+    }
+
     /// Class of a TCP segment.
     #[inline]
     pub const fn of_tcp(flags: u8, has_payload: bool) -> Class {

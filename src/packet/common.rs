@@ -4,6 +4,7 @@
 //! One check of the length replaces one per header, and the record is written once. Whatever differs in any point is
 //! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
 
+use super::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
 use super::{Class, Packet, amplifier};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
@@ -12,8 +13,6 @@ use crate::capture::{Frame, LinkType, Vlan};
 const HEADERS: usize = 54;
 /// Where the transport header begins.
 const TRANSPORT: usize = 34;
-const PROTOCOL_TCP: u8 = 6;
-const PROTOCOL_UDP: u8 = 17;
 
 /// Writes `packet` in full and returns true, or leaves it alone where the frame has another shape.
 #[inline]
@@ -104,7 +103,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let (class, flags, reply_of, request_to) = if *protocol == PROTOCOL_TCP {
         (Class::of_tcp(*flags, payload_len > 0), *flags, None, None)
     } else {
-        let class = if source_port == 443 || destination_port == 443 { Class::Quic } else { Class::Udp };
+        let class = Class::of_udp(source_port, destination_port);
         let reply_of = amplifier::reply_of(source_port, payload_len, payload);
         (class, 0, reply_of, amplifier::Service::of_port(destination_port))
     };

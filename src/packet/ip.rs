@@ -10,8 +10,8 @@ use etherparse::{Ipv6ExtensionSlice, LaxIpSlice, err::Layer};
 
 const PROTOCOL_ICMP: u8 = 1;
 const PROTOCOL_IPV4: u8 = 4;
-const PROTOCOL_TCP: u8 = 6;
-const PROTOCOL_UDP: u8 = 17;
+pub(super) const PROTOCOL_TCP: u8 = 6;
+pub(super) const PROTOCOL_UDP: u8 = 17;
 const PROTOCOL_IPV6: u8 = 41;
 const PROTOCOL_GRE: u8 = 47;
 const PROTOCOL_ICMPV6: u8 = 58;
@@ -229,9 +229,7 @@ fn udp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     } else {
         packet.payload_len = clamp(room.min(length - 8));
     }
-    if packet.source_port == 443 || packet.destination_port == 443 {
-        packet.class = Class::Quic;
-    }
+    packet.class = Class::of_udp(packet.source_port, packet.destination_port);
     packet.reply_of = amplifier::reply_of(packet.source_port, packet.payload_len, body);
     packet.request_to = amplifier::Service::of_port(packet.destination_port);
     body
