@@ -73,7 +73,7 @@ fn a_sampled_tick_is_scaled_and_pairs_by_the_square() {
     assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
     assert_eq!(tick.received.packets(), 160);
     // One in four of each packet is one in sixteen of both.
-    assert_eq!(tick.completed_by_peers, 20 * 16);
+    assert_eq!(tick.pairs.completed_by_peers, 20 * 16);
     // Who they are is not scaled: what was not seen has no address.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
 }

@@ -61,7 +61,7 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.note("Sizes of the tables. They bound memory, and are taken at the start.");
     page.note("Hosts with lifetime counters (64 to 4194304).");
     page.key("hosts", config.meter.hosts);
-    page.note("Hosts with sliding windows, each about 50 KiB (16 to 65536).");
+    page.note("Hosts with sliding windows, each about 40 KiB (16 to 65536).");
     page.key("busy_hosts", config.meter.busy_hosts);
     page.note("Stations, that is MAC addresses (16 to 1048576).");
     page.key("stations", config.meter.stations);

@@ -5,7 +5,7 @@ use super::counts::Count;
 use super::hash::Hasher;
 use super::report::HostCounts;
 use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
-use super::shared::{FADING, HostEntry, HostTable};
+use super::shared::{HostEntry, HostTable, faded, worth};
 use crate::base::Addr;
 
 pub(super) const NO_WINDOW: u32 = u32::MAX;
@@ -30,11 +30,7 @@ const _: () = assert!(size_of::<Active>() == 64);
 
 impl Active {
     pub fn activity_at(&self, tick: u64) -> f32 {
-        match (tick as u32).wrapping_sub(self.tick) {
-            0 => self.activity,
-            1 => self.activity * FADING,
-            idle => self.activity * FADING.powi(idle.min(1000) as i32),
-        }
+        faded(self.activity, (tick as u32).wrapping_sub(self.tick).into())
     }
 
     /// Tells the shared table; `now` is the tick.
@@ -92,7 +88,7 @@ impl ActiveHosts {
         if tick / 10 != self.told / 10 {
             self.told = tick;
             for index in self.untold.drain(..) {
-                // A replaced entry was told of then, and its successor is listed on its own.
+                // Where one took another's place, the index is listed once, and each told of what was its own.
                 if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
                     entry.tell(shared, tick);
                 }
@@ -117,7 +113,7 @@ impl ActiveHosts {
         // Who gave way with counts is on the list of the untold, by the same index.
         let listed = matches!(inserted, Inserted::Replaced(_));
         if let Inserted::Replaced(mut gone) = inserted
-            && !shared.refuses((gone.activity_at(tick) * 1000.0) as u64, tick)
+            && !shared.refuses(worth(gone.activity_at(tick)), tick)
         {
             gone.tell(shared, tick);
         }

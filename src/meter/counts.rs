@@ -27,6 +27,13 @@ impl Count {
     pub fn is_zero(&self) -> bool {
         self.packets == 0
     }
+
+    pub fn sum(counts: impl Iterator<Item = Count>) -> Count {
+        counts.fold(Count::default(), |mut sum, count| {
+            sum.merge(count);
+            sum
+        })
+    }
 }
 
 /// Packets and octets of one tick. Octets saturate at 4 GiB: no link brings more in 100 ms.
@@ -46,10 +53,6 @@ impl SmallCount {
     pub fn merge(&mut self, other: SmallCount) {
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-
-    pub fn is_zero(self) -> bool {
-        self.packets == 0
     }
 }
 
@@ -88,10 +91,7 @@ impl ClassTick {
     }
 
     pub fn of_all(&self, classes: &[Class]) -> Count {
-        classes.iter().fold(Count::default(), |mut sum, &class| {
-            sum.merge(self.of(class));
-            sum
-        })
+        Count::sum(classes.iter().map(|&class| self.of(class)))
     }
 
     /// Packets of all classes together.
@@ -165,10 +165,7 @@ impl ClassCounts {
     }
 
     pub fn of_all(&self, classes: &[Class]) -> Count {
-        classes.iter().fold(Count::default(), |mut sum, &class| {
-            sum.merge(self.of(class));
-            sum
-        })
+        Count::sum(classes.iter().map(|&class| self.of(class)))
     }
 
     /// Packets of all classes together.
@@ -275,6 +272,56 @@ pub enum Handshake {
     Repeats,
 }
 
+/// What was seen of TCP handshakes by pairs of packets, on both sides of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// TCP handshakes completed by peers of this host (it is the server).
+    pub completed_by_peers: u32,
+    /// TCP handshakes that this host completed as a client.
+    pub completed_by_host: u32,
+    /// SYNs of a flow whose earlier SYN is still unanswered.
+    pub repeated_syns_received: u32,
+    pub repeated_syns_sent: u32,
+}
+
+impl Pairs {
+    /// Counts what a packet that the host received or sent did to a handshake.
+    #[inline]
+    pub fn count(&mut self, handshake: Handshake, sent: bool) {
+        let counter = match (handshake, sent) {
+            (Handshake::Nothing, _) => return,
+            (Handshake::Completes, false) => &mut self.completed_by_peers,
+            (Handshake::Completes, true) => &mut self.completed_by_host,
+            (Handshake::Repeats, false) => &mut self.repeated_syns_received,
+            (Handshake::Repeats, true) => &mut self.repeated_syns_sent,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    pub fn add(&mut self, other: &Pairs) {
+        *self = self.with(other, u32::saturating_add);
+    }
+
+    /// Takes away what was added before.
+    pub fn take_away(&mut self, other: &Pairs) {
+        *self = self.with(other, u32::saturating_sub);
+    }
+
+    /// A pair shows only where both of its packets were captured, so it stands for the square.
+    pub fn scale_up(&mut self, scale: Scale) {
+        *self = self.with(self, |pairs, _| scale.of_small(scale.of_small(pairs)));
+    }
+
+    fn with(&self, other: &Pairs, join: impl Fn(u32, u32) -> u32) -> Pairs {
+        Pairs {
+            completed_by_peers: join(self.completed_by_peers, other.completed_by_peers),
+            completed_by_host: join(self.completed_by_host, other.completed_by_host),
+            repeated_syns_received: join(self.repeated_syns_received, other.repeated_syns_received),
+            repeated_syns_sent: join(self.repeated_syns_sent, other.repeated_syns_sent),
+        }
+    }
+}
+
 /// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(align(64))]
@@ -284,13 +331,7 @@ pub struct HostTick {
     pub first: Timestamp,
     pub received: ClassTick,
     pub sent: ClassTick,
-    /// TCP handshakes completed by peers of this host (it is the server).
-    pub completed_by_peers: u32,
-    /// TCP handshakes that this host completed as a client.
-    pub completed_by_host: u32,
-    /// SYNs of a flow whose earlier SYN is still unanswered.
-    pub repeated_syns_received: u32,
-    pub repeated_syns_sent: u32,
+    pub pairs: Pairs,
     pub first_fragments_received: u32,
     pub first_fragments_sent: u32,
     pub services: [ServiceCounts; SERVICES_PER_HOST],
@@ -311,30 +352,15 @@ impl HostTick {
         Some(row)
     }
 
-    /// Counts what a packet that the host received or sent did to a handshake.
-    #[inline]
-    pub fn handshake(&mut self, handshake: Handshake, sent: bool) {
-        let counter = match (handshake, sent) {
-            (Handshake::Nothing, _) => return,
-            (Handshake::Completes, false) => &mut self.completed_by_peers,
-            (Handshake::Completes, true) => &mut self.completed_by_host,
-            (Handshake::Repeats, false) => &mut self.repeated_syns_received,
-            (Handshake::Repeats, true) => &mut self.repeated_syns_sent,
-        };
-        *counter = counter.saturating_add(1);
-    }
-
     /// Starts an empty tick for `address`. Samples stay where they are, behind a length of zero: half of the record need
     /// not be written.
     pub fn reset(&mut self, address: Addr) {
-        let HostTick { received_samples, sent_samples, .. } = self;
-        received_samples.clear();
-        sent_samples.clear();
+        self.received_samples.clear();
+        self.sent_samples.clear();
         self.address = address;
         self.first = Timestamp::ZERO;
         (self.received, self.sent) = Default::default();
-        (self.completed_by_peers, self.completed_by_host) = (0, 0);
-        (self.repeated_syns_received, self.repeated_syns_sent) = (0, 0);
+        self.pairs = Pairs::default();
         (self.first_fragments_received, self.first_fragments_sent) = (0, 0);
         self.services = Default::default();
         self.sources.clear();
@@ -358,19 +384,7 @@ impl HostTick {
         for samples in [&mut self.received_samples, &mut self.sent_samples] {
             samples.items.iter_mut().for_each(|sample| sample.weight = scale.of_small(sample.weight));
         }
-        self.scale_pairs_up(scale);
-    }
-
-    /// A completed or repeated handshake shows only where both of its packets were captured, so it stands for the square.
-    pub fn scale_pairs_up(&mut self, scale: Scale) {
-        for pairs in [
-            &mut self.completed_by_peers,
-            &mut self.completed_by_host,
-            &mut self.repeated_syns_received,
-            &mut self.repeated_syns_sent,
-        ] {
-            *pairs = scale.of_small(scale.of_small(*pairs));
-        }
+        self.pairs.scale_up(scale);
     }
 
     /// Adds the same tick of the same host as another worker saw it.
@@ -380,10 +394,7 @@ impl HostTick {
         }
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
-        self.completed_by_peers = self.completed_by_peers.saturating_add(other.completed_by_peers);
-        self.completed_by_host = self.completed_by_host.saturating_add(other.completed_by_host);
-        self.repeated_syns_received = self.repeated_syns_received.saturating_add(other.repeated_syns_received);
-        self.repeated_syns_sent = self.repeated_syns_sent.saturating_add(other.repeated_syns_sent);
+        self.pairs.add(&other.pairs);
         self.first_fragments_received = self.first_fragments_received.saturating_add(other.first_fragments_received);
         self.first_fragments_sent = self.first_fragments_sent.saturating_add(other.first_fragments_sent);
         for theirs in other.services {

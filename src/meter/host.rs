@@ -1,6 +1,6 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
-use super::counts::{ClassCounts, ClassTick, Count, HostTick, Sample, ServiceCounts};
+use super::counts::{ClassCounts, ClassTick, Count, HostTick, Pairs, Sample, ServiceCounts};
 use super::registers::Registers;
 use super::report::{HostCounts, Scale};
 use crate::base::{Addr, Direction, Timestamp};
@@ -44,47 +44,32 @@ impl Span {
 struct Sum {
     received: ClassCounts,
     sent: ClassCounts,
-    completed_by_peers: u32,
-    completed_by_host: u32,
-    repeated_syns_received: u32,
-    repeated_syns_sent: u32,
+    pairs: Pairs,
 }
 
 impl Sum {
     fn add_tick(&mut self, tick: &HostTick) {
         self.received.add(&tick.received);
         self.sent.add(&tick.sent);
-        self.completed_by_peers += tick.completed_by_peers;
-        self.completed_by_host += tick.completed_by_host;
-        self.repeated_syns_received += tick.repeated_syns_received;
-        self.repeated_syns_sent += tick.repeated_syns_sent;
+        self.pairs.add(&tick.pairs);
     }
 
     fn take_away_tick(&mut self, tick: &HostTick) {
         self.received.take_away(&tick.received);
         self.sent.take_away(&tick.sent);
-        self.completed_by_peers = self.completed_by_peers.saturating_sub(tick.completed_by_peers);
-        self.completed_by_host = self.completed_by_host.saturating_sub(tick.completed_by_host);
-        self.repeated_syns_received = self.repeated_syns_received.saturating_sub(tick.repeated_syns_received);
-        self.repeated_syns_sent = self.repeated_syns_sent.saturating_sub(tick.repeated_syns_sent);
+        self.pairs.take_away(&tick.pairs);
     }
 
     fn add(&mut self, other: &Sum) {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
-        self.completed_by_peers += other.completed_by_peers;
-        self.completed_by_host += other.completed_by_host;
-        self.repeated_syns_received += other.repeated_syns_received;
-        self.repeated_syns_sent += other.repeated_syns_sent;
+        self.pairs.add(&other.pairs);
     }
 
     fn take_away(&mut self, other: &Sum) {
         self.received.subtract(&other.received);
         self.sent.subtract(&other.sent);
-        self.completed_by_peers = self.completed_by_peers.saturating_sub(other.completed_by_peers);
-        self.completed_by_host = self.completed_by_host.saturating_sub(other.completed_by_host);
-        self.repeated_syns_received = self.repeated_syns_received.saturating_sub(other.repeated_syns_received);
-        self.repeated_syns_sent = self.repeated_syns_sent.saturating_sub(other.repeated_syns_sent);
+        self.pairs.take_away(&other.pairs);
     }
 }
 
@@ -259,31 +244,31 @@ impl<'a> Flow<'a> {
         if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
-    fn scalar(&self, span: Span, of_tick: impl Fn(&HostTick) -> u32, of_sum: impl Fn(&Sum) -> u32) -> u64 {
-        u64::from(match span {
-            Span::Tick => of_tick(self.host.tick_back(0)),
-            Span::Burst => of_tick(self.host.tick_back(0)) + of_tick(self.host.tick_back(1)),
-            Span::Second => of_sum(&self.host.second),
-            Span::TenSeconds => of_sum(&self.host.ten_seconds),
-            Span::Minute => of_sum(&self.host.minute),
-        })
+    fn pairs(&self, span: Span) -> Pairs {
+        match span {
+            Span::Tick => self.host.tick_back(0).pairs,
+            Span::Burst => {
+                let mut pairs = self.host.tick_back(0).pairs;
+                pairs.add(&self.host.tick_back(1).pairs);
+                pairs
+            }
+            Span::Second => self.host.second.pairs,
+            Span::TenSeconds => self.host.ten_seconds.pairs,
+            Span::Minute => self.host.minute.pairs,
+        }
     }
 
     /// TCP handshakes in the direction of the attack that were completed.
     pub fn completed(&self, span: Span) -> u64 {
-        match self.outbound {
-            true => self.scalar(span, |t| t.completed_by_host, |s| s.completed_by_host),
-            false => self.scalar(span, |t| t.completed_by_peers, |s| s.completed_by_peers),
-        }
+        let pairs = self.pairs(span);
+        u64::from(if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers })
     }
 
     /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods
     /// with random sources or ports do not.
     pub fn repeated_syns(&self, span: Span) -> u64 {
-        match self.outbound {
-            true => self.scalar(span, |t| t.repeated_syns_sent, |s| s.repeated_syns_sent),
-            false => self.scalar(span, |t| t.repeated_syns_received, |s| s.repeated_syns_received),
-        }
+        let pairs = self.pairs(span);
+        u64::from(if self.outbound { pairs.repeated_syns_sent } else { pairs.repeated_syns_received })
     }
 
     /// First fragments in the direction of the attack, last second.
@@ -426,10 +411,7 @@ impl SpanCounts<'_> {
     }
 
     pub fn of_all(&self, classes: &[Class]) -> Count {
-        classes.iter().fold(Count::default(), |mut sum, &class| {
-            sum.merge(self.of(class));
-            sum
-        })
+        Count::sum(classes.iter().map(|&class| self.of(class)))
     }
 
     /// Packets of all classes together.

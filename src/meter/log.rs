@@ -51,7 +51,7 @@ impl LogEntry {
             (true, Class::TcpSyn) => Handshake::Repeats,
             (true, _) => Handshake::Completes,
         };
-        tick.handshake(handshake, sent);
+        tick.pairs.count(handshake, sent);
         let first_fragment = if self.0 & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
             tick.sent.add(class, packets, bytes);
@@ -89,7 +89,7 @@ mod tests {
         let mut tick = HostTick::default();
         LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
-        assert_eq!((tick.completed_by_peers, tick.first_fragments_received), (1, 1));
+        assert_eq!((tick.pairs.completed_by_peers, tick.first_fragments_received), (1, 1));
         assert_eq!(tick.services[0].service, Service::of_port(11211));
         assert_eq!(tick.services[0].replies_received.bytes, 1400);
     }

@@ -5,7 +5,7 @@ use super::active::{ActiveHosts, NO_WINDOW};
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{Evictions, StationCounts, TickReport, Totals};
-use super::set_table::SlotIndex;
+use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{FADING, HostTable, KeyedState, StationEntry, StationTable};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
@@ -220,7 +220,7 @@ impl Meter {
         }
         for host in &mut report.details {
             let packets = host.received.packets() + host.sent.packets();
-            let index = self.active.find(host.address).unwrap_or(SlotIndex::MAX);
+            let index = self.active.find(host.address).unwrap_or(NO_SLOT);
             let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
             if let Some(slot) = self.windows_of(index, host.address, activity, 0.0) {
                 slot.window.absorb(host);

@@ -64,7 +64,7 @@ impl Evictions {
 }
 
 /// One host in one tick.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct HostCounts {
     pub address: Addr,
     pub received: SmallCount,
@@ -89,7 +89,7 @@ impl HostCounts {
             entry.apply(tick, if entry.is_sent() { sent.next() } else { received.next() });
         }
         if !scale.is_whole() {
-            tick.scale_pairs_up(scale);
+            tick.pairs.scale_up(scale);
         }
     }
 }
@@ -222,15 +222,7 @@ impl TickReport {
     /// of strangers finds the memory ready.
     pub fn with_room(sizes: TallySizes) -> TickReport {
         let mut report = TickReport::default();
-        let host = HostCounts {
-            address: Addr::UNSPECIFIED,
-            received: SmallCount::default(),
-            sent: SmallCount::default(),
-            detailed: false,
-            log_len: 0,
-            log: [LogEntry::default(); LOG],
-        };
-        report.hosts.resize(sizes.hosts, host);
+        report.hosts.resize(sizes.hosts, HostCounts::default());
         report.stations.resize(sizes.stations, StationCounts::default());
         report.clear();
         report

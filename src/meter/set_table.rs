@@ -12,6 +12,8 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Index of an entry, valid until another key is inserted.
 pub type SlotIndex = u32;
+/// The index of no entry.
+pub const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
 /// The tags of one set, an octet a way: seven bits of each key's hash below a set bit, zero for an empty way.
 type Tags = u64;
@@ -26,6 +28,38 @@ pub trait Keyed {
     fn weight(&self, age: u16) -> u32;
     /// Whether it still holds counts that nobody has read.
     fn has_counts(&self) -> bool;
+}
+
+/// What an entry that is counted by ticks remembers of the time before.
+#[derive(Clone, Copy, Default)]
+pub struct Past {
+    /// Tick (its low bits) in which it was seen last, and packets of its last full tick, saturating.
+    age: u16,
+    packets: u16,
+}
+
+impl Past {
+    /// To be told at the first packet of tick `age`.
+    #[inline]
+    pub fn wake(&mut self, age: u16) {
+        self.packets = if self.age == age.wrapping_sub(1) { self.packets } else { 0 };
+        self.age = age;
+    }
+
+    /// To be told at the end of a tick, of its packets.
+    pub fn remember(&mut self, packets: u32) {
+        self.packets = packets.min(u32::from(u16::MAX)) as u16;
+    }
+
+    /// Weight of an entry with so many packets since it woke: those of this tick count twice, those of the last one
+    /// once, older glory not at all.
+    pub fn weight(self, packets: u32, age: u16) -> u32 {
+        match age.wrapping_sub(self.age) {
+            0 => 2 * packets.min(1 << 20) + u32::from(self.packets),
+            1 => self.packets.into(),
+            _ => 0,
+        }
+    }
 }
 
 /// What [`SetTable::insert`] did.
@@ -133,7 +167,7 @@ impl<V: Keyed> SetTable<V> {
         let first = set * WAYS;
         let (Some(tags), Some(values)) = (self.sets.get_mut(set), self.values.get_mut(first..first + WAYS)) else {
             // `set` is masked to the number of sets, so there always is one.
-            return (SlotIndex::MAX, Inserted::New);
+            return (NO_SLOT, Inserted::New);
         };
         let age = self.age;
         let way = (0..WAYS).find(|&way| *tags >> (way * 8) & 0xff == 0).unwrap_or_else(|| {

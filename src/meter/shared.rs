@@ -140,6 +140,20 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
 /// What is left of a host's activity after a tick without packets.
 pub(super) const FADING: f32 = 0.9;
 
+/// What is left of an activity after so many ticks without packets.
+pub(super) fn faded(activity: f32, idle: u64) -> f32 {
+    match idle {
+        0 => activity,
+        1 => activity * FADING,
+        idle => activity * FADING.powi(idle.min(1000) as i32),
+    }
+}
+
+/// Worth of a host with this activity: thousandths, so that entries of the same age still differ.
+pub(super) fn worth(activity: f32) -> u64 {
+    (activity * 1000.0) as u64
+}
+
 /// A host over its lifetime in the table.
 #[derive(Clone, Debug, Default)]
 pub struct HostEntry {
@@ -167,11 +181,7 @@ impl HostEntry {
     }
 
     pub fn activity_at(&self, tick: u64) -> f32 {
-        match tick.saturating_sub(self.last_tick) {
-            0 => self.activity,
-            1 => self.activity * FADING,
-            idle => self.activity * FADING.powi(idle.min(1000) as i32),
-        }
+        faded(self.activity, tick.saturating_sub(self.last_tick))
     }
 }
 
@@ -179,8 +189,7 @@ impl Entry for HostEntry {
     const REFUSES: bool = true;
 
     fn worth(&self, now: u64) -> u64 {
-        // Thousandths, so that entries of the same age still differ.
-        (self.activity_at(now) * 1000.0) as u64
+        worth(self.activity_at(now))
     }
 }
 

@@ -3,21 +3,19 @@
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
 use super::report::StationCounts;
-use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
+use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Class, Packet};
 
 /// Few stations send most frames: these are found without hashing. A power of two.
 const RECENT: usize = 1024;
-const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
 /// A station is a MAC address as seen on one interface.
 #[repr(align(64))]
 struct StationSlot {
     key: (u16, Mac),
-    age: u16,
-    past: u16,
+    past: Past,
     /// Sent frames by [`FrameDirection`]: unknown, entered, left.
     sent: [SmallCount; 3],
     received: SmallCount,
@@ -40,8 +38,7 @@ impl Keyed for StationSlot {
     fn empty(key: (u16, Mac)) -> Self {
         StationSlot {
             key,
-            age: 0,
-            past: 0,
+            past: Past::default(),
             sent: Default::default(),
             received: SmallCount::default(),
             first: Timestamp::ZERO,
@@ -63,12 +60,7 @@ impl Keyed for StationSlot {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        let now = self.sent_packets().saturating_add(self.received.packets).min(1 << 20);
-        match age.wrapping_sub(self.age) {
-            0 => 2 * now + u32::from(self.past),
-            1 => self.past.into(),
-            _ => 0,
-        }
+        self.past.weight(self.sent_packets().saturating_add(self.received.packets), age)
     }
 
     #[inline]
@@ -90,8 +82,7 @@ impl StationSlot {
         if self.has_counts() {
             return false;
         }
-        self.past = if self.age == age.wrapping_sub(1) { self.past } else { 0 };
-        self.age = age;
+        self.past.wake(age);
         true
     }
 
@@ -145,8 +136,9 @@ impl StationSlot {
             vlan: self.vlan,
             address: self.address,
         };
-        let packets = sent.packets.saturating_add(self.received.packets.into());
-        *self = StationSlot { age: self.age, past: packets.min(u64::from(u16::MAX)) as u16, ..Self::empty(self.key) };
+        let mut past = self.past;
+        past.remember(self.sent_packets().saturating_add(self.received.packets));
+        *self = StationSlot { past, ..Self::empty(self.key) };
         counts
     }
 }

@@ -9,7 +9,7 @@ use super::handshakes::Handshakes;
 use super::hash::Hasher;
 use super::log::{LOG, LogEntry};
 use super::report::{Evictions, HostCounts, Scale, TickReport, Totals};
-use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
+use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
 use crate::base::{Addr, Networks, Timestamp};
 use crate::capture::FrameDirection;
@@ -20,7 +20,6 @@ use std::sync::Arc;
 pub const BATCH: usize = 32;
 
 const NO_DETAIL: u16 = u16::MAX;
-const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
 /// Sizes of the tables of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +41,7 @@ struct HostSlot {
     /// Received and sent, by [`Side`].
     counts: [SmallCount; 2],
     detail: u16,
-    /// Tick (its low bits) in which it was seen last, and packets of its last full tick, saturating.
-    age: u16,
-    past: u16,
+    past: Past,
     log_len: u8,
     /// The first packets of the tick, while there is no detail.
     log: [LogEntry; LOG],
@@ -61,8 +58,7 @@ impl Keyed for HostSlot {
             address,
             counts: Default::default(),
             detail: NO_DETAIL,
-            age: 0,
-            past: 0,
+            past: Past::default(),
             log_len: 0,
             log: [LogEntry::default(); LOG],
         }
@@ -73,13 +69,8 @@ impl Keyed for HostSlot {
         self.address
     }
 
-    /// Packets of this tick count twice, those of the last one once, older glory not at all.
     fn weight(&self, age: u16) -> u32 {
-        match age.wrapping_sub(self.age) {
-            0 => 2 * self.packets().min(1 << 20) + u32::from(self.past),
-            1 => self.past.into(),
-            _ => 0,
-        }
+        self.past.weight(self.packets(), age)
     }
 
     #[inline]
@@ -124,9 +115,8 @@ impl Default for Place {
 }
 
 /// Which side of a host a packet is on.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
-    #[default]
     Received,
     Sent,
 }
@@ -136,6 +126,12 @@ struct Sums([Count; 4 << CLASS_BITS]);
 
 const CLASS_BITS: usize = 5;
 const _: () = assert!(Class::COUNT <= 1 << CLASS_BITS);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Sums([Count::default(); 4 << CLASS_BITS])
+    }
+}
 
 impl Sums {
     #[inline]
@@ -151,20 +147,18 @@ impl Sums {
         for (row, counts) in self.0.chunks(1 << CLASS_BITS).enumerate() {
             for (class, &count) in counts.iter().enumerate() {
                 totals.frames.merge(count);
-                match row {
-                    0 => totals.transit.merge(count),
-                    _ => {
-                        if row & 1 != 0
-                            && let Some(received) = totals.received.get_mut(class)
-                        {
-                            received.merge(count);
-                        }
-                        if row & 2 != 0
-                            && let Some(transmitted) = totals.transmitted.get_mut(class)
-                        {
-                            transmitted.merge(count);
-                        }
-                    }
+                if row == 0 {
+                    totals.transit.merge(count);
+                }
+                if row & 1 != 0
+                    && let Some(received) = totals.received.get_mut(class)
+                {
+                    received.merge(count);
+                }
+                if row & 2 != 0
+                    && let Some(transmitted) = totals.transmitted.get_mut(class)
+                {
+                    transmitted.merge(count);
                 }
             }
         }
@@ -211,7 +205,7 @@ impl Tally {
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             handshakes: Handshakes::new(sizes.handshakes, hasher),
-            sums: Sums([Count::default(); 4 << CLASS_BITS]),
+            sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
             evictions: Evictions::default(),
             first: None,
@@ -335,8 +329,7 @@ impl Tally {
         let Some(slot) = self.hosts.get_mut(index) else { return };
         let detail = slot.detail;
         if !slot.has_counts() {
-            slot.past = if slot.age == age.wrapping_sub(1) { slot.past } else { 0 };
-            slot.age = age;
+            slot.past.wake(age);
             self.touched_hosts.push(index);
             // A host that kept its detail from the last tick starts this one here.
             if let Some(tick) = self.details.get_mut(usize::from(detail)) {
@@ -398,7 +391,7 @@ impl Tally {
             class: packet.class as u8,
         });
         if handshake != Handshake::Nothing {
-            tick.handshake(handshake, sent);
+            tick.pairs.count(handshake, sent);
         }
         if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
             special(tick, packet, sent);
@@ -411,8 +404,7 @@ impl Tally {
         report.tick = tick;
         report.first = self.first.take();
         report.last = self.last;
-        report.totals = self.sums.totals(std::mem::take(&mut self.anomalies));
-        self.sums = Sums([Count::default(); 4 << CLASS_BITS]);
+        report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
@@ -432,7 +424,7 @@ impl Tally {
                 *of_detail = packets;
             }
             report.hosts.push(HostCounts::of(slot));
-            slot.past = packets.min(u32::from(u16::MAX)) as u16;
+            slot.past.remember(packets);
             slot.counts = Default::default();
             slot.log_len = 0;
         }

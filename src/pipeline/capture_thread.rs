@@ -173,9 +173,10 @@ impl Capturing {
                 Err(error) => Some(error.to_string()),
             };
             if let Some(why) = trouble {
-                counting.handover.stats = open.stats();
+                let stats = open.stats();
                 source = None;
-                let stats = std::mem::take(&mut counting.handover.stats);
+                // The judge has put them by.
+                counting.handover.stats = SourceStats::default();
                 let _ = messages.send(Message::Down { worker, stats, why });
             }
         }

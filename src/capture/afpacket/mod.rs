@@ -54,6 +54,7 @@ use std::time::Duration;
 const POLL_TIMEOUT: Duration = Duration::from_millis(40);
 /// Blocks walked before the caller may look around.
 const AT_ONCE: usize = 4;
+
 /// One worker's ring on one interface.
 pub struct AfPacket {
     // In this order: the memory goes before its socket, and the place in the group before somebody may take its number.
