@@ -2,7 +2,7 @@
 //! And what is right: every key of it, printed and read again.
 
 use pegel::config::{Config, render};
-use pegel::detect::DETECTORS;
+use pegel::detect::{DETECTORS, LimitFrom};
 use std::path::{Path, PathBuf};
 
 fn invalid() -> Vec<PathBuf> {
@@ -95,7 +95,7 @@ fn every_setting_of_every_detector_can_be_written_printed_and_read() {
         assert!(!settings.enabled, "{}", spec.name);
         for (setting, (key, value)) in spec.settings.iter().zip(settings.iter()) {
             assert_eq!((setting.key, setting.default * 2.0), (key, value), "{}", spec.name);
-            assert!(settings.limit(key).configured);
+            assert_eq!(settings.limit(key).base().from, LimitFrom::Config);
         }
     }
     let printed = render(&config, false);

@@ -324,8 +324,12 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     let config = config(written, mode).map_err(|error| vec![error])?;
     let Written { seen, directions, refuse, one_port, .. } = *written;
     let incidents = play(&config, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
+    // What is only information may come along, but must be there where it is expected.
+    let expected = |incident: &Incident| {
+        written.expect.iter().any(|expect| expect.severity == "information" && expect.vector == incident.vector.name())
+    };
     let mut alarms: Vec<&Incident> =
-        incidents.iter().filter(|incident| incident.severity > Severity::Information).collect();
+        incidents.iter().filter(|incident| incident.severity > Severity::Information || expected(incident)).collect();
     let mut wrong = Vec::new();
     for expect in &written.expect {
         let direction = Direction::from_name(&expect.direction).expect("a direction");

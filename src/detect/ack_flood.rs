@@ -4,9 +4,9 @@
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
-use crate::meter::{Flow, Span, Window};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -39,17 +39,17 @@ const LONGEST_STRETCH: u64 = 1000;
 const FULL: u64 = 1000;
 
 struct AckFlood {
-    limit: Limit,
+    limit: Limits,
 }
 
 impl Detector for AckFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction));
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case));
     }
 }
 
 impl AckFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
         let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
         let forward = flow.forward(Span::Second).of_all(CLASSES);
         let refused = resets * 2 >= forward.packets;
@@ -63,7 +63,7 @@ impl AckFlood {
             let stretch = if full && !refused { LONGEST_STRETCH } else { STRETCH };
             acks + data.packets.saturating_sub(answers.packets.saturating_mul(stretch))
         };
-        let over = shape::over(self.limit, unanswered)?;
+        let over = shape::over(flow.limit(&self.limit), unanswered)?;
         let profile = Profile::of_flow(flow, CLASSES);
         let strangers = profile.many_flows();
         // Where only one direction is captured, handshakes still show that connections are real.
@@ -71,21 +71,15 @@ impl AckFlood {
         if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {
             return None;
         }
-        let mut finding =
-            Finding::of_flow(flow, direction, Vector::AckFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let mut finding = flow.finding(Vector::AckFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         let answer = match refused {
             true => format!("; {resets} were refused with RST in the last second"),
             false => "; no connection answers them".to_owned(),
         };
         finding.evidence = vec![
-            over.evidence(
-                "stray_ack_per_second",
-                &format!("ACK/s without a connection {to} {}", flow.host().address()),
-                &answer,
-            ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            over.evidence("stray_ack_per_second", &format!("ACK/s without a connection {}", flow.whom()), &answer),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }

@@ -5,8 +5,8 @@
 //! services that are normal on the Internet (DNS, SNMP) the replies are large, or come from many reflectors to one port.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
 use crate::meter::{Flow, ServiceFlow, Span, Window};
 use crate::packet::{Amplifier, Class};
 
@@ -58,19 +58,20 @@ const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Fragment];
 const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
 
 struct Amplification {
-    ambiguous: Limit,
-    unambiguous: Limit,
+    ambiguous: Limits,
+    unambiguous: Limits,
 }
 
 impl Detector for Amplification {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // The least that can be over a limit of either kind: most hosts end here.
-        if (flow.forward_packets() as f64) < self.ambiguous.value.min(self.unambiguous.value).min(LEAST_BURST) {
+        let least = case.limit(&self.ambiguous).value.min(case.limit(&self.unambiguous).value).min(LEAST_BURST);
+        if (case.forward_packets() as f64) < least {
             return;
         }
-        for service in flow.services(Span::Second) {
+        for service in case.services(Span::Second) {
             if let Some(row) = service.service.row() {
-                findings.extend(self.judge_service(flow, direction, &service, row));
+                findings.extend(self.judge_service(case, &service, row));
             }
         }
     }
@@ -91,13 +92,7 @@ fn unasked(service: &ServiceFlow) -> u64 {
 }
 
 impl Amplification {
-    fn judge_service(
-        &self,
-        flow: &Flow<'_>,
-        direction: Direction,
-        second: &ServiceFlow,
-        row: &Amplifier,
-    ) -> Option<Finding> {
+    fn judge_service(&self, flow: &Case<'_>, second: &ServiceFlow, row: &Amplifier) -> Option<Finding> {
         let unsolicited = |span: Span| {
             let service = match span {
                 Span::Second => Some(*second),
@@ -113,11 +108,11 @@ impl Amplification {
                 return None;
             }
         }
-        let limit = if row.unambiguous { self.unambiguous } else { self.ambiguous };
+        let limit = flow.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
         let over = shape::over_from(LEAST_BURST, limit, unsolicited)?;
         let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
         let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
-        let mut finding = Finding::of_flow(flow, direction, row.vector, classes).graded(over.rate, over.limit.value);
+        let mut finding = flow.finding(row.vector, classes).graded(over.rate, over.limit.value);
         finding.since = flow.onset(|tick| unasked(&flow.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
         let ours =
@@ -131,13 +126,12 @@ impl Amplification {
         finding.now.count = tick.map_or_else(Default::default, |s| s.replies);
         finding.now.count.merge(fragment_count(Span::Tick));
         let profile = Profile::of(finding.recent.samples.iter());
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
         let name = row.service.to_uppercase();
         let asked = second.requests;
         finding.evidence = vec![
             over.evidence(
                 "unsolicited_replies_per_second",
-                &format!("unsolicited {name} replies/s {to} {}", flow.host().address()),
+                &format!("unsolicited {name} replies/s {}", flow.whom()),
                 &format!("; {asked} requests went the other way in the last second"),
             ),
             shape::context(
@@ -149,7 +143,7 @@ impl Amplification {
                     row.port
                 ),
             ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }

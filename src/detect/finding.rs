@@ -1,20 +1,34 @@
 //! The seam between detection and incidents: what a detector found in one tick, and why.
 
-use super::settings::Limit;
-use crate::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
-use crate::meter::{Count, Flow, HostTick, Registers, Sample};
+use super::Case;
+use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
+use crate::meter::{Count, HostTick, Registers, Sample};
 use crate::packet::Class;
+use ipnet::IpNet;
 use serde::Serialize;
+use std::fmt;
 
 /// What an incident is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     Host(Addr),
+    /// A network as a whole.
+    Prefix(IpNet),
     /// A MAC address on an interface.
     Station {
         mac: Mac,
         interface: String,
     },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Host(address) => address.fmt(f),
+            Target::Prefix(network) => network.fmt(f),
+            Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
+        }
+    }
 }
 
 /// Where a limit came from.
@@ -23,12 +37,6 @@ pub enum Target {
 pub enum LimitFrom {
     Default,
     Config,
-}
-
-impl From<Limit> for LimitFrom {
-    fn from(limit: Limit) -> Self {
-        if limit.configured { LimitFrom::Config } else { LimitFrom::Default }
-    }
 }
 
 /// One measurement that speaks for (or qualifies) a finding. Public API: part of the incident JSON.
@@ -73,19 +81,33 @@ pub struct Finding {
     /// In the last second, this tick included.
     pub recent: Traffic,
     pub spoofing_likely: bool,
+    /// A shape over space that this finding alone shows.
+    pub pattern: Option<Pattern>,
+    /// Names that the traffic of the tick carries, with how many requests each.
+    pub names: Vec<NameCount>,
     pub evidence: Vec<Evidence>,
 }
 
+/// A name in the traffic: which site, which zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameCount {
+    /// Escaped for display. Empty: requests whose name could not be read.
+    pub name: String,
+    /// As in the incident JSON: `http_host`, `tls_sni`, `dns_zone`.
+    pub kind: &'static str,
+    pub count: u64,
+}
+
 impl Finding {
-    /// A finding about a host, with the traffic of `classes` filled in.
-    pub fn of_flow(flow: &Flow<'_>, direction: Direction, vector: Vector, classes: &'static [Class]) -> Finding {
+    /// A finding about a case, with the traffic of `classes` filled in.
+    pub(super) fn of_case(flow: &Case<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
         use crate::meter::Span;
         let in_tick = |tick: &HostTick| flow.in_tick(tick, classes).packets;
         Finding {
-            target: Target::Host(flow.host().address()),
+            target: flow.target().clone(),
             interface: None,
             vlan: None,
-            direction,
+            direction: flow.direction(),
             vector,
             severity: Severity::Warning,
             confidence: 0.9,
@@ -101,6 +123,8 @@ impl Finding {
                 peers: flow.peers(),
             },
             spoofing_likely: false,
+            pattern: None,
+            names: Vec::new(),
             evidence: Vec::new(),
         }
     }

@@ -5,9 +5,9 @@
 //! amplifier are part of that.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
-use crate::meter::{Flow, Span, Window};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -43,18 +43,18 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 const CLASSES: &[Class] = &[Class::Fragment];
 
 struct FragmentFlood {
-    orphans: Limit,
-    unanswered: Limit,
+    orphans: Limits,
+    unanswered: Limits,
 }
 
 impl Detector for FragmentFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction));
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case));
     }
 }
 
 impl FragmentFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
         let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
         if fragments == 0 {
             return None;
@@ -68,23 +68,21 @@ impl FragmentFlood {
         let orphaned = firsts * 50 < fragments;
         let answered = flow.back(Span::Second).packets() * 10 >= fragments;
         let limit = match (orphaned, answered) {
-            (true, _) => self.orphans,
-            (false, false) => self.unanswered,
+            (true, _) => &self.orphans,
+            (false, false) => &self.unanswered,
             (false, true) => return None,
         };
-        let over = shape::over(limit, |span| flow.forward(span).of(Class::Fragment).packets)?;
+        let over = shape::over(flow.limit(limit), |span| flow.forward(span).of(Class::Fragment).packets)?;
         let profile = Profile::of_flow(flow, CLASSES);
-        let mut finding =
-            Finding::of_flow(flow, direction, Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let mut finding = flow.finding(Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         finding.evidence = vec![
             over.evidence(
                 "fragments_per_second",
-                &format!("later IP fragments/s {to} {}", flow.host().address()),
+                &format!("later IP fragments/s {}", flow.whom()),
                 &format!("; {firsts} first fragments came with them in the last second"),
             ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }

@@ -4,9 +4,9 @@
 //! Neighbour discovery belongs to layer 2 and is not counted here.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit};
-use crate::base::{Direction, Vector};
-use crate::meter::{Flow, Span, Window};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
 use crate::packet::Class;
 
 const SETTINGS: &[Setting] = &[Setting {
@@ -70,26 +70,27 @@ fn build(settings: &Settings, family: &'static Family) -> Box<dyn Detector> {
 }
 
 struct IcmpFlood {
-    limit: Limit,
+    limit: Limits,
     family: &'static Family,
 }
 
 impl Detector for IcmpFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction));
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case));
     }
 }
 
 impl IcmpFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
         let family = self.family;
+        let limit = flow.limit(&self.limit);
         // No rate can be over its limit with fewer packets in a second than make a burst.
-        if (flow.forward(Span::Second).of_all(family.all).packets as f64) < self.limit.value.min(shape::LEAST_BURST) {
+        if (flow.forward(Span::Second).of_all(family.all).packets as f64) < limit.value.min(shape::LEAST_BURST) {
             return None;
         }
         let profile = Profile::of_flow(flow, family.all);
         // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
-        let monitors = direction == Direction::Outbound && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
+        let monitors = flow.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
         let unsolicited = |span: Span| {
             let forward = flow.forward(span);
             let total = forward.of_all(family.all).packets;
@@ -105,21 +106,19 @@ impl IcmpFlood {
                 if monitors { forward.of(family.echo).packets.min(back.of(family.reply).packets) } else { 0 };
             total.saturating_sub(asked).saturating_sub(provoked).saturating_sub(answered)
         };
-        let over = shape::over(self.limit, unsolicited)?;
-        let mut finding =
-            Finding::of_flow(flow, direction, family.vector, family.all).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let over = shape::over(limit, unsolicited)?;
+        let mut finding = flow.finding(family.vector, family.all).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         let forward = flow.forward(Span::Second);
         let counts = [family.echo, family.reply, family.error, family.other].map(|class| forward.of(class).packets);
         let [echo, reply, error, other] = counts;
         finding.evidence = vec![
             over.evidence(
                 "unsolicited_icmp_per_second",
-                &format!("unsolicited {} packets/s {to} {}", family.name, flow.host().address()),
+                &format!("unsolicited {} packets/s {}", family.name, flow.whom()),
                 &format!("; in the last second {echo} echo requests, {reply} replies, {error} errors, {other} others"),
             ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }

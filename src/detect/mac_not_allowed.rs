@@ -74,6 +74,8 @@ fn finding(station: &StationCounts, left: Count, interface: Option<&str>) -> Fin
         now: traffic.clone(),
         recent: traffic,
         spoofing_likely: false,
+        pattern: None,
+        names: Vec::new(),
         evidence: vec![
             Evidence {
                 measure: "foreign_frames",

@@ -5,6 +5,7 @@
 
 mod ack_flood;
 mod amplification;
+mod case;
 mod finding;
 mod fragment_flood;
 mod icmp_flood;
@@ -15,18 +16,19 @@ mod shape;
 mod syn_flood;
 mod udp_flood;
 
-pub use finding::{Evidence, Finding, LimitFrom, Target, Traffic};
+pub use case::Case;
+pub use finding::{Evidence, Finding, LimitFrom, NameCount, Target, Traffic};
 pub use settings::{Setting, Settings};
 
-use crate::base::{Direction, Vector};
+use crate::base::Vector;
 use crate::inventory::Site;
-use crate::meter::{Flow, Window};
+use crate::meter::Window;
 use std::sync::Arc;
 
 /// Looks at what was measured, at the end of each tick. Must not read a clock: the window carries the time.
 pub trait Detector: Send {
     /// Judges one busy host in one direction; called for each, so it must be quick to see that there is nothing.
-    fn judge(&self, _flow: &Flow<'_>, _direction: Direction, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+    fn judge(&self, _case: &Case<'_>, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 
     /// Judges the window as a whole: stations, totals.
     fn survey(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
@@ -40,8 +42,9 @@ pub fn run(detectors: &[Box<dyn Detector>], site: &Site, window: &Window<'_>, fi
             if flow.forward_packets() == 0 {
                 continue;
             }
+            let case = Case::of_host(flow, direction);
             for detector in detectors {
-                detector.judge(&flow, direction, window, findings);
+                detector.judge(&case, window, findings);
             }
         }
     }

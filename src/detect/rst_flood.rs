@@ -4,9 +4,9 @@
 //! peer opened; whatever goes beyond both is unprovoked.
 
 use super::shape::{self, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
-use crate::meter::{Flow, Span, Window};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -37,17 +37,17 @@ const PROVOKING: &[Class] = &[
 ];
 
 struct RstFlood {
-    limit: Limit,
+    limit: Limits,
 }
 
 impl Detector for RstFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction));
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case));
     }
 }
 
 impl RstFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
         let unprovoked = |span: Span| {
             let forward = flow.forward(span);
             let provoking = flow.back(span).of_all(PROVOKING).packets;
@@ -55,19 +55,13 @@ impl RstFlood {
             let opened = forward.of(Class::TcpSyn).packets;
             forward.of(Class::TcpRst).packets.saturating_sub(provoking).saturating_sub(opened)
         };
-        let over = shape::over(self.limit, unprovoked)?;
+        let over = shape::over(flow.limit(&self.limit), unprovoked)?;
         let profile = Profile::of_flow(flow, CLASSES);
-        let mut finding =
-            Finding::of_flow(flow, direction, Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        let mut finding = flow.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         finding.evidence = vec![
-            over.evidence(
-                "unprovoked_rst_per_second",
-                &format!("RST/s {to} {} that nothing provoked", flow.host().address()),
-                "",
-            ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            over.evidence("unprovoked_rst_per_second", &format!("RST/s {} that nothing provoked", flow.whom()), ""),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }

@@ -1,6 +1,6 @@
 //! Settings of detectors: declared beside the detector, checked and written by the configuration.
 
-use super::DetectorSpec;
+use super::{DetectorSpec, LimitFrom};
 
 /// One number that an operator may set.
 pub struct Setting {
@@ -40,14 +40,18 @@ impl Settings {
 
     /// The limit of that name. Asking for a key that the spec does not declare is a programming error: it gives a limit
     /// that never fires, and fails in tests.
-    pub fn limit(&self, key: &str) -> Limit {
+    pub fn limit(&self, key: &str) -> Limits {
         let found = self.values.iter().find(|(known, ..)| *known == key);
         debug_assert!(found.is_some(), "undeclared setting {key}");
-        found.map_or(Limit { value: f64::INFINITY, configured: false }, |&(_, value, default)| Limit {
-            value,
-            // The installed sample spells the defaults out: that does not make them the operator's.
-            configured: value != default,
-        })
+        let (value, default) = found.map_or((f64::INFINITY, f64::INFINITY), |&(_, value, default)| (value, default));
+        // The installed sample spells the defaults out: that does not make them the operator's.
+        let from = if value == default { LimitFrom::Default } else { LimitFrom::Config };
+        Limits { base: Limit { value, from } }
+    }
+
+    /// The value of a setting that is no limit.
+    pub fn value(&self, key: &str) -> f64 {
+        self.limit(key).base().value
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
@@ -55,15 +59,28 @@ impl Settings {
     }
 }
 
-/// A limit and where it came from.
+/// A limit in force, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
     pub value: f64,
-    pub configured: bool,
+    pub from: LimitFrom,
 }
 
 impl Limit {
     pub fn times(self, factor: f64) -> Limit {
         Limit { value: self.value * factor, ..self }
+    }
+}
+
+/// A limit as a detector keeps it. Which value is in force depends on the host: [`Case::limit`](super::Case::limit).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    base: Limit,
+}
+
+impl Limits {
+    /// Where nothing more particular is known.
+    pub fn base(&self) -> Limit {
+        self.base
     }
 }

@@ -1,7 +1,6 @@
 //! The shape of traffic: what tells a flood from a busy host when the rate alone cannot.
 
 use super::Evidence;
-use super::finding::LimitFrom;
 use super::settings::Limit;
 use crate::base::{Addr, Timestamp};
 use crate::meter::{Flow, HostTick, Sample, Span};
@@ -48,14 +47,13 @@ pub(super) fn over_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -
 impl Over {
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
     pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
-        let origin = if self.limit.configured { "config" } else { "default" };
         Evidence {
             measure,
             value: self.rate.round(),
             limit: Some(self.limit.value),
-            limit_from: Some(LimitFrom::from(self.limit)),
+            limit_from: Some(self.limit.from),
             window_seconds: self.span.seconds(),
-            says: format!("{:.0} {what}, limit {} ({origin}){rest}", self.rate, self.limit.value),
+            says: format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name()),
         }
     }
 }
@@ -175,7 +173,7 @@ mod tests {
     use super::*;
 
     fn limit(value: f64) -> Limit {
-        Limit { value, configured: false }
+        Limit { value, from: crate::detect::LimitFrom::Default }
     }
 
     fn spans(second: u64, burst: u64) -> impl Fn(Span) -> u64 {

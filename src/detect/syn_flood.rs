@@ -5,8 +5,8 @@
 //! service); floods do neither. One source walking through ports is a scan.
 
 use super::shape::{self, Over, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
+use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
 
@@ -30,7 +30,7 @@ const CLASSES: &[Class] = &[Class::TcpSyn];
 const SLOW: f64 = 0.2;
 
 struct SynFlood {
-    limit: Limit,
+    limit: Limits,
 }
 
 /// SYNs of a span and what became of them.
@@ -60,20 +60,21 @@ impl Handshakes {
 }
 
 impl Detector for SynFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction, window));
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
     }
 }
 
 impl SynFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = flow.limit(&self.limit);
         let second = Handshakes::of(flow, Span::Second);
-        if (second.syns as f64) < self.limit.value * SLOW / 2.0 {
+        if (second.syns as f64) < base.value * SLOW / 2.0 {
             return None;
         }
         // Nobody waits for repeats of a service that is down: what real clients send again, they also sent once.
         let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
-        let limit = self.limit.times(if patient { 10.0 } else { 1.0 });
+        let limit = base.times(if patient { 10.0 } else { 1.0 });
         let burst = over_burst(flow, limit);
         let over = match shape::over(limit, |span| if span == Span::Second { second.unanswered() } else { 0 }) {
             // At a steady rate a share of handshakes is still under way; floods leave far more.
@@ -83,17 +84,16 @@ impl SynFlood {
         let profile = Profile::of_flow(flow, CLASSES);
         let (over, since) = match over {
             Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
-            None => (self.slow(flow, &profile)?, shape::ten_seconds_before(window.end)),
+            None => (slow(flow, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
-        if profile.is_port_scan() || (direction == Direction::Outbound && !concentrated(&profile)) {
+        if profile.is_port_scan() || (flow.is_outbound() && !concentrated(&profile)) {
             return None;
         }
         let distinct = flow.distinct_peers();
-        let mut finding =
-            Finding::of_flow(flow, direction, Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = flow.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = since;
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let (to, address) = (if direction == Direction::Inbound { "to" } else { "from" }, flow.host().address());
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+        let (to, address) = (if !flow.is_outbound() { "to" } else { "from" }, flow.whom());
         let span = over.span;
         let seen = Handshakes::of(flow, span);
         let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;
@@ -103,22 +103,22 @@ impl SynFlood {
                 &format!("unanswered SYN/s {to} {address}"),
                 &format!("; {completed:.1} % of SYNs were completed, 97 % is usual"),
             ),
-            profile.evidence(distinct, direction == Direction::Outbound),
+            profile.evidence(distinct, flow.is_outbound()),
         ];
         Some(finding)
     }
+}
 
-    /// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
-    fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
-        let ten = Handshakes::of(flow, Span::TenSeconds);
-        let limit = self.limit.times(SLOW);
-        let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
-        let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
-        // The flood must still go on, or its end would be reported for nine more seconds.
-        let lasting = Handshakes::of(flow, Span::Second).unanswered() as f64 >= limit.value / 2.0;
-        (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(flow, ten.unanswered(), 0.0))
-            .then_some(Over { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
-    }
+/// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
+fn slow(flow: &Flow<'_>, base: Limit, profile: &Profile) -> Option<Over> {
+    let ten = Handshakes::of(flow, Span::TenSeconds);
+    let limit = base.times(SLOW);
+    let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
+    let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
+    // The flood must still go on, or its end would be reported for nine more seconds.
+    let lasting = Handshakes::of(flow, Span::Second).unanswered() as f64 >= limit.value / 2.0;
+    (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(flow, ten.unanswered(), 0.0))
+        .then_some(Over { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
 }
 
 /// A burst is judged before its handshakes had time to complete, so nearly all must be open and there must be more than

@@ -5,8 +5,8 @@
 //! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
 
 use super::shape::{self, Over, Profile};
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limit};
-use crate::base::{Direction, Vector};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
+use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
 
@@ -46,13 +46,13 @@ const CLASSES: &[Class] = &[Class::Udp, Class::Quic];
 const SLOW: f64 = 0.1;
 
 struct UdpFlood {
-    diverse: Limit,
-    steady: Limit,
+    diverse: Limits,
+    steady: Limits,
 }
 
 impl Detector for UdpFlood {
-    fn judge(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(flow, direction, window));
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
     }
 }
 
@@ -73,29 +73,28 @@ fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
 }
 
 impl UdpFlood {
-    fn find(&self, flow: &Flow<'_>, direction: Direction, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, flow: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let (diverse_limit, steady_limit) = (flow.limit(&self.diverse), flow.limit(&self.steady));
         // The slow rule asks for half of a tenth of the limit in the last second; everything else for more. Most hosts
         // talk both ways and end here.
-        let lowest = self.diverse.value.min(self.steady.value) * SLOW / 2.0;
+        let lowest = diverse_limit.value.min(steady_limit.value) * SLOW / 2.0;
         if (unanswered(flow, Span::Second).max(unanswered(flow, Span::Burst)) as f64) < lowest {
             return None;
         }
         let count = |span: Span| unanswered(flow, span).saturating_sub(amplified(flow, span));
         let profile = Profile::of_flow(flow, CLASSES);
         let diverse = profile.many_flows();
-        let (over, since) = match shape::over(if diverse { self.diverse } else { self.steady }, count) {
+        let (over, since) = match shape::over(if diverse { diverse_limit } else { steady_limit }, count) {
             Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
-            None => (self.slow(flow, &profile)?, shape::ten_seconds_before(window.end)),
+            None => (slow(flow, diverse_limit, &profile)?, shape::ten_seconds_before(window.end)),
         };
         // One source trying ports one by one: a scan, until its rate alone does harm.
-        if profile.is_port_scan() && over.rate < self.diverse.value * 10.0 {
+        if profile.is_port_scan() && over.rate < diverse_limit.value * 10.0 {
             return None;
         }
-        let mut finding =
-            Finding::of_flow(flow, direction, Vector::UdpFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = flow.finding(Vector::UdpFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = since;
-        finding.spoofing_likely = direction == Direction::Inbound && profile.many_sources();
-        let to = if direction == Direction::Inbound { "to" } else { "from" };
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         let answers = flow.back(Span::Second).of_all(CLASSES).packets;
         let shape = match (diverse, over.span) {
             (_, Span::TenSeconds) => "nearly each from a source of its own for ten seconds",
@@ -105,24 +104,24 @@ impl UdpFlood {
         finding.evidence = vec![
             over.evidence(
                 "unanswered_udp_per_second",
-                &format!("UDP packets/s {to} {}", flow.host().address()),
+                &format!("UDP packets/s {}", flow.whom()),
                 &format!("; {shape}, {answers} answers in the last second"),
             ),
-            profile.evidence(flow.distinct_peers(), direction == Direction::Outbound),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];
         Some(finding)
     }
+}
 
-    /// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
-    /// telemetry) hear the same ones again within that time.
-    fn slow(&self, flow: &Flow<'_>, profile: &Profile) -> Option<Over> {
-        let ten = unanswered(flow, Span::TenSeconds);
-        let limit = self.diverse.times(SLOW);
-        let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
-        let lasting = unanswered(flow, Span::Second) as f64 >= limit.value / 2.0;
-        (enough && lasting && profile.many_sources() && amplified(flow, Span::Second) == 0)
-            .then(|| shape::steadily_spread(flow, ten, 0.0))
-            .filter(|spread| *spread)
-            .map(|_| Over { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
-    }
+/// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
+/// telemetry) hear the same ones again within that time.
+fn slow(flow: &Flow<'_>, diverse: Limit, profile: &Profile) -> Option<Over> {
+    let ten = unanswered(flow, Span::TenSeconds);
+    let limit = diverse.times(SLOW);
+    let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
+    let lasting = unanswered(flow, Span::Second) as f64 >= limit.value / 2.0;
+    (enough && lasting && profile.many_sources() && amplified(flow, Span::Second) == 0)
+        .then(|| shape::steadily_spread(flow, ten, 0.0))
+        .filter(|spread| *spread)
+        .map(|_| Over { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
 }

@@ -206,6 +206,8 @@ mod tests {
             now: traffic.clone(),
             recent: traffic,
             spoofing_likely: false,
+            pattern: None,
+            names: Vec::new(),
             evidence: Vec::new(),
         }
     }

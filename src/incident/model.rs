@@ -80,6 +80,7 @@ impl TargetView {
         };
         match target {
             Target::Host(address) => TargetView { address: Some(*address), ..nobody },
+            Target::Prefix(network) => TargetView { kind: "prefix", prefix: Some(network.to_string()), ..nobody },
             Target::Station { mac, interface } => {
                 TargetView { kind: "station", mac: Some(*mac), interface: Some(interface.clone()), ..nobody }
             }
@@ -137,6 +138,7 @@ pub struct Port {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Name {
+    /// Escaped for display; empty for what could not be attributed (no handshake, encrypted, cut off).
     pub name: String,
     pub kind: &'static str,
     pub share: f64,

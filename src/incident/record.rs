@@ -2,12 +2,13 @@
 
 use super::machine::LossCounts;
 use super::model::{
-    CloseReason, Coverage, Incident, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
+    CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Finding, Target, Traffic};
 use crate::meter::Registers;
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 /// Counters of each frequent-items sketch: error at most 3.5/128 of the packets (the library's bound).
@@ -45,6 +46,10 @@ pub(super) struct Record {
     samples: u64,
     source_ports: FrequentItemsSketch<u16>,
     destination_ports: FrequentItemsSketch<u16>,
+    /// Requests by name (kind, text); unread names are empty.
+    names: FrequentItemsSketch<(&'static str, String)>,
+    /// Shapes that single findings showed.
+    patterns: BTreeSet<Pattern>,
     timeline: Vec<Point>,
     /// Seconds between points.
     spacing: u64,
@@ -86,6 +91,8 @@ impl Record {
             samples: 0,
             source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
+            names: FrequentItemsSketch::new(SKETCH).ok()?,
+            patterns: BTreeSet::new(),
             timeline: Vec::new(),
             spacing: 1,
             losses_at_open: losses,
@@ -107,6 +114,10 @@ impl Record {
             }
             self.confidence = self.confidence.max(finding.confidence);
             self.spoofing_likely |= finding.spoofing_likely;
+            self.patterns.extend(finding.pattern);
+            for name in &finding.names {
+                self.names.update_with_count((name.kind, name.name.clone()), name.count);
+            }
             // A vector that was just recognised brings what led to it; later each tick brings its own.
             self.take(if new { &finding.recent } else { &finding.now });
             rates.packets_per_second += finding.recent.count.packets;
@@ -187,6 +198,13 @@ impl Record {
         if complete && seen > 0 { seen } else { (self.peers.estimate().round() as u64).max(seen) }
     }
 
+    /// The names of most requests; what could not be read is one of them, without a name.
+    fn names(&self) -> Vec<Name> {
+        let whole = self.names.total_weight();
+        let named = top(&self.names).into_iter();
+        named.map(|((kind, name), weight)| Name { name, kind, share: share(weight, whole) }).collect()
+    }
+
     fn main_vector(&self) -> Option<&VectorPart> {
         // The first of equals, so that the name does not change without need.
         self.parts.iter().rev().max_by_key(|part| part.packets)
@@ -216,9 +234,9 @@ impl Record {
             }
             _ => (others, None),
         };
-        let mut patterns = Vec::new();
+        let mut patterns = self.patterns.clone();
         if self.parts.len() > 1 {
-            patterns.push(Pattern::MultiVector);
+            patterns.insert(Pattern::MultiVector);
         }
         let seen = self.losses.received.saturating_sub(self.losses_at_open.received);
         let dropped = self.losses.dropped.saturating_sub(self.losses_at_open.dropped);
@@ -226,7 +244,7 @@ impl Record {
             id: self.id.clone(),
             vector,
             vectors: self.parts.iter().map(|part| part.vector).collect(),
-            patterns,
+            patterns: patterns.into_iter().collect(),
             direction: self.direction,
             severity: self.severity,
             confidence: self.confidence,
@@ -241,7 +259,7 @@ impl Record {
             sources,
             victims,
             ports: Ports { destination: ports(&self.destination_ports), source: ports(&self.source_ports) },
-            names: Vec::new(),
+            names: self.names(),
             evidence: self.parts.iter().flat_map(|part| part.evidence.iter().cloned()).collect(),
             coverage: Coverage {
                 // The kernel counts among the received what it then had to drop.
@@ -281,7 +299,7 @@ fn identifier(finding: &Finding, now: Timestamp) -> String {
     // FNV-1a: an identifier, not a secret; the same on every machine and in every version.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
-        Target::Host(address) => format!("{address} {}", finding.direction),
+        Target::Host(_) | Target::Prefix(_) => format!("{} {}", finding.target, finding.direction),
         Target::Station { mac, interface } => format!("{mac} {interface} {}", finding.direction),
     };
     for byte in text.bytes().chain(now.nanos().to_be_bytes()) {

@@ -1,0 +1,67 @@
+//! What a detector judges: one host or one prefix in one direction, with the limits that hold there.
+
+use super::settings::{Limit, Limits};
+use super::{Finding, LimitFrom, Target};
+use crate::base::{Direction, Vector};
+use crate::meter::Flow;
+use crate::packet::Class;
+use std::ops::Deref;
+
+/// One [`Flow`] (which it can be used as), whom it is about, and what counts as too much there.
+pub struct Case<'a> {
+    flow: Flow<'a>,
+    direction: Direction,
+    target: Target,
+}
+
+impl<'a> Deref for Case<'a> {
+    type Target = Flow<'a>;
+
+    fn deref(&self) -> &Flow<'a> {
+        &self.flow
+    }
+}
+
+impl<'a> Case<'a> {
+    pub fn of_host(flow: Flow<'a>, direction: Direction) -> Case<'a> {
+        Case { target: Target::Host(flow.host().address()), flow, direction }
+    }
+
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    pub fn is_outbound(&self) -> bool {
+        self.direction == Direction::Outbound
+    }
+
+    /// The inside end: a host or a prefix.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// For evidence: "to 203.0.113.7" or "from 203.0.113.7", by direction.
+    pub fn whom(&self) -> String {
+        format!("{} {}", if self.is_outbound() { "from" } else { "to" }, self.target)
+    }
+
+    /// The limit in force here.
+    pub fn limit(&self, limits: &Limits) -> Limit {
+        limits.base()
+    }
+
+    /// A finding about this case, with the traffic of `classes` filled in.
+    pub fn finding(&self, vector: Vector, classes: &'static [Class]) -> Finding {
+        Finding::of_case(self, vector, classes)
+    }
+}
+
+/// For evidence: where a limit came from.
+impl LimitFrom {
+    pub const fn name(self) -> &'static str {
+        match self {
+            LimitFrom::Default => "default",
+            LimitFrom::Config => "config",
+        }
+    }
+}
