@@ -55,6 +55,17 @@ impl Addr {
         }
     }
 
+    /// True for sources that any host may use on its own link whatever its networks are: none, loopback, link-local
+    /// (RFC 3927, RFC 4291 §2.5.6).
+    pub const fn may_leave_anywhere(self) -> bool {
+        if self.is_v4() {
+            let bits = self.0 as u32;
+            bits >> 24 == 0 || bits >> 24 == 127 || bits >> 16 == 0xa9fe
+        } else {
+            self.0 <= 1 || self.0 >> 118 == 0xfe80 >> 6
+        }
+    }
+
     /// The network of `length` bits (of 32 or 128, by family) that this address lies in, as its lowest address.
     pub const fn network(self, length: u8) -> Addr {
         let host_bits = if self.is_v4() { 32u32 } else { 128 }.saturating_sub(length as u32);

@@ -13,7 +13,7 @@ pub use render::render;
 use crate::base::Mac;
 use crate::detect::{DETECTORS, Settings};
 use crate::incident::IncidentSettings;
-use crate::meter::{MeterSizes, TallySizes};
+use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -127,7 +127,13 @@ impl Default for Config {
                 sampling: 1,
             },
             tunnels: Tunnels::Outer,
-            meter: MeterSizes { hosts: 16384, busy_hosts: 512, stations: 4096 },
+            meter: MeterSizes {
+                hosts: 16384,
+                busy_hosts: 512,
+                stations: 4096,
+                prefixes: 64,
+                prefix_lengths: PrefixLengths { v4: 24, v6: 48 },
+            },
             tally: TallySizes { hosts: 16384, detailed_hosts: 512, stations: 2048, handshakes: 32768 },
             incident: IncidentSettings { quiet_seconds: 60.0, max_open: 1000, max_recent: 200 },
             http: HttpConfig { enabled: true, listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7343) },

@@ -65,6 +65,13 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("busy_hosts", config.meter.busy_hosts);
     page.note("Stations, that is MAC addresses (16 to 1048576).");
     page.key("stations", config.meter.stations);
+    page.note(
+        "Prefixes of which many hosts are busy at once and that are measured as hosts are (8 to 4096), and their",
+    );
+    page.note("length in bits by family (8 to 30, 16 to 124).");
+    page.key("prefixes", config.meter.prefixes);
+    page.key("prefix_length_v4", config.meter.prefix_lengths.v4);
+    page.key("prefix_length_v6", config.meter.prefix_lengths.v6);
     page.note("Per capturing thread and 100 ms: hosts (64 to 4194304) …");
     page.key("worker_hosts", config.tally.hosts);
     page.note("… of them with full detail (16 to 65534) …");

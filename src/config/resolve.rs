@@ -49,6 +49,10 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     whole("meter.hosts", meter.hosts, 64..=4_194_304, &mut config.meter.hosts, errors);
     whole("meter.busy_hosts", meter.busy_hosts, 16..=65_536, &mut config.meter.busy_hosts, errors);
     whole("meter.stations", meter.stations, 16..=1_048_576, &mut config.meter.stations, errors);
+    whole("meter.prefixes", meter.prefixes, 8..=4096, &mut config.meter.prefixes, errors);
+    let lengths = &mut config.meter.prefix_lengths;
+    whole("meter.prefix_length_v4", meter.prefix_length_v4, 8..=30, &mut lengths.v4, errors);
+    whole("meter.prefix_length_v6", meter.prefix_length_v6, 16..=124, &mut lengths.v6, errors);
     whole("meter.worker_hosts", meter.worker_hosts, 64..=4_194_304, &mut config.tally.hosts, errors);
     whole("meter.worker_details", meter.worker_details, 16..=65_534, &mut config.tally.detailed_hosts, errors);
     whole("meter.worker_stations", meter.worker_stations, 16..=1_048_576, &mut config.tally.stations, errors);

@@ -201,21 +201,42 @@ pub struct Sample {
 /// Samples kept per host, direction and tick.
 pub const SAMPLES: usize = 16;
 
+/// Something that stands for so many packets.
+pub trait Weighed {
+    fn weight_mut(&mut self) -> &mut u32;
+}
+
+impl Weighed for Sample {
+    #[inline]
+    fn weight_mut(&mut self) -> &mut u32 {
+        &mut self.weight
+    }
+}
+
 /// A uniform sample of the packets of one direction: every packet while there are few, then every second, fourth, …
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sampler {
-    items: [Sample; SAMPLES],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampler<S = Sample, const N: usize = SAMPLES> {
+    items: [S; N],
     len: u8,
     stride: u32,
     skip: u32,
     since: u32,
 }
 
-impl Sampler {
+impl<S: Weighed + Copy + Default, const N: usize> Default for Sampler<S, N> {
+    fn default() -> Self {
+        Sampler { items: [S::default(); N], len: 0, stride: 0, skip: 0, since: 0 }
+    }
+}
+
+impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
+    // `len` is an octet, and `decimate` draws one bit of a word for each pair.
+    const FITS: () = assert!(N <= 128 && N.is_multiple_of(2));
+
     /// Counts one packet; calls `sample` only if this packet is to be kept. `random` is any number that a sender cannot
     /// foresee: regular senders must not fall into step with the stride. It stands for `packets`.
     #[inline]
-    pub fn offer(&mut self, packets: u32, random: u64, sample: impl FnOnce() -> Sample) {
+    pub fn offer(&mut self, packets: u32, random: u64, sample: impl FnOnce() -> S) {
         self.since = self.since.saturating_add(packets);
         if self.skip > 0 {
             self.skip -= 1;
@@ -224,34 +245,53 @@ impl Sampler {
         self.keep(random, sample());
     }
 
-    fn keep(&mut self, random: u64, mut sample: Sample) {
-        if usize::from(self.len) == SAMPLES {
+    fn keep(&mut self, random: u64, mut sample: S) {
+        if usize::from(self.len) == N {
             self.decimate(random);
         }
-        sample.weight = self.since;
+        *sample.weight_mut() = self.since;
         self.since = 0;
         let stride = self.stride.max(1);
         self.skip = if stride == 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) };
+        self.push(sample);
+    }
+
+    fn push(&mut self, sample: S) {
         if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
             *slot = sample;
             self.len += 1;
         }
     }
 
+    /// Takes over another sampler's item with its weight.
+    pub fn absorb(&mut self, sample: S, random: u64) {
+        if usize::from(self.len) == N {
+            self.decimate(random);
+        }
+        self.push(sample);
+    }
+
     /// Halves the sample: of each pair one stays, by chance, and takes both weights.
     fn decimate(&mut self, random: u64) {
-        for pair in 0..SAMPLES / 2 {
-            let (first, second) = (self.items[2 * pair], self.items[2 * pair + 1]);
+        let () = Self::FITS;
+        for pair in 0..N / 2 {
+            let (mut first, mut second) = (self.items[2 * pair], self.items[2 * pair + 1]);
+            let weight = first.weight_mut().saturating_add(*second.weight_mut());
             let mut kept = if random >> pair & 1 == 0 { first } else { second };
-            kept.weight = first.weight.saturating_add(second.weight);
+            *kept.weight_mut() = weight;
             self.items[pair] = kept;
         }
-        self.len = (SAMPLES / 2) as u8;
+        self.len = (N / 2) as u8;
         self.stride = self.stride.max(1).saturating_mul(2).min(1 << 24);
     }
 
-    pub fn samples(&self) -> &[Sample] {
+    pub fn samples(&self) -> &[S] {
         self.items.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// Makes what was counted in captured packets what it stands for.
+    pub fn scale_up(&mut self, scale: Scale) {
+        self.items.iter_mut().for_each(|sample| *sample.weight_mut() = scale.of_small(*sample.weight_mut()));
     }
 
     pub fn clear(&mut self) {
@@ -381,14 +421,13 @@ impl HostTick {
         }
         self.first_fragments_received = scale.of_small(self.first_fragments_received);
         self.first_fragments_sent = scale.of_small(self.first_fragments_sent);
-        for samples in [&mut self.received_samples, &mut self.sent_samples] {
-            samples.items.iter_mut().for_each(|sample| sample.weight = scale.of_small(sample.weight));
-        }
+        self.received_samples.scale_up(scale);
+        self.sent_samples.scale_up(scale);
         self.pairs.scale_up(scale);
     }
 
-    /// Adds the same tick of the same host as another worker saw it.
-    pub fn merge(&mut self, other: &HostTick) {
+    /// Adds everything of another tick but who its peers are.
+    pub fn merge_counts(&mut self, other: &HostTick) {
         if other.first < self.first || self.first == Timestamp::ZERO {
             self.first = other.first;
         }
@@ -407,26 +446,19 @@ impl HostTick {
                 mine.requests_sent = mine.requests_sent.saturating_add(theirs.requests_sent);
             }
         }
+    }
+
+    /// Adds the same tick of the same host as another worker saw it.
+    pub fn merge(&mut self, other: &HostTick) {
+        self.merge_counts(other);
         self.sources.merge(&other.sources);
         self.destinations.merge(&other.destinations);
+        let random = |sample: &Sample| sample.peer.bits() as u64 ^ u64::from(sample.source_port);
         for sample in other.received_samples.samples() {
-            self.received_samples.absorb(*sample);
+            self.received_samples.absorb(*sample, random(sample));
         }
         for sample in other.sent_samples.samples() {
-            self.sent_samples.absorb(*sample);
-        }
-    }
-}
-
-impl Sampler {
-    /// Takes over another sampler's item with its weight.
-    fn absorb(&mut self, sample: Sample) {
-        if usize::from(self.len) == SAMPLES {
-            self.decimate(sample.peer.bits() as u64 ^ u64::from(sample.source_port));
-        }
-        if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
-            *slot = sample;
-            self.len += 1;
+            self.sent_samples.absorb(*sample, random(sample));
         }
     }
 }
@@ -438,7 +470,7 @@ mod tests {
 
     #[test]
     fn samples_stand_for_every_packet() {
-        let mut sampler = Sampler::default();
+        let mut sampler = Sampler::<Sample>::default();
         sampler.clear();
         let hasher = Hasher::fixed();
         for n in 0..100_000u64 {
@@ -454,7 +486,7 @@ mod tests {
 
     #[test]
     fn few_packets_are_all_kept() {
-        let mut sampler = Sampler::default();
+        let mut sampler = Sampler::<Sample>::default();
         for n in 0..10u16 {
             sampler.offer(1, u64::from(n), || Sample { source_port: n, ..Sample::default() });
         }

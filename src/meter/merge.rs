@@ -2,22 +2,20 @@
 //! detectors one immutable [`Window`].
 
 use super::active::{ActiveHosts, NO_WINDOW};
+use super::contacts::Contact;
 use super::hash::Hasher;
 use super::host::HostWindow;
+use super::prefixes::{Host, HostTickOf, PrefixLengths, Prefixes, Received};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
 use super::set_table::{NO_SLOT, SlotIndex};
-use super::shared::{FADING, HostTable, KeyedState, StationEntry, StationTable};
+use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
+use super::windows::{WindowSlot, Windows};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Packets in about a second from which on a host gets windows.
 const BUSY: f32 = 10.0;
-/// New windows a tick: a flood over many targets must not make the tick long.
-const NEW_WINDOWS_PER_TICK: usize = 256;
-/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. Hosts then
-/// give theirs back.
-pub const IDLE_TICKS: u64 = 700;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeterSizes {
@@ -26,6 +24,9 @@ pub struct MeterSizes {
     /// Hosts with windows.
     pub busy_hosts: usize,
     pub stations: usize,
+    /// Prefixes with windows.
+    pub prefixes: usize,
+    pub prefix_lengths: PrefixLengths,
 }
 
 /// Everything measured up to the end of one tick.
@@ -36,6 +37,8 @@ pub struct Window<'a> {
     pub totals: &'a Totals,
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],
+    /// Senders that opened something in this tick and much lately.
+    pub contacts: &'a [Contact],
     /// Names by interface index, as far as they are known.
     pub interfaces: &'a [String],
     meter: &'a Meter,
@@ -48,35 +51,22 @@ impl<'a> Window<'a> {
 
     /// Busy hosts with traffic within the last second, in the order in which they became busy.
     pub fn hosts(&self) -> impl Iterator<Item = &'a HostWindow> + use<'a> {
-        let tick = self.tick;
-        self.meter
-            .windows
-            .iter()
-            .filter(move |host| host.in_use && tick.saturating_sub(host.last_active) < 10)
-            .map(|host| &*host.window)
+        self.meter.windows.active()
+    }
+
+    /// Busy prefixes of which many hosts received something lately, with about how many.
+    pub fn prefixes(&self) -> impl Iterator<Item = (&'a HostWindow, f64)> + use<'a> {
+        self.meter.prefixes.busy()
+    }
+
+    /// Length in bits of the prefix that an address is counted in.
+    pub fn prefix_length(&self, address: Addr) -> u8 {
+        self.meter.prefixes.lengths().of(address)
     }
 
     /// Windows of one host, while it is busy.
     pub fn host(&self, address: Addr) -> Option<&'a HostWindow> {
-        let index = *self.meter.by_address.get(&address)?;
-        self.meter.windows.get(index).map(|slot| &*slot.window)
-    }
-}
-
-struct WindowSlot {
-    address: Addr,
-    window: Box<HostWindow>,
-    in_use: bool,
-    /// Last tick with traffic, and the activity as the shared table reckons it: kept here so that a look at all slots
-    /// does not touch all windows.
-    last_active: u64,
-    activity: f32,
-}
-
-impl WindowSlot {
-    fn was_active(&mut self, tick: u64, packets: u64) {
-        self.last_active = tick;
-        self.activity += packets as f32;
+        self.meter.windows.of(address)
     }
 }
 
@@ -85,33 +75,22 @@ pub struct Meter {
     active: ActiveHosts,
     hosts: Arc<HostTable>,
     station_table: Arc<StationTable>,
-    windows: Vec<WindowSlot>,
-    by_address: HashMap<Addr, usize, KeyedState>,
-    free: Vec<usize>,
+    windows: Windows,
+    prefixes: Prefixes,
     totals: Totals,
     evictions: Evictions,
     new_stations: u64,
     stations: HashMap<(u16, Mac), usize, KeyedState>,
     tick_stations: Vec<StationCounts>,
     tick: u64,
-    window_evictions: u64,
-    opened_this_tick: usize,
-    /// Activity and index of the least active window, once it was looked for in this tick.
-    quietest: Option<(f32, usize)>,
+    /// Of the open tick.
+    contacts: Vec<Contact>,
+    received: Vec<Received>,
 }
 
 impl Meter {
     /// All windows are made and touched here, so that a flood finds memory ready.
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
-        let windows = (0..sizes.busy_hosts)
-            .map(|_| WindowSlot {
-                address: Addr::UNSPECIFIED,
-                window: HostWindow::new(Addr::UNSPECIFIED, 0),
-                in_use: false,
-                last_active: 0,
-                activity: 0.0,
-            })
-            .collect();
         // Touched in full, like everything else.
         let mut tick_stations = vec![StationCounts::default(); sizes.stations];
         tick_stations.clear();
@@ -119,18 +98,16 @@ impl Meter {
             active: ActiveHosts::new(sizes.hosts, hasher),
             hosts: Arc::new(HostTable::of_hosts(sizes.hosts, hasher)),
             station_table: Arc::new(StationTable::of_stations(sizes.stations, hasher)),
-            windows,
-            by_address: HashMap::with_capacity_and_hasher(sizes.busy_hosts, KeyedState::new(hasher)),
-            free: (0..sizes.busy_hosts).rev().collect(),
+            windows: Windows::new(sizes.busy_hosts, hasher),
+            prefixes: Prefixes::new(sizes.prefixes, sizes.prefix_lengths, hasher),
             totals: Totals::default(),
             evictions: Evictions::default(),
             new_stations: 0,
             stations: HashMap::with_capacity_and_hasher(sizes.stations, KeyedState::new(hasher)),
             tick_stations,
             tick: 0,
-            window_evictions: 0,
-            opened_this_tick: 0,
-            quietest: None,
+            contacts: Vec::new(),
+            received: Vec::new(),
             sizes,
         }
     }
@@ -145,13 +122,17 @@ impl Meter {
         self.new_stations
     }
 
-    /// Losses of the workers' tables, and windows that gave way to busier hosts.
-    pub fn evictions(&self) -> (Evictions, u64) {
-        (self.evictions, self.window_evictions)
+    /// Losses of the workers' tables, and windows of hosts and of prefixes that gave way to busier ones.
+    pub fn evictions(&self) -> (Evictions, u64, u64) {
+        (self.evictions, self.windows.evictions(), self.prefixes.evictions())
     }
 
     pub fn busy_hosts(&self) -> usize {
-        self.by_address.len()
+        self.windows.len()
+    }
+
+    pub fn busy_prefixes(&self) -> usize {
+        self.prefixes.len()
     }
 
     pub fn sizes(&self) -> MeterSizes {
@@ -160,7 +141,7 @@ impl Meter {
 
     /// True where no window holds anything: ticks without packets need not be looked at.
     pub fn is_idle(&self) -> bool {
-        self.by_address.is_empty()
+        self.windows.len() == 0
     }
 
     /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Meter::forget`].
@@ -169,35 +150,18 @@ impl Meter {
         self.totals = Totals::default();
         self.stations.clear();
         self.tick_stations.clear();
-        self.opened_this_tick = 0;
+        self.contacts.clear();
+        self.received.clear();
         self.active.open(tick, &self.hosts);
-        for (index, slot) in self.windows.iter_mut().enumerate() {
-            if !slot.in_use {
-                continue;
-            }
-            if tick.saturating_sub(slot.last_active) > IDLE_TICKS {
-                slot.in_use = false;
-                self.by_address.remove(&slot.address);
-                self.free.push(index);
-            } else {
-                slot.activity *= FADING;
-                slot.window.roll(tick);
-            }
-        }
-        self.quietest = None;
+        self.windows.open(tick);
+        self.prefixes.open(tick);
+        self.prefixes.gather();
     }
 
     /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
     pub fn forget(&mut self) {
-        for (index, slot) in self.windows.iter_mut().enumerate() {
-            if slot.in_use {
-                slot.in_use = false;
-                self.free.push(index);
-            }
-        }
-        // The order of free slots must not depend on history.
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
-        self.by_address.clear();
+        self.windows.forget();
+        self.prefixes.forget();
     }
 
     /// Adds one worker's report to the open tick.
@@ -209,17 +173,22 @@ impl Meter {
         for host in &report.hosts {
             let (index, activity, new) = self.active.count(host, self.tick, &self.hosts);
             if new && let Some(active) = self.active.get_mut(index) {
-                active.window = self.by_address.get(&host.address).map_or(NO_WINDOW, |&window| window as u32);
+                active.window = self.windows.index_of(host.address).map_or(NO_WINDOW, |window| window as u32);
             }
-            if !host.detailed
-                && let Some(slot) = self.windows_of(index, host.address, activity, BUSY)
-            {
+            if host.detailed {
+                continue;
+            }
+            let counts = HostTickOf::Quiet(host);
+            self.prefixes.count(Host { address: host.address, counts, at, scale: report.scale });
+            if let Some(slot) = self.windows_of(index, host.address, activity, BUSY) {
                 slot.window.absorb_quiet(host, at, report.scale);
                 slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
             }
         }
         for host in &mut report.details {
             let packets = host.received.packets() + host.sent.packets();
+            let counts = HostTickOf::Busy(host);
+            self.prefixes.count(Host { address: host.address, counts, at, scale: report.scale });
             let index = self.active.find(host.address).unwrap_or(NO_SLOT);
             let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
             if let Some(slot) = self.windows_of(index, host.address, activity, 0.0) {
@@ -230,6 +199,24 @@ impl Meter {
         for station in &report.stations {
             self.station(station);
         }
+        for contact in &report.contacts {
+            self.contact(contact);
+        }
+        self.received.extend(report.received.samples());
+    }
+
+    /// All workers have reported the open tick.
+    pub fn close(&mut self) {
+        self.prefixes.close(self.received.iter());
+    }
+
+    fn contact(&mut self, contact: &Contact) {
+        let same =
+            |known: &&mut Contact| (known.kind, known.source, known.mac) == (contact.kind, contact.source, contact.mac);
+        match self.contacts.iter_mut().find(same) {
+            Some(known) => known.merge(contact),
+            None => self.contacts.push(*contact),
+        }
     }
 
     /// The windows of a host, opened where it has none and is active enough.
@@ -237,13 +224,12 @@ impl Meter {
         let known = match self.active.get_mut(index) {
             Some(active) => active.window as usize,
             // It gave way to more active ones within this very tick.
-            None => self.by_address.get(&address).copied().unwrap_or(usize::MAX),
+            None => self.windows.index_of(address).unwrap_or(usize::MAX),
         };
-        let is_his = |slot: &WindowSlot| slot.in_use && slot.address == address;
-        let window = if self.windows.get(known).is_some_and(is_his) {
+        let window = if self.windows.get_mut(known, address).is_some() {
             known
         } else if activity >= least {
-            let window = self.open_window(address, activity)?;
+            let window = self.windows.add(address, activity)?;
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
             }
@@ -251,7 +237,7 @@ impl Meter {
         } else {
             return None;
         };
-        self.windows.get_mut(window)
+        self.windows.get_mut(window, address)
     }
 
     fn station(&mut self, counts: &StationCounts) {
@@ -276,6 +262,10 @@ impl Meter {
                 known.received.merge(counts.received);
                 known.left.merge(counts.left);
                 known.entered.merge(counts.entered);
+                known.spoofed = known.spoofed.saturating_add(counts.spoofed);
+                if counts.spoofed > 0 {
+                    known.spoofed_as = counts.spoofed_as;
+                }
             }
             None => {
                 self.stations.insert(key, self.tick_stations.len());
@@ -284,48 +274,9 @@ impl Meter {
         }
     }
 
-    /// Windows for a host that became busy; where all are taken, those of the least active host if it is less active.
-    fn open_window(&mut self, address: Addr, activity: f32) -> Option<usize> {
-        if self.opened_this_tick >= NEW_WINDOWS_PER_TICK {
-            return None;
-        }
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => self.least_active(activity)?,
-        };
-        self.opened_this_tick += 1;
-        let slot = self.windows.get_mut(index)?;
-        slot.address = address;
-        slot.window.reuse(address, self.tick);
-        slot.window.roll(self.tick);
-        slot.in_use = true;
-        slot.last_active = self.tick;
-        // This tick's packets are in there and will be added once more: a newcomer may settle before it is displaced.
-        slot.activity = activity;
-        self.by_address.insert(address, index);
-        Some(index)
-    }
-
-    fn least_active(&mut self, activity: f32) -> Option<usize> {
-        let quietest = self.quietest.or_else(|| {
-            let slots = self.windows.iter().enumerate().map(|(index, slot)| (slot.activity, index));
-            slots.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
-        });
-        let (least, index) = quietest?;
-        // Only a clearly busier host displaces another: two of a kind must not take turns.
-        if least * 3.0 > activity {
-            self.quietest = quietest;
-            return None;
-        }
-        self.quietest = None;
-        self.window_evictions += 1;
-        self.by_address.remove(&self.windows.get(index)?.address);
-        Some(index)
-    }
-
     /// The measurements at the end of the open tick.
     pub fn window<'a>(&'a self, end: Timestamp, interfaces: &'a [String]) -> Window<'a> {
-        let (totals, stations) = (&self.totals, &self.tick_stations);
-        Window { tick: self.tick, end, totals, stations, interfaces, meter: self }
+        let (totals, stations, contacts) = (&self.totals, &self.tick_stations, &self.contacts);
+        Window { tick: self.tick, end, totals, stations, contacts, interfaces, meter: self }
     }
 }

@@ -12,27 +12,35 @@
 //! | active hosts ([`active`]) | addresses | `meter.hosts` | as worker hosts; the shared table is told first, unless it is full of more active ones |
 //! | shared hosts | addresses | `meter.hosts` | once a tick at most, the eighth that was least active lately; for a second after it, newcomers that are hardly more active |
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
+//! | prefixes ([`prefixes`]) | addresses | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
+//! | contacts ([`contacts`]) | addresses | 1,024 a worker, 512 looked at a tick | as worker hosts, by openings; the others of the tick |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
 mod active;
+pub mod contacts;
 pub mod counts;
 mod handshakes;
 pub mod hash;
 pub mod host;
 mod log;
 pub mod merge;
+pub mod prefixes;
 mod registers;
 pub mod report;
 pub mod set_table;
 pub mod shared;
 mod stations;
 pub mod tally;
+mod windows;
 
+pub use contacts::{Contact, ContactKind};
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
-pub use merge::{IDLE_TICKS, Meter, MeterSizes, Window};
+pub use merge::{Meter, MeterSizes, Window};
+pub use prefixes::PrefixLengths;
 pub use registers::Registers;
 pub use report::{Scale, StationCounts, TickReport, Totals};
 pub use shared::{HostTable, StationTable};
 pub use tally::{BATCH, Tally, TallySizes};
+pub use windows::IDLE_TICKS;

@@ -1,7 +1,9 @@
 //! The hand-over from a worker to the merger: one tick, copied out of the tally.
 
+use super::contacts::Contact;
 use super::counts::{Count, HostTick, SmallCount};
 use super::log::{LOG, LogEntry};
+use super::prefixes::SpreadSample;
 use super::tally::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
@@ -53,6 +55,8 @@ pub struct Evictions {
     /// Packets of hosts for which no detail was free.
     pub details: u64,
     pub stations: u64,
+    /// Openings that were not looked at, and senders of openings that gave way.
+    pub contacts: u64,
 }
 
 impl Evictions {
@@ -60,6 +64,7 @@ impl Evictions {
         self.hosts += other.hosts;
         self.details += other.details;
         self.stations += other.stations;
+        self.contacts += other.contacts;
     }
 }
 
@@ -132,6 +137,9 @@ pub struct StationCounts {
     pub arp: u32,
     pub nd: u32,
     pub dhcp: u32,
+    /// Packets that left with neither address ours, and source, destination and destination port of one of them.
+    pub spoofed: u32,
+    pub spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame of the tick.
     pub class: u8,
     pub vlan: u16,
@@ -212,9 +220,14 @@ pub struct TickReport {
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
+    /// Senders that opened something in this tick and much lately.
+    pub contacts: Vec<Contact>,
+    /// A sample of what our hosts received.
+    pub received: SpreadSample,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
     pub station_entries: usize,
+    pub contact_entries: usize,
 }
 
 impl TickReport {
@@ -235,6 +248,8 @@ impl TickReport {
         self.hosts.clear();
         self.spare.append(&mut self.details);
         self.stations.clear();
+        self.contacts.clear();
+        self.received.clear();
     }
 
     /// Makes what was counted in captured frames what it stands for. To be called once.
@@ -257,13 +272,19 @@ impl TickReport {
         for tick in &mut self.details {
             tick.scale_up(scale);
         }
+        self.received.scale_up(scale);
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {
                 scale.count(count);
             }
-            for kind in
-                [&mut station.broadcast, &mut station.multicast, &mut station.arp, &mut station.nd, &mut station.dhcp]
-            {
+            for kind in [
+                &mut station.broadcast,
+                &mut station.multicast,
+                &mut station.arp,
+                &mut station.nd,
+                &mut station.dhcp,
+                &mut station.spoofed,
+            ] {
                 *kind = scale.of_small(*kind);
             }
         }

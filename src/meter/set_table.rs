@@ -46,6 +46,17 @@ impl Past {
         self.age = age;
     }
 
+    /// Whether it was last woken in tick `age`.
+    #[inline]
+    pub fn is_of(&self, age: u16) -> bool {
+        self.age == age
+    }
+
+    /// Ticks since it was last woken, modulo 65,536.
+    pub fn ticks_since(&self, age: u16) -> u32 {
+        age.wrapping_sub(self.age).into()
+    }
+
     /// To be told at the end of a tick, of its packets.
     pub fn remember(&mut self, packets: u32) {
         self.packets = packets.min(u32::from(u16::MAX)) as u16;

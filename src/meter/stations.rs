@@ -26,6 +26,9 @@ struct StationSlot {
     arp: u32,
     nd: u32,
     dhcp: u32,
+    /// Packets that left between others' addresses, and source, destination and port of one.
+    spoofed: u32,
+    spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame sent in the tick.
     class: u8,
     vlan: u16,
@@ -48,6 +51,8 @@ impl Keyed for StationSlot {
             arp: 0,
             nd: 0,
             dhcp: 0,
+            spoofed: 0,
+            spoofed_as: Default::default(),
             class: 0,
             vlan: 0,
             address: Addr::UNSPECIFIED,
@@ -110,6 +115,10 @@ impl StationSlot {
         self.arp += run.arp;
         self.nd += run.nd;
         self.dhcp += run.dhcp;
+        if let Some(packet) = run.spoofed {
+            self.spoofed += run.spoofed_count;
+            self.spoofed_as = (packet.source, packet.destination, packet.destination_port);
+        }
     }
 
     /// What was counted in the tick; starts the next.
@@ -132,6 +141,8 @@ impl StationSlot {
             arp: self.arp,
             nd: self.nd,
             dhcp: self.dhcp,
+            spoofed: self.spoofed,
+            spoofed_as: self.spoofed_as,
             class: self.class,
             vlan: self.vlan,
             address: self.address,
@@ -151,12 +162,23 @@ pub(super) struct Run<'a> {
     arp: u32,
     nd: u32,
     dhcp: u32,
+    spoofed: Option<&'a Packet>,
+    spoofed_count: u32,
 }
 
 impl<'a> Run<'a> {
     #[inline]
     pub fn new(first: &'a Packet) -> Self {
-        Run { first, last: first.time, count: SmallCount::default(), arp: 0, nd: 0, dhcp: 0 }
+        Run {
+            first,
+            last: first.time,
+            count: SmallCount::default(),
+            arp: 0,
+            nd: 0,
+            dhcp: 0,
+            spoofed: None,
+            spoofed_count: 0,
+        }
     }
 
     #[inline]
@@ -166,6 +188,16 @@ impl<'a> Run<'a> {
             && first.destination_mac == packet.destination_mac
             && first.interface == packet.interface
             && first.direction == packet.direction
+    }
+
+    /// Notes a packet that leaves between addresses that are both not ours.
+    #[cold]
+    pub fn foreign(&mut self, packet: &'a Packet) {
+        if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {
+            return;
+        }
+        self.spoofed = Some(packet);
+        self.spoofed_count += u32::from(packet.segments);
     }
 
     #[inline]

@@ -4,10 +4,12 @@
 //! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
 //! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
 
+use super::contacts::Contacts;
 use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
 use super::handshakes::Handshakes;
 use super::hash::Hasher;
 use super::log::{LOG, LogEntry};
+use super::prefixes::{Received, SpreadSample};
 use super::report::{Evictions, HostCounts, Scale, TickReport, Totals};
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
@@ -182,6 +184,8 @@ pub struct Tally {
     busy: u32,
     stations: Stations,
     handshakes: Handshakes,
+    contacts: Contacts,
+    received: SpreadSample,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
     evictions: Evictions,
@@ -205,6 +209,8 @@ impl Tally {
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             handshakes: Handshakes::new(sizes.handshakes, hasher),
+            contacts: Contacts::new(hasher),
+            received: SpreadSample::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
             evictions: Evictions::default(),
@@ -241,12 +247,21 @@ impl Tally {
                 run = Run::new(packet);
             }
             run.add(packet);
+            if packet.direction == FrameDirection::Left && packet.has_ip && !(place.to_us || place.from_us) {
+                run.foreign(packet);
+            }
             if !packet.has_ip {
+                if packet.class == Class::Arp {
+                    self.contacts.arp(packet);
+                }
                 continue;
             }
             if place.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
                 // An earlier packet of the batch may have made it.
                 place.source_slot = self.find_host(place.source, packet.source);
+            }
+            if place.to_us || place.from_us {
+                self.contacts.follow(packet, place.source, place.destination);
             }
             self.count_hosts(packet, place);
         }
@@ -306,6 +321,10 @@ impl Tally {
                 false => self.insert_host(place.destination, packet.destination),
             };
             self.host(index, packet, Side::Received, place.source, handshake);
+            self.received.offer(packet.segments.into(), place.source ^ place.destination, || Received {
+                target: packet.destination,
+                sample: sample(packet, packet.source),
+            });
         }
         if place.from_us || place.source_slot != NO_SLOT {
             let index = match self.is_host(place.source_slot, packet.source) {
@@ -383,13 +402,7 @@ impl Tally {
         let packets = u32::from(packet.segments);
         counts.add(packet.class, packets, packet.wire_len);
         peers.add(peer_hash);
-        samples.offer(packets, random, || Sample {
-            peer,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
-            weight: 0,
-            class: packet.class as u8,
-        });
+        samples.offer(packets, random, || sample(packet, peer));
         if handshake != Handshake::Nothing {
             tick.pairs.count(handshake, sent);
         }
@@ -406,9 +419,13 @@ impl Tally {
         report.last = self.last;
         report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
+        self.evictions.contacts += self.contacts.finish_tick(tick, &mut report.contacts);
+        report.received = self.received;
+        self.received.clear();
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();
+        report.contact_entries = self.contacts.len();
         self.report_hosts(report);
         self.hosts.next_tick();
     }
@@ -477,6 +494,17 @@ impl HostCounts {
             log_len: slot.log_len,
             log: slot.log,
         }
+    }
+}
+
+/// A packet as a sample, of no weight yet.
+fn sample(packet: &Packet, peer: Addr) -> Sample {
+    Sample {
+        peer,
+        source_port: packet.source_port,
+        destination_port: packet.destination_port,
+        weight: 0,
+        class: packet.class as u8,
     }
 }
 

@@ -147,8 +147,10 @@ label_values! {
         WorkerHosts = "worker_hosts",
         WorkerDetails = "worker_details",
         WorkerStations = "worker_stations",
+        WorkerContacts = "worker_contacts",
         Hosts = "hosts",
         BusyHosts = "busy_hosts",
+        Prefixes = "prefixes",
         Stations = "stations",
     }
 }

@@ -1,7 +1,7 @@
 //! Link layers: from the first octet of a frame to its network layer.
 
 use super::{Anomaly, Class, Packet};
-use crate::base::Mac;
+use crate::base::{Addr, Mac};
 use crate::capture::{FrameDirection, LinkType};
 
 /// Tags, labels and sessions in a row before we stop following.
@@ -114,8 +114,15 @@ fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet)
 fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     packet.class = Class::Arp;
     // RFC 826 for Ethernet and IPv4: 28 octets
-    if data.len() < 28 {
+    let Some(&[h0, h1, p0, p1, hardware, protocol, _, operation, .., t0, t1, t2, t3]) = data.first_chunk::<28>() else {
         packet.anomaly = Some(Anomaly::ArpTruncated);
+        return Network::Done;
+    };
+    if [h0, h1, p0, p1, hardware, protocol] == [0, 1, 0x08, 0x00, 6, 4] {
+        let sender = data.get(14..18).and_then(|octets| octets.first_chunk::<4>()).copied().unwrap_or_default();
+        packet.source = Addr::from_v4_bits(u32::from_be_bytes(sender));
+        packet.destination = Addr::from_v4_bits(u32::from_be_bytes([t0, t1, t2, t3]));
+        packet.flags = operation;
     }
     Network::Done
 }

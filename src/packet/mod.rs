@@ -39,7 +39,7 @@ pub mod tcp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     pub time: Timestamp,
-    /// Network-layer addresses; [`Addr::UNSPECIFIED`] both, and `has_ip` false, where there is no IP header.
+    /// Network-layer addresses; of ARP for IPv4 those of sender and target. [`Addr::UNSPECIFIED`] where there are none.
     pub source: Addr,
     pub destination: Addr,
     /// Link-layer addresses; zero where the link has none.
@@ -64,7 +64,7 @@ pub struct Packet {
     pub class: Class,
     /// IP protocol number after extension headers; zero without IP.
     pub protocol: u8,
-    /// TCP flags, zero for others.
+    /// TCP flags; of ARP the operation (1 request, 2 reply: RFC 826); zero for others.
     pub flags: u8,
     /// TTL or hop limit; zero without IP.
     pub ttl: u8,

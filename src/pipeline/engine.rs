@@ -97,6 +97,7 @@ impl Engine {
             self.totals.merge(&report.totals);
             self.meter.absorb(report);
         }
+        self.meter.close();
         if frames >= FROZEN && first == last {
             // Without a clock there are no rates; what was counted must not enter the windows either.
             self.frozen_ticks += 1;

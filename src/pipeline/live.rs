@@ -12,7 +12,7 @@ use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
-use crate::meter::{Hasher, TickReport};
+use crate::meter::{Hasher, TickReport, contacts::SENDERS};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use ipnet::IpNet;
@@ -350,7 +350,7 @@ impl Live {
 
     fn worker_tables(&self, reports: &[(usize, Box<TickReport>)]) {
         let sizes = self.request.config.tally;
-        let (evicted, _) = self.engine.meter().evictions();
+        let (evicted, ..) = self.engine.meter().evictions();
         let sum = |of: fn(&TickReport) -> usize| reports.iter().map(|(_, report)| of(report)).sum::<usize>();
         let count = self.workers.len();
         self.metrics.table(Table::WorkerHosts, sum(|r| r.host_entries), sizes.hosts * count, evicted.hosts);
@@ -361,14 +361,16 @@ impl Live {
             evicted.details,
         );
         self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
+        self.metrics.table(Table::WorkerContacts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
     }
 
     fn every_second(&mut self, losses: LossCounts) {
         let meter = self.engine.meter();
         let (hosts, stations) = meter.tables();
-        let (_, windows) = meter.evictions();
+        let (_, windows, prefixes) = meter.evictions();
         self.metrics.table(Table::Hosts, hosts.len(), hosts.capacity(), hosts.evictions());
         self.metrics.table(Table::BusyHosts, meter.busy_hosts(), meter.sizes().busy_hosts, windows);
+        self.metrics.table(Table::Prefixes, meter.busy_prefixes(), meter.sizes().prefixes, prefixes);
         self.metrics.table(Table::Stations, stations.len(), stations.capacity(), stations.evictions());
         self.metrics.stations(stations.len(), meter.new_stations());
         let (refused, echoes) = self.engine.incidents().dropped_findings();
