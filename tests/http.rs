@@ -115,6 +115,7 @@ fn incident(id: &str) -> Incident {
         sources: Peers::default(),
         victims: None,
         ports: Ports::default(),
+        pulses: 0,
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },

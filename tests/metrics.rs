@@ -52,6 +52,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         sources: Peers::default(),
         victims: None,
         ports: Ports::default(),
+        pulses: 0,
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },

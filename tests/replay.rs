@@ -217,6 +217,7 @@ fn json_has_the_published_keys_and_no_others() {
         "totals",
         "sources",
         "ports",
+        "pulses",
         "names",
         "evidence",
         "coverage",

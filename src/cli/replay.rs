@@ -4,7 +4,7 @@ use super::table::{Table, grouped, scaled};
 use super::{Common, exit, print_out};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
-use crate::incident::{Change, Event, Incident};
+use crate::incident::{Event, Incident};
 use crate::packet::Anomaly;
 use crate::pipeline::replay::Replay;
 use clap::{Args, ValueEnum};
@@ -219,11 +219,8 @@ fn json(incident: &Incident) -> String {
 
 /// Closed incidents: printed at once as JSON, or kept for the table.
 fn take(events: Vec<Event>, format: Format, found: &mut Vec<Incident>) -> Result<(), ExitCode> {
-    let closed: Vec<Incident> = events
-        .into_iter()
-        .filter(|event| event.change == Change::Closed)
-        .map(|event| Incident::clone(&event.incident))
-        .collect();
+    let closed: Vec<Incident> =
+        events.into_iter().filter(Event::is_last_word).map(|event| Incident::clone(&event.incident)).collect();
     match format {
         Format::Json if !closed.is_empty() => print_out(&closed.iter().map(json).collect::<String>()),
         Format::Json => Ok(()),

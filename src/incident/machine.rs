@@ -2,7 +2,7 @@
 
 use super::model::{CloseReason, Incident};
 use super::record::Record;
-use crate::base::{Direction, Timestamp, Vector};
+use crate::base::{Direction, Timestamp, Vector, VectorClass};
 use crate::detect::{Finding, Target};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -56,7 +56,27 @@ pub struct Event {
     pub incident: Arc<Incident>,
 }
 
-type Key = (Target, Direction);
+impl Event {
+    /// The last word about an incident that stands for itself.
+    pub fn is_last_word(&self) -> bool {
+        self.change == Change::Closed && !self.incident.is_part_of_another()
+    }
+}
+
+/// What makes two findings parts of one incident.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    target: Target,
+    direction: Direction,
+    /// Only worth a note: scans do not join the attack that they may precede.
+    is_note: bool,
+}
+
+impl Key {
+    fn of(finding: &Finding) -> Key {
+        Key { target: finding.target.clone(), direction: finding.direction, is_note: finding.vector.is_note() }
+    }
+}
 
 pub struct Incidents {
     settings: IncidentSettings,
@@ -64,9 +84,12 @@ pub struct Incidents {
     recent: VecDeque<Arc<Incident>>,
     /// Findings dropped since too many incidents were open.
     refused: u64,
-    /// Findings that were only the echo of another incident.
+    /// Findings that were only the echo of another incident, or part of one about the whole prefix.
     echoes: u64,
 }
+
+/// Seconds after the last finding about a prefix during which floods of its hosts still belong to it.
+const SWALLOWS: f64 = 2.0;
 
 impl Incidents {
     pub fn new(settings: IncidentSettings) -> Self {
@@ -101,9 +124,16 @@ impl Incidents {
         self.close_quiet(now, events);
         let mut by_key: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
         for finding in findings {
-            by_key.entry((finding.target.clone(), finding.direction)).or_default().push(finding);
+            by_key.entry(Key::of(finding)).or_default().push(finding);
         }
-        for (key, findings) in by_key {
+        // Prefixes first: what happens to their hosts belongs to them. (Of one target, notes come last: by the order of keys.)
+        let (prefixes, others): (Vec<_>, Vec<_>) =
+            by_key.into_iter().partition(|(key, _)| matches!(key.target, Target::Prefix(_)));
+        for (key, findings) in prefixes.into_iter().chain(others) {
+            if self.is_swallowed(&key, &findings, now) {
+                self.echoes += findings.len() as u64;
+                continue;
+            }
             let findings = self.without_echoes(&key, findings);
             let Some(first) = findings.first() else { continue };
             let mut opened = false;
@@ -114,10 +144,13 @@ impl Incidents {
                 }
                 let Some(record) = Record::open(first, now, losses) else { continue };
                 self.open.insert(key.clone(), record);
+                self.merge_note(&key, now, events);
                 opened = true;
             }
             let Some(record) = self.open.get_mut(&key) else { continue };
+            let was_carpet = record.is_carpet();
             let changed = record.extend(&findings, now, losses);
+            let becomes_carpet = record.is_carpet() && !was_carpet;
             let change = match (opened, changed.vector, changed.severity) {
                 (true, ..) => Change::Opened,
                 (_, true, _) => Change::Extended,
@@ -125,17 +158,61 @@ impl Incidents {
                 _ => continue,
             };
             events.extend(record.view(None).map(|incident| Event { change, incident: Arc::new(incident) }));
+            if becomes_carpet {
+                self.merge_hosts(&key, now, events);
+            }
+        }
+    }
+
+    /// Whether these findings are about floods of a host whose whole prefix is under attack.
+    fn is_swallowed(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
+        let lasts = |record: &Record| now.seconds_since(record.updated_at) <= SWALLOWS;
+        if key.is_note {
+            // Whoever floods also tries ports or hosts.
+            let attack = Key { is_note: false, ..key.clone() };
+            return self.open.get(&attack).is_some_and(lasts);
+        }
+        let Target::Host(address) = key.target else { return false };
+        findings.iter().all(|finding| is_flood(finding.vector))
+            && self.open.iter().any(|(other, record)| {
+                matches!(other.target, Target::Prefix(network) if network.contains(&address.ip()))
+                    && other.direction == key.direction
+                    && record.is_carpet()
+                    && lasts(record)
+            })
+    }
+
+    /// Drops the note about what turns out to be the first tenths of a second of an attack.
+    fn merge_note(&mut self, attack: &Key, now: Timestamp, events: &mut Vec<Event>) {
+        let note = Key { is_note: true, ..attack.clone() };
+        let begins = |record: &Record| now.seconds_since(record.opened_at) <= SWALLOWS;
+        if !attack.is_note && self.open.get(&note).is_some_and(begins) {
+            self.close(&note, now, CloseReason::Merged, events);
+        }
+    }
+
+    /// Closes the floods of single hosts that were the beginning of one of their prefix.
+    fn merge_hosts(&mut self, prefix: &Key, now: Timestamp, events: &mut Vec<Event>) {
+        let Target::Prefix(network) = prefix.target else { return };
+        let is_part = |(key, record): &(&Key, &Record)| {
+            matches!(key.target, Target::Host(address) if network.contains(&address.ip()))
+                && key.direction == prefix.direction
+                && record.vectors().all(is_flood)
+        };
+        let parts: Vec<Key> = self.open.iter().filter(is_part).map(|(key, _)| key.clone()).collect();
+        for key in parts {
+            self.close(&key, now, CloseReason::Merged, events);
         }
     }
 
     /// A flooded host's own answers, and the answers that an attacker of ours gets, are not another attack.
     fn without_echoes<'a>(&mut self, key: &Key, findings: Vec<&'a Finding>) -> Vec<&'a Finding> {
-        let opposite = match key.1 {
+        let opposite = match key.direction {
             Direction::Inbound => Direction::Outbound,
             Direction::Outbound => Direction::Inbound,
             Direction::Internal => return findings,
         };
-        if !self.open.contains_key(&(key.0.clone(), opposite)) {
+        if !self.open.contains_key(&Key { direction: opposite, ..key.clone() }) {
             return findings;
         }
         let before = findings.len();
@@ -172,11 +249,18 @@ impl Incidents {
         let Some(incident) = record.view(Some((at, reason))) else { return };
         let incident = Arc::new(incident);
         events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
+        if incident.is_part_of_another() {
+            return;
+        }
         self.recent.push_back(incident);
         while self.recent.len() > self.settings.max_recent {
             self.recent.pop_front();
         }
     }
+}
+
+fn is_flood(vector: Vector) -> bool {
+    matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification)
 }
 
 /// Vectors made of what hosts send in answer to something.

@@ -6,6 +6,7 @@
 
 pub mod machine;
 pub mod model;
+mod pulses;
 mod record;
 
 pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};

@@ -33,12 +33,21 @@ pub struct Incident {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub victims: Option<Peers>,
     pub ports: Ports,
+    /// Bursts of a pulse wave so far; 0 where it is none.
+    pub pulses: u32,
     /// Names (HTTP Host, TLS SNI, DNS) that the traffic carries.
     pub names: Vec<Name>,
     pub evidence: Vec<Evidence>,
     pub coverage: Coverage,
     /// At most [`TIMELINE`] points, evenly spaced.
     pub timeline: Vec<Point>,
+}
+
+impl Incident {
+    /// True where another incident tells of the same packets.
+    pub fn is_part_of_another(&self) -> bool {
+        self.close_reason == Some(CloseReason::Merged)
+    }
 }
 
 /// Most points that a timeline holds; when full, every second point goes and the spacing doubles.
@@ -49,6 +58,8 @@ pub const TIMELINE: usize = 120;
 pub enum CloseReason {
     /// No detector was over its limit for the quiet period.
     Quiet,
+    /// It turned out to be part of a larger one, of its prefix.
+    Merged,
     /// Pegel stopped while the incident was open.
     Shutdown,
     /// The capture's clock jumped, so that before and after cannot be one.

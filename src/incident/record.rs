@@ -4,6 +4,7 @@ use super::machine::LossCounts;
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
+use super::pulses::Pulses;
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Finding, Target, Traffic};
 use crate::meter::Registers;
@@ -33,7 +34,7 @@ pub(super) struct Record {
     direction: Direction,
     severity: Severity,
     confidence: f64,
-    opened_at: Timestamp,
+    pub(super) opened_at: Timestamp,
     pub(super) updated_at: Timestamp,
     since: Timestamp,
     parts: Vec<VectorPart>,
@@ -50,6 +51,7 @@ pub(super) struct Record {
     names: FrequentItemsSketch<(&'static str, String)>,
     /// Shapes that single findings showed.
     patterns: BTreeSet<Pattern>,
+    pulses: Pulses,
     timeline: Vec<Point>,
     /// Seconds between points.
     spacing: u64,
@@ -93,6 +95,7 @@ impl Record {
             destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             names: FrequentItemsSketch::new(SKETCH).ok()?,
             patterns: BTreeSet::new(),
+            pulses: Pulses::new(now),
             timeline: Vec::new(),
             spacing: 1,
             losses_at_open: losses,
@@ -126,6 +129,7 @@ impl Record {
         self.peak.packets_per_second = self.peak.packets_per_second.max(rates.packets_per_second);
         self.peak.bits_per_second = self.peak.bits_per_second.max(rates.bits_per_second);
         self.updated_at = now;
+        self.pulses.count(now, findings.iter().map(|finding| finding.now.count.packets).sum());
         self.losses = losses;
         self.sampled = self.sampled.max(losses.sampled);
         self.point(now, rates);
@@ -205,6 +209,15 @@ impl Record {
         named.map(|((kind, name), weight)| Name { name, kind, share: share(weight, whole) }).collect()
     }
 
+    /// True for a flood over a whole network, which the floods of its hosts are part of.
+    pub fn is_carpet(&self) -> bool {
+        self.patterns.contains(&Pattern::CarpetBombing)
+    }
+
+    pub fn vectors(&self) -> impl Iterator<Item = Vector> + '_ {
+        self.parts.iter().map(|part| part.vector)
+    }
+
     fn main_vector(&self) -> Option<&VectorPart> {
         // The first of equals, so that the name does not change without need.
         self.parts.iter().rev().max_by_key(|part| part.packets)
@@ -238,6 +251,10 @@ impl Record {
         if self.parts.len() > 1 {
             patterns.insert(Pattern::MultiVector);
         }
+        let pulses = self.pulses.wave(self.opened_at);
+        if pulses > 0 {
+            patterns.insert(Pattern::PulseWave);
+        }
         let seen = self.losses.received.saturating_sub(self.losses_at_open.received);
         let dropped = self.losses.dropped.saturating_sub(self.losses_at_open.dropped);
         Some(Incident {
@@ -259,8 +276,14 @@ impl Record {
             sources,
             victims,
             ports: Ports { destination: ports(&self.destination_ports), source: ports(&self.source_ports) },
+            pulses,
             names: self.names(),
-            evidence: self.parts.iter().flat_map(|part| part.evidence.iter().cloned()).collect(),
+            evidence: self
+                .parts
+                .iter()
+                .flat_map(|part| part.evidence.iter().cloned())
+                .chain((pulses > 0).then(|| self.pulses.evidence(self.opened_at)))
+                .collect(),
             coverage: Coverage {
                 // The kernel counts among the received what it then had to drop.
                 captured: 1.0 - share(dropped, seen).min(1.0),
@@ -294,12 +317,17 @@ fn scale(part: u64, whole: u64, total: u64) -> u64 {
     (u128::from(part) * u128::from(total) / u128::from(whole.max(1))).min(u128::from(u64::MAX)) as u64
 }
 
+/// What tells a note of a target from an attack on it.
+fn note(finding: &Finding) -> &'static str {
+    if finding.vector.is_note() { " note" } else { "" }
+}
+
 /// Stable over replays: the moment of opening and a checksum of what the incident is about.
 fn identifier(finding: &Finding, now: Timestamp) -> String {
     // FNV-1a: an identifier, not a secret; the same on every machine and in every version.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
-        Target::Host(_) | Target::Prefix(_) => format!("{} {}", finding.target, finding.direction),
+        Target::Host(_) | Target::Prefix(_) => format!("{} {}{}", finding.target, finding.direction, note(finding)),
         Target::Station { mac, interface } => format!("{mac} {interface} {}", finding.direction),
     };
     for byte in text.bytes().chain(now.nanos().to_be_bytes()) {

@@ -102,7 +102,7 @@ pub fn incidents<S: PacketSource>(config: &Config, source: &mut S) -> Result<Vec
     let mut replay = Replay::new(config);
     let mut incidents: Vec<Incident> = Vec::new();
     let mut keep = |events: Vec<Event>| {
-        let closed = events.into_iter().filter(|event| event.change == crate::incident::Change::Closed);
+        let closed = events.into_iter().filter(Event::is_last_word);
         incidents.extend(closed.map(|event| Incident::clone(&event.incident)));
     };
     let outcome = replay.run(source, |_, events, _| keep(events));
