@@ -8,7 +8,7 @@ use pegel::capture::synthetic::{Burst, PROFILES, Part, Profile, Scenario, Synthe
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::detect::DETECTORS;
-use pegel::incident::{Change, Event, Incident};
+use pegel::incident::{Event, Incident};
 use pegel::pipeline::replay::Replay;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -90,6 +90,10 @@ struct Expect {
     /// From the onset of the attack to the opening of the incident, in packet time, at most.
     within_seconds: f64,
     spoofing: Option<bool>,
+    /// Patterns, in alphabetical order.
+    patterns: Option<Vec<String>>,
+    /// Bursts of a pulse wave, from and to.
+    pulses: Option<[u32; 2]>,
     /// Distinct sources (victims of an outbound attack), from and to.
     sources: Option<[u64; 2]>,
     /// Seconds before the end of the attack in which nothing happened any more: the rest of a pulse wave.
@@ -232,7 +236,7 @@ fn play(config: &Config, mut source: impl PacketSource) -> Vec<Incident> {
     let mut replay = Replay::new(config);
     let mut incidents: Vec<Incident> = Vec::new();
     let mut keep = |events: Vec<Event>| {
-        let closed = events.into_iter().filter(|event| event.change == Change::Closed);
+        let closed = events.into_iter().filter(Event::is_last_word);
         incidents.extend(closed.map(|event| Incident::clone(&event.incident)));
     };
     replay.run(&mut source, |_, events, _| keep(events)).expect("synthetic traffic has no errors");
@@ -303,6 +307,18 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
     {
         wrong.push(format!("spoofing_likely is {}", others.spoofing_likely));
     }
+    if let Some(wanted) = &expect.patterns {
+        let mut patterns: Vec<&str> = found.patterns.iter().map(|pattern| pattern.name()).collect();
+        patterns.sort_unstable();
+        if patterns != *wanted {
+            wrong.push(format!("patterns are {patterns:?}, not {wanted:?}"));
+        }
+    }
+    if let Some([from, to]) = expect.pulses
+        && !(from..=to).contains(&found.pulses)
+    {
+        wrong.push(format!("has {} pulses, not {from} to {to}", found.pulses));
+    }
     if let Some([from, to]) = expect.sources
         && !(from..=to).contains(&others.distinct)
     {
@@ -344,6 +360,13 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
             None => wrong.push(format!("no {} {} of {}", expect.direction, expect.vector, expect.target)),
         }
     }
+    let silenced = |incident: &&Incident| {
+        let of = |name: &String| DETECTORS.iter().find(|spec| spec.name == name);
+        let specs = written.silent_for.iter().filter_map(of);
+        incident.severity == Severity::Information
+            && specs.flat_map(|spec| spec.vectors).any(|vector| incident.vectors.contains(vector))
+    };
+    alarms.extend(incidents.iter().filter(silenced));
     wrong.extend(alarms.iter().map(|incident| format!("not expected: {}", line(incident, scenario.start))));
     if !wrong.is_empty() {
         wrong.extend(incidents.iter().map(|incident| format!("    {}", line(incident, scenario.start))));

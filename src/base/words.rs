@@ -87,6 +87,11 @@ macro_rules! vectors {
             pub const fn class(self) -> VectorClass {
                 match self { $($(Vector::$variant => VectorClass::$class,)*)* }
             }
+
+            /// Worth a note, not a page: what the Internet does to every address all day.
+            pub const fn is_note(self) -> bool {
+                matches!(self.class(), VectorClass::Recon) || matches!(self, Vector::BruteForce)
+            }
         }
     };
 }
@@ -109,6 +114,18 @@ vectors! {
         MemcachedAmplification = "memcached_amplification",
         CldapAmplification = "cldap_amplification",
         SsdpAmplification = "ssdp_amplification",
+    }
+    Application {
+        BruteForce = "brute_force",
+    }
+    Recon {
+        PortScan = "port_scan",
+        HostSweep = "host_sweep",
+        ArpScan = "arp_scan",
+        Backscatter = "backscatter",
+    }
+    Egress {
+        SpoofedSource = "spoofed_source",
     }
     Layer2 {
         MacNotAllowed = "mac_not_allowed",

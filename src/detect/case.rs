@@ -5,6 +5,7 @@ use super::{Finding, LimitFrom, Target};
 use crate::base::{Direction, Vector};
 use crate::meter::Flow;
 use crate::packet::Class;
+use ipnet::IpNet;
 use std::ops::Deref;
 
 /// One [`Flow`] (which it can be used as), whom it is about, and what counts as too much there.
@@ -12,7 +13,13 @@ pub struct Case<'a> {
     flow: Flow<'a>,
     direction: Direction,
     target: Target,
+    /// Of a prefix: about how many of its hosts receive.
+    hosts: Option<f64>,
 }
+
+/// How much more than one host a whole prefix may receive before it is too much: with a limit of 300 SYN/s a host, 600
+/// are too much for a network that is attacked on all of its addresses.
+const PREFIX: f64 = 2.0;
 
 impl<'a> Deref for Case<'a> {
     type Target = Flow<'a>;
@@ -24,7 +31,18 @@ impl<'a> Deref for Case<'a> {
 
 impl<'a> Case<'a> {
     pub fn of_host(flow: Flow<'a>, direction: Direction) -> Case<'a> {
-        Case { target: Target::Host(flow.host().address()), flow, direction }
+        Case { target: Target::Host(flow.host().address()), flow, direction, hosts: None }
+    }
+
+    /// A prefix of `length` bits, of which about so many hosts receive.
+    pub fn of_prefix(flow: Flow<'a>, direction: Direction, length: u8, hosts: f64) -> Option<Case<'a>> {
+        let network = IpNet::new(flow.host().address().ip(), length).ok()?;
+        Some(Case { target: Target::Prefix(network), flow, direction, hosts: Some(hosts) })
+    }
+
+    /// Of a prefix: about how many of its hosts receive.
+    pub fn hosts(&self) -> Option<f64> {
+        self.hosts
     }
 
     pub fn direction(&self) -> Direction {
@@ -47,7 +65,7 @@ impl<'a> Case<'a> {
 
     /// The limit in force here.
     pub fn limit(&self, limits: &Limits) -> Limit {
-        limits.base()
+        limits.base().times(if self.hosts.is_some() { PREFIX } else { 1.0 })
     }
 
     /// A finding about this case, with the traffic of `classes` filled in.

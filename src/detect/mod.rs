@@ -5,14 +5,20 @@
 
 mod ack_flood;
 mod amplification;
+mod backscatter;
+mod brute_force;
+mod carpet;
 mod case;
+mod contacts;
 mod finding;
 mod fragment_flood;
 mod icmp_flood;
 mod mac_not_allowed;
 mod rst_flood;
+mod scan;
 pub mod settings;
 mod shape;
+mod spoofed_source;
 mod syn_flood;
 mod udp_flood;
 
@@ -48,6 +54,7 @@ pub fn run(detectors: &[Box<dyn Detector>], site: &Site, window: &Window<'_>, fi
             }
         }
     }
+    carpet::judge(detectors, window, findings);
     for detector in detectors {
         detector.survey(window, findings);
     }
@@ -76,6 +83,10 @@ pub const DETECTORS: &[DetectorSpec] = &[
     icmp_flood::ICMPV6,
     fragment_flood::SPEC,
     amplification::SPEC,
+    scan::SPEC,
+    brute_force::SPEC,
+    backscatter::SPEC,
+    spoofed_source::SPEC,
     mac_not_allowed::SPEC,
 ];
 

@@ -3,7 +3,7 @@
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
 use super::rng::Rng;
 use super::setting::{Defaults, Peers, Setting, Target};
-use super::{Part, amplification, bench, benign_tcp, benign_udp, flood, foreign};
+use super::{Part, amplification, bench, benign_tcp, benign_udp, flood, foreign, recon};
 use crate::base::Timestamp;
 use ipnet::IpNet;
 
@@ -144,6 +144,15 @@ profiles! {
     CarpetBombing = "carpet_bombing", true, "UDP flood spread over all hosts of a network",
         Defaults { port: 0, payload: 512, target: Target::Network, ..ATTACK }, Build::Model(flood::udp);
 
+    ArpScan = "arp_scan", true, "who-has for every address of the network from one station; requests a second",
+        Defaults { rate: 200.0, ..SCAN }, Build::Adjusted(recon::arp_scan);
+    BruteForce = "brute_force", true, "connections a second (rate) to a login port, each with a refused try",
+        Defaults { port: 22, rate: 10.0, ..SCAN }, Build::Model(recon::brute_force);
+    Backscatter = "backscatter", true, "SYN-ACKs and RSTs of one web server elsewhere to all hosts of a network",
+        Defaults { rate: 40.0, target: Target::Network, ..SCAN }, Build::Model(recon::backscatter);
+
+    ArpRouter = "arp_router", false, "who-has of a router for the same thirty neighbours over and over",
+        Defaults { rate: 10.0, ..BENIGN }, Build::Adjusted(recon::arp_router);
     Download = "download", false, "one TCP connection that fills `mbit` towards the target",
         host(20, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::download);
     Upload = "upload", false, "a backup: one TCP connection that fills `mbit` from the target to one peer",

@@ -1,0 +1,66 @@
+//! Carpet bombing: a flood spread over a network so thinly that none of its hosts is over a limit.
+//!
+//! It is no detector of its own: a prefix of which many hosts receive is measured like a host, and every detector judges
+//! it like one, with limits twice as high. What a scan sends to a network is told apart by its few senders, each of
+//! which asks every host once or twice.
+
+use super::shape::Profile;
+use super::{Case, Detector, Finding, Target};
+use crate::base::{Direction, Pattern, VectorClass};
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+
+/// Packets a second and host that no scan sends to one port, and to all ports.
+const TO_ONE_PORT: f64 = 3.0;
+const TO_ALL_PORTS: f64 = 50.0;
+
+/// Leads the detectors through the busy prefixes of a window.
+pub(super) fn judge(detectors: &[Box<dyn Detector>], window: &Window<'_>, findings: &mut Vec<Finding>) {
+    for (prefix, hosts) in window.prefixes() {
+        let flow = prefix.flow(Direction::Inbound);
+        let length = window.prefix_length(prefix.address());
+        if flow.forward_packets() == 0 || is_answered(&flow) {
+            continue;
+        }
+        let Some(case) = Case::of_prefix(flow, Direction::Inbound, length, hosts) else { continue };
+        let before = findings.len();
+        for detector in detectors {
+            detector.judge(&case, window, findings);
+        }
+        let of_hosts = findings.drain(before..).filter(|finding| is_flood(finding, &case));
+        let found: Vec<Finding> = of_hosts.map(|finding| marked(finding, hosts)).collect();
+        findings.extend(found);
+    }
+}
+
+/// Clients whose own packets are not captured: they receive what they asked for.
+fn is_answered(flow: &Flow<'_>) -> bool {
+    let forward = flow.forward(Span::Second);
+    flow.back(Span::Second).packets() == 0 && forward.of(Class::TcpSynAck).packets * 50 >= forward.packets()
+}
+
+/// Whether a finding about a prefix is a flood and no scan.
+fn is_flood(finding: &Finding, case: &Case<'_>) -> bool {
+    if !matches!(finding.vector.class(), VectorClass::Flood | VectorClass::Amplification) {
+        return false;
+    }
+    let profile = Profile::of(finding.recent.samples.iter());
+    let hosts = case.hosts().unwrap_or(1.0).max(1.0);
+    let each = finding.recent.count.packets as f64 / hosts;
+    let one_port = profile.top_port.is_some_and(|(_, share)| share >= 0.5);
+    profile.many_sources() || (one_port && each >= TO_ONE_PORT) || each >= TO_ALL_PORTS
+}
+
+fn marked(mut finding: Finding, hosts: f64) -> Finding {
+    let packets = finding.recent.count.packets as f64;
+    finding.pattern = Some(Pattern::CarpetBombing);
+    let says = match &finding.target {
+        Target::Prefix(network) => format!(
+            "spread over about {hosts:.0} or more hosts of {network}, {:.1} packets/s each; no host gets a third of it",
+            packets / hosts.max(1.0)
+        ),
+        other => format!("spread over {other}"),
+    };
+    finding.evidence.push(super::shape::context("receiving_hosts", hosts.round(), 1.0, says));
+    finding
+}

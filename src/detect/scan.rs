@@ -1,0 +1,180 @@
+//! `scan`: one sender that opens what nobody answers: many ports of a host, many hosts, or many addresses by ARP.
+//!
+//! Clients, resolvers, crawlers and monitoring are answered by most whom they ask. Scans are worth a note, not a page.
+
+use super::contacts;
+use super::shape::context;
+use super::{Detector, DetectorSpec, Evidence, Finding, Setting, Target, settings::Limit, settings::Limits};
+use crate::base::{Direction, Vector};
+use crate::inventory::Site;
+use crate::meter::{Contact, ContactKind, Window};
+use crate::packet::Class;
+use std::sync::Arc;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "scan",
+    vectors: &[Vector::PortScan, Vector::HostSweep, Vector::ArpScan],
+    summary: "one sender that opens many ports, hosts or ARP addresses of which most do not answer",
+    settings: &[
+        Setting {
+            key: "ports",
+            default: 30.0,
+            min: 5.0,
+            max: 500.0,
+            unit: "ports",
+            doc: "Distinct ports (or IP protocols) that one sender tries within about half a minute.",
+        },
+        Setting {
+            key: "hosts",
+            default: 30.0,
+            min: 5.0,
+            max: 500.0,
+            unit: "hosts",
+            doc: "Distinct hosts that one sender tries within about half a minute; half of it for echo requests.",
+        },
+        Setting {
+            key: "arp_addresses",
+            default: 60.0,
+            min: 5.0,
+            max: 500.0,
+            unit: "addresses",
+            doc: "Distinct addresses that one station asks for by ARP within about half a minute.",
+        },
+    ],
+    build: |settings, site| {
+        Box::new(Scan {
+            ports: settings.limit("ports"),
+            hosts: settings.limit("hosts"),
+            arp: settings.limit("arp_addresses"),
+            site: Arc::clone(site),
+        })
+    },
+};
+
+/// Share of openings that may be answered.
+const ANSWERED: f64 = 0.5;
+/// How many times more ports than hosts, or hosts than ports, make it the one or the other.
+const CLEARLY: f64 = 4.0;
+/// Services that hosts ask everywhere over UDP: where only the questions are captured, they are no sweep.
+const ASKED_EVERYWHERE: [u16; 5] = [53, 123, 443, 853, 3478];
+/// Where traceroute counts up from (RFC 1393 §1; 33434 and some).
+const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
+
+struct Scan {
+    ports: Limits,
+    hosts: Limits,
+    arp: Limits,
+    site: Arc<Site>,
+}
+
+impl Detector for Scan {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for contact in window.contacts {
+            findings.extend(self.find(contact, window));
+        }
+    }
+}
+
+impl Scan {
+    fn find(&self, contact: &Contact, window: &Window<'_>) -> Option<Finding> {
+        let (ports, hosts) = (contact.ports.estimate(), contact.targets.estimate());
+        let answered = f64::from(contact.answered) / f64::from(contact.opened.max(1));
+        match contact.kind {
+            ContactKind::Answer => None,
+            ContactKind::Arp => {
+                let limit = self.arp.base();
+                (hosts >= limit.value && answered < ANSWERED).then(|| arp_scan(contact, hosts, limit, window))
+            }
+            _ if answered >= ANSWERED => None,
+            ContactKind::Tcp | ContactKind::Udp | ContactKind::Protocol if ports >= hosts * CLEARLY => {
+                let traceroute = contact.kind == ContactKind::Udp && TRACEROUTE.contains(&contact.port);
+                let limit = self.ports.base();
+                if ports < limit.value || traceroute {
+                    return None;
+                }
+                let direction = contacts::direction(contact, &self.site)?;
+                Some(self.told(contact, direction, Vector::PortScan, ports, limit))
+            }
+            _ => {
+                let limit = self.hosts.base().times(if contact.kind == ContactKind::Echo { 0.5 } else { 1.0 });
+                let usual = contact.kind == ContactKind::Udp && ASKED_EVERYWHERE.contains(&contact.port);
+                // Peers of a peer-to-peer network each have a port of their own.
+                let scattered = contact.kind == ContactKind::Udp && ports * CLEARLY > hosts;
+                if hosts < limit.value || usual || scattered {
+                    return None;
+                }
+                let direction = contacts::direction(contact, &self.site)?;
+                Some(self.told(contact, direction, Vector::HostSweep, hosts, limit))
+            }
+        }
+    }
+
+    fn told(&self, contact: &Contact, direction: Direction, vector: Vector, value: f64, limit: Limit) -> Finding {
+        let (class, what) = match contact.kind {
+            ContactKind::Udp => (Class::Udp, "UDP"),
+            ContactKind::Echo => (Class::IcmpEcho, "echo requests"),
+            ContactKind::Protocol => (Class::IpOther, "other IP protocols"),
+            _ => (Class::TcpSyn, "TCP"),
+        };
+        let mut finding = contacts::finding(contact, direction, vector, class);
+        let whom = match (&finding.target, contact.low == contact.high) {
+            (Target::Host(_), _) if direction == Direction::Outbound => contacts::span(contact.low, contact.high)
+                .map_or_else(|| "many networks".to_owned(), |network| network.to_string()),
+            (target, _) => target.to_string(),
+        };
+        let seconds = contacts::seconds(contact);
+        let (measure, tried) = match (vector, contact.kind) {
+            (Vector::PortScan, ContactKind::Protocol) => ("distinct_protocols", format!("{value:.0} IP protocols")),
+            (Vector::PortScan, _) => ("distinct_ports", format!("{value:.0} ports ({what})")),
+            (_, ContactKind::Echo) => ("distinct_hosts", format!("{value:.0} hosts by {what}")),
+            _ => ("distinct_hosts", format!("{value:.0} hosts ({what}), port {} for most", contact.port)),
+        };
+        finding.evidence = vec![
+            Evidence {
+                measure,
+                value: value.round(),
+                limit: Some(limit.value),
+                limit_from: Some(limit.from),
+                window_seconds: seconds,
+                says: format!(
+                    "{} tried about {tried} of {whom} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
+                    contact.source,
+                    limit.value,
+                    limit.from.name(),
+                    contact.answered,
+                    contact.opened
+                ),
+            },
+            context("openings", contact.opened.into(), seconds, format!("it sends from station {}", contact.mac)),
+        ];
+        finding
+    }
+}
+
+/// ARP stays within a segment: the target is the station that asks.
+fn arp_scan(contact: &Contact, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
+    let interface = window.interface(contact.interface).unwrap_or("unknown").to_owned();
+    let mut finding = contacts::finding(contact, Direction::Internal, Vector::ArpScan, Class::Arp);
+    finding.target = Target::Station { mac: contact.mac, interface: interface.clone() };
+    finding.interface = Some(interface);
+    let seconds = contacts::seconds(contact);
+    let network = contacts::span(contact.low, contact.high).map_or_else(String::new, |net| format!(" of {net}"));
+    finding.evidence = vec![Evidence {
+        measure: "distinct_addresses",
+        value: addresses.round(),
+        limit: Some(limit.value),
+        limit_from: Some(limit.from),
+        window_seconds: seconds,
+        says: format!(
+            "{} ({}) asked by ARP for about {addresses:.0} addresses{network} in {seconds:.1} s, limit {} ({}); {} of {} \
+             questions were answered",
+            contact.mac,
+            contact.source,
+            limit.value,
+            limit.from.name(),
+            contact.answered,
+            contact.opened
+        ),
+    }];
+    finding
+}

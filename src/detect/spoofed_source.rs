@@ -1,0 +1,99 @@
+//! `spoofed_source`: packets leave that carry a source address which is none of ours (RFC 2827, BCP 38).
+//!
+//! They cannot come from an honest guest: someone floods in another's name, or asks reflectors to answer a victim. Told
+//! by the station that sends them, since the address lies. Needs known networks, and a capture that tells which way
+//! frames went.
+
+use super::shape::context;
+use super::{Detector, DetectorSpec, Evidence, Finding, Setting, Target, Traffic, settings::Limits};
+use crate::base::{Direction, Severity, Vector};
+use crate::meter::{Count, Registers, Sample, StationCounts, Window};
+use crate::packet::{Class, Service};
+use std::collections::BTreeMap;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "spoofed_source",
+    vectors: &[Vector::SpoofedSource],
+    summary: "packets that leave with a source address outside our networks, to a destination outside them",
+    settings: &[Setting {
+        key: "packets_per_tick",
+        default: 5.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/0.1 s",
+        doc: "Such packets of one station within a tenth of a second.",
+    }],
+    build: |settings, _| Box::new(SpoofedSource { limit: settings.limit("packets_per_tick") }),
+};
+
+struct SpoofedSource {
+    limit: Limits,
+}
+
+impl Detector for SpoofedSource {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        let mut by_station: BTreeMap<_, StationCounts> = BTreeMap::new();
+        for station in window.stations.iter().filter(|station| station.spoofed > 0) {
+            by_station.insert((station.interface, station.mac), *station);
+        }
+        for station in by_station.values().filter(|station| f64::from(station.spoofed) >= limit.value) {
+            let interface = window.interface(station.interface).unwrap_or("unknown").to_owned();
+            let count = Count {
+                packets: station.spoofed.into(),
+                bytes: station.sent.bytes * u64::from(station.spoofed) / station.sent.packets.max(1),
+            };
+            let (source, victim, port) = station.spoofed_as;
+            let sample = Sample {
+                peer: victim,
+                source_port: 0,
+                destination_port: port,
+                weight: station.spoofed,
+                class: Class::IpOther as u8,
+            };
+            let traffic = Traffic { count, samples: vec![sample], peers: Registers::default() };
+            let vlan = (station.vlan != 0).then_some(station.vlan);
+            let reflector = Service::of_port(port).and_then(Service::row).map_or_else(String::new, |row| {
+                format!("; UDP port {port} is {}, which reflectors serve", row.service)
+            });
+            findings.push(Finding {
+                target: Target::Station { mac: station.mac, interface: interface.clone() },
+                interface: Some(interface.clone()),
+                vlan,
+                direction: Direction::Outbound,
+                vector: Vector::SpoofedSource,
+                severity: Severity::Warning,
+                confidence: 0.9,
+                since: station.first,
+                now: traffic.clone(),
+                recent: traffic,
+                spoofing_likely: true,
+                pattern: None,
+                names: Vec::new(),
+                evidence: vec![
+                    Evidence {
+                        measure: "foreign_source_packets",
+                        value: station.spoofed.into(),
+                        limit: Some(limit.value),
+                        limit_from: Some(limit.from),
+                        window_seconds: 0.1,
+                        says: format!(
+                            "{} packets in 0.1 s left {interface} from station {} with sources outside our networks, \
+                             limit {} ({})",
+                            station.spoofed,
+                            station.mac,
+                            limit.value,
+                            limit.from.name()
+                        ),
+                    },
+                    context(
+                        "example_packet",
+                        1.0,
+                        0.1,
+                        format!("one was sent as {source} to {victim} port {port}{reflector}"),
+                    ),
+                ],
+            });
+        }
+    }
+}
