@@ -2,15 +2,15 @@
 //!
 //! A packet *opens* where neither end has spoken in its flow lately, and *answers* where the other end opened. What has
 //! spoken is kept in two generations of bits (a Bloom filter of one function, 64 KiB in all), so that most packets cost
-//! a hash and one look. Openings are counted by sender in a small table, [`BUDGET`] of them a tick at most: a flood
-//! of openings from invented senders is none of our business, and must not cost more than that.
+//! a hash and one look. Openings are counted by sender in a small table, [`BUDGET`] of them a tick at most, and then
+//! nothing more of that tick is looked at: a flood of openings is not for this table, and must not cost more than that.
 
 use super::hash::Hasher;
 use super::set_table::{Inserted, Keyed, Past, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
-/// Openings that are looked at in one tick; the others are counted as evicted.
+/// Openings that are looked at in one tick; packets after them are counted as evicted.
 pub const BUDGET: u32 = 512;
 /// Senders in the table.
 pub const SENDERS: usize = 1024;
@@ -343,9 +343,15 @@ impl Contacts {
     /// Follows an IP packet; `source` and `destination` are the hashes of its addresses.
     #[inline]
     pub fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
+        if self.budget == 0 {
+            // A flood: what else the tick brings is not looked at.
+            self.evictions += 1;
+            return;
+        }
         let forward = source < destination;
         // The pair of hosts, whichever of them sends.
-        let pair = (source ^ destination).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let ends = source ^ destination;
+        let pair = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         match packet.class {
             // Whoever carries data is in a connection; so bare ACKs of its flow are, too.
             Class::TcpData => {
@@ -355,12 +361,12 @@ impl Contacts {
                 self.open(packet, ContactKind::Tcp, packet.destination_port);
             }
             Class::TcpSyn => {
-                self.spoken.speak(self.flow(packet, pair), forward);
+                self.spoken.speak(self.flow(packet, ends), forward);
                 self.open(packet, ContactKind::Tcp, packet.destination_port);
             }
             Class::TcpSynAck => {
                 self.spoken.speak(pair, forward);
-                match self.spoken.speak(self.flow(packet, pair), forward) {
+                match self.spoken.speak(self.flow(packet, ends), forward) {
                     Said::ByTheOther => self.answer(packet, ContactKind::Tcp),
                     Said::Nothing => self.open(packet, ContactKind::Answer, packet.destination_port),
                     Said::ByThisEnd => {}
@@ -370,7 +376,7 @@ impl Contacts {
                 // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
                 // the name of its receiver.
                 let known = self.spoken.before(pair, forward) != Said::Nothing
-                    || self.spoken.before(self.flow(packet, pair), forward) != Said::Nothing;
+                    || self.spoken.before(self.flow(packet, ends), forward) != Said::Nothing;
                 if !known {
                     self.open(packet, ContactKind::Answer, packet.destination_port);
                 }
@@ -381,13 +387,13 @@ impl Contacts {
             Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, ContactKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, ContactKind::Echo),
             // What looks like an answer of a reflector opens nothing, even where nobody asked.
-            Class::Udp if packet.reply_of.is_some() => match self.spoken.speak(self.flow(packet, pair), forward) {
+            Class::Udp if packet.reply_of.is_some() => match self.spoken.speak(self.flow(packet, ends), forward) {
                 Said::ByTheOther => self.answer(packet, ContactKind::Udp),
                 Said::Nothing | Said::ByThisEnd => {}
             },
-            Class::Udp | Class::Quic => self.talk(packet, ContactKind::Udp, packet.destination_port, pair, forward),
+            Class::Udp | Class::Quic => self.talk(packet, ContactKind::Udp, packet.destination_port, ends, forward),
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.talk(packet, ContactKind::Protocol, packet.protocol.into(), pair, forward);
+                self.talk(packet, ContactKind::Protocol, packet.protocol.into(), ends, forward);
             }
             _ => {}
         }
@@ -395,8 +401,8 @@ impl Contacts {
 
     /// A protocol without handshake: the first packet of a flow opens, the first one back answers.
     #[inline]
-    fn talk(&mut self, packet: &Packet, kind: ContactKind, port: u16, pair: u64, forward: bool) {
-        match self.spoken.speak(self.flow(packet, pair), forward) {
+    fn talk(&mut self, packet: &Packet, kind: ContactKind, port: u16, ends: u64, forward: bool) {
+        match self.spoken.speak(self.flow(packet, ends), forward) {
             Said::Nothing => self.open(packet, kind, port),
             Said::ByTheOther => self.answer(packet, kind),
             Said::ByThisEnd => {}
@@ -415,9 +421,10 @@ impl Contacts {
     }
 
     #[inline]
-    fn flow(&self, packet: &Packet, pair: u64) -> u64 {
-        let (a, b) = (u64::from(packet.source_port), u64::from(packet.destination_port));
-        self.hasher.word(pair ^ (a + b) << 17 ^ (a ^ b) << 40 ^ u64::from(packet.protocol))
+    fn flow(&self, packet: &Packet, ends: u64) -> u64 {
+        // Protocols without ports tell themselves apart by their number.
+        let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
+        self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)
     }
 
     fn hash((kind, address): Key, hasher: &Hasher) -> u64 {
@@ -426,11 +433,12 @@ impl Contacts {
 
     #[inline]
     fn open(&mut self, packet: &Packet, kind: ContactKind, port: u16) {
-        if self.budget == 0 {
-            self.evictions += 1;
-        } else {
-            self.budget -= 1;
-            self.count_opening(packet, kind, port);
+        match self.budget.checked_sub(1) {
+            Some(left) => {
+                self.budget = left;
+                self.count_opening(packet, kind, port);
+            }
+            None => self.evictions += 1,
         }
     }
 

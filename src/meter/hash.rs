@@ -45,6 +45,13 @@ impl Hasher {
         self.word(mac.bits() | u64::from(interface) << 48)
     }
 
+    /// A flow, the same for both directions; `ends` is the exclusive or of both address hashes.
+    #[inline]
+    pub fn both_ways(&self, ends: u64, source_port: u16, destination_port: u16) -> u64 {
+        let (a, b) = (u64::from(source_port), u64::from(destination_port));
+        fold(ends ^ self.low, (a + b) << 16 ^ (a ^ b) ^ self.high)
+    }
+
     /// One direction of a flow; `source` and `destination` are address hashes.
     #[inline]
     pub fn flow(&self, source: u64, destination: u64, source_port: u16, destination_port: u16) -> u64 {

@@ -95,7 +95,7 @@ impl Keyed for Entry {
 
 impl Entry {
     /// Notes that a host received so many packets; true once a tick, when the prefix is busy.
-    fn note(&mut self, age: u16, host: u64, received: u32) -> bool {
+    fn note(&mut self, age: u16, host: Addr, received: u32) -> bool {
         if !self.past.is_of(age) {
             self.past.remember(self.packets);
             self.past.wake(age);
@@ -108,7 +108,8 @@ impl Entry {
         }
         let before = self.packets;
         self.packets = before.saturating_add(received);
-        self.hosts |= 1 << (host & 63);
+        // Neighbours differ in their last bits; a multiplication spreads them over the set.
+        self.hosts |= 1 << ((host.bits() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
         before < BUSY && self.packets >= BUSY && self.hosts() >= HOSTS
     }
 
@@ -209,7 +210,7 @@ impl Prefixes {
         {
             gathered.add(&host);
         }
-        if received > 0 && entry.note(age, self.hasher.address(host.address), received) {
+        if received > 0 && entry.note(age, host.address, received) {
             // Measured from the next tick on.
             let activity = entry.packets as f32;
             if self.windows.index_of(network).is_none() {
