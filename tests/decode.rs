@@ -174,6 +174,79 @@ fn options_and_extension_headers_are_stepped_over() {
 }
 
 #[test]
+fn long_chains_lead_to_what_they_hide() {
+    let echo = [128, 0, 0, 0, 0, 7, 0, 1, 0x55, 0x55];
+    let options = |next: u8| vec![next, 0, 1, 4, 0, 0, 0, 0];
+    let atomic = |next: u8| vec![next, 0, 0, 0, 0, 0, 0, 1];
+    let auth = |next: u8| vec![next, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let chain = |kind: u8, count: usize, header: &dyn Fn(u8) -> Vec<u8>| {
+        let nexts = (1..=count).map(|number| if number == count { 58 } else { kind });
+        (kind, nexts.flat_map(header).collect::<Vec<u8>>())
+    };
+    let filled = (60, [vec![58, 30, 1, 246], vec![0; 244]].concat());
+    for (first, headers) in [
+        chain(51, 1, &auth),
+        chain(51, 9, &auth),
+        chain(44, 12, &atomic),
+        chain(60, 100, &options),
+        // Out of place (RFC 8200 §4.1), but no less an echo request.
+        chain(0, 180, &options),
+        filled,
+    ] {
+        let packet = decode(LinkType::Ethernet, &ethernet(0x86dd, &ipv6(first, &[&headers[..], &echo].concat())));
+        assert_eq!(
+            (packet.class, packet.protocol, packet.anomaly),
+            (Class::Icmpv6Echo, 58, None),
+            "chain from {first}"
+        );
+        assert_eq!((packet.payload_len, packet.first_fragment), (2, false));
+    }
+    // Headers that go on in the next fragment.
+    let first = [&[60, 0, 0, 1, 0, 0, 0, 9][..], &[58, 200, 0, 0, 0, 0, 0, 0]].concat();
+    let packet = decode(LinkType::Ethernet, &ethernet(0x86dd, &ipv6(44, &first)));
+    assert_eq!((packet.class, packet.anomaly), (Class::Fragment, Some(Anomaly::Ipv6ExtensionInvalid)));
+    assert_eq!((packet.source_port, packet.first_fragment), (0, false));
+}
+
+#[test]
+fn packets_to_oneself_are_a_class_of_their_own() {
+    let v4 = |from: [u8; 4], protocol: u8, payload: &[u8]| {
+        let mut ip = ipv4(protocol, payload);
+        ip[12..16].copy_from_slice(&from);
+        ip[16..20].copy_from_slice(&from);
+        decode(LinkType::Ethernet, &ethernet(0x0800, &ip))
+    };
+    let syn = tcp(139, 139, SYN, &[]);
+    assert_eq!(v4([203, 0, 113, 7], 6, &syn).class, Class::Land);
+    assert_eq!(v4([203, 0, 113, 7], 6, &tcp(139, 140, SYN, &[])).class, Class::TcpSyn);
+    assert_eq!(v4([127, 0, 0, 1], 6, &syn).class, Class::TcpSyn);
+    let dns = v4([203, 0, 113, 7], 17, &udp(53, 53, &[0x81; 600]));
+    assert_eq!((dns.class, dns.reply_of, dns.request_to), (Class::Land, None, None));
+    // BFD's echo function (RFC 5881 §4).
+    assert_eq!(v4([203, 0, 113, 7], 17, &udp(3785, 3785, &[0; 24])).class, Class::Udp);
+    let v6 = |last: u8| {
+        let mut ip = ipv6(6, &syn);
+        ip[8..40].fill(0);
+        (ip[23], ip[39]) = (last, last);
+        decode(LinkType::Ethernet, &ethernet(0x86dd, &ip)).class
+    };
+    assert_eq!((v6(1), v6(2)), (Class::TcpSyn, Class::Land));
+}
+
+#[test]
+fn echo_requests_to_groups_are_told_by_address_or_frame() {
+    let echo = [8, 0, 0, 0, 0, 7, 0, 1];
+    let one = ethernet(0x0800, &ipv4(1, &echo));
+    assert_eq!(decode(LinkType::Ethernet, &one).class, Class::IcmpEcho);
+    let mut broadcast = one.clone();
+    broadcast[..6].fill(0xff);
+    assert_eq!(decode(LinkType::Ethernet, &broadcast).class, Class::IcmpEchoGroup);
+    let mut all_nodes = ipv6(58, &[128, 0, 0, 0, 0, 7, 0, 1]);
+    all_nodes[24..40].copy_from_slice(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(decode(LinkType::RawIp, &all_nodes).class, Class::IcmpEchoGroup);
+}
+
+#[test]
 fn first_fragments_have_ports_and_later_ones_do_not() {
     let body = udp(4000, 9, &[7; 64]);
     let first = decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4_with(17, 0x2000, &[], &body)));

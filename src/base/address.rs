@@ -66,6 +66,12 @@ impl Addr {
         }
     }
 
+    /// True for 127/8 and `::1`.
+    #[inline]
+    pub const fn is_loopback(self) -> bool {
+        if self.is_v4() { self.0 as u32 >> 24 == 127 } else { self.0 == 1 }
+    }
+
     /// The network of `length` bits (of 32 or 128, by family) that this address lies in, as its lowest address.
     pub const fn network(self, length: u8) -> Addr {
         let host_bits = if self.is_v4() { 32u32 } else { 128 }.saturating_sub(length as u32);

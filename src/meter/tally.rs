@@ -311,6 +311,9 @@ impl Tally {
     /// Counts a packet at its receiver and at its sender, as far as they are counted.
     #[inline]
     fn count_hosts(&mut self, packet: &Packet, place: &Place) {
+        if packet.class == Class::IcmpEchoGroup {
+            return self.count_seeming_sender(packet, place);
+        }
         let handshake = self.handshakes.follow(packet, place.source, place.destination);
         // Where nothing is known to be inside, only receivers make entries: a flood from random sources must not fill the
         // table with them. Known receivers still have what they send counted.
@@ -334,6 +337,20 @@ impl Tally {
             };
             self.host(index, packet, Side::Sent, place.destination, handshake);
         }
+    }
+
+    /// An echo request to a group is kept as something that its seeming sender receives: that is who will get the answers.
+    #[inline(never)]
+    fn count_seeming_sender(&mut self, packet: &Packet, place: &Place) {
+        if packet.source.is_group_or_none() || !(place.from_us || self.networks.is_unknown()) {
+            return;
+        }
+        let index = match self.is_host(place.source_slot, packet.source) {
+            true => place.source_slot,
+            false => self.insert_host(place.source, packet.source),
+        };
+        let turned = Packet { source: packet.destination, destination: packet.source, ..*packet };
+        self.host(index, &turned, Side::Received, place.destination, Handshake::Nothing);
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {

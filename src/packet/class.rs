@@ -1,6 +1,8 @@
 //! Traffic classes: every packet falls into exactly one.
 
+use super::ip::PROTOCOL_UDP;
 use super::tcp;
+use crate::base::Addr;
 
 macro_rules! classes {
     ($($(#[$meta:meta])* $variant:ident = $text:literal,)*) => {
@@ -49,11 +51,16 @@ classes! {
     /// Neighbour discovery, router discovery, redirect (RFC 4861) and multicast listener discovery.
     Icmpv6Nd = "icmpv6_nd",
     Icmpv6Other = "icmpv6_other",
+    /// Echo request of either family to a group or broadcast address. All who hear it answer the source, so it is kept as
+    /// something that the *source* receives.
+    IcmpEchoGroup = "icmp_echo_group",
     /// Any fragment but the first: it has no ports.
     Fragment = "fragment",
     Gre = "gre",
-    /// IP in IP (protocols 4 and 41).
+    /// Other tunnels: IP in IP (protocols 4 and 41), ESP, EtherIP, L2TPv3, PIM.
     IpTunnel = "ip_tunnel",
+    /// TCP or UDP from an address and port to the same address and port.
+    Land = "land",
     IpOther = "ip_other",
     Arp = "arp",
     /// Other link-layer protocols.
@@ -138,6 +145,16 @@ impl Class {
     }
 }
 
+/// Port of BFD's echo function, whose packets are addressed to their own sender (RFC 5881 §4).
+const BFD_ECHO: u16 = 3785;
+
+/// Whether a packet from an address and port to the same is malicious. Hosts do talk to themselves over loopback.
+#[cold]
+pub(super) fn is_land(address: Addr, protocol: u8, port: u16) -> bool {
+    let echo = protocol == PROTOCOL_UDP && port == BFD_ECHO;
+    !(echo || address.is_loopback() || address.is_group_or_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +189,6 @@ mod tests {
     fn per_host_classes_come_first() {
         assert!(Class::IpOther.index() < Class::PER_HOST);
         assert!(Class::Arp.index() >= Class::PER_HOST);
-        assert_eq!(Class::COUNT, 27);
+        assert_eq!(Class::COUNT, 29);
     }
 }

@@ -5,7 +5,7 @@
 //! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
 
 use super::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
-use super::{Class, Packet, amplifier};
+use super::{Class, Packet, amplifier, class};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
 
@@ -107,10 +107,18 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         let reply_of = amplifier::reply_of(source_port, payload_len, payload);
         (class, 0, reply_of, amplifier::Service::of_port(destination_port))
     };
+    let source = u32::from_be_bytes([*a0, *a1, *a2, *a3]);
+    let destination = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
+    let same = source == destination && source_port == destination_port;
+    let (class, reply_of, request_to) = match same && class::is_land(Addr::from_v4_bits(source), *protocol, source_port)
+    {
+        true => (Class::Land, None, None),
+        false => (class, reply_of, request_to),
+    };
     *packet = Packet {
         time: frame.time,
-        source: Addr::from_v4_bits(u32::from_be_bytes([*a0, *a1, *a2, *a3])),
-        destination: Addr::from_v4_bits(u32::from_be_bytes([*b0, *b1, *b2, *b3])),
+        source: Addr::from_v4_bits(source),
+        destination: Addr::from_v4_bits(destination),
         source_mac: Mac([*s0, *s1, *s2, *s3, *s4, *s5]),
         destination_mac: Mac([*d0, *d1, *d2, *d3, *d4, *d5]),
         wire_len: frame.wire_len,

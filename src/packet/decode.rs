@@ -103,7 +103,7 @@ fn follow<'a>(mut rest: Option<&'a [u8]>, packet: &mut Packet) -> Option<&'a [u8
     for _ in 0..MAX_TUNNELS {
         let Some(data) = rest else { return rest };
         let (link, inner) = match packet.class {
-            Class::IpTunnel => (LinkType::RawIp, data),
+            Class::IpTunnel if matches!(packet.protocol, 4 | 41) => (LinkType::RawIp, data),
             Class::Gre => match gre(data) {
                 Some(inner) => inner,
                 None => {

@@ -4,9 +4,9 @@
 //! or fragmentation, IPv6 without extension headers) and gives up on anything else; [`lax`] takes everything, with
 //! etherparse. A property test holds them equal.
 
-use super::{Anomaly, Class, Packet, amplifier};
+use super::{Anomaly, Class, Packet, amplifier, class, extension};
 use crate::base::Addr;
-use etherparse::{Ipv6ExtensionSlice, LaxIpSlice, err::Layer};
+use etherparse::LaxIpv4Slice;
 
 const PROTOCOL_ICMP: u8 = 1;
 const PROTOCOL_IPV4: u8 = 4;
@@ -14,7 +14,12 @@ pub(super) const PROTOCOL_TCP: u8 = 6;
 pub(super) const PROTOCOL_UDP: u8 = 17;
 const PROTOCOL_IPV6: u8 = 41;
 const PROTOCOL_GRE: u8 = 47;
+const PROTOCOL_ESP: u8 = 50;
 const PROTOCOL_ICMPV6: u8 = 58;
+const PROTOCOL_ETHERIP: u8 = 97;
+/// Its register messages carry multicast to the rendezvous point (RFC 7761 §4.4).
+const PROTOCOL_PIM: u8 = 103;
+const PROTOCOL_L2TP: u8 = 115;
 
 /// What an IP packet carries: the captured part of its payload, and the length that the header claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +82,19 @@ pub(super) fn lax<'a>(data: &'a [u8], announced: Option<u8>, packet: &mut Packet
         packet.class = Class::Unparsed;
         return None;
     }
-    let (ip, stopped) = match LaxIpSlice::from_slice(data) {
+    match version {
+        Some(6) => lax_v6(data, packet),
+        _ => lax_v4(data, packet),
+    }
+}
+
+fn lax_v4<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
+    let (v4, stopped) = match LaxIpv4Slice::from_slice(data) {
         Ok(parsed) => parsed,
         Err(error) => {
             packet.class = Class::Unparsed;
-            packet.anomaly = Some(match (version, error) {
-                (Some(6), _) => Anomaly::Ipv6Truncated,
-                (Some(4) | None, etherparse::err::ip::LaxHeaderSliceError::Len(_)) => Anomaly::Ipv4Truncated,
+            packet.anomaly = Some(match (data.first().map(|first| first >> 4), error) {
+                (Some(4) | None, etherparse::err::ipv4::HeaderSliceError::Len(_)) => Anomaly::Ipv4Truncated,
                 (Some(4), _) => Anomaly::Ipv4HeaderInvalid,
                 (_, _) => Anomaly::IpVersionMismatch,
             });
@@ -91,84 +102,109 @@ pub(super) fn lax<'a>(data: &'a [u8], announced: Option<u8>, packet: &mut Packet
         }
     };
     packet.has_ip = true;
-    let slice = ip.payload().clone();
-    packet.protocol = slice.ip_number.0;
-    let (offset, claimed) = match &ip {
-        LaxIpSlice::Ipv4(v4) => {
-            let header = v4.header();
-            packet.source = Addr::from_v4_bits(u32::from_be_bytes(header.source()));
-            packet.destination = Addr::from_v4_bits(u32::from_be_bytes(header.destination()));
-            packet.ttl = header.ttl();
-            let total = usize::from(header.total_len());
-            if total < header.slice().len() {
-                // Zero is what segmentation offload leaves there; the captured length is then the best word.
-                if total != 0 {
-                    packet.anomaly = Some(Anomaly::Ipv4HeaderInvalid);
-                }
-                (header.fragments_offset().value(), slice.payload.len())
-            } else {
-                let extensions = v4.extensions().auth.as_ref().map_or(0, |auth| auth.slice().len());
-                let headers = header.slice().len().saturating_add(extensions);
-                (header.fragments_offset().value(), total.saturating_sub(headers))
-            }
+    let (header, payload) = (v4.header(), v4.payload());
+    packet.protocol = payload.ip_number.0;
+    packet.source = Addr::from_v4_bits(u32::from_be_bytes(header.source()));
+    packet.destination = Addr::from_v4_bits(u32::from_be_bytes(header.destination()));
+    packet.ttl = header.ttl();
+    let total = usize::from(header.total_len());
+    let claimed = if total < header.slice().len() {
+        // Zero is what segmentation offload leaves there; the captured length is then the best word.
+        if total != 0 {
+            packet.anomaly = Some(Anomaly::Ipv4HeaderInvalid);
         }
-        LaxIpSlice::Ipv6(v6) => {
-            let header = v6.header();
-            packet.source = Addr::from_v6_bits(u128::from_be_bytes(header.source()));
-            packet.destination = Addr::from_v6_bits(u128::from_be_bytes(header.destination()));
-            packet.ttl = header.hop_limit();
-            // A chain that broke must not be walked: etherparse's iterator trusts each next-header octet, and would read on
-            // behind the last header that it checked (etherparse 0.21, Ipv6ExtensionSliceIter).
-            let chain = stopped.is_none().then(|| v6.extensions().clone().into_iter());
-            let offset = chain
-                .into_iter()
-                .flatten()
-                .find_map(|extension| match extension {
-                    Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.fragment_offset().value()),
-                    _ => None,
-                })
-                .unwrap_or(0);
-            let length = usize::from(header.payload_length());
-            let claimed =
-                if length == 0 { slice.payload.len() } else { length.saturating_sub(v6.extensions().slice().len()) };
-            (offset, claimed)
-        }
+        payload.payload.len()
+    } else {
+        let extensions = v4.extensions().auth.as_ref().map_or(0, |auth| auth.slice().len());
+        total.saturating_sub(header.slice().len().saturating_add(extensions))
     };
-    if let Some((_, layer)) = stopped {
-        packet.anomaly = Some(match layer {
-            Layer::IpAuthHeader => Anomaly::AuthHeaderInvalid,
-            Layer::Ipv4Header | Layer::Ipv4Packet | Layer::IpHeader => Anomaly::Ipv4HeaderInvalid,
-            _ => Anomaly::Ipv6ExtensionInvalid,
-        });
+    if stopped.is_some() {
         // The chain broke before the transport header: what follows has no known meaning.
+        packet.anomaly = Some(Anomaly::AuthHeaderInvalid);
         return None;
     }
-    if offset != 0 {
+    if header.fragments_offset().value() != 0 {
         packet.class = Class::Fragment;
-        packet.payload_len = claimed.min(usize::from(u16::MAX)) as u16;
+        packet.payload_len = clamp(claimed);
         return None;
     }
-    packet.first_fragment = slice.fragmented;
-    Some(Payload { data: slice.payload, claimed })
+    packet.first_fragment = payload.fragmented;
+    Some(Payload { data: payload.payload, claimed })
+}
+
+fn lax_v6<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
+    let Some((head, rest)) = data.split_first_chunk::<40>() else {
+        packet.class = Class::Unparsed;
+        packet.anomaly = Some(Anomaly::Ipv6Truncated);
+        return None;
+    };
+    let [_, _, _, _, l0, l1, next, hops, addresses @ ..] = head;
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    packet.has_ip = true;
+    packet.source = Addr::from_v6_bits(u128::from_be_bytes(*source));
+    packet.destination = Addr::from_v6_bits(u128::from_be_bytes(*destination.first_chunk()?));
+    packet.ttl = *hops;
+    // A length of zero is a jumbogram (RFC 2675) or a segmentation-offload packet.
+    let length = match usize::from(u16::from_be_bytes([*l0, *l1])) {
+        0 => rest.len(),
+        length => length,
+    };
+    let rest = rest.get(..length).unwrap_or(rest);
+    let chain = extension::walk(*next, rest);
+    packet.protocol = chain.protocol;
+    let claimed = length.saturating_sub(chain.length);
+    if chain.broken.is_some() || chain.later_fragment {
+        packet.anomaly = chain.broken;
+        // Headers that go on in the next fragment (RFC 7112): this one has no ports either.
+        if chain.first_fragment || chain.later_fragment {
+            packet.class = Class::Fragment;
+            packet.payload_len = clamp(claimed);
+        }
+        return None;
+    }
+    packet.first_fragment = chain.first_fragment;
+    Some(Payload { data: rest.get(chain.length..).unwrap_or_default(), claimed })
 }
 
 /// Reads the transport header; returns the captured transport payload.
 #[inline]
 pub(super) fn transport<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     match packet.protocol {
-        PROTOCOL_TCP => tcp(payload, packet),
-        PROTOCOL_UDP => udp(payload, packet),
+        PROTOCOL_TCP => {
+            let body = tcp(payload, packet);
+            mark_land(packet);
+            body
+        }
+        PROTOCOL_UDP => {
+            let body = udp(payload, packet);
+            mark_land(packet);
+            body
+        }
         PROTOCOL_ICMP => icmp(payload, packet, Class::of_icmp, Anomaly::IcmpTruncated, Class::IcmpOther),
         PROTOCOL_ICMPV6 => icmp(payload, packet, Class::of_icmpv6, Anomaly::Icmpv6Truncated, Class::Icmpv6Other),
         other => {
             packet.class = match other {
                 PROTOCOL_GRE => Class::Gre,
                 PROTOCOL_IPV4 | PROTOCOL_IPV6 => Class::IpTunnel,
+                PROTOCOL_ESP | PROTOCOL_ETHERIP | PROTOCOL_PIM | PROTOCOL_L2TP => Class::IpTunnel,
                 _ => Class::IpOther,
             };
             packet.payload_len = clamp(payload.claimed);
             payload.data
         }
+    }
+}
+
+/// A segment or datagram that its receiver would send to itself is a class of its own, and no amplifier's.
+#[inline]
+fn mark_land(packet: &mut Packet) {
+    if packet.source == packet.destination
+        && packet.source_port == packet.destination_port
+        && class::is_land(packet.source, packet.protocol, packet.source_port)
+    {
+        packet.class = Class::Land;
+        packet.reply_of = None;
+        packet.request_to = None;
     }
 }
 
@@ -249,6 +285,11 @@ fn icmp<'a>(
         return &[];
     };
     packet.class = class(kind);
+    let echo = matches!(packet.class, Class::IcmpEcho | Class::Icmpv6Echo);
+    // A broadcast to a network that is not known here still shows in the frame.
+    if echo && (packet.destination.is_group_or_none() || packet.destination_mac.is_group()) {
+        packet.class = Class::IcmpEchoGroup;
+    }
     packet.payload_len = clamp(payload.claimed.saturating_sub(8));
     body
 }

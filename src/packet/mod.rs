@@ -2,7 +2,7 @@
 //!
 //! Parsing is lax: whatever could be read is kept, and the layer that stopped it becomes a named [`Anomaly`].
 //!
-//! - [`decode`]: one frame to one packet: the commonest shape in one go (`common`), other common ones by hand (`link`, `ip`),
+//! - [`decode`]: one frame to one packet: the commonest shape in one go (`common`), other common ones by hand (`link`, `ip`, `extension`),
 //!   etherparse's lax parser behind them
 //! - [`class`]: the traffic classes that everything is counted by
 //! - [`amplifier`]: the table of amplification services
@@ -14,6 +14,7 @@ pub mod anomaly;
 pub mod class;
 mod common;
 pub mod decode;
+mod extension;
 mod ip;
 mod link;
 
