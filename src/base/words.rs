@@ -100,12 +100,22 @@ macro_rules! vectors {
 vectors! {
     Flood {
         SynFlood = "syn_flood",
+        SynAckFlood = "syn_ack_flood",
         AckFlood = "ack_flood",
         RstFlood = "rst_flood",
+        FinFlood = "fin_flood",
+        TcpNullFlood = "tcp_null_flood",
+        XmasFlood = "xmas_flood",
+        TcpFlood = "tcp_flood",
         UdpFlood = "udp_flood",
+        QuicFlood = "quic_flood",
         IcmpFlood = "icmp_flood",
         Icmpv6Flood = "icmpv6_flood",
+        Smurf = "smurf",
         FragmentFlood = "fragment_flood",
+        GreFlood = "gre_flood",
+        IpProtoFlood = "ip_proto_flood",
+        LandAttack = "land_attack",
     }
     Amplification {
         DnsAmplification = "dns_amplification",

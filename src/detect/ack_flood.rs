@@ -4,7 +4,7 @@
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -69,6 +69,9 @@ impl AckFlood {
         // Where only one direction is captured, handshakes still show that connections are real.
         let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets;
         if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {
+            return None;
+        }
+        if tcp_flags::is_mixture(flow) {
             return None;
         }
         let mut finding = flow.finding(Vector::AckFlood, CLASSES).graded(over.rate, over.limit.value);

@@ -1,10 +1,10 @@
 //! `icmp_flood` and `icmpv6_flood`: echo requests, and replies or errors that the host did not provoke.
 //!
 //! A host asks for echo replies by its own requests and for errors by its own packets; what goes beyond is unsolicited.
-//! Neighbour discovery belongs to layer 2 and is not counted here.
+//! Neighbour discovery belongs to layer 2 and is not counted here, replies of whole networks are `smurf`'s.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits, smurf};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -91,6 +91,7 @@ impl IcmpFlood {
         let profile = Profile::of_flow(flow, family.all);
         // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
         let monitors = flow.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
+        let smurf = smurf::of_same_networks(flow, family.reply);
         let unsolicited = |span: Span| {
             let forward = flow.forward(span);
             let total = forward.of_all(family.all).packets;
@@ -98,7 +99,8 @@ impl IcmpFlood {
                 return 0;
             }
             let back = flow.back(span);
-            let asked = forward.of(family.reply).packets.min(back.of(family.echo).packets);
+            let replies = forward.of(family.reply).packets;
+            let asked = if smurf { replies } else { replies.min(back.of(family.echo).packets) };
             // Any packet of the host's own can be answered by an error, but only one each.
             let sent = back.packets().saturating_sub(back.of_all(family.all).packets);
             let provoked = forward.of(family.error).packets.min(sent);

@@ -13,13 +13,18 @@ mod contacts;
 mod finding;
 mod fragment_flood;
 mod icmp_flood;
+mod land_attack;
 mod mac_not_allowed;
+mod protocol_flood;
 mod rst_flood;
 mod scan;
 pub mod settings;
 mod shape;
 mod spoofed_source;
+mod smurf;
+mod syn_ack_flood;
 mod syn_flood;
+mod tcp_flags;
 mod udp_flood;
 
 pub use case::Case;
@@ -76,12 +81,19 @@ pub struct DetectorSpec {
 /// Every detector, in the order in which they run and are listed.
 pub const DETECTORS: &[DetectorSpec] = &[
     syn_flood::SPEC,
+    syn_ack_flood::SPEC,
     ack_flood::SPEC,
     rst_flood::SPEC,
-    udp_flood::SPEC,
+    tcp_flags::SPEC,
+    udp_flood::UDP,
+    udp_flood::QUIC,
     icmp_flood::ICMP,
     icmp_flood::ICMPV6,
+    smurf::SPEC,
     fragment_flood::SPEC,
+    protocol_flood::GRE,
+    protocol_flood::OTHER,
+    land_attack::SPEC,
     amplification::SPEC,
     scan::SPEC,
     brute_force::SPEC,

@@ -4,7 +4,7 @@
 //! peer opened; whatever goes beyond both is unprovoked.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -25,7 +25,8 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 };
 
 const CLASSES: &[Class] = &[Class::TcpRst];
-const PROVOKING: &[Class] = &[
+/// What may be answered by a RST.
+pub(super) const PROVOKING: &[Class] = &[
     Class::TcpSyn,
     Class::TcpSynAck,
     Class::TcpAck,
@@ -55,7 +56,7 @@ impl RstFlood {
             let opened = forward.of(Class::TcpSyn).packets;
             forward.of(Class::TcpRst).packets.saturating_sub(provoking).saturating_sub(opened)
         };
-        let over = shape::over(flow.limit(&self.limit), unprovoked)?;
+        let over = shape::over(flow.limit(&self.limit), unprovoked).filter(|_| !tcp_flags::is_mixture(flow))?;
         let profile = Profile::of_flow(flow, CLASSES);
         let mut finding = flow.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();

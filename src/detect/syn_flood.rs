@@ -5,7 +5,7 @@
 //! service); floods do neither. One source walking through ports is a scan.
 
 use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits, tcp_flags};
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -86,7 +86,7 @@ impl SynFlood {
             Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
             None => (slow(flow, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
-        if profile.is_port_scan() || (flow.is_outbound() && !concentrated(&profile)) {
+        if profile.is_port_scan() || (flow.is_outbound() && !concentrated(&profile)) || tcp_flags::is_mixture(flow) {
             return None;
         }
         let distinct = flow.distinct_peers();

@@ -1,46 +1,61 @@
-//! `udp_flood`: one-way UDP.
+//! `udp_flood` and, for UDP port 443, `quic_flood`: one-way UDP.
 //!
 //! UDP has no handshake, so the shape decides which limit counts. Ever new sources or ports that get no answer are a
 //! flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
 //! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
+//!
+//! A QUIC server answers Initials (RFC 9000 §8.1), forged ones, too. Its clients send more than one packet, so a source for
+//! each packet is a flood whether it is answered or not.
 
 use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
 
-pub(super) const SPEC: DetectorSpec = DetectorSpec {
+const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "packets_per_second",
+        default: 1000.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
+    },
+    Setting {
+        key: "steady_packets_per_second",
+        default: 30000.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "Unanswered UDP packets a second in few flows.",
+    },
+];
+
+pub(super) const UDP: DetectorSpec = DetectorSpec {
     name: "udp_flood",
     vectors: &[Vector::UdpFlood],
     summary: "UDP that gets no answer: ever new sources or ports, or a torrent of few flows",
-    settings: &[
-        Setting {
-            key: "packets_per_second",
-            default: 1000.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
-        },
-        Setting {
-            key: "steady_packets_per_second",
-            default: 30000.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Unanswered UDP packets a second in few flows.",
-        },
-    ],
-    build: |settings, _| {
-        Box::new(UdpFlood {
-            diverse: settings.limit("packets_per_second"),
-            steady: settings.limit("steady_packets_per_second"),
-        })
-    },
+    settings: SETTINGS,
+    build: |settings, _| build(settings, Vector::UdpFlood, &[Class::Udp]),
 };
 
-const CLASSES: &[Class] = &[Class::Udp, Class::Quic];
+pub(super) const QUIC: DetectorSpec = DetectorSpec {
+    name: "quic_flood",
+    vectors: &[Vector::QuicFlood],
+    summary: "UDP port 443 that gets no answer, or from a source of its own in each packet",
+    settings: SETTINGS,
+    build: |settings, _| build(settings, Vector::QuicFlood, &[Class::Quic]),
+};
+
+fn build(settings: &Settings, vector: Vector, classes: &'static [Class]) -> Box<dyn Detector> {
+    Box::new(UdpFlood {
+        diverse: settings.limit("packets_per_second"),
+        steady: settings.limit("steady_packets_per_second"),
+        vector,
+        classes,
+    })
+}
 
 /// Share of the limit that is enough where ten seconds make it unmistakable.
 const SLOW: f64 = 0.1;
@@ -48,6 +63,8 @@ const SLOW: f64 = 0.1;
 struct UdpFlood {
     diverse: Limits,
     steady: Limits,
+    vector: Vector,
+    classes: &'static [Class],
 }
 
 impl Detector for UdpFlood {
@@ -59,11 +76,11 @@ impl Detector for UdpFlood {
 /// Octets of a frame on average from which on UDP is bulk data.
 const BULK: u64 = 600;
 
-/// UDP beyond what answers account for, replies of amplifiers aside: receivers of bulk data (QUIC, tunnels) send a packet
-/// for about every fourth, everyone else at least one for every second.
-fn unanswered(flow: &Flow<'_>, span: Span) -> u64 {
-    let forward = flow.forward(span).of_all(CLASSES);
-    let back = flow.back(span).of_all(CLASSES).packets;
+/// UDP beyond what answers account for: receivers of bulk data (QUIC, tunnels) send a packet for about every fourth,
+/// everyone else at least one for every second.
+fn beyond_answers(flow: &Flow<'_>, span: Span, classes: &[Class]) -> u64 {
+    let forward = flow.forward(span).of_all(classes);
+    let back = flow.back(span).of_all(classes).packets;
     let per_answer = if forward.bytes >= BULK * forward.packets { 5 } else { 2 };
     forward.packets.saturating_sub(back.saturating_mul(per_answer))
 }
@@ -72,39 +89,70 @@ fn amplified(flow: &Flow<'_>, span: Span) -> u64 {
     flow.services(span).iter().map(|service| service.replies.packets).sum()
 }
 
+/// Most of what the host receives at all is from a source of its own: nobody's clients send just one packet each.
+fn all_strangers(flow: &Flow<'_>, classes: &[Class]) -> bool {
+    let (packets, all) = (flow.forward(Span::Second).of_all(classes).packets, flow.forward_packets());
+    packets * 2 >= all && flow.distinct_peers() >= 0.6 * all as f64
+}
+
 impl UdpFlood {
     fn find(&self, flow: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let classes = self.classes;
         let (diverse_limit, steady_limit) = (flow.limit(&self.diverse), flow.limit(&self.steady));
         // The slow rule asks for half of a tenth of the limit in the last second; everything else for more. Most hosts
         // talk both ways and end here.
         let lowest = diverse_limit.value.min(steady_limit.value) * SLOW / 2.0;
-        if (unanswered(flow, Span::Second).max(unanswered(flow, Span::Burst)) as f64) < lowest {
+        let quic = self.vector == Vector::QuicFlood;
+        if (flow.forward(Span::Second).of_all(classes).packets as f64) < lowest {
             return None;
         }
-        let count = |span: Span| unanswered(flow, span).saturating_sub(amplified(flow, span));
-        let profile = Profile::of_flow(flow, CLASSES);
-        let diverse = profile.many_flows();
+        let strangers = quic && all_strangers(flow, classes);
+        let unanswered = |span: Span| match strangers {
+            true => flow.forward(span).of_all(classes).packets,
+            false => beyond_answers(flow, span, classes),
+        };
+        if (unanswered(Span::Second).max(unanswered(Span::Burst)) as f64) < lowest {
+            return None;
+        }
+        // Replies of amplifiers come from other ports than QUIC's.
+        let amplified = |span: Span| if quic { 0 } else { amplified(flow, span) };
+        let count = |span: Span| unanswered(span).saturating_sub(amplified(span));
+        let profile = Profile::of_flow(flow, classes);
+        // Where only one direction is captured, the clients of a QUIC server are many, too, but each sends more.
+        let one_way = quic && flow.back(Span::Second).packets() == 0;
+        let diverse = profile.many_flows() && (strangers || !one_way);
         let (over, since) = match shape::over(if diverse { diverse_limit } else { steady_limit }, count) {
-            Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
-            None => (slow(flow, diverse_limit, &profile)?, shape::ten_seconds_before(window.end)),
+            Some(over) => (over, flow.onset(shape::packets_in(flow, classes))),
+            None => {
+                let ten = unanswered(Span::TenSeconds);
+                let lasting = unanswered(Span::Second);
+                let slow = slow(flow, diverse_limit, &profile, (ten, lasting));
+                let over = slow.filter(|_| amplified(Span::Second) == 0)?;
+                (over, shape::ten_seconds_before(window.end))
+            }
         };
         // One source trying ports one by one: a scan, until its rate alone does harm.
         if profile.is_port_scan() && over.rate < diverse_limit.value * 10.0 {
             return None;
         }
-        let mut finding = flow.finding(Vector::UdpFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = flow.finding(self.vector, classes).graded(over.rate, over.limit.value);
         finding.since = since;
         finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
-        let answers = flow.back(Span::Second).of_all(CLASSES).packets;
+        let answers = flow.back(Span::Second).of_all(classes).packets;
         let shape = match (diverse, over.span) {
             (_, Span::TenSeconds) => "nearly each from a source of its own for ten seconds",
+            _ if strangers => "nearly each from a source of its own",
             (true, _) => "nearly each with its own source or ports",
             (false, _) => "in few flows",
         };
+        let (measure, name) = match quic {
+            true => ("quic_per_second", "UDP packets/s of port 443"),
+            false => ("unanswered_udp_per_second", "UDP packets/s"),
+        };
         finding.evidence = vec![
             over.evidence(
-                "unanswered_udp_per_second",
-                &format!("UDP packets/s {}", flow.whom()),
+                measure,
+                &format!("{name} {}", flow.whom()),
                 &format!("; {shape}, {answers} answers in the last second"),
             ),
             profile.evidence(flow.distinct_peers(), flow.is_outbound()),
@@ -115,13 +163,13 @@ impl UdpFlood {
 
 /// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
 /// telemetry) hear the same ones again within that time.
-fn slow(flow: &Flow<'_>, diverse: Limit, profile: &Profile) -> Option<Over> {
-    let ten = unanswered(flow, Span::TenSeconds);
+fn slow(flow: &Flow<'_>, diverse: Limit, profile: &Profile, (ten, second): (u64, u64)) -> Option<Over> {
     let limit = diverse.times(SLOW);
     let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
-    let lasting = unanswered(flow, Span::Second) as f64 >= limit.value / 2.0;
-    (enough && lasting && profile.many_sources() && amplified(flow, Span::Second) == 0)
-        .then(|| shape::steadily_spread(flow, ten, 0.0))
-        .filter(|spread| *spread)
-        .map(|_| Over { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
+    let lasting = second as f64 >= limit.value / 2.0;
+    (enough && lasting && profile.many_sources() && shape::steadily_spread(flow, ten, 0.0)).then_some(Over {
+        rate: ten as f64 / 10.0,
+        limit,
+        span: Span::TenSeconds,
+    })
 }

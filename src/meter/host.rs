@@ -213,6 +213,11 @@ impl<'a> Flow<'a> {
         self.host
     }
 
+    /// The same host seen the other way round.
+    pub fn opposite(&self) -> Flow<'a> {
+        Flow { outbound: !self.outbound, ..*self }
+    }
+
     fn counts(&self, span: Span, received: bool) -> SpanCounts<'a> {
         let of_tick = |back: usize| {
             let tick = self.host.tick_back(back);

@@ -152,6 +152,63 @@ impl Model for WebServer {
     }
 }
 
+/// Connections that do little.
+#[derive(Clone, Copy)]
+enum Idle {
+    /// A load balancer asks whether the server lives: handshake, and the end at once.
+    Check,
+    /// A keepalive probe on a connection that was opened long ago, and its answer (RFC 9293 §3.8.4).
+    Keepalive,
+    /// A server starts anew: what clients send on old connections is reset, and they connect again.
+    Reset,
+}
+
+struct Idling {
+    setting: Setting,
+    kind: Idle,
+}
+
+fn idling(setting: &Setting, kind: Idle) -> Built {
+    (Box::new(Idling { setting: setting.clone(), kind }), Pacing::Rate(setting.rate))
+}
+
+pub fn health_checks(setting: &Setting) -> Built {
+    idling(setting, Idle::Check)
+}
+
+pub fn keepalives(setting: &Setting) -> Built {
+    idling(setting, Idle::Keepalive)
+}
+
+pub fn mass_reset(setting: &Setting) -> Built {
+    idling(setting, Idle::Reset)
+}
+
+impl Model for Idling {
+    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+        let client = (self.setting.sources.pick(&mut agenda.rng), agenda.rng.port());
+        let server = (self.setting.targets.pick(&mut agenda.rng), self.setting.port);
+        let mut connection = Connection::new(self.setting.way, client, server, agenda);
+        match self.kind {
+            Idle::Check => {
+                let opened = connection.open(now, agenda);
+                connection.close(opened, End::Client, agenda);
+            }
+            Idle::Keepalive => {
+                connection.acknowledge(now, End::Client, agenda);
+                connection.acknowledge(now + connection.round_trip, End::Server, agenda);
+            }
+            Idle::Reset => {
+                connection.segment(now, End::Client, Payload::TlsData, 120, true, agenda);
+                connection.reset(now, End::Server, agenda);
+                let mut again = Connection::new(self.setting.way, (client.0, agenda.rng.port()), server, agenda);
+                let opened = again.open(now + connection.round_trip + 1_000_000, agenda);
+                exchange(&mut again, opened, self.setting.port, 2_000, agenda);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Part, Profile, Scenario};

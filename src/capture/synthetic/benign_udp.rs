@@ -23,6 +23,11 @@ enum Kind {
     Iptv,
     Chatter,
     Game,
+    Http3,
+    /// OSPF, VRRP, PIM, IGMP.
+    Routing,
+    GroupPing,
+    BfdEcho,
 }
 
 struct Exchange {
@@ -70,6 +75,22 @@ pub fn multicast_iptv(setting: &Setting) -> Built {
 
 pub fn chatter(setting: &Setting) -> Built {
     exchange(setting, Kind::Chatter, Pacing::Rate(setting.rate))
+}
+
+pub fn http3_site(setting: &Setting) -> Built {
+    exchange(setting, Kind::Http3, Pacing::Rate(setting.rate))
+}
+
+pub fn routing_chatter(setting: &Setting) -> Built {
+    exchange(setting, Kind::Routing, Pacing::Rate(setting.rate))
+}
+
+pub fn group_ping(setting: &Setting) -> Built {
+    exchange(setting, Kind::GroupPing, Pacing::Rate(setting.rate))
+}
+
+pub fn bfd_echo(setting: &Setting) -> Built {
+    exchange(setting, Kind::BfdEcho, Pacing::Rate(setting.rate))
 }
 
 /// `rate` packets a second each way for each of `sources` players.
@@ -132,6 +153,48 @@ impl Exchange {
             let reply = Plan::udp(Way::Internal, (resolver, 53), client, Payload::DnsAnswer(asked_id), answer.min(512));
             agenda.send(done + TURNAROUND, reply);
         }
+    }
+
+    /// A new connection of HTTP/3: handshake (RFC 9001 §4.1), one request, its answer with acknowledgements.
+    fn visit(&self, now: u64, agenda: &mut Agenda) {
+        let Setting { way, port, ref sources, .. } = self.setting;
+        let client = (sources.pick(&mut agenda.rng), agenda.rng.port());
+        let server = (self.setting.target(), port);
+        let lag = if way == Way::Inward { round_trip(client.0) } else { round_trip(server.0) };
+        let mut up = |time, kind, length| agenda.send(time, Plan::udp(way, client, server, kind, length));
+        up(now, Payload::QuicInitial, 1_200);
+        let shaken = now + TURNAROUND + lag;
+        up(shaken, Payload::QuicInitial, 1_200);
+        up(shaken + 200_000, Payload::QuicData, 300);
+        let asked = shaken + 300_000 + lag;
+        let segments = agenda.rng.between(5, 30);
+        for number in 0..=segments / 3 {
+            let time = asked + TURNAROUND + number * 60_000;
+            agenda.send(time, Plan::udp(way, client, server, Payload::QuicData, 32));
+        }
+        let mut down = |time, kind| agenda.send(time, Plan::udp(way.back(), server, client, kind, 1_200));
+        for number in 0..3 {
+            down(now + TURNAROUND + number * 5_000, Payload::QuicInitial);
+        }
+        for number in 0..segments {
+            down(shaken + 300_000 + TURNAROUND + number * 20_000, Payload::QuicData);
+        }
+    }
+
+    /// What routers tell each other: OSPF (RFC 2328), VRRP (RFC 9568), PIM (RFC 7761), and IGMP (RFC 3376) to their groups;
+    /// and OSPF also from router to router.
+    fn route(&self, now: u64, agenda: &mut Agenda) {
+        let host = self.setting.target();
+        let router = neighbour(host, 240 + (self.count % 3) as u8);
+        let (protocol, group) = [(89, 5u8), (112, 18), (103, 13), (2, 22), (89, 0)][self.count as usize % 5];
+        let to = match (group, host.is_v4()) {
+            (0, _) => host,
+            (_, true) => Addr::from_v4_bits(0xe000_0000 | u32::from(group)),
+            (_, false) => Addr::from_v6_bits(0xff02 << 112 | u128::from(group)),
+        };
+        let plan = Plan::new(Way::Internal, router, to, Body::Raw(protocol));
+        let plan = if protocol == 2 { plan.carrying(Payload::Igmp, 8) } else { plan.carrying(Payload::Random, 44) };
+        agenda.send(now, Plan { ttl: if group == 18 { 255 } else { 1 }, ..plan });
     }
 
     /// mDNS announcements (TTL 255, RFC 6762 §11) over both families, and SSDP searches, of neighbours in turn.
@@ -217,6 +280,23 @@ impl Model for Exchange {
                 agenda.send(now, plan);
             }
             Kind::Chatter => self.chat(now, agenda),
+            Kind::Http3 => self.visit(now, agenda),
+            Kind::Routing => self.route(now, agenda),
+            Kind::BfdEcho => {
+                let plan = Plan::udp(Way::Internal, (host, port), (host, port), Payload::Random, 24);
+                agenda.send(now, Plan { ttl: 255, ..plan });
+            }
+            Kind::GroupPing => {
+                let echo = |reply| Body::Echo { reply, identifier: 77, sequence: self.count as u16 };
+                let all = Addr::from_v6_bits(0xff02 << 112 | 1);
+                let all = if host.is_v4() { Addr::from_v4_bits(0xe000_0001) } else { all };
+                let ask = Plan::new(Way::Internal, host, all, echo(false)).carrying(Payload::Ping, payload);
+                agenda.send(now, Plan { ttl: 1, ..ask });
+                for number in 0..40 {
+                    let answer = Plan::new(Way::Internal, neighbour(host, 100 + number), host, echo(true));
+                    agenda.send(now + u64::from(number) * 20_000, answer.carrying(Payload::Ping, payload));
+                }
+            }
             Kind::Game => {
                 let player = (self.peer(), Self::port_of(self.peer()));
                 let state = Payload::Game((self.count / sources.size().max(1)) as u16);
@@ -234,22 +314,42 @@ impl Model for Exchange {
 /// A transfer over UDP that fills a line: QUIC down with acknowledgements up, or a tunnel full both ways.
 struct Bulk {
     setting: Setting,
-    tunnel: bool,
+    tunnel: Option<Tunnel>,
     count: u64,
     /// When the next acknowledgement is due, in packets.
     acknowledge_at: u64,
 }
 
+/// What a tunnel is made of.
+#[derive(Clone, Copy)]
+enum Tunnel {
+    WireGuard,
+    Gre,
+    Esp,
+}
+
 /// `mbit` towards the target, one acknowledgement for 2 to 4 packets.
 pub fn quic_download(setting: &Setting) -> Built {
-    let model = Bulk { setting: setting.clone(), tunnel: false, count: 0, acknowledge_at: 2 };
+    let model = Bulk { setting: setting.clone(), tunnel: None, count: 0, acknowledge_at: 2 };
+    (Box::new(model), Pacing::Rate(packets_a_second(setting)))
+}
+
+fn tunnel(setting: &Setting, tunnel: Tunnel) -> Built {
+    let model = Bulk { setting: setting.clone(), tunnel: Some(tunnel), count: 0, acknowledge_at: 0 };
     (Box::new(model), Pacing::Rate(packets_a_second(setting)))
 }
 
 /// `mbit` each way.
 pub fn wireguard(setting: &Setting) -> Built {
-    let model = Bulk { setting: setting.clone(), tunnel: true, count: 0, acknowledge_at: 0 };
-    (Box::new(model), Pacing::Rate(packets_a_second(setting)))
+    tunnel(setting, Tunnel::WireGuard)
+}
+
+pub fn gre_tunnel(setting: &Setting) -> Built {
+    tunnel(setting, Tunnel::Gre)
+}
+
+pub fn esp_tunnel(setting: &Setting) -> Built {
+    tunnel(setting, Tunnel::Esp)
 }
 
 /// Full packets a second that make `mbit`: payload, UDP, IP and Ethernet header.
@@ -263,12 +363,16 @@ impl Model for Bulk {
         let Setting { way, port, payload, ref sources, .. } = self.setting;
         let host = self.setting.target();
         let peer = sources.nth(0);
-        if self.tunnel {
-            let data = Payload::WireGuard(self.count as u32);
-            let (far, near) = ((peer, port), (host, port));
-            agenda.send(now, Plan::udp(way, far, near, data, payload));
+        if let Some(tunnel) = self.tunnel {
+            let number = self.count as u32;
+            let (data, body) = match tunnel {
+                Tunnel::WireGuard => (Payload::WireGuard(number), Body::Udp { source_port: port, target_port: port }),
+                Tunnel::Gre => (Payload::GreIp, Body::Raw(47)),
+                Tunnel::Esp => (Payload::Esp(number), Body::Raw(50)),
+            };
+            agenda.send(now, Plan::new(way, peer, host, body).carrying(data, payload));
             let later = now + agenda.rng.below(50_000);
-            agenda.send(later, Plan::udp(way.back(), near, far, data, payload));
+            agenda.send(later, Plan::new(way.back(), host, peer, body).carrying(data, payload));
         } else {
             let (far, near) = ((peer, port), (host, 50_000 + (trait_of(host) % 10_000) as u16));
             if self.count == 0 {

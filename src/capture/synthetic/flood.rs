@@ -2,7 +2,7 @@
 //! of the attack; answers of the victim, where there are any, come on top.
 
 use super::agenda::{Agenda, Model, Pacing};
-use super::frames::{ACK, Body, Plan, RST, SYN, Tcp, TcpOptions, Way, round_trip, trait_of};
+use super::frames::{ACK, Body, CWR, ECE, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, URG, Way, round_trip, trait_of};
 use super::payload::Payload;
 use super::setting::Setting;
 use crate::base::Addr;
@@ -18,12 +18,36 @@ enum Kind {
     SynOptions,
     /// As `Syn`, and the victim answers.
     SynAnswered,
+    /// As `Syn`, with ECE and CWR.
+    SynEcn,
+    SynAck,
     Ack,
     Rst,
+    Fin,
+    Null,
+    Xmas,
+    /// The six flags drawn by lot for every segment.
+    Mixed,
+    /// land.c: SYN from the victim's own address and port.
+    Land,
     Udp,
+    /// Initials of 1200 octets that open no connection.
+    Quic,
+    /// The same, and the victim answers each.
+    QuicAnswered,
     Echo,
     EchoAnswered,
+    /// thc-ipv6 denial6: echo requests behind extension headers.
+    HiddenEcho,
+    /// What the hosts of a broadcast domain send to the victim of a smurf attack.
+    Replies,
+    /// What makes them do so: echo requests of the victim, it seems, to all nodes.
+    ToAllNodes,
     Fragments,
+    /// Mirai's GREIP and GREETH in turn.
+    Gre,
+    /// T50: one after another of its protocols.
+    Protocols,
     /// nmap -sS: one source over all ports in random order.
     Ports,
     /// ZMap: one port over all hosts of a network.
@@ -56,6 +80,62 @@ pub fn syn_answered(setting: &Setting) -> Built {
 
 pub fn ack(setting: &Setting) -> Built {
     flood(setting, Kind::Ack)
+}
+
+pub fn syn_ecn(setting: &Setting) -> Built {
+    flood(setting, Kind::SynEcn)
+}
+
+pub fn syn_ack(setting: &Setting) -> Built {
+    flood(setting, Kind::SynAck)
+}
+
+pub fn fin(setting: &Setting) -> Built {
+    flood(setting, Kind::Fin)
+}
+
+pub fn null(setting: &Setting) -> Built {
+    flood(setting, Kind::Null)
+}
+
+pub fn xmas(setting: &Setting) -> Built {
+    flood(setting, Kind::Xmas)
+}
+
+pub fn mixed(setting: &Setting) -> Built {
+    flood(setting, Kind::Mixed)
+}
+
+pub fn land(setting: &Setting) -> Built {
+    flood(setting, Kind::Land)
+}
+
+pub fn quic(setting: &Setting) -> Built {
+    flood(setting, Kind::Quic)
+}
+
+pub fn quic_answered(setting: &Setting) -> Built {
+    flood(setting, Kind::QuicAnswered)
+}
+
+pub fn hidden_echo(setting: &Setting) -> Built {
+    flood(setting, Kind::HiddenEcho)
+}
+
+pub fn replies(setting: &Setting) -> Built {
+    flood(setting, Kind::Replies)
+}
+
+pub fn to_all_nodes(setting: &Setting) -> Built {
+    flood(setting, Kind::ToAllNodes)
+}
+
+pub fn gre(setting: &Setting) -> Built {
+    flood(setting, Kind::Gre)
+}
+
+pub fn protocols(setting: &Setting) -> Built {
+    flood(setting, Kind::Protocols)
 }
 
 pub fn rst(setting: &Setting) -> Built {
@@ -118,6 +198,23 @@ impl Flood {
                 let mss = 1400 + rng.below(16) as u16;
                 tcp.options = TcpOptions::Linux { mss, value: rng.next_u32(), echo: 0 };
                 initial = rng.between(64, 255) as u8;
+            }
+            Kind::SynEcn => tcp.flags = SYN | ECE | CWR,
+            Kind::SynAck => {
+                tcp.flags = SYN | ACK;
+                tcp.source_port = rng.between(1024, 65_535) as u16;
+                tcp.acknowledged = rng.next_u32();
+            }
+            Kind::Fin => tcp.flags = FIN,
+            Kind::Null => tcp.flags = 0,
+            Kind::Xmas => tcp.flags = FIN | PSH | URG,
+            Kind::Mixed => {
+                tcp.flags = rng.next_u16() as u8 & (FIN | SYN | RST | PSH | ACK | URG);
+                tcp.acknowledged = rng.next_u32();
+            }
+            Kind::Land => {
+                tcp.source_port = tcp.target_port;
+                initial = 255;
             }
             Kind::Ack => {
                 tcp.flags = ACK;
@@ -203,6 +300,8 @@ impl Model for Flood {
             }
             _ => sources.pick(rng),
         };
+        let victim = self.setting.target();
+        let source = if matches!(self.kind, Kind::Land | Kind::ToAllNodes) { victim } else { source };
         let target = if self.kind == Kind::Hosts { targets.nth(self.count) } else { targets.pick(rng) };
         let plan = match self.kind {
             Kind::Udp => {
@@ -214,12 +313,57 @@ impl Model for Flood {
                 let body = Body::Echo { reply: false, identifier: self.base, sequence: self.count as u16 };
                 Plan::new(*way, source, target, body).raw(64, self.distance(source)).carrying(Payload::Ping, *payload)
             }
+            Kind::Quic | Kind::QuicAnswered => {
+                let body = Body::Udp { source_port: rng.between(1024, 65_535) as u16, target_port: *port };
+                let plan = Plan::new(*way, source, target, body).raw(64, self.distance(source));
+                plan.carrying(Payload::QuicInitial, *payload)
+            }
+            Kind::HiddenEcho => {
+                // Case 5 of the tool is an authentication header; others are many of one kind.
+                let (header, headers) = [(51, 1), (44, 12), (0, 1), (60, 9)][self.count as usize % 4];
+                let body = Body::HiddenEcho { header, headers, sequence: self.count as u16 };
+                Plan::new(*way, source, target, body).raw(255, self.distance(source)).carrying(Payload::Ping, *payload)
+            }
+            Kind::Replies => {
+                let body = Body::Echo { reply: true, identifier: self.base, sequence: (self.count / 200) as u16 };
+                Plan::new(*way, source, target, body).carrying(Payload::Letters, *payload)
+            }
+            Kind::ToAllNodes => {
+                // ff02::1 (RFC 4291 §2.7.1), or the limited broadcast (RFC 919).
+                let all =
+                    if victim.is_v4() { Addr::from_v4_bits(u32::MAX) } else { Addr::from_v6_bits(0xff02 << 112 | 1) };
+                let body = Body::Echo { reply: false, identifier: 0xface, sequence: self.count as u16 };
+                let plan = Plan::new(*way, source, all, body);
+                Plan { ttl: 255, ..plan.carrying(Payload::Letters, *payload) }
+            }
+            Kind::Gre => {
+                let kind = if self.count.is_multiple_of(2) { Payload::GreIp } else { Payload::GreEthernet };
+                // GRE, Ethernet, IPv4 and UDP header around the tool's 512 octets.
+                let headers = if kind == Payload::GreIp { 32 } else { 46 };
+                let plan = Plan::new(*way, source, target, Body::Raw(47)).raw(64, self.distance(source));
+                plan.carrying(kind, headers + payload)
+            }
+            Kind::Protocols => {
+                // IGMP, EGP, DCCP, RSVP, EIGRP, OSPF
+                let protocol = [2, 8, 33, 46, 88, 89][self.count as usize % 6];
+                let plan = Plan::new(*way, source, target, Body::Raw(protocol)).raw(255, self.distance(source));
+                let igmp = protocol == 2;
+                plan.carrying(if igmp { Payload::Igmp } else { Payload::Random }, if igmp { 8 } else { *payload })
+            }
             Kind::Fragments => self.piece(source, target, rng),
             _ => self.tcp(source, target, agenda),
         };
         agenda.send(now, plan);
         match (self.kind, plan.body) {
             (Kind::SynAnswered, _) => Flood::answer_syn(now, &plan, agenda),
+            (Kind::QuicAnswered, Body::Udp { source_port, target_port }) => {
+                // Initial and Handshake, each of a full datagram (RFC 9000 §8.1: at most three times what came).
+                for number in 0..2 {
+                    let (near, far) = ((target, target_port), (source, source_port));
+                    let answer = Plan::udp(plan.way.back(), near, far, Payload::QuicInitial, 1_200);
+                    agenda.send(now + TURNAROUND + number * 2_000, answer);
+                }
+            }
             (Kind::EchoAnswered, Body::Echo { identifier, sequence, .. }) => {
                 let body = Body::Echo { reply: true, identifier, sequence };
                 let reply = Plan::new(plan.way.back(), target, source, body).carrying(Payload::Ping, *payload);

@@ -19,6 +19,9 @@ pub const SYN: u8 = 2;
 pub const RST: u8 = 4;
 pub const PSH: u8 = 8;
 pub const ACK: u8 = 16;
+pub const URG: u8 = 32;
+pub const ECE: u8 = 64;
+pub const CWR: u8 = 128;
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
@@ -141,6 +144,14 @@ pub enum Body {
         identifier: u16,
         sequence: u16,
     },
+    /// Echo request behind so many IPv6 extension headers of one kind (RFC 8200 §4); plain over IPv4.
+    HiddenEcho {
+        header: u8,
+        headers: u8,
+        sequence: u16,
+    },
+    /// The payload alone, of this IP protocol.
+    Raw(u8),
     /// One fragment of a UDP datagram of which the others may never come; offset in octets, a multiple of 8.
     Piece {
         source_port: u16,
@@ -316,6 +327,7 @@ impl FrameBuffer {
 pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
     out.clear();
     let v4 = plan.source.is_v4();
+    let mut chain = 0;
     let (protocol, checksum_at) = match plan.body {
         Body::Tcp(tcp) => {
             out.extend(tcp.source_port.to_be_bytes());
@@ -350,6 +362,17 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
             out.extend(sequence.to_be_bytes());
             (if v4 { 1 } else { 58 }, 2)
         }
+        Body::HiddenEcho { header, headers, sequence } => {
+            let (kind, protocol) = if v4 { (8, 1) } else { (128, 58) };
+            for number in 1..=if v4 { 0 } else { headers } {
+                extension(header, if number == headers { protocol } else { header }, out);
+            }
+            chain = out.len();
+            out.extend([kind, 0, 0, 0, 0x12, 0x34]);
+            out.extend(sequence.to_be_bytes());
+            (protocol, chain + 2)
+        }
+        Body::Raw(protocol) => (protocol, 0),
         Body::Piece { .. } | Body::Link(..) => (UDP, 0),
     };
     let header = out.len();
@@ -362,14 +385,28 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
         let announced = if matches!(plan.body, Body::Piece { .. }) { 4_000 } else { out.len() as u16 };
         put(out, 4, announced);
     }
-    let pseudo = if protocol == 1 { 0 } else { pseudo_sum(plan.source, plan.target, protocol, out.len()) };
-    let checksum = match !fold(pseudo + sum(out)) {
+    let checked = out.get(chain..).unwrap_or_default();
+    let pseudo = if protocol == 1 { 0 } else { pseudo_sum(plan.source, plan.target, protocol, checked.len()) };
+    let checksum = match !fold(pseudo + sum(checked)) {
         // Zero would mean "none" in UDP (RFC 768).
         0 if protocol == UDP => 0xffff,
         checksum => checksum,
     };
     put(out, checksum_at, checksum);
-    protocol
+    match plan.body {
+        Body::HiddenEcho { header, headers: 1.., .. } if !v4 => header,
+        _ => protocol,
+    }
+}
+
+/// One extension header of `kind` before `next`: 16 octets of authentication (RFC 4302), a fragment header of a whole packet
+/// (RFC 6946), or options that are all padding.
+fn extension(kind: u8, next: u8, out: &mut Vec<u8>) {
+    match kind {
+        51 => out.extend([next, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0]),
+        44 => out.extend([next, 0, 0, 0, 0, 0, 0, 1]),
+        _ => out.extend([next, 0, 1, 4, 0, 0, 0, 0]),
+    }
 }
 
 #[cfg(test)]

@@ -228,6 +228,10 @@ mod tests {
             (TransportSlice::Icmpv6(icmp), _, Some((a, b))) => {
                 (icmp.checksum(), icmp.icmp_type().calc_checksum(a, b, icmp.payload()).ok())
             }
+            (TransportSlice::Igmp(igmp), ..) => {
+                assert_eq!(igmp.slice(), [0x11, 100, 0xee, 0x9b, 0, 0, 0, 0]);
+                return;
+            }
             other => panic!("unexpected transport: {other:?}"),
         };
         assert_eq!(Some(carried), right, "{transport:?}");

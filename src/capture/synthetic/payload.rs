@@ -3,6 +3,7 @@
 //! Every kind fills exactly the octets that the plan asks for, cutting or filling up where the message is of another
 //! length. Shapes follow the RFC named at each; of the amplifiers also CISA alert TA14-017A.
 
+use super::checksum::{fold, put, sum};
 use super::rng::Rng;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,14 @@ pub enum Payload {
         xid: u32,
         reply: bool,
     },
+    /// GRE (RFC 2784) around IPv4 and UDP between drawn addresses, as Mirai's GREIP flood fills it; with Ethernet between, as
+    /// its GREETH flood does.
+    GreIp,
+    GreEthernet,
+    /// General membership query, 8 octets (RFC 2236).
+    Igmp,
+    /// Security parameters index and sequence number, then ciphertext (RFC 4303).
+    Esp(u32),
     /// An update of a game: sequence number and state.
     Game(u16),
 }
@@ -161,6 +170,21 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
             out.extend([4, 0, 0, 0, 0x5e, 0x1f, 0x0a, 0x11]);
             out.extend(u64::from(counter).to_le_bytes());
         }
+        Payload::GreIp => {
+            out.extend([0, 0, 8, 0]);
+            inner_datagram(length.saturating_sub(4), rng, out);
+        }
+        Payload::GreEthernet => {
+            out.extend([0, 0, 0x65, 0x58]);
+            rng.fill(out, 12);
+            out.extend([8, 0]);
+            inner_datagram(length.saturating_sub(18), rng, out);
+        }
+        Payload::Igmp => out.extend([0x11, 100, 0xee, 0x9b, 0, 0, 0, 0]),
+        Payload::Esp(sequence) => {
+            out.extend([0xc0, 0x0f, 0xfe, 0xe1]);
+            out.extend(sequence.to_be_bytes());
+        }
         Payload::Rpc { xid, reply } => {
             out.extend(xid.to_be_bytes());
             out.extend(u32::from(reply).to_be_bytes());
@@ -173,6 +197,22 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     out.truncate(end);
     let missing = end - out.len();
     rng.fill(out, missing);
+}
+
+/// An IPv4 packet of `length` octets that carries UDP between drawn addresses and ports; what is behind its headers is left
+/// to be filled.
+fn inner_datagram(length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
+    let at = out.len();
+    out.extend([0x45, 0]);
+    out.extend((length as u16).to_be_bytes());
+    out.extend(rng.next_u16().to_be_bytes());
+    out.extend([0x40, 0, 64, 17, 0, 0]);
+    rng.fill(out, 8);
+    let checksum = !fold(sum(out.get(at..).unwrap_or_default()));
+    put(out, at + 10, checksum);
+    rng.fill(out, 4);
+    out.extend((length.saturating_sub(20) as u16).to_be_bytes());
+    out.extend([0, 0]);
 }
 
 /// EDNS (RFC 6891): 4096 octets, DO.
@@ -351,6 +391,10 @@ mod tests {
             Payload::QuicData,
             Payload::WireGuard(1),
             Payload::Rpc { xid: 1, reply: false },
+            Payload::GreIp,
+            Payload::GreEthernet,
+            Payload::Igmp,
+            Payload::Esp(1),
             Payload::Game(3),
         ] {
             for length in [0, 1, 7, 48, 60, 333, 1372, 1472, 4000] {

@@ -111,10 +111,33 @@ profiles! {
         SPOOFED, Build::Model(flood::syn_options);
     SynFloodAnswered = "syn_flood_answered", true, "SYN flood whose victim answers and repeats each SYN-ACK; one spoofed host in ten resets",
         SPOOFED, Build::Model(flood::syn_answered);
+    SynFloodEcn = "syn_flood_ecn", true, "SYN flood with ECE and CWR, as a host that speaks ECN opens (RFC 3168)",
+        SPOOFED, Build::Model(flood::syn_ecn);
+    SynAckFlood = "syn_ack_flood", true, "SYN-ACK that answer nothing, from any port, 40 octets", SPOOFED, Build::Model(flood::syn_ack);
+    FinFlood = "fin_flood", true, "FIN without any connection, 40 octets", SPOOFED, Build::Model(flood::fin);
+    TcpNullFlood = "tcp_null_flood", true, "TCP without any flag, 40 octets", SPOOFED, Build::Model(flood::null);
+    XmasFlood = "xmas_flood", true, "TCP with FIN, PSH and URG, 40 octets", SPOOFED, Build::Model(flood::xmas);
+    TcpFlood = "tcp_flood", true, "TCP with its six flags drawn by lot, 40 octets", SPOOFED, Build::Model(flood::mixed);
+    LandAttack = "land_attack", true, "SYN from the victim's own address and port, 40 octets",
+        Defaults { rate: 200.0, port: 139, ..ATTACK }, Build::Model(flood::land);
     AckFlood = "ack_flood", true, "ACK without any connection, 40 octets", SPOOFED, Build::Model(flood::ack);
     RstFlood = "rst_flood", true, "RST without any connection, 40 octets", SPOOFED, Build::Model(flood::rst);
     UdpFlood = "udp_flood", true, "UDP with random payload to one port or (target_port = 0) to random ones",
         Defaults { port: 0, payload: 512, ..ATTACK }, Build::Model(flood::udp);
+    QuicFlood = "quic_flood", true, "QUIC Initials of 1200 octets from spoofed sources, one-way",
+        Defaults { port: 443, payload: 1_200, ..SPOOFED }, Build::Model(flood::quic);
+    QuicFloodAnswered = "quic_flood_answered", true, "the same, and the victim answers each",
+        Defaults { port: 443, payload: 1_200, ..SPOOFED }, Build::Model(flood::quic_answered);
+    GreFlood = "gre_flood", true, "GRE around UDP as Mirai sends it: GREIP and GREETH, 512 octets inside",
+        Defaults { payload: 512, ..ATTACK }, Build::Model(flood::gre);
+    IpProtoFlood = "ip_proto_flood", true, "IP protocols of T50 in turn: IGMP, EGP, DCCP, RSVP, EIGRP, OSPF",
+        Defaults { payload: 64, ..SPOOFED }, Build::Model(flood::protocols);
+    Smurf = "smurf", true, "echo replies of `sources` hosts of one network that the target never asked for",
+        Defaults { payload: 1_024, sources: 200, network: Peers::Neighbours, ..ATTACK }, Build::Model(flood::replies);
+    SmurfRequests = "smurf_requests", true, "echo requests of the target, it seems, to all nodes of a network, as smurf6 sends them",
+        Defaults { payload: 64, target: Target::HostV6(7), ..ATTACK }, Build::Model(flood::to_all_nodes);
+    Icmpv6FloodHidden = "icmpv6_flood_hidden", true, "ICMPv6 echo requests behind extension headers, as denial6 sends them",
+        Defaults { payload: 56, target: Target::HostV6(7), ..ATTACK }, Build::Model(flood::hidden_echo);
     IcmpFlood = "icmp_flood", true, "echo requests of 84 octets, one-way",
         Defaults { payload: 56, ..ATTACK }, Build::Model(flood::echo);
     IcmpFloodAnswered = "icmp_flood_answered", true, "echo requests of 84 octets, each answered",
@@ -189,6 +212,25 @@ profiles! {
         host(31, Defaults { rate: 5.0, ..BENIGN }), Build::Model(benign_udp::chatter);
     GameServer = "game_server", false, "`sources` players, `rate` small packets a second each way for each",
         host(32, Defaults { port: 27_015, rate: 30.0, sources: 64, ..BENIGN }), Build::Model(benign_udp::game_server);
+
+    GreTunnel = "gre_tunnel", false, "a GRE tunnel with `mbit` each way",
+        host(33, Defaults { sources: 1, payload: 1_428, mbit: 200.0, ..BENIGN }), Build::Model(benign_udp::gre_tunnel);
+    EspTunnel = "esp_tunnel", false, "an IPsec tunnel with `mbit` each way",
+        host(34, Defaults { sources: 1, payload: 1_428, mbit: 200.0, ..BENIGN }), Build::Model(benign_udp::esp_tunnel);
+    RoutingChatter = "routing_chatter", false, "messages a second (rate) of OSPF, VRRP, PIM and IGMP, nearly all to groups",
+        host(1, Defaults { rate: 20.0, ..BENIGN }), Build::Model(benign_udp::routing_chatter);
+    BfdEcho = "bfd_echo", false, "echo packets of BFD a second (rate): a router sends them to itself, by way of its neighbour",
+        host(1, Defaults { port: 3_785, ..BENIGN }), Build::Model(benign_udp::bfd_echo);
+    GroupPing = "group_ping", false, "echo requests a second (rate) to all nodes, each answered by 40 of them",
+        host(35, Defaults { rate: 5.0, payload: 56, ..BENIGN }), Build::Model(benign_udp::group_ping);
+    Http3Site = "http3_site", false, "new QUIC connections a second (rate) of many clients, each with request and response",
+        host(36, BENIGN), Build::Model(benign_udp::http3_site);
+    HealthChecks = "health_checks", false, "connections a second (rate) of a load balancer that end as soon as they are open",
+        host(37, Defaults { sources: 4, ..BENIGN }), Build::Model(benign_tcp::health_checks);
+    Keepalives = "keepalives", false, "keepalive probes a second (rate) on connections that nothing else happens on, answered",
+        host(38, Defaults { sources: 20_000, ..BENIGN }), Build::Model(benign_tcp::keepalives);
+    MassReset = "mass_reset", false, "connections a second (rate) that a server resets as it starts anew, and that are opened again",
+        host(39, BENIGN), Build::Model(benign_tcp::mass_reset);
 
     BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);

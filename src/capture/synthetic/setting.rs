@@ -67,6 +67,8 @@ pub enum Peers {
     Outside,
     /// The whole unicast space, as `--rand-source` draws them; 2000::/3.
     Anywhere,
+    /// 198.18.7.0/24 and 2001:db8:8000:7::/64: one broadcast domain.
+    Neighbours,
     /// 16.0.0.0/4, where 268 million numbers give as many addresses; as `Anywhere` in IPv6.
     Wide,
 }
@@ -220,6 +222,8 @@ impl Setting {
             (true, false, Peers::Outside) => net4(OUTSIDE_V4, 15),
             (true, false, Peers::Anywhere) => net4(Ipv4Addr::UNSPECIFIED, 0),
             (true, true, Peers::Outside) => net6(OUTSIDE_V6, 33),
+            (true, false, Peers::Neighbours) => net4(Ipv4Addr::new(198, 18, 7, 0), 24),
+            (true, true, Peers::Neighbours) => net6(Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 7, 0, 0, 0, 0), 64),
             (true, false, Peers::Wide) => net4(OUTSIDE_WIDE_V4, 4),
             (true, true, Peers::Anywhere | Peers::Wide) => net6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3),
             (false, false, _) if attack => net4(CULPRIT_V4, 32),

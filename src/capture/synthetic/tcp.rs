@@ -2,7 +2,7 @@
 //! acknowledgements (RFC 9293 §3.8.6.3: one for two full segments), orderly end.
 
 use super::agenda::Agenda;
-use super::frames::{ACK, Body, FIN, PSH, Plan, SYN, Tcp, TcpOptions, Way, round_trip, trait_of};
+use super::frames::{ACK, Body, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, Way, round_trip, trait_of};
 use super::payload::Payload;
 use crate::base::Addr;
 
@@ -145,6 +145,12 @@ impl Connection {
     pub fn acknowledge(&self, now: u64, from: End, agenda: &mut Agenda) {
         let time = now + self.lag(from);
         agenda.send(time, self.packet(from, time, ACK));
+    }
+
+    /// The reset by `from` of what the other end sent at `now`.
+    pub fn reset(&self, now: u64, from: End, agenda: &mut Agenda) {
+        let time = now + self.lag(from);
+        agenda.send(time, self.packet(from, time, RST));
     }
 
     /// A message of `octets` that begins with `payload`, segment by segment `gap` apart, in windows that double with

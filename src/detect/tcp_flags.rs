@@ -1,0 +1,201 @@
+//! `fin_flood`, `tcp_null_flood`, `xmas_flood` and `tcp_flood`: segments told by their flags.
+//!
+//! FINs that end no connection; segments without any flag, or with FIN, PSH and URG lit; other patterns that no stack sends
+//! (RFC 9293 §3.5). Where several patterns flood at once, as from tools that draw the flags by lot, the mixture as a whole
+//! is a `tcp_flood`, and no pattern is told of by itself.
+
+use super::rst_flood::PROVOKING;
+use super::shape::{self, Profile};
+use super::syn_ack_flood::unsolicited;
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "tcp_flags",
+    vectors: &[Vector::FinFlood, Vector::TcpNullFlood, Vector::XmasFlood, Vector::TcpFlood],
+    summary: "TCP FINs that end nothing, flag patterns that no stack sends, and mixtures of flag patterns",
+    settings: &[
+        Setting {
+            key: "fin_packets_per_second",
+            default: 500.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "FINs a second that end no connection.",
+        },
+        Setting {
+            key: "abnormal_packets_per_second",
+            default: 100.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Segments a second without flags, with those of a Christmas tree, or with another pattern that no stack sends.",
+        },
+        Setting {
+            key: "mixed_packets_per_second",
+            default: 300.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Segments a second of no connection where several flag patterns come at once.",
+        },
+    ],
+    build: |settings, _| {
+        Box::new(TcpFlags {
+            fin: settings.limit("fin_packets_per_second"),
+            abnormal: settings.limit("abnormal_packets_per_second"),
+            mixed: settings.limit("mixed_packets_per_second"),
+        })
+    },
+};
+
+/// Flag patterns of a mixture; segments with data are counted where no connection sends them.
+const MIXTURE: &[Class] = &[
+    Class::TcpSyn,
+    Class::TcpSynAck,
+    Class::TcpAck,
+    Class::TcpRst,
+    Class::TcpFin,
+    Class::TcpNull,
+    Class::TcpXmas,
+    Class::TcpOther,
+];
+const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData];
+
+/// Packets in 0.2 s of patterns that no stack sends that make a burst.
+const LEAST_BURST: f64 = 30.0;
+
+/// Segments that belong to no connection, by flag pattern.
+struct Strays {
+    syn: u64,
+    syn_ack: u64,
+    ack: u64,
+    rst: u64,
+    fin: u64,
+    null: u64,
+    xmas: u64,
+    other: u64,
+}
+
+impl Strays {
+    fn of(flow: &Flow<'_>, span: Span) -> Strays {
+        let (forward, back) = (flow.forward(span), flow.back(span));
+        let completed = flow.completed(span);
+        // Flags are unknown where captures are cut very short; then both ways are.
+        let abnormal = |class| forward.of(class).packets.saturating_sub(back.of(class).packets.saturating_mul(2));
+        let rst = forward.of(Class::TcpRst).packets.saturating_sub(back.of_all(PROVOKING).packets);
+        Strays {
+            syn: forward.of(Class::TcpSyn).packets.saturating_sub(completed).saturating_sub(flow.repeated_syns(span)),
+            syn_ack: unsolicited(flow, span),
+            ack: forward
+                .of_all(CONVERSATION)
+                .packets
+                .saturating_sub(back.of_all(CONVERSATION).packets.saturating_mul(4)),
+            rst,
+            fin: stray_fins(flow, span),
+            null: abnormal(Class::TcpNull),
+            xmas: abnormal(Class::TcpXmas),
+            other: abnormal(Class::TcpOther),
+        }
+    }
+
+    fn all(&self) -> [u64; 8] {
+        [self.syn, self.syn_ack, self.ack, self.rst, self.fin, self.null, self.xmas, self.other]
+    }
+
+    fn total(&self) -> u64 {
+        self.all().iter().sum()
+    }
+}
+
+/// FINs beyond those of connections: each end sends one, and again where it is not acknowledged.
+fn stray_fins(flow: &Flow<'_>, span: Span) -> u64 {
+    let (forward, back) = (flow.forward(span), flow.back(span));
+    // Where only one direction is captured, the openings show that there are connections.
+    let opened = flow.completed(span) + forward.of(Class::TcpSynAck).packets;
+    let ended = back.of(Class::TcpFin).packets.saturating_add(opened).saturating_mul(2);
+    forward.of(Class::TcpFin).packets.saturating_sub(ended)
+}
+
+/// Whether several flag patterns flood at once: three or more with a part in it, of which one at least is no stack's; or
+/// three that are each a flood.
+pub(super) fn is_mixture(flow: &Flow<'_>) -> bool {
+    /// Segments a second of one pattern that nobody takes for noise.
+    const FLOOD: u64 = 300;
+    let strays = Strays::of(flow, Span::Second);
+    let total = strays.total();
+    let abnormal = strays.null + strays.xmas + strays.other;
+    let with_part = |least: u64| strays.all().into_iter().filter(|&count| count > 0 && count >= least).count();
+    (abnormal * 10 >= total && with_part(total / 25) >= 3) || with_part((total / 7).max(FLOOD)) >= 3
+}
+
+struct TcpFlags {
+    fin: Limits,
+    abnormal: Limits,
+    mixed: Limits,
+}
+
+impl Detector for TcpFlags {
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        // The least that can be over any limit: most hosts end here.
+        let least = [&self.fin, &self.abnormal, &self.mixed].map(|limit| case.limit(limit).value);
+        let least = least.into_iter().fold(LEAST_BURST, f64::min);
+        if (case.forward(Span::Second).of_all(MIXTURE).packets as f64) < least {
+            return;
+        }
+        if is_mixture(case) {
+            findings.extend(self.find(case, &self.mixed, Vector::TcpFlood, MIXTURE, |strays| strays.total()));
+            return;
+        }
+        let fin = self.find(case, &self.fin, Vector::FinFlood, &[Class::TcpFin], |strays| strays.fin);
+        let null = self.find(case, &self.abnormal, Vector::TcpNullFlood, &[Class::TcpNull], |strays| strays.null);
+        let xmas = self.find(case, &self.abnormal, Vector::XmasFlood, &[Class::TcpXmas], |strays| strays.xmas);
+        let other = self.find(case, &self.abnormal, Vector::TcpFlood, &[Class::TcpOther], |strays| strays.other);
+        findings.extend([fin, null, xmas, other].into_iter().flatten());
+    }
+}
+
+impl TcpFlags {
+    fn find(
+        &self,
+        flow: &Case<'_>,
+        limits: &Limits,
+        vector: Vector,
+        classes: &'static [Class],
+        count: fn(&Strays) -> u64,
+    ) -> Option<Finding> {
+        let limit = flow.limit(limits);
+        let least = if vector == Vector::FinFlood { shape::LEAST_BURST } else { LEAST_BURST };
+        if (flow.forward(Span::Second).of_all(classes).packets as f64) < limit.value.min(least) {
+            return None;
+        }
+        let over = shape::over_from(least, limit, |span| count(&Strays::of(flow, span)))?;
+        let profile = Profile::of_flow(flow, classes);
+        if profile.is_port_scan() {
+            return None;
+        }
+        let mut finding = flow.finding(vector, classes).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+        let (measure, what) = match vector {
+            Vector::FinFlood => ("stray_fin_per_second", "FIN/s that end no connection"),
+            Vector::TcpNullFlood => ("null_segments_per_second", "segments/s without any flag"),
+            Vector::XmasFlood => ("xmas_segments_per_second", "segments/s with FIN, PSH and URG"),
+            _ if classes.len() > 1 => {
+                ("mixed_segments_per_second", "segments/s of no connection, with ever other flags")
+            }
+            _ => ("abnormal_segments_per_second", "segments/s with flags that no stack sets together"),
+        };
+        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+        finding.evidence = vec![
+            over.evidence(
+                measure,
+                &format!("{what} {}", flow.whom()),
+                &format!("; {resets} RSTs went the other way in the last second"),
+            ),
+            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+        ];
+        Some(finding)
+    }
+}
