@@ -54,9 +54,10 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
             table
         }
         What::Amplifiers => {
-            let mut table = Table::new(&["SERVICE", "UDP PORT", "VECTOR", "NOTE"]);
+            let mut table = Table::new(&["SERVICE", "UDP PORTS", "VECTOR", "NOTE"]);
             for row in AMPLIFIERS {
-                table.row([row.service, &row.port.to_string(), row.vector.name(), row.note]);
+                let ports: Vec<String> = row.ports.iter().map(u16::to_string).collect();
+                table.row([row.service, &ports.join(","), row.vector.name(), row.note]);
             }
             table
         }

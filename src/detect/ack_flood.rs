@@ -4,7 +4,7 @@
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -64,10 +64,15 @@ impl AckFlood {
             acks + data.packets.saturating_sub(answers.packets.saturating_mul(stretch))
         };
         let over = shape::over(flow.limit(&self.limit), unanswered)?;
+        if tcp_reflection::takes(flow) {
+            return None;
+        }
         let profile = Profile::of_flow(flow, CLASSES);
         let strangers = profile.many_flows();
         // Where only one direction is captured, handshakes still show that connections are real.
-        let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets;
+        let unseen = flow.back(Span::Second).of_all(CONVERSATION).is_zero();
+        let answered = if unseen { flow.forward(Span::Second).of(Class::TcpSynAck).packets } else { 0 };
+        let openings = flow.completed(Span::Second) + flow.forward(Span::Second).of(Class::TcpSyn).packets + answered;
         if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {
             return None;
         }

@@ -3,23 +3,32 @@
 //!
 //! Rate: replies beyond the host's own requests to that service. Shape: the payload looks like such a reply, and for
 //! services that are normal on the Internet (DNS, SNMP) the replies are large, or come from many reflectors to one port.
+//! Services whose packets also make calls, tunnels and games need many reflectors in any case.
+//!
+//! Replies that a host of ours sends to requests which are seen too are told by `open_reflector`.
 
 use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
-use crate::base::Vector;
-use crate::meter::{Flow, ServiceFlow, Span, Window};
-use crate::packet::{Amplifier, Class};
+use crate::base::{Addr, Networks, Vector};
+use crate::meter::{Count, Flow, Sample, ServiceFlow, Span, Window};
+use crate::packet::{AMPLIFIERS, Amplifier, Class};
+use std::sync::Arc;
+
+/// One vector a row, in the order of the table.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time: an index out of bounds would not build")]
+const VECTORS: [Vector; AMPLIFIERS.len()] = {
+    let mut vectors = [Vector::DnsAmplification; AMPLIFIERS.len()];
+    let mut row = 0;
+    while row < vectors.len() {
+        vectors[row] = AMPLIFIERS[row].vector;
+        row += 1;
+    }
+    vectors
+};
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "amplification",
-    vectors: &[
-        Vector::DnsAmplification,
-        Vector::NtpAmplification,
-        Vector::SnmpAmplification,
-        Vector::MemcachedAmplification,
-        Vector::CldapAmplification,
-        Vector::SsdpAmplification,
-    ],
+    vectors: &VECTORS,
     summary: "unsolicited replies of services that reflect and amplify, told by source port, size and payload",
     settings: &[
         Setting {
@@ -28,7 +37,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             min: 1.0,
             max: 1e9,
             unit: "packets/s",
-            doc: "Unsolicited replies a second of services that are also used honestly (DNS, SNMP).",
+            doc: "Unsolicited replies a second of services that are also used honestly (DNS, SNMP, SIP).",
         },
         Setting {
             key: "unambiguous_packets_per_second",
@@ -39,18 +48,25 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             doc: "The same for replies that no sane network receives (NTP monlist, memcached, CLDAP, SSDP from outside).",
         },
     ],
-    build: |settings, _| {
+    build: |settings, site| {
         Box::new(Amplification {
             ambiguous: settings.limit("packets_per_second"),
             unambiguous: settings.limit("unambiguous_packets_per_second"),
+            networks: Arc::clone(&site.networks),
         })
     },
 };
 
 /// Octets of a whole frame from which on an answer is worth amplifying.
-const LARGE: u64 = 300;
+pub(super) const LARGE: u64 = 300;
 /// The same where the host is never seen sending: then its questions may merely be invisible.
-const LARGE_ONE_WAY: u64 = 600;
+pub(super) const LARGE_ONE_WAY: u64 = 600;
+/// Small packets of sessions of which only one way is seen: by how much more of them make an attack.
+const UNSEEN_SESSIONS: f64 = 5.0;
+/// Answers to one question beyond which a service is one that whole networks are searched with.
+const HONEST_ANSWERS: u64 = 3;
+/// Replies that one request brings at most where a service of ours amplifies.
+const MOST_REPLIES: u64 = 1000;
 /// Unsolicited replies that make a burst: nothing else looks like them.
 const LEAST_BURST: f64 = 20.0;
 /// Later fragments of large replies have no ports: they go to the same account.
@@ -60,6 +76,7 @@ const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
 struct Amplification {
     ambiguous: Limits,
     unambiguous: Limits,
+    networks: Arc<Networks>,
 }
 
 impl Detector for Amplification {
@@ -70,6 +87,9 @@ impl Detector for Amplification {
             return;
         }
         for service in case.services(Span::Second) {
+            if case.is_outbound() && are_answers(&service) {
+                continue;
+            }
             if let Some(row) = service.service.row() {
                 findings.extend(self.judge_service(case, &service, row));
             }
@@ -77,22 +97,79 @@ impl Detector for Amplification {
     }
 }
 
-/// Small replies from many reflectors to a port or two of the victim, and not one question: whoever asks that many
-/// servers (a resolver) does so from ever new ports.
-fn converging(flow: &Flow<'_>, service: &ServiceFlow, row: &Amplifier) -> bool {
-    let replies = flow.samples(WITHOUT_FRAGMENTS).filter(|sample| sample.source_port == row.port);
-    let profile = Profile::of(replies);
-    service.requests == 0 && profile.many_sources() && profile.top_port.is_some_and(|(_, share)| share >= 0.25)
+/// Samples of replies, without their later fragments.
+pub(super) fn replies<'a>(flow: &Flow<'a>, row: &'static Amplifier) -> impl Iterator<Item = &'a Sample> {
+    flow.samples(WITHOUT_FRAGMENTS).filter(|sample| row.has_port(sample.source_port))
 }
 
 /// Replies beyond what was asked for. A question may get more than one packet of answer; a client that retries asks
 /// more than it gets.
 fn unasked(service: &ServiceFlow) -> u64 {
-    service.replies.packets.saturating_sub(service.requests.saturating_mul(3))
+    let answers = service.service.row().map_or(0, |row| row.answers);
+    service.replies.packets.saturating_sub(service.requests.saturating_mul(answers))
+}
+
+/// Whether requests explain what a host of ours sends: it is a reflector, or serves honestly.
+pub(super) fn are_answers(service: &ServiceFlow) -> bool {
+    service.requests.saturating_mul(MOST_REPLIES) >= service.replies.packets
+}
+
+/// How suspicious the shape of a service's replies is.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    Usual,
+    /// Could be honest traffic of which the other way is not seen.
+    Doubtful,
+    Clear,
+}
+
+/// Whether most replies come from the host's own network, as those to a search among neighbours do. The search itself
+/// went to a group, maybe before anything was kept of the host.
+fn from_neighbours(flow: &Flow<'_>, row: &'static Amplifier, networks: &Networks) -> bool {
+    let host = flow.host().address();
+    let near = |peer: Addr| {
+        let host_bits = if host.is_v4() { 8 } else { 64 };
+        networks.contains(peer) || peer.bits() >> host_bits == host.bits() >> host_bits
+    };
+    let (mut neighbours, mut all) = (0, 0);
+    for sample in replies(flow, row) {
+        all += u64::from(sample.weight);
+        neighbours += if near(sample.peer) { u64::from(sample.weight) } else { 0 };
+    }
+    neighbours * 2 > all
+}
+
+fn shape_of(flow: &Flow<'_>, service: &ServiceFlow, row: &'static Amplifier, networks: &Networks) -> Shape {
+    if row.answers > HONEST_ANSWERS && from_neighbours(flow, row, networks) {
+        return Shape::Usual;
+    }
+    if row.unambiguous {
+        return Shape::Clear;
+    }
+    let one_way = flow.back(Span::Second).packets() == 0;
+    let profile = Profile::of(replies(flow, row));
+    let large = mean_size(service) >= if one_way { LARGE_ONE_WAY } else { LARGE };
+    if large && (!row.sessions || profile.many_reflectors()) {
+        return Shape::Clear;
+    }
+    // Small replies from many reflectors, and hardly a question. Whoever asks that many servers (a resolver) does so
+    // from ever new ports; sessions with that many would be asked for.
+    let converging = row.sessions || profile.top_port.is_some_and(|(_, share)| share >= 0.25);
+    let strangers = profile.many_sources() || row.sessions && profile.many_reflectors();
+    match service.requests.saturating_mul(10) <= service.replies.packets && strangers && converging {
+        true if one_way && row.sessions => Shape::Doubtful,
+        true => Shape::Clear,
+        false => Shape::Usual,
+    }
+}
+
+/// Octets of a reply on average, headers included.
+pub(super) fn mean_size(service: &ServiceFlow) -> u64 {
+    service.replies.bytes / service.replies.packets.max(1)
 }
 
 impl Amplification {
-    fn judge_service(&self, flow: &Case<'_>, second: &ServiceFlow, row: &Amplifier) -> Option<Finding> {
+    fn judge_service(&self, flow: &Case<'_>, second: &ServiceFlow, row: &'static Amplifier) -> Option<Finding> {
         let unsolicited = |span: Span| {
             let service = match span {
                 Span::Second => Some(*second),
@@ -100,26 +177,29 @@ impl Amplification {
             };
             service.map_or(0, |service| unasked(&service))
         };
-        let mean = second.replies.bytes / second.replies.packets.max(1);
-        if !row.unambiguous {
-            let back = flow.back(Span::Second).packets();
-            let large = if back == 0 { LARGE_ONE_WAY } else { LARGE };
-            if mean < large && !converging(flow, second, row) {
-                return None;
-            }
-        }
         let limit = flow.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
+        let limit = match shape_of(flow, second, row, &self.networks) {
+            Shape::Clear => limit,
+            Shape::Doubtful => limit.times(UNSEEN_SESSIONS),
+            Shape::Usual => return None,
+        };
         let over = shape::over_from(LEAST_BURST, limit, unsolicited)?;
-        let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
+        let mean = mean_size(second);
+        // Fragments have no ports: they belong to the service that sends most.
+        let most = flow.services(Span::Second).into_iter().max_by_key(|service| service.replies.bytes);
+        let with_fragments = most.is_some_and(|service| service.service == second.service);
+        let fragments = if with_fragments { flow.forward(Span::Second).of(Class::Fragment).packets } else { 0 };
         let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
         let mut finding = flow.finding(row.vector, classes).graded(over.rate, over.limit.value);
         finding.since = flow.onset(|tick| unasked(&flow.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
-        let ours =
-            |sample: &crate::meter::Sample| sample.source_port == row.port || sample.class == Class::Fragment as u8;
+        let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
         finding.now.samples.retain(ours);
         finding.recent.samples.retain(ours);
-        let fragment_count = |span| flow.forward(span).of(Class::Fragment);
+        let fragment_count = |span| match with_fragments {
+            true => flow.forward(span).of(Class::Fragment),
+            false => Count::default(),
+        };
         finding.recent.count = second.replies;
         finding.recent.count.merge(fragment_count(Span::Second));
         let tick = flow.services(Span::Tick).into_iter().find(|s| s.service == second.service);
@@ -128,6 +208,8 @@ impl Amplification {
         let profile = Profile::of(finding.recent.samples.iter());
         let name = row.service.to_uppercase();
         let asked = second.requests;
+        let port = finding.recent.samples.iter().map(|sample| sample.source_port).find(|&port| row.has_port(port));
+        let port = port.or(row.ports.first().copied()).unwrap_or_default();
         finding.evidence = vec![
             over.evidence(
                 "unsolicited_replies_per_second",
@@ -138,10 +220,7 @@ impl Amplification {
                 "mean_reply_bytes",
                 mean as f64,
                 1.0,
-                format!(
-                    "replies from UDP port {} of {mean} octets on average, {fragments} fragments with them",
-                    row.port
-                ),
+                format!("replies from UDP port {port} of {mean} octets on average, {fragments} fragments with them",),
             ),
             profile.evidence(flow.distinct_peers(), flow.is_outbound()),
         ];

@@ -5,7 +5,7 @@
 //! amplifier are part of that.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, other_amplification, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -60,7 +60,7 @@ impl FragmentFlood {
             return None;
         }
         let amplified: u64 = flow.services(Span::Second).iter().map(|s| s.replies.packets).sum();
-        if amplified * 10 >= fragments {
+        if amplified * 10 >= fragments || other_amplification::brings(flow, fragments) {
             return None;
         }
         let firsts = flow.first_fragments();

@@ -15,16 +15,19 @@ mod fragment_flood;
 mod icmp_flood;
 mod land_attack;
 mod mac_not_allowed;
+mod open_reflector;
+mod other_amplification;
 mod protocol_flood;
 mod rst_flood;
 mod scan;
 pub mod settings;
 mod shape;
-mod spoofed_source;
 mod smurf;
+mod spoofed_source;
 mod syn_ack_flood;
 mod syn_flood;
 mod tcp_flags;
+mod tcp_reflection;
 mod udp_flood;
 
 pub use case::Case;
@@ -99,6 +102,9 @@ pub const DETECTORS: &[DetectorSpec] = &[
     brute_force::SPEC,
     backscatter::SPEC,
     spoofed_source::SPEC,
+    other_amplification::SPEC,
+    tcp_reflection::SPEC,
+    open_reflector::SPEC,
     mac_not_allowed::SPEC,
 ];
 

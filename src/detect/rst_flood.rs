@@ -4,7 +4,7 @@
 //! peer opened; whatever goes beyond both is unprovoked.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -56,7 +56,10 @@ impl RstFlood {
             let opened = forward.of(Class::TcpSyn).packets;
             forward.of(Class::TcpRst).packets.saturating_sub(provoking).saturating_sub(opened)
         };
-        let over = shape::over(flow.limit(&self.limit), unprovoked).filter(|_| !tcp_flags::is_mixture(flow))?;
+        let over = shape::over(flow.limit(&self.limit), unprovoked)?;
+        if tcp_flags::is_mixture(flow) || tcp_reflection::takes(flow) {
+            return None;
+        }
         let profile = Profile::of_flow(flow, CLASSES);
         let mut finding = flow.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();

@@ -121,6 +121,11 @@ impl Profile {
         self.samples >= LEAST_SAMPLES && self.peer_diversity >= 0.5
     }
 
+    /// Many peers, none of which stands out: reflectors, however often each answers.
+    pub fn many_reflectors(&self) -> bool {
+        self.peers >= LEAST_SAMPLES && self.top_peer.is_some_and(|(_, share)| share <= 0.4)
+    }
+
     /// Nearly every packet of a flow of its own: generated traffic, from one source or many.
     pub fn many_flows(&self) -> bool {
         self.samples >= LEAST_SAMPLES && self.flow_diversity >= 0.5
@@ -204,6 +209,18 @@ pub(super) fn steadily_spread(flow: &Flow<'_>, packets: u64, floor: f64) -> bool
 /// When a flood that is judged over ten seconds began, as near as the windows tell.
 pub(super) fn ten_seconds_before(end: Timestamp) -> Timestamp {
     Timestamp::from_nanos(end.nanos().saturating_sub(10_000_000_000))
+}
+
+/// Source ports with their shares of the packets, the busiest first.
+pub(super) fn source_ports<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(u16, f64)> {
+    let mut weights: BTreeMap<u16, u64> = BTreeMap::new();
+    for sample in samples {
+        *weights.entry(sample.source_port).or_default() += u64::from(sample.weight);
+    }
+    let all = weights.values().sum::<u64>().max(1) as f64;
+    let mut ports: Vec<(u16, f64)> = weights.into_iter().map(|(port, weight)| (port, weight as f64 / all)).collect();
+    ports.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    ports
 }
 
 /// How many of `classes` one tick brought in the direction of `flow`: for [`Flow::onset`].

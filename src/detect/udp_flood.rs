@@ -8,7 +8,9 @@
 //! each packet is a flood whether it is answered or not.
 
 use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limit, settings::Limits};
+use super::{
+    Case, Detector, DetectorSpec, Finding, Setting, Settings, other_amplification, settings::Limit, settings::Limits,
+};
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -78,7 +80,7 @@ const BULK: u64 = 600;
 
 /// UDP beyond what answers account for: receivers of bulk data (QUIC, tunnels) send a packet for about every fourth,
 /// everyone else at least one for every second.
-fn beyond_answers(flow: &Flow<'_>, span: Span, classes: &[Class]) -> u64 {
+pub(super) fn beyond_answers(flow: &Flow<'_>, span: Span, classes: &[Class]) -> u64 {
     let forward = flow.forward(span).of_all(classes);
     let back = flow.back(span).of_all(classes).packets;
     let per_answer = if forward.bytes >= BULK * forward.packets { 5 } else { 2 };
@@ -122,6 +124,8 @@ impl UdpFlood {
         let one_way = quic && flow.back(Span::Second).packets() == 0;
         let diverse = profile.many_flows() && (strangers || !one_way);
         let (over, since) = match shape::over(if diverse { diverse_limit } else { steady_limit }, count) {
+            // Those are told by `other_amplification`.
+            Some(_) if other_amplification::reflected(flow).is_some() => return None,
             Some(over) => (over, flow.onset(shape::packets_in(flow, classes))),
             None => {
                 let ten = unanswered(Span::TenSeconds);

@@ -5,6 +5,8 @@ use super::agenda::{Agenda, Model, Pacing};
 use super::frames::Plan;
 use super::payload::Payload;
 use super::setting::Setting;
+use super::tcp::TURNAROUND;
+use super::templates::{self, Template};
 
 struct Amplification {
     setting: Setting,
@@ -56,4 +58,45 @@ pub fn cldap(setting: &Setting) -> (Box<dyn Model>, Pacing) {
 
 pub fn ssdp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 1900, Payload::Ssdp, 10)
+}
+
+/// Answers of a service as its template has them.
+pub fn template(setting: &Setting, template: &'static Template) -> (Box<dyn Model>, Pacing) {
+    answers(setting, template.port, Payload::Template(template), 10)
+}
+
+/// Requests in the name of victims, and what the abused host answers.
+struct Answered {
+    setting: Setting,
+    service: u16,
+    request: (Payload, usize),
+    answer: (Payload, usize),
+    answers: u64,
+}
+
+impl Model for Answered {
+    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+        let Setting { sources, way, .. } = &self.setting;
+        let victim = (sources.pick(&mut agenda.rng), agenda.rng.port());
+        let host = (self.setting.target(), self.service);
+        agenda.send(now, Plan::udp(*way, victim, host, self.request.0, self.request.1));
+        for number in 1..=self.answers {
+            let answer = Plan::udp(way.back(), host, victim, self.answer.0, self.answer.1);
+            agenda.send(now + number * TURNAROUND, answer);
+        }
+    }
+}
+
+pub fn monlist_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+    // 48 octets, as a mode 7 request with its padding has.
+    let request = (Payload::Template(&templates::MONLIST_REQUEST), 48);
+    let answer = (Payload::Monlist, 440);
+    let model = Answered { setting: setting.clone(), service: 123, request, answer, answers: 10 };
+    (Box::new(model), Pacing::Rate(setting.rate))
+}
+
+pub fn dns_any_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+    let (request, answer) = ((Payload::DnsQuery(7), 44), (Payload::DnsUnasked, setting.payload));
+    let model = Answered { setting: setting.clone(), service: 53, request, answer, answers: 1 };
+    (Box::new(model), Pacing::Rate(setting.rate))
 }

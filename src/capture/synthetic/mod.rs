@@ -19,9 +19,12 @@ mod frames;
 mod payload;
 mod profiles;
 mod recon;
+mod reflection;
 mod rng;
+mod services;
 mod setting;
 mod tcp;
+mod templates;
 mod write;
 mod written;
 

@@ -5,6 +5,7 @@
 
 use super::checksum::{fold, put, sum};
 use super::rng::Rng;
+use super::templates::Template;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -62,6 +63,8 @@ pub enum Payload {
     Igmp,
     /// Security parameters index and sequence number, then ciphertext (RFC 4303).
     Esp(u32),
+    /// A message of a service that reflectors run.
+    Template(&'static Template),
     /// An update of a game: sequence number and state.
     Game(u16),
 }
@@ -184,6 +187,12 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
         Payload::Esp(sequence) => {
             out.extend([0xc0, 0x0f, 0xfe, 0xe1]);
             out.extend(sequence.to_be_bytes());
+        }
+        Payload::Template(Template { head, fill, .. }) => {
+            out.extend(*head);
+            while !fill.is_empty() && out.len() < end {
+                out.extend(*fill);
+            }
         }
         Payload::Rpc { xid, reply } => {
             out.extend(xid.to_be_bytes());
@@ -396,6 +405,8 @@ mod tests {
             Payload::Igmp,
             Payload::Esp(1),
             Payload::Game(3),
+            Payload::Template(&super::super::templates::SIP),
+            Payload::Template(&super::super::templates::OPENVPN),
         ] {
             for length in [0, 1, 7, 48, 60, 333, 1372, 1472, 4000] {
                 assert_eq!(octets(kind, length).len(), length, "{kind:?}");

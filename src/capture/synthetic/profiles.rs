@@ -2,8 +2,12 @@
 
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
 use super::rng::Rng;
+use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
-use super::{Part, amplification, bench, benign_tcp, benign_udp, flood, foreign, recon};
+use super::templates::Template;
+use super::{
+    Part, amplification, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, services, templates,
+};
 use crate::base::Timestamp;
 use ipnet::IpNet;
 
@@ -12,6 +16,10 @@ enum Build {
     Model(fn(&Setting) -> (Box<dyn Model>, Pacing)),
     /// As `Model`; may change the setting.
     Adjusted(fn(&mut Setting) -> (Box<dyn Model>, Pacing)),
+    /// Unsolicited messages of a service.
+    Template(&'static Template),
+    /// Questions and answers.
+    Talks(&'static [Talk]),
     /// Frames without a model.
     Bench(fn(&Setting, Pace, Rng) -> Box<dyn Traffic>),
 }
@@ -74,6 +82,8 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
     let (model, pacing) = match spec.build {
         Build::Bench(build) => return build(&setting, pace(&setting, Pacing::Rate(setting.rate)), rng),
         Build::Model(build) => build(&setting),
+        Build::Template(template) => amplification::template(&setting, template),
+        Build::Talks(talks) => services::talk(&setting, talks),
         Build::Adjusted(build) => build(&mut setting),
     };
     Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
@@ -93,6 +103,8 @@ const ATTACK: Defaults = Defaults::ATTACK;
 const SPOOFED: Defaults = Defaults { sources: 0, network: Peers::Anywhere, ..ATTACK };
 /// Reflectors; the victim's port is one that the attacker chose.
 const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..ATTACK };
+/// A host of ours that is abused in the name of one victim.
+const ABUSED: Defaults = Defaults { sources: 1, target: Target::Host(66), rate: 50.0, ..ATTACK };
 /// What a benchmark counts up to is given to it as a parameter.
 const BENCH: Defaults = Defaults { rate: 1_000_000.0, ..ATTACK };
 /// One scanner.
@@ -158,6 +170,70 @@ profiles! {
         Defaults { payload: 3000, ..REFLECTED }, Build::Model(amplification::cldap);
     SsdpAmplification = "ssdp_amplification", true, "unsolicited answers to M-SEARCH, about 300 octets",
         Defaults { payload: 310, ..REFLECTED }, Build::Model(amplification::ssdp);
+    ChargenAmplification = "chargen_amplification", true, "unsolicited characters, `payload` octets",
+        Defaults { payload: 1022, ..REFLECTED }, Build::Template(&templates::CHARGEN);
+    QotdAmplification = "qotd_amplification", true, "unsolicited quotes, `payload` octets",
+        Defaults { payload: 400, ..REFLECTED }, Build::Template(&templates::QOTD);
+    PortmapAmplification = "portmap_amplification", true, "unsolicited lists of RPC programs, `payload` octets",
+        Defaults { payload: 486, ..REFLECTED }, Build::Template(&templates::PORTMAP);
+    NetbiosAmplification = "netbios_amplification", true, "unsolicited node status responses, `payload` octets",
+        Defaults { payload: 229, ..REFLECTED }, Build::Template(&templates::NETBIOS);
+    TftpAmplification = "tftp_amplification", true, "unsolicited first blocks of files, `payload` octets",
+        Defaults { payload: 516, ..REFLECTED }, Build::Template(&templates::TFTP);
+    Ripv1Amplification = "ripv1_amplification", true, "unsolicited routing tables, `payload` octets",
+        Defaults { payload: 504, ..REFLECTED }, Build::Template(&templates::RIPV1);
+    MdnsAmplification = "mdns_amplification", true, "unsolicited unicast mDNS responses, `payload` octets",
+        Defaults { payload: 350, ..REFLECTED }, Build::Template(&templates::MDNS);
+    WsDiscoveryAmplification = "ws_discovery_amplification", true, "unsolicited SOAP answers to probes, `payload` octets",
+        Defaults { payload: 1100, ..REFLECTED }, Build::Template(&templates::WS_DISCOVERY);
+    ArmsAmplification = "arms_amplification", true, "unsolicited replies of Apple's remote management, `payload` octets",
+        Defaults { payload: 1034, ..REFLECTED }, Build::Template(&templates::ARMS);
+    CoapAmplification = "coap_amplification", true, "unsolicited lists of CoAP resources, `payload` octets",
+        Defaults { payload: 900, ..REFLECTED }, Build::Template(&templates::COAP);
+    SlpAmplification = "slp_amplification", true, "unsolicited SLP service replies, `payload` octets",
+        Defaults { payload: 1300, ..REFLECTED }, Build::Template(&templates::SLP);
+    SteamAmplification = "steam_amplification", true, "unsolicited answers to A2S_INFO, `payload` octets",
+        Defaults { payload: 180, ..REFLECTED }, Build::Template(&templates::STEAM);
+    QuakeAmplification = "quake_amplification", true, "unsolicited answers to getstatus, `payload` octets",
+        Defaults { payload: 900, ..REFLECTED }, Build::Template(&templates::QUAKE);
+    MssqlAmplification = "mssql_amplification", true, "unsolicited lists of SQL Server instances, `payload` octets",
+        Defaults { payload: 600, ..REFLECTED }, Build::Template(&templates::MSSQL);
+    OpenvpnAmplification = "openvpn_amplification", true, "unsolicited server resets, `payload` octets",
+        Defaults { payload: 26, ..REFLECTED }, Build::Template(&templates::OPENVPN);
+    StunAmplification = "stun_amplification", true, "unsolicited STUN Binding responses, `payload` octets",
+        Defaults { payload: 92, ..REFLECTED }, Build::Template(&templates::STUN);
+    SipAmplification = "sip_amplification", true, "unsolicited SIP responses, `payload` octets",
+        Defaults { payload: 620, ..REFLECTED }, Build::Template(&templates::SIP);
+    IsakmpAmplification = "isakmp_amplification", true, "unsolicited IKE answers, `payload` octets",
+        Defaults { payload: 84, ..REFLECTED }, Build::Template(&templates::ISAKMP);
+    BacnetAmplification = "bacnet_amplification", true, "unsolicited BACnet answers, `payload` octets",
+        Defaults { payload: 380, ..REFLECTED }, Build::Template(&templates::BACNET);
+    UbiquitiAmplification = "ubiquiti_amplification", true, "unsolicited discovery replies, `payload` octets",
+        Defaults { payload: 168, ..REFLECTED }, Build::Template(&templates::UBIQUITI);
+    DhipAmplification = "dhip_amplification", true, "unsolicited discovery replies of video recorders, `payload` octets",
+        Defaults { payload: 690, ..REFLECTED }, Build::Template(&templates::DHIP);
+    PlexAmplification = "plex_amplification", true, "unsolicited discovery replies of media servers, `payload` octets",
+        Defaults { payload: 280, ..REFLECTED }, Build::Template(&templates::PLEX);
+    Tp240Amplification = "tp240_amplification", true, "unsolicited status lines of a telephony driver, `payload` octets",
+        Defaults { payload: 1150, ..REFLECTED }, Build::Template(&templates::TP240);
+    JenkinsAmplification = "jenkins_amplification", true, "unsolicited discovery replies, `payload` octets",
+        Defaults { payload: 480, ..REFLECTED }, Build::Template(&templates::JENKINS);
+    BittorrentAmplification = "bittorrent_amplification", true, "unsolicited DHT answers, `payload` octets",
+        Defaults { payload: 460, ..REFLECTED }, Build::Template(&templates::BITTORRENT);
+    L2tpAmplification = "l2tp_amplification", true, "unsolicited SCCRP messages, `payload` octets",
+        Defaults { payload: 105, ..REFLECTED }, Build::Template(&templates::L2TP);
+    RdpAmplification = "rdp_amplification", true, "unsolicited padded SYN+ACKs of RDP over UDP, `payload` octets",
+        Defaults { payload: 1232, ..REFLECTED }, Build::Template(&templates::RDP);
+    OtherAmplification = "other_amplification", true, "unsolicited answers of `payload` octets from a port of no known service",
+        Defaults { payload: 900, ..REFLECTED }, Build::Template(&templates::UNKNOWN);
+    SynAckReflection = "syn_ack_reflection", true, "SYN-ACKs of web and mail servers to SYNs that the victim never sent",
+        REFLECTED, Build::Model(reflection::syn_acks);
+    MiddleboxReflection = "middlebox_reflection", true, "block pages of `payload` octets and RSTs of middleboxes, to a request that the victim never sent",
+        Defaults { payload: 700, ..REFLECTED }, Build::Model(reflection::pages);
+    MonlistAnswered = "monlist_answered", true, "requests a second (rate) for monlist in the name of `sources` victims, each answered by the target with ten replies",
+        ABUSED, Build::Model(amplification::monlist_answered);
+    DnsAnyAnswered = "dns_any_answered", true, "ANY queries a second (rate) in the name of `sources` victims, each answered by the target with `payload` octets",
+        Defaults { payload: 1400, rate: 500.0, ..ABUSED }, Build::Model(amplification::dns_any_answered);
     ForeignMac = "foreign_mac", true, "ARP, RARP, DHCP, MLD and neighbour discovery out of a bridge from `source_mac`; frames a second",
         Defaults { rate: 2.0, ..ATTACK }, Build::Adjusted(foreign::build);
     PortScan = "port_scan", true, "nmap's SYN scan of all ports of a host, unanswered",
@@ -212,6 +288,26 @@ profiles! {
         host(31, Defaults { rate: 5.0, ..BENIGN }), Build::Model(benign_udp::chatter);
     GameServer = "game_server", false, "`sources` players, `rate` small packets a second each way for each",
         host(32, Defaults { port: 27_015, rate: 30.0, sources: 64, ..BENIGN }), Build::Model(benign_udp::game_server);
+    SipTrunk = "sip_trunk", false, "SIP requests a second (rate) both ways between a switchboard and `sources` providers, three answers each",
+        host(33, Defaults { sources: 4, ..BENIGN }), Build::Talks(&services::SIP_TRUNK);
+    OpenvpnGateway = "openvpn_gateway", false, "data packets a second (rate) each way of `sources` clients, some of which connect anew",
+        host(34, Defaults { sources: 200, ..BENIGN }), Build::Talks(&services::OPENVPN_GATEWAY);
+    TurnServer = "turn_server", false, "packets a second (rate) each way of `sources` clients of a relay: media and bindings",
+        host(35, Defaults { sources: 200, ..BENIGN }), Build::Talks(&services::TURN_SERVER);
+    GameQueries = "game_queries", false, "queries a second (rate) of players to servers of Steam and Quake on one host",
+        host(36, Defaults { sources: 500, ..BENIGN }), Build::Talks(&services::GAME_QUERIES);
+    ServerBrowser = "server_browser", false, "queries a second (rate) of one player to `sources` game servers",
+        host(37, Defaults { sources: 1_000, ..BENIGN }), Build::Talks(&services::SERVER_BROWSER);
+    TftpBoot = "tftp_boot", false, "blocks a second (rate) that a host fetches from a server which keeps its port",
+        host(38, Defaults { sources: 1, ..BENIGN }), Build::Talks(&services::TFTP_BOOT);
+    IkeGateway = "ike_gateway", false, "exchanges a second (rate) with `sources` VPN gateways, begun by either side, all on port 500",
+        host(39, Defaults { sources: 200, ..BENIGN }), Build::Talks(&services::IKE_GATEWAY);
+    CoapSensors = "coap_sensors", false, "readings a second (rate) that one host gets from `sources` sensors",
+        host(40, Defaults { sources: 500, ..BENIGN }), Build::Talks(&services::COAP_SENSORS);
+    DhtNode = "dht_node", false, "queries a second (rate) of a BitTorrent node to `sources` others, and theirs to it",
+        host(41, Defaults { sources: 2_000, ..BENIGN }), Build::Talks(&services::DHT_NODE);
+    Discovery = "discovery", false, "searches a second (rate) of an inside host, each answered by 30 neighbours over mDNS, SSDP and WS-Discovery",
+        host(42, Defaults { rate: 0.5, ..BENIGN }), Build::Model(services::discovery);
 
     GreTunnel = "gre_tunnel", false, "a GRE tunnel with `mbit` each way",
         host(33, Defaults { sources: 1, payload: 1_428, mbit: 200.0, ..BENIGN }), Build::Model(benign_udp::gre_tunnel);

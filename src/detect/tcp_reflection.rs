@@ -1,0 +1,167 @@
+//! `tcp_reflection`: answers to TCP that the host never began.
+//!
+//! Servers answer SYNs whose source is forged with SYN-ACKs, and repeat them (RFC 9293 §3.8.1); middleboxes answer a forged
+//! request with the page of a censor and with RSTs (Bock et al., USENIX Security 2021). Rate: answers beyond the SYNs
+//! that the host sent. Shape: they come from a few source ports, those of the abused services. SYN-ACKs from ever new
+//! ports are no reflection.
+
+use super::shape::{self, Profile};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use crate::base::Vector;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "tcp_reflection",
+    vectors: &[Vector::TcpReflection],
+    summary: "SYN-ACKs, or data and RSTs, from service ports of hosts that were never asked",
+    settings: &[Setting {
+        key: "packets_per_second",
+        default: 300.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "packets/s",
+        doc: "Unsolicited answers a second: SYN-ACKs, or data and RSTs of middleboxes.",
+    }],
+    build: |settings, _| Box::new(TcpReflection { limit: settings.limit("packets_per_second") }),
+};
+
+const SYN_ACK: &[Class] = &[Class::TcpSynAck];
+/// What a middlebox sends besides.
+const PAGES: &[Class] = &[Class::TcpData, Class::TcpRst, Class::TcpFin, Class::TcpAck];
+/// What a host sends that has connections.
+const CONVERSATION: &[Class] = &[Class::TcpSyn, Class::TcpSynAck, Class::TcpAck, Class::TcpData, Class::TcpFin];
+
+/// Ports that attackers abuse at a time, and the share of packets that comes from them. SYN-ACKs with invented source
+/// ports have no such favourites.
+const SERVICES: usize = 4;
+const MOST: f64 = 0.75;
+/// Below the ports that clients draw (Linux begins at 32768, RFC 6335 at 49152) are those of services.
+const FIRST_CLIENT_PORT: u16 = 32768;
+const LEAST_SAMPLES: usize = 8;
+
+struct TcpReflection {
+    limit: Limits,
+}
+
+/// The service ports that nearly all of these packets come from.
+fn service_ports(flow: &Flow<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> {
+    let enough = flow.samples(classes).take(LEAST_SAMPLES).count() == LEAST_SAMPLES;
+    let mut ports = shape::source_ports(flow.samples(classes));
+    ports.retain(|(port, _)| (1..FIRST_CLIENT_PORT).contains(port));
+    ports.truncate(SERVICES);
+    (enough && ports.iter().map(|(_, share)| share).sum::<f64>() >= MOST).then_some(ports)
+}
+
+/// SYN-ACKs beyond the SYNs of the host, each of which may be answered twice at once, and again for some time.
+fn unasked(flow: &Flow<'_>, span: Span) -> u64 {
+    let syns = |span: Span| flow.back(span).of(Class::TcpSyn).packets;
+    let asked = syns(Span::Second).saturating_mul(2).saturating_add(syns(Span::TenSeconds));
+    flow.forward(span).of(Class::TcpSynAck).packets.saturating_sub(asked)
+}
+
+/// Whether connections go on after their SYN-ACKs although none of their SYNs is seen: a client behind a capture of one
+/// way only. Servers then send at least as much data as SYN-ACKs.
+fn goes_on(flow: &Flow<'_>) -> bool {
+    if flow.back(Span::Second).of(Class::TcpSyn).packets > 0 {
+        return false;
+    }
+    let (mut data, mut syn_acks) = (0, 0);
+    for sample in flow.samples(&[Class::TcpData, Class::TcpSynAck, Class::TcpFin]) {
+        match sample.class == Class::TcpSynAck as u8 {
+            true => syn_acks += u64::from(sample.weight),
+            false if sample.source_port < FIRST_CLIENT_PORT => data += u64::from(sample.weight),
+            false => {}
+        }
+    }
+    data >= syn_acks
+}
+
+/// Whether the host gets data and RSTs of middleboxes, which other detectors therefore leave alone.
+pub(super) fn takes(flow: &Case<'_>) -> bool {
+    if flow.is_outbound() {
+        return false;
+    }
+    let (forward, back) = (flow.forward(Span::Second), flow.back(Span::Second));
+    let pages = forward.of_all(PAGES).packets;
+    // Connections of the host's own bring answers both ways. Those to its services do not come from service ports.
+    let solicited = forward.of(Class::TcpSynAck).packets.min(back.of(Class::TcpSyn).packets);
+    if back.of_all(CONVERSATION).packets * 4 >= pages || solicited * 50 >= pages {
+        return false;
+    }
+    // A gateway whose own packets are not seen still gets a SYN-ACK for each connection.
+    let unseen =
+        back.of_all(CONVERSATION).is_zero() && goes_on(flow) && forward.of(Class::TcpSynAck).packets * 1000 >= pages;
+    // The host's other connections must not blur the picture.
+    let Some(ports) = service_ports(flow, PAGES).filter(|_| !unseen) else { return false };
+    let from_them = |port: u16| ports.iter().any(|(known, _)| *known == port);
+    let profile = Profile::of(flow.samples(PAGES).filter(|sample| from_them(sample.source_port)));
+    profile.many_sources() && profile.many_flows()
+}
+
+impl Detector for TcpReflection {
+    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        // A flooded server of ours repeats its SYN-ACKs too: that is told by the flood which it gets.
+        if case.is_outbound() {
+            return;
+        }
+        findings.extend(self.syn_acks(case).or_else(|| self.pages(case)));
+    }
+}
+
+impl TcpReflection {
+    fn syn_acks(&self, flow: &Case<'_>) -> Option<Finding> {
+        let over = shape::over(flow.limit(&self.limit), |span| unasked(flow, span))?;
+        let ports = service_ports(flow, SYN_ACK)?;
+        if goes_on(flow) {
+            return None;
+        }
+        let syns = flow.back(Span::Second).of(Class::TcpSyn).packets;
+        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+        let mut finding = flow.finding(Vector::TcpReflection, SYN_ACK).graded(over.rate, over.limit.value);
+        finding.since = flow.onset(shape::packets_in(flow, SYN_ACK));
+        finding.evidence = vec![
+            over.evidence(
+                "unsolicited_syn_ack_per_second",
+                &format!("unsolicited SYN-ACK/s {}", flow.whom()),
+                &format!("; {syns} SYNs and {resets} RSTs went the other way in the last second"),
+            ),
+            from_ports(&ports),
+            Profile::of_flow(flow, SYN_ACK).evidence(flow.distinct_peers(), flow.is_outbound()),
+        ];
+        Some(finding)
+    }
+
+    fn pages(&self, flow: &Case<'_>) -> Option<Finding> {
+        let over = shape::over(flow.limit(&self.limit), |span| flow.forward(span).of_all(PAGES).packets)?;
+        if !takes(flow) {
+            return None;
+        }
+        let ports = service_ports(flow, PAGES)?;
+        let mut finding = flow.finding(Vector::TcpReflection, PAGES).graded(over.rate, over.limit.value);
+        finding.since = flow.onset(shape::packets_in(flow, PAGES));
+        let sent = flow.back(Span::Second).of_all(CONVERSATION).packets;
+        finding.evidence = vec![
+            over.evidence(
+                "unsolicited_tcp_per_second",
+                &format!("TCP data and RST/s {} that nothing asked for", flow.whom()),
+                &format!("; {sent} segments went the other way in the last second"),
+            ),
+            from_ports(&ports),
+            Profile::of_flow(flow, PAGES).evidence(flow.distinct_peers(), flow.is_outbound()),
+        ];
+        Some(finding)
+    }
+}
+
+/// One evidence line about the ports of the reflectors.
+fn from_ports(ports: &[(u16, f64)]) -> super::Evidence {
+    let share = ports.iter().map(|(_, share)| share).sum::<f64>() * 100.0;
+    let named: Vec<String> = ports.iter().map(|(port, _)| port.to_string()).collect();
+    shape::context(
+        "service_ports_percent",
+        share.round(),
+        1.0,
+        format!("{share:.0} % come from the service ports {}", named.join(", ")),
+    )
+}
