@@ -4,7 +4,7 @@
 //! or fragmentation, IPv6 without extension headers) and gives up on anything else; [`lax`] takes everything, with
 //! etherparse. A property test holds them equal.
 
-use super::{Anomaly, Class, Packet, amplifier, class, extension};
+use super::{Anomaly, App, Class, Packet, amplifier, class, extension};
 use crate::base::Addr;
 use etherparse::LaxIpv4Slice;
 
@@ -242,7 +242,11 @@ fn tcp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     }
     packet.payload_len = clamp(payload.claimed.saturating_sub(header));
     packet.class = Class::of_tcp(flags, packet.payload_len > 0);
-    payload.data.get(header..).unwrap_or(&[])
+    let body = payload.data.get(header..).unwrap_or(&[]);
+    if packet.class == Class::TcpData {
+        packet.app = App::of_tcp(body, packet.payload_len);
+    }
+    body
 }
 
 #[inline]
@@ -268,6 +272,7 @@ fn udp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     packet.class = Class::of_udp(packet.source_port, packet.destination_port);
     packet.reply_of = amplifier::reply_of(packet.source_port, packet.payload_len, body);
     packet.request_to = amplifier::Service::of_port(packet.destination_port);
+    packet.app = App::of_udp(packet.source_port, packet.destination_port, body);
     body
 }
 

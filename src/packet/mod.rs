@@ -6,22 +6,27 @@
 //!   etherparse's lax parser behind them
 //! - [`class`]: the traffic classes that everything is counted by
 //! - [`amplifier`]: the table of amplification services
+//! - [`application`]: what a payload begins with; [`name`]: which site or zone a request is for
 //! - [`anomaly`]: what can be wrong with a packet, by name
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod amplifier;
 pub mod anomaly;
+pub mod application;
 pub mod class;
 mod common;
 pub mod decode;
 mod extension;
 mod ip;
 mod link;
+pub mod name;
 
 pub use amplifier::{AMPLIFIERS, Amplifier, Service};
 pub use anomaly::Anomaly;
+pub use application::App;
 pub use class::Class;
 pub use decode::{Decoder, Tunnels};
+pub use name::{Asked, Name};
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
@@ -74,6 +79,8 @@ pub struct Packet {
     pub reply_of: Option<Service>,
     /// The amplification service that this packet is addressed to, by destination port.
     pub request_to: Option<Service>,
+    /// What the payload begins with.
+    pub app: App,
     /// What stopped the parser, if anything.
     pub anomaly: Option<Anomaly>,
     pub has_ip: bool,
@@ -112,6 +119,7 @@ impl Packet {
             direction,
             reply_of: None,
             request_to: None,
+            app: App::None,
             anomaly: None,
             has_ip: false,
             first_fragment: false,

@@ -1,0 +1,225 @@
+//! What the payload of a packet begins with, as far as floods of requests are told by it: the first octets of every
+//! packet, whatever its ports. Names within requests are read elsewhere ([`name`](super::name)), from few packets.
+
+macro_rules! apps {
+    ($($(#[$meta:meta])* $variant:ident,)*) => {
+        /// What a payload looks like to its first octets.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum App { #[default] None, $($(#[$meta])* $variant,)* }
+
+        impl App {
+            pub const ALL: &'static [App] = &[App::None, $(App::$variant,)*];
+        }
+    };
+}
+
+apps! {
+    /// The head of an HTTP request (RFC 9112 §3), complete as far as one can tell from one segment.
+    HttpRequest,
+    /// One that ends before its empty line, in a segment that had room for more.
+    HttpUnfinished,
+    /// A complete one that announces a body, of which nothing came along.
+    HttpBodyAwaited,
+    /// The end of a head that an earlier segment began.
+    HttpEnd,
+    HttpAnswer,
+    /// TLS ClientHello (RFC 8446 §4.1.2).
+    TlsHello,
+    /// Other TLS records of the handshake, alerts among them.
+    TlsHandshake,
+    /// TLS records that carry data, not only the end of a handshake.
+    TlsData,
+    /// A few octets of something else.
+    Crumb,
+    /// A DNS query with one question (RFC 1035 §4.1.1).
+    DnsQuery,
+    DnsAnswer,
+    /// The answer that the name does not exist (RCODE 3).
+    DnsNxdomain,
+    /// SERVFAIL, REFUSED or another error.
+    DnsFailure,
+}
+
+/// A segment so long or longer may be full: what is missing from it follows in the next.
+const FULL: usize = 1000;
+/// Octets of a crumb, at most.
+const CRUMB: usize = 64;
+/// A body shorter than this may come in one small segment: waiting for it says nothing.
+const LEAST_BODY: u64 = 2048;
+/// Headers looked at; a head with more is taken as it is.
+pub(super) const HEADERS: usize = 32;
+/// Records that are followed within a segment.
+const RECORDS: usize = 6;
+
+const DNS: u16 = 53;
+
+impl App {
+    pub const COUNT: usize = App::ALL.len();
+
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// A request that may carry a name.
+    #[inline]
+    pub const fn is_request(self) -> bool {
+        matches!(self, App::HttpRequest | App::HttpUnfinished | App::HttpBodyAwaited | App::TlsHello | App::DnsQuery)
+    }
+
+    /// Of a TCP segment with `claimed` octets of payload, of which these were captured.
+    #[inline]
+    pub(super) fn of_tcp(payload: &[u8], claimed: u16) -> App {
+        let whole = payload.len() == usize::from(claimed);
+        match payload.first_chunk::<4>() {
+            Some([22, 3, 0..=4, _]) if payload.get(5) == Some(&1) => App::TlsHello,
+            Some([20..=23, 3, 0..=4, _]) => tls(payload),
+            Some(b"GET " | b"PUT ") => http(payload, 4, whole),
+            Some(b"POST" | b"HEAD") => http(payload, 5, whole),
+            Some(b"PATC" | b"TRAC") => http(payload, 6, whole),
+            Some(b"DELE") => http(payload, 7, whole),
+            Some(b"OPTI") => http(payload, 8, whole),
+            Some(b"HTTP") => App::HttpAnswer,
+            _ => rest(payload, whole),
+        }
+    }
+
+    /// Of a TCP segment that was captured in full.
+    #[cfg(test)]
+    pub(crate) fn of(payload: &[u8]) -> App {
+        App::of_tcp(payload, payload.len() as u16)
+    }
+
+    /// Of a UDP datagram.
+    #[inline]
+    pub(super) fn of_udp(source_port: u16, destination_port: u16, payload: &[u8]) -> App {
+        if destination_port != DNS && source_port != DNS { App::None } else { dns(destination_port, payload) }
+    }
+}
+
+fn http(payload: &[u8], target_at: usize, whole: bool) -> App {
+    // Redis and others know a GET too: the target of a request is a path, an asterisk or an absolute URI.
+    match payload.get(target_at) {
+        Some(b'/' | b'*' | b'h') => {}
+        Some(_) => return rest(payload, whole),
+        None => return if whole { App::HttpUnfinished } else { App::None },
+    }
+    if !whole || payload.len() >= FULL {
+        return App::HttpRequest;
+    }
+    match payload.windows(4).position(|end| end == b"\r\n\r\n") {
+        None => App::HttpUnfinished,
+        Some(end) if end + 4 == payload.len() && matches!(payload.first(), Some(b'P')) && awaits_body(payload) => {
+            App::HttpBodyAwaited
+        }
+        Some(_) => App::HttpRequest,
+    }
+}
+
+fn awaits_body(head: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    if request.parse(head).is_err() {
+        return false;
+    }
+    let length = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let octets = length.and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse::<u64>().ok());
+    octets.is_some_and(|octets| octets >= LEAST_BODY)
+}
+
+/// The end of a handshake often travels with the first data: where TLS 1.3 encrypts, both are type 23 (RFC 8446 §5.2),
+/// behind a change_cipher_spec for middleboxes (§D.4).
+fn tls(payload: &[u8]) -> App {
+    let mut left = payload;
+    // Records of each type, 20 to 23.
+    let (mut plain, mut changes, mut data) = (0, 0, 0);
+    for _ in 0..RECORDS {
+        let Some(&[kind @ 20..=23, 3, _, l0, l1]) = left.first_chunk::<5>() else { break };
+        match kind {
+            23 => data += 1,
+            22 => plain += 1,
+            _ => changes += 1,
+        }
+        left = left.get(5 + usize::from(u16::from_be_bytes([l0, l1]))..).unwrap_or_default();
+    }
+    // Behind a change alone, the first of type 23 is the encrypted Finished.
+    let finished = u32::from(plain == 0 && changes > 0);
+    if data > finished { App::TlsData } else { App::TlsHandshake }
+}
+
+#[inline]
+fn rest(payload: &[u8], whole: bool) -> App {
+    if !whole || payload.is_empty() || payload.len() > FULL {
+        App::None
+    } else if payload.ends_with(b"\r\n\r\n") || payload == b"\r\n" {
+        App::HttpEnd
+    } else if payload.len() <= CRUMB {
+        App::Crumb
+    } else {
+        App::None
+    }
+}
+
+fn dns(destination_port: u16, payload: &[u8]) -> App {
+    match payload.first_chunk::<12>() {
+        // Standard query (OPCODE 0), one question, no answers.
+        Some([_, _, flags, _, 0, 1, 0, 0, ..])
+            if destination_port == DNS && flags & 0xf8 == 0 && payload.len() >= 17 =>
+        {
+            App::DnsQuery
+        }
+        Some([_, _, flags, code, ..]) if flags & 0xf8 == 0x80 => match code & 0x0f {
+            0 => App::DnsAnswer,
+            3 => App::DnsNxdomain,
+            _ => App::DnsFailure,
+        },
+        _ => App::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(payload: &[u8]) -> App {
+        App::of_tcp(payload, payload.len() as u16)
+    }
+
+    #[test]
+    fn requests_are_told_by_their_first_octets() {
+        assert_eq!(tcp(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), App::HttpRequest);
+        assert_eq!(tcp(b"GET /?1 HTTP/1.1\r\nHost: a\r\n"), App::HttpUnfinished);
+        assert_eq!(tcp(b"GET key\r\n"), App::Crumb, "Redis");
+        assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\n"), App::HttpBodyAwaited);
+        assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\nx"), App::HttpRequest);
+        assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), App::HttpRequest);
+        assert_eq!(tcp(b"X-a: b\r\n"), App::Crumb);
+        assert_eq!(tcp(b"X-a: b\r\n\r\n"), App::HttpEnd);
+        assert_eq!(tcp(b"HTTP/1.1 200 OK\r\n"), App::HttpAnswer);
+        assert_eq!(tcp(&[b'a'; 500]), App::None);
+        // A large cookie over two segments, and a capture that cuts frames off.
+        let long = [b"GET / HTTP/1.1\r\nCookie: ".as_slice(), &[b'c'; 1400]].concat();
+        assert_eq!((tcp(&long), App::of_tcp(b"GET / HTTP/1.1\r\nHo", 400)), (App::HttpRequest, App::HttpRequest));
+    }
+
+    #[test]
+    fn records_are_told_apart() {
+        assert_eq!(tcp(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]), App::TlsHello);
+        assert_eq!(tcp(&[22, 3, 1, 0, 5, 16, 0, 0, 1, 0]), App::TlsHandshake);
+        assert_eq!(tcp(&[23, 3, 3, 0, 1, 0]), App::TlsData);
+        let end = [20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 9, 9];
+        assert_eq!(tcp(&end), App::TlsHandshake, "the end of a handshake");
+        assert_eq!(tcp(&[&end[..], &[23, 3, 3, 0, 1, 0]].concat()), App::TlsData);
+    }
+
+    #[test]
+    fn queries_and_answers() {
+        let message = |flags: u8, code: u8| [0, 1, flags, code, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+        assert_eq!(App::of_udp(4000, 53, &message(1, 0)), App::DnsQuery);
+        assert_eq!(App::of_udp(53, 4000, &message(0x81, 0x83)), App::DnsNxdomain);
+        assert_eq!(App::of_udp(53, 4000, &message(0x81, 5)), App::DnsFailure);
+        assert_eq!(App::of_udp(53, 4000, &message(0x84, 0)), App::DnsAnswer);
+        assert_eq!(App::of_udp(4000, 5353, &message(1, 0)), App::None);
+    }
+}
