@@ -1,5 +1,6 @@
 //! Plain counters: packets and octets, by class, by service, and the sampled packets that name peers and ports.
 
+use super::applications::AppCounts;
 use super::registers::Registers;
 use super::report::Scale;
 use crate::base::{Addr, Timestamp};
@@ -372,6 +373,7 @@ pub struct HostTick {
     pub received: ClassTick,
     pub sent: ClassTick,
     pub pairs: Pairs,
+    pub apps: AppCounts,
     pub first_fragments_received: u32,
     pub first_fragments_sent: u32,
     pub services: [ServiceCounts; SERVICES_PER_HOST],
@@ -401,6 +403,7 @@ impl HostTick {
         self.first = Timestamp::ZERO;
         (self.received, self.sent) = Default::default();
         self.pairs = Pairs::default();
+        self.apps = AppCounts::default();
         (self.first_fragments_received, self.first_fragments_sent) = (0, 0);
         self.services = Default::default();
         self.sources.clear();
@@ -424,6 +427,7 @@ impl HostTick {
         self.received_samples.scale_up(scale);
         self.sent_samples.scale_up(scale);
         self.pairs.scale_up(scale);
+        self.apps.scale_up(scale);
     }
 
     /// Adds everything of another tick but who its peers are.
@@ -434,6 +438,7 @@ impl HostTick {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
         self.pairs.add(&other.pairs);
+        self.apps.add(&other.apps);
         self.first_fragments_received = self.first_fragments_received.saturating_add(other.first_fragments_received);
         self.first_fragments_sent = self.first_fragments_sent.saturating_add(other.first_fragments_sent);
         for theirs in other.services {

@@ -1,10 +1,11 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
+use super::applications::AppCounts;
 use super::counts::{ClassCounts, ClassTick, Count, HostTick, Pairs, Sample, ServiceCounts};
 use super::registers::Registers;
 use super::report::{HostCounts, Scale};
 use crate::base::{Addr, Direction, Timestamp};
-use crate::packet::Class;
+use crate::packet::{App, Class};
 use std::sync::LazyLock;
 
 /// Ticks a second.
@@ -45,6 +46,7 @@ struct Sum {
     received: ClassCounts,
     sent: ClassCounts,
     pairs: Pairs,
+    apps: AppCounts,
 }
 
 impl Sum {
@@ -52,24 +54,28 @@ impl Sum {
         self.received.add(&tick.received);
         self.sent.add(&tick.sent);
         self.pairs.add(&tick.pairs);
+        self.apps.add(&tick.apps);
     }
 
     fn take_away_tick(&mut self, tick: &HostTick) {
         self.received.take_away(&tick.received);
         self.sent.take_away(&tick.sent);
         self.pairs.take_away(&tick.pairs);
+        self.apps.take_away(&tick.apps);
     }
 
     fn add(&mut self, other: &Sum) {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
         self.pairs.add(&other.pairs);
+        self.apps.add(&other.apps);
     }
 
     fn take_away(&mut self, other: &Sum) {
         self.received.subtract(&other.received);
         self.sent.subtract(&other.sent);
         self.pairs.take_away(&other.pairs);
+        self.apps.take_away(&other.apps);
     }
 }
 
@@ -261,6 +267,32 @@ impl<'a> Flow<'a> {
             Span::TenSeconds => self.host.ten_seconds.pairs,
             Span::Minute => self.host.minute.pairs,
         }
+    }
+
+    fn app_packets(&self, span: Span, apps: &[App], sent: bool) -> u64 {
+        let of = |counts: &AppCounts| apps.iter().map(|&app| counts.of(app, sent)).sum();
+        match span {
+            Span::Tick => of(&self.host.tick_back(0).apps),
+            Span::Burst => self.host.recent(2).map(|tick| of(&tick.apps)).sum(),
+            Span::Second => of(&self.host.second.apps),
+            Span::TenSeconds => of(&self.host.ten_seconds.apps),
+            Span::Minute => of(&self.host.minute.apps),
+        }
+    }
+
+    /// Packets in the direction of the attack whose payload begins like one of `apps`.
+    pub fn asks(&self, span: Span, apps: &[App]) -> u64 {
+        self.app_packets(span, apps, self.outbound)
+    }
+
+    /// The same of the answers.
+    pub fn answers(&self, span: Span, apps: &[App]) -> u64 {
+        self.app_packets(span, apps, !self.outbound)
+    }
+
+    /// Those of one tick: for [`Flow::onset`].
+    pub fn asks_in_tick(&self, tick: &HostTick, apps: &[App]) -> u64 {
+        apps.iter().map(|&app| tick.apps.of(app, self.outbound)).sum()
     }
 
     /// TCP handshakes in the direction of the attack that were completed.

@@ -1,13 +1,13 @@
 //! The log of a quiet host: its few packets of a tick, two octets each, in the host's own cache line.
 
 use super::counts::{Handshake, HostTick, SmallCount};
-use crate::packet::{Class, Packet, Service};
+use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
 pub const LOG: usize = 8;
 
 /// What is remembered of one packet: class (5 bits), sent (1), completes a handshake or, for a SYN, repeats one (1), reply of or request to a
-/// service (2), first fragment (1), the service (6).
+/// service (2), first fragment (1), the service (6). Both of the two: what the payload begins with, in place of the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogEntry(u16);
 
@@ -18,8 +18,12 @@ const REQUEST: u16 = 1 << 8;
 const FIRST_FRAGMENT: u16 = 1 << 9;
 const SERVICE_SHIFT: u16 = 10;
 
-// Both must fit their bits.
-const _: () = assert!(Class::COUNT <= 32 && Service::COUNT <= 64);
+// All must fit their bits.
+const _: () = assert!(Class::COUNT <= 32 && Service::COUNT <= 64 && App::COUNT <= OF_SERVICE as usize);
+
+/// The port of the one service whose packets have both, and the bit beside what the payload begins with.
+const DNS: u16 = 53;
+const OF_SERVICE: u16 = 1 << 5;
 
 impl LogEntry {
     #[inline]
@@ -28,7 +32,12 @@ impl LogEntry {
         bits |= if sent { SENT } else { 0 };
         bits |= if handshake == Handshake::Nothing { 0 } else { HANDSHAKE };
         bits |= if packet.first_fragment { FIRST_FRAGMENT } else { 0 };
-        if let Some(service) = packet.reply_of {
+        if packet.app != App::None {
+            // Queries and answers of DNS are also counted for that service.
+            let of_service = packet.reply_of.is_some() || packet.request_to.is_some();
+            bits |= REPLY | REQUEST | (packet.app.index() as u16) << SERVICE_SHIFT;
+            bits |= if of_service { OF_SERVICE << SERVICE_SHIFT } else { 0 };
+        } else if let Some(service) = packet.reply_of {
             bits |= REPLY | (service.index() as u16) << SERVICE_SHIFT;
         } else if let Some(service) = packet.request_to {
             bits |= REQUEST | (service.index() as u16) << SERVICE_SHIFT;
@@ -63,9 +72,16 @@ impl LogEntry {
         if self.0 & (REPLY | REQUEST) == 0 {
             return;
         }
-        let service = Service::from_index(usize::from(self.0 >> SERVICE_SHIFT));
+        let number = self.0 >> SERVICE_SHIFT;
+        let (service, reply) = if self.0 & (REPLY | REQUEST) == REPLY | REQUEST {
+            let app = App::ALL.get(usize::from(number & !OF_SERVICE)).copied().unwrap_or_default();
+            tick.apps.count(app, packets, sent);
+            (Service::of_port(DNS).filter(|_| number & OF_SERVICE != 0), app != App::DnsQuery)
+        } else {
+            (Service::from_index(usize::from(number)), self.0 & REPLY != 0)
+        };
         let Some(row) = service.and_then(|service| tick.service(service)) else { return };
-        match (self.0 & REPLY != 0, sent) {
+        match (reply, sent) {
             (true, true) => row.replies_sent.merge(stands_for),
             (true, false) => row.replies_received.merge(stands_for),
             (false, true) => row.requests_sent += packets,

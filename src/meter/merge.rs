@@ -7,6 +7,7 @@ use super::hash::Hasher;
 use super::host::HostWindow;
 use super::prefixes::{Host, HostTickOf, PrefixLengths, Prefixes, Received};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
+use super::requests::{RecentRequests, Request};
 use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
 use super::windows::{WindowSlot, Windows};
@@ -64,6 +65,12 @@ impl<'a> Window<'a> {
         self.meter.prefixes.lengths().of(address)
     }
 
+    /// Sampled requests of the last `ticks` ticks (ten at most) that went to `address`, or came from it.
+    pub fn requests(&self, ticks: usize, address: Addr, from_it: bool) -> impl Iterator<Item = &'a Request> + use<'a> {
+        let requests = self.meter.requests.last(self.tick, ticks);
+        requests.filter(move |request| address == if from_it { request.source } else { request.target })
+    }
+
     /// Windows of one host, while it is busy.
     pub fn host(&self, address: Addr) -> Option<&'a HostWindow> {
         self.meter.windows.of(address)
@@ -77,6 +84,7 @@ pub struct Meter {
     station_table: Arc<StationTable>,
     windows: Windows,
     prefixes: Prefixes,
+    requests: RecentRequests,
     totals: Totals,
     evictions: Evictions,
     new_stations: u64,
@@ -100,6 +108,7 @@ impl Meter {
             station_table: Arc::new(StationTable::of_stations(sizes.stations, hasher)),
             windows: Windows::new(sizes.busy_hosts, hasher),
             prefixes: Prefixes::new(sizes.prefixes, sizes.prefix_lengths, hasher),
+            requests: RecentRequests::default(),
             totals: Totals::default(),
             evictions: Evictions::default(),
             new_stations: 0,
@@ -152,6 +161,7 @@ impl Meter {
         self.tick_stations.clear();
         self.contacts.clear();
         self.received.clear();
+        self.requests.open(tick);
         self.active.open(tick, &self.hosts);
         self.windows.open(tick);
         self.prefixes.open(tick);
@@ -162,12 +172,14 @@ impl Meter {
     pub fn forget(&mut self) {
         self.windows.forget();
         self.prefixes.forget();
+        self.requests.forget();
     }
 
     /// Adds one worker's report to the open tick.
     pub fn absorb(&mut self, report: &mut TickReport) {
         self.totals.merge(&report.totals);
         self.evictions.merge(report.evictions);
+        self.evictions.requests += self.requests.absorb(self.tick, &report.requests);
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
         let tick = self.tick;
         for host in &report.hosts {

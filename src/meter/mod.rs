@@ -9,6 +9,7 @@
 //! | worker hosts ([`set_table`]) | addresses | `meter.worker_hosts` | of half of its set, the entry with the fewest packets in two ticks |
 //! | worker details ([`counts`]) | busy hosts | `meter.worker_details` | where short, only hosts that are twice as busy get one |
 //! | worker stations | MAC addresses | `meter.worker_stations` | as hosts |
+//! | worker requests ([`requests`]) | requests with names | 256 a tick | every second one, by chance |
 //! | active hosts ([`active`]) | addresses | `meter.hosts` | as worker hosts; the shared table is told first, unless it is full of more active ones |
 //! | shared hosts | addresses | `meter.hosts` | once a tick at most, the eighth that was least active lately; for a second after it, newcomers that are hardly more active |
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
@@ -18,6 +19,7 @@
 
 mod active;
 pub mod contacts;
+mod applications;
 pub mod counts;
 mod handshakes;
 pub mod hash;
@@ -27,6 +29,7 @@ pub mod merge;
 pub mod prefixes;
 mod registers;
 pub mod report;
+pub mod requests;
 pub mod set_table;
 pub mod shared;
 mod stations;
@@ -34,6 +37,7 @@ pub mod tally;
 mod windows;
 
 pub use contacts::{Contact, ContactKind};
+pub use applications::AppCounts;
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
@@ -41,6 +45,7 @@ pub use merge::{Meter, MeterSizes, Window};
 pub use prefixes::PrefixLengths;
 pub use registers::Registers;
 pub use report::{Scale, StationCounts, TickReport, Totals};
+pub use requests::{REQUESTS, Request};
 pub use shared::{HostTable, StationTable};
 pub use tally::{BATCH, Tally, TallySizes};
 pub use windows::IDLE_TICKS;

@@ -4,6 +4,7 @@ use super::contacts::Contact;
 use super::counts::{Count, HostTick, SmallCount};
 use super::log::{LOG, LogEntry};
 use super::prefixes::SpreadSample;
+use super::requests::{self, REQUESTS, Request};
 use super::tally::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
@@ -57,6 +58,8 @@ pub struct Evictions {
     pub stations: u64,
     /// Openings that were not looked at, and senders of openings that gave way.
     pub contacts: u64,
+    /// Requests that gave way to others, so that their names are not known.
+    pub requests: u64,
 }
 
 impl Evictions {
@@ -65,6 +68,7 @@ impl Evictions {
         self.details += other.details;
         self.stations += other.stations;
         self.contacts += other.contacts;
+        self.requests += other.requests;
     }
 }
 
@@ -224,6 +228,8 @@ pub struct TickReport {
     pub contacts: Vec<Contact>,
     /// A sample of what our hosts received.
     pub received: SpreadSample,
+    /// A sample of the requests.
+    pub requests: Vec<Request>,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
     pub station_entries: usize,
@@ -237,6 +243,7 @@ impl TickReport {
         let mut report = TickReport::default();
         report.hosts.resize(sizes.hosts, HostCounts::default());
         report.stations.resize(sizes.stations, StationCounts::default());
+        report.requests.resize(REQUESTS, Request::default());
         report.clear();
         report
     }
@@ -250,6 +257,7 @@ impl TickReport {
         self.stations.clear();
         self.contacts.clear();
         self.received.clear();
+        self.requests.clear();
     }
 
     /// Makes what was counted in captured frames what it stands for. To be called once.
@@ -273,6 +281,7 @@ impl TickReport {
             tick.scale_up(scale);
         }
         self.received.scale_up(scale);
+        requests::scale_up(&mut self.requests, scale);
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {
                 scale.count(count);

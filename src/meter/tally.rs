@@ -11,11 +11,12 @@ use super::hash::Hasher;
 use super::log::{LOG, LogEntry};
 use super::prefixes::{Received, SpreadSample};
 use super::report::{Evictions, HostCounts, Scale, TickReport, Totals};
+use super::requests::Requests;
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
 use crate::base::{Addr, Networks, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Anomaly, Class, Packet};
+use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
 
 /// Packets that are recorded at once: enough to overlap their cache misses.
@@ -186,6 +187,7 @@ pub struct Tally {
     handshakes: Handshakes,
     contacts: Contacts,
     received: SpreadSample,
+    requests: Requests,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
     evictions: Evictions,
@@ -211,6 +213,7 @@ impl Tally {
             handshakes: Handshakes::new(sizes.handshakes, hasher),
             contacts: Contacts::new(hasher),
             received: SpreadSample::default(),
+            requests: Requests::new(hasher),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
             evictions: Evictions::default(),
@@ -222,6 +225,14 @@ impl Tally {
     /// Which networks are inside from now on.
     pub fn set_networks(&mut self, networks: Arc<Networks>) {
         self.networks = networks;
+    }
+
+    /// Takes note of what a packet asks for, if it is a request; `frame` brought it. To be counted, it is recorded too.
+    #[inline]
+    pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
+        if packet.app.is_request() {
+            self.requests.offer(packet, frame);
+        }
     }
 
     /// Counts a batch of packets, all of the current tick.
@@ -423,6 +434,9 @@ impl Tally {
         if handshake != Handshake::Nothing {
             tick.pairs.count(handshake, sent);
         }
+        if packet.app != App::None {
+            tick.apps.count(packet.app, packets, sent);
+        }
         if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
             special(tick, packet, sent);
         }
@@ -439,6 +453,7 @@ impl Tally {
         self.evictions.contacts += self.contacts.finish_tick(tick, &mut report.contacts);
         report.received = self.received;
         self.received.clear();
+        self.evictions.requests = self.requests.finish_tick(&mut report.requests);
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();

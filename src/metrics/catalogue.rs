@@ -148,6 +148,7 @@ label_values! {
         WorkerDetails = "worker_details",
         WorkerStations = "worker_stations",
         WorkerContacts = "worker_contacts",
+        WorkerRequests = "worker_requests",
         Hosts = "hosts",
         BusyHosts = "busy_hosts",
         Prefixes = "prefixes",

@@ -12,7 +12,7 @@ use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
-use crate::meter::{Hasher, TickReport, contacts::SENDERS};
+use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use ipnet::IpNet;
@@ -360,6 +360,7 @@ impl Live {
             sizes.detailed_hosts * count,
             evicted.details,
         );
+        self.metrics.table(Table::WorkerRequests, sum(|r| r.requests.len()), REQUESTS * count, evicted.requests);
         self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
         self.metrics.table(Table::WorkerContacts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
     }

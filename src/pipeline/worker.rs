@@ -124,6 +124,9 @@ impl<H: Handover> FrameSink for Worker<H> {
                 *slot = packet;
             }
         }
+        if let Some(packet) = self.batch.get(self.filled) {
+            self.tally.note(packet, frame.data);
+        }
         self.scale.add(frame.sampled);
         self.filled += 1;
     }

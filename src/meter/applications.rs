@@ -1,0 +1,45 @@
+//! Packets of a host by what their payload begins with.
+
+use super::report::Scale;
+use crate::packet::App;
+
+/// Both directions of one host over some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AppCounts {
+    received: [u32; App::COUNT],
+    sent: [u32; App::COUNT],
+}
+
+impl AppCounts {
+    /// Adds packets; those that begin with nothing known are not kept.
+    #[inline]
+    pub fn count(&mut self, app: App, packets: u32, sent: bool) {
+        let side = if sent { &mut self.sent } else { &mut self.received };
+        if let Some(count) = side.get_mut(app.index()) {
+            *count = count.saturating_add(packets);
+        }
+    }
+
+    pub fn of(&self, app: App, sent: bool) -> u64 {
+        let side = if sent { &self.sent } else { &self.received };
+        side.get(app.index()).copied().unwrap_or(0).into()
+    }
+
+    pub fn add(&mut self, other: &AppCounts) {
+        self.join(other, u32::saturating_add);
+    }
+
+    /// Takes away what was added before.
+    pub fn take_away(&mut self, other: &AppCounts) {
+        self.join(other, u32::saturating_sub);
+    }
+
+    pub fn scale_up(&mut self, scale: Scale) {
+        self.received.iter_mut().chain(&mut self.sent).for_each(|count| *count = scale.of_small(*count));
+    }
+
+    fn join(&mut self, other: &AppCounts, join: impl Fn(u32, u32) -> u32) {
+        let (mine, theirs) = (self.received.iter_mut().chain(&mut self.sent), other.received.iter().chain(&other.sent));
+        mine.zip(theirs).for_each(|(mine, &theirs)| *mine = join(*mine, theirs));
+    }
+}

@@ -1,0 +1,215 @@
+//! Requests: a sample of each tick with what they ask for, so that an incident can name the site or the zone.
+//!
+//! How many requests there are is counted elsewhere, exactly; reading a name costs too much to do it for each. A worker
+//! keeps at most [`REQUESTS`] a tick, each standing for as many as there were since the one before: all of them while
+//! there are few, then every second, fourth, … of those that come. So no more than a few times [`REQUESTS`] are read in a
+//! tick whatever arrives, and names that a flood makes up take the place of each other.
+
+use super::hash::Hasher;
+use super::report::Scale;
+use crate::base::Addr;
+use crate::packet::{App, Asked, Packet, name};
+
+/// Requests kept of one tick by a worker, and by the merger of all workers.
+pub const REQUESTS: usize = 256;
+/// Ticks that the merger keeps.
+const TICKS: usize = 10;
+
+/// One request, which stands for `weight` of its tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    pub source: Addr,
+    pub target: Addr,
+    pub app: App,
+    pub weight: u32,
+    pub asked: Asked,
+}
+
+/// A uniform sample in bounded memory.
+struct Sample {
+    items: Vec<Request>,
+    stride: u32,
+}
+
+impl Sample {
+    fn new() -> Sample {
+        // Touched in full, like everything else.
+        let mut items = vec![Request::default(); REQUESTS];
+        items.clear();
+        Sample { items, stride: 1 }
+    }
+
+    /// Makes room by keeping one of each pair, by chance; it takes both weights.
+    fn halve(&mut self, random: u64) {
+        let mut kept = 0;
+        for pair in 0..self.items.len() / 2 {
+            let Some(&[first, second]) = self.items.get(2 * pair..).and_then(|rest| rest.first_chunk::<2>()) else {
+                break;
+            };
+            let chosen = if random >> (pair % 64) & 1 == 0 { first } else { second };
+            if let Some(place) = self.items.get_mut(pair) {
+                *place = Request { weight: first.weight.saturating_add(second.weight), ..chosen };
+            }
+            kept = pair + 1;
+        }
+        self.items.truncate(kept);
+        self.stride = self.stride.saturating_mul(2).min(1 << 24);
+    }
+}
+
+/// What one worker keeps of the current tick.
+pub struct Requests {
+    sample: Sample,
+    hasher: Hasher,
+    skip: u32,
+    since: u32,
+    seen: u64,
+}
+
+impl Requests {
+    pub fn new(hasher: Hasher) -> Requests {
+        Requests { sample: Sample::new(), hasher, skip: 0, since: 0, seen: 0 }
+    }
+
+    /// To be told of every request, with the frame that brought it.
+    #[inline]
+    pub fn offer(&mut self, packet: &Packet, frame: &[u8]) {
+        self.seen += 1;
+        self.since = self.since.saturating_add(1);
+        if self.skip > 0 {
+            self.skip -= 1;
+        } else {
+            self.keep(packet, frame);
+        }
+    }
+
+    fn keep(&mut self, packet: &Packet, frame: &[u8]) {
+        // Regular senders must not fall into step with the stride.
+        let random = self.hasher.word(self.seen ^ u64::from(packet.source_port) << 48);
+        if self.sample.items.len() >= REQUESTS {
+            self.sample.halve(random);
+        }
+        let payload = frame.get(usize::from(packet.payload_at)..).unwrap_or_default();
+        // Ethernet pads short frames.
+        let payload = payload.get(..usize::from(packet.payload_len)).unwrap_or(payload);
+        let asked = name::read(packet.app, payload);
+        let (source, target) = (packet.source, packet.destination);
+        self.sample.items.push(Request { source, target, app: packet.app, weight: self.since, asked });
+        self.since = 0;
+        let stride = self.sample.stride;
+        self.skip = if stride == 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) };
+    }
+
+    /// Hands the tick over into `into` (whatever is in it goes) and starts the next; returns how many had to make room
+    /// for others.
+    pub fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
+        into.clear();
+        std::mem::swap(into, &mut self.sample.items);
+        self.sample.stride = 1;
+        (self.skip, self.since) = (0, 0);
+        std::mem::take(&mut self.seen).saturating_sub(into.len() as u64)
+    }
+}
+
+/// The sampled requests of the last ten ticks.
+pub struct RecentRequests([Sample; TICKS]);
+
+impl Default for RecentRequests {
+    fn default() -> Self {
+        RecentRequests(std::array::from_fn(|_| Sample::new()))
+    }
+}
+
+impl RecentRequests {
+    /// Starts a tick, empty.
+    pub fn open(&mut self, tick: u64) {
+        if let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) {
+            sample.items.clear();
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.0.iter_mut().for_each(|sample| sample.items.clear());
+    }
+
+    /// Adds what a worker kept of tick `tick`; returns how many had to make room for others.
+    pub fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
+        let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) else { return 0 };
+        let mut lost = 0;
+        for request in requests {
+            if sample.items.len() >= REQUESTS {
+                // The workers have chosen by chance already: another number is as good as a random one.
+                sample.halve(request.asked.item);
+                lost += (REQUESTS / 2) as u64;
+            }
+            sample.items.push(*request);
+        }
+        lost
+    }
+
+    /// Those of the last `ticks` ticks up to `tick`, newest tick first.
+    pub fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
+        (0..ticks.min(TICKS) as u64)
+            .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS as u64) as usize))
+            .flat_map(|sample| &sample.items)
+    }
+}
+
+/// Makes weights of captured requests what they stand for.
+pub fn scale_up(requests: &mut [Request], scale: Scale) {
+    requests.iter_mut().for_each(|request| request.weight = scale.of_small(request.weight));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(name: &str) -> Vec<u8> {
+        let mut data = vec![22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3];
+        data.extend([0; 32]);
+        data.extend([0, 0, 2, 0x13, 1, 1, 0]);
+        let length = name.len() as u16;
+        data.extend((length + 9).to_be_bytes());
+        data.extend([0, 0]);
+        data.extend((length + 5).to_be_bytes());
+        data.extend((length + 3).to_be_bytes());
+        data.push(0);
+        data.extend(length.to_be_bytes());
+        data.extend(name.bytes());
+        data
+    }
+
+    #[test]
+    fn a_hundred_thousand_names_take_the_memory_of_few() {
+        let mut requests = Requests::new(Hasher::fixed());
+        let mut report = Vec::with_capacity(REQUESTS);
+        for n in 0..100_000u32 {
+            let frame = hello(&format!("n{n}.example"));
+            let source = Addr::from_v4_bits(n);
+            let payload_len = frame.len() as u16;
+            let packet = Packet { app: App::TlsHello, source, payload_len, source_port: 9, ..Packet::default() };
+            requests.offer(&packet, &frame);
+        }
+        let capacity = requests.sample.items.capacity();
+        let lost = requests.finish_tick(&mut report);
+        assert_eq!((capacity, report.capacity()), (REQUESTS, REQUESTS));
+        assert_eq!(lost, 100_000 - report.len() as u64);
+        // They stand for all but the few since the last kept one.
+        let weight: u32 = report.iter().map(|request| request.weight).sum();
+        assert!((95_000..=100_000).contains(&weight) && report.len() >= REQUESTS / 2, "{weight}");
+        assert!(report.iter().all(|request| request.asked.name.to_string().ends_with(".example")));
+        // Taken from the whole tick, not from its beginning.
+        let late = report.iter().filter(|request| request.source.bits() as u32 >= 50_000).count();
+        assert!(late.abs_diff(report.len() / 2) < report.len() / 4, "{late} of {}", report.len());
+
+        let mut recent = RecentRequests::default();
+        recent.open(7);
+        for _ in 0..5 {
+            recent.absorb(7, &report);
+        }
+        assert!(recent.last(7, 10).count() <= REQUESTS);
+        assert_eq!(recent.last(7, 1).map(|request| request.weight).sum::<u32>(), 5 * weight);
+        recent.open(17);
+        assert_eq!(recent.last(17, 10).count(), 0);
+    }
+}
