@@ -18,8 +18,8 @@
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
 mod active;
-pub mod contacts;
 mod applications;
+pub mod contacts;
 pub mod counts;
 mod handshakes;
 pub mod hash;
@@ -36,8 +36,8 @@ mod stations;
 pub mod tally;
 mod windows;
 
-pub use contacts::{Contact, ContactKind};
 pub use applications::AppCounts;
+pub use contacts::{Contact, ContactKind};
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};

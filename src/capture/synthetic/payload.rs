@@ -3,6 +3,7 @@
 //! Every kind fills exactly the octets that the plan asks for, cutting or filling up where the message is of another
 //! length. Shapes follow the RFC named at each; of the amplifiers also CISA alert TA14-017A.
 
+use super::application::Message;
 use super::checksum::{fold, put, sum};
 use super::rng::Rng;
 use super::templates::Template;
@@ -65,6 +66,7 @@ pub enum Payload {
     Esp(u32),
     /// A message of a service that reflectors run.
     Template(&'static Template),
+    Application(Message),
     /// An update of a game: sequence number and state.
     Game(u16),
 }
@@ -77,6 +79,7 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
         Payload::Random | Payload::Game(_) | Payload::QuicData if length == 0 => {}
         Payload::Random => {}
         Payload::Letters => out.resize(end, b'X'),
+        Payload::Application(message) => out.extend(message.octets()),
         Payload::Ping => {
             rng.fill(out, 16);
             out.extend((0x10..=0xff).cycle().take(length.saturating_sub(16)));

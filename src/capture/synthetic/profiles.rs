@@ -6,7 +6,8 @@ use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
 use super::templates::Template;
 use super::{
-    Part, amplification, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, services, templates,
+    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, services,
+    templates,
 };
 use crate::base::Timestamp;
 use ipnet::IpNet;
@@ -107,6 +108,8 @@ const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..A
 const ABUSED: Defaults = Defaults { sources: 1, target: Target::Host(66), rate: 50.0, ..ATTACK };
 /// What a benchmark counts up to is given to it as a parameter.
 const BENCH: Defaults = Defaults { rate: 1_000_000.0, ..ATTACK };
+/// A tool on a few machines, without spoofing.
+const TOOL: Defaults = Defaults { sources: 20, rate: 600.0, ..ATTACK };
 /// One scanner.
 const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
 /// A host with peers; 443 is TLS and QUIC.
@@ -252,6 +255,25 @@ profiles! {
 
     ArpRouter = "arp_router", false, "who-has of a router for the same thirty neighbours over and over",
         Defaults { rate: 10.0, ..BENIGN }, Build::Adjusted(recon::arp_router);
+    HttpFlood = "http_flood", true, "HULK: requests a second (rate) for one path with a random query, each over a new connection, answered",
+        TOOL, Build::Model(application::hulk);
+    HttpFloodPaths = "http_flood_paths", true, "LOIC: as http_flood, without headers, each for a path of its own",
+        Defaults { sources: 3, ..TOOL }, Build::Model(application::loic);
+    SlowHttp = "slow_http", true, "slowloris.py: connections a second (rate) with half a head each, then a header every 15 s",
+        Defaults { rate: 200.0, ..TOOL }, Build::Model(application::slowloris);
+    SlowHttpPost = "slow_http_post", true, "R-U-Dead-Yet: connections a second (rate) with the head of a form, of which a letter comes every 10 s",
+        Defaults { rate: 100.0, ..TOOL }, Build::Model(application::slow_post);
+    TlsFlood = "tls_handshake_flood", true, "TLS hellos a second (rate), answered, after which the client goes",
+        Defaults { port: 443, ..TOOL }, Build::Model(application::hellos);
+    TlsRenegotiation = "tls_renegotiation", true, "thc-ssl-dos: connections a second (rate), each with 50 handshakes a second",
+        Defaults { port: 443, rate: 20.0, ..TOOL }, Build::Model(application::renegotiations);
+    ConnectionFlood = "connection_flood", true, "connections a second (rate) that are completed and kept without a word",
+        Defaults { sources: 200, ..TOOL }, Build::Model(application::silent);
+    DnsQueryFlood = "dns_query_flood", true, "queries a second (rate) for one name from spoofed sources, unanswered",
+        Defaults { port: 53, ..SPOOFED }, Build::Model(application::queries);
+    DnsWaterTorture = "dns_water_torture", true, "queries a second (rate) for made-up names below one zone, through `sources` resolvers; NXDOMAIN",
+        Defaults { port: 53, rate: 500.0, sources: 500, ..ATTACK }, Build::Model(application::water_torture);
+
     Download = "download", false, "one TCP connection that fills `mbit` towards the target",
         host(20, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::download);
     Upload = "upload", false, "a backup: one TCP connection that fills `mbit` from the target to one peer",
@@ -327,6 +349,16 @@ profiles! {
         host(38, Defaults { sources: 20_000, ..BENIGN }), Build::Model(benign_tcp::keepalives);
     MassReset = "mass_reset", false, "connections a second (rate) that a server resets as it starts anew, and that are opened again",
         host(39, BENIGN), Build::Model(benign_tcp::mass_reset);
+    HttpPages = "http_pages", false, "visitors a second (rate), each with a page and eight files that belong to it, in cleartext",
+        host(33, Defaults { port: 80, sources: 20_000, ..BENIGN }), Build::Model(application::pages);
+    HttpProxy = "http_proxy", false, "requests a second (rate) of `sources` reverse proxies for many things over connections that they keep",
+        host(34, Defaults { port: 80, sources: 8, rate: 1_000.0, ..BENIGN }), Build::Model(application::proxy);
+    HttpProgram = "http_program", false, "calls a second (rate) of `sources` programs to one interface over connections that they keep",
+        host(35, Defaults { port: 80, sources: 4, rate: 500.0, ..BENIGN }), Build::Model(application::program);
+    HttpSplitHeads = "http_split_heads", false, "requests a second (rate) of clients that send their head in two pieces",
+        host(36, Defaults { port: 80, ..BENIGN }), Build::Model(application::split_heads);
+    DnsBlockList = "dns_block_list", false, "queries a second (rate) of one mail server for addresses on a block list; NXDOMAIN",
+        host(57, Defaults { port: 53, sources: 1, rate: 400.0, ..BENIGN }), Build::Model(application::block_list);
 
     BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);
