@@ -154,10 +154,13 @@ vectors! {
         TcpReflection = "tcp_reflection",
         OtherAmplification = "other_amplification",
     }
-    Egress {
-        OpenReflector = "open_reflector",
-    }
     Application {
+        HttpFlood = "http_flood",
+        TlsHandshakeFlood = "tls_handshake_flood",
+        DnsQueryFlood = "dns_query_flood",
+        DnsWaterTorture = "dns_water_torture",
+        ConnectionFlood = "connection_flood",
+        SlowHttp = "slow_http",
         BruteForce = "brute_force",
     }
     Recon {
@@ -168,6 +171,7 @@ vectors! {
     }
     Egress {
         SpoofedSource = "spoofed_source",
+        OpenReflector = "open_reflector",
     }
     Layer2 {
         MacNotAllowed = "mac_not_allowed",

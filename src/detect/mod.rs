@@ -5,13 +5,19 @@
 
 mod ack_flood;
 mod amplification;
+mod asked;
 mod backscatter;
 mod brute_force;
 mod carpet;
 mod case;
+mod connection_flood;
 mod contacts;
+mod dns;
+mod dns_query_flood;
+mod dns_water_torture;
 mod finding;
 mod fragment_flood;
+mod http_flood;
 mod icmp_flood;
 mod land_attack;
 mod mac_not_allowed;
@@ -22,12 +28,14 @@ mod rst_flood;
 mod scan;
 pub mod settings;
 mod shape;
+mod slow_http;
 mod smurf;
 mod spoofed_source;
 mod syn_ack_flood;
 mod syn_flood;
 mod tcp_flags;
 mod tcp_reflection;
+mod tls_handshake_flood;
 mod udp_flood;
 
 pub use case::Case;
@@ -98,13 +106,19 @@ pub const DETECTORS: &[DetectorSpec] = &[
     protocol_flood::OTHER,
     land_attack::SPEC,
     amplification::SPEC,
+    other_amplification::SPEC,
+    tcp_reflection::SPEC,
+    open_reflector::SPEC,
+    http_flood::SPEC,
+    tls_handshake_flood::SPEC,
+    dns_query_flood::SPEC,
+    dns_water_torture::SPEC,
+    connection_flood::SPEC,
+    slow_http::SPEC,
     scan::SPEC,
     brute_force::SPEC,
     backscatter::SPEC,
     spoofed_source::SPEC,
-    other_amplification::SPEC,
-    tcp_reflection::SPEC,
-    open_reflector::SPEC,
     mac_not_allowed::SPEC,
 ];
 

@@ -2,11 +2,13 @@
 //!
 //! UDP has no handshake, so the shape decides which limit counts. Ever new sources or ports that get no answer are a
 //! flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
-//! such service reaches. Replies of amplifiers are counted by `amplification`, not here.
+//! such service reaches. Replies of amplifiers are counted by `amplification`, valid DNS queries by
+//! `dns_query_flood`.
 //!
 //! A QUIC server answers Initials (RFC 9000 §8.1), forged ones, too. Its clients send more than one packet, so a source for
 //! each packet is a flood whether it is answered or not.
 
+use super::dns;
 use super::shape::{self, Over, Profile};
 use super::{
     Case, Detector, DetectorSpec, Finding, Setting, Settings, other_amplification, settings::Limit, settings::Limits,
@@ -78,13 +80,17 @@ impl Detector for UdpFlood {
 /// Octets of a frame on average from which on UDP is bulk data.
 const BULK: u64 = 600;
 
-/// UDP beyond what answers account for: receivers of bulk data (QUIC, tunnels) send a packet for about every fourth,
-/// everyone else at least one for every second.
+/// UDP beyond what answers account for, DNS queries aside: receivers of bulk data (QUIC, tunnels) send a packet for about
+/// every fourth, everyone else at least one for every second.
 pub(super) fn beyond_answers(flow: &Flow<'_>, span: Span, classes: &[Class]) -> u64 {
     let forward = flow.forward(span).of_all(classes);
-    let back = flow.back(span).of_all(classes).packets;
+    let (queries, replies) = match classes.contains(&Class::Udp) {
+        true => (dns::queries(flow, span), dns::replies(flow, span)),
+        false => (0, 0),
+    };
+    let back = flow.back(span).of_all(classes).packets.saturating_sub(replies);
     let per_answer = if forward.bytes >= BULK * forward.packets { 5 } else { 2 };
-    forward.packets.saturating_sub(back.saturating_mul(per_answer))
+    forward.packets.saturating_sub(queries).saturating_sub(back.saturating_mul(per_answer))
 }
 
 fn amplified(flow: &Flow<'_>, span: Span) -> u64 {

@@ -1,0 +1,88 @@
+//! `connection_flood`: TCP connections that are opened and then carry nothing.
+//!
+//! Whoever completes a handshake has something to say, soon after. Floods that fill a server's table of connections
+//! (sockstress, tools that only connect) do not say it. One source that tries port after port is a scan.
+
+use super::settings::{Limit, Limits};
+use super::shape::{self, Over, Profile};
+use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use crate::base::Vector;
+use crate::meter::{Flow, Span, Window};
+use crate::packet::Class;
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "connection_flood",
+    vectors: &[Vector::ConnectionFlood],
+    summary: "TCP connections that are completed and carry nothing",
+    settings: &[Setting {
+        key: "connections_per_second",
+        default: 200.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "connections/s",
+        doc: "Completed connections a second on which the client sends nothing. A fifth of it is enough over ten seconds.",
+    }],
+    build: |settings, _| Box::new(ConnectionFlood { limit: settings.limit("connections_per_second") }),
+};
+
+const OPENING: &[Class] = &[Class::TcpSyn];
+/// Share of the limit that is enough over ten seconds.
+const SLOW: f64 = 0.2;
+
+struct ConnectionFlood {
+    limit: Limits,
+}
+
+impl Detector for ConnectionFlood {
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
+    }
+}
+
+/// Connections beyond those that the clients' segments with data may belong to.
+fn silent(flow: &Flow<'_>, span: Span) -> u64 {
+    flow.completed(span).saturating_sub(flow.forward(span).of(Class::TcpData).packets)
+}
+
+impl ConnectionFlood {
+    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = case.limit(&self.limit);
+        // Clients in a burst have not had time to speak: only whole seconds count.
+        let second = silent(case, Span::Second);
+        let enough = second as f64 >= base.value && second * 2 >= case.completed(Span::Second);
+        let over = match enough {
+            true => Over { rate: second as f64, limit: base, span: Span::Second },
+            false => slow(case, base)?,
+        };
+        let profile = Profile::of_flow(case, OPENING);
+        if profile.is_port_scan() {
+            return None;
+        }
+        let mut finding = case.finding(Vector::ConnectionFlood, OPENING).graded(over.rate, over.limit.value);
+        if over.span == Span::TenSeconds {
+            finding.since = shape::ten_seconds_before(window.end);
+        }
+        let (completed, spoke) = (case.completed(over.span), case.forward(over.span).of(Class::TcpData).packets);
+        finding.evidence = vec![
+            over.evidence(
+                "silent_connections_per_second",
+                &format!("completed connections/s {} without a word from the client", case.whom()),
+                &format!(
+                    "; {completed} were completed and {spoke} segments with data sent in {} s",
+                    over.span.seconds()
+                ),
+            ),
+            profile.evidence(case.distinct_peers(), case.is_outbound()),
+        ];
+        Some(finding)
+    }
+}
+
+fn slow(flow: &Flow<'_>, base: Limit) -> Option<Over> {
+    let ten = silent(flow, Span::TenSeconds);
+    let limit = base.times(SLOW);
+    let enough =
+        ten as f64 >= limit.value * Span::TenSeconds.seconds() && ten * 10 >= flow.completed(Span::TenSeconds) * 9;
+    let lasting = silent(flow, Span::Second) as f64 >= limit.value / 2.0;
+    (enough && lasting).then_some(Over { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
+}

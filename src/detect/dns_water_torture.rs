@@ -1,0 +1,88 @@
+//! `dns_water_torture`: questions for made-up names below one zone, so that no cache helps and its servers drown.
+//!
+//! Each name is asked once, and does not exist. Block lists and reverse zones are asked like that too, but for addresses;
+//! content networks make up names that exist; a virus scanner that asks for checksums is one source with a modest rate.
+
+use super::asked::Asking;
+use super::dns::{self, queries};
+use super::settings::Limits;
+use super::shape;
+use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
+use crate::packet::{App, Class};
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "dns_water_torture",
+    vectors: &[Vector::DnsWaterTorture],
+    summary: "DNS queries for ever new names below one zone, most of which do not exist",
+    settings: &[Setting {
+        key: "queries_per_second",
+        default: 100.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "queries/s",
+        doc: "Queries a second for made-up names below one zone. Five times as many where they come from a few sources or no answers are seen.",
+    }],
+    build: |settings, _| Box::new(DnsWaterTorture { limit: settings.limit("queries_per_second") }),
+};
+
+const CLASSES: &[Class] = &[Class::Udp];
+
+/// Fewer sources are somebody's own resolver or mail servers, for which more is needed.
+const SOURCES: usize = 5;
+const FEW: f64 = 5.0;
+
+struct DnsWaterTorture {
+    limit: Limits,
+}
+
+impl Detector for DnsWaterTorture {
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
+    }
+}
+
+impl DnsWaterTorture {
+    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = case.limit(&self.limit);
+        let second = queries(case, Span::Second);
+        if (second as f64) < base.value / 2.0 {
+            return None;
+        }
+        let asking = Asking::of(case, window, dns::QUERIES);
+        let (zone, share, below) = dns::made_up(&asking)?;
+        // What the answers say; where none are seen at all, the names alone must do.
+        let answered = case.answers(Span::Second, &[App::DnsAnswer]);
+        let failed = case.answers(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
+        let torture = second as f64 * share;
+        let lost = (second.saturating_sub(answered).saturating_sub(failed)) as f64;
+        if (failed as f64 + lost) < torture * 0.5 {
+            return None;
+        }
+        let few = asking.by_source.len() < SOURCES || answered + failed == 0;
+        let limit = base.times(if few { FEW } else { 1.0 });
+        let over = shape::over(limit, |span| (queries(case, span) as f64 * share) as u64)?;
+        let mut finding = case.finding(Vector::DnsWaterTorture, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = case.onset(|tick| case.asks_in_tick(tick, dns::QUERIES));
+        finding.names = asking.names("dns_zone", None);
+        finding.evidence = vec![
+            over.evidence(
+                "made_up_names_per_second",
+                &format!("DNS queries/s {} for ever new names below {zone}", case.whom()),
+                &format!("; {failed} names did not exist or failed in the last second, {answered} were answered"),
+            ),
+            shape::context(
+                "distinct_names_share",
+                below.varied,
+                1.0,
+                format!(
+                    "{:.0} % of the names sampled below {zone} differ, from {} sources",
+                    below.varied * 100.0,
+                    asking.by_source.len()
+                ),
+            ),
+        ];
+        Some(finding)
+    }
+}

@@ -1,0 +1,135 @@
+//! `http_flood`: requests in cleartext that no audience makes.
+//!
+//! A crowd is many visitors with few requests each, for pages and all that belongs to them; a reverse proxy asks for many
+//! things; a partner's program keeps its connections. Tools ask for one path over and over, faster than a person can
+//! (HULK, GoldenEye and others only change the query), or for paths that they make up one by one (LOIC), mostly over a
+//! new connection each.
+
+use super::asked::{Asking, Source};
+use super::settings::{Limit, Limits};
+use super::shape::{self, Over};
+use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
+use crate::packet::{App, Class};
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "http_flood",
+    vectors: &[Vector::HttpFlood],
+    summary: "HTTP requests in cleartext for one path over and over, or for made-up ones, faster than people ask",
+    settings: &[Setting {
+        key: "requests_per_second",
+        default: 300.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "requests/s",
+        doc: "Requests a second by sources that repeat themselves. A fifth of it is enough over ten seconds where each has a connection of its own; five times it is needed where all keep theirs.",
+    }],
+    build: |settings, _| Box::new(HttpFlood { limit: settings.limit("requests_per_second") }),
+};
+
+pub(super) const REQUESTS: &[App] = &[App::HttpRequest, App::HttpUnfinished, App::HttpBodyAwaited];
+const CLASSES: &[Class] = &[Class::TcpData];
+
+/// Requests a second for one thing that nobody makes by hand.
+const BY_HAND: u64 = 8;
+/// The same for things that differ: a browser opens a page with a hundred pictures in a second.
+const BROWSER: u64 = 50;
+/// Share of the limit that is enough over ten seconds, and how much more is needed of programs that keep connections.
+const SLOW: f64 = 0.2;
+const KEPT: f64 = 5.0;
+
+struct HttpFlood {
+    limit: Limits,
+}
+
+impl Detector for HttpFlood {
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
+    }
+}
+
+/// Repeats one path, or makes up paths, at a rate of its own.
+fn hammers(source: &Source, fresh: bool) -> bool {
+    let repeats = source.rate >= BY_HAND && source.repeated >= 0.6 && (fresh || source.plain >= 0.5);
+    let invents = fresh
+        && source.rate >= BROWSER
+        && source.samples >= 16
+        && source.varied >= 0.95
+        && source.plain >= 0.5
+        && source.forwarded < 0.5;
+    source.is_known() && (repeats || invents)
+}
+
+impl HttpFlood {
+    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = case.limit(&self.limit);
+        let second = case.asks(Span::Second, REQUESTS);
+        if (second as f64) < base.value * SLOW / 2.0 {
+            return None;
+        }
+        let asking = Asking::of(case, window, REQUESTS);
+        // Connections opened for them, by whichever of its packets was captured.
+        let opened = case.forward(Span::Second).of(Class::TcpSyn).packets.max(case.completed(Span::Second));
+        let fresh = opened * 2 >= second;
+        let (sources, share) = asking.sources(|source| hammers(source, fresh));
+        let limit = base.times(if fresh { 1.0 } else { KEPT });
+        let part = |share: f64| move |span: Span| (case.asks(span, REQUESTS) as f64 * share) as u64;
+        let few = shape::over(limit, part(share)).or_else(|| slow(case, base, share, fresh));
+        let (over, sources) = match few {
+            Some(over) => (over, Some(sources)),
+            None => (crowd(case, base, &asking)?, None),
+        };
+        let mut finding = case.finding(Vector::HttpFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = match over.span {
+            Span::TenSeconds => shape::ten_seconds_before(window.end),
+            _ => case.onset(|tick| case.asks_in_tick(tick, REQUESTS)),
+        };
+        finding.names = asking.names("http_host", sources.as_ref());
+        let by = sources.as_ref().map_or(asking.by_source.len(), std::collections::BTreeSet::len);
+        let connections = if fresh { "each over a new connection" } else { "over kept connections" };
+        finding.evidence = vec![
+            over.evidence(
+                "repeated_requests_per_second",
+                &format!("HTTP requests/s {} by sources that repeat themselves", case.whom()),
+                &asking.says(),
+            ),
+            shape::context(
+                "requests_for_one_path_share",
+                asking.all.repeated,
+                1.0,
+                format!(
+                    "{:.0} % of all sampled requests are for one path, by {by} sources {connections}",
+                    asking.all.repeated * 100.0
+                ),
+            ),
+        ];
+        Some(finding)
+    }
+}
+
+/// Ten seconds in which most of the requests came from sources that repeat themselves, each over a new connection.
+fn slow(case: &Case<'_>, base: Limit, share: f64, fresh: bool) -> Option<Over> {
+    let limit = base.times(SLOW);
+    let rate = |span: Span| case.asks(span, REQUESTS) as f64 * share / span.seconds();
+    let lasting = rate(Span::Second) >= limit.value / 2.0;
+    (fresh && share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Over {
+        rate: rate(Span::TenSeconds),
+        limit,
+        span: Span::TenSeconds,
+    })
+}
+
+/// So many sources that each is hardly seen twice in the sample, all asking for one path and nothing that belongs to it:
+/// several times a second each, or more than the server can answer. Visitors who poll a page do neither.
+fn crowd(case: &Case<'_>, limit: Limit, asking: &Asking<'_>) -> Option<Over> {
+    if asking.by_source.len() < 64 || asking.all.repeated < 0.8 || asking.all.plain < 0.5 {
+        return None;
+    }
+    let over = shape::over(limit, |span| case.asks(span, REQUESTS))?;
+    let requests = case.asks(Span::Second, REQUESTS);
+    let each = requests as f64 / case.distinct_peers().max(1.0);
+    let answers = case.answers(Span::Second, &[App::HttpAnswer]);
+    let swamped = answers > 0 && answers * 2 < requests && case.asks(Span::TenSeconds, REQUESTS) >= 5 * requests;
+    (each >= 3.0 || swamped).then_some(over)
+}

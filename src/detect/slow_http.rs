@@ -1,0 +1,117 @@
+//! `slow_http`: connections to a web server that are kept busy by crumbs (Slowloris, R-U-Dead-Yet, slowhttptest).
+//!
+//! A real client sends its request in one go, and what does not fit into one segment follows at once. Many heads without
+//! an end, in segments that had room for it, or many heads whose body comes in crumbs, are no clients. It shows from the
+//! client's side alone and on any port.
+
+use super::asked::Asking;
+use super::http_flood::REQUESTS;
+use super::settings::{Limit, Limits};
+use super::shape::{self, Over};
+use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
+use crate::packet::{App, Class};
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "slow_http",
+    vectors: &[Vector::SlowHttp],
+    summary: "many HTTP requests whose head or body never ends, kept alive by crumbs",
+    settings: &[Setting {
+        key: "connections",
+        default: 100.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "connections",
+        doc: "Connections within ten seconds on which a request was begun and not ended; twice as many within a minute.",
+    }],
+    build: |settings, _| Box::new(SlowHttp { limit: settings.limit("connections") }),
+};
+
+const CLASSES: &[Class] = &[Class::TcpData];
+
+struct SlowHttp {
+    limit: Limits,
+}
+
+impl Detector for SlowHttp {
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
+    }
+}
+
+/// Heads that were begun and not ended, in excess of those that a later segment ended.
+fn open_heads(case: &Case<'_>, span: Span) -> u64 {
+    let begun = case.asks(span, &[App::HttpUnfinished]);
+    begun.saturating_sub(case.asks(span, &[App::HttpEnd]))
+}
+
+/// Heads that wait for a body of which only crumbs come: a real body of that length brings full segments.
+fn open_bodies(case: &Case<'_>, span: Span) -> u64 {
+    let waiting = case.asks(span, &[App::HttpBodyAwaited]);
+    let crumbs = case.asks(span, &[App::Crumb]);
+    let data = case.forward(span).of(Class::TcpData);
+    // A frame with a head, or with a crumb, has at most a full segment's octets; what is beyond half of that is a body.
+    let bulky = data.bytes >= 800 * data.packets;
+    if crumbs * 4 >= waiting && !bulky { waiting } else { 0 }
+}
+
+impl SlowHttp {
+    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let limit = case.limit(&self.limit);
+        // Something of it must go on, or its end would be reported for a minute more.
+        if case.asks(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::Crumb]) == 0 {
+            return None;
+        }
+        let (heads, over) = match over(limit, |span| open_heads(case, span)) {
+            Some(over) => (true, over),
+            None => (false, over(limit, |span| open_bodies(case, span))?),
+        };
+        let (count, what) = (over.rate, if heads { "heads" } else { "bodies" });
+        let mut finding = case.finding(Vector::SlowHttp, CLASSES).graded(count, over.limit.value);
+        let seconds = over.span.seconds();
+        if case.asks(Span::TenSeconds, REQUESTS) > case.asks(Span::Second, REQUESTS) {
+            finding.since = shape::ten_seconds_before(window.end);
+        }
+        let asking = Asking::of(case, window, &[App::HttpUnfinished, App::HttpBodyAwaited]);
+        finding.names = asking.names("http_host", None);
+        let crumbs = case.asks(over.span, &[App::Crumb]);
+        let answers = case.answers(over.span, &[App::HttpAnswer]);
+        finding.evidence = vec![
+            super::Evidence {
+                measure: if heads { "unfinished_heads" } else { "unfinished_bodies" },
+                value: count,
+                limit: Some(over.limit.value),
+                limit_from: Some(over.limit.from),
+                window_seconds: seconds,
+                says: format!(
+                    "{count:.0} connections {} with HTTP requests whose {what} did not end within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
+                    case.whom(),
+                    over.limit.value,
+                    over.limit.from.name(),
+                ),
+            },
+            shape::context(
+                "crumbs_per_second",
+                crumbs as f64 / seconds,
+                seconds,
+                format!("{crumbs} segments of at most 64 octets kept them alive in that time{}", asking.says()),
+            ),
+        ];
+        Some(finding)
+    }
+}
+
+/// Here `rate` is the number of connections in the span.
+fn over(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
+    // The ten seconds are full ones: what came since is in the last second alone.
+    let ten = count(Span::TenSeconds).max(count(Span::Second)) as f64;
+    let minute = count(Span::Minute) as f64;
+    if ten >= limit.value {
+        Some(Over { rate: ten, limit, span: Span::TenSeconds })
+    } else if minute >= 2.0 * limit.value {
+        Some(Over { rate: minute, limit: limit.times(2.0), span: Span::Minute })
+    } else {
+        None
+    }
+}

@@ -1,0 +1,92 @@
+//! `tls_handshake_flood`: TLS handshakes for their own sake. A server pays for each many times what its client does.
+//!
+//! A client that says hello goes on to finish the handshake and then sends data. Floods stop after the hello, or after
+//! the handshake at a rate that no client has, or begin it anew in the same connection (thc-ssl-dos).
+
+use super::asked::Asking;
+use super::settings::Limits;
+use super::shape::{self, Profile};
+use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use crate::base::Vector;
+use crate::meter::{Span, Window};
+use crate::packet::{App, Class};
+
+pub(super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "tls_handshake_flood",
+    vectors: &[Vector::TlsHandshakeFlood],
+    summary: "TLS handshakes after which no data comes, or that are begun again and again",
+    settings: &[Setting {
+        key: "handshakes_per_second",
+        default: 300.0,
+        min: 1.0,
+        max: 1e9,
+        unit: "handshakes/s",
+        doc: "TLS handshakes a second without data after them.",
+    }],
+    build: |settings, _| Box::new(TlsHandshakeFlood { limit: settings.limit("handshakes_per_second") }),
+};
+
+const CLASSES: &[Class] = &[Class::TcpData];
+const HELLO: &[App] = &[App::TlsHello];
+const HANDSHAKE: &[App] = &[App::TlsHandshake];
+const DATA: &[App] = &[App::TlsData];
+
+/// Handshakes a second of one source that no client needs.
+const EACH: u64 = 20;
+/// Segments with which a client ends a handshake, at most.
+const SEGMENTS: u64 = 3;
+
+struct TlsHandshakeFlood {
+    limit: Limits,
+}
+
+impl Detector for TlsHandshakeFlood {
+    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(case, window));
+    }
+}
+
+impl TlsHandshakeFlood {
+    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
+        let limit = case.limit(&self.limit);
+        let hellos = case.asks(Span::Second, HELLO);
+        let (more, data) = (case.asks(Span::Second, HANDSHAKE), case.asks(Span::Second, DATA));
+        if ((hellos + more) as f64) < limit.value / 2.0 {
+            return None;
+        }
+        let asking = Asking::of(case, window, HELLO);
+        let bare = |span: Span| {
+            let (hellos, rest) = (case.asks(span, HELLO), case.asks(span, HANDSHAKE) + case.asks(span, DATA));
+            // In a burst, clients far away have not had time to go on.
+            let enough = if span == Span::Burst { rest * 5 < hellos } else { rest * 2 < hellos };
+            if enough { hellos } else { 0 }
+        };
+        let again =
+            |span: Span| case.asks(span, HANDSHAKE).saturating_sub(SEGMENTS * case.asks(span, HELLO)) / SEGMENTS;
+        let (keen, share) = asking.sources(|source| source.is_known() && source.rate >= EACH);
+        let (over, sources, why) = if let Some(over) = shape::over(limit, bare) {
+            (over, None, "after which nothing comes")
+        } else if data * 10 < hellos * 3
+            && let Some(over) = shape::over(limit, |span| (case.asks(span, HELLO) as f64 * share) as u64)
+        {
+            (over, Some(keen), "without data, by sources with more than 20/s each")
+        } else if data * 2 < more {
+            (shape::over(limit, again)?, None, "begun anew within connections")
+        } else {
+            return None;
+        };
+        let profile = Profile::of_flow(case, CLASSES);
+        let mut finding = case.finding(Vector::TlsHandshakeFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = case.onset(|tick| case.asks_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
+        finding.names = asking.names("tls_sni", sources.as_ref());
+        finding.evidence = vec![
+            over.evidence(
+                "tls_handshakes_per_second",
+                &format!("TLS handshakes/s {} {why}", case.whom()),
+                &format!("; {hellos} hellos and {data} segments with data in the last second{}", asking.says()),
+            ),
+            profile.evidence(case.distinct_peers(), case.is_outbound()),
+        ];
+        Some(finding)
+    }
+}
