@@ -32,9 +32,9 @@ const PAGES: &[Class] = &[Class::TcpData, Class::TcpRst, Class::TcpFin, Class::T
 /// What a host sends that has connections.
 const CONVERSATION: &[Class] = &[Class::TcpSyn, Class::TcpSynAck, Class::TcpAck, Class::TcpData, Class::TcpFin];
 
-/// Ports that attackers abuse at a time, and the share of packets that comes from them. SYN-ACKs with invented source
-/// ports have no such favourites.
-const SERVICES: usize = 4;
+/// Ports that attackers abuse at a time, and the share of packets that comes from them. Invented source ports hardly
+/// come twice.
+const SERVICES: usize = 8;
 const MOST: f64 = 0.75;
 /// Below the ports that clients draw (Linux begins at 32768, RFC 6335 at 49152) are those of services.
 const FIRST_CLIENT_PORT: u16 = 32768;
@@ -46,11 +46,12 @@ struct TcpReflection {
 
 /// The service ports that nearly all of these packets come from.
 fn service_ports(flow: &Flow<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> {
-    let enough = flow.samples(classes).take(LEAST_SAMPLES).count() == LEAST_SAMPLES;
+    let samples = flow.samples(classes).count();
     let mut ports = shape::source_ports(flow.samples(classes));
+    let repeated = samples >= LEAST_SAMPLES && ports.len() * 2 <= samples;
     ports.retain(|(port, _)| (1..FIRST_CLIENT_PORT).contains(port));
     ports.truncate(SERVICES);
-    (enough && ports.iter().map(|(_, share)| share).sum::<f64>() >= MOST).then_some(ports)
+    (repeated && ports.iter().map(|(_, share)| share).sum::<f64>() >= MOST).then_some(ports)
 }
 
 /// SYN-ACKs beyond the SYNs of the host, each of which may be answered twice at once, and again for some time.

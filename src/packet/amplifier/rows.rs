@@ -53,10 +53,9 @@ fn is_ntp_control(payload: &[u8]) -> bool {
     }
 }
 
-/// An answer of IKE, with or without the marker that tells it from ESP on port 4500 (RFC 3948 §2.2). Version 2 says so
-/// in a flag (RFC 7296 §3.1); in version 1 the responder's cookie is set, or it is a notification (RFC 2408 §3.1).
-fn is_ike_answer(payload: &[u8]) -> bool {
-    let header = payload.strip_prefix(&[0; 4]).unwrap_or(payload);
+/// An answer of IKE. Version 2 says so in a flag (RFC 7296 §3.1); in version 1 the responder's cookie is set, or it is a
+/// notification (RFC 2408 §3.1).
+fn is_ike_header(header: &[u8]) -> bool {
     let answered = header.get(8..16).is_none_or(|cookie| cookie != [0; 8]);
     match header.get(17).copied() {
         Some(0x20) => octet(header, 19, |flags| flags & 0x20 != 0),
@@ -64,6 +63,11 @@ fn is_ike_answer(payload: &[u8]) -> bool {
         Some(_) => false,
         None => answered,
     }
+}
+
+/// The same, with or without the marker that tells it from ESP on port 4500 (RFC 3948 §2.2).
+fn is_ike_answer(payload: &[u8]) -> bool {
+    is_ike_header(payload) || payload.strip_prefix(&[0; 4]).is_some_and(is_ike_header)
 }
 
 /// A message of BACnet/IP that is no confirmed request (ASHRAE 135, annex J and clause 20.1).
