@@ -20,8 +20,11 @@ pub(super) struct Source {
     pub rate: u64,
     /// Share of requests for the most wanted item of the most wanted name.
     pub repeated: f64,
-    /// Different items among the samples, by share.
+    /// Different items among the samples, by share; the same of the keys of queries.
     pub varied: f64,
+    pub keys: f64,
+    /// Share of requests that are the same to the last octet of their query.
+    pub same: f64,
     /// Share of plain requests (see [`Asked::plain`](crate::packet::Asked)), and of those that a proxy passes on.
     pub plain: f64,
     pub forwarded: f64,
@@ -35,6 +38,8 @@ impl Source {
 
     fn of<'r>(requests: impl Iterator<Item = &'r Request>) -> Source {
         let mut items: BTreeMap<(&Name, u64), u64> = BTreeMap::new();
+        let mut wholes: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut keys = BTreeSet::new();
         let (mut samples, mut weight, mut plain, mut forwarded) = (0u32, 0u64, 0u64, 0u64);
         for request in requests {
             let each = u64::from(request.weight);
@@ -42,6 +47,8 @@ impl Source {
             weight += each;
             plain += if request.asked.plain { each } else { 0 };
             forwarded += if request.asked.forwarded { each } else { 0 };
+            *wholes.entry(request.asked.whole).or_default() += each;
+            keys.insert(request.asked.keys);
             *items.entry((&request.asked.name, request.asked.item)).or_default() += each;
         }
         let share = |part: u64| part as f64 / weight.max(1) as f64;
@@ -50,6 +57,8 @@ impl Source {
             rate: weight,
             repeated: share(items.values().copied().max().unwrap_or(0)),
             varied: items.len() as f64 / f64::from(samples.max(1)),
+            keys: keys.len() as f64 / f64::from(samples.max(1)),
+            same: share(wholes.values().copied().max().unwrap_or(0)),
             plain: share(plain),
             forwarded: share(forwarded),
         }
@@ -105,10 +114,12 @@ impl<'a> Asking<'a> {
         Some((name, weight as f64 / self.all.rate.max(1) as f64))
     }
 
-    /// Names in the newest tick with how many requests each, of the given sources only, or of all where none is given.
+    /// Names in the newest tick with how many requests each, of the given sources only, or of all where none is given. Of
+    /// the whole second where the newest tick has none: its connections go on.
     pub fn names(&self, kind: &'static str, sources: Option<&BTreeSet<Addr>>) -> Vec<NameCount> {
         let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
-        for request in self.requests.iter().take(self.newest) {
+        let newest = if self.newest == 0 { self.requests.len() } else { self.newest };
+        for request in self.requests.iter().take(newest) {
             if sources.is_none_or(|sources| sources.contains(&request.source)) {
                 *counts.entry(request.asked.name).or_default() += u64::from(request.weight);
             }

@@ -55,7 +55,9 @@ impl ConnectionFlood {
             false => slow(case, base)?,
         };
         let profile = Profile::of_flow(case, OPENING);
-        if profile.is_port_scan() {
+        // Of what leaves, connections to many are checks or a sweep.
+        let scattered = case.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
+        if profile.is_port_scan() || scattered {
             return None;
         }
         let mut finding = case.finding(Vector::ConnectionFlood, OPENING).graded(over.rate, over.limit.value);

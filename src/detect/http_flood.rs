@@ -23,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         min: 1.0,
         max: 1e9,
         unit: "requests/s",
-        doc: "Requests a second by sources that repeat themselves. A fifth of it is enough over ten seconds where each has a connection of its own; five times it is needed where all keep theirs.",
+        doc: "Requests a second by sources that repeat themselves. A tenth of it is enough over ten seconds where they are a tool's for certain; five times it is needed of programs that keep their connections.",
     }],
     build: |settings, _| Box::new(HttpFlood { limit: settings.limit("requests_per_second") }),
 };
@@ -36,7 +36,7 @@ const BY_HAND: u64 = 8;
 /// The same for things that differ: a browser opens a page with a hundred pictures in a second.
 const BROWSER: u64 = 50;
 /// Share of the limit that is enough over ten seconds, and how much more is needed of programs that keep connections.
-const SLOW: f64 = 0.2;
+const SLOW: f64 = 0.1;
 const KEPT: f64 = 5.0;
 
 struct HttpFlood {
@@ -61,6 +61,18 @@ fn hammers(source: &Source, fresh: bool) -> bool {
     source.is_known() && (repeats || invents)
 }
 
+/// Invents the keys of its queries, to get past caches: no program does.
+fn busts_caches(source: &Source) -> bool {
+    hammers(source, false) && source.keys >= 0.5
+}
+
+/// A tool's requests for certain, at any rate: invented keys, or the very same request over and over, each over a new
+/// connection. A program that looks things up asks for something else each time; a proxy says that it is one.
+fn is_tool(source: &Source, fresh: bool) -> bool {
+    let same = fresh && hammers(source, true) && source.same >= 0.6 && source.plain >= 0.5 && source.forwarded < 0.5;
+    same || busts_caches(source)
+}
+
 impl HttpFlood {
     fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = case.limit(&self.limit);
@@ -72,13 +84,18 @@ impl HttpFlood {
         // Connections opened for them, by whichever of its packets was captured.
         let opened = case.forward(Span::Second).of(Class::TcpSyn).packets.max(case.completed(Span::Second));
         let fresh = opened * 2 >= second;
-        let (sources, share) = asking.sources(|source| hammers(source, fresh));
-        let limit = base.times(if fresh { 1.0 } else { KEPT });
+        // Who asks many sites for many things is a crawler, or a visitor of all of them.
+        let one_site = asking.top_name().is_some_and(|(_, share)| share >= 0.5);
+        let (sources, share) = asking.sources(|source| hammers(source, fresh) && (one_site || source.repeated >= 0.6));
+        let (tools, tool_share) = asking.sources(|source| is_tool(source, fresh));
+        let limit = base.times(if fresh || tool_share * 2.0 >= share { 1.0 } else { KEPT });
         let part = |share: f64| move |span: Span| (case.asks(span, REQUESTS) as f64 * share) as u64;
-        let few = shape::over(limit, part(share)).or_else(|| slow(case, base, share, fresh));
-        let (over, sources) = match few {
-            Some(over) => (over, Some(sources)),
-            None => (crowd(case, base, &asking)?, None),
+        let (over, sources) = if let Some(over) = shape::over(limit, part(share)) {
+            (over, Some(sources))
+        } else if let Some(over) = slow(case, base, tool_share) {
+            (over, Some(tools))
+        } else {
+            (crowd(case, base, &asking)?, None)
         };
         let mut finding = case.finding(Vector::HttpFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = match over.span {
@@ -108,12 +125,12 @@ impl HttpFlood {
     }
 }
 
-/// Ten seconds in which most of the requests came from sources that repeat themselves, each over a new connection.
-fn slow(case: &Case<'_>, base: Limit, share: f64, fresh: bool) -> Option<Over> {
+/// Ten seconds of requests of which most are a tool's, to go by the last one.
+fn slow(case: &Case<'_>, base: Limit, share: f64) -> Option<Over> {
     let limit = base.times(SLOW);
     let rate = |span: Span| case.asks(span, REQUESTS) as f64 * share / span.seconds();
     let lasting = rate(Span::Second) >= limit.value / 2.0;
-    (fresh && share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Over {
+    (share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Over {
         rate: rate(Span::TenSeconds),
         limit,
         span: Span::TenSeconds,

@@ -2,7 +2,7 @@
 //!
 //! A real client sends its request in one go, and what does not fit into one segment follows at once. Many heads without
 //! an end, in segments that had room for it, or many heads whose body comes in crumbs, are no clients. It shows from the
-//! client's side alone and on any port.
+//! client's side alone and on any port. Many clients that ask and then do not take the answer are none either.
 
 use super::asked::Asking;
 use super::http_flood::REQUESTS;
@@ -16,7 +16,7 @@ use crate::packet::{App, Class};
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "slow_http",
     vectors: &[Vector::SlowHttp],
-    summary: "many HTTP requests whose head or body never ends, kept alive by crumbs",
+    summary: "many HTTP requests whose head or body never ends, kept alive by crumbs, or whose answer is not taken",
     settings: &[Setting {
         key: "connections",
         default: 100.0,
@@ -29,6 +29,10 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 };
 
 const CLASSES: &[Class] = &[Class::TcpData];
+const OPEN: &[App] = &[App::HttpUnfinished, App::HttpBodyAwaited];
+
+/// How many connections of a span are held up in one way.
+type Counting = fn(&Case<'_>, Span) -> u64;
 
 struct SlowHttp {
     limit: Limits,
@@ -40,10 +44,35 @@ impl Detector for SlowHttp {
     }
 }
 
-/// Heads that were begun and not ended, in excess of those that a later segment ended.
+/// Answers beyond those to requests that were complete at once.
+fn late_answers(case: &Case<'_>, span: Span) -> u64 {
+    case.answers(span, &[App::HttpAnswer]).saturating_sub(case.asks(span, &[App::HttpRequest]))
+}
+
+/// Heads that were begun and not ended, in excess of those that a later segment ended or that were answered.
 fn open_heads(case: &Case<'_>, span: Span) -> u64 {
     let begun = case.asks(span, &[App::HttpUnfinished]);
-    begun.saturating_sub(case.asks(span, &[App::HttpEnd]))
+    begun.saturating_sub(case.asks(span, &[App::HttpEnd]).max(late_answers(case, span)))
+}
+
+/// Octets between two acknowledgements without a window that a player takes at least, who stops while he has enough.
+const DRAUGHT: u64 = 8192;
+/// Acknowledgements with which a client that takes nothing answers the probes of ten seconds (RFC 9293 §3.8.6.1), at
+/// least, and all those of a minute, at most.
+const PROBES: (u64, u64) = (3, 30);
+
+/// Clients that asked and take next to nothing of the answer.
+fn stalled(case: &Case<'_>, span: Span) -> u64 {
+    let acknowledgements = case.asks(span, &[App::Stalled]);
+    let requests = case.asks(Span::Minute, REQUESTS).max(case.asks(Span::TenSeconds, REQUESTS));
+    let taken = case.back(span).of(Class::TcpData).bytes;
+    // More of them than the probes of that many requests are a flood of another kind.
+    let plausible = acknowledgements <= requests.saturating_mul(PROBES.1);
+    if span != Span::Second && plausible && taken < acknowledgements * DRAUGHT {
+        acknowledgements / PROBES.0
+    } else {
+        0
+    }
 }
 
 /// Heads that wait for a body of which only crumbs come: a real body of that length brings full segments.
@@ -53,39 +82,43 @@ fn open_bodies(case: &Case<'_>, span: Span) -> u64 {
     let data = case.forward(span).of(Class::TcpData);
     // A frame with a head, or with a crumb, has at most a full segment's octets; what is beyond half of that is a body.
     let bulky = data.bytes >= 800 * data.packets;
-    if crumbs * 4 >= waiting && !bulky { waiting } else { 0 }
+    if crumbs * 4 >= waiting && !bulky { waiting.saturating_sub(late_answers(case, span)) } else { 0 }
 }
 
 impl SlowHttp {
     fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
         let limit = case.limit(&self.limit);
         // Something of it must go on, or its end would be reported for a minute more.
-        if case.asks(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::Crumb]) == 0 {
+        if case.asks(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::Crumb, App::Stalled]) == 0 {
             return None;
         }
-        let (heads, over) = match over(limit, |span| open_heads(case, span)) {
-            Some(over) => (true, over),
-            None => (false, over(limit, |span| open_bodies(case, span))?),
-        };
-        let (count, what) = (over.rate, if heads { "heads" } else { "bodies" });
+        let ways: [(_, _, Counting); 3] = [
+            ("unfinished_heads", "with HTTP requests whose heads did not end", open_heads),
+            ("unfinished_bodies", "with HTTP requests whose bodies did not end", open_bodies),
+            ("stalled_answers", "that take no answer to their HTTP requests", stalled),
+        ];
+        let (measure, what, over) = ways
+            .into_iter()
+            .find_map(|(measure, what, count)| Some((measure, what, over(limit, |span| count(case, span))?)))?;
+        let count = over.rate;
         let mut finding = case.finding(Vector::SlowHttp, CLASSES).graded(count, over.limit.value);
         let seconds = over.span.seconds();
         if case.asks(Span::TenSeconds, REQUESTS) > case.asks(Span::Second, REQUESTS) {
             finding.since = shape::ten_seconds_before(window.end);
         }
-        let asking = Asking::of(case, window, &[App::HttpUnfinished, App::HttpBodyAwaited]);
+        let asking = Asking::of(case, window, if measure == "stalled_answers" { REQUESTS } else { OPEN });
         finding.names = asking.names("http_host", None);
-        let crumbs = case.asks(over.span, &[App::Crumb]);
+        let crumbs = case.asks(over.span, &[App::Crumb, App::Stalled]);
         let answers = case.answers(over.span, &[App::HttpAnswer]);
         finding.evidence = vec![
             super::Evidence {
-                measure: if heads { "unfinished_heads" } else { "unfinished_bodies" },
+                measure,
                 value: count,
                 limit: Some(over.limit.value),
                 limit_from: Some(over.limit.from),
                 window_seconds: seconds,
                 says: format!(
-                    "{count:.0} connections {} with HTTP requests whose {what} did not end within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
+                    "{count:.0} connections {} {what} within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
                     case.whom(),
                     over.limit.value,
                     over.limit.from.name(),
@@ -95,7 +128,10 @@ impl SlowHttp {
                 "crumbs_per_second",
                 crumbs as f64 / seconds,
                 seconds,
-                format!("{crumbs} segments of at most 64 octets kept them alive in that time{}", asking.says()),
+                format!(
+                    "{crumbs} segments of at most 64 octets, or without room for an answer, kept them alive in that time{}",
+                    asking.says()
+                ),
             ),
         ];
         Some(finding)

@@ -32,6 +32,8 @@ apps! {
     TlsData,
     /// A few octets of something else.
     Crumb,
+    /// An acknowledgement without payload whose sender takes no more for now: its window is zero (RFC 9293 §3.8.6).
+    Stalled,
     /// A DNS query with one question (RFC 1035 §4.1.1).
     DnsQuery,
     DnsAnswer,
@@ -150,7 +152,7 @@ fn tls(payload: &[u8]) -> App {
 
 #[inline]
 fn rest(payload: &[u8], whole: bool) -> App {
-    if !whole || payload.is_empty() || payload.len() > FULL {
+    if !whole || payload.is_empty() {
         App::None
     } else if payload.ends_with(b"\r\n\r\n") || payload == b"\r\n" {
         App::HttpEnd

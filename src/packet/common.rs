@@ -69,6 +69,8 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         _,
         offset,
         flags,
+        w0,
+        w1,
         .., // TCP; UDP has its length after the ports
     ] = head;
     // Any of: another EtherType, options, more fragments or an offset.
@@ -102,7 +104,11 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
     let (class, flags, reply_of, request_to, app) = if *protocol == PROTOCOL_TCP {
         let class = Class::of_tcp(*flags, payload_len > 0);
-        let app = if class == Class::TcpData { App::of_tcp(payload, payload_len) } else { App::None };
+        let app = match class {
+            Class::TcpData => App::of_tcp(payload, payload_len),
+            Class::TcpAck if *w0 | *w1 == 0 => App::Stalled,
+            _ => App::None,
+        };
         (class, *flags, None, None, app)
     } else {
         let class = Class::of_udp(source_port, destination_port);

@@ -243,9 +243,11 @@ fn tcp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     packet.payload_len = clamp(payload.claimed.saturating_sub(header));
     packet.class = Class::of_tcp(flags, packet.payload_len > 0);
     let body = payload.data.get(header..).unwrap_or(&[]);
-    if packet.class == Class::TcpData {
-        packet.app = App::of_tcp(body, packet.payload_len);
-    }
+    packet.app = match packet.class {
+        Class::TcpData => App::of_tcp(body, packet.payload_len),
+        Class::TcpAck if payload.data.get(14..16) == Some(&[0, 0]) => App::Stalled,
+        _ => App::None,
+    };
     body
 }
 

@@ -74,6 +74,9 @@ pub struct Asked {
     pub name: Name,
     /// A number for what is asked within it: the path without query, or the whole name of a DNS question.
     pub item: u64,
+    /// HTTP: the same with the whole query, and with the keys of the query alone.
+    pub whole: u64,
+    pub keys: u64,
     /// HTTP: a method that changes nothing (GET, HEAD). DNS: a label below the zone that somebody made up; counted ones
     /// (reverse lookups, block lists) are not.
     pub plain: bool,
@@ -106,7 +109,16 @@ fn http(payload: &[u8]) -> Asked {
     // A head that is cut off or has too many headers still gives those that were read.
     let _ = config.parse_request(&mut request, payload);
     let path = request.path.unwrap_or_default();
+    // What stands before each equals sign. A bare number is a time, which pages that poll put there, not a key.
+    let key = |pair: &'_ str| match pair.split_once('=') {
+        Some((key, _)) => hash(key.as_bytes()),
+        None if pair.bytes().all(|octet| octet.is_ascii_digit()) => 0,
+        None => hash(pair.as_bytes()),
+    };
+    let keys = path.split('?').nth(1).unwrap_or_default().split('&').map(key);
     let mut asked = Asked {
+        whole: hash(path.as_bytes()),
+        keys: keys.fold(0, |keys, key| keys ^ key),
         item: hash(path.split(['?', '#']).next().unwrap_or_default().as_bytes()),
         plain: matches!(request.method, Some("GET" | "HEAD") | None),
         ..Asked::default()
@@ -213,7 +225,7 @@ fn question(payload: &[u8]) -> Option<Asked> {
     let reverse = zone.last().is_some_and(|top| top.eq_ignore_ascii_case(b"arpa"));
     let counted = |label: &[u8]| label.iter().all(u8::is_ascii_digit) || label.len() == 1;
     let made_up = below.first().is_some_and(|label| !counted(label)) && !reverse;
-    Some(Asked { name, item, plain: made_up, forwarded: false })
+    Some(Asked { name, item, plain: made_up, ..Asked::default() })
 }
 
 #[cfg(test)]
@@ -241,6 +253,9 @@ mod tests {
         let item = |path: &str| read(App::HttpRequest, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).item;
         assert_eq!(item("/a?x=1"), item("/a?y=2"));
         assert_ne!(item("/a"), item("/b"));
+        let keys = |path: &str| read(App::HttpRequest, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).keys;
+        assert_eq!((keys("/a?x=1&y=2"), keys("/a?16999")), (keys("/a?x=3&y=4"), keys("/a")));
+        assert_ne!(keys("/?AB=1"), keys("/?CD=1"));
         let post = read(App::HttpRequest, b"POST / HTTP/1.1\r\nVia: 1.1 x\r\n\r\n");
         assert!(!post.plain && post.forwarded);
     }

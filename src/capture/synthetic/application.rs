@@ -152,6 +152,7 @@ enum Kind {
     Loic,
     Slowloris,
     SlowPost,
+    SlowRead,
     Hellos,
     Renegotiations,
     Silent,
@@ -189,6 +190,7 @@ builders! {
     loic Loic;
     slowloris Slowloris;
     slow_post SlowPost;
+    slow_read SlowRead;
     hellos Hellos;
     renegotiations Renegotiations;
     silent Silent;
@@ -289,6 +291,12 @@ impl Model for Clients {
                 let sent = Self::say(&mut connection, opened, Message::Form, agenda);
                 self.last(connection, sent + SECOND / 1000, agenda);
             }
+            Kind::SlowRead => {
+                // The answer fills what little room there was.
+                let request = Message::Get { path: 0, query: 0, site: 1 };
+                let answered = Self::ask(&mut connection, opened, request, 1_000, agenda);
+                self.last(connection, answered + SECOND / 5, agenda);
+            }
             Kind::Hellos | Kind::Renegotiations => {
                 let said = Self::say(&mut connection, opened, Message::Hello { site: 3 }, agenda);
                 let answered = connection.message(said, End::Server, Payload::TlsData, 3_800, 24_000, agenda);
@@ -334,6 +342,11 @@ impl Model for Clients {
             Kind::SlowPost => {
                 Self::say(connection, now, Message::Letter, agenda);
                 10 * SECOND
+            }
+            Kind::SlowRead => {
+                // Each probe comes twice as late as the one before, up to a minute (RFC 9293 §3.8.6.1).
+                connection.stall(now, agenda);
+                ((SECOND / 5) << number.min(8)).min(60 * SECOND)
             }
             Kind::Renegotiations => {
                 Self::say(connection, now, Message::Again, agenda);

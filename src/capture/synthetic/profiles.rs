@@ -263,6 +263,8 @@ profiles! {
         Defaults { rate: 200.0, ..TOOL }, Build::Model(application::slowloris);
     SlowHttpPost = "slow_http_post", true, "R-U-Dead-Yet: connections a second (rate) with the head of a form, of which a letter comes every 10 s",
         Defaults { rate: 100.0, ..TOOL }, Build::Model(application::slow_post);
+    SlowHttpRead = "slow_http_read", true, "slowhttptest -X: requests a second (rate) whose answer the client does not take",
+        Defaults { rate: 50.0, ..TOOL }, Build::Model(application::slow_read);
     TlsFlood = "tls_handshake_flood", true, "TLS hellos a second (rate), answered, after which the client goes",
         Defaults { port: 443, ..TOOL }, Build::Model(application::hellos);
     TlsRenegotiation = "tls_renegotiation", true, "thc-ssl-dos: connections a second (rate), each with 50 handshakes a second",

@@ -153,6 +153,14 @@ impl Connection {
         agenda.send(time, self.packet(from, time, RST));
     }
 
+    /// The same of a client that has no room for more.
+    pub fn stall(&self, now: u64, agenda: &mut Agenda) {
+        let plan = self.packet(End::Client, now, ACK);
+        if let Body::Tcp(tcp) = plan.body {
+            agenda.send(now, Plan { body: Body::Tcp(Tcp { window: 0, ..tcp }), ..plan });
+        }
+    }
+
     /// A message of `octets` that begins with `payload`, segment by segment `gap` apart, in windows that double with
     /// every round trip; the other end acknowledges every second segment and the last. Returns when the last
     /// acknowledgement passes.
