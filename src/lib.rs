@@ -26,6 +26,7 @@
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
 //! | [`config`] | TOML as written, then resolved | [`Config`](config::Config) |
+//! | [`state`] | what outlives the process: files in one directory | |
 //! | [`pipeline`] | the only place that knows every stage: threads, channels, shutdown | |
 //! | [`cli`] | one file per subcommand | |
 //!
@@ -82,3 +83,4 @@ pub mod metrics;
 pub mod output;
 pub mod packet;
 pub mod pipeline;
+pub mod state;

@@ -14,9 +14,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("detect", &["base", "inventory", "meter", "packet"]),
     ("incident", &["base", "detect", "meter"]),
     ("output", &["base", "incident"]),
-    ("config", &["base", "detect", "incident", "meter", "packet"]),
+    ("config", &["base", "detect", "incident", "inventory", "meter", "packet"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
-    ("http", &["base", "incident", "meter", "metrics"]),
+    ("http", &["base", "detect", "incident", "meter", "metrics"]),
+    ("state", &["incident"]),
     (
         "pipeline",
         &[
@@ -31,9 +32,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "metrics",
             "output",
             "packet",
+            "state",
         ],
     ),
-    ("cli", &["base", "capture", "config", "detect", "incident", "metrics", "output", "packet", "pipeline"]),
+    ("cli", &["base", "capture", "config", "detect", "incident", "metrics", "output", "packet", "pipeline", "state"]),
 ];
 
 /// Rooms of which everything is a function of packets and their timestamps.

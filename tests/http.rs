@@ -119,6 +119,7 @@ fn incident(id: &str) -> Incident {
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
+        planned: None,
         timeline: Vec::new(),
     }
 }
@@ -134,7 +135,7 @@ fn the_index_lists_what_answers() {
     assert_eq!(index.status, 200);
     let paths: Vec<&str> =
         index.body.lines().filter_map(|l| l.starts_with('/').then(|| l.split(' ').next())?).collect();
-    assert_eq!(paths.len(), 8, "{}", index.body);
+    assert_eq!(paths.len(), 9, "{}", index.body);
     running.shared.set_ready(true);
     running.shared.set_capture("eth0", true);
     for path in paths.iter().filter(|path| !path.contains('{')) {
@@ -203,7 +204,7 @@ fn a_published_snapshot_shows_up() {
     let empty = get(&running, "/api/v1/incidents").json();
     assert_eq!(empty, serde_json::json!({"open": [], "recent": []}));
     let recent = ["old", "new"].map(|id| Arc::new(incident(id)));
-    running.shared.publish(Snapshot { open: vec![incident("now")], recent: recent.to_vec() });
+    running.shared.publish(Snapshot { open: vec![incident("now")], recent: recent.to_vec(), allowed: Vec::new() });
     let all = get(&running, "/api/v1/incidents?state=all").json();
     assert_eq!((ids(&all["open"]), ids(&all["recent"])), (vec!["now"], vec!["new", "old"]));
     let open = get(&running, "/api/v1/incidents?state=open").json();

@@ -56,6 +56,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
+        planned: None,
         timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
     }
 }
@@ -86,6 +87,7 @@ fn filled() -> Metrics {
     metrics.incident_event(&Event { change: Change::Opened, incident: Arc::new(open.clone()) });
     metrics.incidents_active(&[open]);
     metrics.findings_dropped(2, 9);
+    metrics.allowed_findings("log-shipping", 5);
     metrics.table(Table::Hosts, 1000, 65_536, 12);
     metrics.tick_duration(0.000_25);
     metrics.tick_duration(0.5);
@@ -140,8 +142,11 @@ fn names_follow_the_rules() {
         "group",
         "host",
         "interface",
+        "operation",
         "output",
+        "planned",
         "reason",
+        "rule",
         "severity",
         "stage",
         "table",
@@ -258,7 +263,7 @@ fn open_incidents_come_and_go() {
     let metrics = metrics();
     let active = |vector, severity| {
         format!(
-            "pegel_incident_active{{direction=\"inbound\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
+            "pegel_incident_active{{direction=\"inbound\",planned=\"false\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
         )
     };
     let rate = "pegel_incident_packets_per_second{direction=\"inbound\",target=\"203.0.113.7\"}";

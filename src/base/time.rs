@@ -59,6 +59,17 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// RFC 3339, in any zone.
+impl std::str::FromStr for Timestamp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment: Option<jiff::Timestamp> = text.parse().ok();
+        let nanos = moment.and_then(|moment| u64::try_from(moment.as_nanosecond()).ok());
+        nanos.map(Timestamp).ok_or_else(|| "must be a moment from 1970 on, as in 2026-01-01T02:00:00Z".to_owned())
+    }
+}
+
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -75,6 +86,14 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-01-01T00:00:00.300Z");
         assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_nanos(u64::MAX).to_string(), "2554-07-21T23:34:33.709Z");
+    }
+
+    #[test]
+    fn reads_rfc3339_in_any_zone_and_nothing_else() {
+        assert_eq!("2026-01-01T01:00:00.3+01:00".parse(), Ok(Timestamp::from_parts(1_767_225_600, 300_000_000)));
+        for wrong in ["", "02:00", "2026-01-01", "1969-12-31T23:59:59Z", "9999-12-31T00:00:00Z"] {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand.
 
 mod config;
+mod limits;
 mod list;
 mod replay;
 mod run;
 mod table;
+mod window;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -53,6 +55,10 @@ enum Command {
     CheckConfig(config::CheckArgs),
     /// Print the configuration in force, with every default filled in
     PrintConfig(config::PrintArgs),
+    /// Print every limit in force for a host, and where it comes from
+    PrintLimits(limits::LimitsArgs),
+    /// Plan windows in which incidents are expected
+    Window(window::WindowArgs),
     /// List what Pegel knows
     List(list::ListArgs),
     /// Print a completion script for a shell
@@ -91,6 +97,26 @@ impl Common {
     }
 }
 
+/// Where the state is, for subcommands that need nothing else of the configuration.
+#[derive(Args, Clone, Debug)]
+struct StateArgs {
+    /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
+    #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Directory of the daemon's state [default: state_dir of the configuration]
+    #[arg(long, value_name = "DIR", global = true)]
+    state_dir: Option<PathBuf>,
+}
+
+impl StateArgs {
+    fn path(&self) -> Result<PathBuf, ExitCode> {
+        match &self.state_dir {
+            Some(path) => Ok(path.clone()),
+            None => Common { config: self.config.clone(), network: Vec::new() }.load().map(|config| config.state_dir),
+        }
+    }
+}
+
 impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
@@ -98,6 +124,8 @@ impl Cli {
             Command::Replay(args) => replay::run(args),
             Command::CheckConfig(args) => config::check(&args),
             Command::PrintConfig(args) => config::print(&args),
+            Command::PrintLimits(args) => limits::run(&args),
+            Command::Window(args) => window::run(&args),
             Command::List(args) => list::run(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "pegel", &mut std::io::stdout());

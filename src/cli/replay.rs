@@ -4,7 +4,7 @@ use super::table::{Table, grouped, scaled};
 use super::{Common, exit, print_out};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
-use crate::incident::{Event, Incident};
+use crate::incident::{Event, Incident, PlannedWindow, Schedule, Scope};
 use crate::packet::Anomaly;
 use crate::pipeline::replay::Replay;
 use clap::{Args, ValueEnum};
@@ -22,6 +22,15 @@ pub(super) struct ReplayArgs {
     /// How to print incidents: a table at the end, or one JSON object a line as incidents close
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// A planned window: two moments, as in 2026-01-01T02:00:00Z/2026-01-01T04:00:00Z; repeatable
+    #[arg(long, value_name = "START/END", value_parser = window, requires = "why")]
+    window: Vec<Schedule>,
+    /// What was planned
+    #[arg(long)]
+    why: Option<String>,
+    /// Judge by what a daemon learned until now; nothing is written there
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -33,18 +42,27 @@ enum Format {
 }
 
 pub(super) fn run(args: ReplayArgs) -> ExitCode {
-    let config = match args.common.load() {
+    let mut config = match args.common.load() {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let mut session = Session {
-        replay: Replay::new(&config),
-        format: args.format,
-        incidents: Vec::new(),
-        other_links: Vec::new(),
-        failed: 0,
-        gone: None,
-    };
+    for (index, schedule) in args.window.iter().enumerate() {
+        let (id, why) = (format!("--window {}", index + 1), args.why.clone().unwrap_or_default());
+        config.windows.push(PlannedWindow { id, why, scope: Scope::All, schedule: schedule.clone() });
+    }
+    let mut replay = Replay::new(&config);
+    if let Some(path) = args.state_dir {
+        config.state_dir = path;
+        match replay.remember(&config) {
+            Ok(()) => {}
+            Err(says) => {
+                eprintln!("pegel: {says}");
+                return ExitCode::from(exit::FAILED);
+            }
+        }
+    }
+    let mut session =
+        Session { replay, format: args.format, incidents: Vec::new(), other_links: Vec::new(), failed: 0, gone: None };
     for path in &args.files {
         session.file(path);
         if let Some(code) = session.gone {
@@ -52,6 +70,14 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
         }
     }
     session.finish(args.files.len())
+}
+
+fn window(text: &str) -> Result<Schedule, String> {
+    let moments = text.split_once('/').and_then(|(from, until)| Some((from.parse().ok()?, until.parse().ok()?)));
+    match moments {
+        Some((from, until)) if from < until => Ok(Schedule::Once { from, until }),
+        _ => Err("must be two moments of UTC, the earlier first, as START/END".to_owned()),
+    }
 }
 
 struct Session {
@@ -195,6 +221,11 @@ impl Session {
         if !self.other_links.is_empty() {
             let numbers: Vec<String> = self.other_links.iter().map(u16::to_string).collect();
             notes.push(format!("link type(s) {} are not read: their packets were counted only", numbers.join(", ")));
+        }
+        for allowed in engine.allowed().iter().filter(|allowed| allowed.findings > 0) {
+            let (name, why) = (&allowed.rule.name, &allowed.rule.why);
+            let findings = grouped(allowed.findings);
+            notes.push(format!("{findings} findings were suppressed by the allow rule {name} ({why})"));
         }
         if engine.frozen_ticks() > 0 {
             notes.push("many packets carry one and the same time: without a clock there are no rates to judge".into());

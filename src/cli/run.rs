@@ -31,6 +31,9 @@ pub(super) struct RunArgs {
     /// Append each change of an incident to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
+    /// Directory for what is kept over restarts
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -49,6 +52,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     config.capture.buffer_mib = args.buffer.unwrap_or(config.capture.buffer_mib);
     config.capture.promiscuous &= !args.no_promiscuous;
     config.http.listen = args.listen.unwrap_or(config.http.listen);
+    config.state_dir = args.state_dir.unwrap_or(config.state_dir);
     config.output.jsonl = args.jsonl.unwrap_or(config.output.jsonl);
 
     log_to_stderr();

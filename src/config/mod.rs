@@ -4,15 +4,18 @@
 //! [`Config::default`] and nowhere else; the sample file (`deploy/pegel.toml`) is [`render`]ed from them and a test
 //! holds both equal.
 
+mod limits;
 mod render;
 mod resolve;
+mod windows;
 mod written;
 
 pub use render::render;
 
 use crate::base::Mac;
-use crate::detect::{DETECTORS, Settings};
-use crate::incident::IncidentSettings;
+use crate::detect::{AllowRule, DETECTORS, Settings};
+use crate::incident::{IncidentSettings, PlannedWindow};
+use crate::inventory::Group;
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
@@ -23,6 +26,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for if none is named. It need not exist.
 pub const DEFAULT_PATH: &str = "/etc/pegel/pegel.toml";
+
+/// Rules of `[[allow]]`: each finding is held against each, and each is a label value.
+pub const MOST_ALLOW_RULES: usize = 64;
 
 /// The resolved configuration: nothing is optional any more.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +45,13 @@ pub struct Config {
     pub metrics_hosts: Vec<IpAddr>,
     pub output: OutputConfig,
     pub interfaces: Vec<InterfaceConfig>,
+    /// What outlives the process.
+    pub state_dir: PathBuf,
+    pub baseline: BaselineConfig,
+    pub windows: Vec<PlannedWindow>,
+    /// Hosts with limits of their own, which are in `detect`.
+    pub groups: Vec<Group>,
+    pub allow: Vec<AllowRule>,
     /// In the order of [`DETECTORS`].
     pub detect: Vec<Settings>,
 }
@@ -95,6 +108,14 @@ pub struct HttpConfig {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub struct BaselineConfig {
+    /// Whether a live run learns what is usual.
+    pub enabled: bool,
+    /// Most hosts that it is learned of.
+    pub hosts: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutputConfig {
     /// A line on standard error for every change of an incident.
     pub log: bool,
@@ -140,6 +161,11 @@ impl Default for Config {
             metrics_hosts: Vec::new(),
             output: OutputConfig { log: true, jsonl: PathBuf::new() },
             interfaces: Vec::new(),
+            state_dir: PathBuf::from("/var/lib/pegel"),
+            baseline: BaselineConfig { enabled: true, hosts: 256 },
+            windows: Vec::new(),
+            groups: Vec::new(),
+            allow: Vec::new(),
             detect: DETECTORS.iter().map(Settings::defaults).collect(),
         }
     }
@@ -228,11 +254,46 @@ mod tests {
             packets_per_second = 1000
             [detect.udp_flood]
             enabled = false
+            severity = "information"
             [output]
             jsonl = "/var/lib/pegel/incidents.jsonl"
             [[interface]]
             name = "vmbr0"
             allowed_macs = ["52:54:00:12:34:56"]
+            [[window]]
+            why = "backups"
+            days = ["sat", "sun"]
+            from = "22:30"
+            to = "01:00"
+            [[window]]
+            name = "move"
+            why = "moving house"
+            scope = "203.0.113.0/28"
+            from = "2026-01-01T02:00:00Z"
+            to = "2026-01-01T04:00:00Z"
+            [baseline]
+            hosts = 20
+            [[group]]
+            name = "web"
+            networks = ["203.0.113.7"]
+            [group.inbound.syn_flood]
+            packets_per_second = 5000
+            [group.outbound.total]
+            bits_per_second = 1000000000
+            [[group]]
+            name = "mail"
+            networks = ["203.0.113.8/31", "2001:db8:10::/64"]
+            [[allow]]
+            name = "monitor"
+            why = "our own \"probes\""
+            sources = ["198.51.100.0/24"]
+            vector = "icmp_flood"
+            direction = "inbound"
+            [[allow]]
+            why = "log shipping"
+            port = 514
+            targets = ["203.0.113.9"]
+            vector = ["udp_flood", "fragment_flood"]
         "#;
         let config = Config::parse(text, "test");
         assert_eq!(config.as_ref().map(|config| config.networks.len()), Ok(2));

@@ -1,7 +1,11 @@
 //! The configuration as TOML again: for `print-config`, and with comments as the sample file.
 
 use super::Config;
-use crate::detect::DETECTORS;
+use super::windows::DAYS;
+use crate::base::Direction;
+use crate::detect::{DETECTORS, GroupLimit};
+use crate::incident::Schedule;
+use crate::inventory::GroupId;
 use crate::packet::Tunnels;
 use std::fmt::{Display, Write};
 
@@ -25,6 +29,9 @@ pub fn render(config: &Config, comments: bool) -> String {
     );
     page.note("in a replay, unknown: then every address is a possible target.");
     page.key("networks", quoted(&config.networks));
+
+    page.note("Where to keep what is learned and planned over restarts. If it cannot be written, Pegel runs without.");
+    page.key("state_dir", string(config.state_dir.display()));
 
     page.section("capture");
     page.note("Interfaces to capture on; empty: the one of the default route.");
@@ -88,6 +95,15 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("max_open", config.incident.max_open);
     page.key("max_recent", config.incident.max_recent);
 
+    page.section("baseline");
+    page.note(
+        "Learn what is usual for each of our hosts, by hour of the week, and raise default limits that are too low for",
+    );
+    page.note("it. Limits that are set here or for a group stay as they are.");
+    page.key("enabled", config.baseline.enabled);
+    page.note("Most hosts to learn of, up to 28 KiB each (1 to 65536); the least active give way.");
+    page.key("hosts", config.baseline.hosts);
+
     page.section("http");
     page.note(
         "Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.",
@@ -105,10 +121,18 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.note("Append each change of an incident to this file, as JSON lines; empty: none.");
     page.key("jsonl", string(config.output.jsonl.display()));
 
+    page.gap();
+    page.note(
+        "Detectors. Beside its settings each has enabled, and may have severity = \"information\", \"warning\" or",
+    );
+    page.note("\"critical\": what all that it finds counts as, instead of by how far a limit is exceeded.");
     for (spec, settings) in DETECTORS.iter().zip(&config.detect) {
         page.section(&format!("detect.{}", spec.name));
         page.note(&format!("{}.", capitalised(spec.summary)));
         page.key("enabled", settings.enabled);
+        if let Some(severity) = settings.severity {
+            page.key("severity", string(severity));
+        }
         for (setting, (key, value)) in spec.settings.iter().zip(settings.iter()) {
             page.note(&format!("{} ({} to {} {})", setting.doc, setting.min, setting.max, setting.unit));
             page.key(key, value);
@@ -133,7 +157,127 @@ pub fn render(config: &Config, comments: bool) -> String {
         page.note("went (replays, mirror ports): a frame from any other station is then taken to have left.");
         page.note("upstream_macs = []");
     }
+    windows(&mut page, config);
+    groups(&mut page, config);
+    allow(&mut page, config);
     text
+}
+
+fn windows(page: &mut Page<'_>, config: &Config) {
+    for window in &config.windows {
+        page.section("[window]");
+        page.key("name", string(&window.id));
+        page.key("why", string(&window.why));
+        page.key("scope", string(window.scope));
+        match window.schedule {
+            Schedule::Once { from, until } => {
+                page.key("from", string(from));
+                page.key("to", string(until));
+            }
+            Schedule::Weekly { days, from, until } => {
+                let named = DAYS.iter().zip(days).filter(|(_, is_in)| *is_in).map(|(name, _)| name);
+                let time = |minutes: u16| string(format!("{:02}:{:02}", minutes / 60, minutes % 60));
+                page.key("days", quoted(named));
+                page.key("from", time(from));
+                page.key("to", time(until));
+            }
+        }
+    }
+    if page.comments && config.windows.is_empty() {
+        page.gap();
+        page.note(
+            "Planned work. An incident that opens in it is marked as planned, and one severity lower unless it exceeds",
+        );
+        page.note("three times its limit. Also at run time: pegel window add --for 30m --why \"kernel update\".");
+        page.note("[[window]]");
+        page.note("name = \"backups\"");
+        page.note("why = \"the backups start all at once\"");
+        page.note("\"all\", an address or a network.");
+        page.note("scope = \"203.0.113.0/28\"");
+        page.note("Every day unless written. Times are UTC; a window may cross midnight.");
+        page.note("days = [\"sat\", \"sun\"]");
+        page.note("from = \"22:30\"");
+        page.note("to = \"01:00\"");
+        page.note("Or once: from = \"2026-01-01T02:00:00Z\", to = \"2026-01-01T04:00:00Z\".");
+    }
+}
+
+fn groups(page: &mut Page<'_>, config: &Config) {
+    for (index, group) in config.groups.iter().enumerate() {
+        page.section("[group]");
+        page.key("name", string(&group.name));
+        page.key("networks", quoted(&group.networks));
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for (spec, settings) in DETECTORS.iter().zip(&config.detect) {
+                let of_group = |limit: &&GroupLimit| limit.group == GroupId(index) && limit.direction == direction;
+                let mut limits = settings.of_groups().iter().filter(of_group).peekable();
+                if limits.peek().is_some() {
+                    page.section(&format!("group.{direction}.{}", spec.name));
+                }
+                for limit in limits {
+                    page.key(limit.key, limit.value);
+                }
+            }
+        }
+    }
+    if page.comments && config.groups.is_empty() {
+        page.gap();
+        page.note(
+            "Hosts with limits of their own, by prefix; the longest decides. Any limit of any detector, for what is",
+        );
+        page.note("received (inbound) and what is sent (outbound). Repeat for each group.");
+        page.note("[[group]]");
+        page.note("name = \"web\"");
+        page.note("networks = [\"203.0.113.7\", \"2001:db8:10:1::/64\"]");
+        page.note("[group.inbound.syn_flood]");
+        page.note("packets_per_second = 2000");
+        page.note("These hosts never get more than that, whatever it is.");
+        page.note("[group.inbound.total]");
+        page.note("packets_per_second = 100000");
+        page.note("bits_per_second = 1000000000");
+    }
+}
+
+fn allow(page: &mut Page<'_>, config: &Config) {
+    for rule in &config.allow {
+        page.section("[allow]");
+        page.key("name", string(&rule.name));
+        page.key("why", string(&rule.why));
+        if !rule.sources.is_empty() {
+            page.key("sources", quoted(&rule.sources));
+        }
+        if !rule.targets.is_empty() {
+            page.key("targets", quoted(&rule.targets));
+        }
+        if let Some(port) = rule.port {
+            page.key("port", port);
+        }
+        if !rule.vectors.is_empty() {
+            page.key("vector", quoted(&rule.vectors));
+        }
+        if let Some(direction) = rule.direction {
+            page.key("direction", string(direction));
+        }
+    }
+    if page.comments && config.allow.is_empty() {
+        page.gap();
+        page.note(
+            "What is known and not to be told of. A finding that meets every condition of a rule is suppressed and",
+        );
+        page.note(
+            "counted (pegel_allowed_findings_total). At least one condition; sources and port must hold for nine in",
+        );
+        page.note("ten packets. A sender can invent its source address: better name a port or a target as well.");
+        page.note("[[allow]]");
+        page.note("name = \"log-shipping\"");
+        page.note("why = \"syslog of the branch offices, one-way by nature\"");
+        page.note("sources = [\"198.51.100.0/24\"]");
+        page.note("targets = [\"203.0.113.9\"]");
+        page.note("Source or destination port.");
+        page.note("port = 514");
+        page.note("vector = [\"udp_flood\"]");
+        page.note("direction = \"inbound\"");
+    }
 }
 
 struct Page<'t> {

@@ -1,9 +1,9 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, WrittenInterface};
-use super::{CaptureSource, Config, InterfaceConfig};
-use crate::base::Mac;
-use crate::detect::{DETECTORS, Settings};
+use super::{CaptureSource, Config, InterfaceConfig, limits, windows};
+use crate::base::{Mac, Severity};
+use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
 
     if let Some(seconds) = written.quiet_seconds {
         let shown = seconds.to_string();
-        number("incident.quiet_seconds", seconds, &shown, 1.0, 86_400.0, &mut config.incident.quiet_seconds, errors);
+        within("incident.quiet_seconds", seconds, &shown, 1.0, 86_400.0, &mut config.incident.quiet_seconds, errors);
     }
     whole("incident.max_open", written.max_open, 1..=100_000, &mut config.incident.max_open, errors);
     whole("incident.max_recent", written.max_recent, 0..=100_000, &mut config.incident.max_recent, errors);
@@ -86,20 +86,31 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     for (name, keys) in written.detect {
         detector(&name, keys, &mut config.detect, errors);
     }
+    match written.state_dir {
+        Some(path) if path.is_empty() => errors.push("state_dir = \"\": must be a directory".to_owned()),
+        Some(path) => config.state_dir = path.into(),
+        None => {}
+    }
+    config.baseline.enabled = written.baseline_enabled.unwrap_or(config.baseline.enabled);
+    whole("baseline.hosts", written.baseline_hosts, 1..=65_536, &mut config.baseline.hosts, errors);
+    windows::resolve(written.windows, &mut config, errors);
+    limits::groups(written.groups, &mut config, errors);
+    limits::allow(written.allow, &mut config, errors);
     config
 }
 
 fn networks(written: Vec<String>, resolved: &mut Vec<IpNet>, errors: &mut Vec<String>) {
-    for (index, text) in written.into_iter().enumerate() {
-        // A lone address is a network of one.
-        let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-        match parsed {
-            Some(network) => resolved.push(network.trunc()),
-            None => errors.push(format!(
-                "networks[{index}] = {text:?}: must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\""
-            )),
-        }
+    let parsed = written.into_iter().enumerate();
+    resolved.extend(parsed.filter_map(|(index, text)| network(&format!("networks[{index}]"), &text, errors)));
+}
+
+pub(super) fn network(key: &str, text: &str, errors: &mut Vec<String>) -> Option<IpNet> {
+    // A lone address is a network of one.
+    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    if parsed.is_none() {
+        errors.push(format!("{key} = {text:?}: must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\""));
     }
+    parsed.map(|network| network.trunc())
 }
 
 /// A whole number within a range.
@@ -114,7 +125,7 @@ where
     }
 }
 
-fn number(key: &str, value: f64, shown: &str, min: f64, max: f64, to: &mut f64, errors: &mut Vec<String>) -> bool {
+fn within(key: &str, value: f64, shown: &str, min: f64, max: f64, to: &mut f64, errors: &mut Vec<String>) -> bool {
     let fits = (min..=max).contains(&value);
     if fits {
         *to = value;
@@ -122,6 +133,24 @@ fn number(key: &str, value: f64, shown: &str, min: f64, max: f64, to: &mut f64, 
         errors.push(format!("{key} = {shown}: must be between {min} and {max}"));
     }
     fits
+}
+
+/// A number for a setting of a detector; true where it is one and within its range.
+pub(super) fn number(path: &str, value: &Value, setting: &Setting, to: &mut f64, errors: &mut Vec<String>) -> bool {
+    let shown = value.to_string();
+    match value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64)) {
+        Some(given) => within(path, given, shown.trim(), setting.min, setting.max, to, errors),
+        None => {
+            errors.push(format!(
+                "{path} = {}: must be a number between {} and {} ({})",
+                shown.trim(),
+                setting.min,
+                setting.max,
+                setting.unit
+            ));
+            false
+        }
+    }
 }
 
 fn macs(key: &str, written: Option<Vec<String>>, errors: &mut Vec<String>) -> BTreeSet<Mac> {
@@ -171,26 +200,23 @@ fn detector(name: &str, keys: Vec<(String, Value)>, resolved: &mut [Settings], e
             }
             continue;
         }
+        if key == "severity" {
+            settings.severity = value.as_str().and_then(Severity::from_name);
+            if settings.severity.is_none() {
+                let allowed = "must be \"information\", \"warning\" or \"critical\"";
+                errors.push(format!("{path} = {}: {allowed}", shown.trim()));
+            }
+            continue;
+        }
         let Some(setting) = spec.settings.iter().find(|setting| setting.key == key) else {
-            let known: Vec<&str> = std::iter::once("enabled").chain(spec.settings.iter().map(|s| s.key)).collect();
+            let common = ["enabled", "severity"].into_iter();
+            let known: Vec<&str> = common.chain(spec.settings.iter().map(|s| s.key)).collect();
             errors.push(format!("{path}: unknown key; known here: {}", known.join(", ")));
             continue;
         };
-        let given = value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
-        let mut number_given = setting.default;
-        match given {
-            Some(given) => {
-                if number(&path, given, shown.trim(), setting.min, setting.max, &mut number_given, errors) {
-                    settings.set(&key, number_given);
-                }
-            }
-            None => errors.push(format!(
-                "{path} = {}: must be a number between {} and {} ({})",
-                shown.trim(),
-                setting.min,
-                setting.max,
-                setting.unit
-            )),
+        let mut given = setting.default;
+        if number(&path, &value, setting, &mut given, errors) {
+            settings.set(&key, given);
         }
     }
 }

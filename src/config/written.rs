@@ -19,6 +19,12 @@ pub(super) struct Written {
     pub output_log: Option<bool>,
     pub output_jsonl: Option<String>,
     pub interfaces: Vec<WrittenInterface>,
+    pub state_dir: Option<String>,
+    pub baseline_enabled: Option<bool>,
+    pub baseline_hosts: Option<i64>,
+    pub windows: Vec<WrittenWindow>,
+    pub groups: Vec<WrittenGroup>,
+    pub allow: Vec<WrittenAllow>,
     /// Detector name, and its keys with their values.
     pub detect: Vec<(String, Vec<(String, Value)>)>,
 }
@@ -56,6 +62,37 @@ pub(super) struct WrittenInterface {
     pub name: Option<String>,
     pub allowed_macs: Option<Vec<String>>,
     pub upstream_macs: Option<Vec<String>>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenWindow {
+    pub name: Option<String>,
+    pub why: Option<String>,
+    pub scope: Option<String>,
+    pub days: Option<Vec<String>>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenGroup {
+    pub name: Option<String>,
+    pub networks: Option<Vec<String>>,
+    /// Detector name, and its limits in that direction.
+    pub inbound: Table,
+    pub outbound: Table,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenAllow {
+    pub name: Option<String>,
+    pub why: Option<String>,
+    pub sources: Option<Vec<String>>,
+    pub targets: Option<Vec<String>>,
+    pub port: Option<i64>,
+    /// One or a list.
+    pub vector: Option<Value>,
+    pub direction: Option<String>,
 }
 
 /// Takes keys out of a table; what is left when it is closed was not known.
@@ -138,6 +175,11 @@ impl Written {
         let output = top.table("output");
         let detect = top.table("detect");
         let interfaces: Vec<Table> = top.take("interface", "one or more [[interface]] tables").unwrap_or_default();
+        written.state_dir = top.take("state_dir", "a directory in quotes");
+        let baseline = top.table("baseline");
+        let windows: Vec<Table> = top.take("window", "one or more [[window]] tables").unwrap_or_default();
+        let groups: Vec<Table> = top.take("group", "one or more [[group]] tables").unwrap_or_default();
+        let allow: Vec<Table> = top.take("allow", "one or more [[allow]] tables").unwrap_or_default();
         top.close();
 
         let mut section = reader("capture.", capture, errors);
@@ -194,6 +236,45 @@ impl Written {
                 name: section.take("name", "an interface name in quotes"),
                 allowed_macs: section.take("allowed_macs", "a list of MAC addresses"),
                 upstream_macs: section.take("upstream_macs", "a list of MAC addresses"),
+            });
+            section.close();
+        }
+        let mut section = reader("baseline.", baseline, errors);
+        written.baseline_enabled = section.take("enabled", "true or false");
+        written.baseline_hosts = section.take("hosts", whole);
+        section.close();
+        for (index, table) in windows.into_iter().enumerate() {
+            let mut section = reader(&format!("window[{index}]."), table, errors);
+            written.windows.push(WrittenWindow {
+                name: section.take("name", "a name in quotes"),
+                why: section.take("why", "a reason in quotes"),
+                scope: section.take("scope", "\"all\", an address or a network"),
+                days: section.take("days", "a list of days"),
+                from: section.take("from", "a time in quotes"),
+                to: section.take("to", "a time in quotes"),
+            });
+            section.close();
+        }
+        for (index, table) in groups.into_iter().enumerate() {
+            let mut section = reader(&format!("group[{index}]."), table, errors);
+            written.groups.push(WrittenGroup {
+                name: section.take("name", "a name in quotes"),
+                networks: section.take("networks", "a list of networks"),
+                inbound: section.table("inbound"),
+                outbound: section.table("outbound"),
+            });
+            section.close();
+        }
+        for (index, table) in allow.into_iter().enumerate() {
+            let mut section = reader(&format!("allow[{index}]."), table, errors);
+            written.allow.push(WrittenAllow {
+                name: section.take("name", "a name in quotes"),
+                why: section.take("why", "a reason in quotes"),
+                sources: section.take("sources", "a list of networks"),
+                targets: section.take("targets", "a list of networks"),
+                port: section.take("port", "a port number"),
+                vector: section.take("vector", "a vector or a list of them"),
+                direction: section.take("direction", "\"inbound\" or \"outbound\""),
             });
             section.close();
         }

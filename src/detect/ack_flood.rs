@@ -3,6 +3,7 @@
 //! A host that really talks TCP answers: it sends data or ACKs of its own. A flood gets no answer, or a RST for every
 //! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
 
+use super::baseline::Measure;
 use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
@@ -20,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "ACK segments a second that belong to no connection.",
+        learns: Some(Measure::Ack),
     }],
     build: |settings, _| Box::new(AckFlood { limit: settings.limit("packets_per_second") }),
 };

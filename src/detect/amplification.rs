@@ -38,6 +38,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Unsolicited replies a second of services that are also used honestly (DNS, SNMP, SIP).",
+            learns: None,
         },
         Setting {
             key: "unambiguous_packets_per_second",
@@ -46,6 +47,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "The same for replies that no sane network receives (NTP monlist, memcached, CLDAP, SSDP from outside).",
+            learns: None,
         },
     ],
     build: |settings, site| {

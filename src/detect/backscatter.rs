@@ -21,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 500.0,
         unit: "addresses or ports",
         doc: "Distinct addresses or ports of ours that one sender answers unasked within about half a minute.",
+        learns: None,
     }],
     build: |settings, site| Box::new(Backscatter { answers: settings.limit("answers"), site: Arc::clone(site) }),
 };

@@ -23,6 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 10000.0,
         unit: "connections",
         doc: "Answered connections of one sender to one login port of one host within about half a minute.",
+        learns: None,
     }],
     build: |settings, site| Box::new(BruteForce { connections: settings.limit("connections"), site: Arc::clone(site) }),
 };

@@ -5,8 +5,9 @@
 //! which asks every host once or twice.
 
 use super::shape::Profile;
-use super::{Case, Detector, Finding, Target};
+use super::{Armed, Case, Finding, Target};
 use crate::base::{Direction, Pattern, VectorClass};
+use crate::inventory::Site;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
 
@@ -15,7 +16,7 @@ const TO_ONE_PORT: f64 = 3.0;
 const TO_ALL_PORTS: f64 = 50.0;
 
 /// Leads the detectors through the busy prefixes of a window.
-pub(super) fn judge(detectors: &[Box<dyn Detector>], window: &Window<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn judge(detectors: &[Armed], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
     for (prefix, hosts) in window.prefixes() {
         let flow = prefix.flow(Direction::Inbound);
         let length = window.prefix_length(prefix.address());
@@ -23,9 +24,11 @@ pub(super) fn judge(detectors: &[Box<dyn Detector>], window: &Window<'_>, findin
             continue;
         }
         let Some(case) = Case::of_prefix(flow, Direction::Inbound, length, hosts) else { continue };
+        let case = case.at(site, None);
+        let group = case.group().map(|id| site.group_name(id));
         let before = findings.len();
-        for detector in detectors {
-            detector.judge(&case, window, findings);
+        for armed in detectors {
+            armed.look(group, findings, |detector, findings| detector.judge(&case, window, findings));
         }
         let of_hosts = findings.drain(before..).filter(|finding| is_flood(finding, &case));
         let found: Vec<Finding> = of_hosts.map(|finding| marked(finding, hosts)).collect();

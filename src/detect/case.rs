@@ -1,8 +1,10 @@
 //! What a detector judges: one host or one prefix in one direction, with the limits that hold there.
 
+use super::baseline::Levels;
 use super::settings::{Limit, Limits};
 use super::{Finding, LimitFrom, Target};
 use crate::base::{Direction, Vector};
+use crate::inventory::{GroupId, Site};
 use crate::meter::Flow;
 use crate::packet::Class;
 use ipnet::IpNet;
@@ -15,6 +17,9 @@ pub struct Case<'a> {
     target: Target,
     /// Of a prefix: about how many of its hosts receive.
     hosts: Option<f64>,
+    group: Option<GroupId>,
+    /// What is usual here, where it was learned.
+    usual: Option<Levels<'a>>,
 }
 
 /// How much more than one host a whole prefix may receive before it is too much: with a limit of 300 SYN/s a host, 600
@@ -31,18 +36,33 @@ impl<'a> Deref for Case<'a> {
 
 impl<'a> Case<'a> {
     pub fn of_host(flow: Flow<'a>, direction: Direction) -> Case<'a> {
-        Case { target: Target::Host(flow.host().address()), flow, direction, hosts: None }
+        Case { target: Target::Host(flow.host().address()), flow, direction, hosts: None, group: None, usual: None }
     }
 
     /// A prefix of `length` bits, of which about so many hosts receive.
     pub fn of_prefix(flow: Flow<'a>, direction: Direction, length: u8, hosts: f64) -> Option<Case<'a>> {
         let network = IpNet::new(flow.host().address().ip(), length).ok()?;
-        Some(Case { target: Target::Prefix(network), flow, direction, hosts: Some(hosts) })
+        Some(Case { target: Target::Prefix(network), flow, direction, hosts: Some(hosts), group: None, usual: None })
     }
 
     /// Of a prefix: about how many of its hosts receive.
     pub fn hosts(&self) -> Option<f64> {
         self.hosts
+    }
+
+    /// The same with the limits that hold for its target.
+    pub fn at(self, site: &Site, usual: Option<Levels<'a>>) -> Case<'a> {
+        let group = match &self.target {
+            Target::Host(address) => site.group_of_host(*address),
+            Target::Prefix(network) => site.group_of_network(*network),
+            Target::Station { .. } => None,
+        };
+        Case { group, usual, ..self }
+    }
+
+    /// The group of hosts that the target belongs to.
+    pub fn group(&self) -> Option<GroupId> {
+        self.group
     }
 
     pub fn direction(&self) -> Direction {
@@ -65,7 +85,8 @@ impl<'a> Case<'a> {
 
     /// The limit in force here.
     pub fn limit(&self, limits: &Limits) -> Limit {
-        limits.base().times(if self.hosts.is_some() { PREFIX } else { 1.0 })
+        let limit = limits.of(self.group, self.direction, |measure| self.usual.and_then(|levels| levels.of(measure)));
+        limit.times(if self.hosts.is_some() { PREFIX } else { 1.0 })
     }
 
     /// A finding about this case, with the traffic of `classes` filled in.
@@ -80,6 +101,8 @@ impl LimitFrom {
         match self {
             LimitFrom::Default => "default",
             LimitFrom::Config => "config",
+            LimitFrom::Group => "group",
+            LimitFrom::Learned => "learned",
         }
     }
 }

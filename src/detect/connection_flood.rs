@@ -21,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "connections/s",
         doc: "Completed connections a second on which the client sends nothing. A fifth of it is enough over ten seconds.",
+        learns: None,
     }],
     build: |settings, _| Box::new(ConnectionFlood { limit: settings.limit("connections_per_second") }),
 };

@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "queries/s",
         doc: "Queries a second that are not answered, or refused. Five times as many where one is repeated and answered; a tenth over ten seconds from ever new sources.",
+        learns: None,
     }],
     build: |settings, _| Box::new(DnsQueryFlood { limit: settings.limit("queries_per_second") }),
 };

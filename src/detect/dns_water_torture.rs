@@ -23,6 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "queries/s",
         doc: "Queries a second for made-up names below one zone. Five times as many where they come from a few sources or no answers are seen.",
+        learns: None,
     }],
     build: |settings, _| Box::new(DnsWaterTorture { limit: settings.limit("queries_per_second") }),
 };

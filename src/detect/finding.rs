@@ -35,8 +35,14 @@ impl fmt::Display for Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitFrom {
+    /// As shipped.
     Default,
+    /// The operator's word for all hosts.
     Config,
+    /// The operator's word for the host's group.
+    Group,
+    /// What is usual for the host at this hour of the week.
+    Learned,
 }
 
 /// One measurement that speaks for (or qualifies) a finding. Public API: part of the incident JSON.
@@ -126,6 +132,13 @@ impl Finding {
             pattern: None,
             names: Vec::new(),
             evidence: Vec::new(),
+        }
+    }
+
+    /// Evidence about a group's limit says which group.
+    pub(super) fn name_group(&mut self, group: &str) {
+        for evidence in self.evidence.iter_mut().filter(|evidence| evidence.limit_from == Some(LimitFrom::Group)) {
+            evidence.says = evidence.says.replacen("(group)", &format!("(group {group})"), 1);
         }
     }
 

@@ -4,6 +4,7 @@
 //! are answered. A flood leaves first fragments out, or gets no answer. Fragments that come along with replies of an
 //! amplifier are part of that.
 
+use super::baseline::Measure;
 use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, other_amplification, settings::Limits};
 use crate::base::Vector;
@@ -22,6 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Later fragments a second where next to no first fragments come with them.",
+            learns: None,
         },
         Setting {
             key: "packets_per_second",
@@ -30,6 +32,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Later fragments a second that get no answer.",
+            learns: Some(Measure::Fragment),
         },
     ],
     build: |settings, _| {

@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "requests/s",
         doc: "Requests a second by sources that repeat themselves. A tenth of it is enough over ten seconds where they are a tool's for certain; five times it is needed of programs that keep their connections.",
+        learns: None,
     }],
     build: |settings, _| Box::new(HttpFlood { limit: settings.limit("requests_per_second") }),
 };

@@ -3,6 +3,7 @@
 //! A host asks for echo replies by its own requests and for errors by its own packets; what goes beyond is unsolicited.
 //! Neighbour discovery belongs to layer 2 and is not counted here, replies of whole networks are `smurf`'s.
 
+use super::baseline::Measure;
 use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits, smurf};
 use crate::base::Vector;
@@ -16,6 +17,7 @@ const SETTINGS: &[Setting] = &[Setting {
     max: 1e9,
     unit: "packets/s",
     doc: "Echo requests and unsolicited other messages a second.",
+    learns: Some(Measure::Icmp),
 }];
 
 pub(super) const ICMP: DetectorSpec = DetectorSpec {

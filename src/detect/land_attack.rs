@@ -19,6 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Packets a second that claim to come from where they go.",
+        learns: None,
     }],
     build: |settings, _| Box::new(LandAttack { limit: settings.limit("packets_per_second") }),
 };

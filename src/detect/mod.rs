@@ -4,9 +4,11 @@
 //! all come from it. One file per detector; what they share about the shape of traffic is in [`shape`].
 
 mod ack_flood;
+mod allow;
 mod amplification;
 mod asked;
 mod backscatter;
+pub mod baseline;
 mod brute_force;
 mod carpet;
 mod case;
@@ -36,13 +38,16 @@ mod syn_flood;
 mod tcp_flags;
 mod tcp_reflection;
 mod tls_handshake_flood;
+mod total;
 mod udp_flood;
 
+pub use allow::{AllowList, AllowRule, Allowed};
+pub use baseline::Baseline;
 pub use case::Case;
 pub use finding::{Evidence, Finding, LimitFrom, NameCount, Target, Traffic};
-pub use settings::{Setting, Settings};
+pub use settings::{GroupLimit, Limit, Setting, Settings};
 
-use crate::base::Vector;
+use crate::base::{Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -56,23 +61,57 @@ pub trait Detector: Send {
     fn survey(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 }
 
+/// A detector in force.
+pub struct Armed {
+    detector: Box<dyn Detector>,
+    /// What its findings count as, whatever it grades them itself.
+    severity: Option<Severity>,
+}
+
+impl Armed {
+    /// Has it look, and puts the operator's word on what it found. The only place where severities are overruled.
+    fn look(
+        &self,
+        group: Option<&str>,
+        findings: &mut Vec<Finding>,
+        look: impl FnOnce(&dyn Detector, &mut Vec<Finding>),
+    ) {
+        let before = findings.len();
+        look(&*self.detector, findings);
+        for finding in findings.iter_mut().skip(before) {
+            finding.severity = self.severity.unwrap_or(finding.severity);
+            if let Some(group) = group {
+                finding.name_group(group);
+            }
+        }
+    }
+}
+
 /// Leads the detectors through a window; what they find is found anew every tick as long as it lasts.
-pub fn run(detectors: &[Box<dyn Detector>], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+pub fn run(
+    detectors: &[Armed],
+    site: &Site,
+    baseline: Option<&Baseline>,
+    window: &Window<'_>,
+    findings: &mut Vec<Finding>,
+) {
     for host in window.hosts() {
         for &direction in site.directions() {
             let flow = host.flow(direction);
             if flow.forward_packets() == 0 {
                 continue;
             }
-            let case = Case::of_host(flow, direction);
-            for detector in detectors {
-                detector.judge(&case, window, findings);
+            let usual = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
+            let case = Case::of_host(flow, direction).at(site, usual);
+            let group = case.group().map(|id| site.group_name(id));
+            for armed in detectors {
+                armed.look(group, findings, |detector, findings| detector.judge(&case, window, findings));
             }
         }
     }
-    carpet::judge(detectors, window, findings);
-    for detector in detectors {
-        detector.survey(window, findings);
+    carpet::judge(detectors, site, window, findings);
+    for armed in detectors {
+        armed.look(None, findings, |detector, findings| detector.survey(window, findings));
     }
 }
 
@@ -84,7 +123,7 @@ pub struct DetectorSpec {
     pub vectors: &'static [Vector],
     /// One line: what it recognises, and by which shape.
     pub summary: &'static str,
-    /// Its settings; every detector also has `enabled`.
+    /// Its settings; every detector also has `enabled` and `severity`.
     pub settings: &'static [Setting],
     pub build: fn(&Settings, &Arc<Site>) -> Box<dyn Detector>,
 }
@@ -120,15 +159,17 @@ pub const DETECTORS: &[DetectorSpec] = &[
     backscatter::SPEC,
     spoofed_source::SPEC,
     mac_not_allowed::SPEC,
+    // Last: the vectors that it raises are those of others.
+    total::SPEC,
 ];
 
 /// Builds every enabled detector.
-pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<Box<dyn Detector>> {
+pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<Armed> {
     DETECTORS
         .iter()
         .zip(settings)
         .filter(|(_, settings)| settings.enabled)
-        .map(|(spec, settings)| (spec.build)(settings, site))
+        .map(|(spec, settings)| Armed { detector: (spec.build)(settings, site), severity: settings.severity })
         .collect()
 }
 
@@ -139,8 +180,9 @@ mod tests {
 
     #[test]
     fn every_vector_has_exactly_one_detector() {
-        let mut raised = BTreeSet::new();
-        for spec in DETECTORS {
+        // `total` has no shape of its own: it calls what it finds by the protocol that dominates, in the words of others.
+        let mut raised: BTreeSet<Vector> = [Vector::TcpFlood].into();
+        for spec in DETECTORS.iter().filter(|spec| spec.name != "total") {
             assert!(!spec.vectors.is_empty(), "{} raises nothing", spec.name);
             for vector in spec.vectors {
                 assert!(raised.insert(*vector), "{vector} is raised by two detectors");
@@ -157,7 +199,7 @@ mod tests {
             let mut keys = BTreeSet::new();
             for setting in spec.settings {
                 assert!(keys.insert(setting.key), "{}.{} twice", spec.name, setting.key);
-                assert!(setting.key != "enabled");
+                assert!(!matches!(setting.key, "enabled" | "severity"));
                 assert!((setting.min..=setting.max).contains(&setting.default), "{}.{}", spec.name, setting.key);
             }
         }

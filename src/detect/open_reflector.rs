@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Large replies a second to few victims, of services that are also used honestly (DNS, SNMP, SIP).",
+            learns: None,
         },
         Setting {
             key: "unambiguous_packets_per_second",
@@ -32,6 +33,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Replies a second of services that should answer nobody outside (NTP monlist, memcached, CLDAP, SSDP).",
+            learns: None,
         },
     ],
     build: |settings, site| {

@@ -20,6 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unanswered UDP packets a second from one port of many hosts.",
+        learns: None,
     }],
     build: |settings, _| Box::new(OtherAmplification { limit: settings.limit("packets_per_second") }),
 };

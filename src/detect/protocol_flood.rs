@@ -18,6 +18,7 @@ const SETTINGS: &[Setting] = &[
         max: 1e9,
         unit: "packets/s",
         doc: "Unanswered packets a second from very many sources.",
+        learns: None,
     },
     Setting {
         key: "steady_packets_per_second",
@@ -26,6 +27,7 @@ const SETTINGS: &[Setting] = &[
         max: 1e9,
         unit: "packets/s",
         doc: "Unanswered packets a second from few sources; ten times as many where they are of a tunnel.",
+        learns: None,
     },
 ];
 

@@ -3,6 +3,7 @@
 //! A refused or aborted connection costs one RST for a segment that the host sent itself, or ends a connection that its
 //! peer opened; whatever goes beyond both is unprovoked.
 
+use super::baseline::Measure;
 use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
@@ -20,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unprovoked RSTs a second.",
+        learns: Some(Measure::Rst),
     }],
     build: |settings, _| Box::new(RstFlood { limit: settings.limit("packets_per_second") }),
 };

@@ -23,6 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 500.0,
             unit: "ports",
             doc: "Distinct ports (or IP protocols) that one sender tries within about half a minute.",
+            learns: None,
         },
         Setting {
             key: "hosts",
@@ -31,6 +32,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 500.0,
             unit: "hosts",
             doc: "Distinct hosts that one sender tries within about half a minute; half of it for echo requests.",
+            learns: None,
         },
         Setting {
             key: "arp_addresses",
@@ -39,6 +41,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 500.0,
             unit: "addresses",
             doc: "Distinct addresses that one station asks for by ARP within about half a minute.",
+            learns: None,
         },
     ],
     build: |settings, site| {

@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "connections",
         doc: "Connections within ten seconds on which a request was begun and not ended; twice as many within a minute.",
+        learns: None,
     }],
     build: |settings, _| Box::new(SlowHttp { limit: settings.limit("connections") }),
 };

@@ -23,6 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Unsolicited echo replies a second, from many hosts of the same networks.",
+            learns: None,
         },
         Setting {
             key: "requests_per_second",
@@ -31,6 +32,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Echo requests a second to group and broadcast addresses that name the host as their sender.",
+            learns: None,
         },
     ],
     build: |settings, _| {

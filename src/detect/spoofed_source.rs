@@ -22,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/0.1 s",
         doc: "Such packets of one station within a tenth of a second.",
+        learns: None,
     }],
     build: |settings, _| Box::new(SpoofedSource { limit: settings.limit("packets_per_tick") }),
 };

@@ -20,6 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unsolicited SYN-ACKs a second.",
+        learns: None,
     }],
     build: |settings, _| Box::new(SynAckFlood { limit: settings.limit("packets_per_second") }),
 };

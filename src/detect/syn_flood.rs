@@ -4,6 +4,7 @@
 //! their handshakes whatever the load (flash crowds, speed tests), and repeat a SYN that nobody answers (a dead
 //! service); floods do neither. One source walking through ports is a scan.
 
+use super::baseline::Measure;
 use super::shape::{self, Over, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits, tcp_flags};
 use crate::base::Vector;
@@ -21,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
+        learns: Some(Measure::Syn),
     }],
     build: |settings, _| Box::new(SynFlood { limit: settings.limit("packets_per_second") }),
 };

@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "FINs a second that end no connection.",
+            learns: None,
         },
         Setting {
             key: "abnormal_packets_per_second",
@@ -32,6 +33,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Segments a second without flags, with those of a Christmas tree, or with another pattern that no stack sends.",
+            learns: None,
         },
         Setting {
             key: "mixed_packets_per_second",
@@ -40,6 +42,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Segments a second of no connection where several flag patterns come at once.",
+            learns: None,
         },
     ],
     build: |settings, _| {

@@ -22,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unsolicited answers a second: SYN-ACKs, or data and RSTs of middleboxes.",
+        learns: None,
     }],
     build: |settings, _| Box::new(TcpReflection { limit: settings.limit("packets_per_second") }),
 };

@@ -22,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "handshakes/s",
         doc: "TLS handshakes a second without data after them.",
+        learns: None,
     }],
     build: |settings, _| Box::new(TlsHandshakeFlood { limit: settings.limit("handshakes_per_second") }),
 };

@@ -8,6 +8,7 @@
 //! A QUIC server answers Initials (RFC 9000 §8.1), forged ones, too. Its clients send more than one packet, so a source for
 //! each packet is a flood whether it is answered or not.
 
+use super::baseline::Measure;
 use super::dns;
 use super::shape::{self, Over, Profile};
 use super::{
@@ -17,30 +18,35 @@ use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "packets_per_second",
-        default: 1000.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
-    },
-    Setting {
-        key: "steady_packets_per_second",
-        default: 30000.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Unanswered UDP packets a second in few flows.",
-    },
-];
+/// Both limits, and what may raise them.
+const fn settings(spread: Option<Measure>, steady: Option<Measure>) -> [Setting; 2] {
+    [
+        Setting {
+            key: "packets_per_second",
+            default: 1000.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
+            learns: spread,
+        },
+        Setting {
+            key: "steady_packets_per_second",
+            default: 30000.0,
+            min: 1.0,
+            max: 1e9,
+            unit: "packets/s",
+            doc: "Unanswered UDP packets a second in few flows.",
+            learns: steady,
+        },
+    ]
+}
 
 pub(super) const UDP: DetectorSpec = DetectorSpec {
     name: "udp_flood",
     vectors: &[Vector::UdpFlood],
     summary: "UDP that gets no answer: ever new sources or ports, or a torrent of few flows",
-    settings: SETTINGS,
+    settings: &settings(Some(Measure::UdpSpread), Some(Measure::UdpSteady)),
     build: |settings, _| build(settings, Vector::UdpFlood, &[Class::Udp]),
 };
 
@@ -48,7 +54,7 @@ pub(super) const QUIC: DetectorSpec = DetectorSpec {
     name: "quic_flood",
     vectors: &[Vector::QuicFlood],
     summary: "UDP port 443 that gets no answer, or from a source of its own in each packet",
-    settings: SETTINGS,
+    settings: &settings(None, None),
     build: |settings, _| build(settings, Vector::QuicFlood, &[Class::Quic]),
 };
 

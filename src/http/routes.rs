@@ -1,6 +1,6 @@
 //! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
 
-use super::shared::Shared;
+use super::shared::{AllowedView, Shared};
 use super::tables;
 use crate::incident::Incident;
 use crate::metrics;
@@ -28,6 +28,7 @@ const INDEX: &str = concat!(
 /readyz                 200 while at least one capture is up, else 503
 /api/v1/incidents       open and recent incidents as JSON (?state=open|recent|all)
 /api/v1/incidents/{id}  one incident
+/api/v1/allowed         what allow rules suppressed
 /api/v1/hosts           busiest hosts (?limit=50)
 /api/v1/stations        busiest stations (?limit=50)
 /api/v1/version         the version that runs
@@ -42,6 +43,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/v1/incidents", get(incidents))
         .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/allowed", get(allowed))
         .route("/api/v1/hosts", get(hosts))
         .route("/api/v1/stations", get(stations))
         .route("/api/v1/version", get(version))
@@ -182,6 +184,14 @@ async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQu
         Ok(limit) => json(StatusCode::OK, &tables::stations(&shared, limit)),
         Err(answer) => *answer,
     }
+}
+
+async fn allowed(State(shared): State<Arc<Shared>>) -> Response {
+    #[derive(Serialize)]
+    struct Rules<'a> {
+        rules: &'a [AllowedView],
+    }
+    json(StatusCode::OK, &Rules { rules: &shared.snapshot().allowed })
 }
 
 async fn version() -> Response {

@@ -1,8 +1,11 @@
 //! What the pipeline tells and the server reads.
 
+use crate::base::Timestamp;
+use crate::detect::Allowed;
 use crate::incident::Incident;
 use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,25 @@ pub struct Snapshot {
     pub open: Vec<Incident>,
     /// Closed ones, oldest first.
     pub recent: Vec<Arc<Incident>>,
+    /// Rules of the allow-list, and what they suppressed.
+    pub allowed: Vec<AllowedView>,
+}
+
+/// A rule of the allow-list as the API tells it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AllowedView {
+    pub rule: String,
+    pub why: String,
+    /// Findings suppressed since the start; one that lasts is found anew ten times a second.
+    pub findings: u64,
+    pub last: Option<Timestamp>,
+}
+
+impl From<&Allowed> for AllowedView {
+    fn from(allowed: &Allowed) -> Self {
+        let (rule, why) = (allowed.rule.name.clone(), allowed.rule.why.clone());
+        AllowedView { rule, why, findings: allowed.findings, last: allowed.last }
+    }
 }
 
 /// Between the pipeline, which writes, and the server, which reads. Locks are held for a pointer's time only.

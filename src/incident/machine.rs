@@ -1,10 +1,11 @@
 //! The state machine: open, extend, close. Time is an argument; the same findings give the same incidents.
 
 use super::model::{CloseReason, Incident};
+use super::planned::PlannedWindow;
 use super::record::Record;
-use crate::base::{Direction, Timestamp, Vector, VectorClass};
+use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Finding, Target};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +81,7 @@ impl Key {
 
 pub struct Incidents {
     settings: IncidentSettings,
+    windows: Vec<PlannedWindow>,
     open: BTreeMap<Key, Record>,
     recent: VecDeque<Arc<Incident>>,
     /// Findings dropped since too many incidents were open.
@@ -93,11 +95,25 @@ const SWALLOWS: f64 = 2.0;
 
 impl Incidents {
     pub fn new(settings: IncidentSettings) -> Self {
-        Incidents { settings, open: BTreeMap::new(), recent: VecDeque::new(), refused: 0, echoes: 0 }
+        Incidents {
+            settings,
+            windows: Vec::new(),
+            open: BTreeMap::new(),
+            recent: VecDeque::new(),
+            refused: 0,
+            echoes: 0,
+        }
     }
 
     pub fn set_settings(&mut self, settings: IncidentSettings) {
         self.settings = settings;
+    }
+
+    /// What is planned, from now on.
+    pub fn set_windows<'w>(&mut self, windows: impl Iterator<Item = &'w PlannedWindow> + Clone) {
+        if !self.windows.iter().eq(windows.clone()) {
+            self.windows = windows.cloned().collect();
+        }
     }
 
     /// Findings that found no place, and findings that were only echoes.
@@ -112,6 +128,22 @@ impl Incidents {
     /// Every open incident as it stands, by target.
     pub fn open(&self) -> impl Iterator<Item = Incident> + '_ {
         self.open.values().filter_map(|record| record.view(None))
+    }
+
+    /// Tells of a host whether it is in trouble now: itself or its network, beyond mere information.
+    pub fn troubled(&self) -> impl Fn(Addr) -> bool + use<> {
+        let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
+        for (Key { target, .. }, record) in &self.open {
+            match target {
+                Target::Host(address) if record.severity() > Severity::Information => {
+                    hosts.insert(*address);
+                }
+                Target::Prefix(network) if record.severity() > Severity::Information => networks.push(*network),
+                _ => {}
+            }
+        }
+        let networks = Networks::new(networks);
+        move |address| hosts.contains(&address) || networks.contains(address)
     }
 
     /// Closed incidents, oldest first.
@@ -142,7 +174,8 @@ impl Incidents {
                     self.refused += findings.len() as u64;
                     continue;
                 }
-                let Some(record) = Record::open(first, now, losses) else { continue };
+                let planned = self.windows.iter().find_map(|window| window.covers(&key.target, now));
+                let Some(record) = Record::open(first, planned, now, losses) else { continue };
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 opened = true;
@@ -271,8 +304,8 @@ fn is_answer(vector: Vector) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Addr, Severity};
     use crate::detect::Traffic;
+    use crate::incident::{Schedule, Scope};
     use crate::meter::Count;
 
     fn finding(address: u32, direction: Direction, vector: Vector, severity: Severity, at: f64) -> Finding {
@@ -343,6 +376,37 @@ mod tests {
         assert_eq!(machine.dropped_findings(), (0, 1));
         let attack = finding(7, Outbound, UdpFlood, Warning, 1.2);
         assert_eq!(observe(&mut machine, &[attack], 1.2), [(Change::Opened, UdpFlood)]);
+    }
+
+    #[test]
+    fn what_opens_in_a_planned_window_is_marked_and_lower_unless_far_over() {
+        let open = |value: f64, at: f64, later: f64| {
+            let mut machine = machine();
+            let schedule = Schedule::Once { from: time(0.0), until: time(30.0) };
+            let (id, why) = ("w1".to_owned(), "update".to_owned());
+            machine.set_windows([PlannedWindow { id, why, scope: Scope::All, schedule }].iter());
+            let found = |at| {
+                let mut finding = finding(7, Inbound, SynFlood, Critical, at);
+                finding.evidence.push(crate::detect::Evidence {
+                    measure: "x",
+                    value,
+                    limit: Some(100.0),
+                    limit_from: None,
+                    window_seconds: 1.0,
+                    says: String::new(),
+                });
+                finding
+            };
+            observe(&mut machine, &[found(at)], at);
+            observe(&mut machine, &[found(later)], later);
+            let incident = machine.open().next().expect("an incident");
+            (incident.planned.map(|planned| (planned.why, planned.until)), incident.severity)
+        };
+        let planned = Some(("update".to_owned(), time(30.0)));
+        assert_eq!(open(200.0, 1.0, 2.0), (planned.clone(), Warning));
+        assert_eq!(open(301.0, 1.0, 2.0), (planned.clone(), Critical), "more than three times the limit");
+        assert_eq!(open(200.0, 1.0, 31.0), (planned, Critical), "it outlasts the window");
+        assert_eq!(open(200.0, 31.0, 32.0), (None, Critical));
     }
 
     #[test]

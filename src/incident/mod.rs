@@ -6,8 +6,10 @@
 
 pub mod machine;
 pub mod model;
+pub mod planned;
 mod pulses;
 mod record;
 
 pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
 pub use model::{CloseReason, Incident};
+pub use planned::{Planned, PlannedWindow, Schedule, Scope};

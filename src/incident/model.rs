@@ -1,5 +1,6 @@
 //! The incident as the world sees it: one JSON object. Public API: fields are only ever added.
 
+use super::planned::Planned;
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Target};
 use serde::{Serialize, Serializer};
@@ -39,6 +40,8 @@ pub struct Incident {
     pub names: Vec<Name>,
     pub evidence: Vec<Evidence>,
     pub coverage: Coverage,
+    /// Set where it was opened within a planned window.
+    pub planned: Option<Planned>,
     /// At most [`TIMELINE`] points, evenly spaced.
     pub timeline: Vec<Point>,
 }

@@ -4,6 +4,7 @@ use super::machine::LossCounts;
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
+use super::planned::Planned;
 use super::pulses::Pulses;
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Finding, Target, Traffic};
@@ -33,6 +34,7 @@ pub(super) struct Record {
     vlan: Option<u16>,
     direction: Direction,
     severity: Severity,
+    planned: Option<Planned>,
     confidence: f64,
     pub(super) opened_at: Timestamp,
     pub(super) updated_at: Timestamp,
@@ -71,7 +73,7 @@ pub(super) struct Changed {
 impl Record {
     /// Opens an incident at `now` on the first finding. `None` only if the sketches cannot be made, which their fixed
     /// sizes exclude.
-    pub fn open(finding: &Finding, now: Timestamp, losses: LossCounts) -> Option<Record> {
+    pub fn open(finding: &Finding, planned: Option<Planned>, now: Timestamp, losses: LossCounts) -> Option<Record> {
         let since = if finding.since == Timestamp::ZERO { now } else { finding.since.min(now) };
         Some(Record {
             id: identifier(finding, now),
@@ -79,7 +81,8 @@ impl Record {
             interface: finding.interface.clone(),
             vlan: finding.vlan,
             direction: finding.direction,
-            severity: finding.severity,
+            severity: planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now)),
+            planned,
             confidence: finding.confidence,
             opened_at: now,
             updated_at: now,
@@ -104,6 +107,10 @@ impl Record {
         })
     }
 
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
     /// Adds everything that one tick found about this target and direction.
     pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts) -> Changed {
         let mut changed = Changed::default();
@@ -111,8 +118,9 @@ impl Record {
         for finding in findings {
             let new = self.part(finding);
             changed.vector |= new;
-            if finding.severity > self.severity {
-                self.severity = finding.severity;
+            let severity = self.planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now));
+            if severity > self.severity {
+                self.severity = severity;
                 changed.severity = true;
             }
             self.confidence = self.confidence.max(finding.confidence);
@@ -290,6 +298,7 @@ impl Record {
                 kernel_dropped: dropped,
                 sampled: self.sampled,
             },
+            planned: self.planned.clone(),
             timeline: self.timeline.clone(),
         })
     }

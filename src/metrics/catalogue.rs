@@ -91,14 +91,16 @@ metrics! {
         "Incidents opened, by vector and severity at that moment";
     Gauge INCIDENTS_OPEN "pegel_incidents_open" []
         "Incidents that are open now";
-    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity"]
-        "Open incidents (always 1) with their main vector and highest severity so far";
+    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "planned"]
+        "Open incidents (always 1) with their main vector, highest severity so far, and whether they opened in a planned window";
     Gauge INCIDENT_PACKETS_PER_SECOND "pegel_incident_packets_per_second" ["target" "direction"]
         "Packets per second of an open incident at the last point of its timeline";
     Counter INCIDENT_SERIES_REFUSED "pegel_incident_series_refused_total" []
         "Targets of open incidents that got no series since too many have one already";
     Counter FINDINGS_DROPPED "pegel_findings_dropped_total" ["reason"]
         "Findings of detectors that led to no incident: too many were open, or it was the echo of another";
+    Counter ALLOWED_FINDINGS "pegel_allowed_findings_total" ["rule"]
+        "Findings suppressed by a rule of the allow-list; one that lasts is found anew ten times a second";
     // Pegel itself
     Gauge TABLE_ENTRIES "pegel_table_entries" ["table"]
         "Entries in use in a table";
@@ -116,6 +118,8 @@ metrics! {
         "Attempts of an output to hand over events that failed";
     Counter OUTPUT_DROPPED "pegel_output_dropped_total" ["output"]
         "Events that an output did not take since its queue was full, or gave up";
+    Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
+        "Times that the state directory could not be used, by what was tried";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []
         "When the configuration was last loaded with success, in seconds since 1970";
     Gauge CONFIG_RELOAD_SUCCESSFUL "pegel_config_last_reload_successful" []
@@ -153,6 +157,7 @@ label_values! {
         BusyHosts = "busy_hosts",
         Prefixes = "prefixes",
         Stations = "stations",
+        Baseline = "baseline",
     }
 }
 
@@ -165,6 +170,16 @@ label_values! {
         Interface = "interface",
         /// A queue between threads of ours was full.
         Queue = "queue",
+    }
+}
+
+label_values! {
+    /// What was tried with the state directory: the values of `operation`.
+    StateOperation {
+        Open = "open",
+        Load = "load",
+        Save = "save",
+        Windows = "windows",
     }
 }
 

@@ -12,7 +12,8 @@ use std::sync::Mutex;
 /// Most targets of open incidents with series of their own.
 pub const MAX_TARGETS: usize = 100;
 
-type ActiveKey = (String, Vector, Direction, Severity);
+/// The last: whether it was planned.
+type ActiveKey = (String, Vector, Direction, Severity, bool);
 
 /// What is shown at the moment.
 #[derive(Default)]
@@ -95,10 +96,10 @@ impl IncidentSeries {
             // One MAC address can be a target on two interfaces at once, and is one label.
             let sum = rates.entry((label.clone(), direction)).or_default();
             *sum = sum.saturating_add(rate);
-            active.insert((label, vector, direction, severity));
+            active.insert((label, vector, direction, severity, incident.planned.is_some()));
         }
-        for (target, vector, direction, severity) in &active {
-            let values = [target.as_str(), vector.name(), direction.name(), severity.name()];
+        for key in &active {
+            let values = values(key);
             if let Ok(gauge) = self.active.get_metric_with_label_values(&values) {
                 gauge.set(1);
             }
@@ -109,15 +110,20 @@ impl IncidentSeries {
             }
         }
         // An error of a removal means that there was no such series, which is what is wanted.
-        for (target, vector, direction, severity) in shown.active.difference(&active) {
-            let values = [target.as_str(), vector.name(), direction.name(), severity.name()];
-            let _ = self.active.remove_label_values(&values);
+        for key in shown.active.difference(&active) {
+            let _ = self.active.remove_label_values(&values(key));
         }
         for (target, direction) in shown.rates.iter().filter(|key| !rates.contains_key(key)) {
             let _ = self.rate.remove_label_values(&[target.as_str(), direction.name()]);
         }
         *shown = Shown { targets, active, rates: rates.into_keys().collect(), refused };
     }
+}
+
+/// Label values of [`spec::INCIDENT_ACTIVE`].
+fn values((target, vector, direction, severity, planned): &ActiveKey) -> [&str; 5] {
+    let planned = if *planned { "true" } else { "false" };
+    [target.as_str(), vector.name(), direction.name(), severity.name(), planned]
 }
 
 /// The targets that get series, and those that do not: who has them keeps them, then the most severe come first.

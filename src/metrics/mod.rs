@@ -8,7 +8,7 @@ mod hosts;
 mod incidents;
 mod series;
 
-pub use catalogue::{DropReason, Kind, METRICS, MetricSpec, Stage, Table};
+pub use catalogue::{DropReason, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
@@ -70,6 +70,9 @@ pub struct Metrics {
     tables: Vec<TableSeries>,
     tick_duration: Histogram,
     ticks_late: IntCounter,
+    allowed: IntCounterVec,
+    /// By index of [`StateOperation`].
+    state_failures: Vec<IntCounter>,
     output_events: IntCounterVec,
     output_failures: IntCounterVec,
     output_dropped: IntCounterVec,
@@ -126,6 +129,8 @@ impl Metrics {
             tables: tables(&make)?,
             tick_duration: make.histogram(spec::TICK_DURATION, TICK_BUCKETS)?,
             ticks_late: make.counter(spec::TICKS_LATE)?,
+            allowed: make.counters(spec::ALLOWED_FINDINGS)?,
+            state_failures: make.counters_of(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
             output_events: by_output(spec::OUTPUT_EVENTS)?,
             output_failures: by_output(spec::OUTPUT_FAILURES)?,
             output_dropped: by_output(spec::OUTPUT_DROPPED)?,
@@ -232,6 +237,19 @@ impl Metrics {
     /// Findings dropped since the start: too many incidents open, and echoes of others.
     pub fn findings_dropped(&self, open_incidents_full_total: u64, echoes_total: u64) {
         self.incidents.findings_dropped(open_incidents_full_total, echoes_total);
+    }
+
+    /// Findings that a rule of the allow-list suppressed since the start. Rules are as many as the configuration has.
+    pub fn allowed_findings(&self, rule: &str, total: u64) {
+        if let Ok(counter) = self.allowed.get_metric_with_label_values(&[rule]) {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    pub fn state_failure(&self, operation: StateOperation) {
+        if let Some(counter) = self.state_failures.get(operation as usize) {
+            counter.inc();
+        }
     }
 
     pub fn table(&self, table: Table, entries: usize, capacity: usize, evictions_total: u64) {

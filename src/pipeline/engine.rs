@@ -2,8 +2,8 @@
 
 use crate::base::{Networks, Timestamp};
 use crate::config::Config;
-use crate::detect::{self, Detector, Finding};
-use crate::incident::{CloseReason, Event, Incidents, LossCounts};
+use crate::detect::{self, AllowList, Armed, Baseline, Finding};
+use crate::incident::{CloseReason, Event, Incidents, LossCounts, PlannedWindow};
 use crate::inventory::Site;
 use crate::meter::{Hasher, IDLE_TICKS, Meter, TickReport, Totals};
 use std::sync::Arc;
@@ -14,7 +14,10 @@ const FROZEN: u64 = 256;
 
 pub struct Engine {
     meter: Meter,
-    detectors: Vec<Box<dyn Detector>>,
+    detectors: Vec<Armed>,
+    allow: AllowList,
+    /// What is usual here, where that is learned.
+    baseline: Option<Baseline>,
     incidents: Incidents,
     site: Arc<Site>,
     /// Names by interface index.
@@ -30,10 +33,14 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(config: &Config, site: Arc<Site>, hasher: Hasher) -> Self {
+        let mut incidents = Incidents::new(config.incident);
+        incidents.set_windows(config.windows.iter());
         Engine {
             meter: Meter::new(config.meter, hasher),
             detectors: detect::build(&config.detect, &site),
-            incidents: Incidents::new(config.incident),
+            allow: AllowList::new(&config.allow),
+            baseline: None,
+            incidents,
             site,
             interfaces: Vec::new(),
             tick: None,
@@ -48,6 +55,7 @@ impl Engine {
     /// Puts another configuration into force: limits, networks, rules. Open incidents and windows stay.
     pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
         self.detectors = detect::build(&config.detect, &site);
+        self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
         self.site = site;
     }
@@ -58,6 +66,30 @@ impl Engine {
 
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
+    }
+
+    /// What the operator allows, and what that suppressed.
+    pub fn allowed(&self) -> &AllowList {
+        &self.allow
+    }
+
+    /// What is planned, from now on.
+    pub fn set_windows<'w>(&mut self, windows: impl Iterator<Item = &'w PlannedWindow> + Clone) {
+        self.incidents.set_windows(windows);
+    }
+
+    /// Has it learn, beginning with what is known already.
+    pub fn set_baseline(&mut self, baseline: Option<Baseline>) {
+        self.baseline = baseline;
+    }
+
+    pub fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
+    }
+
+    /// Lines for the log since the last call.
+    pub fn take_news(&mut self) -> Vec<String> {
+        self.allow.take_news()
     }
 
     pub fn networks(&self) -> &Networks {
@@ -109,8 +141,12 @@ impl Engine {
     fn judge(&mut self, end: Timestamp) {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
-        detect::run(&self.detectors, &self.site, &window, &mut self.findings);
+        detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
+        self.allow.sift(&mut self.findings, end);
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
+        if let Some(baseline) = &mut self.baseline {
+            baseline.observe(&window, &self.site, || self.incidents.troubled());
+        }
     }
 
     /// Lets the ticks before `tick` that had no packets pass: windows drain, incidents close.
@@ -134,6 +170,9 @@ impl Engine {
     pub fn clock_changed(&mut self) {
         let now = self.tick.map_or(Timestamp::ZERO, |tick| Timestamp::from_tick(tick + 1));
         self.meter.forget();
+        if let Some(baseline) = &mut self.baseline {
+            baseline.forget_minute();
+        }
         self.incidents.close_all(now, CloseReason::ClockChange, &mut self.events);
         self.tick = None;
     }

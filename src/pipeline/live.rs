@@ -6,6 +6,7 @@
 
 use super::capture_thread::{Message, Order};
 use super::engine::Engine;
+use super::memory::Memory;
 use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
 use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
@@ -61,7 +62,7 @@ pub(super) fn instant() -> Instant {
 
 /// The kernel's packet clock, read where no packet tells the time.
 #[expect(clippy::disallowed_methods, reason = "where no packets come, the wall clock moves packet time on")]
-pub(super) fn wall_clock() -> Timestamp {
+pub fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_parts(since.as_secs(), since.subsec_nanos().into())
 }
@@ -81,6 +82,7 @@ struct Live {
     networks: Arc<Networks>,
     engine: Engine,
     outputs: Outputs,
+    memory: Memory,
     metrics: Arc<Metrics>,
     shared: Arc<http::Shared>,
     server: Option<http::Server>,
@@ -116,6 +118,7 @@ impl Live {
         for &host in &config.metrics_hosts {
             metrics.watch_host(Addr::from(host), "configured");
         }
+        let memory = Memory::start(config, &mut engine, &metrics, wall_clock());
         let origin = instant();
         let (hosts, stations) = engine.meter().tables();
         let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
@@ -136,6 +139,7 @@ impl Live {
             networks,
             engine,
             outputs,
+            memory,
             metrics,
             shared,
             server,
@@ -151,6 +155,7 @@ impl Live {
             told_status: false,
         };
         live.greet();
+        live.publish();
         Ok(live)
     }
 
@@ -296,12 +301,16 @@ impl Live {
             self.give_back(worker, report);
         }
         self.tell();
+        for line in self.engine.take_news() {
+            tracing::info!("{line}");
+        }
         let spent = instant().saturating_duration_since(began);
         self.metrics.tick_duration(spent.as_secs_f64());
         self.shared.beat(began.saturating_duration_since(self.origin).as_millis() as u64);
         if tick / 10 != self.last_second {
             self.last_second = tick / 10;
             self.every_second(losses);
+            self.memory.look(&self.request.config, &mut self.engine, Timestamp::from_tick(tick + 1));
         }
     }
 
@@ -345,7 +354,8 @@ impl Live {
         let open: Vec<Incident> = self.engine.incidents().open().collect();
         self.metrics.incidents_active(&open);
         let recent = self.engine.incidents().recent().cloned().collect();
-        self.shared.publish(http::Snapshot { open, recent });
+        let allowed = self.engine.allowed().iter().map(Into::into).collect();
+        self.shared.publish(http::Snapshot { open, recent, allowed });
     }
 
     fn worker_tables(&self, reports: &[(usize, Box<TickReport>)]) {
@@ -373,9 +383,15 @@ impl Live {
         self.metrics.table(Table::BusyHosts, meter.busy_hosts(), meter.sizes().busy_hosts, windows);
         self.metrics.table(Table::Prefixes, meter.busy_prefixes(), meter.sizes().prefixes, prefixes);
         self.metrics.table(Table::Stations, stations.len(), stations.capacity(), stations.evictions());
+        if let Some(baseline) = self.engine.baseline() {
+            self.metrics.table(Table::Baseline, baseline.len(), baseline.capacity(), baseline.evictions());
+        }
         self.metrics.stations(stations.len(), meter.new_stations());
         let (refused, echoes) = self.engine.incidents().dropped_findings();
         self.metrics.findings_dropped(refused, echoes);
+        for allowed in self.engine.allowed().iter() {
+            self.metrics.allowed_findings(&allowed.rule.name, allowed.findings);
+        }
         for address in self.metrics.watched_hosts() {
             if let Some(entry) = hosts.get(&address) {
                 self.metrics.host_totals(address, entry.received, entry.sent);
@@ -394,7 +410,8 @@ impl Live {
             // What was dropped is among the received.
             self.metrics.coverage(if received == 0 { 1.0 } else { 1.0 - (lost as f64 / received as f64).min(1.0) });
         }
-        if self.engine.incidents().open_count() > 0 {
+        // The allow-list's counts go on without any incident.
+        if self.engine.incidents().open_count() > 0 || self.engine.allowed().iter().next().is_some() {
             self.publish();
         }
         if !self.told_status && self.origin.elapsed() > Duration::from_secs(2) {
@@ -423,6 +440,8 @@ impl Live {
                 self.request.config.http = kept.http;
                 self.request.config.output = kept.output;
                 self.request.config.tunnels = kept.tunnels;
+                self.request.config.state_dir = kept.state_dir;
+                self.request.config.baseline = kept.baseline;
                 self.networks = Arc::new(inside(&self.request, &self.interfaces));
                 let site = super::site(&self.request.config, Arc::clone(&self.networks));
                 self.engine.reconfigure(&self.request.config, site);
@@ -462,6 +481,7 @@ impl Live {
         let now = self.judged.map_or_else(wall_clock, |tick| Timestamp::from_tick(tick + 1));
         self.engine.shut_down(now);
         self.tell();
+        self.memory.stop(&self.engine, now);
         let losses = self.losses();
         self.outputs.finish();
         if let Some(server) = self.server {

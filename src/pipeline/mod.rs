@@ -5,12 +5,16 @@
 mod capture_thread;
 pub mod engine;
 pub mod live;
+mod memory;
 pub mod overload;
 pub mod replay;
 mod setup;
 mod source;
 pub mod worker;
 mod workers;
+
+pub use live::wall_clock;
+pub use memory::read_baseline;
 
 use crate::base::Networks;
 use crate::config::Config;
@@ -28,5 +32,5 @@ pub fn site(config: &Config, networks: Arc<Networks>) -> Arc<Site> {
             upstream_macs: interface.upstream_macs.clone(),
         })
         .collect();
-    Arc::new(Site::new(networks, policies))
+    Arc::new(Site::new(networks, policies).with_groups(config.groups.clone()))
 }

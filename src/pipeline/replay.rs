@@ -52,6 +52,14 @@ impl Replay {
         Replay { worker: Worker::new(Decoder { tunnels: config.tunnels }, tally, direct) }
     }
 
+    /// Has it judge by what was learned until now, and go on learning; what it learns is not kept, so that the next replay
+    /// gives the same.
+    pub fn remember(&mut self, config: &Config) -> Result<(), String> {
+        let baseline = super::memory::learned(config)?;
+        self.worker.handover.engine.set_baseline(Some(baseline));
+        Ok(())
+    }
+
     /// Reads `source` to its end. `look` is called before the first batch and after each, with the events since the
     /// last call; it may name the interfaces, which count from then on.
     ///

@@ -80,6 +80,9 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     if old.output != new.output {
         parts.push("[output]");
     }
+    if old.state_dir != new.state_dir || old.baseline != new.baseline {
+        parts.push("state_dir and [baseline]");
+    }
     if old.tunnels != new.tunnels {
         parts.push("[decode]");
     }

@@ -80,7 +80,8 @@ impl Bed {
     pub fn pegel(&self, arguments: &[&str]) -> Pegel<'_> {
         let log = fs::File::create(self.dir.join("log")).unwrap();
         let jsonl = self.dir.join("incidents.jsonl").display().to_string();
-        let all = [&["run", "-i", "vb", "--jsonl", &jsonl], arguments].concat();
+        let state = self.dir.join("state").display().to_string();
+        let all = [&["run", "-i", "vb", "--jsonl", &jsonl, "--state-dir", &state], arguments].concat();
         let child = self
             .command("b", Path::new(env!("CARGO_BIN_EXE_pegel")), &all)
             .stdin(Stdio::null())

@@ -1,0 +1,59 @@
+//! `pegel print-limits HOST`: every limit in force for a host, and where it comes from.
+
+use super::table::Table;
+use super::{Common, exit, print_out};
+use crate::base::{Addr, Direction};
+use crate::detect::{DETECTORS, LimitFrom};
+use crate::pipeline;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub(super) struct LimitsArgs {
+    /// Address of the host
+    host: Addr,
+    #[command(flatten)]
+    common: Common,
+    /// Directory with what was learned [default: state_dir of the configuration]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<std::path::PathBuf>,
+}
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+pub(super) fn run(args: &LimitsArgs) -> ExitCode {
+    let mut config = match args.common.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if let Some(path) = &args.state_dir {
+        config.state_dir.clone_from(path);
+    }
+    let now = pipeline::wall_clock();
+    let (baseline, note) = pipeline::read_baseline(&config, now);
+    if let Some(note) = note {
+        eprintln!("pegel: note: {note}");
+    }
+    let site = pipeline::site(&config, std::sync::Arc::default());
+    let group = site.group_of_host(args.host);
+    let hour = crate::detect::baseline::hour_of_week(now);
+    let mut table = Table::new(&["DIRECTION", "DETECTOR", "LIMIT", "VALUE", "UNIT", "FROM"]);
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        for (spec, settings) in DETECTORS.iter().zip(&config.detect).filter(|(_, settings)| settings.enabled) {
+            for setting in spec.settings.iter().filter(|setting| setting.is_limit()) {
+                let usual = |measure| baseline.as_ref()?.level_at(args.host, direction, measure, now);
+                let limit = settings.limit(setting.key).of(group, direction, usual);
+                let from = match limit.from {
+                    LimitFrom::Group => format!("group {}", group.map_or("", |id| site.group_name(id))),
+                    LimitFrom::Learned => {
+                        format!("learned ({} {:02}:00 UTC)", DAYS.get(hour / 24).unwrap_or(&""), hour % 24)
+                    }
+                    other => other.name().to_owned(),
+                };
+                let value = if limit.value == 0.0 { "none".to_owned() } else { limit.value.to_string() };
+                table.row([direction.name(), spec.name, setting.key, &value, setting.unit, &from]);
+            }
+        }
+    }
+    print_out(&table.to_string()).err().unwrap_or(ExitCode::from(exit::OK))
+}

@@ -1,0 +1,138 @@
+//! The baseline as bytes, and back. Whatever the bytes are, reading them gives a baseline or an error.
+//!
+//! ```text
+//! "PEGELBL" version:1 | saved_at:8 hosts:4 | host* | crc32:4          all numbers little-endian
+//! host:    address:16 activity:4 profiles:1 | profile*
+//! profile: which:1 slots:1 | (slot:1 centre:4 spread:4 minutes:4)*    only slots that were seen
+//! ```
+
+use super::profile::{Profile, SLOTS, Slot};
+use super::{Baseline, Host, PROFILES};
+use crate::base::{Addr, Timestamp};
+use std::fmt;
+
+const MAGIC: &[u8; 7] = b"PEGELBL";
+const VERSION: u8 = 1;
+/// Behind the last host.
+const CHECKSUM: usize = 4;
+
+/// Why bytes are no baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatError {
+    NotABaseline,
+    Version(u8),
+    Checksum,
+    /// Whole by its checksum, but not as this program writes it.
+    Content,
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FormatError::NotABaseline => f.write_str("it is no baseline of Pegel"),
+            FormatError::Version(version) => write!(f, "it is of version {version}, and this program reads {VERSION}"),
+            FormatError::Checksum => f.write_str("it is cut off or damaged: the checksum is wrong"),
+            FormatError::Content => f.write_str("it contains what no program of ours wrote"),
+        }
+    }
+}
+
+impl Baseline {
+    /// Everything learned, as of `now`.
+    pub fn to_bytes(&self, now: Timestamp) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(VERSION);
+        bytes.extend(now.nanos().to_le_bytes());
+        bytes.extend((self.hosts.len() as u32).to_le_bytes());
+        for (address, host) in &self.hosts {
+            bytes.extend(address.bits().to_le_bytes());
+            bytes.extend(host.activity.to_le_bytes());
+            let profiles = || host.profiles.iter().enumerate().filter_map(|(at, p)| Some((at, p.as_deref()?)));
+            bytes.push(profiles().count() as u8);
+            for (which, profile) in profiles() {
+                let seen = || profile.slots.iter().enumerate().filter(|(_, slot)| slot.minutes > 0.0);
+                bytes.extend([which as u8, seen().count() as u8]);
+                for (index, slot) in seen() {
+                    bytes.push(index as u8);
+                    for value in [slot.centre, slot.spread, slot.minutes] {
+                        bytes.extend(value.to_le_bytes());
+                    }
+                }
+            }
+        }
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// What was saved, for at most `capacity` hosts: where there are more, the most active. It ages when the first
+    /// moment is known, see [`Baseline::observe`].
+    pub fn from_bytes(bytes: &[u8], capacity: usize) -> Result<Baseline, FormatError> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or(FormatError::NotABaseline)?;
+        // Another version may have its checksum elsewhere.
+        match rest.first() {
+            Some(&VERSION) => {}
+            Some(&version) => return Err(FormatError::Version(version)),
+            None => return Err(FormatError::Checksum),
+        }
+        let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(FormatError::Checksum)?;
+        if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
+            return Err(FormatError::Checksum);
+        }
+        let mut reader = Reader(content.get(MAGIC.len() + 1..).ok_or(FormatError::Checksum)?);
+        let mut baseline = Baseline::new(capacity);
+        let (saved, mut hosts) = reader.everything().ok_or(FormatError::Content)?;
+        if hosts.len() > capacity {
+            hosts.sort_by(|a, b| b.1.activity.total_cmp(&a.1.activity).then(a.0.cmp(&b.0)));
+            hosts.truncate(capacity);
+        }
+        baseline.hosts.extend(hosts);
+        baseline.saved = Some(saved);
+        Ok(baseline)
+    }
+}
+
+struct Reader<'b>(&'b [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    fn byte(&mut self) -> Option<usize> {
+        self.take::<1>().map(|[byte]| byte.into())
+    }
+
+    /// A figure as this program has them: finite and not negative.
+    fn figure(&mut self) -> Option<f32> {
+        self.take().map(f32::from_le_bytes).filter(|value| value.is_finite() && *value >= 0.0)
+    }
+
+    fn everything(&mut self) -> Option<(Timestamp, Vec<(Addr, Host)>)> {
+        let saved = Timestamp::from_nanos(u64::from_le_bytes(self.take()?));
+        let count = u32::from_le_bytes(self.take()?);
+        // Not reserved by what the bytes promise.
+        let mut hosts = Vec::new();
+        for _ in 0..count {
+            hosts.push(self.host()?);
+        }
+        self.0.is_empty().then_some((saved, hosts))
+    }
+
+    fn host(&mut self) -> Option<(Addr, Host)> {
+        let address = Addr::from_v6_bits(u128::from_le_bytes(self.take()?));
+        let mut host = Host { activity: self.figure()?, ..Host::default() };
+        for _ in 0..self.byte().filter(|count| *count <= PROFILES)? {
+            let which = self.byte()?;
+            let mut profile = Box::<Profile>::default();
+            for _ in 0..self.byte().filter(|count| *count <= SLOTS)? {
+                let index = self.byte()?;
+                let slot = Slot { centre: self.figure()?, spread: self.figure()?, minutes: self.figure()? };
+                *profile.slots.get_mut(index)? = slot;
+            }
+            *host.profiles.get_mut(which)? = Some(profile);
+        }
+        Some((address, host))
+    }
+}

@@ -1,0 +1,147 @@
+//! Windows that were planned at run time: `windows.json`, written by the command line and read by the daemon. A file and
+//! not a call, so that a window can be planned before the daemon runs, and nothing more listens.
+
+use super::StateDir;
+use crate::incident::{PlannedWindow, Schedule};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::time::SystemTime;
+
+const NAME: &str = "windows.json";
+const LOCK: &str = "windows.lock";
+/// Windows at once. More is a script gone wild.
+pub const MOST_WINDOWS: usize = 1000;
+
+/// Why the file could not be used.
+#[derive(Debug)]
+pub enum StateError {
+    Io(io::Error),
+    Content(String),
+}
+
+impl From<io::Error> for StateError {
+    fn from(error: io::Error) -> Self {
+        StateError::Io(error)
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateError::Io(error) => error.fmt(f),
+            StateError::Content(text) => f.write_str(text),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    why: String,
+    scope: String,
+    /// RFC 3339.
+    from: String,
+    until: String,
+}
+
+fn entry(window: &PlannedWindow) -> Option<Entry> {
+    let Schedule::Once { from, until } = window.schedule else { return None };
+    let (id, why, scope) = (window.id.clone(), window.why.clone(), window.scope.to_string());
+    Some(Entry { id, why, scope, from: from.to_string(), until: until.to_string() })
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<PlannedWindow>, StateError> {
+    let content = |says: String| StateError::Content(format!("{NAME}: {says}"));
+    let entries: Vec<Entry> = serde_json::from_slice(bytes).map_err(|error| content(error.to_string()))?;
+    if entries.len() > MOST_WINDOWS {
+        return Err(content(format!("{} windows, at most {MOST_WINDOWS}", entries.len())));
+    }
+    let window = |entry: Entry| {
+        let scope = entry.scope.parse().map_err(|says| content(format!("scope {:?} {says}", entry.scope)))?;
+        let time = |text: &str| text.parse().map_err(|says| content(format!("{text:?} {says}")));
+        let schedule = Schedule::Once { from: time(&entry.from)?, until: time(&entry.until)? };
+        Ok(PlannedWindow { id: entry.id, why: entry.why, scope, schedule })
+    };
+    entries.into_iter().map(window).collect()
+}
+
+impl StateDir {
+    /// The windows that were planned.
+    pub fn windows(&self) -> Result<Vec<PlannedWindow>, StateError> {
+        self.read(NAME)?.map_or(Ok(Vec::new()), |bytes| parse(&bytes))
+    }
+
+    /// What differs when the file was written anew, cheaply.
+    pub fn windows_stamp(&self) -> Option<(SystemTime, u64)> {
+        let metadata = std::fs::metadata(self.file(NAME)).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
+    /// Changes the list, with nobody else at it meanwhile.
+    pub fn edit_windows<T>(&self, edit: impl FnOnce(&mut Vec<PlannedWindow>) -> T) -> Result<T, StateError> {
+        let lock = File::create(self.file(LOCK))?;
+        lock.lock()?;
+        let mut windows = self.windows()?;
+        let outcome = edit(&mut windows);
+        let entries: Vec<Entry> = windows.iter().filter_map(entry).collect();
+        let mut bytes = serde_json::to_vec_pretty(&entries).map_err(|error| StateError::Content(error.to_string()))?;
+        bytes.push(b'\n');
+        self.write(NAME, &bytes)?;
+        Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::directory;
+    use super::*;
+    use crate::base::Timestamp;
+    use proptest::prelude::*;
+
+    fn window(id: &str) -> PlannedWindow {
+        PlannedWindow {
+            id: id.to_owned(),
+            why: "kernel \"update\"".to_owned(),
+            scope: "203.0.113.7".parse().unwrap(),
+            schedule: Schedule::Once {
+                from: Timestamp::from_parts(1_767_225_600, 0),
+                until: Timestamp::from_parts(1_767_229_200, 0),
+            },
+        }
+    }
+
+    #[test]
+    fn windows_round_trip_and_change_the_stamp() {
+        let path = directory("windows");
+        let state = StateDir::open(&path).unwrap();
+        assert!(state.windows().unwrap().is_empty() && state.windows_stamp().is_none());
+        state.edit_windows(|windows| windows.push(window("w1"))).unwrap();
+        assert_eq!(state.windows().unwrap(), [window("w1")]);
+        assert!(state.windows_stamp().is_some());
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn writers_at_the_same_time_lose_nothing() {
+        let path = directory("writers");
+        let state = StateDir::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let state = &state;
+                scope.spawn(move || state.edit_windows(|windows| windows.push(window(&format!("w{n}")))).unwrap());
+            }
+        });
+        assert_eq!(state.windows().unwrap().len(), 8);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_windows_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+    }
+}
