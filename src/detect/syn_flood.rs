@@ -2,7 +2,8 @@
 //!
 //! Rate: SYNs that were neither completed by the client nor repeated by it. Shape: real clients complete nearly all of
 //! their handshakes whatever the load (flash crowds, speed tests), and repeat a SYN that nobody answers (a dead
-//! service); floods do neither. One source walking through ports is a scan.
+//! service); floods do neither. One source walking through ports is a scan. Peers that were all there before, and that
+//! now open a few connections each, come back after a restart ([`is_return`]).
 
 use super::baseline::Measure;
 use super::shape::{self, Over, Profile};
@@ -91,6 +92,9 @@ impl SynFlood {
         if profile.is_port_scan() || (flow.is_outbound() && !concentrated(&profile)) || tcp_flags::is_mixture(flow) {
             return None;
         }
+        if !flow.is_outbound() && is_return(flow, base) {
+            return None;
+        }
         let distinct = flow.distinct_peers();
         let mut finding = flow.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = since;
@@ -135,6 +139,27 @@ fn over_burst(flow: &Flow<'_>, limit: Limit) -> Option<Over> {
     let second = Handshakes::of(flow, Span::Second);
     let open = Handshakes::share(second.unanswered(), second.syns) >= 0.7;
     open.then_some(over)
+}
+
+/// SYNs that one client sends in a second when it comes back: some connections, not all at the same moment.
+const SYNS_OF_ONE: f64 = 8.0;
+
+/// Clients that come back after the service, or the whole host, restarted: all at once, and maybe to no answer, but nearly
+/// all of them were there in the seconds before, and each opens few connections. Strangers are a flood, and so is a known
+/// peer that sends more. After ten seconds nobody was there before, so that a flood is excused for no longer than that.
+fn is_return(flow: &Flow<'_>, base: Limit) -> bool {
+    let before = flow.peers_before((base.value * SLOW) as u64);
+    let (known, now) = (before.estimate(), flow.peers());
+    let all = {
+        let mut all = before;
+        all.merge(&now);
+        all.estimate()
+    };
+    let present = now.estimate();
+    let syns = flow.forward(Span::Second).of(Class::TcpSyn).packets as f64;
+    // Among very many others, some strangers would not show.
+    let shows = known <= present * 10.0;
+    shows && (all - known) <= present * 0.2 && syns <= present * SYNS_OF_ONE
 }
 
 /// An outgoing flood has few victims; SYNs to many are a sweep.

@@ -341,6 +341,19 @@ impl<'a> Flow<'a> {
         peers.estimate()
     }
 
+    /// Who took part in those of the last ten full seconds that brought at most so many SYNs in the direction of the
+    /// attack: the peers from before it began.
+    pub fn peers_before(&self, most_syns: u64) -> Registers {
+        let mut peers = Registers::default();
+        for (sum, (sources, destinations)) in self.host.seconds.iter().zip(&self.host.second_peers) {
+            let counts = if self.outbound { &sum.sent } else { &sum.received };
+            if counts.of(Class::TcpSyn).packets <= most_syns {
+                peers.merge(if self.outbound { destinations } else { sources });
+            }
+        }
+        peers
+    }
+
     /// The peers of the current tick.
     pub fn tick_peers(&self) -> Registers {
         let tick = self.host.tick_back(0);

@@ -21,6 +21,7 @@ mod payload;
 mod profiles;
 mod recon;
 mod reflection;
+mod restart;
 mod rng;
 mod services;
 mod setting;

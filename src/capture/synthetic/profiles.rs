@@ -6,8 +6,8 @@ use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
 use super::templates::Template;
 use super::{
-    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, services,
-    templates,
+    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, restart,
+    services, templates,
 };
 use crate::base::Timestamp;
 use ipnet::IpNet;
@@ -288,6 +288,10 @@ profiles! {
         host(24, BENIGN), Build::Model(benign_tcp::web_server);
     FlashCrowd = "flash_crowd", false, "as web_server, growing from `rate` to ten times that",
         host(25, Defaults { sources: 20_000, ..BENIGN }), Build::Model(benign_tcp::flash_crowd);
+    Restart = "restart", false, "`sources` clients, `rate` requests a second of them all until the middle; then each connects anew within 0.1 s",
+        host(24, Defaults { rate: 1_000.0, sources: 2_000, ..BENIGN }), Build::Model(restart::answered);
+    Reboot = "reboot", false, "the same, but the host is silent from the middle on: each client sends its SYN again after 1 s, 3 s, 7 s …",
+        host(24, Defaults { rate: 1_000.0, sources: 2_000, ..BENIGN }), Build::Model(restart::silent);
     DnsResolver = "dns_resolver", false, "queries a second (rate) of a resolver for inside clients, with large answers among them",
         host(53, Defaults { port: 53, sources: 1_000, ..BENIGN }), Build::Model(benign_udp::dns_resolver);
     DnsServer = "dns_server", false, "queries a second (rate) of outside clients to an authoritative server",

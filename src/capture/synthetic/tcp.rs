@@ -134,6 +134,11 @@ impl Connection {
         done
     }
 
+    /// A SYN that gets no answer: the same one each time.
+    pub fn knock(&self, now: u64, agenda: &mut Agenda) {
+        agenda.send(now, self.packet(End::Client, now, SYN));
+    }
+
     /// One segment of `octets`, without acknowledgement.
     pub fn segment(&mut self, now: u64, from: End, payload: Payload, octets: u64, push: bool, agenda: &mut Agenda) {
         let flags = if push { PSH | ACK } else { ACK };
