@@ -258,3 +258,28 @@ fn a_ring_that_ran_full_is_answered_by_sampling_for_a_while() {
     });
     pegel.stop();
 }
+
+#[test]
+fn what_is_planned_while_it_runs_marks_incidents_and_state_outlives_it() {
+    let Some(bed) = Bed::new("state") else { return };
+    let state = bed.dir.join("state");
+    fs::create_dir_all(&state).unwrap();
+    fs::write(state.join("baseline.bin"), b"PEGELBL\x01 cut off").unwrap();
+    let pegel = bed.pegel(&[]);
+    let plan = ["window", "add", "--for", "1h", "--why", "update", "--state-dir", state.to_str().unwrap()];
+    let pegel_binary = Path::new(env!("CARGO_BIN_EXE_pegel"));
+    assert!(bed.command("b", pegel_binary, &plan).status().unwrap().success());
+    // It looks at the file each second of traffic: some pings pass, then the flood.
+    bed.send("a", "va", &flood("icmp_flood", 50, 2.5));
+    bed.send("a", "va", &flood("syn_flood", 2000, 1.5));
+    let incident = pegel.wait_for_incident();
+    assert_eq!(incident["planned"]["why"], "update", "{incident:#}");
+    let metrics = pegel.get("/metrics");
+    assert!(metrics.contains("pegel_state_failures_total{operation=\"load\"} 1"), "{metrics}");
+    let (log, _) = pegel.stop();
+    assert!(log.contains("checksum is wrong") && log.contains("set aside"), "{log}");
+    let names: Vec<String> =
+        fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name == "baseline.bin"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("baseline.bin.corrupt-")), "{names:?}");
+}

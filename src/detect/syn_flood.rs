@@ -99,14 +99,13 @@ impl SynFlood {
         let mut finding = flow.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = since;
         finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
-        let (to, address) = (if !flow.is_outbound() { "to" } else { "from" }, flow.whom());
         let span = over.span;
         let seen = Handshakes::of(flow, span);
         let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;
         finding.evidence = vec![
             over.evidence(
                 "unanswered_syn_per_second",
-                &format!("unanswered SYN/s {to} {address}"),
+                &format!("unanswered SYN/s {}", flow.whom()),
                 &format!("; {completed:.1} % of SYNs were completed, 97 % is usual"),
             ),
             profile.evidence(distinct, flow.is_outbound()),
