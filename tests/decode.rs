@@ -238,8 +238,11 @@ fn echo_requests_to_groups_are_told_by_address_or_frame() {
     let echo = [8, 0, 0, 0, 0, 7, 0, 1];
     let one = ethernet(0x0800, &ipv4(1, &echo));
     assert_eq!(decode(LinkType::Ethernet, &one).class, Class::IcmpEcho);
+    // A directed broadcast as the last router sends it; a host that is addressed so is none.
     let mut broadcast = one.clone();
     broadcast[..6].fill(0xff);
+    assert_eq!(decode(LinkType::Ethernet, &broadcast).class, Class::IcmpEcho);
+    broadcast[33] = 255;
     assert_eq!(decode(LinkType::Ethernet, &broadcast).class, Class::IcmpEchoGroup);
     let mut all_nodes = ipv6(58, &[128, 0, 0, 0, 0, 7, 0, 1]);
     all_nodes[24..40].copy_from_slice(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);

@@ -5,7 +5,7 @@
 //! etherparse. A property test holds them equal.
 
 use super::{Anomaly, App, Class, Packet, amplifier, class, extension};
-use crate::base::Addr;
+use crate::base::{Addr, Mac};
 use etherparse::LaxIpv4Slice;
 
 const PROTOCOL_ICMP: u8 = 1;
@@ -195,6 +195,13 @@ pub(super) fn transport<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u
     }
 }
 
+/// A group or broadcast address. Of networks that are not known here, the frame must say so, too, and the address end as
+/// nearly all broadcast addresses do: tools that write captures leave the broadcast MAC where they know no other.
+fn is_to_group(packet: &Packet) -> bool {
+    let ends_in_ones = packet.destination.is_v4() && packet.destination.bits() as u8 == 0xff;
+    packet.destination.is_group_or_none() || (ends_in_ones && packet.destination_mac == Mac::BROADCAST)
+}
+
 /// A segment or datagram that its receiver would send to itself is a class of its own, and no amplifier's.
 #[inline]
 fn mark_land(packet: &mut Packet) {
@@ -293,8 +300,7 @@ fn icmp<'a>(
     };
     packet.class = class(kind);
     let echo = matches!(packet.class, Class::IcmpEcho | Class::Icmpv6Echo);
-    // A broadcast to a network that is not known here still shows in the frame.
-    if echo && (packet.destination.is_group_or_none() || packet.destination_mac.is_group()) {
+    if echo && is_to_group(packet) {
         packet.class = Class::IcmpEchoGroup;
     }
     packet.payload_len = clamp(payload.claimed.saturating_sub(8));
