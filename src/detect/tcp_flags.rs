@@ -7,7 +7,7 @@
 use super::rst_flood::PROVOKING;
 use super::shape::{self, Profile};
 use super::syn_ack_flood::unsolicited;
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -41,7 +41,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             min: 1.0,
             max: 1e9,
             unit: "packets/s",
-            doc: "Segments a second of no connection where several flag patterns come at once.",
+            doc: "Segments a second of no connection where several flag patterns come at once; twice as many where stacks send each of them. Then none of them is judged by itself.",
             learns: None,
         },
     ],
@@ -122,16 +122,51 @@ fn stray_fins(flow: &Flow<'_>, span: Span) -> u64 {
     forward.of(Class::TcpFin).packets.saturating_sub(ended)
 }
 
-/// Whether several flag patterns flood at once: three or more with a part in it, of which one at least is no stack's; or
-/// three that are each a flood.
+/// How flag patterns come together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mix {
+    /// One or two patterns: each is judged by itself.
+    Single,
+    /// Several, among them such as no stack sends: a tool that draws them by lot.
+    Drawn,
+    /// Several that stacks send, too, but all of them astray: it takes more of these.
+    Gathered,
+}
+
+impl Mix {
+    /// As the last second shows it. At the onset most of that is still without the flood, at the end again: there the last
+    /// 0.2 s show it, and the last ten seconds.
+    fn of(flow: &Flow<'_>) -> Mix {
+        let spans = [Span::Second, Span::Burst, Span::TenSeconds];
+        spans.into_iter().map(|span| Mix::within(flow, span)).find(|&mix| mix != Mix::Single).unwrap_or(Mix::Single)
+    }
+
+    fn within(flow: &Flow<'_>, span: Span) -> Mix {
+        /// Segments, together and of each pattern, that nobody takes for noise: 600 and 100 a second.
+        const FLOOD: u64 = 120;
+        const PART: u64 = 20;
+        let fifths = match span {
+            Span::Burst => 1,
+            Span::TenSeconds => 50,
+            _ => 5,
+        };
+        let strays = Strays::of(flow, span);
+        let total = strays.total();
+        let abnormal = strays.null + strays.xmas + strays.other;
+        let with_part = |least: u64| strays.all().into_iter().filter(|&count| count > 0 && count >= least).count();
+        if abnormal * 10 >= total && with_part(total / 25) >= 3 {
+            Mix::Drawn
+        } else if total >= FLOOD * fifths && with_part((total / 7).max(PART * fifths)) >= 3 {
+            Mix::Gathered
+        } else {
+            Mix::Single
+        }
+    }
+}
+
+/// Whether several flag patterns flood at once, so that none is to be told of by itself.
 pub(super) fn is_mixture(flow: &Flow<'_>) -> bool {
-    /// Segments a second of one pattern that nobody takes for noise.
-    const FLOOD: u64 = 300;
-    let strays = Strays::of(flow, Span::Second);
-    let total = strays.total();
-    let abnormal = strays.null + strays.xmas + strays.other;
-    let with_part = |least: u64| strays.all().into_iter().filter(|&count| count > 0 && count >= least).count();
-    (abnormal * 10 >= total && with_part(total / 25) >= 3) || with_part((total / 7).max(FLOOD)) >= 3
+    Mix::of(flow) != Mix::Single
 }
 
 struct TcpFlags {
@@ -148,57 +183,58 @@ impl Detector for TcpFlags {
         if (case.forward(Span::Second).of_all(MIXTURE).packets as f64) < least {
             return;
         }
-        if is_mixture(case) {
-            findings.extend(self.find(case, &self.mixed, Vector::TcpFlood, MIXTURE, |strays| strays.total()));
+        let mixed = case.limit(&self.mixed);
+        let mixed = match Mix::of(case) {
+            Mix::Single => None,
+            Mix::Drawn => Some(mixed),
+            Mix::Gathered => Some(mixed.times(2.0)),
+        };
+        if let Some(limit) = mixed {
+            findings.extend(find(case, limit, Vector::TcpFlood, MIXTURE, |strays| strays.total()));
             return;
         }
-        let fin = self.find(case, &self.fin, Vector::FinFlood, &[Class::TcpFin], |strays| strays.fin);
-        let null = self.find(case, &self.abnormal, Vector::TcpNullFlood, &[Class::TcpNull], |strays| strays.null);
-        let xmas = self.find(case, &self.abnormal, Vector::XmasFlood, &[Class::TcpXmas], |strays| strays.xmas);
-        let other = self.find(case, &self.abnormal, Vector::TcpFlood, &[Class::TcpOther], |strays| strays.other);
+        let (fin, abnormal) = (case.limit(&self.fin), case.limit(&self.abnormal));
+        let fin = find(case, fin, Vector::FinFlood, &[Class::TcpFin], |strays| strays.fin);
+        let null = find(case, abnormal, Vector::TcpNullFlood, &[Class::TcpNull], |strays| strays.null);
+        let xmas = find(case, abnormal, Vector::XmasFlood, &[Class::TcpXmas], |strays| strays.xmas);
+        let other = find(case, abnormal, Vector::TcpFlood, &[Class::TcpOther], |strays| strays.other);
         findings.extend([fin, null, xmas, other].into_iter().flatten());
     }
 }
 
-impl TcpFlags {
-    fn find(
-        &self,
-        flow: &Case<'_>,
-        limits: &Limits,
-        vector: Vector,
-        classes: &'static [Class],
-        count: fn(&Strays) -> u64,
-    ) -> Option<Finding> {
-        let limit = flow.limit(limits);
-        let least = if vector == Vector::FinFlood { shape::LEAST_BURST } else { LEAST_BURST };
-        if (flow.forward(Span::Second).of_all(classes).packets as f64) < limit.value.min(least) {
-            return None;
-        }
-        let over = shape::over_from(least, limit, |span| count(&Strays::of(flow, span)))?;
-        let profile = Profile::of_flow(flow, classes);
-        if profile.is_port_scan() {
-            return None;
-        }
-        let mut finding = flow.finding(vector, classes).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
-        let (measure, what) = match vector {
-            Vector::FinFlood => ("stray_fin_per_second", "FIN/s that end no connection"),
-            Vector::TcpNullFlood => ("null_segments_per_second", "segments/s without any flag"),
-            Vector::XmasFlood => ("xmas_segments_per_second", "segments/s with FIN, PSH and URG"),
-            _ if classes.len() > 1 => {
-                ("mixed_segments_per_second", "segments/s of no connection, with ever other flags")
-            }
-            _ => ("abnormal_segments_per_second", "segments/s with flags that no stack sets together"),
-        };
-        let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
-        finding.evidence = vec![
-            over.evidence(
-                measure,
-                &format!("{what} {}", flow.whom()),
-                &format!("; {resets} RSTs went the other way in the last second"),
-            ),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
-        ];
-        Some(finding)
+fn find(
+    flow: &Case<'_>,
+    limit: Limit,
+    vector: Vector,
+    classes: &'static [Class],
+    count: fn(&Strays) -> u64,
+) -> Option<Finding> {
+    let least = if vector == Vector::FinFlood { shape::LEAST_BURST } else { LEAST_BURST };
+    if (flow.forward(Span::Second).of_all(classes).packets as f64) < limit.value.min(least) {
+        return None;
     }
+    let over = shape::over_from(least, limit, |span| count(&Strays::of(flow, span)))?;
+    let profile = Profile::of_flow(flow, classes);
+    if profile.is_port_scan() {
+        return None;
+    }
+    let mut finding = flow.finding(vector, classes).graded(over.rate, over.limit.value);
+    finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+    let (measure, what) = match vector {
+        Vector::FinFlood => ("stray_fin_per_second", "FIN/s that end no connection"),
+        Vector::TcpNullFlood => ("null_segments_per_second", "segments/s without any flag"),
+        Vector::XmasFlood => ("xmas_segments_per_second", "segments/s with FIN, PSH and URG"),
+        _ if classes.len() > 1 => ("mixed_segments_per_second", "segments/s of no connection, with ever other flags"),
+        _ => ("abnormal_segments_per_second", "segments/s with flags that no stack sets together"),
+    };
+    let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+    finding.evidence = vec![
+        over.evidence(
+            measure,
+            &format!("{what} {}", flow.whom()),
+            &format!("; {resets} RSTs went the other way in the last second"),
+        ),
+        profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+    ];
+    Some(finding)
 }

@@ -133,8 +133,9 @@ impl UdpFlood {
         let count = |span: Span| unanswered(span).saturating_sub(amplified(span));
         let profile = Profile::of_flow(flow, classes);
         // Where only one direction is captured, the clients of a QUIC server are many, too, but each sends more.
-        let one_way = quic && flow.back(Span::Second).packets() == 0;
-        let diverse = profile.many_flows() && (strangers || !one_way);
+        let one_way = quic && !flow.is_outbound() && flow.back(Span::Second).packets() == 0;
+        let crowd = one_way && !strangers && profile.peer_diversity >= 0.25;
+        let diverse = profile.many_flows() && !crowd;
         let (over, since) = match shape::over(if diverse { diverse_limit } else { steady_limit }, count) {
             // Those are told by `other_amplification`.
             Some(_) if other_amplification::reflected(flow).is_some() => return None,
