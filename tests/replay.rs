@@ -221,6 +221,7 @@ fn json_has_the_published_keys_and_no_others() {
         "names",
         "evidence",
         "coverage",
+        "planned",
         "timeline",
     ];
     for (line, incident) in out(&output).lines().zip(&found) {

@@ -83,7 +83,7 @@ fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
     let fresh = after(0.0).expect("known");
     assert_eq!(after(0.5), Some(fresh));
     assert!(after(3.0).expect("known") > fresh);
-    assert_eq!(after(30.0), None, "of 150 minutes too few are left");
+    assert_eq!(after(50.0), None, "of 150 minutes too few are left");
     let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1).expect("whole");
     baseline.grow_old(SAVED.plus_seconds(61.0 * 86_400.0));
     assert!(baseline.is_empty());
