@@ -1,6 +1,6 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
-use super::written::{Written, WrittenInterface};
+use super::written::{Written, WrittenInterface, is_near};
 use super::{CaptureSource, Config, InterfaceConfig, limits, windows};
 use crate::base::{Mac, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
@@ -186,8 +186,9 @@ fn interfaces(written: Vec<WrittenInterface>, resolved: &mut Vec<InterfaceConfig
 fn detector(name: &str, keys: Vec<(String, Value)>, resolved: &mut [Settings], errors: &mut Vec<String>) {
     let found = DETECTORS.iter().zip(resolved).find(|(spec, _)| spec.name == name);
     let Some((spec, settings)) = found else {
-        let known: Vec<&str> = DETECTORS.iter().map(|spec| spec.name).collect();
-        errors.push(format!("detect.{name}: unknown detector; known: {}", known.join(", ")));
+        let near = DETECTORS.iter().map(|spec| spec.name).find(|known| is_near(known, name));
+        let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+        errors.push(format!("detect.{name}: unknown detector; {hint}pegel list detectors tells which there are"));
         return;
     };
     for (key, value) in keys {

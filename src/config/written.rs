@@ -134,7 +134,7 @@ impl Reader<'_> {
 }
 
 /// A typing slip apart: one edit, or the same letters with other separators.
-fn is_near(known: &str, written: &str) -> bool {
+pub(super) fn is_near(known: &str, written: &str) -> bool {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let (a, b) = (plain(known), plain(written));
     if a == b || a.starts_with(&b) && b.len() >= 3 || b.starts_with(&a) {

@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn every_vector_has_exactly_one_detector() {
         // `total` has no shape of its own: it calls what it finds by the protocol that dominates, in the words of others.
-        let mut raised: BTreeSet<Vector> = [Vector::TcpFlood].into();
+        let mut raised = BTreeSet::new();
         for spec in DETECTORS.iter().filter(|spec| spec.name != "total") {
             assert!(!spec.vectors.is_empty(), "{} raises nothing", spec.name);
             for vector in spec.vectors {

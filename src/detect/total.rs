@@ -11,7 +11,7 @@ use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "total",
-    vectors: &[Vector::TcpFlood, Vector::UdpFlood, Vector::IcmpFlood, Vector::Icmpv6Flood],
+    vectors: &[Vector::TcpFlood, Vector::UdpFlood, Vector::IcmpFlood, Vector::Icmpv6Flood, Vector::IpProtoFlood],
     summary: "more than the operator says a host ever gets or sends, whatever its shape; off until a limit is set",
     settings: &[
         packets("packets_per_second", "Packets a second of all protocols; 0: no limit."),
@@ -50,6 +50,7 @@ const UDP: &[Class] = &[Class::Udp, Class::Quic, Class::Fragment];
 const ICMP: &[Class] = &[Class::IcmpEcho, Class::IcmpReply, Class::IcmpError, Class::IcmpOther];
 const ICMPV6: &[Class] =
     &[Class::Icmpv6Echo, Class::Icmpv6Reply, Class::Icmpv6Error, Class::Icmpv6Nd, Class::Icmpv6Other];
+const OTHERS: &[Class] = &[Class::Gre, Class::IpTunnel, Class::IpOther];
 /// An address has one of both.
 const BOTH_ICMP: &[Class] = &[
     Class::IcmpEcho,
@@ -97,6 +98,10 @@ struct Total {
 
 impl Detector for Total {
     fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        // What each host of a prefix may have says nothing about all of them together.
+        if case.hosts().is_some() {
+            return;
+        }
         let mut over: Vec<(&'static Rule, Over)> = Vec::new();
         for (rule, limits) in &self.rules {
             let limit = case.limit(limits);
@@ -118,15 +123,20 @@ fn find(case: &Case<'_>, over: &[(&'static Rule, Over)]) -> Option<Finding> {
     let times = |over: &Over| over.rate / over.limit.value;
     let (rule, worst) = over.iter().max_by(|a, b| times(&a.1).total_cmp(&times(&b.1)))?;
     // The protocol of the traffic that is too much: by octets where these are limited.
-    let (vector, classes) =
-        [(Vector::TcpFlood, TCP), (Vector::UdpFlood, UDP), (Vector::IcmpFlood, ICMP), (Vector::Icmpv6Flood, ICMPV6)]
-            .into_iter()
-            .max_by_key(|(_, classes)| {
-                let both: &[Class] = rule.classes;
-                let counted: Vec<Class> = classes.iter().copied().filter(|class| both.contains(class)).collect();
-                let count = case.forward(Span::Second).of_all(&counted);
-                if rule.bits { count.bytes } else { count.packets }
-            })?;
+    let (vector, classes) = [
+        (Vector::TcpFlood, TCP),
+        (Vector::UdpFlood, UDP),
+        (Vector::IcmpFlood, ICMP),
+        (Vector::Icmpv6Flood, ICMPV6),
+        (Vector::IpProtoFlood, OTHERS),
+    ]
+    .into_iter()
+    .max_by_key(|(_, classes)| {
+        let both: &[Class] = rule.classes;
+        let counted: Vec<Class> = classes.iter().copied().filter(|class| both.contains(class)).collect();
+        let count = case.forward(Span::Second).of_all(&counted);
+        if rule.bits { count.bytes } else { count.packets }
+    })?;
     let classes = if rule.classes.len() == ALL.len() { ALL } else { classes };
     let mut finding = case.finding(vector, classes).graded(worst.rate, worst.limit.value);
     finding.since = case.onset(in_tick(case, rule));
