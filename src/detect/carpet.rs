@@ -50,7 +50,8 @@ fn is_flood(finding: &Finding, case: &Case<'_>) -> bool {
     let profile = Profile::of(finding.recent.samples.iter());
     let hosts = case.hosts().unwrap_or(1.0).max(1.0);
     let each = finding.recent.count.packets as f64 / hosts;
-    let one_port = profile.top_port.is_some_and(|(_, share)| share >= 0.5);
+    // Without ports (ICMP, other protocols) nothing tells a sweep's one packet for each host from the next.
+    let one_port = profile.top_port.is_some_and(|(port, share)| port != 0 && share >= 0.5);
     profile.many_sources() || (one_port && each >= TO_ONE_PORT) || each >= TO_ALL_PORTS
 }
 

@@ -27,6 +27,8 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 };
 
 const OPENING: &[Class] = &[Class::TcpSyn];
+/// Connections that are closed as soon as they are open, for one that is kept.
+const CLOSED: u64 = 20;
 /// Share of the limit that is enough over ten seconds.
 const SLOW: f64 = 0.2;
 
@@ -40,16 +42,20 @@ impl Detector for ConnectionFlood {
     }
 }
 
-/// Connections beyond those that the clients' segments with data may belong to.
+/// Connections beyond those that the clients' segments with data may belong to, and those that a client ended in order:
+/// health checks only ask whether somebody answers. Of these, twenty make one.
 fn silent(flow: &Flow<'_>, span: Span) -> u64 {
-    flow.completed(span).saturating_sub(flow.forward(span).of(Class::TcpData).packets)
+    let forward = flow.forward(span);
+    let mute = flow.completed(span).saturating_sub(forward.of(Class::TcpData).packets);
+    let closed = forward.of(Class::TcpFin).packets.min(mute);
+    mute - closed + closed / CLOSED
 }
 
 impl ConnectionFlood {
     fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = case.limit(&self.limit);
-        // Clients in a burst have not had time to speak: only whole seconds count.
-        let second = silent(case, Span::Second);
+        // Who has just connected has not had time to speak: what was completed in the last tenths does not count yet.
+        let second = silent(case, Span::Second).saturating_sub(case.just_completed());
         let enough = second as f64 >= base.value && second * 2 >= case.completed(Span::Second);
         let over = match enough {
             true => Over { rate: second as f64, limit: base, span: Span::Second },

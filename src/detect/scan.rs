@@ -101,8 +101,8 @@ impl Scan {
             _ => {
                 let limit = self.hosts.base().times(if contact.kind == ContactKind::Echo { 0.5 } else { 1.0 });
                 let usual = contact.kind == ContactKind::Udp && ASKED_EVERYWHERE.contains(&contact.port);
-                // Peers of a peer-to-peer network each have a port of their own.
-                let scattered = contact.kind == ContactKind::Udp && ports * CLEARLY > hosts;
+                // Peers of a peer-to-peer network, and a server's clients, each have a port of their own.
+                let scattered = contact.kind != ContactKind::Echo && ports * CLEARLY > hosts;
                 if hosts < limit.value || usual || scattered {
                     return None;
                 }

@@ -59,6 +59,12 @@ fn service_ports(flow: &Flow<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> 
 fn unasked(flow: &Flow<'_>, span: Span) -> u64 {
     let syns = |span: Span| flow.back(span).of(Class::TcpSyn).packets;
     let asked = syns(Span::Second).saturating_mul(2).saturating_add(syns(Span::TenSeconds));
+    // Reflectors never close what was never open; where the host's own packets are not seen, this tells of connections.
+    let closed = if syns(Span::Second) == 0 { flow.forward(Span::Second).of(Class::TcpFin).packets } else { 0 };
+    let whole = flow.forward(Span::Second).of(Class::TcpSynAck).packets;
+    if closed * 2 >= whole {
+        return 0;
+    }
     flow.forward(span).of(Class::TcpSynAck).packets.saturating_sub(asked)
 }
 

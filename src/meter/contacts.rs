@@ -357,8 +357,9 @@ impl Contacts {
             Class::TcpData => {
                 self.spoken.speak(pair, forward);
             }
+            // Keepalives are all that some connections carry: the other end answers them in kind.
             Class::TcpAck | Class::TcpFin if self.spoken.before(pair, forward) == Said::Nothing => {
-                self.open(packet, ContactKind::Tcp, packet.destination_port);
+                self.talk(packet, ContactKind::Tcp, packet.destination_port, ends, forward);
             }
             Class::TcpSyn => {
                 self.spoken.speak(self.flow(packet, ends), forward);
@@ -399,7 +400,7 @@ impl Contacts {
         }
     }
 
-    /// A protocol without handshake: the first packet of a flow opens, the first one back answers.
+    /// Without a handshake the first packet of a flow opens, and the first one back answers.
     #[inline]
     fn talk(&mut self, packet: &Packet, kind: ContactKind, port: u16, ends: u64, forward: bool) {
         match self.spoken.speak(self.flow(packet, ends), forward) {

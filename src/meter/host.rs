@@ -297,8 +297,16 @@ impl<'a> Flow<'a> {
 
     /// TCP handshakes in the direction of the attack that were completed.
     pub fn completed(&self, span: Span) -> u64 {
-        let pairs = self.pairs(span);
-        u64::from(if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers })
+        self.completed_in(&self.pairs(span)).into()
+    }
+
+    /// Of the last second's, those of its last three tenths: a client's first words may still be under way.
+    pub fn just_completed(&self) -> u64 {
+        self.host.recent(3).map(|tick| u64::from(self.completed_in(&tick.pairs))).sum()
+    }
+
+    fn completed_in(&self, pairs: &Pairs) -> u32 {
+        if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers }
     }
 
     /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods

@@ -56,7 +56,9 @@ impl Model for Restart {
     fn resume(&mut self, now: u64, token: u32, agenda: &mut Agenda) {
         let mut connection = self.connection(token.into(), agenda);
         if self.answers {
-            connection.open(now, agenda);
+            // Whoever comes back has something to say.
+            let opened = connection.open(now, agenda);
+            connection.message(opened, End::Client, Payload::TlsHello, 400, 0, agenda);
         } else {
             // RFC 6298: a second, then twice as long each time.
             for waited in [0, 1, 3, 7, 15, 31] {
