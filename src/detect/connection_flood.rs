@@ -55,10 +55,11 @@ impl ConnectionFlood {
     fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = case.limit(&self.limit);
         // Who has just connected has not had time to speak: what was completed in the last tenths does not count yet.
-        let second = silent(case, Span::Second).saturating_sub(case.just_completed());
-        let enough = second as f64 >= base.value && second * 2 >= case.completed(Span::Second);
-        let over = match enough {
-            true => Over { rate: second as f64, limit: base, span: Span::Second },
+        let under_way = case.in_last(shape::UNDER_WAY, |tick| case.completed_in_tick(tick));
+        let second = silent(case, Span::Second).saturating_sub(under_way);
+        let rate = second as f64 / shape::SETTLED;
+        let over = match rate >= base.value && second * 2 >= case.completed(Span::Second).saturating_sub(under_way) {
+            true => Over { rate, limit: base, span: Span::Second },
             false => slow(case, base)?,
         };
         let profile = Profile::of_flow(case, OPENING);

@@ -13,6 +13,12 @@ pub(super) const LEAST_BURST: f64 = 150.0;
 /// Samples below which their diversity means nothing. A single tick gives at least so many of any flood.
 const LEAST_SAMPLES: usize = 8;
 
+/// The last ticks of a second, in which a client that has just connected may not have come to speak: what is judged by
+/// what follows leaves them out.
+pub(super) const UNDER_WAY: usize = 3;
+/// Seconds of the second that are left.
+pub(super) const SETTLED: f64 = 0.7;
+
 /// A rate over its limit, and how it was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Over {

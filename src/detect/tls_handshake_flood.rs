@@ -5,7 +5,7 @@
 
 use super::asked::Asking;
 use super::settings::Limits;
-use super::shape::{self, Profile};
+use super::shape::{self, Over, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
@@ -56,16 +56,14 @@ impl TlsHandshakeFlood {
             return None;
         }
         let asking = Asking::of(case, window, HELLO);
-        let bare = |span: Span| {
-            let (hellos, rest) = (case.asks(span, HELLO), case.asks(span, HANDSHAKE) + case.asks(span, DATA));
-            // In a burst, clients far away have not had time to go on.
-            let enough = if span == Span::Burst { rest * 5 < hellos } else { rest * 2 < hellos };
-            if enough { hellos } else { 0 }
-        };
+        // Who has just said hello has not had time to go on.
+        let settled = hellos.saturating_sub(case.in_last(shape::UNDER_WAY, |tick| case.asks_in_tick(tick, HELLO)));
+        let rate = if (more + data) * 2 < settled { settled as f64 / shape::SETTLED } else { 0.0 };
+        let bare = (rate >= limit.value).then_some(Over { rate, limit, span: Span::Second });
         let again =
             |span: Span| case.asks(span, HANDSHAKE).saturating_sub(SEGMENTS * case.asks(span, HELLO)) / SEGMENTS;
         let (keen, share) = asking.sources(|source| source.is_known() && source.rate >= EACH);
-        let (over, sources, why) = if let Some(over) = shape::over(limit, bare) {
+        let (over, sources, why) = if let Some(over) = bare {
             (over, None, "after which nothing comes")
         } else if data * 10 < hellos * 3
             && let Some(over) = shape::over(limit, |span| (case.asks(span, HELLO) as f64 * share) as u64)

@@ -300,9 +300,14 @@ impl<'a> Flow<'a> {
         self.completed_in(&self.pairs(span)).into()
     }
 
-    /// Of the last second's, those of its last three tenths: a client's first words may still be under way.
-    pub fn just_completed(&self) -> u64 {
-        self.host.recent(3).map(|tick| u64::from(self.completed_in(&tick.pairs))).sum()
+    /// What `measure` counts in the last so many ticks, up to ten.
+    pub fn in_last(&self, ticks: usize, measure: impl Fn(&HostTick) -> u64) -> u64 {
+        self.host.recent(ticks).map(measure).sum()
+    }
+
+    /// TCP handshakes of one tick that were completed: for [`Flow::in_last`].
+    pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
+        self.completed_in(&tick.pairs).into()
     }
 
     fn completed_in(&self, pairs: &Pairs) -> u32 {

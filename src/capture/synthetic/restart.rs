@@ -58,7 +58,9 @@ impl Model for Restart {
         if self.answers {
             // Whoever comes back has something to say.
             let opened = connection.open(now, agenda);
-            connection.message(opened, End::Client, Payload::TlsHello, 400, 0, agenda);
+            let greeted = connection.message(opened, End::Client, Payload::TlsHello, 400, 0, agenda);
+            let answered = connection.message(greeted, End::Server, Payload::TlsData, 3_000, 12_000, agenda);
+            connection.message(answered, End::Client, Payload::TlsData, 300, 0, agenda);
         } else {
             // RFC 6298: a second, then twice as long each time.
             for waited in [0, 1, 3, 7, 15, 31] {
