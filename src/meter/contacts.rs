@@ -388,10 +388,13 @@ impl Contacts {
             Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, ContactKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, ContactKind::Echo),
             // What looks like an answer of a reflector opens nothing, even where nobody asked.
-            Class::Udp if packet.reply_of.is_some() => match self.spoken.speak(self.flow(packet, ends), forward) {
-                Said::ByTheOther => self.answer(packet, ContactKind::Udp),
-                Said::Nothing | Said::ByThisEnd => {}
-            },
+            Class::Udp if packet.reply_of.is_some() => {
+                // In a flood of them the first tell whether anyone asked.
+                self.budget -= 1;
+                if self.spoken.speak(self.flow(packet, ends), forward) == Said::ByTheOther {
+                    self.answer(packet, ContactKind::Udp);
+                }
+            }
             Class::Udp | Class::Quic => self.talk(packet, ContactKind::Udp, packet.destination_port, ends, forward),
             Class::Gre | Class::IpTunnel | Class::IpOther => {
                 self.talk(packet, ContactKind::Protocol, packet.protocol.into(), ends, forward);
