@@ -23,6 +23,9 @@ pub(super) fn judge(detectors: &[Armed], site: &Site, window: &Window<'_>, findi
         if flow.forward_packets() == 0 || is_answered(&flow) {
             continue;
         }
+        // The count is an estimate, and there are no more hosts than addresses.
+        let width = if prefix.address().is_v4() { 32 } else { 128 } - i32::from(length);
+        let hosts = hosts.min(2f64.powi(width));
         let Some(case) = Case::of_prefix(flow, Direction::Inbound, length, hosts) else { continue };
         let case = case.at(site, None);
         let group = case.group().map(|id| site.group_name(id));
@@ -60,7 +63,7 @@ fn marked(mut finding: Finding, hosts: f64) -> Finding {
     finding.pattern = Some(Pattern::CarpetBombing);
     let says = match &finding.target {
         Target::Prefix(network) => format!(
-            "spread over about {hosts:.0} or more hosts of {network}, {:.1} packets/s each; no host gets a third of it",
+            "spread over about {hosts:.0} hosts of {network}, {:.1} packets/s each; no host gets a third of it",
             packets / hosts.max(1.0)
         ),
         other => format!("spread over {other}"),

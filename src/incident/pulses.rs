@@ -15,8 +15,8 @@ const TICK: f64 = 0.1;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pulses {
     bursts: u32,
-    /// Ticks within bursts.
-    strong_ticks: u32,
+    /// Seconds of bursts.
+    strong: f64,
     last_strong: Timestamp,
     /// Packets of the strongest tick so far.
     strongest: u64,
@@ -24,27 +24,30 @@ pub(super) struct Pulses {
 
 impl Pulses {
     pub fn new(now: Timestamp) -> Self {
-        Pulses { bursts: 1, strong_ticks: 0, last_strong: now, strongest: 0 }
+        Pulses { bursts: 1, strong: 0.0, last_strong: now, strongest: 0 }
     }
 
-    /// Counts a tick in which the attack brought so many packets. Ticks without any need not be told.
-    pub fn count(&mut self, now: Timestamp, packets: u64) {
+    /// Counts a tick in which the attack brought so many packets, and since when it does without a rest. Ticks without
+    /// any need not be told.
+    pub fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
         self.strongest = self.strongest.max(packets);
         // Between bursts the windows that look back a second still find something, but nothing comes.
         if packets.saturating_mul(4) < self.strongest || packets == 0 {
             return;
         }
-        if now.seconds_since(self.last_strong) > REST {
+        let rested = now.seconds_since(self.last_strong) > REST;
+        if rested {
             self.bursts = self.bursts.saturating_add(1);
         }
-        self.strong_ticks = self.strong_ticks.saturating_add(1);
+        // A burst is recognised a tick or more after it began.
+        let unseen = if rested || self.strong == 0.0 { now.seconds_since(since) } else { 0.0 };
+        self.strong += unseen.clamp(TICK, 1.0);
         self.last_strong = now;
     }
 
     /// How many bursts there were, where they are a wave; else 0.
     pub fn wave(&self, opened: Timestamp) -> u32 {
-        let strong = f64::from(self.strong_ticks) * TICK;
-        let is_wave = self.bursts >= WAVE && strong <= DUTY * (self.span(opened) + TICK);
+        let is_wave = self.bursts >= WAVE && self.strong <= DUTY * (self.span(opened) + TICK);
         if is_wave { self.bursts } else { 0 }
     }
 
@@ -53,7 +56,7 @@ impl Pulses {
     }
 
     pub fn evidence(&self, opened: Timestamp) -> Evidence {
-        let length = f64::from(self.strong_ticks) * TICK / f64::from(self.bursts.max(1));
+        let length = self.strong / f64::from(self.bursts.max(1));
         let every = self.span(opened) / f64::from(self.bursts.saturating_sub(1).max(1));
         Evidence {
             measure: "pulses",
@@ -77,7 +80,8 @@ mod tests {
     fn play(packets: impl Fn(u32) -> u64) -> (Pulses, u32) {
         let mut pulses = Pulses::new(at(0.0));
         for tick in 0..200u32 {
-            pulses.count(at(f64::from(tick) * TICK), packets(tick));
+            let now = at(f64::from(tick) * TICK);
+            pulses.count(now, now, packets(tick));
         }
         let wave = pulses.wave(at(0.0));
         (pulses, wave)

@@ -115,6 +115,8 @@ impl Record {
     pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts) -> Changed {
         let mut changed = Changed::default();
         let mut rates = Rates::default();
+        // All of the last second is then of what begins now.
+        let resumed = now.seconds_since(self.updated_at) >= 1.0;
         for finding in findings {
             let new = self.part(finding);
             changed.vector |= new;
@@ -129,15 +131,16 @@ impl Record {
             for name in &finding.names {
                 self.names.update_with_count((name.kind, name.name.clone()), name.count);
             }
-            // A vector that was just recognised brings what led to it; later each tick brings its own.
-            self.take(if new { &finding.recent } else { &finding.now });
+            // A vector that was just recognised, or comes again, brings what led to it; later each tick brings its own.
+            self.take(if new || resumed { &finding.recent } else { &finding.now });
             rates.packets_per_second += finding.recent.count.packets;
             rates.bits_per_second += finding.recent.count.bytes.saturating_mul(8);
         }
         self.peak.packets_per_second = self.peak.packets_per_second.max(rates.packets_per_second);
         self.peak.bits_per_second = self.peak.bits_per_second.max(rates.bits_per_second);
         self.updated_at = now;
-        self.pulses.count(now, findings.iter().map(|finding| finding.now.count.packets).sum());
+        let since = findings.iter().map(|finding| finding.since).min().unwrap_or(now);
+        self.pulses.count(now, since, findings.iter().map(|finding| finding.now.count.packets).sum());
         self.losses = losses;
         self.sampled = self.sampled.max(losses.sampled);
         self.point(now, rates);

@@ -219,7 +219,7 @@ impl Meter {
 
     /// All workers have reported the open tick.
     pub fn close(&mut self) {
-        self.prefixes.close(self.received.iter());
+        self.prefixes.close(&self.received);
     }
 
     fn contact(&mut self, contact: &Contact) {

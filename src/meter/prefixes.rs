@@ -4,7 +4,7 @@
 //! many hosts get windows as busy hosts do, into which all counts of their hosts go; who sends to them is told by a
 //! uniform sample of all received packets.
 
-use super::counts::{HostTick, Sample, Sampler, Weighed};
+use super::counts::{HostTick, SAMPLES, Sample, Sampler, Weighed};
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::report::{HostCounts, Scale};
@@ -16,6 +16,8 @@ use crate::base::{Addr, Timestamp};
 const BUSY: u32 = 15;
 /// Hosts of it that receive within about a second.
 const HOSTS: f64 = 8.0;
+/// Bits that so many hosts set, nearly always.
+const LEAST_BITS: u32 = 7;
 /// Prefixes with small entries.
 const ENTRIES: usize = 4096;
 /// Ticks after which the set of receiving hosts begins anew; the last one is kept beside.
@@ -61,6 +63,8 @@ struct Entry {
     hosts: u64,
     hosts_before: u64,
     generation: u16,
+    /// Whether it was told in this tick that the prefix is busy.
+    told: bool,
     /// Place among those that gather, if it does.
     gathered: u16,
 }
@@ -76,6 +80,7 @@ impl Keyed for Entry {
             hosts: 0,
             hosts_before: 0,
             generation: 0,
+            told: false,
             gathered: u16::MAX,
         }
     }
@@ -99,18 +104,21 @@ impl Entry {
         if !self.past.is_of(age) {
             self.past.remember(self.packets);
             self.past.wake(age);
-            self.packets = 0;
+            (self.packets, self.told) = (0, false);
         }
         let generation = age / GENERATION;
         if self.generation != generation {
             self.hosts_before = if generation.wrapping_sub(self.generation) == 1 { self.hosts } else { 0 };
             (self.hosts, self.generation) = (0, generation);
         }
-        let before = self.packets;
-        self.packets = before.saturating_add(received);
+        self.packets = self.packets.saturating_add(received);
         // Neighbours differ in their last bits; a multiplication spreads them over the set.
         self.hosts |= 1 << ((host.bits() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
-        before < BUSY && self.packets >= BUSY && self.hosts() >= HOSTS
+        if self.told || self.packets < BUSY || (self.hosts | self.hosts_before).count_ones() < LEAST_BITS {
+            return false;
+        }
+        self.told = true;
+        true
     }
 
     fn hosts(&self) -> f64 {
@@ -120,11 +128,16 @@ impl Entry {
 }
 
 /// What is gathered in a tick for a prefix with windows.
+#[derive(Default)]
 struct Gathered {
     network: Addr,
     tick: Box<HostTick>,
     /// Packets of the host that received most in one worker's report.
     largest: u32,
+    /// Samples of its packets, those since the last that was kept, and what these stand for.
+    sampled: u32,
+    passed: u32,
+    weight: u32,
 }
 
 /// Of the last ten ticks: packets received, and those of the host that received most.
@@ -148,8 +161,7 @@ pub(super) struct Prefixes {
 
 impl Prefixes {
     pub fn new(capacity: usize, lengths: PrefixLengths, hasher: Hasher) -> Self {
-        let gathered =
-            (0..capacity).map(|_| Gathered { network: Addr::UNSPECIFIED, tick: Box::default(), largest: 0 }).collect();
+        let gathered = (0..capacity).map(|_| Gathered::default()).collect();
         Prefixes {
             hasher,
             lengths,
@@ -227,6 +239,7 @@ impl Prefixes {
             gathered.network = network;
             gathered.tick.reset(network);
             gathered.largest = 0;
+            (gathered.sampled, gathered.passed, gathered.weight) = (0, 0, 0);
             let entry = self.entries.find(self.hasher.address(network), network);
             if let Some(entry) = entry.and_then(|index| self.entries.get_mut(index)) {
                 entry.gathered = self.used as u16;
@@ -236,14 +249,23 @@ impl Prefixes {
     }
 
     /// Everything of the open tick was counted; `received` are the workers' samples.
-    pub fn close<'a>(&mut self, received: impl Iterator<Item = &'a Received>) {
+    pub fn close(&mut self, received: &[Received]) {
         for received in received {
-            let network = received.target.network(self.lengths.of(received.target));
-            let mut gathered = self.gathered.iter_mut().take(self.used);
-            if let Some(gathered) = gathered.find(|gathered| gathered.network == network) {
-                let hash = self.hasher.address(received.sample.peer);
+            let hash = self.hasher.address(received.sample.peer);
+            if let Some(gathered) = self.gathered_for(received.target) {
+                gathered.sampled += 1;
                 gathered.tick.sources.add(hash);
-                gathered.tick.received_samples.absorb(received.sample, hash);
+            }
+        }
+        // Of more than a tick can keep, each n-th stands for n: no sample weighs more than another.
+        for received in received {
+            let Some(gathered) = self.gathered_for(received.target) else { continue };
+            gathered.weight = gathered.weight.saturating_add(received.sample.weight);
+            gathered.passed += 1;
+            if gathered.passed >= gathered.sampled.div_ceil(SAMPLES as u32) {
+                let weight = std::mem::take(&mut gathered.weight);
+                gathered.passed = 0;
+                gathered.tick.received_samples.absorb(Sample { weight, ..received.sample }, 0);
             }
         }
         for gathered in self.gathered.iter_mut().take(self.used) {
@@ -265,6 +287,12 @@ impl Prefixes {
                 slot.was_active(self.tick, packets);
             }
         }
+    }
+
+    /// What is gathered for the prefix of a host.
+    fn gathered_for(&mut self, host: Addr) -> Option<&mut Gathered> {
+        let network = host.network(self.lengths.of(host));
+        self.gathered.iter_mut().take(self.used).find(|gathered| gathered.network == network)
     }
 
     /// Prefixes of which many hosts received something lately, with about how many, and none of them most of it.
