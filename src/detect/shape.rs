@@ -75,8 +75,6 @@ pub(super) struct Profile {
     pub samples: usize,
     /// Distinct peers among the samples.
     pub peers: usize,
-    /// Share of packets from ports that services listen on.
-    pub from_services: f64,
     /// Share of samples whose peer no other sample has: near one where every packet has a source of its own.
     pub peer_diversity: f64,
     /// The same for the whole 4-tuple: real traffic sends many packets a flow, generators often one.
@@ -93,11 +91,10 @@ impl Profile {
         let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
         let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
         let mut flows = BTreeSet::new();
-        let (mut count, mut weight, mut from_services) = (0usize, 0u64, 0u64);
+        let (mut count, mut weight) = (0usize, 0u64);
         for sample in samples {
             count += 1;
             weight += u64::from(sample.weight);
-            from_services += if is_service_port(sample.source_port) { u64::from(sample.weight) } else { 0 };
             *peers.entry(sample.peer).or_default() += u64::from(sample.weight);
             *ports.entry(sample.destination_port).or_default() += u64::from(sample.weight);
             flows.insert((sample.peer, sample.source_port, sample.destination_port));
@@ -109,7 +106,6 @@ impl Profile {
         Profile {
             samples: count,
             peers: peers.len(),
-            from_services: share(from_services),
             peer_diversity: peers.len() as f64 / count as f64,
             flow_diversity: flows.len() as f64 / count as f64,
             port_diversity: ports.len() as f64 / count as f64,
@@ -153,7 +149,12 @@ impl Profile {
 
     /// One evidence line about where it comes from and goes to.
     pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
-        let who = if outbound { "destinations" } else { "sources" };
+        let who = match (outbound, distinct.round() == 1.0) {
+            (true, false) => "destinations",
+            (true, true) => "destination",
+            (false, false) => "sources",
+            (false, true) => "source",
+        };
         let top = self.top_peer.map_or(String::new(), |(peer, share)| {
             // Where each sample has a source of its own, the heaviest is heavy by chance.
             if share >= 0.05 && self.samples >= LEAST_SAMPLES && !self.many_sources() {
@@ -175,35 +176,6 @@ impl Profile {
             format!("about {distinct:.0} {who} of all its traffic in the last second{top}{port}"),
         )
     }
-}
-
-/// The border between `syn_ack_flood` and `tcp_reflection`: SYN-ACKs mostly from ports that services listen on are real
-/// servers' answers to forged SYNs. Invented ones come from any port.
-pub(super) fn from_service_ports(syn_acks: &Profile) -> bool {
-    syn_acks.from_services >= 0.5
-}
-
-/// System ports (RFC 6335 §6), and the others that are open on many servers.
-fn is_service_port(port: u16) -> bool {
-    matches!(
-        port,
-        1..=1023
-            | 1433
-            | 1723
-            | 3306
-            | 3389
-            | 5060
-            | 5432
-            | 5900
-            | 6379
-            | 7547
-            | 8000
-            | 8080
-            | 8081
-            | 8443
-            | 8888
-            | 9200
-    )
 }
 
 /// A flood that is weak but unmistakable: over ten seconds nearly every packet came from an address of its own.

@@ -4,7 +4,7 @@
 //! beyond is unsolicited. Those of real servers that answer forged SYNs are `tcp_reflection`.
 
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags};
+use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
 use crate::packet::Class;
@@ -62,7 +62,7 @@ impl SynAckFlood {
     fn find(&self, flow: &Case<'_>) -> Option<Finding> {
         let over = shape::over(flow.limit(&self.limit), |span| unsolicited(flow, span))?;
         let profile = Profile::of_flow(flow, CLASSES);
-        if shape::from_service_ports(&profile) || profile.is_port_scan() || tcp_flags::is_mixture(flow) {
+        if tcp_reflection::from_services(flow) || profile.is_port_scan() || tcp_flags::is_mixture(flow) {
             return None;
         }
         let mut finding = flow.finding(Vector::SynAckFlood, CLASSES).graded(over.rate, over.limit.value);

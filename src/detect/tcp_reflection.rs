@@ -45,6 +45,12 @@ struct TcpReflection {
     limit: Limits,
 }
 
+/// The border to `syn_ack_flood`: SYN-ACKs of few service ports are real servers' answers to forged SYNs. Invented ones
+/// come from any port.
+pub(super) fn from_services(flow: &Flow<'_>) -> bool {
+    service_ports(flow, SYN_ACK).is_some()
+}
+
 /// The service ports that nearly all of these packets come from.
 fn service_ports(flow: &Flow<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> {
     let samples = flow.samples(classes).count();
