@@ -40,11 +40,43 @@ pub struct Burst {
     pub off: f64,
 }
 
+/// How busy each hour is of a day, which the span is, in shares of any unit; the rate of the part is the mean.
+pub type Hours = [f64; 24];
+
+/// Time as it goes by where some hours are busier than others.
+#[derive(Clone, Debug)]
+struct Tide {
+    hours: Hours,
+    /// The hour that it is, and even time spent before it, in hours.
+    hour: usize,
+    before: f64,
+}
+
+impl Tide {
+    fn new(hours: Hours) -> Self {
+        let mean = hours.iter().sum::<f64>() / hours.len() as f64;
+        Tide { hours: hours.map(|share| share / mean), hour: 0, before: 0.0 }
+    }
+
+    /// The moment in hours that belongs to one of even time, which must not be before the last.
+    fn moment(&mut self, even: f64) -> f64 {
+        while let Some(&share) = self.hours.get(self.hour) {
+            if even < self.before + share {
+                return self.hour as f64 + (even - self.before) / share;
+            }
+            self.before += share;
+            self.hour += 1;
+        }
+        self.hours.len() as f64
+    }
+}
+
 /// The moments at which something begins, within a span.
 #[derive(Clone, Debug)]
 pub struct Pace {
     pacing: Pacing,
     burst: Option<Burst>,
+    tide: Option<Tide>,
     start: u64,
     /// Length of the span in seconds.
     seconds: f64,
@@ -53,7 +85,12 @@ pub struct Pace {
 
 impl Pace {
     pub const fn new(pacing: Pacing, burst: Option<Burst>, start: u64, seconds: f64) -> Self {
-        Pace { pacing, burst, start, seconds, count: 0 }
+        Pace { pacing, burst, tide: None, start, seconds, count: 0 }
+    }
+
+    /// The same over a day that is busier at some hours.
+    pub fn through(self, hours: Option<Hours>) -> Self {
+        Pace { tide: hours.map(Tide::new), ..self }
     }
 
     /// The next moment. Number n falls at an even place of its n-th interval, so counts are exact and order holds.
@@ -75,6 +112,10 @@ impl Pace {
                 pulse * (on + off) + (active - pulse * on)
             }
             None => active,
+        };
+        let offset = match &mut self.tide {
+            Some(tide) => tide.moment(offset * 24.0 / self.seconds) * self.seconds / 24.0,
+            None => offset,
         };
         self.count += 1;
         (offset < self.seconds).then(|| self.start + (offset * 1e9) as u64)
@@ -276,6 +317,18 @@ mod tests {
         assert!(all.len().abs_diff(5500) < 10, "{}", all.len());
         let last_second = all.iter().filter(|&&t| t > 9_000_000_000).count();
         assert!((900..=1000).contains(&last_second), "{last_second}");
+    }
+
+    #[test]
+    fn days_have_busy_hours() {
+        let mut hours = [1.0; 24];
+        (hours[3], hours[20]) = (0.0, 2.0);
+        let mut pace = Pace::new(Pacing::Rate(100.0), None, 0, 48.0).through(Some(hours));
+        let mut rng = Rng::new(3, 3);
+        let all: Vec<u64> = std::iter::from_fn(|| pace.next(&mut rng)).collect();
+        let of = |hour: u64| all.iter().filter(|&&t| t / 2_000_000_000 == hour).count();
+        assert!(all.len() == 4_800 && all.is_sorted());
+        assert_eq!((of(0).abs_diff(200) <= 1, of(3), of(20).abs_diff(400) <= 1), (true, 0, true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a part asks for, and what comes of it with the defaults of its profile: every number known.
 
 use super::Part;
-use super::agenda::Burst;
+use super::agenda::{Burst, Hours};
 use super::frames::{GATEWAY, Macs, Way, station};
 use super::profiles::Profile;
 use super::rng::{Rng, mix};
@@ -31,6 +31,8 @@ pub struct Params {
     /// `Inbound` (the default): the target is inside. `Outbound`: it is outside, and the sources are inside.
     pub direction: Option<Direction>,
     pub burst: Option<Burst>,
+    /// The span is a day, and this busy are its hours; of profiles with a rate.
+    pub hours: Option<Hours>,
     /// MAC of the sources, of the target: instead of the gateway's or the derived one.
     pub source_mac: Option<Mac>,
     pub target_mac: Option<Mac>,
@@ -201,6 +203,7 @@ pub struct Setting {
     pub way: Way,
     pub macs: Macs,
     pub burst: Option<Burst>,
+    pub hours: Option<Hours>,
     /// The first moment, in nanoseconds since the Unix epoch.
     pub start: u64,
     /// Length of the span.
@@ -257,6 +260,9 @@ impl Setting {
             way: if inbound { Way::Inward } else { Way::Outward },
             macs,
             burst: params.burst.filter(|burst| burst.on > 0.0 && burst.off >= 0.0),
+            hours: params
+                .hours
+                .filter(|hours| hours.iter().all(|share| *share >= 0.0) && hours.iter().sum::<f64>() > 0.0),
             start: start.plus_seconds(from).nanos(),
             seconds: (part.to_seconds - from).max(0.0),
         }

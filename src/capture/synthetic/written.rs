@@ -17,6 +17,7 @@
 //! mbit = 1000.0                        # bulk profiles, Mbit/s
 //! direction = "outbound"               # the sources are inside, the target outside
 //! burst = { on = 0.2, off = 4.8 }      # seconds
+//! hours = [0.4, 0.3, …]                # 24 shares: the span is a day, and this busy are its hours
 //! source_mac = "52:54:00:12:34:56"
 //! target_mac = "52:54:00:12:34:57"
 //! ```
@@ -54,6 +55,7 @@ struct WrittenPart {
     payload: Option<usize>,
     direction: Option<String>,
     burst: Option<WrittenBurst>,
+    hours: Option<[f64; 24]>,
     source_mac: Option<String>,
     target_mac: Option<String>,
 }
@@ -100,6 +102,11 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         }
         burst => burst.map(|WrittenBurst { on, off }| Burst { on, off }),
     };
+    if let Some(hours) = written.hours
+        && !(hours.iter().all(|share| *share >= 0.0) && hours.iter().sum::<f64>() > 0.0)
+    {
+        return Err("hours: must be 24 shares of at least 0, not all of them 0".into());
+    }
     let mac = |name: &str, text: Option<String>| {
         text.map(|text| text.parse().map_err(|error| format!("{name}: {error}"))).transpose()
     };
@@ -120,6 +127,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         payload: written.payload,
         direction,
         burst,
+        hours: written.hours,
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
     };
@@ -201,6 +209,7 @@ mod tests {
             (("outbound", "sideways"), "direction"),
             (("5000.0", "-1.0"), "rate: must"),
             (("on = 0.2", "on = 0.0"), "burst"),
+            (("rate = 5000.0", "hours = [1.0, 2.0]"), "24"),
             (("sources = 65536", "sources = 200000"), "sources: more"),
             (("target = \"203.0.113.7\"", "target = \"::1\""), "one family"),
             (("2026-03-01T00", "March"), "start"),
