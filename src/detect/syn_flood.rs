@@ -79,7 +79,8 @@ impl SynFlood {
         let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
         let limit = base.times(if patient { 10.0 } else { 1.0 });
         let burst = over_burst(flow, limit);
-        let over = match shape::over(limit, |span| if span == Span::Second { second.unanswered() } else { 0 }) {
+        let settled = settled(flow, second);
+        let over = match shape::over(limit, |span| if span == Span::Second { settled } else { 0 }) {
             // At a steady rate a share of handshakes is still under way; floods leave far more.
             Some(over) if Handshakes::share(second.unanswered(), second.syns) >= 0.3 => Some(over),
             _ => burst,
@@ -112,6 +113,16 @@ impl SynFlood {
         ];
         Some(finding)
     }
+}
+
+/// Unanswered SYNs of a second. Where many are completed, those of the last 0.2 s are given the time to be: all clients of a
+/// service that connect anew at once have half of their handshakes under way for a moment.
+fn settled(flow: &Flow<'_>, second: Handshakes) -> u64 {
+    let unanswered = second.unanswered();
+    if Handshakes::share(unanswered, second.syns) >= 0.7 {
+        return unanswered;
+    }
+    unanswered.saturating_sub(Handshakes::of(flow, Span::Burst).unanswered())
 }
 
 /// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.

@@ -56,11 +56,11 @@ impl Model for Restart {
     fn resume(&mut self, now: u64, token: u32, agenda: &mut Agenda) {
         let mut connection = self.connection(token.into(), agenda);
         if self.answers {
-            // Whoever comes back has something to say.
+            // They greet, and go on as before.
             let opened = connection.open(now, agenda);
-            let greeted = connection.message(opened, End::Client, Payload::TlsHello, 400, 0, agenda);
-            let answered = connection.message(greeted, End::Server, Payload::TlsData, 3_000, 12_000, agenda);
-            connection.message(answered, End::Client, Payload::TlsData, 300, 0, agenda);
+            let said = connection.message(opened, End::Client, Payload::TlsHello, 517, 0, agenda);
+            let answered = connection.message(said, End::Server, Payload::TlsData, 3_500, 24_000, agenda);
+            connection.message(answered, End::Client, Payload::TlsData, 200, 0, agenda);
         } else {
             // RFC 6298: a second, then twice as long each time.
             for waited in [0, 1, 3, 7, 15, 31] {
