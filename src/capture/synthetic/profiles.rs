@@ -6,7 +6,7 @@ use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
 use super::templates::Template;
 use super::{
-    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, recon, reflection, restart,
+    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, mail, recon, reflection, restart,
     services, templates,
 };
 use crate::base::Timestamp;
@@ -79,7 +79,9 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
         part.params.source_network = part.params.source_network.filter(v4);
     }
     let mut setting = Setting::resolve(&part, &spec.defaults, spec.attack, start, &mut rng);
-    let pace = |setting: &Setting, pacing| Pace::new(pacing, setting.burst, setting.start, setting.seconds);
+    let pace = |setting: &Setting, pacing| {
+        Pace::new(pacing, setting.burst, setting.start, setting.seconds).through(setting.hours)
+    };
     let (model, pacing) = match spec.build {
         Build::Bench(build) => return build(&setting, pace(&setting, Pacing::Rate(setting.rate)), rng),
         Build::Model(build) => build(&setting),
@@ -365,6 +367,12 @@ profiles! {
         host(36, Defaults { port: 80, ..BENIGN }), Build::Model(application::split_heads);
     DnsBlockList = "dns_block_list", false, "queries a second (rate) of one mail server for addresses on a block list; NXDOMAIN",
         host(57, Defaults { port: 53, sources: 1, rate: 400.0, ..BENIGN }), Build::Model(application::block_list);
+    MailIn = "mail_in", false, "messages a second (rate) of `sources` mail servers to the target, each looked up in three block lists",
+        host(25, Defaults { port: 25, rate: 2.0, sources: 500, ..BENIGN }), Build::Model(mail::received);
+    MailOut = "mail_out", false, "messages a second (rate) of the target to `sources` mail servers, which it asks its resolver for",
+        host(25, Defaults { port: 25, rate: 1.0, sources: 500, ..BENIGN }), Build::Model(mail::sent);
+    Imap = "imap", false, "mailboxes a second (rate) that clients open over TLS, read and leave",
+        host(43, Defaults { port: 993, rate: 2.0, ..BENIGN }), Build::Model(mail::read);
 
     BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);
