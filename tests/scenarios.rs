@@ -3,8 +3,10 @@
 //!
 //! `background.toml` there is what goes on beside every attack. The words of a scenario file are the fields below.
 
+mod rising;
+
 use pegel::base::{Direction, Severity, Timestamp, Vector};
-use pegel::capture::synthetic::{Burst, PROFILES, Part, Profile, Scenario, Synthetic};
+use pegel::capture::synthetic::{PROFILES, Part, Scenario, Synthetic};
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::detect::DETECTORS;
@@ -449,146 +451,4 @@ fn every_detector_has_scenarios_that_fire_it_and_look_alikes_that_do_not() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
-}
-
-/// A flood whose detection delay is measured: rate limit, and packets of the attack for each of what is limited.
-struct Rising {
-    profile: Profile,
-    limit: f64,
-    change: fn(&mut Part),
-}
-
-const fn rising(profile: Profile, limit: f64) -> Rising {
-    Rising { profile, limit, change: |_| {} }
-}
-
-/// Floods at the limits of their detectors' defaults.
-const RISING: &[Rising] = &[
-    rising(Profile::SynFlood, 300.0),
-    rising(Profile::SynFloodOptions, 300.0),
-    rising(Profile::SynFloodAnswered, 300.0),
-    rising(Profile::AckFlood, 2000.0),
-    rising(Profile::RstFlood, 500.0),
-    rising(Profile::SynAckFlood, 300.0),
-    rising(Profile::FinFlood, 500.0),
-    rising(Profile::TcpNullFlood, 100.0),
-    rising(Profile::XmasFlood, 100.0),
-    rising(Profile::TcpFlood, 300.0),
-    rising(Profile::LandAttack, 20.0),
-    rising(Profile::UdpFlood, 1000.0),
-    rising(Profile::QuicFlood, 1000.0),
-    rising(Profile::QuicFloodAnswered, 1000.0),
-    rising(Profile::GreFlood, 500.0),
-    rising(Profile::IpProtoFlood, 500.0),
-    rising(Profile::Smurf, 300.0),
-    rising(Profile::SmurfRequests, 100.0),
-    rising(Profile::Icmpv6FloodHidden, 300.0),
-    rising(Profile::IcmpFlood, 300.0),
-    rising(Profile::Icmpv6Flood, 300.0),
-    // Two of three fragments are later ones.
-    rising(Profile::FragmentFlood, 7500.0),
-    rising(Profile::DnsAmplification, 100.0),
-    rising(Profile::SnmpAmplification, 100.0),
-    rising(Profile::NtpAmplification, 50.0),
-    rising(Profile::MemcachedAmplification, 50.0),
-    rising(Profile::CldapAmplification, 50.0),
-    rising(Profile::SsdpAmplification, 50.0),
-    Rising {
-        profile: Profile::SynFlood,
-        limit: 300.0,
-        change: |part| {
-            part.params.sources = Some(1);
-            part.params.source_network = "198.51.100.9/32".parse().ok();
-        },
-    },
-    Rising {
-        profile: Profile::SynFlood,
-        limit: 300.0,
-        change: |part| part.params.direction = Some(Direction::Outbound),
-    },
-    Rising {
-        profile: Profile::IcmpFlood,
-        limit: 300.0,
-        change: |part| part.params.direction = Some(Direction::Outbound),
-    },
-];
-
-/// Seconds from onset to alarm, at worst over where in a tick the onset falls.
-fn worst_delay(rising: &Rising, times: f64) -> Result<f64, String> {
-    let config = Config {
-        networks: NETWORKS.iter().map(|network| network.parse().expect("a network")).collect(),
-        ..Config::default()
-    };
-    let mut worst: f64 = 0.0;
-    for phase in [0.0, 0.025, 0.05, 0.075, 0.099] {
-        let onset = 1.0 + phase;
-        let mut part = Part::new(rising.profile, onset, onset + 1.5);
-        part.params.rate = Some(rising.limit * times);
-        part.params.payload = (rising.profile == Profile::UdpFlood).then_some(64);
-        (rising.change)(&mut part);
-        // Something must go on before, as it does in life.
-        let mut calm = Part::new(Profile::WebServer, 0.0, onset + 1.5);
-        calm.params.rate = Some(5.0);
-        let scenario = Scenario::new(7, vec![part, calm]);
-        let incidents = play(&config, scenario.source());
-        let [incident] = &incidents[..] else {
-            let lines: Vec<String> = incidents.iter().map(|incident| line(incident, scenario.start)).collect();
-            return Err(format!("phase {phase}: {} incidents {lines:#?}", incidents.len()));
-        };
-        worst = worst.max(incident.opened_at.seconds_since(scenario.start) - onset);
-    }
-    Ok(worst)
-}
-
-#[test]
-fn floods_are_found_within_their_time() {
-    let runs: Vec<(&Rising, f64, f64)> = RISING
-        .iter()
-        .flat_map(|rising| [(1.5, 1.0), (3.0, 0.4), (10.0, 0.2)].map(|(times, most)| (rising, times, most)))
-        .collect();
-    let delays = on_all_cores(&runs, |(rising, times, _)| worst_delay(rising, *times));
-    let mut wrong = Vec::new();
-    for ((rising, times, most), delay) in runs.iter().zip(delays) {
-        let name = rising.profile.name();
-        match delay {
-            Ok(delay) => {
-                println!("{name} at {times} times its limit: {delay:.3} s");
-                if delay > most + 1e-6 {
-                    wrong.push(format!("{name} at {times} times its limit: {delay:.3} s, not {most} s"));
-                }
-            }
-            Err(error) => wrong.push(format!("{name} at {times} times its limit: {error}")),
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-#[test]
-fn pulses_of_a_fifth_of_a_second_are_one_incident_wherever_they_fall() {
-    let runs: Vec<(&Rising, f64)> = RISING.iter().flat_map(|rising| [0.0, 0.05].map(|phase| (rising, phase))).collect();
-    let results = on_all_cores(&runs, |(rising, phase)| {
-        let mut part = Part::new(rising.profile, 1.0 + phase, 16.0);
-        part.params.rate = Some(rising.limit * 10.0);
-        part.params.payload = (rising.profile == Profile::UdpFlood).then_some(64);
-        part.params.burst = Some(Burst { on: 0.2, off: 4.8 });
-        (rising.change)(&mut part);
-        let config = Config {
-            networks: NETWORKS.iter().map(|network| network.parse().expect("a network")).collect(),
-            ..Config::default()
-        };
-        let scenario = Scenario::new(7, vec![part]);
-        let incidents = play(&config, scenario.source());
-        let delay = incidents.first().map(|i| i.opened_at.seconds_since(scenario.start) - 1.0 - phase);
-        // The third and last pulse begins at 11 s.
-        let lasted = incidents.first().is_some_and(|i| i.updated_at.seconds_since(scenario.start) > 11.0);
-        match (incidents.len(), delay) {
-            (1, Some(delay)) if delay <= 0.3 + 1e-6 && lasted => Ok(()),
-            _ => {
-                let lines: Vec<String> = incidents.iter().map(|i| line(i, scenario.start)).collect();
-                Err(format!("{} at {phase}: {lines:#?}", rising.profile.name()))
-            }
-        }
-    });
-    let wrong: Vec<String> = results.into_iter().filter_map(Result::err).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
