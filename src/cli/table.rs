@@ -13,7 +13,9 @@ impl Table {
     }
 
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(cells.into_iter().map(|cell| cell.as_ref().to_owned()).collect());
+        // What came from files or the network must not steer the terminal.
+        let plain = |cell: T| cell.as_ref().replace(char::is_control, "\u{fffd}");
+        self.rows.push(cells.into_iter().map(plain).collect());
     }
 }
 
@@ -68,6 +70,13 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(scaled(1_250_000), "1.2 M");
         assert_eq!(scaled(12), "12 ");
+    }
+
+    #[test]
+    fn cells_do_not_steer_the_terminal() {
+        let mut table = Table::new(&["A"]);
+        table.row(["x\u{1b}]0;title\u{7}\ny"]);
+        assert_eq!(table.to_string(), "A\nx\u{fffd}]0;title\u{fffd}\u{fffd}y\n");
     }
 
     #[test]

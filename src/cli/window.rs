@@ -41,6 +41,9 @@ enum Action {
     },
 }
 
+/// Every incident of the window carries it.
+const LONGEST_WHY: usize = 500;
+
 /// A length of time: a number and a unit.
 fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || "must be a number with s, m, h or d, up to 30 days".to_owned();
@@ -80,6 +83,9 @@ fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateErro
         Action::Add { length, scope, why } => {
             if why.trim().is_empty() {
                 return Err(StateError::Content("--why must say what is planned".to_owned()));
+            }
+            if why.len() > LONGEST_WHY || why.chars().any(char::is_control) {
+                return Err(StateError::Content(format!("--why must be one line of at most {LONGEST_WHY} octets")));
             }
             let until = now.plus_seconds(*length as f64);
             let id = StateDir::open(path)?.edit_windows(|windows| {
@@ -121,7 +127,22 @@ fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateErro
 
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{Action, act, seconds};
+    use crate::base::Timestamp;
+    use crate::incident::Scope;
+    use std::path::Path;
+
+    #[test]
+    fn reasons_are_one_short_line() {
+        for why in [" ", "a\nb", "\u{1b}[31m", &"x".repeat(501)] {
+            let add = Action::Add { length: 60, scope: Scope::All, why: why.to_owned() };
+            // Refused before anything is made there.
+            assert!(
+                act(&add, Path::new("/nonexistent/pegel"), Timestamp::ZERO)
+                    .is_err_and(|error| error.to_string().contains("--why"))
+            );
+        }
+    }
 
     #[test]
     fn lengths_are_read() {

@@ -6,12 +6,15 @@ mod windows;
 pub use windows::{MOST_WINDOWS, StateError};
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Files that were set aside and are kept, of each kind: evidence, not an archive.
 const KEPT_ASIDE: usize = 3;
+
+/// Octets of a file, at most: what is larger was not written here.
+const LARGEST: u64 = 256 << 20;
 
 /// The directory of one daemon.
 #[derive(Clone, Debug)]
@@ -25,7 +28,9 @@ impl StateDir {
         fs::create_dir_all(path)?;
         let state = StateDir::at(path);
         let probe = state.file(".probe");
-        File::create(&probe)?;
+        let options =
+            OpenOptions::new().write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW).clone();
+        options.open(&probe)?;
         fs::remove_file(&probe)?;
         Ok(state)
     }
@@ -45,18 +50,31 @@ impl StateDir {
 
     /// The bytes of a file; `None` where there is none.
     pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.file(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        // Never waits for the other end of a pipe.
+        let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(self.file(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "is no file of ours"));
         }
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Writes a file so that a reader, and a machine that loses power, has the old bytes or the new ones.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.file(&format!(".{name}.new"));
         // What an operator writes the daemon must read: the directory keeps others out.
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&temporary)?;
+        // Made anew, never through a link: the directory may be another user's than the operator's.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         drop(file);
@@ -121,6 +139,26 @@ mod tests {
         }
         assert_eq!(fs::read_dir(&path).unwrap().count(), KEPT_ASIDE);
         assert!(path.join("x.corrupt-109").exists() && !path.join("x.corrupt-106").exists());
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn links_and_pipes_are_not_followed() {
+        let path = directory("links");
+        let state = StateDir::open(&path).unwrap();
+        let outside = path.with_extension("outside");
+        fs::write(&outside, b"theirs").unwrap();
+        for name in [".x.new", "windows.lock", ".probe"] {
+            std::os::unix::fs::symlink(&outside, path.join(name)).unwrap();
+        }
+        state.write("x", b"ours").unwrap();
+        assert!(StateDir::open(&path).is_err());
+        assert!(state.edit_windows(|windows| windows.clear()).is_err());
+        assert_eq!(fs::read(&outside).unwrap(), b"theirs");
+        assert_eq!(state.read("x").unwrap().as_deref(), Some(&b"ours"[..]));
+        std::os::unix::fs::symlink("/dev/zero", path.join("endless")).unwrap();
+        assert!(state.read("endless").is_err());
+        fs::remove_file(&outside).unwrap();
         fs::remove_dir_all(&path).unwrap();
     }
 

@@ -5,8 +5,9 @@ use super::StateDir;
 use crate::incident::{PlannedWindow, Schedule};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::SystemTime;
 
 const NAME: &str = "windows.json";
@@ -82,7 +83,10 @@ impl StateDir {
 
     /// Changes the list, with nobody else at it meanwhile.
     pub fn edit_windows<T>(&self, edit: impl FnOnce(&mut Vec<PlannedWindow>) -> T) -> Result<T, StateError> {
-        let lock = File::create(self.file(LOCK))?;
+        // Never made or emptied through a link.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
+        let lock = options.open(self.file(LOCK))?;
         lock.lock()?;
         let mut windows = self.windows()?;
         let outcome = edit(&mut windows);
