@@ -178,6 +178,7 @@ impl Incidents {
                 let Some(record) = Record::open(first, planned, now, losses) else { continue };
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
+                self.merge_narrower(&key, first, now, events);
                 opened = true;
             }
             let Some(record) = self.open.get_mut(&key) else { continue };
@@ -221,6 +222,28 @@ impl Incidents {
         let begins = |record: &Record| now.seconds_since(record.opened_at) <= SWALLOWS;
         if !attack.is_note && self.open.get(&note).is_some_and(begins) {
             self.close(&note, now, CloseReason::Merged, events);
+        }
+    }
+
+    /// Closes the notes about parts of a network that the same sender has swept further meanwhile.
+    fn merge_narrower(&mut self, wider: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) {
+        let (Target::Prefix(network), true) = (&wider.target, wider.is_note) else { return };
+        let Some(sender) = finding.recent.samples.first().map(|sample| sample.peer) else { return };
+        let is_part = |(key, record): &(&Key, &Record)| {
+            let within = match &key.target {
+                Target::Host(address) => network.contains(&address.ip()),
+                Target::Prefix(part) => part != network && network.contains(part),
+                Target::Station { .. } => false,
+            };
+            within
+                && key.is_note
+                && key.direction == wider.direction
+                && record.vectors().all(|vector| vector == finding.vector)
+                && record.only_sender() == Some(sender)
+        };
+        let parts: Vec<Key> = self.open.iter().filter(is_part).map(|(key, _)| key.clone()).collect();
+        for key in parts {
+            self.close(&key, now, CloseReason::Merged, events);
         }
     }
 
@@ -366,6 +389,26 @@ mod tests {
         assert_eq!(closed[0].severity, Critical);
         assert_eq!(closed[0].totals.packets, 400);
         assert!((closed[0].detected_after_seconds - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_sweep_that_goes_on_is_one_note() {
+        let mut machine = machine();
+        let swept = |network: &str, sender: u32, at| {
+            let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Information, at);
+            finding.target = Target::Prefix(network.parse().unwrap());
+            let sample = crate::meter::Sample { peer: Addr::from_v4_bits(sender), weight: 1, ..Default::default() };
+            (finding.now.samples, finding.recent.samples) = (vec![sample], vec![sample]);
+            finding
+        };
+        let open = |machine: &mut Incidents, finding, at| {
+            machine.observe(&[finding], time(at), LossCounts::default(), &mut Vec::new());
+            machine.open_count()
+        };
+        assert_eq!(open(&mut machine, swept("203.0.113.0/27", 1, 1.0), 1.0), 1);
+        assert_eq!(open(&mut machine, swept("203.0.113.0/25", 1, 1.2), 1.2), 1, "the same, a little later");
+        assert_eq!(open(&mut machine, swept("203.0.113.0/24", 2, 1.3), 1.3), 2, "another sender");
+        assert_eq!(machine.recent().count(), 0);
     }
 
     #[test]

@@ -107,6 +107,14 @@ impl Record {
         })
     }
 
+    /// The one that everything came from, if there is just one.
+    pub fn only_sender(&self) -> Option<Addr> {
+        match top(&self.top_peers).as_slice() {
+            [(sender, _)] => Some(*sender),
+            _ => None,
+        }
+    }
+
     pub fn severity(&self) -> Severity {
         self.severity
     }
@@ -262,7 +270,8 @@ impl Record {
         if self.parts.len() > 1 {
             patterns.insert(Pattern::MultiVector);
         }
-        let pulses = self.pulses.wave(self.opened_at);
+        // What scans try in turns is no wave.
+        let pulses = if vector.is_note() { 0 } else { self.pulses.wave(self.opened_at) };
         if pulses > 0 {
             patterns.insert(Pattern::PulseWave);
         }
