@@ -99,6 +99,15 @@ impl<'a> Asking<'a> {
         (them, weight as f64 / self.all.rate.max(1) as f64)
     }
 
+    /// Whether few hosts are asked, as by a flood that leaves; monitoring asks many.
+    pub fn is_concentrated(&self) -> bool {
+        let mut targets: BTreeMap<Addr, u64> = BTreeMap::new();
+        for request in &self.requests {
+            *targets.entry(request.target).or_default() += u64::from(request.weight);
+        }
+        targets.values().copied().max().unwrap_or(0) * 5 >= self.all.rate
+    }
+
     /// The same requests below one name alone.
     pub fn below(&self, name: &Name) -> Source {
         Source::of(self.requests.iter().copied().filter(|request| request.asked.name == *name))

@@ -82,6 +82,9 @@ impl HttpFlood {
             return None;
         }
         let asking = Asking::of(case, window, REQUESTS);
+        if case.is_outbound() && !asking.is_concentrated() {
+            return None;
+        }
         // Connections opened for them, by whichever of its packets was captured.
         let opened = case.forward(Span::Second).of(Class::TcpSyn).packets.max(case.completed(Span::Second));
         let fresh = opened * 2 >= second;

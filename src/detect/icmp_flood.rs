@@ -92,7 +92,7 @@ impl IcmpFlood {
         }
         let profile = Profile::of_flow(flow, family.all);
         // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
-        let monitors = flow.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
+        let monitors = flow.is_outbound() && !profile.is_concentrated();
         let smurf = smurf::of_same_networks(flow, family.reply);
         let unsolicited = |span: Span| {
             let forward = flow.forward(span);

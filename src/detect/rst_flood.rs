@@ -63,6 +63,10 @@ impl RstFlood {
             return None;
         }
         let profile = Profile::of_flow(flow, CLASSES);
+        // A service that stops aborts the connections of all its clients, who may have been silent for long.
+        if flow.is_outbound() && !profile.is_concentrated() {
+            return None;
+        }
         let mut finding = flow.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
         finding.evidence = vec![

@@ -82,6 +82,8 @@ pub(super) struct Profile {
     /// The same for the port at the target's side.
     pub port_diversity: f64,
     pub top_peer: Option<(Addr, f64)>,
+    /// Samples of that peer.
+    top_samples: usize,
     /// Most used destination port and its share of packets.
     pub top_port: Option<(u16, f64)>,
 }
@@ -91,25 +93,30 @@ impl Profile {
         let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
         let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
         let mut flows = BTreeSet::new();
+        let mut by_peer: BTreeMap<Addr, usize> = BTreeMap::new();
         let (mut count, mut weight) = (0usize, 0u64);
         for sample in samples {
             count += 1;
             weight += u64::from(sample.weight);
             *peers.entry(sample.peer).or_default() += u64::from(sample.weight);
             *ports.entry(sample.destination_port).or_default() += u64::from(sample.weight);
+            *by_peer.entry(sample.peer).or_default() += 1;
             flows.insert((sample.peer, sample.source_port, sample.destination_port));
         }
         if count == 0 {
             return Profile::default();
         }
         let share = |packets: u64| packets as f64 / weight.max(1) as f64;
+        let top_peer =
+            peers.iter().max_by_key(|(_, packets)| **packets).map(|(peer, packets)| (*peer, share(*packets)));
         Profile {
             samples: count,
             peers: peers.len(),
             peer_diversity: peers.len() as f64 / count as f64,
             flow_diversity: flows.len() as f64 / count as f64,
             port_diversity: ports.len() as f64 / count as f64,
-            top_peer: peers.iter().max_by_key(|(_, packets)| **packets).map(|(peer, packets)| (*peer, share(*packets))),
+            top_samples: top_peer.and_then(|(peer, _)| by_peer.get(&peer).copied()).unwrap_or(0),
+            top_peer,
             top_port: ports.iter().max_by_key(|(_, packets)| **packets).map(|(port, packets)| (*port, share(*packets))),
         }
     }
@@ -133,11 +140,21 @@ impl Profile {
         self.samples >= LEAST_SAMPLES && self.flow_diversity >= 0.5
     }
 
+    /// Each peer sends in one flow only.
+    pub fn one_flow_each(&self) -> bool {
+        self.samples >= LEAST_SAMPLES && self.flow_diversity <= self.peer_diversity * 1.1
+    }
+
     /// So many sources that none matters, far more than a host has tunnels: a botnet, if they are not invented.
     pub fn scattered(&self) -> bool {
         // A flood's first samples are few, but then nearly all differ.
         let many = self.peers >= 12 || (self.samples >= LEAST_SAMPLES && self.peers * 10 >= self.samples * 9);
         many && self.top_peer.is_some_and(|(_, share)| share < 0.25)
+    }
+
+    /// Few peers stand out: outgoing floods have few victims, while checks, sweeps and answers to many clients go to many.
+    pub fn is_concentrated(&self) -> bool {
+        self.top_peer.is_some_and(|(_, share)| share >= 0.2)
     }
 
     /// One source (or two) going through the ports of one target: a scan, whatever its rate.
@@ -156,8 +173,8 @@ impl Profile {
             (false, true) => "source",
         };
         let top = self.top_peer.map_or(String::new(), |(peer, share)| {
-            // Where each sample has a source of its own, the heaviest is heavy by chance.
-            if share >= 0.05 && self.samples >= LEAST_SAMPLES && !self.many_sources() {
+            // Where each sample has a source of its own, or nearly, the heaviest is heavy by chance.
+            if share >= 0.05 && self.top_samples >= 4 && !self.many_sources() {
                 format!(", {peer} has {:.0} % of the packets", share * 100.0)
             } else {
                 String::new()
@@ -224,6 +241,21 @@ mod tests {
         assert_eq!(over(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
         assert_eq!(over(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
         assert!(over(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
+    }
+
+    #[test]
+    fn senders_of_one_flow_are_told_from_those_of_many() {
+        let sample = |peer: u32, source_port: u16| Sample {
+            peer: Addr::from_v4_bits(peer),
+            source_port,
+            destination_port: 514,
+            weight: 1,
+            class: 0,
+        };
+        let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514)).collect();
+        let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16)).collect();
+        assert!(Profile::of(logs.iter()).one_flow_each() && !Profile::of(bots.iter()).one_flow_each());
+        assert!(!Profile::of(logs.iter().take(4)).one_flow_each(), "too few to say");
     }
 
     #[test]

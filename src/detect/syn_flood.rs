@@ -32,6 +32,9 @@ const CLASSES: &[Class] = &[Class::TcpSyn];
 /// Share of the limit that is enough where ten seconds make it unmistakable.
 const SLOW: f64 = 0.2;
 
+/// How many times the limit a second of SYNs from port to port is no mere scan.
+const HARM: f64 = 30.0;
+
 struct SynFlood {
     limit: Limits,
 }
@@ -90,7 +93,9 @@ impl SynFlood {
             Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
             None => (slow(flow, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
-        if profile.is_port_scan() || (flow.is_outbound() && !concentrated(&profile)) || tcp_flags::is_mixture(flow) {
+        // One source that walks through ports scans, until its rate alone does harm.
+        let scan = profile.is_port_scan() && (over.span != Span::Second || over.rate < base.value * HARM);
+        if scan || (flow.is_outbound() && !profile.is_concentrated()) || tcp_flags::is_mixture(flow) {
             return None;
         }
         if !flow.is_outbound() && is_return(flow, base) {
@@ -170,9 +175,4 @@ fn is_return(flow: &Flow<'_>, base: Limit) -> bool {
     // Among very many others, some strangers would not show.
     let shows = known <= present * 10.0;
     shows && (all - known) <= present * 0.2 && syns <= present * SYNS_OF_ONE
-}
-
-/// An outgoing flood has few victims; SYNs to many are a sweep.
-fn concentrated(profile: &Profile) -> bool {
-    profile.top_peer.is_some_and(|(_, share)| share >= 0.2)
 }

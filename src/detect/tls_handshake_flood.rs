@@ -56,6 +56,9 @@ impl TlsHandshakeFlood {
             return None;
         }
         let asking = Asking::of(case, window, HELLO);
+        if case.is_outbound() && !asking.is_concentrated() {
+            return None;
+        }
         // Who has just said hello has not had time to go on.
         let settled = hellos.saturating_sub(case.in_last(shape::UNDER_WAY, |tick| case.asks_in_tick(tick, HELLO)));
         let rate = if (more + data) * 2 < settled { settled as f64 / shape::SETTLED } else { 0.0 };

@@ -135,7 +135,12 @@ impl UdpFlood {
         // Where only one direction is captured, the clients of a QUIC server are many, too, but each sends more.
         let one_way = quic && !flow.is_outbound() && flow.back(Span::Second).packets() == 0;
         let crowd = one_way && !strangers && profile.peer_diversity >= 0.25;
-        let diverse = profile.many_flows() && !crowd;
+        let service = is_tunnel(&profile) || (!quic && is_collector(flow, &profile, classes));
+        let diverse = profile.many_flows() && !crowd && !service;
+        // Where only what a server sends is captured, its answers go to many. A flood that leaves has few victims.
+        if flow.is_outbound() && flow.back(Span::TenSeconds).packets() == 0 && !profile.is_concentrated() {
+            return None;
+        }
         let (over, since) = match shape::over(if diverse { diverse_limit } else { steady_limit }, count) {
             // Those are told by `other_amplification`.
             Some(_) if other_amplification::reflected(flow).is_some() => return None,
@@ -176,6 +181,29 @@ impl UdpFlood {
         ];
         Some(finding)
     }
+}
+
+/// Senders that each go on at a modest rate in a flow of their own: logs, telemetry and flow records, which nobody answers.
+/// The samples of a second are too few to show it, so it is told by how many senders there are.
+fn is_collector(flow: &Case<'_>, profile: &Profile, classes: &[Class]) -> bool {
+    /// Packets of each sender in a second at least, and a second at most. Who floods sends more, or less under each name.
+    const LEAST: f64 = 5.0;
+    const MOST: f64 = 100.0;
+    /// At the onset a burst has but one tick.
+    const TICK: f64 = 0.1;
+    // Of prefixes the senders are only sampled.
+    if flow.is_outbound() || flow.hosts().is_some() || !profile.one_flow_each() {
+        return false;
+    }
+    let each = |span: Span| flow.forward(span).of_all(classes).packets as f64 / flow.distinct_peers().max(1.0);
+    each(Span::Second) >= LEAST && each(Span::Burst) / TICK <= MOST
+}
+
+/// Tunnels draw the source port from what they carry (RFC 7348 §5, RFC 8926 §3.3, RFC 8086 §3.2), so that each has very
+/// many flows.
+fn is_tunnel(profile: &Profile) -> bool {
+    const PORTS: [u16; 6] = [2152, 4754, 4789, 6080, 6081, 8472];
+    !profile.many_sources() && profile.top_port.is_some_and(|(port, share)| PORTS.contains(&port) && share >= 0.9)
 }
 
 /// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
