@@ -122,7 +122,7 @@ pub static PLEX: Template = new(
     b"HTTP/1.0 200 OK\r\nContent-Type: plex/media-server\r\nName: media\r\nPort: 32400\r\n",
     b"Resource-Identifier: 0123456789abcdef\r\n",
 );
-pub static TP240: Template = new(10074, b"call.startblast: 1 ", b"status 0 running 1 count 2147483647 ");
+pub static TP240: Template = new(10074, b"Starting Call, Call_ID= testcall_0  ", b" ");
 pub static JENKINS: Template =
     new(33848, b"<hudson><version>2.204.1</version><url>http://ci.example/</url><server-id>", b"0123456789abcdef");
 /// Answer to find_node or get_peers: compact nodes.

@@ -1,6 +1,6 @@
 //! The table of services that reflect and amplify: what their replies look like on the wire.
 //!
-//! Port, signature and factor sources: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates), Rossow
+//! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates), Rossow
 //! "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
 
 mod rows;
@@ -57,6 +57,8 @@ pub struct Amplifier {
     /// True where such packets also flow between two peers that talk for long (calls, tunnels, transfers, games):
     /// only many reflectors at once make an attack.
     pub sessions: bool,
+    /// True where honest clients ask very many servers at once: many that answer are no attack of themselves.
+    pub crawled: bool,
     /// Packets that one question may honestly bring.
     pub answers: u64,
     pub note: &'static str,

@@ -12,6 +12,7 @@ const ROW: Amplifier = Amplifier {
     is_reply: |_| true,
     unambiguous: false,
     sessions: false,
+    crawled: false,
     answers: 3,
     note: "",
 };
@@ -22,6 +23,8 @@ const NEVER: Amplifier = Amplifier { unambiguous: true, ..ROW };
 const DISCOVERY: Amplifier = Amplifier { answers: 100, ..NEVER };
 /// Also the packets of calls, tunnels, transfers and games.
 const SESSIONS: Amplifier = Amplifier { sessions: true, ..ROW };
+/// As `SESSIONS`, and whoever looks for a game, a peer or a reading asks hundreds of servers in a row.
+const CRAWLED: Amplifier = Amplifier { crawled: true, ..SESSIONS };
 
 /// Whether the captured octets are those of `text`, as far as they reach.
 fn starts(payload: &[u8], text: &[u8]) -> bool {
@@ -72,13 +75,23 @@ fn is_ike_answer(payload: &[u8]) -> bool {
 
 /// A message of BACnet/IP that is no confirmed request (ASHRAE 135, annex J and clause 20.1).
 fn is_bacnet_answer(payload: &[u8]) -> bool {
-    let routed = octet(payload, 5, |control| control & 0x28 != 0);
-    payload.first() == Some(&0x81) && (payload.len() < 7 || routed || octet(payload, 6, |apdu| apdu >> 4 != 0))
+    // Where the network layer begins: after the address of who asked if a router forwards it.
+    let npdu = match payload.get(1) {
+        // BVLC-Result, and the acknowledged tables of a router.
+        None | Some(0 | 3 | 7) => usize::MAX,
+        Some(4) => 10,
+        Some(10 | 11) => 4,
+        Some(_) => return false,
+    };
+    let routed = || payload.get(npdu.saturating_add(1)).is_none_or(|control| control & 0x28 != 0);
+    let answer = || octet(payload, npdu.saturating_add(2), |apdu| apdu >> 4 != 0);
+    payload.first() == Some(&0x81) && (routed() || answer())
 }
 
 /// A connectionless packet of Quake's engines that answers: they begin with 32 bits set.
 fn is_quake_answer(payload: &[u8]) -> bool {
-    const ANSWERS: [&[u8]; 5] = [b"statusResponse", b"infoResponse", b"getserversResponse", b"print\n", b"n\\"];
+    const ANSWERS: [&[u8]; 6] =
+        [b"statusResponse", b"infoResponse", b"getserversResponse", b"getserversExtResponse", b"print\n", b"n\\"];
     let words = payload.get(4..).unwrap_or_default();
     starts(payload, &[0xff; 4]) && ANSWERS.iter().any(|answer| starts(words, answer))
 }
@@ -119,7 +132,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         min_payload: 8,
         // UDP frame header: request id, sequence, total, then two reserved octets that are zero.
         is_reply: |p| octets(p, 6, &[0, 0]),
-        note: "memcached protocol.txt, UDP frame header; up to 51,000 times (CVE-2018-1000115)",
+        note: "memcached protocol.txt, UDP frame header; 50,000 times (CVE-2018-1000115)",
         ..NEVER
     },
     Amplifier {
@@ -180,7 +193,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[69],
         min_payload: 4,
         is_reply: |p| octet(p, 0, |high| high == 0) && octet(p, 1, |code| matches!(code, 3 | 5 | 6)),
-        note: "DATA, ERROR, OACK (RFC 1350 §5, RFC 2347) of servers that keep their port, repeated, 60 times (TA14-017A)",
+        note: "DATA, ERROR, OACK (RFC 1350 §5, RFC 2347). By RFC 1350 §4 they come from a port drawn anew, which nothing tells; \
+               abused servers keep 69 (Akamai threat advisory on TFTP, 2016)",
         ..SESSIONS
     },
     Amplifier {
@@ -198,7 +212,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[5353],
         min_payload: 12,
         is_reply: is_dns_answer,
-        note: "unicast response (RFC 6762 §18.2) to a query from outside, 2 to 10 times (VU#550620)",
+        note: "QR bit (RFC 6762 §18.2) of an answer to a question from outside the link (§5.5, VU#550620)",
         ..DISCOVERY
     },
     Amplifier {
@@ -207,7 +221,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[3702],
         min_payload: 170,
         is_reply: |p| starts(p, b"<"),
-        note: "SOAP ProbeMatches (WS-Discovery 1.1 §5.3) or fault, 10 to 500 times (TA14-017A)",
+        note: "SOAP ProbeMatches (WS-Discovery 1.1 §5.3) or fault, up to 153 times (Akamai, September 2019; TA14-017A)",
         ..DISCOVERY
     },
     Amplifier {
@@ -216,7 +230,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[3283],
         min_payload: 32,
         is_reply: |p| starts(p, &[0, 1]),
-        note: "Apple Remote Management, a reply of 1,034 octets, 36 times (NETSCOUT ASERT, June 2019)",
+        note: "Apple Remote Management Service, a packet of 1,034 octets, 35.5 times (NETSCOUT ASERT, 2019)",
         ..NEVER
     },
     Amplifier {
@@ -225,8 +239,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[5683],
         min_payload: 4,
         is_reply: |p| octet(p, 0, |first| first >> 6 == 1) && octet(p, 1, |code| matches!(code >> 5, 2 | 4 | 5)),
-        note: "response code class 2, 4 or 5 (RFC 7252 §3), 10 to 50 times (§11.3)",
-        ..SESSIONS
+        note: "response code class 2, 4 or 5 (RFC 7252 §3), risk of amplification (§11.3)",
+        ..CRAWLED
     },
     Amplifier {
         service: "slp",
@@ -234,13 +248,14 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[427],
         min_payload: 16,
         is_reply: |p| starts(p, &[2]) && octet(p, 1, |function| matches!(function, 2 | 7 | 8 | 10 | 11)),
-        note: "replies and adverts of SLPv2 (RFC 2608 §8), up to 2,200 times (CVE-2023-29552)",
+        note: "replies and adverts of SLPv2 (RFC 2608 §8), 12 times, where services were planted 2,200 times (CVE-2023-29552)",
         ..DISCOVERY
     },
     Amplifier {
         service: "steam",
         vector: Vector::SteamAmplification,
-        ports: &[27015, 27016, 27017, 27018, 27019, 27020],
+        // And those of other games that answer the same queries.
+        ports: &[27015, 27016, 27017, 27018, 27019, 27020, 2302, 21025, 28015],
         min_payload: 6,
         // A2S_INFO, players, rules, GoldSrc's info, challenge; or one of several packets.
         is_reply: |p| {
@@ -248,7 +263,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
                 || starts(p, &[0xff; 4]) && octet(p, 4, |kind| matches!(kind, b'I' | b'D' | b'E' | b'm' | b'A'))
         },
         note: "answers to server queries (Valve developer wiki, Server queries), 5.5 times (TA14-017A)",
-        ..SESSIONS
+        ..CRAWLED
     },
     Amplifier {
         service: "quake",
@@ -257,7 +272,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         min_payload: 6,
         is_reply: is_quake_answer,
         note: "connectionless statusResponse and the like, 64 times (TA14-017A; Rossow, NDSS 2014)",
-        ..SESSIONS
+        ..CRAWLED
     },
     Amplifier {
         service: "mssql",
@@ -265,7 +280,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[1434],
         min_payload: 16,
         is_reply: |p| starts(p, &[5]),
-        note: "SVR_RESP of the SQL Server Browser (MC-SQLR §2.2.5), 25 times (Akamai, February 2015)",
+        note: "SVR_RESP of the SQL Server Browser (MC-SQLR §2.2.5)",
         ..NEVER
     },
     Amplifier {
@@ -281,6 +296,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
     Amplifier {
         service: "stun",
         vector: Vector::StunAmplification,
+        // The alternate port (RFC 5780), and those of Cisco's servers.
         ports: &[3478, 3479, 8088, 37833],
         min_payload: 20,
         is_reply: |p| starts(p, &[1, 1]) || starts(p, &[1, 0x11]),
@@ -302,16 +318,16 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[500, 4500],
         min_payload: 28,
         is_reply: is_ike_answer,
-        note: "responder's cookie or response flag (RFC 2408 §3.1, RFC 7296 §3.1); responders repeat (VU#419128)",
+        note: "responder's cookie or response flag (RFC 2408 §3.1, RFC 7296 §3.1); up to 9 times (VU#419128)",
         ..SESSIONS
     },
     Amplifier {
         service: "bacnet",
         vector: Vector::BacnetAmplification,
         ports: &[47808],
-        min_payload: 8,
+        min_payload: 6,
         is_reply: is_bacnet_answer,
-        note: "BVLC type 0x81 (ASHRAE 135 annex J) and an answer to ReadPropertyMultiple, up to 120 times (Gasser et al., 2017)",
+        note: "BVLC type 0x81 (ASHRAE 135 annex J), an answer to ReadPropertyMultiple, up to 120 times (Gasser et al., 2017)",
         ..SESSIONS
     },
     Amplifier {
@@ -320,7 +336,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[10001],
         min_payload: 20,
         is_reply: |p| octet(p, 0, |version| matches!(version, 1 | 2)) && !(p.len() >= 4 && octets(p, 2, &[0, 0])),
-        note: "discovery reply with fields, where the question has none, 30 to 35 times (CVE-2017-0938; Rapid7 2019)",
+        note: "discovery reply with fields, where the question is four octets without (CVE-2017-0938; CERT-Bund report)",
         ..DISCOVERY
     },
     Amplifier {
@@ -329,7 +345,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[37810],
         min_payload: 64,
         is_reply: |p| octets(p, 4, b"DHIP"),
-        note: "DHDiscover of Dahua's recorders, JSON after 32 octets (ISC diary of March 2020), up to 26 times",
+        note: "DHDiscover of Dahua's recorders, JSON after 32 octets; 11 times a whole question, 178 times one of four octets \
+               (NSFOCUS, October 2020; NETSCOUT ASERT, July 2021)",
         ..DISCOVERY
     },
     Amplifier {
@@ -338,17 +355,17 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[32410, 32412, 32413, 32414],
         min_payload: 32,
         is_reply: |p| starts(p, b"HTTP/"),
-        note: "answers of Plex's discovery to M-SEARCH (CVE-2021-33959), 4.7 times",
+        note: "answers of 52 to 281 octets to M-SEARCH, about 5 times (CVE-2021-33959; NETSCOUT ASERT, February 2021)",
         ..DISCOVERY
     },
     Amplifier {
         service: "tp240",
         vector: Vector::Tp240Amplification,
         ports: &[10074],
-        min_payload: 16,
-        // Text, which media on the same port would not be.
+        min_payload: 8,
+        // Text of two packets in turn, the second a short one. Media on the same port would not be.
         is_reply: |p| p.iter().take(4).all(|octet| matches!(octet, b'\t' | b'\n' | b'\r' | b' '..=b'~')),
-        note: "status lines of Mitel's TP-240 driver, of the order of 10^9 for one command (CVE-2022-26143)",
+        note: "status lines of Mitel's TP-240 driver, 4,294,967,296 to 1 for one command (CVE-2022-26143)",
         ..NEVER
     },
     Amplifier {
@@ -357,7 +374,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[33848],
         min_payload: 32,
         is_reply: |p| starts(p, b"<hudson"),
-        note: "XML of the discovery service, about 100 times (CVE-2020-2100)",
+        note: "XML of the discovery service, more than 100 octets for one (CVE-2020-2100)",
         ..NEVER
     },
     Amplifier {
@@ -367,8 +384,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         min_payload: 20,
         // A dictionary that begins with "r" (response), "e" (error) or, with BEP 42, "ip"; questions begin with "a".
         is_reply: |p| starts(p, b"d1:r") || starts(p, b"d1:e") || starts(p, b"d2:ip"),
-        note: "answers of the DHT (BEP 5), 4 to 54 times (Adamsky et al., WOOT 2015; TA14-017A)",
-        ..SESSIONS
+        note: "answers of the DHT (BEP 5), 3.8 times (TA14-017A)",
+        ..CRAWLED
     },
     Amplifier {
         service: "l2tp",

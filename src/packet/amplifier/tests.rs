@@ -59,6 +59,7 @@ fn each_service_knows_its_reply_from_its_other_packets() {
         (427, bytes(&[2, 2]), vec![bytes(&[2, 1]), bytes(&[2, 9])]),
         (27015, bytes(b"\xff\xff\xff\xffI"), vec![bytes(b"\xff\xff\xff\xffTSource"), bytes(&[0x41, 0, 7])]),
         (27960, bytes(b"\xff\xff\xff\xffstatusResponse\n"), vec![bytes(b"\xff\xff\xff\xffgetstatus"), bytes(&[9])]),
+        (27950, bytes(b"\xff\xff\xff\xffgetserversExtResponse"), vec![]),
         (27950, bytes(b"\xff\xff\xff\xffgetserversResponse"), vec![bytes(b"\xff\xff\xff\xffgetservers 68")]),
         (1434, bytes(&[5, 0x20, 2]), vec![bytes(&[2]), bytes(&[4])]),
         // Data channel, control channel, and the client's reset.
@@ -70,10 +71,18 @@ fn each_service_knows_its_reply_from_its_other_packets() {
         (500, ike(9, 0x20, 34, 0x20), vec![]),
         (4500, [&[0; 4][..], &ike(9, 0x20, 34, 0x20)].concat(), vec![bytes(&[0xc0, 1, 2, 3]), vec![0xff]]),
         (47808, bytes(&[0x81, 10, 0, 50, 1, 0, 0x30]), vec![bytes(&[0x81, 10, 0, 17, 1, 4, 0, 5]), bytes(&[0x80])]),
+        // A refusal, and an announcement that a router forwards; a question for a table, and a forwarded one.
+        (47808, padded(&[0x81, 0, 0, 6, 0, 0x30], 6), vec![bytes(&[0x81, 2, 0, 4])]),
+        (
+            47808,
+            bytes(&[0x81, 4, 0, 50, 10, 0, 0, 1, 0xba, 0xc0, 1, 0, 0x10, 0]),
+            vec![bytes(&[0x81, 4, 0, 50, 10, 0x28, 0xff, 1, 0xba, 0xc0, 1, 4, 0, 5])],
+        ),
         (10001, bytes(&[1, 0, 0, 148, 2]), vec![bytes(&[1, 0, 0, 0]), bytes(&[0x80, 0, 1, 2])]),
         (37810, bytes(&[0x20, 0, 0, 0, b'D', b'H', b'I', b'P']), vec![bytes(&[0x20, 0, 0, 0, 1])]),
         (32414, bytes(b"HTTP/1.0 200 OK"), vec![bytes(b"M-SEARCH * HTTP/1.1"), bytes(&[0x12])]),
-        (10074, bytes(b"call.startblast"), vec![bytes(&[0x80, 0, 1, 2])]),
+        (10074, bytes(b"Starting Call, Call_ID= testcall_0  "), vec![bytes(&[0x80, 0, 1, 2])]),
+        (10074, b"...dialing 3\n".to_vec(), vec![]),
         (33848, bytes(b"<hudson><version>"), vec![bytes(&[0])]),
         // A question, and uTP.
         (6881, bytes(b"d1:rd2:id20:"), vec![bytes(b"d1:ad2:id20:"), bytes(&[0x21, 0]), bytes(&[0x01, 0])]),
