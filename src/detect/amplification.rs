@@ -11,7 +11,7 @@ use super::shape::{self, Profile};
 use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use crate::base::{Addr, Networks, Vector};
 use crate::meter::{Count, Flow, Sample, ServiceFlow, Span, Window};
-use crate::packet::{AMPLIFIERS, Amplifier, Class};
+use crate::packet::{AMPLIFIERS, Amplifier, Class, Service};
 use std::sync::Arc;
 
 /// One vector a row, in the order of the table.
@@ -72,8 +72,9 @@ const MOST_REPLIES: u64 = 1000;
 /// Unsolicited replies that make a burst: nothing else looks like them.
 const LEAST_BURST: f64 = 20.0;
 /// Later fragments of large replies have no ports: they go to the same account.
-const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Fragment];
-const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp];
+/// The port of QUIC may be where the victim is hit.
+const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Quic, Class::Fragment];
+const WITHOUT_FRAGMENTS: &[Class] = &[Class::Udp, Class::Quic];
 
 struct Amplification {
     ambiguous: Limits,
@@ -111,6 +112,25 @@ fn unasked(service: &ServiceFlow) -> u64 {
     service.replies.packets.saturating_sub(service.requests.saturating_mul(answers))
 }
 
+/// Replies in this time that the host never asked for: so often at least somebody asked in its name.
+pub(super) fn forged(flow: &Flow<'_>, span: Span) -> u64 {
+    flow.services(span).iter().map(unasked).sum()
+}
+
+/// How many of the host's packets of a class are replies of services that amplify, by its samples.
+pub(super) fn replies_among(flow: &Flow<'_>, classes: &[Class], span: Span) -> u64 {
+    let services = flow.services(Span::Second);
+    let is_reply = |sample: &&Sample| {
+        let service = Service::of_port(sample.source_port);
+        services.iter().any(|counted| Some(counted.service) == service && counted.replies.packets > 0)
+    };
+    let weight = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|s| u64::from(s.weight)).sum::<u64>();
+    let replies = weight(&mut flow.samples(classes).filter(is_reply));
+    let all = weight(&mut flow.samples(classes)).max(1);
+    let counted = flow.services(span).iter().map(|service| service.replies.packets).sum::<u64>();
+    (flow.forward(span).of_all(classes).packets.saturating_mul(replies) / all).min(counted)
+}
+
 /// Whether requests explain what a host of ours sends: it is a reflector, or serves honestly.
 pub(super) fn are_answers(service: &ServiceFlow) -> bool {
     service.requests.saturating_mul(MOST_REPLIES) >= service.replies.packets
@@ -141,6 +161,24 @@ fn from_neighbours(flow: &Flow<'_>, row: &'static Amplifier, networks: &Networks
     neighbours * 2 > all
 }
 
+/// Whether most replies arrive at the port of the service itself, as they do between gateways and exchanges, which both
+/// ask and answer.
+fn among_peers(flow: &Flow<'_>, row: &'static Amplifier) -> bool {
+    let (mut own, mut all) = (0, 0);
+    for sample in replies(flow, row) {
+        all += u64::from(sample.weight);
+        own += if row.has_port(sample.destination_port) { u64::from(sample.weight) } else { 0 };
+    }
+    own * 2 > all
+}
+
+/// Whether at least every second reply comes from a source of its own, however few of them were sampled: other packets that
+/// came with them (errors) take the place of samples. What else the host gets has at most a source a packet.
+fn is_crowd(flow: &Flow<'_>, service: &ServiceFlow) -> bool {
+    let others = flow.forward_packets().saturating_sub(service.replies.packets);
+    flow.distinct_peers() - others as f64 >= service.replies.packets as f64 / 2.0
+}
+
 fn shape_of(flow: &Flow<'_>, service: &ServiceFlow, row: &'static Amplifier, networks: &Networks) -> Shape {
     if row.answers > HONEST_ANSWERS && from_neighbours(flow, row, networks) {
         return Shape::Usual;
@@ -151,15 +189,21 @@ fn shape_of(flow: &Flow<'_>, service: &ServiceFlow, row: &'static Amplifier, net
     let one_way = flow.back(Span::Second).packets() == 0;
     let profile = Profile::of(replies(flow, row));
     let large = mean_size(service) >= if one_way { LARGE_ONE_WAY } else { LARGE };
-    if large && (!row.sessions || profile.many_reflectors()) {
+    let crowd = is_crowd(flow, service);
+    if large && (!row.sessions || crowd || profile.many_reflectors()) {
         return Shape::Clear;
     }
     // Small replies from many reflectors, and hardly a question. Whoever asks that many servers (a resolver) does so
     // from ever new ports; sessions with that many would be asked for.
     let converging = row.sessions || profile.top_port.is_some_and(|(_, share)| share >= 0.25);
-    let strangers = profile.many_sources() || row.sessions && profile.many_reflectors();
+    let strangers = crowd || profile.many_sources() || row.sessions && profile.many_reflectors();
     match service.requests.saturating_mul(10) <= service.replies.packets && strangers && converging {
-        true if one_way && row.sessions => Shape::Doubtful,
+        true if one_way
+            && row.sessions
+            && (row.crawled || among_peers(flow, row) || !(crowd || profile.scattered())) =>
+        {
+            Shape::Doubtful
+        }
         true => Shape::Clear,
         false => Shape::Usual,
     }

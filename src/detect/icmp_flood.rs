@@ -5,7 +5,9 @@
 
 use super::baseline::Measure;
 use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits, smurf};
+use super::{
+    Case, Detector, DetectorSpec, Finding, Setting, Settings, amplification, settings::Limits, smurf, tcp_reflection,
+};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -103,8 +105,12 @@ impl IcmpFlood {
             let back = flow.back(span);
             let replies = forward.of(family.reply).packets;
             let asked = if smurf { replies } else { replies.min(back.of(family.echo).packets) };
-            // Any packet of the host's own can be answered by an error, but only one each.
+            // Any packet of the host's own can be answered by an error, but only one each. So can what was sent in its
+            // name, of which the replies that it gets tell.
             let sent = back.packets().saturating_sub(back.of_all(family.all).packets);
+            let sent = sent
+                .saturating_add(amplification::forged(flow, span))
+                .saturating_add(tcp_reflection::unasked(flow, span));
             let provoked = forward.of(family.error).packets.min(sent);
             let answered =
                 if monitors { forward.of(family.echo).packets.min(back.of(family.reply).packets) } else { 0 };

@@ -62,7 +62,7 @@ fn service_ports(flow: &Flow<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> 
 }
 
 /// SYN-ACKs beyond the SYNs of the host, each of which may be answered twice at once, and again for some time.
-fn unasked(flow: &Flow<'_>, span: Span) -> u64 {
+pub(super) fn unasked(flow: &Flow<'_>, span: Span) -> u64 {
     let syns = |span: Span| flow.back(span).of(Class::TcpSyn).packets;
     let asked = syns(Span::Second).saturating_mul(2).saturating_add(syns(Span::TenSeconds));
     // Reflectors never close what was never open; where the host's own packets are not seen, this tells of connections.

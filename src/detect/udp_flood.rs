@@ -12,7 +12,8 @@ use super::baseline::Measure;
 use super::dns;
 use super::shape::{self, Over, Profile};
 use super::{
-    Case, Detector, DetectorSpec, Finding, Setting, Settings, other_amplification, settings::Limit, settings::Limits,
+    Case, Detector, DetectorSpec, Finding, Setting, Settings, amplification, other_amplification, settings::Limit,
+    settings::Limits,
 };
 use crate::base::Vector;
 use crate::meter::{Flow, Span, Window};
@@ -128,8 +129,11 @@ impl UdpFlood {
         if (unanswered(Span::Second).max(unanswered(Span::Burst)) as f64) < lowest {
             return None;
         }
-        // Replies of amplifiers come from other ports than QUIC's.
-        let amplified = |span: Span| if quic { 0 } else { amplified(flow, span) };
+        // The port of QUIC may be hit by replies of amplifiers, too.
+        let amplified = |span: Span| match quic {
+            true => amplification::replies_among(flow, classes, span),
+            false => amplified(flow, span),
+        };
         let count = |span: Span| unanswered(span).saturating_sub(amplified(span));
         let profile = Profile::of_flow(flow, classes);
         // Where only one direction is captured, the clients of a QUIC server are many, too, but each sends more.
