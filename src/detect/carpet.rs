@@ -6,21 +6,22 @@
 
 use super::shape::Profile;
 use super::{Armed, Case, Finding, Target};
-use crate::base::{Direction, Pattern, VectorClass};
+use crate::base::{Direction, Pattern, Vector, VectorClass};
 use crate::inventory::Site;
-use crate::meter::{Flow, Span, Window};
-use crate::packet::Class;
+use crate::meter::{Span, Window};
 
 /// Packets a second and host that no scan sends to one port, and to all ports.
 const TO_ONE_PORT: f64 = 3.0;
 const TO_ALL_PORTS: f64 = 50.0;
+/// Packets a second to a network that never answers, from which on they are a flood even if they may be answers.
+const ONE_WAY: u64 = 50_000;
 
 /// Leads the detectors through the busy prefixes of a window.
 pub(super) fn judge(detectors: &[Armed], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
     for (prefix, hosts) in window.prefixes() {
         let flow = prefix.flow(Direction::Inbound);
         let length = window.prefix_length(prefix.address());
-        if flow.forward_packets() == 0 || is_answered(&flow) {
+        if flow.forward_packets() == 0 {
             continue;
         }
         // The count is an estimate, and there are no more hosts than addresses.
@@ -39,15 +40,30 @@ pub(super) fn judge(detectors: &[Armed], site: &Site, window: &Window<'_>, findi
     }
 }
 
-/// Clients whose own packets are not captured: they receive what they asked for.
-fn is_answered(flow: &Flow<'_>) -> bool {
-    let forward = flow.forward(Span::Second);
-    flow.back(Span::Second).packets() == 0 && forward.of(Class::TcpSynAck).packets * 50 >= forward.packets()
+/// Whether a finding rests on answers that are not seen where nothing of the whole network's is: a network of clients of
+/// which one direction is captured receives what it asked for.
+fn needs_answers(vector: Vector) -> bool {
+    matches!(
+        vector,
+        Vector::AckFlood
+            | Vector::SynAckFlood
+            | Vector::FinFlood
+            | Vector::RstFlood
+            | Vector::TcpFlood
+            | Vector::TcpReflection
+            | Vector::UdpFlood
+            | Vector::QuicFlood
+            | Vector::OtherAmplification
+    )
 }
 
 /// Whether a finding about a prefix is a flood and no scan.
 fn is_flood(finding: &Finding, case: &Case<'_>) -> bool {
     if !matches!(finding.vector.class(), VectorClass::Flood | VectorClass::Amplification) {
+        return false;
+    }
+    let silent = case.back(Span::TenSeconds).packets() == 0 && case.back(Span::Second).packets() == 0;
+    if silent && needs_answers(finding.vector) && finding.recent.count.packets < ONE_WAY {
         return false;
     }
     let profile = Profile::of(finding.recent.samples.iter());

@@ -126,11 +126,13 @@ impl Scan {
             (target, _) => target.to_string(),
         };
         let seconds = contacts::seconds(contact);
+        // The set of those tried is full at this many.
+        let many = if value >= 600.0 { "600 or more".to_owned() } else { format!("about {value:.0}") };
         let (measure, tried) = match (vector, contact.kind) {
-            (Vector::PortScan, ContactKind::Protocol) => ("distinct_protocols", format!("{value:.0} IP protocols")),
-            (Vector::PortScan, _) => ("distinct_ports", format!("{value:.0} ports ({what})")),
-            (_, ContactKind::Echo) => ("distinct_hosts", format!("{value:.0} hosts by {what}")),
-            _ => ("distinct_hosts", format!("{value:.0} hosts ({what}), port {} for most", contact.port)),
+            (Vector::PortScan, ContactKind::Protocol) => ("distinct_protocols", format!("{many} IP protocols")),
+            (Vector::PortScan, _) => ("distinct_ports", format!("{many} ports ({what})")),
+            (_, ContactKind::Echo) => ("distinct_hosts", format!("{many} hosts by {what}")),
+            _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", contact.port)),
         };
         finding.evidence = vec![
             Evidence {
@@ -140,7 +142,7 @@ impl Scan {
                 limit_from: Some(limit.from),
                 window_seconds: seconds,
                 says: format!(
-                    "{} tried about {tried} of {whom} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
+                    "{} tried {tried} of {whom} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
                     contact.source,
                     limit.value,
                     limit.from.name(),

@@ -119,10 +119,10 @@ const OTHERS: &[Rising] = &[
         .within([1.0, 0.4, 0.3]),
     rising(Vector::HttpFlood, Profile::HttpFlood, 300.0).within([1.0, 0.4, 0.3]),
     rising(Vector::HttpFlood, Profile::HttpFloodPaths, 300.0).with("made-up paths", |_| {}),
-    rising(Vector::TlsHandshakeFlood, Profile::TlsFlood, 300.0),
+    rising(Vector::TlsHandshakeFlood, Profile::TlsFlood, 300.0).within([1.2, 0.8, 0.5]),
     rising(Vector::DnsQueryFlood, Profile::DnsQueryFlood, 1000.0),
     rising(Vector::DnsWaterTorture, Profile::DnsWaterTorture, 100.0).within([1.0, 0.5, 0.2]),
-    rising(Vector::ConnectionFlood, Profile::ConnectionFlood, 200.0).within([1.2, 0.8, 0.5]),
+    rising(Vector::ConnectionFlood, Profile::ConnectionFlood, 200.0).within([1.2, 0.8, 0.6]),
     // A hundred connections within ten seconds, counted once a second.
     rising(Vector::SlowHttp, Profile::SlowHttp, 10.0).within([8.0, 4.5, 1.6]),
     rising(Vector::SlowHttp, Profile::SlowHttpPost, 10.0).with("bodies", |_| {}).within([8.0, 4.5, 1.6]),
