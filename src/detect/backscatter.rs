@@ -3,7 +3,8 @@
 //! The sender is itself under attack; we see what it sends back to invented sources. For information only.
 
 use super::contacts;
-use super::{Detector, DetectorSpec, Evidence, Finding, Setting, settings::Limits};
+use super::shape::measured;
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{Contact, ContactKind, Window};
@@ -47,13 +48,12 @@ impl Backscatter {
         let direction = contacts::direction(contact, &self.site).filter(|&way| way == Direction::Inbound)?;
         let mut finding = contacts::finding(contact, direction, Vector::Backscatter, Class::TcpRst);
         let seconds = contacts::seconds(contact);
-        finding.evidence = vec![Evidence {
-            measure: "unasked_answers",
-            value: ports.max(hosts).round(),
-            limit: Some(limit.value),
-            limit_from: Some(limit.from),
-            window_seconds: seconds,
-            says: format!(
+        finding.evidence = vec![measured(
+            "unasked_answers",
+            ports.max(hosts).round(),
+            limit,
+            seconds,
+            format!(
                 "{} port {} answered (SYN-ACK or RST) {} times in {seconds:.1} s what {} never asked: about {hosts:.0} \
                  addresses, {ports:.0} ports, limit {} ({}); it may be under attack from forged sources",
                 contact.source,
@@ -63,7 +63,7 @@ impl Backscatter {
                 limit.value,
                 limit.from.name()
             ),
-        }];
+        )];
         Some(finding)
     }
 }

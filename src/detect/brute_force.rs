@@ -4,8 +4,8 @@
 //! minute (web, mail between servers, databases) are no login ports here.
 
 use super::contacts;
-use super::shape::context;
-use super::{Detector, DetectorSpec, Evidence, Finding, Setting, settings::Limits};
+use super::shape::measured;
+use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use crate::base::Vector;
 use crate::inventory::Site;
 use crate::meter::{Contact, ContactKind, Window};
@@ -60,13 +60,12 @@ impl BruteForce {
         let seconds = contacts::seconds(contact);
         let host = contact.low;
         finding.evidence = vec![
-            Evidence {
-                measure: "login_connections",
-                value: connections,
-                limit: Some(limit.value),
-                limit_from: Some(limit.from),
-                window_seconds: seconds,
-                says: format!(
+            measured(
+                "login_connections",
+                connections,
+                limit,
+                seconds,
+                format!(
                     "{} opened {} connections to {host} port {} in {seconds:.1} s, {} answered, limit {} ({})",
                     contact.source,
                     contact.opened,
@@ -75,8 +74,8 @@ impl BruteForce {
                     limit.value,
                     limit.from.name()
                 ),
-            },
-            context("openings", contact.opened.into(), seconds, format!("it sends from station {}", contact.mac)),
+            ),
+            contacts::station(contact),
         ];
         Some(finding)
     }

@@ -29,11 +29,8 @@ pub(super) fn judge(detectors: &[Armed], site: &Site, window: &Window<'_>, findi
         let hosts = hosts.min(2f64.powi(width));
         let Some(case) = Case::of_prefix(flow, Direction::Inbound, length, hosts) else { continue };
         let case = case.at(site, None);
-        let group = case.group().map(|id| site.group_name(id));
         let before = findings.len();
-        for armed in detectors {
-            armed.look(group, findings, |detector, findings| detector.judge(&case, window, findings));
-        }
+        super::judge(detectors, &case, site, window, findings);
         let of_hosts = findings.drain(before..).filter(|finding| is_flood(finding, &case));
         let found: Vec<Finding> = of_hosts.map(|finding| marked(finding, hosts)).collect();
         findings.extend(found);

@@ -1,7 +1,8 @@
 //! What the detectors share that judge senders by their openings ([`Contact`]): whom an incident is about, which way it
 //! goes, and what it carries.
 
-use super::{Finding, Target, Traffic};
+use super::shape::context;
+use super::{Evidence, Finding, Target, Traffic};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::{Contact, Count, Registers, Sample};
@@ -73,6 +74,12 @@ pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, c
         names: Vec::new(),
         evidence: Vec::new(),
     }
+}
+
+/// Evidence for context: which station it is.
+pub(super) fn station(contact: &Contact) -> Evidence {
+    let says = format!("it sends from station {}", contact.mac);
+    context("openings", contact.opened.into(), seconds(contact), says)
 }
 
 /// Seconds that the sender's memory spans.

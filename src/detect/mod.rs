@@ -103,15 +103,20 @@ pub fn run(
             }
             let usual = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
             let case = Case::of_host(flow, direction).at(site, usual);
-            let group = case.group().map(|id| site.group_name(id));
-            for armed in detectors {
-                armed.look(group, findings, |detector, findings| detector.judge(&case, window, findings));
-            }
+            judge(detectors, &case, site, window, findings);
         }
     }
     carpet::judge(detectors, site, window, findings);
     for armed in detectors {
         armed.look(None, findings, |detector, findings| detector.survey(window, findings));
+    }
+}
+
+/// Has every detector judge one case.
+fn judge(detectors: &[Armed], case: &Case<'_>, site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    let group = case.group().map(|id| site.group_name(id));
+    for armed in detectors {
+        armed.look(group, findings, |detector, findings| detector.judge(case, window, findings));
     }
 }
 

@@ -3,8 +3,8 @@
 //! Clients, resolvers, crawlers and monitoring are answered by most whom they ask. Scans are worth a note, not a page.
 
 use super::contacts;
-use super::shape::context;
-use super::{Detector, DetectorSpec, Evidence, Finding, Setting, Target, settings::Limit, settings::Limits};
+use super::shape::measured;
+use super::{Detector, DetectorSpec, Finding, Setting, Target, settings::Limit, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{Contact, ContactKind, Window};
@@ -135,13 +135,12 @@ impl Scan {
             _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", contact.port)),
         };
         finding.evidence = vec![
-            Evidence {
+            measured(
                 measure,
-                value: value.round(),
-                limit: Some(limit.value),
-                limit_from: Some(limit.from),
-                window_seconds: seconds,
-                says: format!(
+                value.round(),
+                limit,
+                seconds,
+                format!(
                     "{} tried {tried} of {whom} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
                     contact.source,
                     limit.value,
@@ -149,8 +148,8 @@ impl Scan {
                     contact.answered,
                     contact.opened
                 ),
-            },
-            context("openings", contact.opened.into(), seconds, format!("it sends from station {}", contact.mac)),
+            ),
+            contacts::station(contact),
         ];
         finding
     }
@@ -164,13 +163,12 @@ fn arp_scan(contact: &Contact, addresses: f64, limit: Limit, window: &Window<'_>
     finding.interface = Some(interface);
     let seconds = contacts::seconds(contact);
     let network = contacts::span(contact.low, contact.high).map_or_else(String::new, |net| format!(" of {net}"));
-    finding.evidence = vec![Evidence {
-        measure: "distinct_addresses",
-        value: addresses.round(),
-        limit: Some(limit.value),
-        limit_from: Some(limit.from),
-        window_seconds: seconds,
-        says: format!(
+    finding.evidence = vec![measured(
+        "distinct_addresses",
+        addresses.round(),
+        limit,
+        seconds,
+        format!(
             "{} ({}) asked by ARP for about {addresses:.0} addresses{network} in {seconds:.1} s, limit {} ({}); {} of {} \
              questions were answered",
             contact.mac,
@@ -180,6 +178,6 @@ fn arp_scan(contact: &Contact, addresses: f64, limit: Limit, window: &Window<'_>
             contact.answered,
             contact.opened
         ),
-    }];
+    )];
     finding
 }

@@ -53,15 +53,15 @@ pub(super) fn over_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -
 impl Over {
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
     pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
-        Evidence {
-            measure,
-            value: self.rate.round(),
-            limit: Some(self.limit.value),
-            limit_from: Some(self.limit.from),
-            window_seconds: self.span.seconds(),
-            says: format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name()),
-        }
+        let says = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
+        measured(measure, self.rate.round(), self.limit, self.span.seconds(), says)
     }
+}
+
+/// Evidence that was compared with a limit.
+pub(super) fn measured(measure: &'static str, value: f64, limit: Limit, window_seconds: f64, says: String) -> Evidence {
+    let (limit, limit_from) = (Some(limit.value), Some(limit.from));
+    Evidence { measure, value, limit, limit_from, window_seconds, says }
 }
 
 /// Evidence for context: a figure without a limit.

@@ -112,19 +112,18 @@ impl SlowHttp {
         let crumbs = case.asks(over.span, &[App::Crumb, App::Stalled]);
         let answers = case.answers(over.span, &[App::HttpAnswer]);
         finding.evidence = vec![
-            super::Evidence {
+            shape::measured(
                 measure,
-                value: count,
-                limit: Some(over.limit.value),
-                limit_from: Some(over.limit.from),
-                window_seconds: seconds,
-                says: format!(
+                count,
+                over.limit,
+                seconds,
+                format!(
                     "{count:.0} connections {} {what} within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
                     case.whom(),
                     over.limit.value,
                     over.limit.from.name(),
                 ),
-            },
+            ),
             shape::context(
                 "crumbs_per_second",
                 crumbs as f64 / seconds,

@@ -4,8 +4,8 @@
 //! by the station that sends them, since the address lies. Needs known networks, and a capture that tells which way
 //! frames went.
 
-use super::shape::context;
-use super::{Detector, DetectorSpec, Evidence, Finding, Setting, Target, Traffic, settings::Limits};
+use super::shape::{context, measured};
+use super::{Detector, DetectorSpec, Finding, Setting, Target, Traffic, settings::Limits};
 use crate::base::{Direction, Severity, Vector};
 use crate::meter::{Count, Registers, Sample, StationCounts, Window};
 use crate::packet::{Class, Service};
@@ -72,13 +72,12 @@ impl Detector for SpoofedSource {
                 pattern: None,
                 names: Vec::new(),
                 evidence: vec![
-                    Evidence {
-                        measure: "foreign_source_packets",
-                        value: station.spoofed.into(),
-                        limit: Some(limit.value),
-                        limit_from: Some(limit.from),
-                        window_seconds: 0.1,
-                        says: format!(
+                    measured(
+                        "foreign_source_packets",
+                        station.spoofed.into(),
+                        limit,
+                        0.1,
+                        format!(
                             "{} packets in 0.1 s left {interface} from station {} with sources outside our networks, \
                              limit {} ({})",
                             station.spoofed,
@@ -86,7 +85,7 @@ impl Detector for SpoofedSource {
                             limit.value,
                             limit.from.name()
                         ),
-                    },
+                    ),
                     context(
                         "example_packet",
                         1.0,

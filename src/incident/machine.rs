@@ -198,7 +198,8 @@ impl Incidents {
         }
     }
 
-    /// Whether these findings are about floods of a host whose whole prefix is under attack.
+    /// Whether these findings are about floods of a host whose whole prefix is under attack, or a note about a target that is
+    /// under attack itself.
     fn is_swallowed(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
         let lasts = |record: &Record| now.seconds_since(record.updated_at) <= SWALLOWS;
         if key.is_note {
@@ -220,8 +221,8 @@ impl Incidents {
     fn merge_note(&mut self, attack: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let note = Key { is_note: true, ..attack.clone() };
         let begins = |record: &Record| now.seconds_since(record.opened_at) <= SWALLOWS;
-        if !attack.is_note && self.open.get(&note).is_some_and(begins) {
-            self.close(&note, now, CloseReason::Merged, events);
+        if !attack.is_note {
+            self.merge(|key, record| *key == note && begins(record), now, events);
         }
     }
 
@@ -229,7 +230,7 @@ impl Incidents {
     fn merge_narrower(&mut self, wider: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) {
         let (Target::Prefix(network), true) = (&wider.target, wider.is_note) else { return };
         let Some(sender) = finding.recent.samples.first().map(|sample| sample.peer) else { return };
-        let is_part = |(key, record): &(&Key, &Record)| {
+        let is_part = |key: &Key, record: &Record| {
             let within = match &key.target {
                 Target::Host(address) => network.contains(&address.ip()),
                 Target::Prefix(part) => part != network && network.contains(part),
@@ -241,21 +242,24 @@ impl Incidents {
                 && record.vectors().all(|vector| vector == finding.vector)
                 && record.only_sender() == Some(sender)
         };
-        let parts: Vec<Key> = self.open.iter().filter(is_part).map(|(key, _)| key.clone()).collect();
-        for key in parts {
-            self.close(&key, now, CloseReason::Merged, events);
-        }
+        self.merge(is_part, now, events);
     }
 
     /// Closes the floods of single hosts that were the beginning of one of their prefix.
     fn merge_hosts(&mut self, prefix: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let Target::Prefix(network) = prefix.target else { return };
-        let is_part = |(key, record): &(&Key, &Record)| {
+        let is_part = |key: &Key, record: &Record| {
             matches!(key.target, Target::Host(address) if network.contains(&address.ip()))
                 && key.direction == prefix.direction
                 && record.vectors().all(is_flood)
         };
-        let parts: Vec<Key> = self.open.iter().filter(is_part).map(|(key, _)| key.clone()).collect();
+        self.merge(is_part, now, events);
+    }
+
+    /// Closes what another incident tells of from now on.
+    fn merge(&mut self, is_part: impl Fn(&Key, &Record) -> bool, now: Timestamp, events: &mut Vec<Event>) {
+        let open = self.open.iter().filter(|(key, record)| is_part(key, record));
+        let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
         for key in parts {
             self.close(&key, now, CloseReason::Merged, events);
         }

@@ -39,7 +39,7 @@ pub enum ContactKind {
     Answer,
 }
 
-/// A set of values as bits: counts up to some hundreds of them (linear counting, Whang 1990).
+/// A set of values as bits: counts up to some hundreds of them (linear counting).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Few(u128);
 
@@ -55,9 +55,14 @@ impl Few {
 
     /// Estimated number of distinct values; at most 620.
     pub fn estimate(self) -> f64 {
-        let empty = f64::from(self.0.count_zeros()).max(1.0);
-        128.0 * (128.0 / empty).ln()
+        linear_count(self.0.count_zeros(), u128::BITS)
     }
+}
+
+/// Estimated number of distinct values that left so many of all bits empty (Whang 1990).
+pub(super) fn linear_count(empty: u32, bits: u32) -> f64 {
+    let bits = f64::from(bits);
+    bits * (bits / f64::from(empty.max(1))).ln()
 }
 
 /// What one sender opened lately.

@@ -214,6 +214,35 @@ impl Weighed for Sample {
     }
 }
 
+/// Halves a sample: of each pair one stays, by chance, and takes both weights. Returns how many are left, at the front.
+pub(super) fn halve<S: Weighed + Copy>(items: &mut [S], random: u64) -> usize {
+    let pairs = items.len() / 2;
+    for pair in 0..pairs {
+        let Some(&[mut first, mut second]) = items.get(2 * pair..).and_then(|rest| rest.first_chunk::<2>()) else {
+            break;
+        };
+        let weight = first.weight_mut().saturating_add(*second.weight_mut());
+        let mut kept = if random >> (pair % 64) & 1 == 0 { first } else { second };
+        *kept.weight_mut() = weight;
+        if let Some(place) = items.get_mut(pair) {
+            *place = kept;
+        }
+    }
+    pairs
+}
+
+/// How many to pass over until the next is kept, so that each `stride`-th is on average: regular senders must not fall into
+/// step.
+#[inline]
+pub(super) fn pass_over(stride: u32, random: u64) -> u32 {
+    if stride <= 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) }
+}
+
+/// The stride after a sample was halved.
+pub(super) fn longer(stride: u32) -> u32 {
+    stride.max(1).saturating_mul(2).min(1 << 24)
+}
+
 /// A uniform sample of the packets of one direction: every packet while there are few, then every second, fourth, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler<S = Sample, const N: usize = SAMPLES> {
@@ -252,8 +281,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         }
         *sample.weight_mut() = self.since;
         self.since = 0;
-        let stride = self.stride.max(1);
-        self.skip = if stride == 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) };
+        self.skip = pass_over(self.stride, random);
         self.push(sample);
     }
 
@@ -272,18 +300,10 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.push(sample);
     }
 
-    /// Halves the sample: of each pair one stays, by chance, and takes both weights.
     fn decimate(&mut self, random: u64) {
         let () = Self::FITS;
-        for pair in 0..N / 2 {
-            let (mut first, mut second) = (self.items[2 * pair], self.items[2 * pair + 1]);
-            let weight = first.weight_mut().saturating_add(*second.weight_mut());
-            let mut kept = if random >> pair & 1 == 0 { first } else { second };
-            *kept.weight_mut() = weight;
-            self.items[pair] = kept;
-        }
-        self.len = (N / 2) as u8;
-        self.stride = self.stride.max(1).saturating_mul(2).min(1 << 24);
+        self.len = halve(&mut self.items, random) as u8;
+        self.stride = longer(self.stride);
     }
 
     pub fn samples(&self) -> &[S] {

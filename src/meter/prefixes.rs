@@ -4,6 +4,7 @@
 //! many hosts get windows as busy hosts do, into which all counts of their hosts go; who sends to them is told by a
 //! uniform sample of all received packets.
 
+use super::contacts::linear_count;
 use super::counts::{HostTick, SAMPLES, Sample, Sampler, Weighed};
 use super::hash::Hasher;
 use super::host::HostWindow;
@@ -122,8 +123,7 @@ impl Entry {
     }
 
     fn hosts(&self) -> f64 {
-        let empty = f64::from((self.hosts | self.hosts_before).count_zeros()).max(1.0);
-        64.0 * (64.0 / empty).ln()
+        linear_count((self.hosts | self.hosts_before).count_zeros(), u64::BITS)
     }
 }
 

@@ -5,6 +5,7 @@
 //! there are few, then every second, fourth, … of those that come. So no more than a few times [`REQUESTS`] are read in a
 //! tick whatever arrives, and names that a flood makes up take the place of each other.
 
+use super::counts::{Weighed, halve, longer, pass_over};
 use super::hash::Hasher;
 use super::report::Scale;
 use crate::base::Addr;
@@ -25,6 +26,12 @@ pub struct Request {
     pub asked: Asked,
 }
 
+impl Weighed for Request {
+    fn weight_mut(&mut self) -> &mut u32 {
+        &mut self.weight
+    }
+}
+
 /// A uniform sample in bounded memory.
 struct Sample {
     items: Vec<Request>,
@@ -39,21 +46,10 @@ impl Sample {
         Sample { items, stride: 1 }
     }
 
-    /// Makes room by keeping one of each pair, by chance; it takes both weights.
     fn halve(&mut self, random: u64) {
-        let mut kept = 0;
-        for pair in 0..self.items.len() / 2 {
-            let Some(&[first, second]) = self.items.get(2 * pair..).and_then(|rest| rest.first_chunk::<2>()) else {
-                break;
-            };
-            let chosen = if random >> (pair % 64) & 1 == 0 { first } else { second };
-            if let Some(place) = self.items.get_mut(pair) {
-                *place = Request { weight: first.weight.saturating_add(second.weight), ..chosen };
-            }
-            kept = pair + 1;
-        }
-        self.items.truncate(kept);
-        self.stride = self.stride.saturating_mul(2).min(1 << 24);
+        let left = halve(&mut self.items, random);
+        self.items.truncate(left);
+        self.stride = longer(self.stride);
     }
 }
 
@@ -96,8 +92,7 @@ impl Requests {
         let (source, target) = (packet.source, packet.destination);
         self.sample.items.push(Request { source, target, app: packet.app, weight: self.since, asked });
         self.since = 0;
-        let stride = self.sample.stride;
-        self.skip = if stride == 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) };
+        self.skip = pass_over(self.sample.stride, random);
     }
 
     /// Hands the tick over into `into` (whatever is in it goes) and starts the next; returns how many had to make room

@@ -1,5 +1,6 @@
 //! Measures: what of a host's traffic is learned, and limits which.
 
+use crate::detect::rst_flood::PROVOKING;
 use crate::meter::{Flow, Span};
 use crate::packet::Class;
 
@@ -24,16 +25,6 @@ pub enum Measure {
     Fragment,
 }
 
-const TCP: &[Class] = &[
-    Class::TcpSyn,
-    Class::TcpSynAck,
-    Class::TcpAck,
-    Class::TcpData,
-    Class::TcpFin,
-    Class::TcpNull,
-    Class::TcpXmas,
-    Class::TcpOther,
-];
 const UDP: &[Class] = &[Class::Udp];
 const ICMP: &[Class] =
     &[Class::IcmpEcho, Class::IcmpError, Class::IcmpOther, Class::Icmpv6Echo, Class::Icmpv6Error, Class::Icmpv6Other];
@@ -64,7 +55,7 @@ pub(super) fn of_second(flow: &Flow<'_>, spread: impl FnOnce() -> bool) -> [f32;
     let of = |class| forward.of(class).packets;
     let syn =
         of(Class::TcpSyn).saturating_sub(flow.completed(Span::Second)).saturating_sub(flow.repeated_syns(Span::Second));
-    let answers = back.of_all(TCP).packets;
+    let answers = back.of_all(PROVOKING).packets;
     let ack = (of(Class::TcpAck) + of(Class::TcpData)).saturating_sub(answers.saturating_mul(10));
     let rst = of(Class::TcpRst).saturating_sub(answers).saturating_sub(of(Class::TcpSyn));
     let udp = forward.of_all(UDP).packets.saturating_sub(back.of_all(UDP).packets.saturating_mul(2));
