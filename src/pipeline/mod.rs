@@ -30,6 +30,7 @@ pub fn site(config: &Config, networks: Arc<Networks>) -> Arc<Site> {
             name: interface.name.clone(),
             allowed_macs: interface.allowed_macs.clone(),
             upstream_macs: interface.upstream_macs.clone(),
+            ..InterfacePolicy::default()
         })
         .collect();
     Arc::new(Site::new(networks, policies).with_groups(config.groups.clone()))
