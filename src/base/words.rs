@@ -175,6 +175,25 @@ vectors! {
     }
     Layer2 {
         MacNotAllowed = "mac_not_allowed",
+        MacIpMismatch = "mac_ip_mismatch",
+        ArpSpoof = "arp_spoof",
+        NdSpoof = "nd_spoof",
+        GatewayMacChanged = "gateway_mac_changed",
+        IpConflict = "ip_conflict",
+        MacFlap = "mac_flap",
+        MacFlood = "mac_flood",
+        ArpFlood = "arp_flood",
+        GratuitousArpStorm = "gratuitous_arp_storm",
+        BroadcastStorm = "broadcast_storm",
+        MulticastStorm = "multicast_storm",
+        RogueDhcp = "rogue_dhcp",
+        DhcpStarvation = "dhcp_starvation",
+        DhcpFlood = "dhcp_flood",
+        RogueRa = "rogue_ra",
+        StpFromGuest = "stp_from_guest",
+        UnknownUnicastFlood = "unknown_unicast_flood",
+        L2Loop = "l2_loop",
+        GatewaySilent = "gateway_silent",
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(args: &LimitsArgs) -> ExitCode {
     if let Some(note) = note {
         eprintln!("pegel: note: {note}");
     }
-    let site = pipeline::site(&config, std::sync::Arc::default());
+    let site = pipeline::site(&config, std::sync::Arc::default(), std::sync::Arc::default());
     let group = site.group_of_host(args.host);
     let hour = crate::detect::baseline::hour_of_week(now);
     let mut table = Table::new(&["DIRECTION", "DETECTOR", "LIMIT", "VALUE", "UNIT", "FROM"]);

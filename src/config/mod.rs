@@ -4,6 +4,7 @@
 //! [`Config::default`] and nowhere else; the sample file (`deploy/pegel.toml`) is [`render`]ed from them and a test
 //! holds both equal.
 
+mod interfaces;
 mod limits;
 mod render;
 mod resolve;
@@ -12,14 +13,12 @@ mod written;
 
 pub use render::render;
 
-use crate::base::Mac;
 use crate::detect::{AllowRule, DETECTORS, Settings};
 use crate::incident::{IncidentSettings, PlannedWindow};
-use crate::inventory::Group;
+use crate::inventory::{Group, InterfacePolicy, SegmentPolicy};
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -44,7 +43,8 @@ pub struct Config {
     /// Hosts that always have series of their own.
     pub metrics_hosts: Vec<IpAddr>,
     pub output: OutputConfig,
-    pub interfaces: Vec<InterfaceConfig>,
+    pub interfaces: Vec<InterfacePolicy>,
+    pub segment: SegmentPolicy,
     /// What outlives the process.
     pub state_dir: PathBuf,
     pub baseline: BaselineConfig,
@@ -123,14 +123,6 @@ pub struct OutputConfig {
     pub jsonl: PathBuf,
 }
 
-/// What one interface may carry.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InterfaceConfig {
-    pub name: String,
-    pub allowed_macs: BTreeSet<Mac>,
-    pub upstream_macs: BTreeSet<Mac>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -161,6 +153,7 @@ impl Default for Config {
             metrics_hosts: Vec::new(),
             output: OutputConfig { log: true, jsonl: PathBuf::new() },
             interfaces: Vec::new(),
+            segment: SegmentPolicy::default(),
             state_dir: PathBuf::from("/var/lib/pegel"),
             baseline: BaselineConfig { enabled: true, hosts: 256 },
             windows: Vec::new(),
@@ -260,6 +253,12 @@ mod tests {
             [[interface]]
             name = "vmbr0"
             allowed_macs = ["52:54:00:12:34:56"]
+            role = "bridge"
+            bridge = "vmbr0"
+            allowed_virtual_macs = ["vrrp"]
+            [segment]
+            gateways = ["203.0.113.1", "fe80::1"]
+            dhcp_servers = ["203.0.113.2"]
             [[window]]
             why = "backups"
             days = ["sat", "sun"]

@@ -115,6 +115,12 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.note("Hosts that always have series of their own; targets of incidents get theirs when needed.");
     page.key("hosts", quoted(&config.metrics_hosts));
 
+    page.section("segment");
+    page.note("Routers of the segments that are watched; empty: those of this machine's default routes.");
+    page.key("gateways", quoted(&config.segment.gateways));
+    page.note("The only servers that may answer by DHCP; empty: another is told if it comes beside the known ones.");
+    page.key("dhcp_servers", quoted(&config.segment.dhcp_servers));
+
     page.section("output");
     page.note("A line on standard error (the journal) for each change of an incident.");
     page.key("log", config.output.log);
@@ -143,16 +149,30 @@ pub fn render(config: &Config, comments: bool) -> String {
         page.gap();
         line!(page.text, "[[interface]]");
         page.key("name", string(&interface.name));
+        if let Some(role) = interface.role {
+            page.key("role", string(role.name()));
+        }
+        if let Some(bridge) = &interface.bridge {
+            page.key("bridge", string(bridge));
+        }
         page.key("allowed_macs", quoted(&interface.allowed_macs));
+        page.key("allowed_virtual_macs", quoted(interface.virtual_macs.iter().map(|kind| kind.name())));
         page.key("upstream_macs", quoted(&interface.upstream_macs));
     }
     if comments && config.interfaces.is_empty() {
         page.gap();
-        page.note("What an interface may carry; repeat for each, or use the name \"*\" for every one.");
+        page.note("What an interface is and may carry; repeat for each, or use the name \"*\" for what all may carry.");
         page.note("[[interface]]");
-        page.note("name = \"vmbr0\"");
-        page.note("The only source MAC addresses that may leave there. One frame with another is an incident.");
+        page.note("name = \"eno1\"");
+        page.note("\"uplink\", \"bridge\", \"port\" (where a guest is plugged in) or \"alone\", and the bridge it belongs to;");
+        page.note("found out from the kernel unless written.");
+        page.note("role = \"uplink\"");
+        page.note("bridge = \"vmbr0\"");
+        page.note("The only source MAC addresses that may leave there. One frame with another is an incident. Unless");
+        page.note("written, an uplink of a bridge may carry those of this machine and of the guests of the inventory.");
         page.note("allowed_macs = [\"52:54:00:12:34:56\"]");
+        page.note("Addresses that routers share and that may leave, too: \"vrrp\" (also CARP), \"hsrp\", \"glbp\".");
+        page.note("allowed_virtual_macs = []");
         page.note("MAC addresses of the routers upstream. Needed only where a capture does not tell which way a frame");
         page.note("went (replays, mirror ports): a frame from any other station is then taken to have left.");
         page.note("upstream_macs = []");
@@ -313,7 +333,7 @@ fn string(text: impl Display) -> toml::Value {
     toml::Value::String(text.to_string())
 }
 
-fn quoted<'a, T: Display + 'a>(items: impl IntoIterator<Item = &'a T>) -> toml::Value {
+fn quoted<T: Display>(items: impl IntoIterator<Item = T>) -> toml::Value {
     toml::Value::Array(items.into_iter().map(string).collect())
 }
 

@@ -1,12 +1,11 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
-use super::written::{Written, WrittenInterface, is_near};
-use super::{CaptureSource, Config, InterfaceConfig, limits, windows};
-use crate::base::{Mac, Severity};
+use super::written::{Written, is_near};
+use super::{CaptureSource, Config, interfaces, limits, windows};
+use crate::base::{Addr, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use toml::Value;
 
@@ -82,7 +81,9 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     }
     config.output.log = written.output_log.unwrap_or(config.output.log);
     config.output.jsonl = written.output_jsonl.unwrap_or_default().into();
-    interfaces(written.interfaces, &mut config.interfaces, errors);
+    interfaces::resolve(written.interfaces, &mut config.interfaces, errors);
+    addresses("segment.gateways", written.segment_gateways, &mut config.segment.gateways, errors);
+    addresses("segment.dhcp_servers", written.segment_dhcp_servers, &mut config.segment.dhcp_servers, errors);
     for (name, keys) in written.detect {
         detector(&name, keys, &mut config.detect, errors);
     }
@@ -153,33 +154,12 @@ pub(super) fn number(path: &str, value: &Value, setting: &Setting, to: &mut f64,
     }
 }
 
-fn macs(key: &str, written: Option<Vec<String>>, errors: &mut Vec<String>) -> BTreeSet<Mac> {
-    let mut resolved = BTreeSet::new();
+fn addresses(key: &str, written: Option<Vec<String>>, to: &mut Vec<Addr>, errors: &mut Vec<String>) {
     for (index, text) in written.unwrap_or_default().into_iter().enumerate() {
-        match text.parse::<Mac>() {
-            Ok(mac) => {
-                resolved.insert(mac);
-            }
-            Err(error) => errors.push(format!("{key}[{index}] = {text:?}: {error}")),
+        match text.parse::<Addr>() {
+            Ok(address) => to.push(address),
+            Err(_) => errors.push(format!("{key}[{index}] = {text:?}: must be an IP address")),
         }
-    }
-    resolved
-}
-
-fn interfaces(written: Vec<WrittenInterface>, resolved: &mut Vec<InterfaceConfig>, errors: &mut Vec<String>) {
-    for (index, interface) in written.into_iter().enumerate() {
-        let at = format!("interface[{index}]");
-        let allowed_macs = macs(&format!("{at}.allowed_macs"), interface.allowed_macs, errors);
-        let upstream_macs = macs(&format!("{at}.upstream_macs"), interface.upstream_macs, errors);
-        let Some(name) = interface.name.filter(|name| !name.is_empty()) else {
-            errors.push(format!("{at}.name: missing; name the interface, or \"*\" for every one"));
-            continue;
-        };
-        if resolved.iter().any(|known| known.name == name) {
-            errors.push(format!("{at}.name = {name:?}: this interface has a table already"));
-            continue;
-        }
-        resolved.push(InterfaceConfig { name, allowed_macs, upstream_macs });
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Written {
     pub output_log: Option<bool>,
     pub output_jsonl: Option<String>,
     pub interfaces: Vec<WrittenInterface>,
+    pub segment_gateways: Option<Vec<String>>,
+    pub segment_dhcp_servers: Option<Vec<String>>,
     pub state_dir: Option<String>,
     pub baseline_enabled: Option<bool>,
     pub baseline_hosts: Option<i64>,
@@ -60,7 +62,10 @@ pub(super) struct WrittenMeter {
 #[derive(Default)]
 pub(super) struct WrittenInterface {
     pub name: Option<String>,
+    pub role: Option<String>,
+    pub bridge: Option<String>,
     pub allowed_macs: Option<Vec<String>>,
+    pub allowed_virtual_macs: Option<Vec<String>>,
     pub upstream_macs: Option<Vec<String>>,
 }
 
@@ -173,6 +178,7 @@ impl Written {
         let http = top.table("http");
         let metrics = top.table("metrics");
         let output = top.table("output");
+        let segment = top.table("segment");
         let detect = top.table("detect");
         let interfaces: Vec<Table> = top.take("interface", "one or more [[interface]] tables").unwrap_or_default();
         written.state_dir = top.take("state_dir", "a directory in quotes");
@@ -234,11 +240,18 @@ impl Written {
             let mut section = reader(&format!("interface[{index}]."), table, errors);
             written.interfaces.push(WrittenInterface {
                 name: section.take("name", "an interface name in quotes"),
+                role: section.take("role", "\"alone\", \"uplink\", \"bridge\" or \"port\""),
+                bridge: section.take("bridge", "a bridge name in quotes"),
                 allowed_macs: section.take("allowed_macs", "a list of MAC addresses"),
+                allowed_virtual_macs: section.take("allowed_virtual_macs", "a list of protocols"),
                 upstream_macs: section.take("upstream_macs", "a list of MAC addresses"),
             });
             section.close();
         }
+        let mut section = reader("segment.", segment, errors);
+        written.segment_gateways = section.take("gateways", "a list of addresses");
+        written.segment_dhcp_servers = section.take("dhcp_servers", "a list of addresses");
+        section.close();
         let mut section = reader("baseline.", baseline, errors);
         written.baseline_enabled = section.take("enabled", "true or false");
         written.baseline_hosts = section.take("hosts", whole);

@@ -73,7 +73,7 @@ fn is_in(target: &Target, network: &IpNet) -> bool {
     match target {
         Target::Host(address) => network.contains(&Addr::ip(*address)),
         Target::Prefix(prefix) => network.contains(prefix),
-        Target::Station { .. } => false,
+        _ => false,
     }
 }
 
@@ -186,6 +186,7 @@ mod tests {
             spoofing_likely: false,
             pattern: None,
             names: Vec::new(),
+            guest: None,
             evidence: Vec::new(),
         }
     }

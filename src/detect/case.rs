@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
         let group = match &self.target {
             Target::Host(address) => site.group_of_host(*address),
             Target::Prefix(network) => site.group_of_network(*network),
-            Target::Station { .. } => None,
+            _ => None,
         };
         Case { group, usual, ..self }
     }

@@ -72,6 +72,7 @@ pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, c
         spoofing_likely: false,
         pattern: None,
         names: Vec::new(),
+        guest: None,
         evidence: Vec::new(),
     }
 }

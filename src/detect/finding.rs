@@ -19,6 +19,11 @@ pub enum Target {
         mac: Mac,
         interface: String,
     },
+    /// All stations behind an interface.
+    Segment {
+        interface: String,
+        vlan: Option<u16>,
+    },
 }
 
 impl fmt::Display for Target {
@@ -27,6 +32,8 @@ impl fmt::Display for Target {
             Target::Host(address) => address.fmt(f),
             Target::Prefix(network) => network.fmt(f),
             Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
+            Target::Segment { interface, vlan: None } => write!(f, "segment {interface}"),
+            Target::Segment { interface, vlan: Some(vlan) } => write!(f, "VLAN {vlan} of segment {interface}"),
         }
     }
 }
@@ -89,6 +96,8 @@ pub struct Finding {
     pub spoofing_likely: bool,
     /// A shape over space that this finding alone shows.
     pub pattern: Option<Pattern>,
+    /// The guest that it is about, where the inventory knows: filled in for all findings in one place.
+    pub guest: Option<String>,
     /// Names that the traffic of the tick carries, with how many requests each.
     pub names: Vec<NameCount>,
     pub evidence: Vec<Evidence>,
@@ -131,6 +140,7 @@ impl Finding {
             spoofing_likely: false,
             pattern: None,
             names: Vec::new(),
+            guest: None,
             evidence: Vec::new(),
         }
     }

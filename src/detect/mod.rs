@@ -22,12 +22,12 @@ mod fragment_flood;
 mod http_flood;
 mod icmp_flood;
 mod land_attack;
-mod mac_not_allowed;
 mod open_reflector;
 mod other_amplification;
 mod protocol_flood;
 mod rst_flood;
 mod scan;
+mod segment;
 pub mod settings;
 mod shape;
 mod slow_http;
@@ -110,6 +110,19 @@ pub fn run(
     for armed in detectors {
         armed.look(None, findings, |detector, findings| detector.survey(window, findings));
     }
+    for finding in findings {
+        finding.guest = guest(finding, site);
+    }
+}
+
+/// The guest that a finding is about: the station's, or the one that has the address.
+fn guest(finding: &Finding, site: &Site) -> Option<String> {
+    let guest = match &finding.target {
+        Target::Station { mac, .. } => site.guest_of_mac(*mac).map(|(guest, _)| guest),
+        Target::Host(address) => site.guest_of_address(*address),
+        _ => None,
+    };
+    guest.map(ToString::to_string)
 }
 
 /// Has every detector judge one case.
@@ -163,7 +176,26 @@ pub const DETECTORS: &[DetectorSpec] = &[
     brute_force::SPEC,
     backscatter::SPEC,
     spoofed_source::SPEC,
-    mac_not_allowed::SPEC,
+    segment::MAC_NOT_ALLOWED,
+    segment::MAC_IP_MISMATCH,
+    segment::ARP_SPOOF,
+    segment::ND_SPOOF,
+    segment::GATEWAY_MAC_CHANGED,
+    segment::IP_CONFLICT,
+    segment::MAC_FLAP,
+    segment::MAC_FLOOD,
+    segment::ARP_FLOOD,
+    segment::GRATUITOUS_ARP_STORM,
+    segment::BROADCAST_STORM,
+    segment::MULTICAST_STORM,
+    segment::ROGUE_DHCP,
+    segment::DHCP_STARVATION,
+    segment::DHCP_FLOOD,
+    segment::ROGUE_RA,
+    segment::STP_FROM_GUEST,
+    segment::UNKNOWN_UNICAST_FLOOD,
+    segment::L2_LOOP,
+    segment::GATEWAY_SILENT,
     // Last: the vectors that it raises are those of others.
     total::SPEC,
 ];

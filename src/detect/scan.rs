@@ -157,7 +157,7 @@ impl Scan {
 
 /// ARP stays within a segment: the target is the station that asks.
 fn arp_scan(contact: &Contact, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
-    let interface = window.interface(contact.interface).unwrap_or("unknown").to_owned();
+    let interface = window.segment_name(contact.interface);
     let mut finding = contacts::finding(contact, Direction::Internal, Vector::ArpScan, Class::Arp);
     finding.target = Target::Station { mac: contact.mac, interface: interface.clone() };
     finding.interface = Some(interface);

@@ -127,6 +127,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// For what is no matter of numbers: once is too much.
+    pub fn once() -> Limits {
+        Limits { base: Limit { value: 1.0, from: LimitFrom::Default }, groups: Vec::new(), learns: None }
+    }
+
     /// Where nothing more particular is known.
     pub fn base(&self) -> Limit {
         self.base

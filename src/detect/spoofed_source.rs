@@ -40,6 +40,7 @@ impl Detector for SpoofedSource {
         }
         for station in by_station.values().filter(|station| f64::from(station.spoofed) >= limit.value) {
             let interface = window.interface(station.interface).unwrap_or("unknown").to_owned();
+            let segment = window.segment_name(station.interface);
             let count = Count {
                 packets: station.spoofed.into(),
                 bytes: station.sent.bytes * u64::from(station.spoofed) / station.sent.packets.max(1),
@@ -58,7 +59,7 @@ impl Detector for SpoofedSource {
                 format!("; UDP port {port} is {}, which reflectors serve", row.service)
             });
             findings.push(Finding {
-                target: Target::Station { mac: station.mac, interface: interface.clone() },
+                target: Target::Station { mac: station.mac, interface: segment },
                 interface: Some(interface.clone()),
                 vlan,
                 direction: Direction::Outbound,
@@ -71,6 +72,7 @@ impl Detector for SpoofedSource {
                 spoofing_likely: true,
                 pattern: None,
                 names: Vec::new(),
+                guest: None,
                 evidence: vec![
                     measured(
                         "foreign_source_packets",

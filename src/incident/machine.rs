@@ -75,7 +75,12 @@ struct Key {
 
 impl Key {
     fn of(finding: &Finding) -> Key {
-        Key { target: finding.target.clone(), direction: finding.direction, is_note: finding.vector.is_note() }
+        // A station is a culprit whichever way its frames go.
+        let direction = match finding.target {
+            Target::Station { .. } => Direction::Internal,
+            _ => finding.direction,
+        };
+        Key { target: finding.target.clone(), direction, is_note: finding.vector.is_note() }
     }
 }
 
@@ -179,6 +184,7 @@ impl Incidents {
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 self.merge_narrower(&key, first, now, events);
+                self.merge_stations(&key, first.vector, now, events);
                 opened = true;
             }
             let Some(record) = self.open.get_mut(&key) else { continue };
@@ -207,6 +213,16 @@ impl Incidents {
             let attack = Key { is_note: false, ..key.clone() };
             return self.open.get(&attack).is_some_and(lasts);
         }
+        if matches!(key.target, Target::Station { .. }) {
+            let covered = |finding: &&Finding| {
+                self.open.iter().any(|(other, record)| {
+                    matches!(other.target, Target::Segment { .. })
+                        && lasts(record)
+                        && record.vectors().any(|vector| covers(vector, finding.vector))
+                })
+            };
+            return findings.iter().all(covered);
+        }
         let Target::Host(address) = key.target else { return false };
         findings.iter().all(|finding| is_flood(finding.vector))
             && self.open.iter().any(|(other, record)| {
@@ -234,13 +250,26 @@ impl Incidents {
             let within = match &key.target {
                 Target::Host(address) => network.contains(&address.ip()),
                 Target::Prefix(part) => part != network && network.contains(part),
-                Target::Station { .. } => false,
+                _ => false,
             };
             within
                 && key.is_note
                 && key.direction == wider.direction
                 && record.vectors().all(|vector| vector == finding.vector)
                 && record.only_sender() == Some(sender)
+        };
+        self.merge(is_part, now, events);
+    }
+
+    /// Closes what single stations seemed to do while it was the beginning of what goes on in their whole segment.
+    fn merge_stations(&mut self, segment: &Key, vector: Vector, now: Timestamp, events: &mut Vec<Event>) {
+        if !matches!(segment.target, Target::Segment { .. }) {
+            return;
+        }
+        let is_part = |key: &Key, record: &Record| {
+            matches!(key.target, Target::Station { .. })
+                && now.seconds_since(record.opened_at) <= SWALLOWS
+                && record.vectors().all(|part| covers(vector, part))
         };
         self.merge(is_part, now, events);
     }
@@ -323,6 +352,22 @@ fn is_flood(vector: Vector) -> bool {
     matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification)
 }
 
+/// Whether what happens to a whole segment explains what one of its stations seems to do.
+fn covers(segment: Vector, station: Vector) -> bool {
+    match segment {
+        Vector::MacFlood => matches!(station, Vector::MacNotAllowed | Vector::SpoofedSource | Vector::MacFlap),
+        Vector::L2Loop => matches!(
+            station,
+            Vector::MacFlap
+                | Vector::BroadcastStorm
+                | Vector::MulticastStorm
+                | Vector::ArpFlood
+                | Vector::GratuitousArpStorm
+        ),
+        _ => false,
+    }
+}
+
 /// Vectors made of what hosts send in answer to something.
 fn is_answer(vector: Vector) -> bool {
     matches!(vector, Vector::RstFlood | Vector::IcmpFlood | Vector::Icmpv6Flood)
@@ -352,6 +397,7 @@ mod tests {
             spoofing_likely: false,
             pattern: None,
             names: Vec::new(),
+            guest: None,
             evidence: Vec::new(),
         }
     }

@@ -82,12 +82,12 @@ pub struct TargetView {
 }
 
 impl TargetView {
-    pub(super) fn new(target: &Target, interface: Option<&String>, vlan: Option<u16>) -> Self {
+    pub(super) fn new(target: &Target, interface: Option<&String>, vlan: Option<u16>, guest: Option<&String>) -> Self {
         let nobody = TargetView {
             kind: "host",
             address: None,
             mac: None,
-            guest: None,
+            guest: guest.cloned(),
             prefix: None,
             interface: interface.cloned(),
             vlan,
@@ -98,6 +98,9 @@ impl TargetView {
             Target::Station { mac, interface } => {
                 TargetView { kind: "station", mac: Some(*mac), interface: Some(interface.clone()), ..nobody }
             }
+            Target::Segment { interface, vlan } => {
+                TargetView { kind: "segment", interface: Some(interface.clone()), vlan: *vlan, ..nobody }
+            }
         }
     }
 
@@ -106,7 +109,10 @@ impl TargetView {
         match (self.address, self.mac) {
             (Some(address), _) => address.to_string(),
             (None, Some(mac)) => mac.to_string(),
-            (None, None) => self.prefix.clone().unwrap_or_else(|| self.kind.to_owned()),
+            (None, None) => {
+                let segment = || self.interface.clone().filter(|_| self.kind == "segment");
+                self.prefix.clone().or_else(segment).unwrap_or_else(|| self.kind.to_owned())
+            }
         }
     }
 }

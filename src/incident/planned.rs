@@ -95,7 +95,7 @@ impl PlannedWindow {
             (Scope::All, _) => true,
             (Scope::Network(network), Target::Host(address)) => network.contains(&address.ip()),
             (Scope::Network(network), Target::Prefix(prefix)) => network.contains(prefix),
-            (Scope::Network(_), Target::Station { .. }) => false,
+            (Scope::Network(_), _) => false,
         };
         let until = self.schedule.end(at).filter(|_| meant)?;
         Some(Planned { why: self.why.clone(), until })

@@ -32,6 +32,7 @@ pub(super) struct Record {
     target: Target,
     interface: Option<String>,
     vlan: Option<u16>,
+    guest: Option<String>,
     direction: Direction,
     severity: Severity,
     planned: Option<Planned>,
@@ -80,6 +81,7 @@ impl Record {
             target: finding.target.clone(),
             interface: finding.interface.clone(),
             vlan: finding.vlan,
+            guest: finding.guest.clone(),
             direction: finding.direction,
             severity: planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now)),
             planned,
@@ -135,6 +137,13 @@ impl Record {
             }
             self.confidence = self.confidence.max(finding.confidence);
             self.spoofing_likely |= finding.spoofing_likely;
+            if self.guest.is_none() {
+                self.guest.clone_from(&finding.guest);
+            }
+            // What a station does to its own segment may also leave it.
+            if finding.direction == Direction::Outbound {
+                self.direction = Direction::Outbound;
+            }
             self.patterns.extend(finding.pattern);
             for name in &finding.names {
                 self.names.update_with_count((name.kind, name.name.clone()), name.count);
@@ -285,7 +294,7 @@ impl Record {
             direction: self.direction,
             severity: self.severity,
             confidence: self.confidence,
-            target: TargetView::new(&self.target, self.interface.as_ref(), self.vlan),
+            target: TargetView::new(&self.target, self.interface.as_ref(), self.vlan, self.guest.as_ref()),
             opened_at: self.opened_at,
             updated_at: self.updated_at,
             closed_at: closed.map(|(at, _)| at),
@@ -349,7 +358,8 @@ fn identifier(finding: &Finding, now: Timestamp) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
         Target::Host(_) | Target::Prefix(_) => format!("{} {}{}", finding.target, finding.direction, note(finding)),
-        Target::Station { mac, interface } => format!("{mac} {interface} {}", finding.direction),
+        Target::Station { mac, interface } => format!("{mac} {interface}{}", note(finding)),
+        Target::Segment { .. } => format!("{} {}", finding.target, finding.direction),
     };
     for byte in text.bytes().chain(now.nanos().to_be_bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

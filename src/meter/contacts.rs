@@ -45,7 +45,7 @@ pub struct Few(u128);
 
 impl Few {
     #[inline]
-    fn add(&mut self, hash: u64) {
+    pub(super) fn add(&mut self, hash: u64) {
         self.0 |= 1 << (hash & 127);
     }
 

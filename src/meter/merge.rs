@@ -5,13 +5,15 @@ use super::active::{ActiveHosts, NO_WINDOW};
 use super::contacts::Contact;
 use super::hash::Hasher;
 use super::host::HostWindow;
+use super::link::Granted;
 use super::prefixes::{Host, HostTickOf, PrefixLengths, Prefixes, Received};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
 use super::requests::{RecentRequests, Request};
+use super::segment::Segments;
 use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, Mac, Timestamp};
+use crate::base::{Addr, Mac, Timestamp, View};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -50,6 +52,13 @@ impl<'a> Window<'a> {
         self.interfaces.get(usize::from(index)).map(String::as_str).filter(|name| !name.is_empty())
     }
 
+    /// One name for all interfaces of a bridge: that of the first of them which is captured, so that what is seen on
+    /// several of them is one.
+    pub fn segment_name(&self, interface: u16) -> String {
+        let first = self.segments().view(interface).segment;
+        self.interface(first).unwrap_or("unknown").to_owned()
+    }
+
     /// Busy hosts with traffic within the last second, in the order in which they became busy.
     pub fn hosts(&self) -> impl Iterator<Item = &'a HostWindow> + use<'a> {
         self.meter.windows.active()
@@ -69,6 +78,11 @@ impl<'a> Window<'a> {
     pub fn requests(&self, ticks: usize, address: Addr, from_it: bool) -> impl Iterator<Item = &'a Request> + use<'a> {
         let requests = self.meter.requests.last(self.tick, ticks);
         requests.filter(move |request| address == if from_it { request.source } else { request.target })
+    }
+
+    /// What is known of the links themselves.
+    pub fn segments(&self) -> &'a Segments {
+        &self.meter.segments
     }
 
     /// Windows of one host, while it is busy.
@@ -94,6 +108,7 @@ pub struct Meter {
     /// Of the open tick.
     contacts: Vec<Contact>,
     received: Vec<Received>,
+    segments: Segments,
 }
 
 impl Meter {
@@ -117,6 +132,7 @@ impl Meter {
             tick: 0,
             contacts: Vec::new(),
             received: Vec::new(),
+            segments: Segments::new(hasher),
             sizes,
         }
     }
@@ -153,6 +169,21 @@ impl Meter {
         self.windows.len() == 0
     }
 
+    /// What is known of the place from now on: what the interfaces are to each other, which addresses guests were given,
+    /// and which are routers'.
+    pub fn set_place(&mut self, views: Arc<[View]>, granted: Arc<Granted>, gateways: Vec<Addr>) {
+        self.segments.set_place(views, granted, gateways);
+    }
+
+    pub fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// Stations of the last tick.
+    pub fn stations(&self) -> &[StationCounts] {
+        &self.tick_stations
+    }
+
     /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Meter::forget`].
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
@@ -166,6 +197,7 @@ impl Meter {
         self.windows.open(tick);
         self.prefixes.open(tick);
         self.prefixes.gather();
+        self.segments.open(tick);
     }
 
     /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
@@ -215,11 +247,13 @@ impl Meter {
             self.contact(contact);
         }
         self.received.extend(report.received.samples());
+        self.segments.absorb(&report.link, report.scale.is_whole());
     }
 
     /// All workers have reported the open tick.
-    pub fn close(&mut self) {
+    pub fn close(&mut self, end: Timestamp) {
         self.prefixes.close(&self.received);
+        self.segments.close(&self.tick_stations, end);
     }
 
     fn contact(&mut self, contact: &Contact) {
@@ -270,10 +304,25 @@ impl Meter {
         self.new_stations += u64::from(new);
         match self.stations.get(&key).and_then(|&at| self.tick_stations.get_mut(at)) {
             Some(known) => {
+                if known.sent.is_zero() || (!counts.sent.is_zero() && counts.first < known.first) {
+                    (known.first, known.class, known.vlan) = (counts.first, counts.class, counts.vlan);
+                    known.address = counts.address;
+                }
+                known.last = known.last.max(counts.last);
                 known.sent.merge(counts.sent);
                 known.received.merge(counts.received);
                 known.left.merge(counts.left);
                 known.entered.merge(counts.entered);
+                known.new |= counts.new;
+                for (sum, part) in [
+                    (&mut known.broadcast, counts.broadcast),
+                    (&mut known.multicast, counts.multicast),
+                    (&mut known.arp, counts.arp),
+                    (&mut known.nd, counts.nd),
+                    (&mut known.dhcp, counts.dhcp),
+                ] {
+                    *sum = sum.saturating_add(part);
+                }
                 known.spoofed = known.spoofed.saturating_add(counts.spoofed);
                 if counts.spoofed > 0 {
                     known.spoofed_as = counts.spoofed_as;

@@ -2,6 +2,7 @@
 
 use super::contacts::Contact;
 use super::counts::{Count, HostTick, SmallCount};
+use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
 use super::prefixes::SpreadSample;
 use super::requests::{self, REQUESTS, Request};
@@ -60,6 +61,8 @@ pub struct Evictions {
     pub contacts: u64,
     /// Requests that gave way to others, so that their names are not known.
     pub requests: u64,
+    /// Control frames that were not looked at.
+    pub controls: u64,
 }
 
 impl Evictions {
@@ -69,6 +72,7 @@ impl Evictions {
         self.stations += other.stations;
         self.contacts += other.contacts;
         self.requests += other.requests;
+        self.controls += other.controls;
     }
 }
 
@@ -148,6 +152,8 @@ pub struct StationCounts {
     pub class: u8,
     pub vlan: u16,
     pub address: Addr,
+    /// It had not been heard lately.
+    pub new: bool,
 }
 
 /// What the frames of a tick stand for, where not every one was captured.
@@ -230,6 +236,9 @@ pub struct TickReport {
     pub received: SpreadSample,
     /// A sample of the requests.
     pub requests: Vec<Request>,
+    pub link: LinkReport,
+    /// Frames that another interface of the segment shows, too: counted there.
+    pub elsewhere: Count,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
     pub station_entries: usize,
@@ -258,6 +267,8 @@ impl TickReport {
         self.contacts.clear();
         self.received.clear();
         self.requests.clear();
+        self.link.clear();
+        self.elsewhere = Count::default();
     }
 
     /// Makes what was counted in captured frames what it stands for. To be called once.

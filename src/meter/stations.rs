@@ -2,6 +2,7 @@
 
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
+use super::link::LinkNotes;
 use super::report::StationCounts;
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
@@ -33,6 +34,8 @@ struct StationSlot {
     class: u8,
     vlan: u16,
     address: Addr,
+    /// It was not in the table before this tick.
+    new: bool,
 }
 
 impl Keyed for StationSlot {
@@ -56,6 +59,7 @@ impl Keyed for StationSlot {
             class: 0,
             vlan: 0,
             address: Addr::UNSPECIFIED,
+            new: false,
         }
     }
 
@@ -146,6 +150,7 @@ impl StationSlot {
             class: self.class,
             vlan: self.vlan,
             address: self.address,
+            new: self.new,
         };
         let mut past = self.past;
         past.remember(self.sent_packets().saturating_add(self.received.packets));
@@ -179,6 +184,15 @@ impl<'a> Run<'a> {
             spoofed: None,
             spoofed_count: 0,
         }
+    }
+
+    /// The first frame, which tells who they are.
+    pub fn first(&self) -> &'a Packet {
+        self.first
+    }
+
+    pub fn count(&self) -> SmallCount {
+        self.count
     }
 
     #[inline]
@@ -258,12 +272,15 @@ impl Stations {
     }
 
     #[inline]
-    pub fn count(&mut self, run: &Run<'_>) {
+    pub fn count(&mut self, run: &Run<'_>, link: &mut LinkNotes) {
         let (age, packet) = (self.table.age(), run.first);
         if packet.source_mac != Mac::ZERO {
             let key = (packet.interface, packet.source_mac);
             let index = match self.find(key) {
-                NO_SLOT => self.insert(key),
+                NO_SLOT => {
+                    link.stranger(packet);
+                    self.insert(key)
+                }
                 index => index,
             };
             if let Some(station) = self.table.get_mut(index) {
@@ -276,6 +293,9 @@ impl Stations {
         // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
             let index = self.find((packet.interface, packet.destination_mac));
+            if index == NO_SLOT {
+                link.unheard(run);
+            }
             if let Some(station) = self.table.get_mut(index) {
                 if station.wake(age) {
                     self.touched.push(index);
@@ -309,6 +329,9 @@ impl Stations {
         let (index, outcome) = self.table.insert(hash, key);
         self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
         self.remember(key, index);
+        if let Some(station) = self.table.get_mut(index) {
+            station.new = true;
+        }
         index
     }
 

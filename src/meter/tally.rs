@@ -8,13 +8,15 @@ use super::contacts::Contacts;
 use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
 use super::handshakes::Handshakes;
 use super::hash::Hasher;
+use super::link::{Granted, LinkNotes};
 use super::log::{LOG, LogEntry};
 use super::prefixes::{Received, SpreadSample};
-use super::report::{Evictions, HostCounts, Scale, TickReport, Totals};
+use super::report::{Evictions, HostCounts, Scale, TickReport};
 use super::requests::Requests;
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
-use crate::base::{Addr, Networks, Timestamp};
+use super::sums::Sums;
+use crate::base::{Addr, Counted, Networks, Timestamp, View};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
@@ -124,51 +126,6 @@ enum Side {
     Sent,
 }
 
-/// All traffic of a tick by class, once: merely passing, towards us, from us, both. A row has room for 32 classes.
-struct Sums([Count; 4 << CLASS_BITS]);
-
-const CLASS_BITS: usize = 5;
-const _: () = assert!(Class::COUNT <= 1 << CLASS_BITS);
-
-impl Default for Sums {
-    fn default() -> Self {
-        Sums([Count::default(); 4 << CLASS_BITS])
-    }
-}
-
-impl Sums {
-    #[inline]
-    fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
-        let row = usize::from(to_us) | usize::from(from_us) << 1;
-        if let Some(count) = self.0.get_mut(row << CLASS_BITS | packet.class.index()) {
-            count.add(packet.segments, packet.wire_len);
-        }
-    }
-
-    fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
-        let mut totals = Totals { anomalies, ..Totals::default() };
-        for (row, counts) in self.0.chunks(1 << CLASS_BITS).enumerate() {
-            for (class, &count) in counts.iter().enumerate() {
-                totals.frames.merge(count);
-                if row == 0 {
-                    totals.transit.merge(count);
-                }
-                if row & 1 != 0
-                    && let Some(received) = totals.received.get_mut(class)
-                {
-                    received.merge(count);
-                }
-                if row & 2 != 0
-                    && let Some(transmitted) = totals.transmitted.get_mut(class)
-                {
-                    transmitted.merge(count);
-                }
-            }
-        }
-        totals
-    }
-}
-
 pub struct Tally {
     hasher: Hasher,
     networks: Arc<Networks>,
@@ -188,6 +145,10 @@ pub struct Tally {
     contacts: Contacts,
     received: SpreadSample,
     requests: Requests,
+    link: LinkNotes,
+    /// By interface; none where every interface is counted.
+    views: Arc<[View]>,
+    elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
     evictions: Evictions,
@@ -214,6 +175,9 @@ impl Tally {
             contacts: Contacts::new(hasher),
             received: SpreadSample::default(),
             requests: Requests::new(hasher),
+            link: LinkNotes::new(hasher),
+            views: Arc::default(),
+            elsewhere: Count::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
             evictions: Evictions::default(),
@@ -227,12 +191,56 @@ impl Tally {
         self.networks = networks;
     }
 
-    /// Takes note of what a packet asks for, if it is a request; `frame` brought it. To be counted, it is recorded too.
+    /// Which interfaces show the same frames, from now on.
+    pub fn set_views(&mut self, views: &Arc<[View]>) {
+        let all = views.iter().all(|view| view.counted == Counted::All);
+        self.views = if all { Arc::default() } else { Arc::clone(views) };
+    }
+
+    /// Which addresses guests were given, from now on.
+    pub fn set_granted(&mut self, granted: Arc<Granted>) {
+        self.link.set_granted(granted);
+    }
+
+    /// Takes note of what a packet asks for, if it is a request, and of what it says of the segment; `frame` brought it. To
+    /// be counted, it is recorded too. False where another interface shows the packet: then it is counted here, for its
+    /// stations alone, and not to be recorded.
     #[inline]
-    pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
+    pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
+        if !self.views.is_empty() && self.is_elsewhere(packet) {
+            return false;
+        }
         if packet.app.is_request() {
             self.requests.offer(packet, frame);
+        } else if packet.is_control || packet.destination_mac.is_group() {
+            self.link.note(packet, frame);
         }
+        true
+    }
+
+    #[inline(never)]
+    fn is_elsewhere(&mut self, packet: &Packet) -> bool {
+        let counted = self.views.get(usize::from(packet.interface)).map_or(Counted::All, |view| view.counted);
+        let elsewhere = match counted {
+            Counted::All => false,
+            Counted::Entered => packet.direction == FrameDirection::Left,
+            Counted::Nothing => true,
+        };
+        if elsewhere {
+            self.first.get_or_insert(packet.time);
+            self.last = packet.time;
+            self.elsewhere.add(packet.segments, packet.wire_len);
+            let mut run = Run::new(packet);
+            run.add(packet);
+            if packet.direction == FrameDirection::Left && packet.has_ip {
+                let ours = |address| self.networks.contains(address);
+                if !ours(packet.source) && !ours(packet.destination) && !self.networks.is_unknown() {
+                    run.foreign(packet);
+                }
+            }
+            self.stations.count(&run, &mut self.link);
+        }
+        elsewhere
     }
 
     /// Counts a batch of packets, all of the current tick.
@@ -245,8 +253,8 @@ impl Tally {
         let mut places = [Place::default(); BATCH];
         self.locate(batch, &mut places);
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
-        let mut run = Run::new(first);
-        for (packet, place) in batch.iter().zip(&mut places) {
+        let (mut run, mut run_start) = (Run::new(first), 0);
+        for (index, (packet, place)) in batch.iter().zip(&mut places).enumerate() {
             self.sums.add(packet, place.to_us, place.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
@@ -254,8 +262,8 @@ impl Tally {
                 *count += 1;
             }
             if !run.goes_on_with(packet) {
-                self.stations.count(&run);
-                run = Run::new(packet);
+                self.end_run(&run, batch.get(run_start..index));
+                (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
             if packet.direction == FrameDirection::Left && packet.has_ip && !(place.to_us || place.from_us) {
@@ -276,7 +284,15 @@ impl Tally {
             }
             self.count_hosts(packet, place);
         }
-        self.stations.count(&run);
+        self.end_run(&run, batch.get(run_start..));
+    }
+
+    #[inline]
+    fn end_run(&mut self, run: &Run<'_>, packets: Option<&[Packet]>) {
+        self.stations.count(run, &mut self.link);
+        if self.link.watches() {
+            self.link.check_sources(run.first().source_mac, packets.unwrap_or_default().iter());
+        }
     }
 
     #[inline]
@@ -454,6 +470,9 @@ impl Tally {
         report.received = self.received;
         self.received.clear();
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
+        self.link.finish_tick(&mut report.link);
+        self.evictions.controls = report.link.left_out;
+        report.elsewhere = std::mem::take(&mut self.elsewhere);
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();

@@ -5,7 +5,7 @@
 //! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
 
 use super::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
-use super::{App, Class, Packet, amplifier, class};
+use super::{App, Class, Packet, amplifier, class, control};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
 
@@ -102,19 +102,20 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let payload = frame.data.get(payload_start..captured_end).unwrap_or_default();
     let payload_at = if payload.is_empty() { frame.data.len() } else { payload_start };
     let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
-    let (class, flags, reply_of, request_to, app) = if *protocol == PROTOCOL_TCP {
+    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == PROTOCOL_TCP {
         let class = Class::of_tcp(*flags, payload_len > 0);
         let app = match class {
             Class::TcpData => App::of_tcp(payload, payload_len),
             Class::TcpAck if *w0 | *w1 == 0 => App::Stalled,
             _ => App::None,
         };
-        (class, *flags, None, None, app)
+        (class, *flags, None, None, app, false)
     } else {
         let class = Class::of_udp(source_port, destination_port);
         let reply_of = amplifier::reply_of(source_port, payload_len, payload);
         let app = App::of_udp(source_port, destination_port, payload);
-        (class, 0, reply_of, amplifier::Service::of_port(destination_port), app)
+        let is_control = class == Class::Udp && control::is_port(source_port, destination_port);
+        (class, 0, reply_of, amplifier::Service::of_port(destination_port), app, is_control)
     };
     let source = u32::from_be_bytes([*a0, *a1, *a2, *a3]);
     let destination = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
@@ -148,6 +149,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         app,
         anomaly: None,
         has_ip: true,
+        is_control: is_control && class == Class::Udp,
         first_fragment: false,
     };
     true

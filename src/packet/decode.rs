@@ -1,7 +1,7 @@
 //! Decode: one frame in, one [`Packet`] out.
 
 use super::link::Network;
-use super::{Anomaly, Class, Packet, common, ip, link};
+use super::{Anomaly, Class, Packet, common, control, ip, link};
 use crate::capture::{Frame, LinkType, Vlan};
 
 /// Whose addresses a tunnelled packet is counted by.
@@ -47,6 +47,7 @@ impl Decoder {
             rest = follow(rest, packet);
         }
         packet.payload_at = payload_start(frame.data, rest);
+        packet.is_control = control::is_control(packet);
     }
 
     /// The same without the short path, for the test that holds both equal.
@@ -55,6 +56,7 @@ impl Decoder {
         let mut packet = begin(frame);
         let rest = read(frame.link, frame.data, &mut packet, false);
         packet.payload_at = payload_start(frame.data, rest);
+        packet.is_control = control::is_control(&packet);
         packet
     }
 }
@@ -83,7 +85,7 @@ fn payload_start(frame: &[u8], payload: Option<&[u8]>) -> u16 {
 #[inline]
 fn read<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet, short_path: bool) -> Option<&'a [u8]> {
     match link::open(link, data, packet) {
-        Network::Done => None,
+        Network::Done(rest) => Some(rest),
         Network::Ip(data, announced) => {
             let matches = announced.is_none_or(|version| data.first().is_some_and(|first| first >> 4 == version));
             let payload = match short_path && matches {

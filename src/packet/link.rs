@@ -19,8 +19,8 @@ const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 pub(super) enum Network<'a> {
     /// Bytes that should start with an IP header; the version that was announced, if any was.
     Ip(&'a [u8], Option<u8>),
-    /// Nothing more to read: the packet's class is already set.
-    Done,
+    /// No network layer: the packet's class is already set. What follows the link layers, as far as it has a meaning.
+    Done(&'a [u8]),
 }
 
 /// Reads the link header that `link` promises.
@@ -40,7 +40,7 @@ pub(super) fn open<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet) -> N
 fn stop<'a>(packet: &mut Packet, anomaly: Anomaly, class: Class) -> Network<'a> {
     packet.anomaly = Some(anomaly);
     packet.class = class;
-    Network::Done
+    Network::Done(&[])
 }
 
 #[inline]
@@ -94,17 +94,17 @@ fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet)
                     data = rest;
                     if ethertype <= 1500 {
                         packet.class = Class::L2Other;
-                        return Network::Done;
+                        return Network::Done(data);
                     }
                 }
                 _ => {
                     packet.class = Class::L2Other;
-                    return Network::Done;
+                    return Network::Done(data);
                 }
             },
             _ => {
                 packet.class = Class::L2Other;
-                return Network::Done;
+                return Network::Done(data);
             }
         }
     }
@@ -116,7 +116,7 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     // RFC 826 for Ethernet and IPv4: 28 octets
     let Some(&[h0, h1, p0, p1, hardware, protocol, _, operation, .., t0, t1, t2, t3]) = data.first_chunk::<28>() else {
         packet.anomaly = Some(Anomaly::ArpTruncated);
-        return Network::Done;
+        return Network::Done(&[]);
     };
     if [h0, h1, p0, p1, hardware, protocol] == [0, 1, 0x08, 0x00, 6, 4] {
         let sender = data.get(14..18).and_then(|octets| octets.first_chunk::<4>()).copied().unwrap_or_default();
@@ -124,7 +124,7 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         packet.destination = Addr::from_v4_bits(u32::from_be_bytes([t0, t1, t2, t3]));
         packet.flags = operation;
     }
-    Network::Done
+    Network::Done(data)
 }
 
 /// RFC 3032: labels until the bottom-of-stack bit; then the version nibble is all there is to go by.
@@ -140,7 +140,7 @@ fn mpls<'a>(mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
                 // A pseudowire control word (RFC 4385) with Ethernet inside: counted, not followed.
                 _ => {
                     packet.class = Class::L2Other;
-                    Network::Done
+                    Network::Done(&[])
                 }
             };
         }
@@ -166,7 +166,7 @@ fn ppp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         0x0281 | 0x0283 => mpls(rest, packet),
         _ => {
             packet.class = Class::L2Other;
-            Network::Done
+            Network::Done(&[])
         }
     }
 }
@@ -184,7 +184,7 @@ fn null<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         10 | 24 | 28 | 30 => Network::Ip(rest, Some(6)),
         _ => {
             packet.class = Class::L2Other;
-            Network::Done
+            Network::Done(&[])
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - [`class`]: the traffic classes that everything is counted by
 //! - [`amplifier`]: the table of amplification services
 //! - [`application`]: what a payload begins with; [`name`]: which site or zone a request is for
+//! - [`control`]: ARP, neighbour discovery, DHCP, spanning tree, router election: what they say
 //! - [`anomaly`]: what can be wrong with a packet, by name
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,6 +16,7 @@ pub mod anomaly;
 pub mod application;
 pub mod class;
 mod common;
+pub mod control;
 pub mod decode;
 mod extension;
 mod ip;
@@ -25,6 +27,7 @@ pub use amplifier::{AMPLIFIERS, Amplifier, Service};
 pub use anomaly::Anomaly;
 pub use application::App;
 pub use class::Class;
+pub use control::{Control, ControlKind};
 pub use decode::{Decoder, Tunnels};
 pub use name::{Asked, Name};
 
@@ -55,7 +58,8 @@ pub struct Packet {
     pub wire_len: u32,
     /// Octets of transport payload by the IP header's word, whether captured or not.
     pub payload_len: u16,
-    /// Where the captured transport payload starts in the frame; the frame's length where there is none.
+    /// Where the captured transport payload starts in the frame; of ARP and LLC the body; the frame's length where there
+    /// is none.
     pub payload_at: u16,
     /// Zero where there are no ports (later fragments, ICMP, …).
     pub source_port: u16,
@@ -84,6 +88,8 @@ pub struct Packet {
     /// What stopped the parser, if anything.
     pub anomaly: Option<Anomaly>,
     pub has_ip: bool,
+    /// It may be a control frame: [`control::read`] tells.
+    pub is_control: bool,
     /// First fragment of several: the transport header is here, the rest comes as class `fragment`.
     pub first_fragment: bool,
 }
@@ -122,6 +128,7 @@ impl Packet {
             app: App::None,
             anomaly: None,
             has_ip: false,
+            is_control: false,
             first_fragment: false,
         }
     }

@@ -1,6 +1,7 @@
 //! One capturing thread: poll, decode, tally, hand over. Several may share an interface. It outlives the interface:
 //! where that goes down or away, it keeps ticking and tries again.
 
+use super::engine::Place;
 use super::live::{instant, wall_clock};
 use super::overload::{Load, Overload};
 use super::source::{Opening, Source};
@@ -55,6 +56,7 @@ pub(super) enum Message {
 /// From the judge to a capturing thread.
 pub(super) enum Order {
     Networks(Arc<Networks>),
+    Place(Place),
 }
 
 pub(super) struct Capturing {
@@ -87,8 +89,14 @@ struct ToJudge {
 
 impl Handover for ToJudge {
     fn tick(&mut self, tally: &mut Tally, tick: u64, scale: Scale) {
-        while let Ok(Order::Networks(networks)) = self.orders.try_recv() {
-            tally.set_networks(networks);
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Networks(networks) => tally.set_networks(networks),
+                Order::Place(place) => {
+                    tally.set_views(&place.views);
+                    tally.set_granted(place.granted);
+                }
+            }
         }
         self.scale.merge(scale);
         let mut report = match self.boxes.try_recv() {

@@ -1,16 +1,23 @@
 //! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
 
-use crate::base::{Networks, Timestamp};
+use crate::base::{Networks, Timestamp, View};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Armed, Baseline, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, PlannedWindow};
 use crate::inventory::Site;
-use crate::meter::{Hasher, IDLE_TICKS, Meter, TickReport, Totals};
+use crate::meter::{Granted, Hasher, IDLE_TICKS, Meter, TickReport, Totals};
 use std::sync::Arc;
 
 /// Packets with one and the same timestamp from which on a tick has no usable clock: at a resolution of a microsecond
 /// no line carries so many at once.
 const FROZEN: u64 = 256;
+
+/// What workers know of the place.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    pub views: Arc<[View]>,
+    pub granted: Arc<Granted>,
+}
 
 pub struct Engine {
     meter: Meter,
@@ -22,6 +29,9 @@ pub struct Engine {
     site: Arc<Site>,
     /// Names by interface index.
     pub interfaces: Vec<String>,
+    /// The names that the place was last worked out for.
+    placed: Option<Vec<String>>,
+    place: Place,
     tick: Option<u64>,
     findings: Vec<Finding>,
     events: Vec<Event>,
@@ -43,6 +53,8 @@ impl Engine {
             incidents,
             site,
             interfaces: Vec::new(),
+            placed: None,
+            place: Place::default(),
             tick: None,
             findings: Vec::new(),
             events: Vec::new(),
@@ -58,6 +70,25 @@ impl Engine {
         self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
         self.site = site;
+        self.placed = None;
+    }
+
+    /// What the interfaces are to each other and what guests were given, where that changed since the last call: workers
+    /// need to know.
+    pub fn new_place(&mut self) -> Option<&Place> {
+        if self.placed.as_ref() == Some(&self.interfaces) {
+            return None;
+        }
+        self.placed = Some(self.interfaces.clone());
+        let views = self.site.views(&self.interfaces);
+        let granted = Arc::new(Granted(self.site.granted().collect()));
+        self.meter.set_place(Arc::clone(&views), Arc::clone(&granted), self.site.gateways());
+        self.place = Place { views, granted };
+        Some(&self.place)
+    }
+
+    pub fn site(&self) -> &Site {
+        &self.site
     }
 
     pub fn meter(&self) -> &Meter {
@@ -129,7 +160,7 @@ impl Engine {
             self.totals.merge(&report.totals);
             self.meter.absorb(report);
         }
-        self.meter.close();
+        self.meter.close(end);
         if frames >= FROZEN && first == last {
             // Without a clock there are no rates; what was counted must not enter the windows either.
             self.frozen_ticks += 1;

@@ -106,7 +106,7 @@ impl Live {
     fn start(request: LiveRequest, interfaces: Vec<String>, signals: &Signals) -> Result<Live, LiveError> {
         let config = &request.config;
         let networks = Arc::new(inside(&request, &interfaces));
-        let site = super::site(config, Arc::clone(&networks));
+        let site = super::site(config, Arc::clone(&networks), super::described(config));
         // Nobody outside may know which addresses share a set of the tables.
         let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
         let mut engine = Engine::new(config, site, hasher);
@@ -133,7 +133,7 @@ impl Live {
         tracing::debug!("capturing after {:.1} ms", origin.elapsed().as_secs_f64() * 1000.0);
         metrics.config_reload(true, wall_clock().seconds_since(Timestamp::ZERO));
         shared.set_ready(true);
-        let live = Live {
+        let mut live = Live {
             request,
             interfaces,
             networks,
@@ -154,6 +154,7 @@ impl Live {
             frames: 0,
             told_status: false,
         };
+        live.tell_place();
         live.greet();
         live.publish();
         Ok(live)
@@ -209,7 +210,8 @@ impl Live {
                     self.metrics.tick_late();
                 }
                 let name = state.interface.clone();
-                let frames = report.totals.frames;
+                let mut frames = report.totals.frames;
+                frames.merge(report.elsewhere);
                 self.metrics.capture(&name, frames.packets, frames.bytes);
                 let losses = self.workers.stats(&name);
                 self.metrics.capture_losses(&name, losses.dropped_kernel, losses.dropped_interface);
@@ -423,6 +425,16 @@ impl Live {
         }
     }
 
+    /// Tells the workers how interfaces belong together and what guests were given, where that changed.
+    fn tell_place(&mut self) {
+        if let Some(place) = self.engine.new_place().cloned() {
+            for worker in self.workers.iter() {
+                // Room for four orders: a worker takes them at least each tick.
+                let _ = worker.orders.try_send(Order::Place(place.clone()));
+            }
+        }
+    }
+
     /// Puts the configuration file into force again; a bad one changes nothing.
     fn reload(&mut self) {
         let now = wall_clock().seconds_since(Timestamp::ZERO);
@@ -443,7 +455,11 @@ impl Live {
                 self.request.config.state_dir = kept.state_dir;
                 self.request.config.baseline = kept.baseline;
                 self.networks = Arc::new(inside(&self.request, &self.interfaces));
-                let site = super::site(&self.request.config, Arc::clone(&self.networks));
+                let site = super::site(
+                    &self.request.config,
+                    Arc::clone(&self.networks),
+                    super::described(&self.request.config),
+                );
                 self.engine.reconfigure(&self.request.config, site);
                 for &host in &self.request.config.metrics_hosts {
                     self.metrics.watch_host(Addr::from(host), "configured");
@@ -452,6 +468,7 @@ impl Live {
                     // Room for four orders: a worker takes them at least each tick.
                     let _ = worker.orders.try_send(Order::Networks(Arc::clone(&self.networks)));
                 }
+                self.tell_place();
                 self.metrics.config_reload(true, now);
                 tracing::info!("configuration reloaded");
             }

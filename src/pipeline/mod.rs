@@ -18,20 +18,16 @@ pub use memory::read_baseline;
 
 use crate::base::Networks;
 use crate::config::Config;
-use crate::inventory::{InterfacePolicy, Site};
+use crate::inventory::{Inventory, Site};
 use std::sync::Arc;
 
 /// What detectors may know of this place, by the configuration.
-pub fn site(config: &Config, networks: Arc<Networks>) -> Arc<Site> {
-    let policies = config
-        .interfaces
-        .iter()
-        .map(|interface| InterfacePolicy {
-            name: interface.name.clone(),
-            allowed_macs: interface.allowed_macs.clone(),
-            upstream_macs: interface.upstream_macs.clone(),
-            ..InterfacePolicy::default()
-        })
-        .collect();
-    Arc::new(Site::new(networks, policies).with_groups(config.groups.clone()))
+pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>) -> Arc<Site> {
+    let site = Site::new(networks, config.interfaces.clone());
+    Arc::new(site.with_groups(config.groups.clone()).with_segment(config.segment.clone()).with_inventory(inventory))
+}
+
+/// The guests that the configuration itself describes.
+fn described(_config: &Config) -> Arc<Inventory> {
+    Arc::default()
 }

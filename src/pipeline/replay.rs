@@ -44,7 +44,7 @@ pub struct Replay {
 impl Replay {
     pub fn new(config: &Config) -> Replay {
         let networks = Arc::new(Networks::new(config.networks.iter().copied()));
-        let site = super::site(config, Arc::clone(&networks));
+        let site = super::site(config, Arc::clone(&networks), super::described(config));
         let hasher = Hasher::fixed();
         let engine = Engine::new(config, site, hasher);
         let direct = Direct { engine, report: TickReport::with_room(config.tally), span: None };
@@ -72,6 +72,10 @@ impl Replay {
     ) -> Result<(), CaptureError> {
         look(source, Vec::new(), &mut self.worker.handover.engine.interfaces);
         loop {
+            if let Some(place) = self.worker.handover.engine.new_place().cloned() {
+                self.worker.tally().set_views(&place.views);
+                self.worker.tally().set_granted(place.granted);
+            }
             let outcome = source.poll(&mut self.worker);
             let engine = &mut self.worker.handover.engine;
             let events = engine.take_events();

@@ -124,10 +124,8 @@ impl<H: Handover> FrameSink for Worker<H> {
                 *slot = packet;
             }
         }
-        if let Some(packet) = self.batch.get(self.filled) {
-            self.tally.note(packet, frame.data);
-        }
+        let counts = self.batch.get(self.filled).is_some_and(|packet| self.tally.note(packet, frame.data));
         self.scale.add(frame.sampled);
-        self.filled += 1;
+        self.filled += usize::from(counts);
     }
 }

@@ -1,0 +1,211 @@
+//! DHCP: a second server (`rogue_dhcp`), clients that take every lease (`dhcp_starvation`), one client that does not stop
+//! asking (`dhcp_flood`). Tools: yersinia, DHCPig, dhcpstarv.
+
+use super::super::shape::{context, measured};
+use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Setting, settings::Limits};
+use super::{About, control_frames, is_guest, who};
+use crate::base::{Addr, Severity, Vector};
+use crate::inventory::Site;
+use crate::meter::Window;
+use crate::meter::segment::Server;
+use std::sync::Arc;
+
+pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
+    name: "rogue_dhcp",
+    vectors: &[Vector::RogueDhcp],
+    summary: "a DHCP server that is none of the configured ones, or that comes beside one that was there before",
+    settings: &[],
+    build: |_, site| Box::new(Rogue { site: Arc::clone(site) }),
+};
+
+pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
+    name: "dhcp_starvation",
+    vectors: &[Vector::DhcpStarvation],
+    summary: "many DHCP clients that never say anything else",
+    settings: &[Setting {
+        key: "clients",
+        default: 60.0,
+        min: 5.0,
+        max: 1000.0,
+        unit: "clients",
+        doc: "Clients within ten seconds that have sent nothing but DHCP two seconds after they first asked.",
+        learns: None,
+    }],
+    build: |settings, site| Box::new(Starvation { site: Arc::clone(site), limit: settings.limit("clients") }),
+};
+
+pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
+    name: "dhcp_flood",
+    vectors: &[Vector::DhcpFlood],
+    summary: "one DHCP client that asks and asks",
+    settings: &[Setting {
+        key: "messages_per_second",
+        default: 20.0,
+        min: 5.0,
+        max: 1e6,
+        unit: "messages/s",
+        doc: "DHCP messages in the name of one client.",
+        learns: None,
+    }],
+    build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit("messages_per_second") }),
+};
+
+struct Rogue {
+    site: Arc<Site>,
+}
+
+/// Seconds that a server must have been known before another one beside it is a newcomer.
+const SETTLED: f64 = 10.0;
+
+impl Detector for Rogue {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let configured = &self.site.segment().dhcp_servers;
+        for server in window.segments().dhcp_servers().filter(|server| server.answers_now > 0) {
+            let same_family = |address: &&Addr| address.is_v4() == server.address.is_v4();
+            let mut known = configured.iter().filter(same_family).peekable();
+            let (because, limit_from) = if known.peek().is_some() {
+                if known.any(|address| *address == server.address) {
+                    continue;
+                }
+                ("it is none of the configured servers".to_owned(), LimitFrom::Config)
+            } else {
+                let Some(other) = settled(window, server) else { continue };
+                let name = who(window, &self.site, other.interface, other.mac);
+                (format!("{name} ({}) has served here since {}", other.address, other.first), LimitFrom::Default)
+            };
+            let guest = is_guest(window, &self.site, server.interface, server.mac);
+            let about = About {
+                window,
+                site: &self.site,
+                interface: server.interface,
+                vlan: server.place.vlan,
+                vector: Vector::RogueDhcp,
+                count: control_frames(server.answers_now),
+                since: server.first,
+            };
+            let mut says = format!(
+                "{} answers DHCP as {}; {because}",
+                who(window, &self.site, server.interface, server.mac),
+                server.address
+            );
+            for (what, address) in [("gives away", server.leased), ("names the router", server.router)] {
+                if address != Addr::UNSPECIFIED {
+                    says.push_str(&format!("; it {what} {address}"));
+                }
+            }
+            let main = Evidence {
+                measure: "answers",
+                value: server.answers.into(),
+                limit: Some(0.0),
+                limit_from: Some(limit_from),
+                window_seconds: window.end.seconds_since(server.first).max(0.1),
+                says,
+            };
+            let mut finding = about.station(server.mac, vec![main]);
+            finding.severity =
+                if guest || limit_from == LimitFrom::Config { Severity::Critical } else { Severity::Warning };
+            findings.push(finding);
+        }
+    }
+}
+
+/// Another server of the segment that was there before, served alone, and still does.
+fn settled<'w>(window: &'w Window<'_>, newcomer: &Server) -> Option<&'w Server> {
+    window.segments().dhcp_servers().find(|other| {
+        other.place == newcomer.place
+            && other.mac != newcomer.mac
+            && other.address.is_v4() == newcomer.address.is_v4()
+            // Relays of the same server are no second one.
+            && other.address != newcomer.address
+            && newcomer.first.seconds_since(other.first) >= SETTLED
+            && other.answers > other.shared
+            && window.end.seconds_since(other.last) <= 6.0 * SETTLED
+    })
+}
+
+struct Starvation {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+/// Share of the clients that must be silent otherwise.
+const SILENT: f64 = 0.8;
+
+impl Detector for Starvation {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for asking in window.segments().dhcp_asking() {
+            let silent = f64::from(asking.silent);
+            if silent < limit.value || silent < SILENT * f64::from(asking.clients) {
+                continue;
+            }
+            let about = About {
+                window,
+                site: &self.site,
+                interface: asking.interface,
+                vlan: asking.place.vlan,
+                vector: Vector::DhcpStarvation,
+                count: control_frames(asking.asks_now),
+                since: asking.first,
+            };
+            let from = asking.sender.map_or_else(
+                || "each from a station of its own".to_owned(),
+                |mac| format!("most from {}", who(window, &self.site, asking.interface, mac)),
+            );
+            let says = format!(
+                "{silent:.0} of {} DHCP clients of the last ten seconds have sent nothing else, limit {} ({}); {from}",
+                asking.clients,
+                limit.value,
+                limit.from.name()
+            );
+            let evidence = vec![
+                measured("silent_clients", silent, limit, 10.0, says),
+                context(
+                    "distinct_clients",
+                    asking.distinct.round(),
+                    20.0,
+                    format!("about {:.0} different clients asked within twenty seconds", asking.distinct),
+                ),
+            ];
+            let mut finding = match asking.sender {
+                Some(mac) => about.station(mac, evidence),
+                None => about.segment(evidence),
+            };
+            finding.severity = Severity::Critical;
+            findings.push(finding);
+        }
+    }
+}
+
+struct Flood {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+impl Detector for Flood {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for asker in window.segments().dhcp_askers().iter().filter(|asker| f64::from(asker.asks) >= limit.value) {
+            let about = About {
+                window,
+                site: &self.site,
+                interface: asker.interface,
+                vlan: asker.place.vlan,
+                vector: Vector::DhcpFlood,
+                count: control_frames(asker.asks_now),
+                since: asker.first,
+            };
+            let says = format!(
+                "{} sent {} DHCP messages in a second as client {}, limit {} ({})",
+                who(window, &self.site, asker.interface, asker.sender),
+                asker.asks,
+                asker.client,
+                limit.value,
+                limit.from.name()
+            );
+            let asks = f64::from(asker.asks);
+            let main = measured("dhcp_messages_per_second", asks, limit, 1.0, says);
+            findings.push(about.station(asker.sender, vec![main]).graded(asks, limit.value));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `gateway_silent`: a router that stations ask for does not answer any more, or the time for which it advertised itself
+//! is over. For each family apart: it was IPv6 alone that went away unnoticed, and with it what was filtered there.
+
+use super::super::shape::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Setting, Target, settings::Limits};
+use super::{About, control_frames, who};
+use crate::base::{Severity, Vector};
+use crate::inventory::Site;
+use crate::meter::Window;
+use crate::meter::segment::Gateway;
+use std::sync::Arc;
+
+pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "gateway_silent",
+    vectors: &[Vector::GatewaySilent],
+    summary: "a router that answered before and is asked for without any answer, or whose advertisements ran out",
+    settings: &[Setting {
+        key: "seconds",
+        default: 3.0,
+        min: 1.0,
+        max: 3600.0,
+        unit: "seconds",
+        doc: "Time from the first question that was not answered, with three questions or more since.",
+        learns: None,
+    }],
+    build: |settings, site| Box::new(GatewaySilent { site: Arc::clone(site), limit: settings.limit("seconds") }),
+};
+
+struct GatewaySilent {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+/// Questions that must stay without an answer; more where the router was never heard.
+const QUESTIONS: u32 = 3;
+const QUESTIONS_UNHEARD: u32 = 10;
+
+impl Detector for GatewaySilent {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for gateway in window.segments().gateways().filter(|gateway| gateway.questions_now > 0) {
+            let Some(asked) = gateway.asked else { continue };
+            let silent = window.end.seconds_since(asked);
+            let least = match (gateway.alive, gateway.is_given) {
+                (Some(_), _) => QUESTIONS,
+                (None, true) => QUESTIONS_UNHEARD,
+                (None, false) => continue,
+            };
+            if silent >= limit.value && gateway.questions >= least {
+                findings.push(self.finding(window, gateway, silent));
+            }
+        }
+    }
+}
+
+impl GatewaySilent {
+    fn finding(&self, window: &Window<'_>, gateway: &Gateway, silent: f64) -> Finding {
+        let limit = self.limit.base();
+        let about = About {
+            window,
+            site: &self.site,
+            interface: gateway.interface,
+            vlan: gateway.place.vlan,
+            vector: Vector::GatewaySilent,
+            count: control_frames(gateway.questions_now),
+            since: gateway.asked.unwrap_or(window.end),
+        };
+        let family = if gateway.address.is_v4() { "IPv4" } else { "IPv6" };
+        let mac = gateway
+            .mac
+            .map_or_else(String::new, |mac| format!(", until now {}", who(window, &self.site, gateway.interface, mac)));
+        let says = format!(
+            "the {family} router {}{mac} has not answered {} questions for {silent:.1} s, limit {} s ({})",
+            gateway.address,
+            gateway.questions,
+            limit.value,
+            limit.from.name()
+        );
+        let askers: Vec<String> =
+            gateway.askers.iter().map(|&mac| who(window, &self.site, gateway.interface, mac)).collect();
+        let alive = gateway.alive.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {at}"));
+        let mut evidence = vec![
+            measured("silent_seconds", (silent * 10.0).round() / 10.0, limit, silent, says),
+            context("askers", askers.len() as f64, silent, format!("{alive}; asked for by {}", askers.join(", "))),
+        ];
+        if let Some(expired) = gateway.expired {
+            let says = format!("the time for which it advertised itself was over at {expired}");
+            evidence.push(context("advertisement_expired", 1.0, silent, says));
+        }
+        let mut finding = about.finding(Target::Host(gateway.address));
+        finding.evidence = evidence;
+        finding.severity = Severity::Critical;
+        finding
+    }
+}

@@ -1,0 +1,99 @@
+//! `l2_loop`: frames to all come again and again, octet by octet: two ways lead back to the same wire.
+//!
+//! Surest where a frame that left comes in again; else by copies that no sender makes: of several stations at once.
+
+use super::super::shape::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{About, who};
+use crate::base::{Counted, Severity, Vector};
+use crate::inventory::Site;
+use crate::meter::Window;
+use std::sync::Arc;
+
+pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "l2_loop",
+    vectors: &[Vector::L2Loop],
+    summary: "frames to all that left and come back, or that come again and again from several stations",
+    settings: &[
+        Setting {
+            key: "returned_per_second",
+            default: 20.0,
+            min: 2.0,
+            max: 1e6,
+            unit: "frames/s",
+            doc: "Broadcast and multicast frames that had left an interface and come in there again.",
+            learns: None,
+        },
+        Setting {
+            key: "copies_per_second",
+            default: 1000.0,
+            min: 50.0,
+            max: 1e7,
+            unit: "frames/s",
+            doc: "Identical broadcast and multicast frames, of three stations or more.",
+            learns: None,
+        },
+    ],
+    build: |settings, site| {
+        Box::new(Loop {
+            site: Arc::clone(site),
+            returned: settings.limit("returned_per_second"),
+            copies: settings.limit("copies_per_second"),
+        })
+    },
+};
+
+struct Loop {
+    site: Arc<Site>,
+    returned: Limits,
+    copies: Limits,
+}
+
+/// Stations whose frames must be copied.
+const STATIONS: usize = 3;
+
+impl Detector for Loop {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for (interface, link) in window.segments().links() {
+            let (now, second) = (link.now(), link.second());
+            if now.again.is_zero() || window.segments().view(interface).counted == Counted::Nothing {
+                continue;
+            }
+            let (copies, returned) = (second.again.packets as f64, second.returned as f64);
+            let stations = second.echoed().count();
+            let limits = (self.returned.base(), self.copies.base());
+            let (value, limit, measure) = if returned >= limits.0.value {
+                (returned, limits.0, "returned_frames_per_second")
+            } else if copies >= limits.1.value && stations >= STATIONS {
+                (copies, limits.1, "copied_frames_per_second")
+            } else {
+                continue;
+            };
+            let about = About {
+                window,
+                site: &self.site,
+                interface,
+                vlan: 0,
+                vector: Vector::L2Loop,
+                count: now.again,
+                since: window.end,
+            };
+            let names: Vec<String> = second.echoed().map(|mac| who(window, &self.site, interface, mac)).collect();
+            let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };
+            let says = format!(
+                "{value:.0} frames to all within a second on {} {what}, octet by octet, limit {} ({})",
+                about.interface(),
+                limit.value,
+                limit.from.name()
+            );
+            let evidence = vec![
+                measured(measure, value, limit, 1.0, says),
+                context("stations", stations as f64, 1.0, format!("they are frames of {}", names.join(", "))),
+            ];
+            let mut finding = about.segment(evidence);
+            finding.severity = Severity::Critical;
+            finding.recent.count = second.again;
+            findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `mac_flap`: a station comes in at one port, then at another, and back. A guest that migrates moves once.
+
+use super::super::shape::measured;
+use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{About, control_frames, who};
+use crate::base::Vector;
+use crate::inventory::Site;
+use crate::meter::Window;
+use std::sync::Arc;
+
+pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "mac_flap",
+    vectors: &[Vector::MacFlap],
+    summary: "a MAC address that moves between ports of a bridge again and again",
+    settings: &[Setting {
+        key: "moves",
+        default: 3.0,
+        min: 2.0,
+        max: 8.0,
+        unit: "moves/minute",
+        doc: "Moves of one station within a minute.",
+        learns: None,
+    }],
+    build: |settings, site| Box::new(MacFlap { site: Arc::clone(site), limit: settings.limit("moves") }),
+};
+
+struct MacFlap {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+impl Detector for MacFlap {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for moved in window.segments().moves().iter().filter(|moved| f64::from(moved.moves) >= limit.value) {
+            let about = About {
+                window,
+                site: &self.site,
+                interface: moved.to,
+                vlan: 0,
+                vector: Vector::MacFlap,
+                count: control_frames(1),
+                since: moved.first,
+            };
+            let port = |index| window.interface(index).unwrap_or("unknown");
+            let says = format!(
+                "{} moved {} times within a minute, last from {} to {}, limit {} ({})",
+                who(window, &self.site, moved.to, moved.mac),
+                moved.moves,
+                port(moved.from),
+                port(moved.to),
+                limit.value,
+                limit.from.name()
+            );
+            findings.push(about.station(moved.mac, vec![measured("moves", moved.moves.into(), limit, 60.0, says)]));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `mac_flood`: ever new source addresses fill the tables of switches, which then send everything everywhere (macof).
+//!
+//! Many guests that wake at once are many new stations, too, but they go on speaking and are spoken to.
+
+use super::super::shape::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::About;
+use crate::base::{Counted, Severity, Vector};
+use crate::inventory::Site;
+use crate::meter::{Count, Window};
+use std::sync::Arc;
+
+pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "mac_flood",
+    vectors: &[Vector::MacFlood],
+    summary: "ever new source MAC addresses that send a frame or few and that nobody speaks to",
+    settings: &[Setting {
+        key: "new_stations_per_second",
+        default: 300.0,
+        min: 10.0,
+        max: 1e7,
+        unit: "stations/s",
+        doc: "New stations on one interface within a second, of which nearly all stay unanswered.",
+        learns: None,
+    }],
+    build: |settings, site| {
+        Box::new(MacFlood { site: Arc::clone(site), limit: settings.limit("new_stations_per_second") })
+    },
+};
+
+struct MacFlood {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+/// Share of new stations that must be mute.
+const MUTE: f64 = 0.9;
+/// New stations in all that speak: where most are known, tables are small for a large network.
+const SHARE: f64 = 0.5;
+
+impl Detector for MacFlood {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for (interface, link) in window.segments().links() {
+            if window.segments().view(interface).counted == Counted::Nothing {
+                continue;
+            }
+            let now = link.now();
+            let second = link.second();
+            let distinct = second.strangers_seen.estimate().min(second.strangers as f64);
+            if now.strangers == 0 || distinct < limit.value {
+                continue;
+            }
+            let (known, mute) = link.newcomers();
+            let share = f64::from(known) / (10.0 * link.speakers()).max(1.0);
+            if mute < MUTE || share < SHARE {
+                continue;
+            }
+            let frames = |number: u64| Count { packets: number, bytes: number * super::LEAST_FRAME };
+            let about = About {
+                window,
+                site: &self.site,
+                interface,
+                vlan: 0,
+                vector: Vector::MacFlood,
+                count: frames(now.strangers),
+                since: second.first_stranger,
+            };
+            let says = format!(
+                "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent hardly \
+                 anything and were not spoken to",
+                about.interface(),
+                limit.value,
+                limit.from.name(),
+                mute * 100.0
+            );
+            let main = measured("new_stations_per_second", distinct.round(), limit, 1.0, says);
+            let unheard = context(
+                "unheard_destinations",
+                second.unheard_seen.estimate().round(),
+                1.0,
+                format!("{} frames went to addresses that nobody has", second.unheard.packets),
+            );
+            let mut finding = about.segment(vec![main, unheard]).graded(distinct, limit.value);
+            finding.severity = finding.severity.max(Severity::Warning);
+            finding.recent.count = frames(second.strangers);
+            finding.now.peers = now.strangers_seen;
+            finding.recent.peers = second.strangers_seen;
+            finding.spoofing_likely = true;
+            findings.push(finding);
+        }
+    }
+}

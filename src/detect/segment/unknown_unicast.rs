@@ -1,0 +1,80 @@
+//! `unknown_unicast_flood`: frames to ever other stations that nobody has heard, which every switch sends to every port.
+//!
+//! Frames to one silent station are common: a backup to a machine whose answers take another way.
+
+use super::super::shape::measured;
+use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::{About, who};
+use crate::base::{Counted, Vector};
+use crate::inventory::Site;
+use crate::meter::Window;
+use std::sync::Arc;
+
+pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
+    name: "unknown_unicast_flood",
+    vectors: &[Vector::UnknownUnicastFlood],
+    summary: "frames to many single stations that have never been heard",
+    settings: &[Setting {
+        key: "frames_per_second",
+        default: 1000.0,
+        min: 10.0,
+        max: 1e7,
+        unit: "frames/s",
+        doc: "Such frames on one interface, to a hundred different stations or more within a second.",
+        learns: None,
+    }],
+    build: |settings, site| {
+        Box::new(UnknownUnicast { site: Arc::clone(site), limit: settings.limit("frames_per_second") })
+    },
+};
+
+struct UnknownUnicast {
+    site: Arc<Site>,
+    limit: Limits,
+}
+
+/// Different stations within a second.
+const STATIONS: f64 = 100.0;
+/// Of the stations that spoke in the same second, so many times as many must be unheard.
+const TIMES_HEARD: f64 = 2.0;
+
+impl Detector for UnknownUnicast {
+    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base();
+        for (interface, link) in window.segments().links() {
+            let (now, second) = (link.now(), link.second());
+            let rate = second.unheard.packets as f64;
+            if now.unheard.is_zero() || rate < limit.value {
+                continue;
+            }
+            let distinct = second.unheard_seen.estimate();
+            let made_up = second.strangers as f64 > rate / 2.0;
+            let counted = window.segments().view(interface).counted != Counted::Nothing;
+            // A flood of made-up senders speaks to nobody, too, and is told as that.
+            if distinct < STATIONS || distinct < TIMES_HEARD * link.speakers() || made_up || !counted {
+                continue;
+            }
+            let about = About {
+                window,
+                site: &self.site,
+                interface,
+                vlan: 0,
+                vector: Vector::UnknownUnicastFlood,
+                count: now.unheard,
+                since: window.end,
+            };
+            let says = format!(
+                "{rate:.0} frames within a second on {} went to about {distinct:.0} stations that have never been heard, \
+                 limit {} ({}); one sender: {}",
+                about.interface(),
+                limit.value,
+                limit.from.name(),
+                who(window, &self.site, interface, now.unheard_from)
+            );
+            let main = measured("unknown_unicast_per_second", rate, limit, 1.0, says);
+            let mut finding = about.segment(vec![main]).graded(rate, limit.value);
+            finding.recent.count = second.unheard;
+            findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What one worker notes of the segment in a tick, beside its stations: control frames, strangers, frames to nobody,
+//! frames that come again, and addresses that guests use but were not given.
+//!
+//! All of it is bounded: [`CONTROLS`] control frames a tick and [`PER_STATION`] of any one station, so that a flood of one
+//! kind neither costs much nor hides the rest for long; what is left out is counted.
+
+use super::counts::Count;
+use super::hash::Hasher;
+use super::registers::Registers;
+use super::stations::Run;
+use crate::base::{Addr, Mac, TICK_NANOS, Timestamp};
+use crate::capture::FrameDirection;
+use crate::packet::{Control, Packet, control};
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Control frames that are kept of a tick.
+pub const CONTROLS: usize = 512;
+/// Of these, from stations that share a counter.
+const PER_STATION: u8 = 64;
+/// Counters of control frames a station. A power of two.
+const COUNTERS: usize = 256;
+/// Frames to groups that are remembered for a second, to see them come again. A power of two.
+const REMEMBERED: usize = 1024;
+/// Octets of a frame by which it is told from others: through the headers and some of what they carry.
+const FINGERPRINT: usize = 128;
+/// Interfaces that are noted apart; a worker of a live run has one.
+const INTERFACES: usize = 32;
+/// Addresses of guests that are noted in a tick.
+const FOREIGN: usize = 64;
+/// Stations whose frames came again that are told by name.
+const ECHOED: usize = 4;
+
+/// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted(pub HashMap<Mac, Vec<IpNet>>);
+
+impl Granted {
+    /// Whether a station may use an address as its source.
+    pub fn allows(&self, mac: Mac, address: Addr) -> bool {
+        self.0.get(&mac).is_none_or(|own| allowed(own, address))
+    }
+}
+
+fn allowed(own: &[IpNet], address: Addr) -> bool {
+    address.may_leave_anywhere() || own.iter().any(|network| network.contains(&address.ip()))
+}
+
+/// An address that a guest used without having been given it, in one tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ForeignUse {
+    pub interface: u16,
+    pub vlan: u16,
+    pub mac: Mac,
+    pub address: Addr,
+    pub first: Timestamp,
+    pub count: Count,
+    /// Where one of the packets went.
+    pub destination: Addr,
+}
+
+/// What a tick saw on one interface as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinkCounts {
+    pub interface: u16,
+    /// Stations that were not in the table, and about how many different ones.
+    pub strangers: u64,
+    pub strangers_seen: Registers,
+    /// When the first of them spoke.
+    pub first_stranger: Timestamp,
+    /// Frames to single stations that have never been heard, and about how many different ones.
+    pub unheard: Count,
+    pub unheard_seen: Registers,
+    /// Who sent one of them.
+    pub unheard_from: Mac,
+    /// Frames to groups that came again within the second, octet by octet.
+    pub again: Count,
+    /// Of these, frames that had left here before.
+    pub returned: u64,
+    /// Whose they are: the first few.
+    pub echoed: [Mac; ECHOED],
+}
+
+impl LinkCounts {
+    pub fn merge(&mut self, other: &LinkCounts) {
+        if self.strangers == 0 {
+            self.first_stranger = other.first_stranger;
+        }
+        self.strangers += other.strangers;
+        self.strangers_seen.merge(&other.strangers_seen);
+        self.unheard.merge(other.unheard);
+        self.unheard_seen.merge(&other.unheard_seen);
+        if other.unheard.packets > 0 {
+            self.unheard_from = other.unheard_from;
+        }
+        self.again.merge(other.again);
+        self.returned += other.returned;
+        other.echoed().for_each(|mac| self.echo(mac));
+    }
+
+    /// Stations whose frames came again: all where they are few.
+    pub fn echoed(&self) -> impl Iterator<Item = Mac> + '_ {
+        self.echoed.iter().copied().filter(|&mac| mac != Mac::ZERO)
+    }
+
+    fn echo(&mut self, mac: Mac) {
+        if !self.echoed.contains(&mac)
+            && let Some(place) = self.echoed.iter_mut().find(|place| **place == Mac::ZERO)
+        {
+            *place = mac;
+        }
+    }
+}
+
+/// What a worker hands over.
+#[derive(Clone, Debug, Default)]
+pub struct LinkReport {
+    pub controls: Vec<Control>,
+    /// Control frames of the tick that are not among them.
+    pub left_out: u64,
+    pub interfaces: Vec<LinkCounts>,
+    pub foreign: Vec<ForeignUse>,
+}
+
+impl LinkReport {
+    pub fn clear(&mut self) {
+        self.controls.clear();
+        self.left_out = 0;
+        self.interfaces.clear();
+        self.foreign.clear();
+    }
+}
+
+/// A frame to a group, as it is remembered.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    fingerprint: u64,
+    second: u64,
+    left: bool,
+}
+
+pub(super) struct LinkNotes {
+    hasher: Hasher,
+    granted: Arc<Granted>,
+    report: LinkReport,
+    counters: [u8; COUNTERS],
+    seen: Box<[Seen]>,
+}
+
+impl LinkNotes {
+    pub fn new(hasher: Hasher) -> LinkNotes {
+        let mut report = LinkReport::default();
+        report.controls.reserve_exact(CONTROLS);
+        let seen = vec![Seen::default(); REMEMBERED].into_boxed_slice();
+        LinkNotes { hasher, granted: Arc::default(), report, counters: [0; COUNTERS], seen }
+    }
+
+    pub fn set_granted(&mut self, granted: Arc<Granted>) {
+        self.granted = granted;
+    }
+
+    /// Reads a control frame, and looks whether a frame to a group has come before.
+    #[inline(never)]
+    pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
+        if packet.destination_mac.is_group() {
+            self.look_again(packet, frame);
+        }
+        if !packet.is_control {
+            return;
+        }
+        let place = self.hasher.station(packet.interface, packet.source_mac) as usize % COUNTERS;
+        let Some(counter) = self.counters.get_mut(place) else { return };
+        if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {
+            self.report.left_out += 1;
+            return;
+        }
+        if let Some(control) = control::read(packet, frame) {
+            *counter += 1;
+            self.report.controls.push(control);
+        }
+    }
+
+    fn look_again(&mut self, packet: &Packet, frame: &[u8]) {
+        let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
+        for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
+            let word = chunk.iter().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
+            fingerprint = self.hasher.word(fingerprint ^ word).rotate_left(5);
+        }
+        let second = packet.time.nanos() / (10 * TICK_NANOS);
+        let left = packet.direction == FrameDirection::Left;
+        let Some(seen) = self.seen.get_mut(fingerprint as usize % REMEMBERED) else { return };
+        // Also over the turn of a second.
+        if seen.fingerprint != fingerprint || second.wrapping_sub(seen.second) > 1 {
+            *seen = Seen { fingerprint, second, left };
+            return;
+        }
+        let returned = seen.left && packet.direction == FrameDirection::Entered;
+        seen.second = second;
+        if let Some(counts) = self.interface(packet.interface) {
+            counts.again.add(packet.segments, packet.wire_len);
+            counts.returned += u64::from(returned);
+            counts.echo(packet.source_mac);
+        }
+    }
+
+    fn interface(&mut self, interface: u16) -> Option<&mut LinkCounts> {
+        let interfaces = &mut self.report.interfaces;
+        let at = match interfaces.iter().position(|counts| counts.interface == interface) {
+            Some(at) => at,
+            None if interfaces.len() >= INTERFACES => return None,
+            None => {
+                interfaces.push(LinkCounts { interface, ..LinkCounts::default() });
+                interfaces.len() - 1
+            }
+        };
+        interfaces.get_mut(at)
+    }
+
+    /// A station that was not in the table sends.
+    pub fn stranger(&mut self, packet: &Packet) {
+        let hash = self.hasher.word(packet.source_mac.bits());
+        if let Some(counts) = self.interface(packet.interface) {
+            if counts.strangers == 0 {
+                counts.first_stranger = packet.time;
+            }
+            counts.strangers += 1;
+            counts.strangers_seen.add(hash);
+        }
+    }
+
+    /// Frames go to a single station that has never been heard.
+    pub fn unheard(&mut self, run: &Run<'_>) {
+        let (packet, count) = (run.first(), run.count());
+        let hash = self.hasher.word(packet.destination_mac.bits());
+        if let Some(counts) = self.interface(packet.interface) {
+            counts.unheard.merge(count.into());
+            counts.unheard_seen.add(hash);
+            counts.unheard_from = packet.source_mac;
+        }
+    }
+
+    /// Whether source addresses of anyone are held against what they were given.
+    #[inline]
+    pub fn watches(&self) -> bool {
+        !self.granted.0.is_empty()
+    }
+
+    /// Holds the sources of packets of one station against what it was given.
+    #[inline(never)]
+    pub fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
+        let Some(own) = self.granted.0.get(&mac) else { return };
+        for packet in packets.filter(|packet| packet.has_ip && !allowed(own, packet.source)) {
+            let foreign = &mut self.report.foreign;
+            let same = |known: &&mut ForeignUse| {
+                (known.mac, known.address, known.interface) == (mac, packet.source, packet.interface)
+            };
+            if let Some(known) = foreign.iter_mut().find(same) {
+                known.count.add(packet.segments, packet.wire_len);
+            } else if foreign.len() < FOREIGN {
+                let mut count = Count::default();
+                count.add(packet.segments, packet.wire_len);
+                foreign.push(ForeignUse {
+                    interface: packet.interface,
+                    vlan: packet.vlan,
+                    mac,
+                    address: packet.source,
+                    first: packet.time,
+                    count,
+                    destination: packet.destination,
+                });
+            }
+        }
+    }
+
+    /// Hands the tick over into `into` (whatever is in it goes) and starts the next.
+    pub fn finish_tick(&mut self, into: &mut LinkReport) {
+        into.clear();
+        std::mem::swap(into, &mut self.report);
+        self.counters = [0; COUNTERS];
+    }
+}

@@ -1,0 +1,377 @@
+//! Segment: what the merger knows of the links themselves, over time: who claims which address, where stations are, who
+//! offers leases and routes, and how loud everyone is. Measurements only; what they mean is for detectors.
+//!
+//! Everything here is bounded: see the caps in each file. Interfaces of one bridge are one segment ([`View`]).
+//!
+//! - [`claims`]: stations and the addresses that they claim
+//! - [`dhcp`]: servers, leases, clients
+//! - [`places`]: at which port a station's frames come in
+//! - [`rates`]: broadcast, multicast, ARP and strangers over the last second
+//! - [`routers`]: router advertisements, and whether routers that are asked for answer
+
+mod bounded;
+pub mod claims;
+pub mod dhcp;
+pub mod places;
+pub mod rates;
+pub mod routers;
+
+pub use claims::{Claim, Claimant};
+pub use dhcp::{Asker, Asking, Server};
+pub use places::Move;
+pub use rates::{LinkSecond, Noise, Rates};
+pub use routers::{Gateway, Router};
+
+use super::hash::Hasher;
+use super::link::{ForeignUse, Granted, LinkReport};
+use super::report::StationCounts;
+use crate::base::{Addr, Counted, Mac, Role, Timestamp, View};
+use crate::capture::FrameDirection;
+use crate::packet::{Control, ControlKind};
+use bounded::Bounded;
+use std::sync::Arc;
+
+/// Stations of which it is remembered since when they have been heard.
+const HEARD: usize = 8192;
+/// Spanning-tree speakers of a tick.
+const SPEAKERS: usize = 32;
+/// Addresses of guests that are told of a tick.
+const FOREIGN: usize = 256;
+
+/// A segment and a VLAN on it: addresses mean the same station only there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub segment: u16,
+    pub vlan: u16,
+}
+
+/// What is known of a station's voice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeardStation {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// It has sent something else than DHCP.
+    pub talks: bool,
+}
+
+/// Who has been heard.
+pub(super) struct HeardAll(Bounded<(u16, Mac), HeardStation>);
+
+impl HeardAll {
+    pub fn of(&self, place: Place, mac: Mac) -> Option<&HeardStation> {
+        self.0.get(&(place.segment, mac))
+    }
+}
+
+/// Who speaks spanning tree where.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BridgeSpeaker {
+    pub place: Place,
+    pub interface: u16,
+    pub mac: Mac,
+    pub entered: bool,
+    pub first: Timestamp,
+    pub frames: u32,
+}
+
+/// An address that a guest claims without having been given it.
+pub type ForeignClaim = (ForeignUse, ControlKind);
+
+pub struct Segments {
+    hasher: Hasher,
+    views: Arc<[View]>,
+    granted: Arc<Granted>,
+    heard: HeardAll,
+    claims: claims::Claims,
+    dhcp: dhcp::Dhcp,
+    routers: routers::Routers,
+    places: places::Places,
+    rates: rates::AllRates,
+    speakers: Vec<BridgeSpeaker>,
+    foreign: Vec<ForeignUse>,
+    foreign_claims: Vec<ForeignClaim>,
+    /// Of the open tick, by time.
+    controls: Vec<Control>,
+    whole: bool,
+}
+
+impl Segments {
+    pub fn new(hasher: Hasher) -> Segments {
+        Segments {
+            hasher,
+            views: Arc::default(),
+            granted: Arc::default(),
+            heard: HeardAll(Bounded::new(HEARD)),
+            claims: claims::Claims::new(),
+            dhcp: dhcp::Dhcp::new(),
+            routers: routers::Routers::new(),
+            places: places::Places::new(),
+            rates: rates::AllRates::new(),
+            speakers: Vec::new(),
+            foreign: Vec::new(),
+            foreign_claims: Vec::new(),
+            controls: Vec::new(),
+            whole: true,
+        }
+    }
+
+    /// What is known of the place from now on: interfaces, what guests were given, routers.
+    pub fn set_place(&mut self, views: Arc<[View]>, granted: Arc<Granted>, gateways: Vec<Addr>) {
+        if self.views != views {
+            // What was learned by other numbers means nothing any more.
+            self.clear();
+        }
+        self.views = views;
+        self.granted = granted;
+        self.routers.set_given(gateways);
+    }
+
+    pub fn view(&self, interface: u16) -> View {
+        self.views.get(usize::from(interface)).copied().unwrap_or(View::alone(interface))
+    }
+
+    /// Forgets everything: for clocks that were set.
+    pub fn clear(&mut self) {
+        self.heard.0.clear();
+        self.claims.clear();
+        self.dhcp.clear();
+        self.routers.clear();
+        self.places.clear();
+        self.rates.clear();
+        self.clear_tick();
+    }
+
+    fn clear_tick(&mut self) {
+        self.speakers.clear();
+        self.foreign.clear();
+        self.foreign_claims.clear();
+        self.controls.clear();
+        self.whole = true;
+    }
+
+    pub(super) fn open(&mut self, tick: u64) {
+        self.claims.open();
+        self.dhcp.open();
+        self.routers.open();
+        self.places.open();
+        self.rates.open(tick);
+        self.clear_tick();
+    }
+
+    pub(super) fn absorb(&mut self, report: &LinkReport, whole: bool) {
+        self.controls.extend_from_slice(&report.controls);
+        self.whole &= whole && report.left_out == 0;
+        for counts in &report.interfaces {
+            self.rates.link(counts);
+        }
+        for used in &report.foreign {
+            let same = |known: &&mut ForeignUse| (known.mac, known.address) == (used.mac, used.address);
+            if let Some(known) = self.foreign.iter_mut().find(same) {
+                known.count.merge(used.count);
+            } else if self.foreign.len() < FOREIGN && !self.dhcp.has_leased(used.mac, used.address) {
+                self.foreign.push(*used);
+            }
+        }
+    }
+
+    /// All workers have reported; `stations` are those of the tick.
+    pub(super) fn close(&mut self, stations: &[StationCounts], now: Timestamp) {
+        let mut controls = std::mem::take(&mut self.controls);
+        // Workers that share an interface each tell their part.
+        controls.sort_by_key(|control| control.time);
+        for control in &controls {
+            self.control(control);
+        }
+        self.controls = controls;
+        for station in stations {
+            self.station(station);
+        }
+        let Segments { routers, claims, dhcp, heard, .. } = self;
+        claims.close(|place, address| routers.is_gateway(place, address));
+        dhcp.close(now, heard);
+        routers.close(now, heard);
+    }
+
+    fn place(&self, interface: u16, vlan: u16) -> Place {
+        Place { segment: self.view(interface).segment, vlan }
+    }
+
+    fn control(&mut self, control: &Control) {
+        let place = self.place(control.interface, control.vlan);
+        if control.kind == ControlKind::Stp {
+            self.speaks(control, place);
+            return;
+        }
+        self.claims.take(control, place, &self.heard, self.whole);
+        self.routers.take(control, place);
+        self.dhcp.take(control, place, self.hasher.word(control.mac.bits()));
+        if control.is_gratuitous() {
+            let hash = self.hasher.address(control.address);
+            self.rates.gratuitous(control.interface, control.source_mac, hash, control.time);
+        }
+        self.hold_against_grants(control);
+    }
+
+    fn hold_against_grants(&mut self, control: &Control) {
+        let claims = matches!(
+            control.kind,
+            ControlKind::ArpRequest
+                | ControlKind::ArpReply
+                | ControlKind::NeighbourSolicitation
+                | ControlKind::NeighbourAdvertisement
+                | ControlKind::RouterSolicitation
+        );
+        // A probe asks whether it may: RFC 5227 §2.1, RFC 4862 §5.4.
+        if !claims || control.is_probe() || control.address == Addr::UNSPECIFIED {
+            return;
+        }
+        let (mac, address) = (control.source_mac, control.address);
+        if self.granted.allows(mac, address) || self.dhcp.has_leased(mac, address) {
+            return;
+        }
+        let same = |(known, _): &&mut ForeignClaim| (known.mac, known.address) == (mac, address);
+        if let Some((known, _)) = self.foreign_claims.iter_mut().find(same) {
+            known.count.add(1, 0);
+        } else if self.foreign_claims.len() < FOREIGN {
+            let mut count = super::counts::Count::default();
+            count.add(1, 64);
+            let used = ForeignUse {
+                interface: control.interface,
+                vlan: control.vlan,
+                mac,
+                address,
+                first: control.time,
+                count,
+                destination: control.target,
+            };
+            self.foreign_claims.push((used, control.kind));
+        }
+    }
+
+    fn speaks(&mut self, control: &Control, place: Place) {
+        let entered = control.direction == FrameDirection::Entered;
+        let same = |known: &&mut BridgeSpeaker| {
+            (known.interface, known.mac, known.entered) == (control.interface, control.source_mac, entered)
+        };
+        if let Some(known) = self.speakers.iter_mut().find(same) {
+            known.frames += 1;
+        } else if self.speakers.len() < SPEAKERS {
+            self.speakers.push(BridgeSpeaker {
+                place,
+                interface: control.interface,
+                mac: control.source_mac,
+                entered,
+                first: control.time,
+                frames: 1,
+            });
+        }
+    }
+
+    fn station(&mut self, station: &StationCounts) {
+        let view = self.view(station.interface);
+        if !station.entered.is_zero() && matches!(view.role, Role::Port | Role::Uplink) {
+            self.places.enters(view.segment, station.mac, station.interface, station.first);
+        }
+        if view.counted != Counted::Nothing {
+            self.rates.station(station);
+        }
+        if station.sent.packets == 0 {
+            return;
+        }
+        let (first, last) = (station.first, station.last);
+        let talks = station.sent.packets > u64::from(station.dhcp);
+        let key = (view.segment, station.mac);
+        let heard = self.heard.0.at(key, last, || HeardStation { first, last, talks: false });
+        heard.last = heard.last.max(last);
+        heard.talks |= talks;
+    }
+
+    /// Claims of this tick that are contested, or that nobody asked for.
+    pub fn claims(&self) -> &[Claim] {
+        self.claims.of_tick()
+    }
+
+    /// The station that has an address, as far as it was heard.
+    pub fn holder(&self, place: Place, address: Addr) -> Option<Mac> {
+        self.claims.holder(place, address)
+    }
+
+    /// Stations that came in at another port in this tick.
+    pub fn moves(&self) -> &[Move] {
+        self.places.moves()
+    }
+
+    /// The interface at which a station's frames came in last, where that was seen.
+    pub fn port_of(&self, segment: u16, mac: Mac) -> Option<u16> {
+        self.places.of(segment, mac)
+    }
+
+    /// Since when a station has been heard.
+    pub fn heard_since(&self, place: Place, mac: Mac) -> Option<Timestamp> {
+        self.heard.of(place, mac).map(|heard| heard.first)
+    }
+
+    pub fn dhcp_servers(&self) -> impl Iterator<Item = &Server> {
+        self.dhcp.servers()
+    }
+
+    /// Segments on which clients asked in this tick.
+    pub fn dhcp_asking(&self) -> &[Asking] {
+        self.dhcp.asking()
+    }
+
+    /// Clients that asked in this tick.
+    pub fn dhcp_askers(&self) -> &[Asker] {
+        self.dhcp.askers()
+    }
+
+    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+        self.routers.routers()
+    }
+
+    pub fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+        self.routers.gateways()
+    }
+
+    /// Who speaks spanning tree in this tick.
+    pub fn bridge_speakers(&self) -> &[BridgeSpeaker] {
+        &self.speakers
+    }
+
+    /// Addresses that guests used as sources in this tick without having been given or having leased them.
+    pub fn foreign_sources(&self) -> &[ForeignUse] {
+        &self.foreign
+    }
+
+    /// The same of addresses that they claimed by ARP or neighbour discovery.
+    pub fn foreign_claims(&self) -> &[ForeignClaim] {
+        &self.foreign_claims
+    }
+
+    /// Loud stations, by interface.
+    pub fn noisy(&self) -> impl Iterator<Item = (u16, Mac, &Rates)> {
+        self.rates.stations()
+    }
+
+    /// Interfaces on which there was broadcast, multicast or ARP.
+    pub fn noise(&self) -> impl Iterator<Item = (u16, &Rates)> {
+        self.rates.interfaces()
+    }
+
+    /// Interfaces as a whole.
+    pub fn links(&self) -> impl Iterator<Item = (u16, &LinkSecond)> {
+        self.rates.links()
+    }
+
+    /// Entries in use, and how many gave way, over all tables here.
+    pub fn table(&self) -> (usize, usize, u64) {
+        let entries = self.heard.0.len() + self.claims.len() + self.dhcp.len();
+        let evictions = self.heard.0.evictions()
+            + self.claims.evictions()
+            + self.dhcp.evictions()
+            + self.routers.evictions()
+            + self.places.evictions()
+            + self.rates.evictions();
+        (entries, HEARD + 4096 + 4096 + 2048, evictions)
+    }
+}

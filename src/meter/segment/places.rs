@@ -1,0 +1,83 @@
+//! Where stations are: the port of a bridge at which their frames enter, and how often that changes.
+
+use super::bounded::Bounded;
+use crate::base::{Mac, Timestamp};
+use std::collections::VecDeque;
+
+const STATIONS: usize = 4096;
+/// Moves of a station that are kept.
+const MOVES: usize = 8;
+/// Seconds for which moves are kept.
+const MEMORY: f64 = 60.0;
+
+/// A station that came in at another port in this tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Move {
+    pub segment: u16,
+    pub mac: Mac,
+    pub from: u16,
+    pub to: u16,
+    pub at: Timestamp,
+    /// Moves within the last minute, this one included, and the first of them.
+    pub moves: u32,
+    pub first: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Station {
+    port: u16,
+    moves: VecDeque<Timestamp>,
+}
+
+pub(super) struct Places {
+    stations: Bounded<(u16, Mac), Station>,
+    moves: Vec<Move>,
+}
+
+impl Places {
+    pub fn new() -> Places {
+        Places { stations: Bounded::new(STATIONS), moves: Vec::new() }
+    }
+
+    pub fn open(&mut self) {
+        self.moves.clear();
+    }
+
+    pub fn clear(&mut self) {
+        self.stations.clear();
+        self.open();
+    }
+
+    pub fn evictions(&self) -> u64 {
+        self.stations.evictions()
+    }
+
+    /// Stations that moved in this tick.
+    pub fn moves(&self) -> &[Move] {
+        &self.moves
+    }
+
+    /// The interface at which a station's frames came in last.
+    pub fn of(&self, segment: u16, mac: Mac) -> Option<u16> {
+        self.stations.get(&(segment, mac)).map(|station| station.port)
+    }
+
+    /// Frames of a station came in at a port.
+    pub fn enters(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
+        let station = self.stations.at((segment, mac), now, || Station { port, moves: VecDeque::with_capacity(MOVES) });
+        if station.port == port {
+            return;
+        }
+        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY) {
+            station.moves.pop_front();
+        }
+        if station.moves.len() >= MOVES {
+            station.moves.pop_front();
+        }
+        station.moves.push_back(now);
+        let from = std::mem::replace(&mut station.port, port);
+        let moves = station.moves.len() as u32;
+        let first = station.moves.front().copied().unwrap_or(now);
+        self.moves.push(Move { segment, mac, from, to: port, at: now, moves, first });
+    }
+}

@@ -1,0 +1,328 @@
+//! Control frames of a segment: who claims which address, who offers leases and routes, who speaks spanning tree. Read
+//! from the frame itself, since a [`Packet`] has no room for what they say. Every octet is hostile: the parse is lax and
+//! takes no memory.
+
+use super::{Class, Packet};
+use crate::base::{Addr, Mac, Timestamp};
+use crate::capture::FrameDirection;
+
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $variant:ident = $text:literal,)*) => {
+        /// What a control frame says.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum ControlKind { $($(#[$meta])* $variant,)* }
+
+        impl ControlKind {
+            /// For people.
+            pub const fn name(self) -> &'static str {
+                match self { $(ControlKind::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// RFC 826.
+    ArpRequest = "ARP request",
+    ArpReply = "ARP reply",
+    /// RFC 903, as hypervisors announce a guest that moved.
+    Rarp = "RARP",
+    /// RFC 4861 §4.
+    RouterSolicitation = "router solicitation",
+    RouterAdvertisement = "router advertisement",
+    NeighbourSolicitation = "neighbour solicitation",
+    NeighbourAdvertisement = "neighbour advertisement",
+    Redirect = "redirect",
+    /// RFC 2131 and 8415: a client's word.
+    DhcpAsk = "DHCP request",
+    /// A server's word, not yet or not binding.
+    DhcpOffer = "DHCP offer",
+    /// A server's word that binds; also where the message type was cut off.
+    DhcpAck = "DHCP answer",
+    /// Spanning tree (IEEE 802.1D §9), also Cisco's per-VLAN form.
+    Stp = "spanning tree",
+    /// RFC 5798, CARP, and HSRP (RFC 2281): who acts as the router.
+    RouterElection = "router election",
+}
+
+/// One control frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    pub time: Timestamp,
+    pub kind: ControlKind,
+    pub direction: FrameDirection,
+    pub interface: u16,
+    pub vlan: u16,
+    /// Of the frame.
+    pub source_mac: Mac,
+    pub destination_mac: Mac,
+    /// The address that the sender claims, or gives away: ARP sender, target of an advertisement, source of a
+    /// solicitation, the router, the leased address. Unspecified where there is none.
+    pub address: Addr,
+    /// The hardware address that goes with it: ARP sender, link-layer option, DHCP client. Zero where there is none.
+    pub mac: Mac,
+    /// The address that is asked for, or that an answer goes to; of DHCP answers the server.
+    pub target: Addr,
+    /// Of a DHCP answer the router that it names, if it does.
+    pub router: Addr,
+    /// Router advertisement: lifetime in seconds. Neighbour advertisement: flags (R 0x80, S 0x40, O 0x20). DHCP: message
+    /// type, 0 where it was cut off. Router election: the virtual router's number.
+    pub value: u16,
+}
+
+impl Control {
+    /// True for an announcement of one's own address, asked by nobody (RFC 5227 §3, RFC 5944 §4.6).
+    pub fn is_gratuitous(&self) -> bool {
+        match self.kind {
+            ControlKind::ArpRequest | ControlKind::ArpReply => {
+                self.address != Addr::UNSPECIFIED
+                    && (self.address == self.target || self.destination_mac.is_group())
+                    && (self.kind == ControlKind::ArpReply || self.address == self.target)
+            }
+            ControlKind::NeighbourAdvertisement => self.destination_mac.is_group() && self.value & SOLICITED == 0,
+            _ => false,
+        }
+    }
+
+    /// Who asks whether an address is free: an ARP probe, or a solicitation without a source.
+    pub fn is_probe(&self) -> bool {
+        matches!(self.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation)
+            && is_no_address(self.address)
+            && !is_no_address(self.target)
+    }
+}
+
+/// Flags of neighbour advertisements (RFC 4861 §4.4), as the first octet has them.
+pub const SOLICITED: u16 = 0x40;
+
+const DHCP_PORTS: [u16; 4] = [67, 68, 546, 547];
+const HSRP: u16 = 1985;
+const VRRP: u8 = 112;
+
+/// Whether a datagram may be a control message, by its ports.
+#[inline]
+pub(super) fn is_port(source: u16, destination: u16) -> bool {
+    // All lie far apart from what most datagrams are sent to: two comparisons settle nearly all.
+    (destination < 548 && DHCP_PORTS.contains(&destination) && (source < 548 || destination == 67))
+        || destination == HSRP
+}
+
+/// Whether a decoded packet is one, whatever it holds.
+#[inline]
+pub(super) fn is_control(packet: &Packet) -> bool {
+    match packet.class {
+        Class::Arp | Class::Icmpv6Nd | Class::L2Other => true,
+        Class::Udp => is_port(packet.source_port, packet.destination_port),
+        Class::IpOther => packet.protocol == VRRP,
+        _ => false,
+    }
+}
+
+/// True for `::` and 0/8.
+fn is_no_address(address: Addr) -> bool {
+    address == Addr::UNSPECIFIED || (address.is_v4() && address.bits() as u32 >> 24 == 0)
+}
+
+/// What a control frame says; `None` where it is of another kind or was cut off.
+pub fn read(packet: &Packet, frame: &[u8]) -> Option<Control> {
+    let at = usize::from(packet.payload_at);
+    let body = frame.get(at..).unwrap_or_default();
+    let control = Control {
+        time: packet.time,
+        kind: ControlKind::Stp,
+        direction: packet.direction,
+        interface: packet.interface,
+        vlan: packet.vlan,
+        source_mac: packet.source_mac,
+        destination_mac: packet.destination_mac,
+        address: Addr::UNSPECIFIED,
+        mac: Mac::ZERO,
+        target: Addr::UNSPECIFIED,
+        router: Addr::UNSPECIFIED,
+        value: 0,
+    };
+    match packet.class {
+        Class::Arp => arp(packet, body, control),
+        Class::Icmpv6Nd => discovery(packet, frame, body, control),
+        Class::L2Other => spanning_tree(packet, body).then_some(control),
+        Class::Udp if packet.destination_port == HSRP => {
+            let group = u16::from(*body.get(6)?);
+            Some(Control { kind: ControlKind::RouterElection, address: packet.source, value: group, ..control })
+        }
+        Class::Udp if matches!(packet.destination_port, 67 | 68) => dhcp(packet, body, control),
+        Class::Udp => dhcpv6(packet, body, control),
+        _ => {
+            // VRRP and CARP alike have version and type first, then the number of the virtual router.
+            let number = u16::from(*body.get(1)?);
+            Some(Control { kind: ControlKind::RouterElection, address: packet.source, value: number, ..control })
+        }
+    }
+}
+
+fn mac_at(data: &[u8], at: usize) -> Option<Mac> {
+    data.get(at..)?.first_chunk::<6>().map(|&octets| Mac(octets))
+}
+
+fn v4_at(data: &[u8], at: usize) -> Option<Addr> {
+    data.get(at..)?.first_chunk::<4>().map(|&octets| Addr::from_v4_bits(u32::from_be_bytes(octets)))
+}
+
+fn v6_at(data: &[u8], at: usize) -> Option<Addr> {
+    data.get(at..)?.first_chunk::<16>().map(|&octets| Addr::from_v6_bits(u128::from_be_bytes(octets)))
+}
+
+fn arp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
+    // Other hardware and protocols have no addresses for us; the decoder left those empty then.
+    let kind = match packet.flags {
+        1 => ControlKind::ArpRequest,
+        2 => ControlKind::ArpReply,
+        3 | 4 => ControlKind::Rarp,
+        _ => return None,
+    };
+    let mac = mac_at(body, 8)?;
+    Some(Control { kind, address: packet.source, mac, target: packet.destination, ..control })
+}
+
+/// RFC 4861 §4: the body behind the first eight octets of the ICMP header.
+fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Option<Control> {
+    let head = usize::from(packet.payload_at).checked_sub(8).and_then(|at| frame.get(at..))?;
+    let fixed = head.first_chunk::<8>()?;
+    let [kind, _, _, _, first, _, life0, life1] = *fixed;
+    match kind {
+        133 => Some(Control {
+            kind: ControlKind::RouterSolicitation,
+            address: packet.source,
+            mac: option(body, 1).unwrap_or(packet.source_mac),
+            ..control
+        }),
+        134 => Some(Control {
+            kind: ControlKind::RouterAdvertisement,
+            address: packet.source,
+            mac: option(body.get(8..)?, 1).unwrap_or(packet.source_mac),
+            value: u16::from_be_bytes([life0, life1]),
+            ..control
+        }),
+        135 => Some(Control {
+            kind: ControlKind::NeighbourSolicitation,
+            address: packet.source,
+            mac: option(body.get(16..)?, 1).unwrap_or(packet.source_mac),
+            target: v6_at(body, 0)?,
+            ..control
+        }),
+        136 => Some(Control {
+            kind: ControlKind::NeighbourAdvertisement,
+            address: v6_at(body, 0)?,
+            mac: option(body.get(16..)?, 2).unwrap_or(packet.source_mac),
+            target: packet.destination,
+            value: first.into(),
+            ..control
+        }),
+        137 => Some(Control {
+            kind: ControlKind::Redirect,
+            address: packet.source,
+            mac: packet.source_mac,
+            target: v6_at(body, 0)?,
+            ..control
+        }),
+        _ => None,
+    }
+}
+
+/// The link-layer address in an option of that type (1 source, 2 target).
+fn option(mut options: &[u8], wanted: u8) -> Option<Mac> {
+    for _ in 0..16 {
+        let &[kind, units] = options.first_chunk::<2>()?;
+        if kind == wanted && units == 1 {
+            return mac_at(options, 2);
+        }
+        // Length is in units of eight octets; zero is invalid (RFC 4861 §4.6).
+        options = options.get(usize::from(units).max(1) * 8..)?;
+    }
+    None
+}
+
+/// RFC 2131 §2. With a short snapshot length the options are cut off: the fixed part is enough for most.
+fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
+    let &[op, _, hardware, ..] = body.first_chunk::<4>()?;
+    let mac = if hardware == 6 { mac_at(body, 28)? } else { Mac::ZERO };
+    let (mut kind, mut router, mut server) = (0, Addr::UNSPECIFIED, packet.source);
+    let mut options = body.get(240..).filter(|_| body.get(236..240) == Some(&[99, 130, 83, 99])).unwrap_or_default();
+    for _ in 0..64 {
+        let Some((&code, rest)) = options.split_first() else { break };
+        if code == 0 {
+            options = rest;
+            continue;
+        }
+        let Some((&length, rest)) = rest.split_first().filter(|_| code != 255) else { break };
+        let Some(value) = rest.get(..usize::from(length)) else { break };
+        match (code, value) {
+            (53, &[message]) => kind = message,
+            (3, value) => router = v4_at(value, 0).unwrap_or(router),
+            (54, value) => server = v4_at(value, 0).unwrap_or(server),
+            _ => {}
+        }
+        options = rest.get(usize::from(length)..).unwrap_or_default();
+    }
+    let control = Control { mac, router, value: kind.into(), ..control };
+    if op == 1 {
+        let wanted = v4_at(body, 12)?;
+        let address = if is_no_address(wanted) { Addr::UNSPECIFIED } else { wanted };
+        return Some(Control { kind: ControlKind::DhcpAsk, address, target: packet.destination, ..control });
+    }
+    let leased = v4_at(body, 16)?;
+    let address = if is_no_address(leased) { Addr::UNSPECIFIED } else { leased };
+    let kind = if kind == 2 { ControlKind::DhcpOffer } else { ControlKind::DhcpAck };
+    Some(Control { kind, address, target: server, ..control })
+}
+
+/// RFC 8415 §8: what clients say has an odd meaning of its own; only what servers say binds.
+fn dhcpv6(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
+    let &[message, _, _, _] = body.first_chunk::<4>()?;
+    let value = u16::from(message);
+    match message {
+        1 | 3..=6 | 8 | 9 | 11 => {
+            let mac = packet.source_mac;
+            Some(Control {
+                kind: ControlKind::DhcpAsk,
+                address: packet.source,
+                mac,
+                target: packet.destination,
+                value,
+                ..control
+            })
+        }
+        2 | 7 => {
+            let kind = if message == 2 { ControlKind::DhcpOffer } else { ControlKind::DhcpAck };
+            let address = body.get(4..).and_then(leased).unwrap_or(Addr::UNSPECIFIED);
+            Some(Control { kind, address, mac: packet.destination_mac, target: packet.source, value, ..control })
+        }
+        _ => None,
+    }
+}
+
+/// The first address of the first IA_NA (options 3 and 5, RFC 8415 §21.4, §21.6).
+fn leased(mut options: &[u8]) -> Option<Addr> {
+    for _ in 0..32 {
+        let &[c0, c1, l0, l1] = options.first_chunk::<4>()?;
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        let value = options.get(4..4 + length).or(options.get(4..))?;
+        match u16::from_be_bytes([c0, c1]) {
+            3 => options = value.get(12..)?,
+            5 => return v6_at(value, 0),
+            _ => options = options.get(4 + length..)?,
+        }
+    }
+    None
+}
+
+/// IEEE 802.1D behind LLC 42 42 03, or Cisco's per-VLAN form behind SNAP, where the decoder stops after the header.
+fn spanning_tree(packet: &Packet, body: &[u8]) -> bool {
+    const BRIDGES: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 0]);
+    const CISCO: Mac = Mac([0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcd]);
+    match packet.destination_mac {
+        BRIDGES => body.starts_with(&[0x42, 0x42, 0x03]),
+        CISCO => true,
+        _ => false,
+    }
+}
