@@ -3,15 +3,30 @@
 //!
 //! - [`guest`]: guests as their sources describe them, joined into one [`Inventory`]
 //! - [`kernel`]: interfaces, bridge ports and neighbours by the kernel's word
+//! - [`read`]: all [`Sources`] read and joined
+//! - `proxmox`, `libvirt`, `table`, `netlink`: one source each; [`entry`]: a guest as an operator writes it
 //! - [`virtual_macs`]: addresses that routers share
 //! - [`site`]: all of it as detectors ask for it
 
+pub mod entry;
+mod files;
 pub mod guest;
 pub mod kernel;
+mod libvirt;
+pub mod netlink;
+pub mod proxmox;
+pub mod read;
 pub mod site;
+mod table;
 pub mod virtual_macs;
+
+/// Addresses and networks of one card.
+pub const MOST_ADDRESSES: usize = 1_024;
+/// Granted MAC addresses of all tables.
+pub const MOST_GRANTED: usize = 20_000;
 
 pub use guest::{Guest, Inventory, Nic, Origin, Problem};
 pub use kernel::{FdbEntry, Kernel, Link, Neighbour};
+pub use read::Sources;
 pub use site::{Group, GroupId, InterfacePolicy, SegmentPolicy, Site, Uplink};
 pub use virtual_macs::VirtualMac;

@@ -1,0 +1,298 @@
+//! The kernel asked by rtnetlink(7): links, addresses, forwarding tables of bridges, neighbours, default routes. All of it
+//! may be read without privilege.
+
+use super::Problem;
+use super::files::Problems;
+use super::kernel::{FdbEntry, Kernel, Link, Neighbour};
+use crate::base::{Addr, Mac};
+use futures_util::{Stream, StreamExt};
+use ipnet::IpNet;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType, RouteVia};
+use rtnetlink::{Error, Handle, new_connection, new_connection_with_strict_check};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Answers to one question. A host with a port per guest has a few thousand; a forwarding table or one of routes may be
+/// larger, and grows with whom an attacker pretends to be.
+const MOST_ANSWERS: usize = 65_536;
+
+/// For each question; the kernel answers within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `ENOENT` of errno(3): no such table of routes, as in a namespace that has none yet.
+const NO_SUCH_TABLE: i32 = 2;
+
+/// Everything, as of now. What cannot be had is empty, with a problem. Takes a few milliseconds.
+pub fn read() -> (Kernel, Vec<Problem>) {
+    // In a thread of its own: a caller may have a runtime in his, and then no other may run there.
+    let read = std::thread::Builder::new().name("netlink".to_owned()).spawn(|| {
+        let mut problems = Problems::of("kernel");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let kernel = match runtime {
+            Ok(runtime) => runtime.block_on(ask_all(&mut problems)),
+            Err(error) => {
+                problems.add("kernel", format!("cannot be asked: {error}"));
+                Kernel::default()
+            }
+        };
+        (kernel, problems.into_list())
+    });
+    match read.map(std::thread::JoinHandle::join) {
+        Ok(Ok(read)) => read,
+        _ => {
+            let mut problems = Problems::of("kernel");
+            problems.add("kernel", "cannot be asked: the thread for it failed");
+            (Kernel::default(), problems.into_list())
+        }
+    }
+}
+
+async fn ask_all(problems: &mut Problems) -> Kernel {
+    let link_messages = ask("links", false, |handle| handle.link().get().execute(), problems).await;
+    let names: BTreeMap<u32, String> =
+        link_messages.iter().filter_map(|message| Some((message.header.index, name_of(message)?.to_owned()))).collect();
+    let mut links: BTreeMap<u32, Link> =
+        link_messages.iter().filter_map(|message| Some((message.header.index, link(message, &names)?))).collect();
+    for message in ask("addresses", false, |handle| handle.address().get().execute(), problems).await {
+        if let (Some(link), Some(address)) = (links.get_mut(&message.header.index), address(&message)) {
+            link.addresses.push(address);
+        }
+    }
+    let of_bridges = |handle: &Handle| handle.neighbours().get().set_address_family(AddressFamily::Bridge).execute();
+    let fdb = ask("forwarding tables", false, of_bridges, problems).await;
+    let fdb = fdb.iter().filter_map(|message| fdb_entry(message, &names)).collect();
+    let neighbours = ask("neighbours", false, |handle| handle.neighbours().get().execute(), problems).await;
+    let neighbours = neighbours.iter().filter_map(|message| neighbour(message, &names)).collect();
+    let mut gateways = Vec::new();
+    for (what, family) in [("IPv4 routes", AddressFamily::Inet), ("IPv6 routes", AddressFamily::Inet6)] {
+        // Only with strict checking does the kernel leave out other tables: a router may have a million routes in them.
+        let mut of_main = RouteMessage::default();
+        of_main.header.address_family = family;
+        of_main.header.table = RouteHeader::RT_TABLE_MAIN;
+        // Routes come in the order of their networks: default routes first, so the cap takes none of them.
+        let routes = ask(what, true, |handle| handle.route().get(of_main).execute(), problems).await;
+        for route in &routes {
+            for gateway in of_default_route(route, &names) {
+                if !gateways.contains(&gateway) {
+                    gateways.push(gateway);
+                }
+            }
+        }
+    }
+    Kernel { links: links.into_values().collect(), fdb, neighbours, gateways }
+}
+
+/// All answers to one question, over a connection of its own: one that is given up must not hold up the next.
+async fn ask<T, S>(what: &str, is_strict: bool, question: impl FnOnce(&Handle) -> S, problems: &mut Problems) -> Vec<T>
+where
+    S: Stream<Item = Result<T, Error>>,
+{
+    let connection = if is_strict { new_connection_with_strict_check() } else { new_connection() };
+    let (connection, handle, _) = match connection {
+        Ok(parts) => parts,
+        Err(error) => {
+            problems.add("kernel", format!("its {what} cannot be read: {error}"));
+            return Vec::new();
+        }
+    };
+    let task = tokio::spawn(connection);
+    let mut answers = Vec::new();
+    let all = collect(question(&handle), &mut answers);
+    match tokio::time::timeout(PATIENCE, all).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => {
+            problems.add("kernel", format!("more than {MOST_ANSWERS} {what}; the others are left out"));
+        }
+        Ok(Err(error)) => problems.add("kernel", format!("its {what} cannot be read to the end: {error}")),
+        Err(_) => problems.add("kernel", format!("its {what} did not come within {} s", PATIENCE.as_secs())),
+    }
+    task.abort();
+    answers
+}
+
+/// True where these were all.
+async fn collect<T>(stream: impl Stream<Item = Result<T, Error>>, answers: &mut Vec<T>) -> Result<bool, Error> {
+    let mut stream = std::pin::pin!(stream);
+    while let Some(answer) = stream.next().await {
+        match answer {
+            Ok(_) if answers.len() >= MOST_ANSWERS => return Ok(false),
+            Ok(answer) => answers.push(answer),
+            Err(Error::NetlinkError(error)) if error.raw_code().abs() == NO_SUCH_TABLE => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+fn name_of(message: &LinkMessage) -> Option<&str> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+fn link(message: &LinkMessage, names: &BTreeMap<u32, String>) -> Option<Link> {
+    let mut link = Link {
+        name: name_of(message)?.to_owned(),
+        // With carrier and not only switched on.
+        up: message.header.flags.contains(LinkFlags::Up | LinkFlags::Running),
+        ..Link::default()
+    };
+    let mut is_elsewhere = false;
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::Address(octets) => link.mac = mac(octets).unwrap_or_default(),
+            LinkAttribute::Controller(index) => link.master = names.get(index).cloned(),
+            LinkAttribute::Link(index) => link.parent = names.get(index).cloned(),
+            // The index is of another namespace's.
+            LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
+            LinkAttribute::LinkInfo(info) => {
+                for part in info {
+                    if let LinkInfo::Kind(kind) = part {
+                        link.kind = kind.to_string();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    // The other side of a veth pair lies beside it, not below.
+    if is_elsewhere || link.kind == "veth" {
+        link.parent = None;
+    }
+    Some(link)
+}
+
+fn mac(octets: &[u8]) -> Option<Mac> {
+    octets.try_into().ok().map(Mac)
+}
+
+fn address(message: &AddressMessage) -> Option<IpNet> {
+    let mut found = None;
+    for attribute in &message.attributes {
+        match attribute {
+            // Of a point-to-point link, Address is the other end.
+            AddressAttribute::Local(address) => found = Some(*address),
+            AddressAttribute::Address(address) if found.is_none() => found = Some(*address),
+            _ => {}
+        }
+    }
+    IpNet::new(found?, message.header.prefix_len).ok()
+}
+
+/// What a bridge learned, or was told by a daemon that learned it elsewhere. Permanent entries are of its own ports.
+fn fdb_entry(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Option<FdbEntry> {
+    if message.header.state == NeighbourState::Permanent || message.header.flags.contains(NeighbourFlags::Own) {
+        return None;
+    }
+    let (mut station, mut bridge, mut vlan) = (None, None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::LinkLayerAddress(octets) => station = mac(octets),
+            NeighbourAttribute::Controller(index) => bridge = names.get(index).cloned(),
+            NeighbourAttribute::Vlan(id) => vlan = Some(*id).filter(|id| *id != 0),
+            _ => {}
+        }
+    }
+    let port = names.get(&message.header.ifindex)?.clone();
+    Some(FdbEntry { mac: station.filter(|mac| !mac.is_group())?, bridge: bridge?, port, vlan })
+}
+
+fn neighbour(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Option<Neighbour> {
+    // Groups and links without address resolution: nobody was asked.
+    if message.header.state == NeighbourState::Noarp {
+        return None;
+    }
+    let (mut found, mut station) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
+                found = Some(Addr::from_v4_bits(address.to_bits()))
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => {
+                found = Some(Addr::from_v6_bits(address.to_bits()));
+            }
+            NeighbourAttribute::LinkLayerAddress(octets) => station = mac(octets),
+            _ => {}
+        }
+    }
+    let answers = !matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed);
+    Some(Neighbour {
+        address: found.filter(|address| !address.is_group_or_none())?,
+        mac: station.filter(|_| answers),
+        interface: names.get(&message.header.ifindex)?.clone(),
+        router: message.header.flags.contains(NeighbourFlags::Router),
+    })
+}
+
+/// Routers of a default route, with their interfaces; none of any other route.
+fn of_default_route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Vec<(Addr, String)> {
+    let header = &message.header;
+    let is_default = header.destination_prefix_length == 0 && header.kind == RouteType::Unicast;
+    let table = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    if !is_default || table.unwrap_or(header.table.into()) != u32::from(RouteHeader::RT_TABLE_MAIN) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut interface = None;
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => interface = Some(*index),
+            RouteAttribute::MultiPath(hops) => {
+                found.extend(hops.iter().map(|hop| (router(&hop.attributes), Some(hop.interface_index))));
+            }
+            _ => {}
+        }
+    }
+    found.push((router(&message.attributes), interface));
+    let named = found.into_iter().filter_map(|(router, index)| Some((router?, names.get(&index?)?.clone())));
+    named.collect()
+}
+
+fn router(attributes: &[RouteAttribute]) -> Option<Addr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(address)) | RouteAttribute::Via(RouteVia::Inet(address)) => {
+            Some(Addr::from_v4_bits(address.to_bits()))
+        }
+        RouteAttribute::Gateway(RouteAddress::Inet6(address)) | RouteAttribute::Via(RouteVia::Inet6(address)) => {
+            Some(Addr::from_v6_bits(address.to_bits()))
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_a_loopback() {
+        let (kernel, problems) = read();
+        if kernel.links.is_empty() {
+            eprintln!("skipped: no netlink here: {problems:?}");
+            return;
+        }
+        assert_eq!(problems, Vec::new());
+        let lo = kernel.link("lo").expect("a loopback");
+        assert_eq!((lo.mac, lo.is_physical(), &lo.master), (Mac::ZERO, false, &None));
+        if lo.up {
+            assert!(lo.addresses.contains(&"127.0.0.1/8".parse().unwrap()), "{lo:?}");
+        }
+    }
+
+    #[test]
+    fn it_may_be_asked_from_within_a_runtime() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (kernel, _) = runtime.block_on(async { read() });
+        assert_eq!(kernel.links, read().0.links);
+    }
+}

@@ -1,0 +1,361 @@
+//! Tables of the operator: guests that no hypervisor here describes, and the MAC addresses that a provider granted.
+//!
+//! A `.toml` file has `[[guest]]` tables as Pegel's configuration has, and `granted = ["MAC", …]`. Any other file is a
+//! list as a provider's panel hands it out: one MAC a line in any form, with or without a header, fields between commas,
+//! semicolons, tabs or spaces, comments from `#`. A line that gives addresses (or VLAN, port, bridge) is a guest; one that
+//! has only a MAC, or a MAC and text, grants the MAC.
+
+use super::entry::{self, Entry};
+use super::files::{self, Problems};
+use super::{Guest, MOST_ADDRESSES, MOST_GRANTED, Nic, Origin};
+use crate::base::Mac;
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use toml::{Spanned, Table};
+
+/// What the tables say.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tables {
+    pub guests: Vec<Guest>,
+    pub granted: BTreeSet<Mac>,
+}
+
+impl Tables {
+    fn grant(&mut self, mac: Mac, path: &Path, line: usize, problems: &mut Problems) {
+        if self.granted.len() < MOST_GRANTED || self.granted.contains(&mac) {
+            self.granted.insert(mac);
+        } else {
+            problems.add_line(path, line, format!("more than {MOST_GRANTED} granted MAC addresses; it is left out"));
+        }
+    }
+}
+
+pub(super) fn read(paths: &[PathBuf], problems: &mut Problems) -> Tables {
+    let mut tables = Tables::default();
+    for path in paths {
+        let Some(text) = files::named_text(path, problems) else { continue };
+        // Spreadsheets put a mark in front.
+        let text = text.trim_start_matches('\u{feff}');
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            toml_file(text, path, &mut tables, problems);
+        } else {
+            list(text, path, &mut tables, problems);
+        }
+    }
+    tables
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TomlFile {
+    guest: Vec<Spanned<Table>>,
+    granted: Vec<Spanned<String>>,
+}
+
+fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
+    let line_at = |at: usize| text.bytes().take(at).filter(|octet| *octet == b'\n').count() + 1;
+    let file: TomlFile = match toml::from_str(text) {
+        Ok(file) => file,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_at(span.start));
+            return problems.add_line(path, line, format!("{}; the file is left out", error.message().trim()));
+        }
+    };
+    for (index, table) in file.guest.into_iter().enumerate() {
+        let line = line_at(table.span().start);
+        let at = format!("guest[{index}]");
+        let mut errors = Vec::new();
+        match table.into_inner().try_into::<Entry>() {
+            Ok(entry) => tables.guests.extend(entry.resolve(&at, &mut errors)),
+            Err(error) => errors.push(format!("{at}: {}", error.message().trim())),
+        }
+        for error in errors {
+            problems.add_line(path, line, format!("{error}; the guest is left out"));
+        }
+    }
+    for text in file.granted {
+        let line = line_at(text.span().start);
+        match entry::card_mac(text.get_ref()) {
+            Ok(mac) => tables.grant(mac, path, line, problems),
+            Err(says) => problems.add_line(path, line, format!("{:?}: {says}; it is left out", text.get_ref())),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Mac,
+    Addresses,
+    Name,
+    Vlan,
+    Port,
+    Bridge,
+    Other,
+}
+
+/// What a heading stands for, by its letters and digits.
+fn column(heading: &str) -> Column {
+    let plain: String = heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    match plain.as_str() {
+        "mac" | "macs" | "macaddress" | "virtualmac" | "virtualmacaddress" | "vmac" | "hwaddr" | "lladdr" => {
+            Column::Mac
+        }
+        "ip" | "ips" | "ipaddress" | "ipaddresses" | "address" | "addresses" | "ipv4" | "ipv6" | "ip4" | "ip6" => {
+            Column::Addresses
+        }
+        "ipv4address" | "ipv6address" | "network" | "subnet" => Column::Addresses,
+        "name" | "vm" | "vmname" | "guest" | "host" | "hostname" | "server" | "servername" => Column::Name,
+        "vlan" | "vlanid" | "tag" => Column::Vlan,
+        "port" | "interface" | "tap" => Column::Port,
+        "bridge" => Column::Bridge,
+        _ => Column::Other,
+    }
+}
+
+/// A list of lines; each stands alone, so that one with a stray quotation mark takes no other with it.
+fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
+    let lines = || {
+        let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)));
+        numbered.filter(|(_, line)| !line.trim().is_empty())
+    };
+    let separator = separator(lines().map(|(_, line)| line));
+    let mut heading: Option<Vec<Column>> = None;
+    let mut is_first = true;
+    for (line, text) in lines() {
+        let fields = fields(text, separator);
+        if std::mem::take(&mut is_first) && !fields.iter().any(|field| entry::any_mac(field).is_some()) {
+            let columns: Vec<Column> = fields.iter().map(|field| column(field)).collect();
+            if columns.contains(&Column::Mac) {
+                heading = Some(columns);
+                continue;
+            }
+        }
+        let columns = heading.clone().unwrap_or_else(|| by_shape(&fields));
+        row(&fields, &columns, path, line, tables, problems);
+    }
+}
+
+/// The line up to a `#` that begins it or follows white space, outside quotation marks.
+fn without_comment(line: &str) -> &str {
+    let (mut is_quoted, mut before) = (false, ' ');
+    for (at, character) in line.char_indices() {
+        match character {
+            '"' => is_quoted = !is_quoted,
+            '#' if !is_quoted && before.is_whitespace() => return line.get(..at).unwrap_or_default(),
+            _ => {}
+        }
+        before = character;
+    }
+    line
+}
+
+/// What stands between fields: that with which most lines, of the first so many, have a field that is just a MAC or the
+/// heading of one. Semicolons may also stand between addresses, where commas stand between fields.
+fn separator<'t>(lines: impl Iterator<Item = &'t str>) -> u8 {
+    const CANDIDATES: [u8; 4] = [b'\t', b';', b',', b' '];
+    let mut counts = [0usize; CANDIDATES.len()];
+    for line in lines.take(50) {
+        for (count, candidate) in counts.iter_mut().zip(CANDIDATES) {
+            let is_mac = |field: &String| entry::any_mac(field).is_some() || column(field) == Column::Mac;
+            *count += usize::from(fields(line, candidate).iter().any(is_mac));
+        }
+    }
+    let best = counts.iter().max().copied().unwrap_or(0);
+    CANDIDATES.into_iter().zip(counts).find(|(_, count)| *count == best).map_or(b',', |(candidate, _)| candidate)
+}
+
+fn fields(line: &str, separator: u8) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .buffer_capacity(256)
+        .from_reader(line.as_bytes());
+    let mut record = csv::StringRecord::new();
+    match reader.read_record(&mut record) {
+        Ok(_) => record.iter().map(str::to_owned).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Columns of a line without a heading. `mac, addresses, name, vlan, port, bridge`, and otherwise by what it looks like.
+fn by_shape(fields: &[String]) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        let is_ordered = columns.first() == Some(&Column::Mac) && columns.get(2) == Some(&Column::Name);
+        columns.push(match index {
+            3 if is_ordered => Column::Vlan,
+            4 if is_ordered => Column::Port,
+            5 if is_ordered => Column::Bridge,
+            _ if !columns.contains(&Column::Mac) && entry::any_mac(field).is_some() => Column::Mac,
+            _ if !field.is_empty() && words(field).all(|word| entry::address(word).is_some()) => Column::Addresses,
+            _ if !field.is_empty() && !columns.contains(&Column::Name) => Column::Name,
+            _ => Column::Other,
+        });
+    }
+    columns
+}
+
+fn words(field: &str) -> impl Iterator<Item = &str> {
+    field.split([' ', ';', ',', '|']).filter(|word| !word.is_empty())
+}
+
+fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: &mut Tables, problems: &mut Problems) {
+    let mut wrong = |says: String| problems.add_line(path, line, says);
+    let of = |wanted: Column| {
+        let in_column =
+            fields.iter().zip(columns).filter(move |(field, column)| **column == wanted && !field.is_empty());
+        in_column.map(|(field, _)| field.as_str())
+    };
+    let Some(text) = of(Column::Mac).next() else {
+        return wrong("no MAC address; the line is left out".to_owned());
+    };
+    let mac = match entry::card_mac(text) {
+        Ok(mac) => mac,
+        Err(says) => return wrong(format!("{text:?}: {says}; the line is left out")),
+    };
+    let mut nic = Nic { mac, ..Nic::default() };
+    for word in of(Column::Addresses).flat_map(words) {
+        match entry::address(word) {
+            Some(_) if nic.addresses.len() >= MOST_ADDRESSES => {
+                wrong(format!("more than {MOST_ADDRESSES} addresses; the others are left out"));
+                break;
+            }
+            Some(address) => add(&mut nic.addresses, address),
+            None => wrong(format!("{word:?}: no address and no network; it is left out")),
+        }
+    }
+    if let Some(text) = of(Column::Vlan).next() {
+        nic.vlan = text.parse().ok().filter(|vlan| (1..=4094).contains(vlan));
+        if nic.vlan.is_none() {
+            wrong(format!("{text:?}: no VLAN (1 to 4094); it is taken to have none"));
+        }
+    }
+    for (wanted, to) in [(Column::Port, &mut nic.port), (Column::Bridge, &mut nic.bridge)] {
+        if let Some(text) = of(wanted).next() {
+            *to = Some(text.to_owned()).filter(|name| entry::is_interface(name));
+            if to.is_none() {
+                wrong(format!("{text:?}: no name of an interface; it is left out"));
+            }
+        }
+    }
+    if nic == (Nic { mac, ..Nic::default() }) {
+        return tables.grant(mac, path, line, problems);
+    }
+    let name = of(Column::Name).next().map_or_else(|| mac.to_string(), str::to_owned);
+    // Several lines with one name: several cards. Lines of a guest stand together, as a rule; a search would be square.
+    match tables.guests.last_mut().filter(|guest| guest.name == name) {
+        Some(guest) => guest.nics.push(nic),
+        None => tables.guests.push(Guest { id: name.clone(), name, origin: Origin::Static, nics: vec![nic] }),
+    }
+}
+
+fn add(addresses: &mut Vec<IpNet>, address: IpNet) {
+    if !addresses.contains(&address) {
+        addresses.push(address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_list(text: &str) -> (Tables, Vec<String>) {
+        let (mut tables, mut problems) = (Tables::default(), Problems::of("static"));
+        list(text, Path::new("macs.csv"), &mut tables, &mut problems);
+        (tables, problems.into_list().iter().map(ToString::to_string).collect())
+    }
+
+    fn shown(tables: &Tables) -> Vec<String> {
+        let guests = tables.guests.iter().flat_map(|guest| guest.nics.iter().map(move |nic| (guest, nic)));
+        let shown = guests.map(|(guest, nic)| {
+            let addresses: Vec<String> = nic.addresses.iter().map(ToString::to_string).collect();
+            format!("{} {} {}", guest.name, nic.mac, addresses.join(" "))
+        });
+        shown.chain(tables.granted.iter().map(|mac| format!("granted {mac}"))).collect()
+    }
+
+    #[test]
+    fn lists_as_providers_hand_them_out() {
+        let panel = "IP;Virtual MAC;Type;VM name\r\n203.0.113.10;02:00:00:AA:BB:01;ovh;shop\r\n\
+            203.0.113.11;02:00:00:AA:BB:02;ovh;\"mail; and news\"\r\n";
+        let expected = ["shop 02:00:00:aa:bb:01 203.0.113.10/32", "mail; and news 02:00:00:aa:bb:02 203.0.113.11/32"];
+        assert_eq!((shown(&read_list(panel).0), read_list(panel).1), (expected.map(str::to_owned).to_vec(), vec![]));
+
+        let plain = "# granted in March\n00:50:56:00:11:22\n00-50-56-00-11-23  # second server\n\n0050.5600.1124\n005056001125\n";
+        let (tables, problems) = read_list(plain);
+        assert_eq!((tables.granted.len(), tables.guests.len(), problems), (4, 0, vec![]));
+
+        for text in ["00:50:56:00:11:22,web server\n", "00:50:56:00:11:22\tweb\n", "00:50:56:00:11:22 web\n"] {
+            assert_eq!(shown(&read_list(text).0), ["granted 00:50:56:00:11:22"], "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_with_and_without_heading() {
+        let expected = "web 52:54:00:00:00:01 203.0.113.4/32 2001:db8:4::/64";
+        for text in [
+            "mac,addresses,name,vlan,port,bridge\n52:54:00:00:00:01,203.0.113.4;2001:db8:4::/64,web,5,vnet0,br0\n",
+            "52:54:00:00:00:01,203.0.113.4 2001:db8:4::/64,web,5,vnet0,br0\n",
+            "Bridge;Port;VLAN;Name;IPv6;IPv4;MAC\nbr0;vnet0;5;web;2001:db8:4::/64;203.0.113.4;525400000001\n",
+        ] {
+            let (tables, problems) = read_list(text);
+            assert_eq!(problems, Vec::<String>::new());
+            let nic = &tables.guests[0].nics[0];
+            assert_eq!(
+                (nic.vlan, nic.port.as_deref(), nic.bridge.as_deref()),
+                (Some(5), Some("vnet0"), Some("br0")),
+                "{text}"
+            );
+            let mut sorted = tables;
+            sorted.guests[0].nics[0].addresses.sort();
+            assert_eq!(shown(&sorted), [expected], "{text}");
+        }
+        let two =
+            "52:54:00:00:00:01,203.0.113.4,web\n52:54:00:00:00:02,203.0.113.5,web\n52:54:00:00:00:03,203.0.113.6\n";
+        let (tables, _) = read_list(two);
+        assert_eq!(tables.guests.iter().map(|guest| guest.nics.len()).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(tables.guests[1].name, "52:54:00:00:00:03");
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line_and_the_rest_counts() {
+        let text = "# list\nmac,ip,vlan,port\n52:54:00:00:00:01,203.0.113,5,a b\n52:54,203.0.113.2\n,203.0.113.3\n\
+            ff:ff:ff:ff:ff:ff\n52:54:00:00:00:02,203.0.113.2 \"x,9999\n52:54:00:00:00:03\n";
+        let (tables, problems) = read_list(text);
+        assert_eq!(tables.granted.len(), 1);
+        assert_eq!(tables.guests.len(), 2);
+        let starts = [
+            "macs.csv:3: \"203.0.113\"",
+            "macs.csv:3: \"a b\"",
+            "macs.csv:4: \"52:54\"",
+            "macs.csv:5: no MAC",
+            "macs.csv:6: \"ff:ff:ff:ff:ff:ff\": no MAC",
+            "macs.csv:7: \"\\\"x\"",
+            "macs.csv:7: \"9999\"",
+        ];
+        assert_eq!(problems.len(), starts.len(), "{problems:#?}");
+        for (problem, start) in problems.iter().zip(starts) {
+            assert!(problem.starts_with(start), "{problem}");
+        }
+    }
+
+    #[test]
+    fn tables_in_toml() {
+        let text = "granted = [\"52:54:00:00:00:09\", \"x\"]\n[[guest]]\nname = \"web\"\nmac = \"52:54:00:00:00:01\"\n\
+            addresses = [\"203.0.113.4\"]\n[[guest]]\nname = \"bad\"\nmac = \"y\"\nvlan = 0\n[[guest]]\nnaem = \"z\"\n";
+        let (mut tables, mut problems) = (Tables::default(), Problems::of("static"));
+        toml_file(text, Path::new("t.toml"), &mut tables, &mut problems);
+        assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "granted 52:54:00:00:00:09"]);
+        let problems: Vec<String> = problems.into_list().iter().map(ToString::to_string).collect();
+        assert!(problems[0].starts_with("t.toml:6: guest[1].mac = \"y\": not a MAC address"), "{problems:#?}");
+        assert!(problems[1].starts_with("t.toml:6: guest[1].vlan = 0: must be between 1 and 4094"), "{problems:#?}");
+        assert!(problems[2].starts_with("t.toml:10: guest[2]: unknown field `naem`"), "{problems:#?}");
+        assert!(problems[3].starts_with("t.toml:1: \"x\": not a MAC address"), "{problems:#?}");
+        let mut problems = Problems::of("static");
+        toml_file("granted = [\n\n", Path::new("t.toml"), &mut tables, &mut problems);
+        assert!(problems.into_list()[0].says.ends_with("the file is left out"));
+    }
+}
