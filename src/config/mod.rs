@@ -4,6 +4,7 @@
 //! [`Config::default`] and nowhere else; the sample file (`deploy/pegel.toml`) is [`render`]ed from them and a test
 //! holds both equal.
 
+mod guests;
 mod interfaces;
 mod limits;
 mod render;
@@ -15,7 +16,7 @@ pub use render::render;
 
 use crate::detect::{AllowRule, DETECTORS, Settings};
 use crate::incident::{IncidentSettings, PlannedWindow};
-use crate::inventory::{Group, InterfacePolicy, SegmentPolicy};
+use crate::inventory::{Group, InterfacePolicy, SegmentPolicy, Sources};
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
 use ipnet::IpNet;
@@ -45,6 +46,8 @@ pub struct Config {
     pub output: OutputConfig,
     pub interfaces: Vec<InterfacePolicy>,
     pub segment: SegmentPolicy,
+    /// Where guests are described, and those that the configuration itself describes.
+    pub inventory: Sources,
     /// What outlives the process.
     pub state_dir: PathBuf,
     pub baseline: BaselineConfig,
@@ -154,6 +157,13 @@ impl Default for Config {
             output: OutputConfig { log: true, jsonl: PathBuf::new() },
             interfaces: Vec::new(),
             segment: SegmentPolicy::default(),
+            inventory: Sources {
+                proxmox: PathBuf::from("/etc/pve"),
+                libvirt: vec![PathBuf::from("/etc/libvirt/qemu"), PathBuf::from("/run/libvirt/qemu")],
+                tables: Vec::new(),
+                guests: Vec::new(),
+                kernel: true,
+            },
             state_dir: PathBuf::from("/var/lib/pegel"),
             baseline: BaselineConfig { enabled: true, hosts: 256 },
             windows: Vec::new(),
@@ -259,6 +269,22 @@ mod tests {
             [segment]
             gateways = ["203.0.113.1", "fe80::1"]
             dhcp_servers = ["203.0.113.2"]
+            [inventory]
+            proxmox = ""
+            libvirt = []
+            tables = ["/etc/pegel/macs.csv"]
+            kernel = false
+            [[guest]]
+            name = "shop"
+            mac = "5254.0012.3456"
+            macs = ["52:54:00:12:34:57"]
+            addresses = ["203.0.113.4/24", "2001:db8:10:4::/64"]
+            vlan = 5
+            port = "vnet0"
+            bridge = "br0"
+            [[guest]]
+            name = "mail"
+            mac = "52:54:00:12:34:58"
             [[window]]
             why = "backups"
             days = ["sat", "sun"]

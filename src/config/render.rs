@@ -1,7 +1,7 @@
 //! The configuration as TOML again: for `print-config`, and with comments as the sample file.
 
-use super::Config;
 use super::windows::DAYS;
+use super::{Config, guests};
 use crate::base::Direction;
 use crate::detect::{DETECTORS, GroupLimit};
 use crate::incident::Schedule;
@@ -111,6 +111,8 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("enabled", config.http.enabled);
     page.key("listen", string(config.http.listen));
 
+    guests::render_sources(&mut page, config);
+
     page.section("metrics");
     page.note("Hosts that always have series of their own; targets of incidents get theirs when needed.");
     page.key("hosts", quoted(&config.metrics_hosts));
@@ -177,6 +179,7 @@ pub fn render(config: &Config, comments: bool) -> String {
         page.note("went (replays, mirror ports): a frame from any other station is then taken to have left.");
         page.note("upstream_macs = []");
     }
+    guests::render_guests(&mut page, config);
     windows(&mut page, config);
     groups(&mut page, config);
     allow(&mut page, config);
@@ -300,40 +303,40 @@ fn allow(page: &mut Page<'_>, config: &Config) {
     }
 }
 
-struct Page<'t> {
+pub(super) struct Page<'t> {
     text: &'t mut String,
-    comments: bool,
+    pub comments: bool,
 }
 
 impl Page<'_> {
-    fn note(&mut self, note: &str) {
+    pub fn note(&mut self, note: &str) {
         if self.comments {
             line!(self.text, "# {note}");
         }
     }
 
-    fn gap(&mut self) {
+    pub fn gap(&mut self) {
         if !self.text.is_empty() {
             line!(self.text);
         }
     }
 
-    fn section(&mut self, name: &str) {
+    pub fn section(&mut self, name: &str) {
         self.gap();
         line!(self.text, "[{name}]");
     }
 
-    fn key(&mut self, key: &str, value: impl Display) {
+    pub fn key(&mut self, key: &str, value: impl Display) {
         line!(self.text, "{key} = {value}");
     }
 }
 
 /// A TOML string: the library knows how to escape.
-fn string(text: impl Display) -> toml::Value {
+pub(super) fn string(text: impl Display) -> toml::Value {
     toml::Value::String(text.to_string())
 }
 
-fn quoted<T: Display>(items: impl IntoIterator<Item = T>) -> toml::Value {
+pub(super) fn quoted<T: Display>(items: impl IntoIterator<Item = T>) -> toml::Value {
     toml::Value::Array(items.into_iter().map(string).collect())
 }
 

@@ -1,7 +1,7 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, is_near};
-use super::{CaptureSource, Config, interfaces, limits, windows};
+use super::{CaptureSource, Config, guests, interfaces, limits, windows};
 use crate::base::{Addr, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
@@ -84,6 +84,7 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     interfaces::resolve(written.interfaces, &mut config.interfaces, errors);
     addresses("segment.gateways", written.segment_gateways, &mut config.segment.gateways, errors);
     addresses("segment.dhcp_servers", written.segment_dhcp_servers, &mut config.segment.dhcp_servers, errors);
+    guests::resolve(written.inventory, written.guests, &mut config, errors);
     for (name, keys) in written.detect {
         detector(&name, keys, &mut config.detect, errors);
     }

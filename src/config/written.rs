@@ -1,5 +1,6 @@
 //! The configuration as written: every key optional, every unknown key an error, every wrong type an error.
 
+use crate::inventory::entry::Entry;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -21,6 +22,8 @@ pub(super) struct Written {
     pub interfaces: Vec<WrittenInterface>,
     pub segment_gateways: Option<Vec<String>>,
     pub segment_dhcp_servers: Option<Vec<String>>,
+    pub inventory: WrittenInventory,
+    pub guests: Vec<Entry>,
     pub state_dir: Option<String>,
     pub baseline_enabled: Option<bool>,
     pub baseline_hosts: Option<i64>,
@@ -67,6 +70,14 @@ pub(super) struct WrittenInterface {
     pub allowed_macs: Option<Vec<String>>,
     pub allowed_virtual_macs: Option<Vec<String>>,
     pub upstream_macs: Option<Vec<String>>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenInventory {
+    pub proxmox: Option<String>,
+    pub libvirt: Option<Vec<String>>,
+    pub tables: Option<Vec<String>>,
+    pub kernel: Option<bool>,
 }
 
 #[derive(Default)]
@@ -186,6 +197,8 @@ impl Written {
         let windows: Vec<Table> = top.take("window", "one or more [[window]] tables").unwrap_or_default();
         let groups: Vec<Table> = top.take("group", "one or more [[group]] tables").unwrap_or_default();
         let allow: Vec<Table> = top.take("allow", "one or more [[allow]] tables").unwrap_or_default();
+        let inventory = top.table("inventory");
+        let guests: Vec<Table> = top.take("guest", "one or more [[guest]] tables").unwrap_or_default();
         top.close();
 
         let mut section = reader("capture.", capture, errors);
@@ -252,6 +265,27 @@ impl Written {
         written.segment_gateways = section.take("gateways", "a list of addresses");
         written.segment_dhcp_servers = section.take("dhcp_servers", "a list of addresses");
         section.close();
+        let mut section = reader("inventory.", inventory, errors);
+        written.inventory = WrittenInventory {
+            proxmox: section.take("proxmox", "a directory in quotes"),
+            libvirt: section.take("libvirt", "a list of directories"),
+            tables: section.take("tables", "a list of files"),
+            kernel: section.take("kernel", "true or false"),
+        };
+        section.close();
+        for (index, table) in guests.into_iter().enumerate() {
+            let mut section = reader(&format!("guest[{index}]."), table, errors);
+            written.guests.push(Entry {
+                name: section.take("name", "a name in quotes"),
+                mac: section.take("mac", "a MAC address in quotes"),
+                macs: section.take("macs", "a list of MAC addresses").unwrap_or_default(),
+                addresses: section.take("addresses", "a list of addresses and networks").unwrap_or_default(),
+                vlan: section.take("vlan", whole),
+                port: section.take("port", "an interface name in quotes"),
+                bridge: section.take("bridge", "an interface name in quotes"),
+            });
+            section.close();
+        }
         let mut section = reader("baseline.", baseline, errors);
         written.baseline_enabled = section.take("enabled", "true or false");
         written.baseline_hosts = section.take("hosts", whole);

@@ -32,7 +32,8 @@ impl Origin {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nic {
     pub mac: Mac,
-    /// Addresses that the guest was given; a network where it may use any of it. Empty: not known, none is foreign.
+    /// Addresses that the guest was given; a network where it may use any of it. Empty, or none of one family: not known,
+    /// none (of that family) is foreign.
     pub addresses: Vec<IpNet>,
     /// VLAN that the bridge puts its frames into; `None` where untagged or the guest tags itself.
     pub vlan: Option<u16>,

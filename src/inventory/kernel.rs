@@ -60,4 +60,23 @@ impl Kernel {
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.links.iter().find(|link| link.name == name)
     }
+
+    /// Where bridges learned a MAC: more than one on the way from a filtered guest of Proxmox to the wire.
+    pub fn learned(&self, mac: Mac) -> impl Iterator<Item = &FdbEntry> {
+        self.fdb.iter().filter(move |entry| entry.mac == mac)
+    }
+
+    /// The bridge that a link may be the way out of: one of which it is a physical port.
+    pub fn uplink_of<'k>(&self, link: &'k Link) -> Option<&'k str> {
+        let below = link.parent.as_deref().filter(|_| link.kind == "vlan").and_then(|parent| self.link(parent));
+        let is_physical = link.is_physical() && below.is_none_or(Link::is_physical);
+        let bridge = link.master.as_deref().filter(|_| is_physical)?;
+        self.link(bridge).filter(|master| master.kind == "bridge").map(|_| bridge)
+    }
+
+    /// The MAC of a router or other neighbour, where it answers.
+    pub fn mac_of(&self, address: Addr, interface: &str) -> Option<Mac> {
+        let is_meant = |neighbour: &&Neighbour| neighbour.address == address && neighbour.interface == interface;
+        self.neighbours.iter().find(is_meant).and_then(|neighbour| neighbour.mac)
+    }
 }
