@@ -35,7 +35,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "state",
         ],
     ),
-    ("cli", &["base", "capture", "config", "detect", "incident", "metrics", "output", "packet", "pipeline", "state"]),
+    (
+        "cli",
+        &[
+            "base",
+            "capture",
+            "config",
+            "detect",
+            "incident",
+            "inventory",
+            "metrics",
+            "output",
+            "packet",
+            "pipeline",
+            "state",
+        ],
+    ),
 ];
 
 /// Rooms of which everything is a function of packets and their timestamps.

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod config;
+mod guests;
 mod limits;
 mod list;
 mod replay;
@@ -32,6 +33,7 @@ Examples:
   pegel replay attack.pcap                what happened in this capture?
   zcat big.pcap.gz | pegel replay -       the same from a pipe
   pegel replay --format json *.pcap | jq  one incident a line
+  pegel guests                            which guest has which MAC, and where is it?
   pegel check-config pegel.toml           every error of a configuration at once
 
 Exit codes: 0 success, 1 something could not be read or opened, 2 wrong usage, 3 invalid configuration,
@@ -57,6 +59,8 @@ enum Command {
     PrintConfig(config::PrintArgs),
     /// Print every limit in force for a host, and where it comes from
     PrintLimits(limits::LimitsArgs),
+    /// Print the guests of this machine, their MAC addresses and where bridges learned them
+    Guests(guests::GuestsArgs),
     /// Plan windows in which incidents are expected
     Window(window::WindowArgs),
     /// List what Pegel knows
@@ -125,6 +129,7 @@ impl Cli {
             Command::CheckConfig(args) => config::check(&args),
             Command::PrintConfig(args) => config::print(&args),
             Command::PrintLimits(args) => limits::run(&args),
+            Command::Guests(args) => guests::run(&args),
             Command::Window(args) => window::run(&args),
             Command::List(args) => list::run(&args),
             Command::Completions { shell } => {

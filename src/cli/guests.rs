@@ -1,0 +1,217 @@
+//! `pegel guests`: what the sources of the inventory say, joined. It reads and changes nothing.
+
+use super::table::Table;
+use super::{Common, exit, print_out};
+use crate::inventory::{Guest, Inventory, Kernel, Link, Nic, proxmox};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Examples:
+  pegel guests                                   everything, as tables
+  pegel guests --strict > /dev/null              check the sources: 1 if anything in them is wrong
+  pegel guests --format json | jq '.guests[].nics[].mac'
+
+What is wrong in a source is told on standard error with file and line, and the rest counts.
+So is what cannot be read without privilege, as libvirt's directories.";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct GuestsArgs {
+    /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
+    #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
+    config: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Exit with 1 if anything in the sources is wrong
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Aligned tables
+    Table,
+    /// One JSON object
+    Json,
+}
+
+pub(super) fn run(args: &GuestsArgs) -> ExitCode {
+    let config = match (Common { config: args.config.clone(), network: Vec::new() }).load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let inventory = Inventory::read(&config.inventory);
+    for problem in &inventory.problems {
+        // What came from files must not steer the terminal.
+        let plain = problem.to_string().replace(char::is_control, "\u{fffd}");
+        eprintln!("pegel: warning: {}: {plain}", problem.source);
+    }
+    let text = match args.format {
+        Format::Table => tables(&inventory),
+        Format::Json => format!("{}\n", as_json(&inventory)),
+    };
+    let failed = args.strict && !inventory.problems.is_empty();
+    print_out(&text).err().unwrap_or(ExitCode::from(if failed { exit::FAILED } else { exit::OK }))
+}
+
+fn tables(inventory: &Inventory) -> String {
+    let kernel = &inventory.kernel;
+    let mut guests =
+        Table::new(&["GUEST", "ORIGIN", "MAC", "ADDRESSES", "VLAN", "BRIDGE", "PORT", "STATE", "LEARNED AT"]);
+    for guest in &inventory.guests {
+        for nic in &guest.nics {
+            let state = nic.port.as_deref().map_or("", |port| state(kernel.link(port)));
+            guests.row([
+                guest.to_string(),
+                guest.origin.name().to_owned(),
+                nic.mac.to_string(),
+                joined(&nic.addresses),
+                nic.vlan.map_or_else(String::new, |vlan| vlan.to_string()),
+                nic.bridge.clone().unwrap_or_default(),
+                nic.port.clone().unwrap_or_default(),
+                state.to_owned(),
+                learned(kernel, nic),
+            ]);
+        }
+        if guest.nics.is_empty() {
+            guests.row([guest.to_string().as_str(), guest.origin.name()]);
+        }
+    }
+    let mut text = guests.to_string();
+    if !inventory.granted.is_empty() {
+        let mut granted = Table::new(&["GRANTED MAC", "LEARNED AT"]);
+        for mac in &inventory.granted {
+            granted.row([mac.to_string(), learned(kernel, &Nic { mac: *mac, ..Nic::default() })]);
+        }
+        text += &format!("\n{granted}");
+    }
+    if !kernel.links.is_empty() {
+        let mut links = Table::new(&["INTERFACE", "KIND", "MAC", "MASTER", "STATE", "ADDRESSES", "WHAT IT IS"]);
+        for link in kernel.links.iter().filter(|link| link.name != "lo") {
+            links.row([
+                link.name.clone(),
+                link.kind.clone(),
+                link.mac.to_string(),
+                link.master.clone().unwrap_or_default(),
+                state(Some(link)).to_owned(),
+                joined(&link.addresses),
+                facts(inventory, link).join("; "),
+            ]);
+        }
+        text += &format!("\n{links}");
+    }
+    text
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn state(link: Option<&Link>) -> &'static str {
+    match link {
+        Some(link) if link.up => "up",
+        Some(_) => "down",
+        None => "absent",
+    }
+}
+
+/// `vmbr0/tap104i0 vlan 5` for each bridge that learned it.
+fn learned(kernel: &Kernel, nic: &Nic) -> String {
+    let shown = kernel.learned(nic.mac).map(|entry| match entry.vlan {
+        Some(vlan) => format!("{}/{} vlan {vlan}", entry.bridge, entry.port),
+        None => format!("{}/{}", entry.bridge, entry.port),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// The guest, and which of its cards, whose interface it is.
+fn owner<'i>(inventory: &'i Inventory, link: &Link) -> Option<(&'i Guest, Option<u8>)> {
+    let by_port = inventory
+        .guests
+        .iter()
+        .find(|guest| guest.nics.iter().any(|nic| nic.port.as_deref() == Some(link.name.as_str())));
+    let (vmid, card) = match proxmox::owner(&link.name) {
+        Some((vmid, card)) => (Some(vmid.to_string()), Some(card)),
+        None => (None, None),
+    };
+    let by_name = || {
+        let vmid = vmid?;
+        inventory.guests.iter().find(|guest| guest.origin == crate::inventory::Origin::Proxmox && guest.id == vmid)
+    };
+    by_port.or_else(by_name).map(|guest| (guest, card))
+}
+
+/// What matters to where Pegel should look, and for what.
+fn facts(inventory: &Inventory, link: &Link) -> Vec<String> {
+    let kernel = &inventory.kernel;
+    let mut facts = Vec::new();
+    if let Some(bridge) = kernel.uplink_of(link) {
+        facts.push(format!("uplink candidate of {bridge}"));
+    }
+    if let Some((guest, card)) = owner(inventory, link) {
+        facts.push(match card {
+            Some(card) => format!("net{card} of {guest}"),
+            None => format!("of {guest}"),
+        });
+    }
+    for (address, _) in kernel.gateways.iter().filter(|(_, interface)| *interface == link.name) {
+        facts.push(match kernel.mac_of(*address, &link.name) {
+            Some(mac) => format!("gateway {address} at {mac}"),
+            None => format!("gateway {address}"),
+        });
+    }
+    facts
+}
+
+fn as_json(inventory: &Inventory) -> Value {
+    let kernel = &inventory.kernel;
+    let nic = |nic: &Nic| {
+        let learned = kernel.learned(nic.mac);
+        let learned = learned.map(|entry| json!({"bridge": entry.bridge, "port": entry.port, "vlan": entry.vlan}));
+        json!({
+            "mac": nic.mac,
+            "addresses": texts(&nic.addresses),
+            "vlan": nic.vlan,
+            "bridge": nic.bridge,
+            "port": nic.port,
+            "state": nic.port.as_deref().map(|port| state(kernel.link(port))),
+            "filtered": nic.filtered,
+            "learned": learned.collect::<Vec<_>>(),
+        })
+    };
+    let guest = |guest: &Guest| {
+        let nics: Vec<Value> = guest.nics.iter().map(nic).collect();
+        json!({"id": guest.id, "name": guest.name, "origin": guest.origin.name(), "nics": nics})
+    };
+    let interface = |link: &Link| {
+        json!({
+            "name": link.name,
+            "kind": link.kind,
+            "mac": link.mac,
+            "master": link.master,
+            "parent": link.parent,
+            "up": link.up,
+            "addresses": texts(&link.addresses),
+            "uplink_of": kernel.uplink_of(link),
+            "guest": owner(inventory, link).map(|(guest, _)| &guest.id),
+        })
+    };
+    let gateway = |(address, interface): &(crate::base::Addr, String)| json!({"address": address, "interface": interface, "mac": kernel.mac_of(*address, interface)});
+    json!({
+        "guests": inventory.guests.iter().map(guest).collect::<Vec<_>>(),
+        "granted": inventory.granted,
+        "interfaces": kernel.links.iter().map(interface).collect::<Vec<_>>(),
+        "gateways": kernel.gateways.iter().map(gateway).collect::<Vec<_>>(),
+        "problems": inventory.problems.iter().map(|problem| {
+            json!({"source": problem.source, "at": problem.at, "says": problem.says})
+        }).collect::<Vec<_>>(),
+    })
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
