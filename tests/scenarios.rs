@@ -48,6 +48,9 @@ struct Written {
     /// Whether 198.51.100.9 sends all its TCP from one port, so that its SYNs are all the same flow.
     #[serde(default)]
     one_port: bool,
+    /// What the interfaces are called, by number.
+    #[serde(default)]
+    interfaces: Vec<String>,
     /// Whether the background traffic goes along with an attack.
     #[serde(default = "yes")]
     background: bool,
@@ -234,14 +237,20 @@ fn scenario(written: &Written) -> Result<Scenario, String> {
 }
 
 /// Every incident, in order of opening.
-fn play(config: &Config, mut source: impl PacketSource) -> Vec<Incident> {
+fn play(config: &Config, interfaces: &[String], mut source: impl PacketSource) -> Vec<Incident> {
     let mut replay = Replay::new(config);
     let mut incidents: Vec<Incident> = Vec::new();
     let mut keep = |events: Vec<Event>| {
         let closed = events.into_iter().filter(Event::is_last_word);
         incidents.extend(closed.map(|event| Incident::clone(&event.incident)));
     };
-    replay.run(&mut source, |_, events, _| keep(events)).expect("synthetic traffic has no errors");
+    let look = |_: &mut _, events, names: &mut Vec<String>| {
+        if names.is_empty() {
+            names.extend_from_slice(interfaces);
+        }
+        keep(events);
+    };
+    replay.run(&mut source, look).expect("synthetic traffic has no errors");
     keep(replay.finish());
     incidents.extend(replay.open());
     incidents.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
@@ -341,7 +350,8 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     let scenario = scenario(written).map_err(|error| vec![error])?;
     let config = config(written, mode).map_err(|error| vec![error])?;
     let Written { seen, directions, refuse, one_port, .. } = *written;
-    let incidents = play(&config, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
+    let incidents =
+        play(&config, &written.interfaces, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
     // What is only information may come along, but must be there where it is expected.
     let expected = |incident: &Incident| {
         written.expect.iter().any(|expect| expect.severity == "information" && expect.vector == incident.vector.name())

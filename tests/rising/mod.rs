@@ -162,7 +162,7 @@ fn delay(rising: &Rising, onset: f64, times: f64, lasts: f64) -> Result<f64, Str
     let mut work = calm.clone();
     work.params.target = "203.0.113.7/32".parse().ok().filter(|_| rising.works);
     let scenario = Scenario::new(7, vec![rising.part(onset, onset + lasts, times), calm, work]);
-    let incidents = play(&config, scenario.source());
+    let incidents = play(&config, &[], scenario.source());
     match &incidents[..] {
         [incident] if incident.vectors == [rising.vector] => {
             Ok(incident.opened_at.seconds_since(scenario.start) - onset)
@@ -252,7 +252,7 @@ fn pulses_of_a_fifth_of_a_second_are_one_incident_wherever_they_fall() {
             ..Config::default()
         };
         let scenario = Scenario::new(7, vec![part]);
-        let incidents = play(&config, scenario.source());
+        let incidents = play(&config, &[], scenario.source());
         let delay = incidents.first().map(|i| i.opened_at.seconds_since(scenario.start) - 1.0 - phase);
         // The third and last pulse begins at 11 s.
         let lasted = incidents.first().is_some_and(|i| i.updated_at.seconds_since(scenario.start) > 11.0);

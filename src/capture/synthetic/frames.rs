@@ -43,14 +43,42 @@ impl Way {
             Way::Internal => Way::Internal,
         }
     }
+}
 
-    pub const fn frame_direction(self) -> FrameDirection {
-        match self {
-            Way::Inward => FrameDirection::Entered,
-            Way::Outward => FrameDirection::Left,
-            Way::Internal => FrameDirection::Unknown,
+/// Where frames are captured, and so which way they go there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeenAs {
+    /// On the line to the outside: what comes from outside enters, what inside hosts send leaves, and of what passes
+    /// between them nobody can tell.
+    #[default]
+    Uplink,
+    /// On the host's end of a guest's port: what the guest sends enters the host, what it gets leaves.
+    Port,
+    Entered,
+    Left,
+    /// On a mirror port.
+    Unknown,
+}
+
+impl SeenAs {
+    pub const fn direction(self, way: Way) -> FrameDirection {
+        match (self, way) {
+            (SeenAs::Uplink, Way::Inward) | (SeenAs::Port, Way::Outward | Way::Internal) | (SeenAs::Entered, _) => {
+                FrameDirection::Entered
+            }
+            (SeenAs::Uplink, Way::Outward) | (SeenAs::Port, Way::Inward) | (SeenAs::Left, _) => FrameDirection::Left,
+            (SeenAs::Uplink, Way::Internal) | (SeenAs::Unknown, _) => FrameDirection::Unknown,
         }
     }
+}
+
+/// The place of a capture: what its frames have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Number of the interface; of the first where a profile uses several.
+    pub interface: u16,
+    pub vlan: Option<u16>,
+    pub seen_as: SeenAs,
 }
 
 /// Options of a TCP header, as stacks and tools lay them out.
@@ -270,6 +298,9 @@ impl Macs {
 pub struct FrameBuffer {
     /// Nanoseconds since the Unix epoch.
     pub time: u64,
+    pub place: Place,
+    /// How many interfaces behind that of the place.
+    pub port: u16,
     pub direction: FrameDirection,
     pub data: Vec<u8>,
 }
@@ -277,7 +308,8 @@ pub struct FrameBuffer {
 impl FrameBuffer {
     pub fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
         self.time = time;
-        self.direction = way.frame_direction();
+        self.port = 0;
+        self.direction = self.place.seen_as.direction(way);
         self.data.clear();
         self.data.extend(target.0);
         self.data.extend(source.0);
@@ -436,6 +468,15 @@ mod tests {
             options.write(&mut out);
             assert_eq!(out.len(), length, "{options:?}");
         }
+    }
+
+    #[test]
+    fn a_port_sees_the_other_way_round() {
+        let directions = |seen: SeenAs| [Way::Inward, Way::Outward].map(|way| seen.direction(way));
+        assert_eq!(directions(SeenAs::Uplink), [FrameDirection::Entered, FrameDirection::Left]);
+        assert_eq!(directions(SeenAs::Port), [FrameDirection::Left, FrameDirection::Entered]);
+        assert_eq!(directions(SeenAs::Left), [FrameDirection::Left; 2]);
+        assert_eq!(SeenAs::default().direction(Way::Internal), FrameDirection::Unknown);
     }
 
     #[test]

@@ -34,11 +34,12 @@ mod written;
 
 pub use agenda::{Burst, Hours};
 pub use day::{HOUR, day};
+pub use frames::{Place, SeenAs};
 pub use profiles::{PROFILES, Profile, ProfileSpec};
 pub use setting::Params;
 pub use write::write_pcap;
 
-use super::{CaptureError, Frame, FrameSink, LinkType, PacketSource, Poll, SourceStats};
+use super::{CaptureError, Frame, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
 use crate::base::Timestamp;
 use agenda::Traffic;
 use frames::FrameBuffer;
@@ -91,7 +92,7 @@ impl Scenario {
             .enumerate()
             .map(|(index, part)| Stream {
                 traffic: profiles::traffic(part, self.start, self.seed, index as u64),
-                frame: FrameBuffer::default(),
+                frame: FrameBuffer { place: part.params.place, ..FrameBuffer::default() },
                 ready: false,
             })
             .collect();
@@ -132,14 +133,17 @@ impl Synthetic {
         let (index, stream) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
         self.shown = Some(index);
         self.delivered += 1;
+        let Place { interface, vlan, .. } = stream.frame.place;
+        // As the kernel hands it over: the tag is beside the frame, but was on the wire.
+        let tag = if vlan.is_some() { 4 } else { 0 };
         Some(Frame {
             time: Timestamp::from_nanos(stream.frame.time),
             data: &stream.frame.data,
-            wire_len: stream.frame.data.len() as u32,
+            wire_len: stream.frame.data.len() as u32 + tag,
             link: LinkType::Ethernet,
             direction: stream.frame.direction,
-            interface: 0,
-            vlan: None,
+            interface: interface.saturating_add(stream.frame.port),
+            vlan: vlan.map(|id| Vlan { tpid: 0x8100, tci: id }),
             segments: 1,
             sampled: 1,
         })

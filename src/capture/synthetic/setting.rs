@@ -2,7 +2,7 @@
 
 use super::Part;
 use super::agenda::{Burst, Hours};
-use super::frames::{GATEWAY, Macs, Way, station};
+use super::frames::{GATEWAY, Macs, Place, Way, station};
 use super::profiles::Profile;
 use super::rng::{Rng, mix};
 use crate::base::{Addr, Direction, Mac, Timestamp};
@@ -36,6 +36,8 @@ pub struct Params {
     /// MAC of the sources, of the target: instead of the gateway's or the derived one.
     pub source_mac: Option<Mac>,
     pub target_mac: Option<Mac>,
+    /// The interface, VLAN and end of the line that the frames are captured on.
+    pub place: Place,
 }
 
 /// What a profile uses where a part does not say.

@@ -18,10 +18,16 @@ pub fn write_pcap<W: Write>(source: &mut Synthetic, mut out: W) -> io::Result<u6
     while let Some(frame) = source.next_frame() {
         let nanos = frame.time.nanos();
         let seconds = (nanos / 1_000_000_000) as u32;
-        for word in [seconds, (nanos % 1_000_000_000) as u32, frame.data.len() as u32, frame.wire_len] {
+        // In a file the tag stands behind the addresses (IEEE 802.1Q), as it did on the wire.
+        let tag = frame.vlan.map(|vlan| (u32::from(vlan.tpid) << 16 | u32::from(vlan.tci)).to_be_bytes());
+        let (addresses, rest) = frame.data.split_at_checked(12).unwrap_or((frame.data, &[]));
+        let length = frame.data.len() + tag.map_or(0, |tag| tag.len());
+        for word in [seconds, (nanos % 1_000_000_000) as u32, length as u32, frame.wire_len] {
             out.write_all(&word.to_le_bytes())?;
         }
-        out.write_all(frame.data)?;
+        out.write_all(addresses)?;
+        out.write_all(tag.as_ref().map_or(&[], |tag| &tag[..]))?;
+        out.write_all(rest)?;
         frames += 1;
     }
     out.flush()?;
@@ -45,5 +51,16 @@ mod tests {
         assert_eq!(file[24..28], 1_767_225_600u32.to_le_bytes());
         assert_eq!(file[32..40], [60, 0, 0, 0, 60, 0, 0, 0]);
         assert_eq!(file.len(), 24 + 10 * (16 + 60));
+    }
+
+    #[test]
+    fn tags_are_part_of_the_octets() {
+        let mut part = Part::new(Profile::SynFlood, 0.0, 1.0);
+        part.params.rate = Some(1.0);
+        part.params.place.vlan = Some(104);
+        let mut file = Vec::new();
+        write_pcap(&mut Scenario::new(1, vec![part]).source(), &mut file).expect("a Vec takes all");
+        assert_eq!(file[32..40], [64, 0, 0, 0, 64, 0, 0, 0]);
+        assert_eq!(file[52..58], [0x81, 0x00, 0, 104, 0x08, 0x00]);
     }
 }

@@ -20,9 +20,12 @@
 //! hours = [0.4, 0.3, …]                # 24 shares: the span is a day, and this busy are its hours
 //! source_mac = "52:54:00:12:34:56"
 //! target_mac = "52:54:00:12:34:57"
+//! interface = 1                        # number of the interface that sees it
+//! vlan = 104
+//! seen_as = "port"                     # uplink (the default), port, entered, left, unknown: which way frames go there
 //! ```
 
-use super::{Burst, DEFAULT_START, Params, Part, Profile, Scenario};
+use super::{Burst, DEFAULT_START, Params, Part, Place, Profile, Scenario, SeenAs};
 use crate::base::{Direction, Timestamp};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -58,6 +61,10 @@ struct WrittenPart {
     hours: Option<[f64; 24]>,
     source_mac: Option<String>,
     target_mac: Option<String>,
+    #[serde(default)]
+    interface: u16,
+    vlan: Option<u16>,
+    seen_as: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +123,17 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         Some("outbound") => Some(Direction::Outbound),
         Some(_) => return Err("direction: must be inbound or outbound".into()),
     };
+    if written.vlan.is_some_and(|vlan| !(1..=4094).contains(&vlan)) {
+        return Err("vlan: must be from 1 to 4094".into());
+    }
+    let seen_as = match written.seen_as.as_deref() {
+        None | Some("uplink") => SeenAs::Uplink,
+        Some("port") => SeenAs::Port,
+        Some("entered") => SeenAs::Entered,
+        Some("left") => SeenAs::Left,
+        Some("unknown") => SeenAs::Unknown,
+        Some(_) => return Err("seen_as: must be uplink, port, entered, left or unknown".into()),
+    };
     let params = Params {
         rate: positive("rate", written.rate)?,
         mbit: positive("mbit", written.mbit)?,
@@ -130,6 +148,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         hours: written.hours,
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
+        place: Place { interface: written.interface, vlan: written.vlan, seen_as },
     };
     if let (Some(target), Some(sources)) = (params.target, params.source_network)
         && matches!(target, IpNet::V4(_)) != matches!(sources, IpNet::V4(_))
@@ -181,6 +200,9 @@ mod tests {
         burst = { on = 0.2, off = 4.8 }
         source_mac = "52:54:00:12:34:56"
         target_mac = "52:54:00:12:34:57"
+        interface = 2
+        vlan = 104
+        seen_as = "port"
         [[part]]
         profile = "carpet_bombing"
         to = 1.0
@@ -195,6 +217,8 @@ mod tests {
         assert_eq!((first.profile, first.from_seconds, first.to_seconds), (Profile::SynFlood, 10.0, 20.0));
         assert_eq!(first.params.burst, Some(Burst { on: 0.2, off: 4.8 }));
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
+        let Place { interface, vlan, seen_as } = first.params.place;
+        assert_eq!((interface, vlan, seen_as), (2, Some(104), SeenAs::Port));
         assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
         assert_eq!(second.params.target.map(|net| net.prefix_len()), Some(64));
     }
@@ -208,6 +232,8 @@ mod tests {
             (("203.0.113.7", "203.0.113"), "target: not an address"),
             (("outbound", "sideways"), "direction"),
             (("5000.0", "-1.0"), "rate: must"),
+            (("vlan = 104", "vlan = 4095"), "vlan"),
+            (("\"port\"", "\"sideways\""), "seen_as"),
             (("on = 0.2", "on = 0.0"), "burst"),
             (("rate = 5000.0", "hours = [1.0, 2.0]"), "24"),
             (("sources = 65536", "sources = 200000"), "sources: more"),
