@@ -1,7 +1,8 @@
 //! The clockwork of a part: when things begin, what is planned for later, and turning plans into frames in time order.
 
-use super::frames::{Body, FrameBuffer, MTU, Macs, Plan, transport};
+use super::frames::{Body, FrameBuffer, MTU, Macs, Plan, Way, transport};
 use super::rng::Rng;
+use crate::base::Mac;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -122,10 +123,27 @@ impl Pace {
     }
 }
 
+/// A frame written beforehand.
+#[derive(Debug)]
+pub struct Ready {
+    pub way: Way,
+    /// How many interfaces behind that of the part.
+    pub port: u16,
+    /// All octets, with both MACs.
+    pub data: Vec<u8>,
+}
+
 #[derive(Debug)]
 enum What {
     Send(Plan),
+    Ready(Ready),
     Resume(u32),
+}
+
+/// What is due to be sent.
+enum Due {
+    Plan(Plan),
+    Ready(Ready),
 }
 
 #[derive(Debug)]
@@ -166,6 +184,10 @@ pub struct Agenda {
 impl Agenda {
     pub fn send(&mut self, time: u64, plan: Plan) {
         self.push(time, What::Send(plan));
+    }
+
+    pub fn frame(&mut self, time: u64, frame: Ready) {
+        self.push(time, What::Ready(frame));
     }
 
     /// Has [`Model::resume`] called at `time`.
@@ -217,7 +239,7 @@ impl Stage {
     }
 
     /// The next packet that is due, after all that had to begin before it.
-    fn due(&mut self) -> Option<(u64, Plan)> {
+    fn due(&mut self) -> Option<(u64, Due)> {
         loop {
             let planned = self.agenda.entries.peek().map(|Reverse(entry)| entry.time);
             match self.begins {
@@ -231,7 +253,8 @@ impl Stage {
                         return None;
                     }
                     match entry.what {
-                        What::Send(plan) => return Some((entry.time, plan)),
+                        What::Send(plan) => return Some((entry.time, Due::Plan(plan))),
+                        What::Ready(ready) => return Some((entry.time, Due::Ready(ready))),
                         What::Resume(token) => self.model.resume(entry.time, token, &mut self.agenda),
                     }
                 }
@@ -261,9 +284,18 @@ impl Traffic for Stage {
             frame.finish();
             return true;
         }
-        let Some((time, plan)) = self.due() else { return false };
+        let Some((time, due)) = self.due() else { return false };
         // A packet that falls between the fragments of another waits until these are out.
         self.last = time.max(self.last);
+        let plan = match due {
+            Due::Plan(plan) => plan,
+            Due::Ready(ready) => {
+                frame.begin(self.last, ready.way, (Mac::ZERO, Mac::ZERO));
+                (frame.port, frame.data) = (ready.port, ready.data);
+                frame.finish();
+                return true;
+            }
+        };
         let macs = self.macs.of(&plan);
         match plan.body {
             Body::Link(target, write) => {

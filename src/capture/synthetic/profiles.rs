@@ -2,6 +2,7 @@
 
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
 use super::rng::Rng;
+use super::segment::{self, Act, Segment, boot, conflict, gateway, life, servers, spoof, storm, switch};
 use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
 use super::templates::Template;
@@ -21,6 +22,9 @@ enum Build {
     Template(&'static Template),
     /// Questions and answers.
     Talks(&'static [Talk]),
+    /// What happens on a segment, all of it planned at the start, or begun anew `rate` times a second.
+    Script(Act),
+    Stream(Act),
     /// Frames without a model.
     Bench(fn(&Setting, Pace, Rng) -> Box<dyn Traffic>),
 }
@@ -35,6 +39,14 @@ pub struct ProfileSpec {
     pub attack: bool,
     defaults: Defaults,
     build: Build,
+}
+
+impl ProfileSpec {
+    /// Whether `rate` says nothing of how many frames there are: the profile tells a story.
+    #[cfg(test)]
+    pub(super) const fn is_story(&self) -> bool {
+        matches!(self.build, Build::Script(_) | Build::Stream(_))
+    }
 }
 
 macro_rules! profiles {
@@ -88,6 +100,8 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
         Build::Template(template) => amplification::template(&setting, template),
         Build::Talks(talks) => services::talk(&setting, talks),
         Build::Adjusted(build) => build(&mut setting),
+        Build::Script(act) => segment::script(Segment::new(&setting, &part.params), act),
+        Build::Stream(act) => segment::stream(Segment::new(&setting, &part.params), act),
     };
     Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
 }
@@ -116,6 +130,9 @@ const TOOL: Defaults = Defaults { sources: 20, rate: 600.0, ..ATTACK };
 const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
 /// A host with peers; 443 is TLS and QUIC.
 const BENIGN: Defaults = Defaults { port: 443, rate: 100.0, mbit: 1_000.0, ..ATTACK };
+
+/// A segment on which `sources` hosts take part, and something happens once a second.
+const SEGMENT: Defaults = Defaults { rate: 1.0, sources: 5, ..ATTACK };
 
 const fn host(number: u8, defaults: Defaults) -> Defaults {
     Defaults { target: Target::Host(number), ..defaults }
@@ -373,6 +390,113 @@ profiles! {
         host(25, Defaults { port: 25, rate: 1.0, sources: 500, ..BENIGN }), Build::Model(mail::sent);
     Imap = "imap", false, "mailboxes a second (rate) that clients open over TLS, read and leave",
         host(43, Defaults { port: 993, rate: 2.0, ..BENIGN }), Build::Model(mail::read);
+
+    SegmentLife = "segment_life", false, "`sources` hosts and the gateway (at `source_mac`) look each other up by ARP and ND, and talk `rate` times a second each",
+        SEGMENT, Build::Script(life::ordinary);
+    ArpSpoof = "arp_spoof", true, "arpspoof -r, ettercap: forged replies to victim (target) and gateway, `rate` a second each, and what they say passes the attacker",
+        SEGMENT, Build::Script(spoof::both_ways);
+    ArpSpoofOneWay = "arp_spoof_one_way", true, "Cain: one forged reply to the victim, that the gateway is at the attacker",
+        SEGMENT, Build::Script(spoof::once);
+    ArpSpoofGratuitous = "arp_spoof_gratuitous", true, "forged replies to everybody every 2 s, while the gateway goes on to answer",
+        SEGMENT, Build::Script(spoof::to_everybody);
+    NdSpoof = "nd_spoof", true, "parasite6, fake_advertise6: forged advertisements with override for router and victim, `rate` a second each",
+        SEGMENT, Build::Script(spoof::advertised);
+    NdSpoofDad = "nd_spoof_dad", true, "dos-new-ip6: every address that a new guest tests is taken, says the attacker",
+        SEGMENT, Build::Script(spoof::every_address_taken);
+    SpoofingGuest = "spoofing_guest", true, "guest 52:54:00:00:01:04 sends, asks and answers as 203.0.113.105, `rate` times a second",
+        Defaults { rate: 5.0, ..SEGMENT }, Build::Stream(spoof::as_another_guest);
+    TwoGuests = "two_guests", false, "guests 104 and 105 talk as themselves, on `interface` and the next",
+        SEGMENT, Build::Script(spoof::two_guests);
+    GatewayChange = "gateway_change", true, "segment_life whose gateway is at another MAC (`source_mac`) than before, unannounced",
+        SEGMENT, Build::Script(gateway::moved);
+    RouterReplaced = "router_replaced", true, "the same, announced by ARP and ND as the new router starts",
+        SEGMENT, Build::Script(gateway::replaced_router);
+    GatewayFailover = "gateway_failover", true, "keepalived without virtual MAC: five gratuitous replies, the old router lives on as 203.0.113.2",
+        SEGMENT, Build::Script(gateway::failover);
+    VrrpFailover = "vrrp_failover", false, "two routers with one virtual MAC; in the middle the second, on the next interface, takes over after 3.6 s",
+        SEGMENT, Build::Script(gateway::vrrp);
+    GatewaySilent = "gateway_silent", true, "`sources` hosts ask for the gateway once a second each, in vain",
+        SEGMENT, Build::Script(gateway::silent);
+    GatewaySilentV6 = "gateway_silent_v6", true, "the router's last advertisement holds for 3 s; `sources` hosts solicit it in vain",
+        SEGMENT, Build::Script(gateway::silent_v6);
+    QuietNight = "quiet_night", false, "`sources` hosts talk with each other only; nobody asks for the gateway after the first seconds",
+        SEGMENT, Build::Script(life::quiet_night);
+    WrongGateway = "wrong_gateway", false, "one host asks every second for an address that never answered",
+        SEGMENT, Build::Script(life::wrong_gateway);
+    IpConflict = "ip_conflict", true, "two hosts announce and answer for the same address (target)",
+        SEGMENT, Build::Script(conflict::two_hosts);
+    ArpFlux = "arp_flux", false, "a Linux host with two cards in one network, both of which answer for both addresses",
+        SEGMENT, Build::Script(conflict::flux);
+    ArpBalance = "arp_balance", false, "balance-alb: `sources` clients are told one of two MACs, some of them another one in the middle",
+        Defaults { sources: 12, ..SEGMENT }, Build::Script(conflict::balance);
+    MacFlap = "mac_flap", true, "a MAC enters on `interface` and the next in turn, `rate` changes a second",
+        Defaults { rate: 2.0, ..SEGMENT }, Build::Script(switch::flapping);
+    Migration = "migration", false, "a guest moves from `interface` to the next in the middle, announced by RARP five times",
+        SEGMENT, Build::Script(switch::migration);
+    StpFromGuest = "stp_from_guest", true, "yersinia: a guest claims the root of the spanning tree every 2 s",
+        SEGMENT, Build::Script(switch::root_claim);
+    StpSwitch = "stp_switch", false, "the switch above tells of the spanning tree every 2 s",
+        SEGMENT, Build::Script(switch::tree_above);
+    MacFlood = "mac_flood", true, "macof: SYN from and to random MACs and addresses",
+        Defaults { rate: 2_000.0, ..SEGMENT }, Build::Stream(storm::macof);
+    PowerCut = "power_cut", false, "`sources` guests with drawn MACs boot within 3 s: DHCP, ARP, ND, MLD, mDNS, and then traffic",
+        Defaults { sources: 200, ..SEGMENT }, Build::Script(boot::power_cut);
+    Pods = "pods", false, "`sources` containers with drawn MACs start within 5 s in 172.17.0.0/16 and talk to the world",
+        Defaults { sources: 150, ..SEGMENT }, Build::Script(boot::pods);
+    DhcpBoot = "dhcp_boot", false, "one guest (target) boots by DHCP, tests and announces its addresses, and talks",
+        SEGMENT, Build::Script(boot::one);
+    GuestReboots = "guest_reboots", false, "the same `sources` times in the span",
+        Defaults { sources: 10, ..SEGMENT }, Build::Script(boot::again_and_again);
+    GuestRenews = "guest_renews", false, "guest 104 uses its addresses, link-local, none, and one leased by DHCP, which it renews",
+        SEGMENT, Build::Script(boot::renewals);
+    Slaac = "slaac", false, "`sources` guests, one a second, configure themselves: MLD, DAD, RS, RA",
+        Defaults { sources: 20, ..SEGMENT }, Build::Script(boot::slaac);
+    ArpFlood = "arp_flood", true, "requests of one station for four addresses",
+        Defaults { rate: 3_000.0, ..SEGMENT }, Build::Stream(storm::arp);
+    GratuitousStorm = "gratuitous_storm", true, "gratuitous replies of one station for one address",
+        Defaults { rate: 400.0, ..SEGMENT }, Build::Stream(storm::gratuitous_arp);
+    GarpFailover = "garp_failover", false, "a load balancer announces `sources` addresses five times within a second, once",
+        Defaults { sources: 200, ..SEGMENT }, Build::Script(storm::takeover);
+    BroadcastStorm = "broadcast_storm", true, "UDP of `payload` octets from one station to everybody",
+        Defaults { rate: 5_000.0, payload: 200, ..SEGMENT }, Build::Stream(storm::broadcast);
+    BroadcastStormMany = "broadcast_storm_many", true, "the same from `sources` stations in turn",
+        Defaults { rate: 5_000.0, payload: 200, sources: 50, ..SEGMENT }, Build::Stream(storm::broadcast_of_many);
+    MulticastStorm = "multicast_storm", true, "UDP of `payload` octets from one station to 16 groups of 239/8 that nobody joined",
+        Defaults { rate: 8_000.0, payload: 200, ..SEGMENT }, Build::Stream(storm::multicast);
+    Iptv = "iptv", false, "RTP of one source to one group, with IGMP of router and hosts",
+        Defaults { rate: 1_500.0, payload: 1_316, ..SEGMENT }, Build::Stream(storm::television);
+    UnknownUnicast = "unknown_unicast", true, "frames of one station to random MACs of nobody",
+        Defaults { rate: 5_000.0, ..SEGMENT }, Build::Stream(storm::unknown_unicast);
+    OneWayBackup = "one_way_backup", false, "TCP segments of `payload` octets to one MAC (of the target), of which no answer is seen",
+        Defaults { rate: 5_000.0, payload: 1_448, target: Target::Host(22), ..SEGMENT }, Build::Stream(storm::backup);
+    L2Loop = "l2_loop", true, "what five stations say to all enters over and over, octet for octet the same",
+        Defaults { rate: 5_000.0, ..SEGMENT }, Build::Stream(storm::switching_loop);
+    L2LoopBack = "l2_loop_back", true, "what five guests of ours say to all leaves, and enters over and over",
+        Defaults { rate: 5_000.0, ..SEGMENT }, Build::Stream(storm::own_frames_return);
+    ChattyBroadcast = "chatty_broadcast", false, "`sources` Windows and Linux hosts look for each other by NetBIOS, LLMNR, SSDP, mDNS and ARP",
+        Defaults { rate: 35.0, sources: 300, ..SEGMENT }, Build::Stream(life::windows);
+    MdnsChatter = "mdns_chatter", false, "`sources` hosts in turn tell of themselves over mDNS, twice each",
+        Defaults { rate: 5.0, sources: 40, ..SEGMENT }, Build::Stream(life::mdns_chatter);
+    DhcpStarvation = "dhcp_starvation", true, "DHCPig: DISCOVER of another client and card each time",
+        Defaults { rate: 50.0, ..SEGMENT }, Build::Stream(servers::starvation);
+    DhcpStarvationOneCard = "dhcp_starvation_one_card", true, "yersinia: DISCOVER of another client each time, all from one card",
+        Defaults { rate: 50.0, ..SEGMENT }, Build::Stream(servers::starvation_one_card);
+    DhcpStarvationLeases = "dhcp_starvation_leases", true, "the same with cards of their own, and each lease is taken",
+        Defaults { rate: 50.0, ..SEGMENT }, Build::Stream(servers::starvation_leases);
+    DhcpFlood = "dhcp_flood", true, "DISCOVER and INFORM of one client",
+        Defaults { rate: 200.0, ..SEGMENT }, Build::Stream(servers::flood);
+    RogueDhcp = "rogue_dhcp", true, "`rate` new guests a second, to whom the attacker offers an address beside the server",
+        SEGMENT, Build::Stream(servers::rogue);
+    DhcpV6 = "dhcp_v6", false, "`rate` guests a second get an address by DHCPv6",
+        SEGMENT, Build::Stream(servers::leases6);
+    RogueDhcpV6 = "rogue_dhcp6", true, "the same, and the attacker advertises itself beside the server",
+        SEGMENT, Build::Stream(servers::rogue6);
+    DhcpRelay = "dhcp_relay", false, "`rate` new guests a second, to whom both servers of a failover pair offer an address",
+        SEGMENT, Build::Stream(servers::pair);
+    RogueRa = "rogue_ra", true, "fake_router6: the attacker advertises another prefix, beside the router that goes on",
+        SEGMENT, Build::Script(servers::rogue_router);
+    RogueRaFlood = "rogue_ra_flood", true, "flood_router6: advertisements of made-up routers and prefixes",
+        Defaults { rate: 500.0, ..SEGMENT }, Build::Stream(servers::router_flood);
 
     BenchSyn = "bench_syn", true, "for benchmarks: SYN flood of 60-octet frames from the whole IPv4 space",
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);
