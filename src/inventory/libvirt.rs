@@ -70,7 +70,7 @@ struct Description<'p> {
 }
 
 /// One file; true for a domain that runs. `None`, with a problem, where it describes no domain.
-fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option<(bool, Guest)> {
+pub(super) fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option<(bool, Guest)> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut read = Description {

@@ -18,6 +18,8 @@ pub mod proxmox;
 pub mod read;
 pub mod site;
 mod table;
+#[cfg(test)]
+mod tests;
 pub mod virtual_macs;
 
 /// Addresses and networks of one card.

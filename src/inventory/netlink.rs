@@ -290,6 +290,88 @@ mod tests {
     }
 
     #[test]
+    fn links_stand_below_their_vlans_and_beside_their_peers() {
+        use rtnetlink::packet_route::link::InfoKind;
+        let names: BTreeMap<u32, String> =
+            [(1, "lo"), (2, "eno1"), (3, "vmbr0")].into_iter().map(|(index, name)| (index, name.to_owned())).collect();
+        let read = |kind: Option<InfoKind>, attributes: &[LinkAttribute]| {
+            let mut message = LinkMessage::default();
+            message.header.flags = LinkFlags::Up;
+            message.attributes.push(LinkAttribute::IfName("x".to_owned()));
+            message.attributes.extend(kind.map(|kind| LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)])));
+            message.attributes.extend(attributes.iter().cloned());
+            link(&message, &names).unwrap()
+        };
+        let vlan = read(Some(InfoKind::Vlan), &[LinkAttribute::Link(2), LinkAttribute::Controller(3)]);
+        assert_eq!(
+            (vlan.kind.as_str(), vlan.parent.as_deref(), vlan.master.as_deref()),
+            ("vlan", Some("eno1"), Some("vmbr0"))
+        );
+        assert!(!vlan.up, "switched on, no carrier");
+        assert_eq!(read(Some(InfoKind::Veth), &[LinkAttribute::Link(2)]).parent, None);
+        let elsewhere = [LinkAttribute::Link(2), LinkAttribute::LinkNetNsId(0)];
+        assert_eq!(read(Some(InfoKind::MacVlan), &elsewhere).parent, None);
+        assert_eq!(read(Some(InfoKind::Other("new".to_owned())), &[]).kind, "new");
+
+        let uplink = |kernel_links: Vec<Link>| {
+            let kernel = Kernel { links: kernel_links, ..Kernel::default() };
+            let uplinks = kernel.links.iter().filter(|link| kernel.uplink_of(link).is_some());
+            uplinks.map(|link| link.name.clone()).collect::<Vec<_>>()
+        };
+        let of = |name: &str, kind: &str, master: Option<&str>, parent: Option<&str>| Link {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            master: master.map(str::to_owned),
+            parent: parent.map(str::to_owned),
+            ..Link::default()
+        };
+        let links = vec![
+            of("vmbr0", "bridge", None, None),
+            of("vmbr1", "bridge", None, None),
+            of("bond0", "bond", Some("vmbr0"), None),
+            of("eno1", "", Some("bond0"), None),
+            of("tap104i0", "tun", Some("vmbr0"), None),
+            of("eno2.7", "vlan", Some("vmbr1"), Some("eno2")),
+            of("eno2", "", None, None),
+            of("vmbr0.7", "vlan", Some("vmbr1"), Some("vmbr0")),
+        ];
+        assert_eq!(uplink(links), ["bond0", "eno2.7"]);
+    }
+
+    #[test]
+    fn routers_of_default_routes_of_the_main_table() {
+        use rtnetlink::packet_route::route::RouteNextHop;
+        let names: BTreeMap<u32, String> =
+            [(2, "eno1"), (3, "eno2")].map(|(index, name)| (index, name.to_owned())).into();
+        let read = |prefix: u8, table: u8, attributes: Vec<RouteAttribute>| {
+            let mut message = RouteMessage::default();
+            message.header.destination_prefix_length = prefix;
+            message.header.table = table;
+            message.header.kind = RouteType::Unicast;
+            message.attributes = attributes;
+            let found = of_default_route(&message, &names);
+            found.into_iter().map(|(router, interface)| format!("{router} {interface}")).collect::<Vec<_>>()
+        };
+        let by = |address: &str| RouteAttribute::Gateway(RouteAddress::Inet(address.parse().unwrap()));
+        let via = RouteAttribute::Via(RouteVia::Inet6("fe80::1".parse().unwrap()));
+        assert_eq!(read(0, 254, vec![by("192.0.2.1"), RouteAttribute::Oif(2)]), ["192.0.2.1 eno1"]);
+        assert_eq!(read(0, 254, vec![via, RouteAttribute::Oif(3)]), ["fe80::1 eno2"]);
+        assert_eq!(read(24, 254, vec![by("192.0.2.1"), RouteAttribute::Oif(2)]), [""; 0]);
+        assert_eq!(read(0, 100, vec![by("192.0.2.1"), RouteAttribute::Oif(2)]), [""; 0]);
+        let elsewhere = vec![by("192.0.2.1"), RouteAttribute::Oif(2), RouteAttribute::Table(1000)];
+        assert_eq!(read(0, 254, elsewhere), [""; 0]);
+        assert_eq!(read(0, 254, vec![RouteAttribute::Oif(2)]), [""; 0], "a link, no router");
+        let hop = |index: u32, address: &str| {
+            let mut hop = RouteNextHop::default();
+            hop.interface_index = index;
+            hop.attributes = vec![by(address)];
+            hop
+        };
+        let hops = RouteAttribute::MultiPath(vec![hop(2, "192.0.2.1"), hop(3, "192.0.2.2"), hop(9, "192.0.2.3")]);
+        assert_eq!(read(0, 254, vec![hops]), ["192.0.2.1 eno1", "192.0.2.2 eno2"]);
+    }
+
+    #[test]
     fn it_may_be_asked_from_within_a_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (kernel, _) = runtime.block_on(async { read() });

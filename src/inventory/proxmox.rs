@@ -34,7 +34,7 @@ const MOST_CARDS: u8 = 32;
 
 /// Virtual machine or container: their files differ in how they name things.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Machine,
     Container,
 }
@@ -117,7 +117,7 @@ pub(super) fn read(root: &Path, problems: &mut Problems) -> Vec<Guest> {
 }
 
 /// One file: `key: value` lines up to the first section. Those that follow are snapshots and pending changes.
-fn guest(vmid: u32, kind: Kind, is_here: bool, text: &str, path: &Path, problems: &mut Problems) -> Guest {
+pub(super) fn guest(vmid: u32, kind: Kind, is_here: bool, text: &str, path: &Path, problems: &mut Problems) -> Guest {
     let name_key = if kind == Kind::Machine { "name" } else { "hostname" };
     let mut name = String::new();
     let mut cards: BTreeMap<u8, Nic> = BTreeMap::new();

@@ -53,7 +53,7 @@ struct TomlFile {
     granted: Vec<Spanned<String>>,
 }
 
-fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
+pub(super) fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
     let line_at = |at: usize| text.bytes().take(at).filter(|octet| *octet == b'\n').count() + 1;
     let file: TomlFile = match toml::from_str(text) {
         Ok(file) => file,
@@ -114,7 +114,7 @@ fn column(heading: &str) -> Column {
 }
 
 /// A list of lines; each stands alone, so that one with a stray quotation mark takes no other with it.
-fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
+pub(super) fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
     let lines = || {
         let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)));
         numbered.filter(|(_, line)| !line.trim().is_empty())
