@@ -79,6 +79,12 @@ pub(super) fn is_interface(name: &str) -> bool {
     (1..=15).contains(&name.len()) && !name.contains(['/', ' ']) && !name.chars().any(char::is_control)
 }
 
+/// A name that others wrote, as incidents, labels and terminals can bear it: 253 characters (a domain name, RFC 1035
+/// §2.3.4, which is what Proxmox takes), none of them a control character.
+pub(super) fn plain_name(text: &str) -> String {
+    text.trim().replace(char::is_control, "\u{fffd}").chars().take(253).collect()
+}
+
 /// A MAC that a card may have, in any of the forms that providers and switches write: `52:54:00:12:34:56`,
 /// `52-54-00-12-34-56`, `5254.0012.3456`, `525400123456`.
 pub(super) fn card_mac(text: &str) -> Result<Mac, String> {

@@ -3,6 +3,7 @@
 //! What is defined lies in `/etc/libvirt/qemu`; of what runs there is a second description in `/run/libvirt/qemu`, wrapped
 //! into `<domstatus>`, which alone knows the interfaces of this machine. It wins where there are both.
 
+use super::entry;
 use super::files::{self, Problems};
 use super::{Guest, Nic, Origin};
 use crate::base::Mac;
@@ -173,9 +174,12 @@ impl Description<'_> {
                     card.is_told = true;
                 }
             },
-            ([], "target") => card.nic.port = value("dev").filter(|dev| !dev.is_empty()).or(card.nic.port.take()),
+            ([], "target") => {
+                card.nic.port = value("dev").filter(|dev| entry::is_interface(dev)).or(card.nic.port.take())
+            }
             ([] | ["actual"], "source") => {
-                card.nic.bridge = value("bridge").filter(|bridge| !bridge.is_empty()).or(card.nic.bridge.take());
+                card.nic.bridge =
+                    value("bridge").filter(|bridge| entry::is_interface(bridge)).or(card.nic.bridge.take());
             }
             ([] | ["actual"], "vlan") => card.tags_itself |= value("trunk").as_deref() == Some("yes"),
             ([] | ["actual"], "filterref") => card.nic.filtered = true,
@@ -229,7 +233,7 @@ impl Description<'_> {
     }
 
     fn done(self) -> Option<(bool, Guest)> {
-        let name = self.name.trim().to_owned();
+        let name = entry::plain_name(&self.name);
         if !self.is_domain || name.is_empty() {
             self.problems.add(self.path.display(), "describes no domain with a name; the file is left out");
             return None;

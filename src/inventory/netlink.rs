@@ -201,7 +201,7 @@ fn fdb_entry(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Optio
         }
     }
     let port = names.get(&message.header.ifindex)?.clone();
-    Some(FdbEntry { mac: station.filter(|mac| !mac.is_group())?, bridge: bridge?, port, vlan })
+    Some(FdbEntry { mac: station.filter(|mac| !mac.is_group() && *mac != Mac::ZERO)?, bridge: bridge?, port, vlan })
 }
 
 fn neighbour(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Option<Neighbour> {

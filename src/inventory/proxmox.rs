@@ -3,6 +3,7 @@
 //!
 //! Guests of every node are kept, since one that moves here brings its MAC with it; only those of this node get ports.
 
+use super::entry;
 use super::files::{self, Problems};
 use super::{Guest, Nic, Origin};
 use crate::base::Mac;
@@ -136,7 +137,7 @@ pub(super) fn guest(vmid: u32, kind: Kind, is_here: bool, text: &str, path: &Pat
         let value = value.trim();
         let mut wrong = |says: String| problems.add_line(path, line, says);
         if key == name_key {
-            name = value.to_owned();
+            name = entry::plain_name(value);
         } else if let Some(n) = index_of(key, "net") {
             if let Some(mut nic) = card(kind, value, &mut wrong) {
                 // Without a bridge QEMU translates addresses itself (user networking): there is no interface.
@@ -177,7 +178,8 @@ fn card(kind: Kind, text: &str, wrong: &mut impl FnMut(String)) -> Option<Nic> {
     let mut tags_itself = false;
     for &(key, value) in &pairs {
         match key {
-            "bridge" => nic.bridge = Some(value.to_owned()).filter(|name| !name.is_empty()),
+            "bridge" if entry::is_interface(value) => nic.bridge = Some(value.to_owned()),
+            "bridge" => wrong(format!("bridge={value}: no name of an interface; it is taken to have none")),
             "firewall" => nic.filtered = value == "1",
             "tag" => match number(value).and_then(|tag| u16::try_from(tag).ok()).filter(|tag| (1..=4094).contains(tag))
             {
@@ -280,9 +282,9 @@ mod tests {
     fn what_is_wrong_has_its_line_and_the_rest_counts() {
         let text = "name: shop\nnet0: virtio=BC:24:11,bridge=vmbr0\nnonsense\nnet1: virtio,bridge=vmbr0\n\
             net2: virtio=01:00:5e:00:00:01\nnet3: virtio=BC:24:11:00:00:03,tag=5000\nipconfig3: ip=10.0.0,ip6=10.0.0.1\n\
-            net99: virtio=x\n";
+            net99: virtio=x\nnet4: virtio=BC:24:11:00:00:04,bridge=a/b\n";
         let (guest, problems) = read_one(Kind::Machine, text);
-        assert_eq!((guest.name.as_str(), guest.nics.len()), ("shop", 1));
+        assert_eq!((guest.name.as_str(), guest.nics.len()), ("shop", 2));
         let expected = [
             "104.conf:2: virtio=BC:24:11: not a MAC address (six hexadecimal octets, as in 52:54:00:12:34:56); \
              the card is left out",
@@ -292,6 +294,7 @@ mod tests {
             "104.conf:6: tag=5000: no VLAN (1 to 4094); it is taken to have none",
             "104.conf:7: ip=10.0.0: no address; it is taken not to be known",
             "104.conf:7: ip6=10.0.0.1: no address; it is taken not to be known",
+            "104.conf:9: bridge=a/b: no name of an interface; it is taken to have none",
         ];
         assert_eq!(problems, expected);
     }

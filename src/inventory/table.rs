@@ -244,7 +244,7 @@ fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: 
     if nic == (Nic { mac, ..Nic::default() }) {
         return tables.grant(mac, path, line, problems);
     }
-    let name = of(Column::Name).next().map_or_else(|| mac.to_string(), str::to_owned);
+    let name = of(Column::Name).next().map_or_else(|| mac.to_string(), entry::plain_name);
     // Several lines with one name: several cards. Lines of a guest stand together, as a rule; a search would be square.
     match tables.guests.last_mut().filter(|guest| guest.name == name) {
         Some(guest) => guest.nics.push(nic),

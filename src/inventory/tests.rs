@@ -33,9 +33,12 @@ fn read_all(text: &str) {
     table::toml_file(text, path, &mut tables, &mut problems);
     guests.append(&mut tables.guests);
     for guest in &guests {
-        assert!(!guest.id.is_empty(), "{text:?}");
+        assert!(!guest.id.is_empty() && !guest.name.contains(char::is_control), "{text:?}");
+        assert!(guest.id.len().max(guest.name.len()) <= 4 * 253, "{text:?}");
         for nic in &guest.nics {
             assert!(!nic.mac.is_group() && nic.mac.bits() != 0, "{nic:?} from {text:?}");
+            let named = nic.bridge.iter().chain(&nic.port);
+            assert!(named.into_iter().all(|name| (1..=15).contains(&name.len())), "{nic:?} from {text:?}");
             assert!(nic.vlan.is_none_or(|vlan| (1..=4094).contains(&vlan)), "{nic:?} from {text:?}");
         }
     }
