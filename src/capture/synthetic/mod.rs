@@ -40,7 +40,7 @@ pub use profiles::{PROFILES, Profile, ProfileSpec};
 pub use setting::Params;
 pub use write::write_pcap;
 
-use super::{CaptureError, Frame, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
+use super::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
 use crate::base::Timestamp;
 use agenda::Traffic;
 use frames::FrameBuffer;
@@ -94,10 +94,11 @@ impl Scenario {
             .map(|(index, part)| Stream {
                 traffic: profiles::traffic(part, self.start, self.seed, index as u64),
                 frame: FrameBuffer { place: part.params.place, ..FrameBuffer::default() },
+                bridged: part.params.bridged.clone(),
                 ready: false,
             })
             .collect();
-        Synthetic { streams, begun: false, shown: None, delivered: 0 }
+        Synthetic { streams, begun: false, shown: None, copies: 0, delivered: 0 }
     }
 }
 
@@ -105,8 +106,24 @@ impl Scenario {
 struct Stream {
     traffic: Box<dyn Traffic>,
     frame: FrameBuffer,
+    bridged: Vec<u16>,
     /// Whether `frame` holds a frame not yet shown; false for good at the end.
     ready: bool,
+}
+
+impl Stream {
+    /// Where the frame is seen as well, for the `number`-th time: a bridge sends what entered by one port out of all
+    /// others if it goes to a group, else to the uplink; and what left by a port had entered by the uplink.
+    fn copy(&self, number: usize) -> Option<(u16, FrameDirection)> {
+        let to_group = self.frame.data.first().is_some_and(|octet| octet & 1 == 1);
+        let other = match self.frame.direction {
+            FrameDirection::Entered => FrameDirection::Left,
+            FrameDirection::Left => FrameDirection::Entered,
+            FrameDirection::Unknown => return None,
+        };
+        let all = to_group && other == FrameDirection::Left;
+        self.bridged.get(number).filter(|_| all || number == 0).map(|interface| (*interface, other))
+    }
 }
 
 /// A scenario at play: its parts' frames in order of time, then of parts.
@@ -115,12 +132,44 @@ pub struct Synthetic {
     begun: bool,
     /// The stream whose frame was handed out last and may be overwritten at the next call.
     shown: Option<usize>,
+    /// How often it was shown on other ports of its bridge.
+    copies: usize,
     delivered: u64,
 }
 
 impl Synthetic {
     /// The next frame, or `None` at the end.
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+        let copied = self.shown.and_then(|index| Some((index, self.streams.get(index)?.copy(self.copies)?)));
+        let (index, seen) = match copied {
+            Some((index, seen)) => {
+                self.copies += 1;
+                (index, Some(seen))
+            }
+            None => (self.advance()?, None),
+        };
+        let stream = self.streams.get(index)?;
+        self.delivered += 1;
+        let Place { interface, vlan, .. } = stream.frame.place;
+        let (interface, direction) =
+            seen.unwrap_or((interface.saturating_add(stream.frame.port), stream.frame.direction));
+        // As the kernel hands it over: the tag is beside the frame, but was on the wire.
+        let tag = if vlan.is_some() { 4 } else { 0 };
+        Some(Frame {
+            time: Timestamp::from_nanos(stream.frame.time),
+            data: &stream.frame.data,
+            wire_len: stream.frame.data.len() as u32 + tag,
+            link: LinkType::Ethernet,
+            direction,
+            interface,
+            vlan: vlan.map(|id| Vlan { tpid: 0x8100, tci: id }),
+            segments: 1,
+            sampled: 1,
+        })
+    }
+
+    /// Writes the next frame and returns its stream.
+    fn advance(&mut self) -> Option<usize> {
         if !self.begun {
             self.begun = true;
             for stream in &mut self.streams {
@@ -131,23 +180,9 @@ impl Synthetic {
             stream.ready = stream.traffic.next(&mut stream.frame);
         }
         let ready = self.streams.iter().enumerate().filter(|(_, stream)| stream.ready);
-        let (index, stream) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
-        self.shown = Some(index);
-        self.delivered += 1;
-        let Place { interface, vlan, .. } = stream.frame.place;
-        // As the kernel hands it over: the tag is beside the frame, but was on the wire.
-        let tag = if vlan.is_some() { 4 } else { 0 };
-        Some(Frame {
-            time: Timestamp::from_nanos(stream.frame.time),
-            data: &stream.frame.data,
-            wire_len: stream.frame.data.len() as u32 + tag,
-            link: LinkType::Ethernet,
-            direction: stream.frame.direction,
-            interface: interface.saturating_add(stream.frame.port),
-            vlan: vlan.map(|id| Vlan { tpid: 0x8100, tci: id }),
-            segments: 1,
-            sampled: 1,
-        })
+        let (index, _) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
+        (self.shown, self.copies) = (Some(index), 0);
+        Some(index)
     }
 }
 
@@ -171,7 +206,6 @@ impl PacketSource for Synthetic {
 mod tests {
     use super::*;
     use crate::base::Addr;
-    use crate::capture::FrameDirection;
     use etherparse::{NetSlice, SlicedPacket, TransportSlice};
     use std::collections::HashSet;
 
@@ -355,6 +389,20 @@ mod tests {
                 assert_eq!(frame.data[30..34], [198, 51, 100, 7]);
             });
         }
+    }
+
+    #[test]
+    fn a_bridge_shows_frames_on_all_its_ports() {
+        let mut part = Part::new(Profile::SegmentLife, 0.0, 1.0);
+        part.params.place = Place { interface: 1, vlan: None, seen_as: SeenAs::Port };
+        (part.params.sources, part.params.bridged) = (Some(1), vec![0, 2]);
+        let mut seen = Vec::new();
+        play(&Scenario::new(1, vec![part]), |frame| seen.push((frame.interface, frame.direction, frame.data.to_vec())));
+        let (entered, left) = (FrameDirection::Entered, FrameDirection::Left);
+        // The question for the gateway, to all; and its answer, which came by the uplink.
+        let places: Vec<_> = seen.iter().map(|(interface, direction, _)| (*interface, *direction)).collect();
+        assert_eq!(places[..5], [(1, entered), (0, left), (2, left), (1, left), (0, entered)]);
+        assert!(seen[0].2 == seen[1].2 && seen[1].2 == seen[2].2 && seen[3].2 == seen[4].2);
     }
 
     #[test]

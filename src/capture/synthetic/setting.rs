@@ -38,6 +38,8 @@ pub struct Params {
     pub target_mac: Option<Mac>,
     /// The interface, VLAN and end of the line that the frames are captured on.
     pub place: Place,
+    /// Other ports of the same bridge that show the frames as well, the uplink first.
+    pub bridged: Vec<u16>,
 }
 
 /// What a profile uses where a part does not say.

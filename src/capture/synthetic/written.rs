@@ -23,6 +23,7 @@
 //! interface = 1                        # number of the interface that sees it
 //! vlan = 104
 //! seen_as = "port"                     # uplink (the default), port, entered, left, unknown: which way frames go there
+//! bridged = [0, 2]                     # other ports of the bridge, uplink first, which show the frames as well
 //! ```
 
 use super::{Burst, DEFAULT_START, Params, Part, Place, Profile, Scenario, SeenAs};
@@ -65,6 +66,8 @@ struct WrittenPart {
     interface: u16,
     vlan: Option<u16>,
     seen_as: Option<String>,
+    #[serde(default)]
+    bridged: Vec<u16>,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +152,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
         place: Place { interface: written.interface, vlan: written.vlan, seen_as },
+        bridged: written.bridged,
     };
     if let (Some(target), Some(sources)) = (params.target, params.source_network)
         && matches!(target, IpNet::V4(_)) != matches!(sources, IpNet::V4(_))
@@ -203,6 +207,7 @@ mod tests {
         interface = 2
         vlan = 104
         seen_as = "port"
+        bridged = [0, 1]
         [[part]]
         profile = "carpet_bombing"
         to = 1.0
@@ -219,6 +224,7 @@ mod tests {
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
         let Place { interface, vlan, seen_as } = first.params.place;
         assert_eq!((interface, vlan, seen_as), (2, Some(104), SeenAs::Port));
+        assert_eq!(first.params.bridged, [0, 1]);
         assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
         assert_eq!(second.params.target.map(|net| net.prefix_len()), Some(64));
     }
