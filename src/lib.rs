@@ -20,6 +20,7 @@
 //! | [`packet`] | bytes to one small `Copy` record; what is malformed gets a name | [`Packet`](packet::Packet) |
 //! | [`meter`] | tallies per worker, merged every 100 ms into shared tables and sliding windows | [`Window`](meter::Window) |
 //! | [`inventory`] | what is ours: networks, and which MAC addresses an interface may carry | |
+//! | [`posture`] | what must hold on this host, asked of the kernel and systemd | [`PostureResult`](base::PostureResult) |
 //! | [`detect`] | rate and shape, one file per detector | [`Finding`](detect::Finding) |
 //! | [`incident`] | a pure state machine: open, extend, close | [`Incident`](incident::Incident) |
 //! | [`output`] | sinks with bounded queues | the world |
@@ -83,4 +84,5 @@ pub mod metrics;
 pub mod output;
 pub mod packet;
 pub mod pipeline;
+pub mod posture;
 pub mod state;

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("packet", &["base", "capture"]),
     ("meter", &["base", "capture", "packet"]),
     ("inventory", &["base"]),
+    ("posture", &["base"]),
     ("detect", &["base", "inventory", "meter", "packet"]),
     ("incident", &["base", "detect", "meter"]),
     ("output", &["base", "incident"]),

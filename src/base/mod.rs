@@ -4,12 +4,14 @@
 
 pub mod address;
 pub mod network;
+pub mod posture;
 pub mod time;
 pub mod view;
 pub mod words;
 
 pub use address::{Addr, Mac};
 pub use network::Networks;
+pub use posture::{PostureResult, PostureState};
 pub use time::{TICK_NANOS, Timestamp};
 pub use view::{Counted, Role, View};
 pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

@@ -1,0 +1,305 @@
+//! The kernel's word, from files under `/proc` and `/sys`.
+//!
+//! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c), sysfs-class-net
+//! and ip-sysctl of the kernel's documentation.
+
+use super::{Family, Found};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Flags of a route (linux/route.h): it may be used; it refuses what it matches.
+const RTF_UP: u32 = 0x1;
+const RTF_REJECT: u32 = 0x200;
+/// Flag of an interface (linux/if.h): the administrator wants it up.
+const IFF_UP: u32 = 0x1;
+
+/// The trees to read.
+pub struct Kernel {
+    proc: PathBuf,
+    sys: PathBuf,
+}
+
+impl Kernel {
+    /// `root` is `/` for this machine.
+    pub fn under(root: &Path) -> Kernel {
+        Kernel { proc: root.join("proc"), sys: root.join("sys") }
+    }
+
+    pub(super) fn sysctl(&self, key: &str, value: &str) -> Found {
+        let found = match self.sysctl_value(key) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                return Found::when(
+                    false,
+                    format!("there is no {key} (is its kernel module loaded?), expected {value}"),
+                );
+            }
+            Err(says) => return Found::unknown(says),
+        };
+        // Settings of several numbers have tabs between them.
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let holds = words(&found) == words(value);
+        let shown = words(&found).join(" ");
+        Found::when(
+            holds,
+            if holds { format!("{key} is {shown}") } else { format!("{key} is {shown}, expected {value}") },
+        )
+    }
+
+    /// What is written there; none where there is no such setting.
+    fn sysctl_value(&self, key: &str) -> Result<Option<String>, String> {
+        // As sysctl(8): with a slash in it, dots belong to names.
+        let path = if key.contains('/') { key.to_owned() } else { key.replace('.', "/") };
+        read(&self.proc.join("sys").join(path))
+    }
+
+    pub(super) fn forwarding_off(&self, interface: &str, family: Option<Family>) -> Found {
+        if !self.has_interface(interface) {
+            return Found::unknown(format!("there is no interface {interface}"));
+        }
+        let mut forwards = Vec::new();
+        for family in Family::ALL.into_iter().filter(|known| family.is_none_or(|family| family == *known)) {
+            // IPv4 goes by the interface on which a packet came in. IPv6 goes by the setting for all, and the one of the
+            // interface makes it a router in other respects: it ignores router advertisements, and so loses its route.
+            let names: &[&str] = if family == Family::Ipv4 { &[interface] } else { &[interface, "all"] };
+            for name in names {
+                let key = format!("net/{}/conf/{name}/forwarding", family.name());
+                match self.sysctl_value(&key) {
+                    // Without the family there is nothing to forward.
+                    Ok(None) => {}
+                    Ok(Some(value)) if value == "0" => {}
+                    Ok(Some(value)) => forwards.push(format!("{key} is {value}")),
+                    Err(says) => return Found::unknown(says),
+                }
+            }
+        }
+        if forwards.is_empty() {
+            return Found::when(true, format!("nothing is forwarded from {interface}"));
+        }
+        Found::when(false, format!("forwarding from {interface} is on ({}), expected off", forwards.join(", ")))
+    }
+
+    pub(super) fn interface_up(&self, name: &str) -> Found {
+        if !self.has_interface(name) {
+            return Found::when(false, format!("there is no interface {name}, expected it to be up"));
+        }
+        self.interface_state(name).into()
+    }
+
+    fn interface_state(&self, name: &str) -> Result<Found, String> {
+        let of = |file: &str| {
+            let text = read(&self.sys.join("class/net").join(name).join(file))?;
+            text.ok_or_else(|| format!("the kernel does not tell {file} of {name}"))
+        };
+        let (state, flags) = (of("operstate")?, of("flags")?);
+        let flags = hexadecimal(flags.trim_start_matches("0x"))
+            .ok_or_else(|| format!("the kernel tells no flags of {name} but {flags:?}"))?;
+        if flags & IFF_UP == 0 {
+            return Ok(Found::when(false, format!("interface {name} is switched off, expected up")));
+        }
+        // Some devices, loopback among them, never say more than "unknown" (RFC 2863 allows it).
+        let holds = matches!(state.as_str(), "up" | "unknown");
+        let says =
+            if holds { format!("interface {name} is up") } else { format!("interface {name} is {state}, expected up") };
+        Ok(Found::when(holds, says))
+    }
+
+    pub(super) fn bridge_port(&self, port: &str, bridge: &str) -> Found {
+        let ports = self.sys.join("class/net").join(bridge).join("brif");
+        let is_port = match ports.join(port).try_exists() {
+            Ok(is_port) => is_port,
+            Err(error) => return Found::unknown(format!("{} cannot be read: {error}", ports.display())),
+        };
+        if is_port {
+            return Found::when(true, format!("{port} is a port of {bridge}"));
+        }
+        let instead = if !self.has_interface(port) {
+            format!("there is no interface {port}")
+        } else if !self.has_interface(bridge) {
+            format!("there is no bridge {bridge}")
+        } else {
+            let master = std::fs::read_link(self.sys.join("class/net").join(port).join("master")).ok();
+            let master = master.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            master
+                .map_or_else(|| format!("{port} is a port of nothing"), |master| format!("{port} belongs to {master}"))
+        };
+        Found::when(false, format!("{instead}, expected {port} to be a port of {bridge}"))
+    }
+
+    pub(super) fn default_route(&self, family: Family, interface: Option<&str>) -> Found {
+        let file = self.proc.join("net").join(if family == Family::Ipv4 { "route" } else { "ipv6_route" });
+        let table = match read(&file) {
+            Ok(Some(table)) => table,
+            // Without the family there are no routes. Without any table, this is not the place to look.
+            Ok(None) if family == Family::Ipv6 && self.proc.join("net/route").exists() => String::new(),
+            Ok(None) => return Found::unknown(format!("{} is not there", file.display())),
+            Err(says) => return Found::unknown(says),
+        };
+        let default = if family == Family::Ipv4 { default_v4 } else { default_v6 };
+        let mut through: Vec<&str> = table.lines().filter_map(default).collect();
+        through.sort_unstable();
+        through.dedup();
+        let holds = interface.map_or(!through.is_empty(), |interface| through.contains(&interface));
+        let found = if through.is_empty() {
+            format!("there is no default route for {family}")
+        } else {
+            format!("the default route for {family} is via {}", through.join(" and "))
+        };
+        let expected = match (holds, interface) {
+            (true, _) => String::new(),
+            (false, Some(interface)) => format!(", expected one via {interface}"),
+            (false, None) => ", expected one".to_owned(),
+        };
+        Found::when(holds, format!("{found}{expected}"))
+    }
+
+    fn has_interface(&self, name: &str) -> bool {
+        self.sys.join("class/net").join(name).exists()
+    }
+}
+
+/// The interface of a line that is a default route in use: `eth0 00000000 0101A8C0 0003 0 0 100 00000000 0 0 0`.
+fn default_v4(line: &str) -> Option<&str> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [interface, destination, _, flags, _, _, _, mask, ..] = fields.as_slice() else { return None };
+    let everything = hexadecimal(destination)? == 0 && hexadecimal(mask)? == 0;
+    (everything && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
+}
+
+/// The same of IPv6: destination and its length, source and its length, next hop, metric, two counters, flags, interface.
+fn default_v6(line: &str) -> Option<&str> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [destination, length, _, source_length, _, _, _, _, flags, interface] = fields.as_slice() else { return None };
+    let everything = destination.bytes().all(|b| b == b'0') && hexadecimal(length)? == 0;
+    let for_all = hexadecimal(source_length)? == 0;
+    (everything && for_all && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
+}
+
+fn hexadecimal(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 16).ok()
+}
+
+/// A file of the kernel, trimmed; none where there is none.
+fn read(path: &Path) -> Result<Option<String>, String> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::PostureState::{Failed, Ok as Holds, Unknown};
+    use crate::posture::watch::tests::Root;
+
+    const ROUTES: &str = "\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+vmbr0\t00000000\t017100CB\t0003\t0\t0\t0\t00000000\t0\t0\t0
+vmbr1\t00000000\t00000000\t0201\t0\t0\t9\t00000000\t0\t0\t0
+vmbr0\t007100CB\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+";
+    const NO_V6: &str = "\
+fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001    vmbr0
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo
+";
+    const V6: &str = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                      fe800000000000000000000000000001 00000400 00000002 00000000 00000003    vmbr0\n";
+
+    #[test]
+    fn default_routes_are_those_in_use() {
+        let root = Root::new("routes");
+        let kernel = Kernel::under(root.path());
+        let route = |family, interface| kernel.default_route(family, interface);
+        assert_eq!(route(Family::Ipv4, None).state, Unknown);
+        assert_eq!(route(Family::Ipv6, None).state, Unknown, "there is no /proc here at all");
+        root.file("proc/net/route", ROUTES);
+        assert_eq!(route(Family::Ipv4, None), Found::when(true, "the default route for IPv4 is via vmbr0"));
+        assert_eq!(route(Family::Ipv4, Some("vmbr0")).state, Holds);
+        let elsewhere = "the default route for IPv4 is via vmbr0, expected one via vmbr1";
+        assert_eq!(route(Family::Ipv4, Some("vmbr1")), Found::when(false, elsewhere));
+        // Booted without IPv6.
+        let gone = Found::when(false, "there is no default route for IPv6, expected one");
+        assert_eq!(route(Family::Ipv6, None), gone);
+        root.file("proc/net/ipv6_route", NO_V6);
+        assert_eq!(route(Family::Ipv6, None), gone);
+        root.file("proc/net/ipv6_route", &format!("{NO_V6}{V6}"));
+        assert_eq!(route(Family::Ipv6, Some("vmbr0")).state, Holds);
+        root.file("proc/net/ipv6_route", "nonsense\n0 0\n\n");
+        assert_eq!(route(Family::Ipv6, None), gone);
+    }
+
+    #[test]
+    fn settings_are_compared_word_by_word() {
+        let root = Root::new("sysctl");
+        let kernel = Kernel::under(root.path());
+        root.file("proc/sys/net/bridge/bridge-nf-call-iptables", "1\n");
+        root.file("proc/sys/net/ipv4/conf/eth0.100/rp_filter", "2\n");
+        root.file("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n");
+        assert_eq!(kernel.sysctl("net.bridge.bridge-nf-call-iptables", "1").state, Holds);
+        assert_eq!(kernel.sysctl("net/ipv4/conf/eth0.100/rp_filter", "2").state, Holds);
+        assert_eq!(kernel.sysctl("net.ipv4.tcp_rmem", "4096 131072 6291456").state, Holds);
+        let wrong = kernel.sysctl("net.bridge.bridge-nf-call-iptables", "0");
+        assert_eq!(wrong, Found::when(false, "net.bridge.bridge-nf-call-iptables is 1, expected 0"));
+        let gone = kernel.sysctl("net.bridge.bridge-nf-call-ip6tables", "1");
+        assert_eq!(gone.state, Failed);
+        assert!(gone.says.contains("is its kernel module loaded?"), "{gone:?}");
+        assert_eq!(kernel.sysctl("net.bridge", "1").state, Unknown, "a directory");
+    }
+
+    #[test]
+    fn forwarding_of_ipv6_goes_by_the_setting_for_all() {
+        let root = Root::new("forwarding");
+        let kernel = Kernel::under(root.path());
+        let off = |family| kernel.forwarding_off("vmbr0", family);
+        assert_eq!(off(None), Found::unknown("there is no interface vmbr0"));
+        root.file("sys/class/net/vmbr0/operstate", "up\n");
+        root.file("proc/sys/net/ipv4/conf/vmbr0/forwarding", "0\n");
+        root.file("proc/sys/net/ipv4/conf/all/forwarding", "1\n");
+        assert_eq!(off(None).state, Holds, "without IPv6");
+        root.file("proc/sys/net/ipv6/conf/vmbr0/forwarding", "0\n");
+        root.file("proc/sys/net/ipv6/conf/all/forwarding", "1\n");
+        let on = "forwarding from vmbr0 is on (net/ipv6/conf/all/forwarding is 1), expected off";
+        assert_eq!(off(None), Found::when(false, on));
+        assert_eq!(off(Some(Family::Ipv4)).state, Holds);
+        assert_eq!(off(Some(Family::Ipv6)).state, Failed);
+    }
+
+    #[test]
+    fn interfaces_are_up_where_both_sides_say_so() {
+        let root = Root::new("up");
+        let kernel = Kernel::under(root.path());
+        assert_eq!(kernel.interface_up("vmbr0").state, Failed);
+        for (state, flags, expected) in [
+            ("up", "0x1003", Holds),
+            ("unknown", "0x9", Holds),
+            ("down", "0x1003", Failed),
+            ("lowerlayerdown", "0x1003", Failed),
+            ("up", "0x1002", Failed),
+            ("up", "many", Unknown),
+        ] {
+            root.file("sys/class/net/vmbr0/operstate", &format!("{state}\n"));
+            root.file("sys/class/net/vmbr0/flags", &format!("{flags}\n"));
+            let found = kernel.interface_up("vmbr0");
+            assert_eq!(found.state, expected, "{state} {flags}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn ports_are_told_with_what_they_belong_to() {
+        let root = Root::new("ports");
+        let kernel = Kernel::under(root.path());
+        let says = || kernel.bridge_port("eno1", "vmbr0").says;
+        let expected = ", expected eno1 to be a port of vmbr0";
+        assert_eq!(says(), format!("there is no interface eno1{expected}"));
+        root.file("sys/class/net/eno1/flags", "0x1003\n");
+        assert_eq!(says(), format!("there is no bridge vmbr0{expected}"));
+        root.file("sys/class/net/vmbr0/flags", "0x1003\n");
+        assert_eq!(says(), format!("eno1 is a port of nothing{expected}"));
+        std::os::unix::fs::symlink("../vmbr1", root.path().join("sys/class/net/eno1/master")).expect("a link");
+        assert_eq!(says(), format!("eno1 belongs to vmbr1{expected}"));
+        root.file("sys/class/net/vmbr0/brif/eno1/state", "3\n");
+        assert_eq!(kernel.bridge_port("eno1", "vmbr0"), Found::when(true, "eno1 is a port of vmbr0"));
+    }
+}
