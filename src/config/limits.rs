@@ -14,7 +14,7 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-const NAME: &str = "must be 1 to 32 letters, digits, \"-\", \"_\" or \".\"";
+pub(super) const NAME: &str = "must be 1 to 32 letters, digits, \"-\", \"_\" or \".\"";
 
 fn networks(key: &str, written: Vec<String>, errors: &mut Vec<String>) -> Vec<IpNet> {
     let parsed = written.into_iter().enumerate();

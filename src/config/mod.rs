@@ -7,6 +7,7 @@
 mod guests;
 mod interfaces;
 mod limits;
+mod posture;
 mod render;
 mod resolve;
 mod windows;
@@ -19,6 +20,7 @@ use crate::incident::{IncidentSettings, PlannedWindow};
 use crate::inventory::{Group, InterfacePolicy, SegmentPolicy, Sources};
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
+use crate::posture::Posture;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -29,6 +31,9 @@ pub const DEFAULT_PATH: &str = "/etc/pegel/pegel.toml";
 
 /// Rules of `[[allow]]`: each finding is held against each, and each is a label value.
 pub const MOST_ALLOW_RULES: usize = 64;
+
+/// Checks of `[posture]`: each is looked at in turn, and is a label value.
+pub const MOST_CHECKS: usize = 64;
 
 /// The resolved configuration: nothing is optional any more.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +60,8 @@ pub struct Config {
     /// Hosts with limits of their own, which are in `detect`.
     pub groups: Vec<Group>,
     pub allow: Vec<AllowRule>,
+    /// What must hold on this host.
+    pub posture: Posture,
     /// In the order of [`DETECTORS`].
     pub detect: Vec<Settings>,
 }
@@ -169,6 +176,7 @@ impl Default for Config {
             windows: Vec::new(),
             groups: Vec::new(),
             allow: Vec::new(),
+            posture: Posture { interval_seconds: 60, checks: Vec::new() },
             detect: DETECTORS.iter().map(Settings::defaults).collect(),
         }
     }
@@ -319,9 +327,47 @@ mod tests {
             port = 514
             targets = ["203.0.113.9"]
             vector = ["udp_flood", "fragment_flood"]
+            [posture]
+            interval_seconds = 5
+            [[posture.check]]
+            name = "firewall"
+            why = "without it the guests may send as whom they like"
+            unit_active = "pve-firewall.service"
+            [[posture.check]]
+            name = "table"
+            nft_table = "inet  filter"
+            [[posture.check]]
+            name = "chain"
+            nft_chain = "bridge filter forward-2"
+            [[posture.check]]
+            name = "route"
+            default_route = "ipv6"
+            [[posture.check]]
+            name = "uplink-route"
+            default_route = "ipv4"
+            interface = "vmbr0"
+            [[posture.check]]
+            name = "forwarding"
+            forwarding_off = "vmbr0"
+            [[posture.check]]
+            name = "forwarding6"
+            forwarding_off = "vmbr0"
+            family = "ipv6"
+            [[posture.check]]
+            name = "up"
+            interface_up = "eth0.100"
+            [[posture.check]]
+            name = "port"
+            bridge_port = "eno1"
+            bridge = "vmbr0"
+            [[posture.check]]
+            name = "nf"
+            sysctl = "net.bridge.bridge-nf-call-iptables"
+            value = "1"
         "#;
         let config = Config::parse(text, "test");
         assert_eq!(config.as_ref().map(|config| config.networks.len()), Ok(2));
+        assert_eq!(config.as_ref().map(|config| config.posture.checks.len()), Ok(10));
         let printed = config.as_ref().map(|config| render(config, false)).unwrap_or_default();
         assert_eq!(Config::parse(&printed, "printed"), config);
     }

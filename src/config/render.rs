@@ -7,6 +7,7 @@ use crate::detect::{DETECTORS, GroupLimit};
 use crate::incident::Schedule;
 use crate::inventory::GroupId;
 use crate::packet::Tunnels;
+use crate::posture::Must;
 use std::fmt::{Display, Write};
 
 /// Writes a line into a string, which cannot fail.
@@ -183,6 +184,7 @@ pub fn render(config: &Config, comments: bool) -> String {
     windows(&mut page, config);
     groups(&mut page, config);
     allow(&mut page, config);
+    posture(&mut page, config);
     text
 }
 
@@ -300,6 +302,77 @@ fn allow(page: &mut Page<'_>, config: &Config) {
         page.note("port = 514");
         page.note("vector = [\"udp_flood\"]");
         page.note("direction = \"inbound\"");
+    }
+}
+
+fn posture(page: &mut Page<'_>, config: &Config) {
+    page.section("posture");
+    page.note(
+        "What must hold on this host is looked at so often, in seconds (1 to 3600). What does not hold is an incident",
+    );
+    page.note("(posture_failed); pegel_posture_ok and pegel_posture_unknown tell all of it. Nothing is changed by it.");
+    page.key("interval_seconds", config.posture.interval_seconds);
+    for check in &config.posture.checks {
+        page.section("[posture.check]");
+        page.key("name", string(&check.name));
+        if !check.why.is_empty() {
+            page.key("why", string(&check.why));
+        }
+        match &check.must {
+            Must::UnitActive(unit) => page.key("unit_active", string(unit)),
+            Must::NftTable { family, table } => page.key("nft_table", string(format!("{family} {table}"))),
+            Must::NftChain { family, table, chain } => {
+                page.key("nft_chain", string(format!("{family} {table} {chain}")));
+            }
+            Must::DefaultRoute { family, interface } => {
+                page.key("default_route", string(family.name()));
+                if let Some(interface) = interface {
+                    page.key("interface", string(interface));
+                }
+            }
+            Must::ForwardingOff { interface, family } => {
+                page.key("forwarding_off", string(interface));
+                if let Some(family) = family {
+                    page.key("family", string(family.name()));
+                }
+            }
+            Must::InterfaceUp(interface) => page.key("interface_up", string(interface)),
+            Must::BridgePort { port, bridge } => {
+                page.key("bridge_port", string(port));
+                page.key("bridge", string(bridge));
+            }
+            Must::Sysctl { key, value } => {
+                page.key("sysctl", string(key));
+                page.key("value", string(value));
+            }
+        }
+    }
+    if page.comments && config.posture.checks.is_empty() {
+        page.note(
+            "Repeat for each check, with exactly one of the kinds below beside name and why. Try it: pegel posture.",
+        );
+        page.note("[[posture.check]]");
+        page.note("name = \"firewall\"");
+        page.note("Told in the incident; may be left out.");
+        page.note("why = \"without it the guests may send as whom they like\"");
+        page.note("A unit of systemd is active.");
+        page.note("unit_active = \"pve-firewall.service\"");
+        page.note("A table or chain of nftables is there, with a rule or with policy drop. Needs CAP_NET_ADMIN.");
+        page.note("nft_table = \"inet filter\"");
+        page.note("nft_chain = \"inet filter forward\"");
+        page.note("There is a default route, \"ipv4\" or \"ipv6\"; through one interface if it is named.");
+        page.note("default_route = \"ipv6\"");
+        page.note("interface = \"vmbr0\"");
+        page.note("What enters by an interface is not forwarded: \"ipv4\", \"ipv6\" or, unless written, \"both\".");
+        page.note("forwarding_off = \"vmbr0\"");
+        page.note("family = \"ipv4\"");
+        page.note("An interface is up; an interface is a port of a bridge.");
+        page.note("interface_up = \"vmbr0\"");
+        page.note("bridge_port = \"eno1\"");
+        page.note("bridge = \"vmbr0\"");
+        page.note("A setting of the kernel has a value.");
+        page.note("sysctl = \"net.bridge.bridge-nf-call-iptables\"");
+        page.note("value = \"1\"");
     }
 }
 

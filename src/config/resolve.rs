@@ -1,7 +1,7 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, is_near};
-use super::{CaptureSource, Config, guests, interfaces, limits, windows};
+use super::{CaptureSource, Config, guests, interfaces, limits, posture, windows};
 use crate::base::{Addr, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
@@ -98,6 +98,7 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     windows::resolve(written.windows, &mut config, errors);
     limits::groups(written.groups, &mut config, errors);
     limits::allow(written.allow, &mut config, errors);
+    posture::resolve(written.posture, &mut config, errors);
     config
 }
 
@@ -116,8 +117,13 @@ pub(super) fn network(key: &str, text: &str, errors: &mut Vec<String>) -> Option
 }
 
 /// A whole number within a range.
-fn whole<T>(key: &str, written: Option<i64>, range: std::ops::RangeInclusive<i64>, to: &mut T, errors: &mut Vec<String>)
-where
+pub(super) fn whole<T>(
+    key: &str,
+    written: Option<i64>,
+    range: std::ops::RangeInclusive<i64>,
+    to: &mut T,
+    errors: &mut Vec<String>,
+) where
     T: TryFrom<i64>,
 {
     let Some(value) = written else { return };

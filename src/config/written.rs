@@ -30,6 +30,7 @@ pub(super) struct Written {
     pub windows: Vec<WrittenWindow>,
     pub groups: Vec<WrittenGroup>,
     pub allow: Vec<WrittenAllow>,
+    pub posture: WrittenPosture,
     /// Detector name, and its keys with their values.
     pub detect: Vec<(String, Vec<(String, Value)>)>,
 }
@@ -109,6 +110,31 @@ pub(super) struct WrittenAllow {
     /// One or a list.
     pub vector: Option<Value>,
     pub direction: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct WrittenPosture {
+    pub interval_seconds: Option<i64>,
+    pub checks: Vec<WrittenCheck>,
+}
+
+/// One `[[posture.check]]`: exactly one of the keys from `unit_active` to `sysctl`, and what belongs to it.
+#[derive(Default)]
+pub(super) struct WrittenCheck {
+    pub name: Option<String>,
+    pub why: Option<String>,
+    pub unit_active: Option<String>,
+    pub nft_table: Option<String>,
+    pub nft_chain: Option<String>,
+    pub default_route: Option<String>,
+    pub forwarding_off: Option<String>,
+    pub interface_up: Option<String>,
+    pub bridge_port: Option<String>,
+    pub sysctl: Option<String>,
+    pub interface: Option<String>,
+    pub family: Option<String>,
+    pub bridge: Option<String>,
+    pub value: Option<String>,
 }
 
 /// Takes keys out of a table; what is left when it is closed was not known.
@@ -199,6 +225,7 @@ impl Written {
         let allow: Vec<Table> = top.take("allow", "one or more [[allow]] tables").unwrap_or_default();
         let inventory = top.table("inventory");
         let guests: Vec<Table> = top.take("guest", "one or more [[guest]] tables").unwrap_or_default();
+        let posture = top.table("posture");
         top.close();
 
         let mut section = reader("capture.", capture, errors);
@@ -322,6 +349,30 @@ impl Written {
                 port: section.take("port", "a port number"),
                 vector: section.take("vector", "a vector or a list of them"),
                 direction: section.take("direction", "\"inbound\" or \"outbound\""),
+            });
+            section.close();
+        }
+        let mut section = reader("posture.", posture, errors);
+        written.posture.interval_seconds = section.take("interval_seconds", whole);
+        let checks: Vec<Table> = section.take("check", "one or more [[posture.check]] tables").unwrap_or_default();
+        section.close();
+        for (index, table) in checks.into_iter().enumerate() {
+            let mut section = reader(&format!("posture.check[{index}]."), table, errors);
+            written.posture.checks.push(WrittenCheck {
+                name: section.take("name", "a name in quotes"),
+                why: section.take("why", "a reason in quotes"),
+                unit_active: section.take("unit_active", "a unit in quotes"),
+                nft_table: section.take("nft_table", "a family and a table in quotes"),
+                nft_chain: section.take("nft_chain", "a family, a table and a chain in quotes"),
+                default_route: section.take("default_route", "\"ipv4\" or \"ipv6\""),
+                forwarding_off: section.take("forwarding_off", "an interface name in quotes"),
+                interface_up: section.take("interface_up", "an interface name in quotes"),
+                bridge_port: section.take("bridge_port", "an interface name in quotes"),
+                sysctl: section.take("sysctl", "the name of a kernel setting in quotes"),
+                interface: section.take("interface", "an interface name in quotes"),
+                family: section.take("family", "\"ipv4\", \"ipv6\" or \"both\""),
+                bridge: section.take("bridge", "an interface name in quotes"),
+                value: section.take("value", "a value in quotes"),
             });
             section.close();
         }
