@@ -104,6 +104,7 @@ fn incident(id: &str) -> Incident {
             prefix: None,
             interface: None,
             vlan: None,
+            sensor: None,
         },
         opened_at: at,
         updated_at: at,

@@ -41,6 +41,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
             prefix: None,
             interface: None,
             vlan: None,
+            sensor: None,
         },
         opened_at: at,
         updated_at: at,

@@ -231,7 +231,10 @@ fn json_has_the_published_keys_and_no_others() {
             wanted.insert(16, "victims");
         }
         assert_eq!(keys(line), wanted);
-        assert_eq!(names(&incident["target"]), ["address", "guest", "interface", "kind", "mac", "prefix", "vlan"]);
+        assert_eq!(
+            names(&incident["target"]),
+            ["address", "guest", "interface", "kind", "mac", "prefix", "sensor", "vlan"]
+        );
         assert_eq!(names(&incident["peak"]), ["bits_per_second", "packets_per_second"]);
         assert_eq!(names(&incident["totals"]), ["bytes", "packets"]);
         for others in [Some("sources"), is_outbound.then_some("victims")].into_iter().flatten() {

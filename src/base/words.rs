@@ -195,6 +195,9 @@ vectors! {
         L2Loop = "l2_loop",
         GatewaySilent = "gateway_silent",
     }
+    Sensor {
+        PostureFailed = "posture_failed",
+    }
 }
 
 #[cfg(test)]

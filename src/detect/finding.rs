@@ -24,6 +24,10 @@ pub enum Target {
         interface: String,
         vlan: Option<u16>,
     },
+    /// Something that this host itself must keep up: a check of its posture, by name.
+    Sensor {
+        what: String,
+    },
 }
 
 impl fmt::Display for Target {
@@ -34,6 +38,7 @@ impl fmt::Display for Target {
             Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
             Target::Segment { interface, vlan: None } => write!(f, "segment {interface}"),
             Target::Segment { interface, vlan: Some(vlan) } => write!(f, "VLAN {vlan} of segment {interface}"),
+            Target::Sensor { what } => write!(f, "posture check {what}"),
         }
     }
 }

@@ -24,6 +24,7 @@ mod icmp_flood;
 mod land_attack;
 mod open_reflector;
 mod other_amplification;
+mod posture;
 mod protocol_flood;
 mod rst_flood;
 mod scan;
@@ -196,6 +197,7 @@ pub const DETECTORS: &[DetectorSpec] = &[
     segment::UNKNOWN_UNICAST_FLOOD,
     segment::L2_LOOP,
     segment::GATEWAY_SILENT,
+    posture::SPEC,
     // Last: the vectors that it raises are those of others.
     total::SPEC,
 ];

@@ -79,6 +79,8 @@ pub struct TargetView {
     pub prefix: Option<String>,
     pub interface: Option<String>,
     pub vlan: Option<u16>,
+    /// Name of the check that fails, where the incident is about this host's posture.
+    pub sensor: Option<String>,
 }
 
 impl TargetView {
@@ -91,6 +93,7 @@ impl TargetView {
             prefix: None,
             interface: interface.cloned(),
             vlan,
+            sensor: None,
         };
         match target {
             Target::Host(address) => TargetView { address: Some(*address), ..nobody },
@@ -101,6 +104,7 @@ impl TargetView {
             Target::Segment { interface, vlan } => {
                 TargetView { kind: "segment", interface: Some(interface.clone()), vlan: *vlan, ..nobody }
             }
+            Target::Sensor { what } => TargetView { kind: "sensor", sensor: Some(what.clone()), ..nobody },
         }
     }
 
@@ -111,7 +115,11 @@ impl TargetView {
             (None, Some(mac)) => mac.to_string(),
             (None, None) => {
                 let segment = || self.interface.clone().filter(|_| self.kind == "segment");
-                self.prefix.clone().or_else(segment).unwrap_or_else(|| self.kind.to_owned())
+                self.prefix
+                    .clone()
+                    .or_else(|| self.sensor.clone())
+                    .or_else(segment)
+                    .unwrap_or_else(|| self.kind.to_owned())
             }
         }
     }

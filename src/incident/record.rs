@@ -357,7 +357,9 @@ fn identifier(finding: &Finding, now: Timestamp) -> String {
     // FNV-1a: an identifier, not a secret; the same on every machine and in every version.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
-        Target::Host(_) | Target::Prefix(_) => format!("{} {}{}", finding.target, finding.direction, note(finding)),
+        Target::Host(_) | Target::Prefix(_) | Target::Sensor { .. } => {
+            format!("{} {}{}", finding.target, finding.direction, note(finding))
+        }
         Target::Station { mac, interface } => format!("{mac} {interface}{}", note(finding)),
         Target::Segment { .. } => format!("{} {}", finding.target, finding.direction),
     };

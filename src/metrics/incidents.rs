@@ -3,7 +3,7 @@
 use super::catalogue as spec;
 use super::catalogue::DropReason;
 use super::series::{Follower, Maker, lock, whole};
-use crate::base::{Direction, Severity, Vector};
+use crate::base::{Direction, Severity, Vector, VectorClass};
 use crate::incident::{Change, Event, Incident};
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ impl IncidentSeries {
     pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
         let opened = make.counters(spec::INCIDENTS)?;
         for vector in Vector::ALL {
-            for direction in [Direction::Inbound, Direction::Outbound] {
+            for &direction in directions(*vector) {
                 for severity in Severity::ALL {
                     opened.get_metric_with_label_values(&[vector.name(), direction.name(), severity.name()])?;
                 }
@@ -117,6 +117,14 @@ impl IncidentSeries {
             let _ = self.rate.remove_label_values(&[target.as_str(), direction.name()]);
         }
         *shown = Shown { targets, active, rates: rates.into_keys().collect(), refused };
+    }
+}
+
+/// The directions in which a vector may be seen from the start: nothing that fails on this host comes in or goes out.
+const fn directions(vector: Vector) -> &'static [Direction] {
+    match vector.class() {
+        VectorClass::Sensor => &[Direction::Internal],
+        _ => &[Direction::Inbound, Direction::Outbound],
     }
 }
 

@@ -1,6 +1,6 @@
 //! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
 
-use crate::base::{Networks, Timestamp, View};
+use crate::base::{Networks, PostureResult, Timestamp, View};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Armed, Baseline, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, PlannedWindow};
@@ -141,6 +141,11 @@ impl Engine {
         self.losses = losses;
     }
 
+    /// What was found of this host's posture: judged with every tick from now on.
+    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
+        self.meter.set_posture(posture);
+    }
+
     /// What happened since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
@@ -191,9 +196,16 @@ impl Engine {
             next += 1;
         }
         if next < tick {
-            // All windows are empty: nothing can be found until the next packet, but incidents may have to close.
+            // All windows are empty: nothing can be found in them until the next packet, but incidents may have to close.
             self.meter.forget();
-            self.incidents.observe(&[], Timestamp::from_tick(tick), self.losses, &mut self.events);
+            if self.meter.posture().iter().any(PostureResult::is_failing) {
+                // What fails on this host does so without packets, too: one look stands for the whole gap.
+                self.meter.open(tick - 1);
+                self.tick = Some(tick - 1);
+                self.judge(Timestamp::from_tick(tick));
+            } else {
+                self.incidents.observe(&[], Timestamp::from_tick(tick), self.losses, &mut self.events);
+            }
         }
     }
 
