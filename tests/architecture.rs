@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "metrics",
             "output",
             "packet",
+            "posture",
             "state",
         ],
     ),

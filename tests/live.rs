@@ -283,3 +283,55 @@ fn what_is_planned_while_it_runs_marks_incidents_and_state_outlives_it() {
     assert!(names.iter().any(|name| name == "baseline.bin"), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("baseline.bin.corrupt-")), "{names:?}");
 }
+
+#[test]
+fn a_posture_that_fails_is_told_on_an_idle_network_and_closes_when_it_holds() {
+    let Some(bed) = Bed::new("posture") else { return };
+    let config = "[incident]\nquiet_seconds = 1\n[posture]\ninterval_seconds = 1\n\
+                  [[posture.check]]\nname = \"route\"\nwhy = \"a test\"\ndefault_route = \"ipv4\"\ninterface = \"vb\"\n\
+                  [[posture.check]]\nname = \"forwarding\"\nforwarding_off = \"vb\"\n\
+                  [[posture.check]]\nname = \"up\"\ninterface_up = \"vb\"\n";
+    let config = bed.file("pegel.toml", config);
+    let forwarding = |value: &str| {
+        let set = format!("echo {value} > /proc/sys/net/ipv4/conf/vb/forwarding");
+        assert!(bed.command("b", Path::new("sh"), &["-c", &set]).status().unwrap().success());
+    };
+    let shown = |page: &str, check: &str| {
+        ["ok", "unknown"].map(|of| series(page, &format!("pegel_posture_{of}{{check=\"{check}\"}}")))
+    };
+    ip(&format!("-n {} route add default via 10.231.7.1", bed.ns("b")));
+    forwarding("0");
+    let pegel = bed.pegel(&["--config", &config]);
+    let all = |page: &str, expected: f64| {
+        ["route", "forwarding", "up"].iter().all(|check| shown(page, check) == [expected, 0.0])
+    };
+    pegel.wait_for("/metrics", |page| all(page, 1.0));
+    assert_eq!(pegel.incidents("open"), Vec::<Value>::new());
+
+    ip(&format!("-n {} route del default", bed.ns("b")));
+    let incident = pegel.wait_for_incident();
+    assert_eq!(incident["vector"], "posture_failed", "{incident:#}");
+    assert_eq!((&incident["target"]["kind"], &incident["target"]["sensor"]), (&"sensor".into(), &"route".into()));
+    let says = incident["evidence"][0]["says"].as_str().unwrap();
+    assert!(says.starts_with("there is no default route for IPv4, expected one via vb, since 20"), "{says}");
+    assert!(says.ends_with("; why: a test"), "{says}");
+    assert_eq!(shown(&pegel.get("/metrics"), "route"), [0.0, 0.0]);
+    ip(&format!("-n {} route add default via 10.231.7.1", bed.ns("b")));
+    pegel.wait_for("/metrics", |page| all(page, 1.0) && page.contains("pegel_incidents_open 0"));
+
+    forwarding("1");
+    assert_eq!(pegel.wait_for_incident()["target"]["sensor"], "forwarding");
+    forwarding("0");
+    pegel.wait_for("/metrics", |page| page.contains("pegel_incidents_open 0"));
+
+    // A reload that takes a check away takes its series away.
+    fs::write(&config, "[[posture.check]]\nname = \"up\"\ninterface_up = \"vb\"\n").unwrap();
+    pegel.signal("HUP");
+    pegel.wait_for("/metrics", |page| !page.contains("check=\"route\"") && page.contains("check=\"up\""));
+    let (log, lines) = pegel.stop();
+    assert!(log.contains("posture check route fails: there is no default route for IPv4"), "{log}");
+    assert!(log.contains("posture check route holds: the default route for IPv4 is via vb"), "{log}");
+    let told: Vec<_> = lines.iter().map(|line| (&line["change"], &line["close_reason"])).collect();
+    let (opened, closed) = ((&"opened".into(), &Value::Null), (&"closed".into(), &"quiet".into()));
+    assert_eq!(told, [opened, closed, opened, closed]);
+}

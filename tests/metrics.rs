@@ -1,6 +1,6 @@
 //! The metrics page as a whole: golden file, house rules for names, and the word of `promtool`.
 
-use pegel::base::{Addr, Direction, Severity, Timestamp, Vector};
+use pegel::base::{Addr, Direction, PostureResult, PostureState, Severity, Timestamp, Vector, VectorClass};
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
@@ -62,6 +62,18 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
     }
 }
 
+fn check(name: &str, state: PostureState) -> PostureResult {
+    PostureResult {
+        name: name.to_owned(),
+        what: String::new(),
+        state,
+        says: String::new(),
+        why: String::new(),
+        failures: 0,
+        since: Timestamp::ZERO,
+    }
+}
+
 /// A page with something in every family.
 fn filled() -> Metrics {
     let metrics = metrics();
@@ -89,6 +101,7 @@ fn filled() -> Metrics {
     metrics.incidents_active(&[open]);
     metrics.findings_dropped(2, 9);
     metrics.allowed_findings("log-shipping", 5);
+    metrics.posture(&[check("firewall", PostureState::Failed), check("route", PostureState::Ok)]);
     metrics.table(Table::Hosts, 1000, 65_536, 12);
     metrics.tick_duration(0.000_25);
     metrics.tick_duration(0.5);
@@ -138,6 +151,7 @@ fn the_page_is_the_same_every_time() {
 fn names_follow_the_rules() {
     const LABELS: &[&str] = &[
         "anomaly",
+        "check",
         "class",
         "direction",
         "group",
@@ -210,6 +224,7 @@ fn known_series_begin_with_zero() {
         "pegel_capture_dropped_packets_total{interface=\"vmbr0\",stage=\"queue\"}",
         "pegel_capture_up{interface=\"eth0\"}",
         "pegel_incidents_total{direction=\"outbound\",severity=\"information\",vector=\"mac_not_allowed\"}",
+        "pegel_incidents_total{direction=\"internal\",severity=\"warning\",vector=\"posture_failed\"}",
         "pegel_findings_dropped_total{reason=\"echo\"}",
         "pegel_table_evictions_total{table=\"busy_hosts\"}",
         "pegel_output_dropped_total{output=\"alertmanager\"}",
@@ -218,7 +233,8 @@ fn known_series_begin_with_zero() {
         assert_eq!(value(&fresh, series), Some(0.0), "{series}");
     }
     assert_eq!(value(&fresh, "pegel_capture_coverage_ratio"), Some(1.0));
-    let combinations = Vector::ALL.len() * 2 * Severity::ALL.len();
+    let directions = |vector: &Vector| if vector.class() == VectorClass::Sensor { 1 } else { 2 };
+    let combinations = Vector::ALL.iter().map(directions).sum::<usize>() * Severity::ALL.len();
     assert_eq!(page(&fresh).lines().filter(|l| l.starts_with("pegel_incidents_total{")).count(), combinations);
 }
 
@@ -308,6 +324,21 @@ fn incidents_count_when_they_open() {
     }
     let series = "pegel_incidents_total{direction=\"inbound\",severity=\"warning\",vector=\"syn_flood\"}";
     assert_eq!(value(&metrics, series), Some(1.0));
+}
+
+#[test]
+fn checks_are_shown_as_they_are_and_as_long_as_they_are() {
+    let metrics = metrics();
+    let shown = |name: &str| {
+        let of = |family: &str| value(&metrics, &format!("pegel_posture_{family}{{check=\"{name}\"}}"));
+        (of("ok"), of("unknown"))
+    };
+    metrics.posture(&[check("a", PostureState::Unknown), check("b", PostureState::Unknown)]);
+    assert_eq!((shown("a"), shown("b")), ((Some(0.0), Some(1.0)), (Some(0.0), Some(1.0))));
+    metrics.posture(&[check("a", PostureState::Ok), check("b", PostureState::Failed)]);
+    assert_eq!((shown("a"), shown("b")), ((Some(1.0), Some(0.0)), (Some(0.0), Some(0.0))));
+    metrics.posture(&[check("b", PostureState::Ok)]);
+    assert_eq!((shown("a"), shown("b")), ((None, None), (Some(1.0), Some(0.0))));
 }
 
 fn promtool() -> Option<PathBuf> {

@@ -101,6 +101,11 @@ metrics! {
         "Findings of detectors that led to no incident: too many were open, or it was the echo of another";
     Counter ALLOWED_FINDINGS "pegel_allowed_findings_total" ["rule"]
         "Findings suppressed by a rule of the allow-list; one that lasts is found anew ten times a second";
+    // This host
+    Gauge POSTURE_OK "pegel_posture_ok" ["check"]
+        "Whether what must hold on this host does (1); 0 also while that cannot be told";
+    Gauge POSTURE_UNKNOWN "pegel_posture_unknown" ["check"]
+        "Whether it cannot be told if something holds on this host (1): not looked at yet, or no tool or right to do so";
     // Pegel itself
     Gauge TABLE_ENTRIES "pegel_table_entries" ["table"]
         "Entries in use in a table";

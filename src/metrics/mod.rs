@@ -6,13 +6,14 @@
 pub mod catalogue;
 mod hosts;
 mod incidents;
+mod posture;
 mod series;
 
 pub use catalogue::{DropReason, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
-use crate::base::Addr;
+use crate::base::{Addr, PostureResult};
 use crate::incident::{Event, Incident};
 use crate::meter::{Count, Totals};
 use crate::packet::{Anomaly, Class};
@@ -66,6 +67,7 @@ pub struct Metrics {
     stations: IntGauge,
     stations_new: Follower,
     incidents: incidents::IncidentSeries,
+    posture: posture::PostureSeries,
     /// By index of [`Table`].
     tables: Vec<TableSeries>,
     tick_duration: Histogram,
@@ -126,6 +128,7 @@ impl Metrics {
             stations: make.gauge(spec::STATIONS)?,
             stations_new: Follower::new(make.counter(spec::STATION_NEW)?),
             incidents: incidents::IncidentSeries::new(&make)?,
+            posture: posture::PostureSeries::new(&make)?,
             tables: tables(&make)?,
             tick_duration: make.histogram(spec::TICK_DURATION, TICK_BUCKETS)?,
             ticks_late: make.counter(spec::TICKS_LATE)?,
@@ -244,6 +247,11 @@ impl Metrics {
         if let Ok(counter) = self.allowed.get_metric_with_label_values(&[rule]) {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
+    }
+
+    /// Shows what was found of the checks of this host's posture, and no other checks.
+    pub fn posture(&self, results: &[PostureResult]) {
+        self.posture.show(results);
     }
 
     pub fn state_failure(&self, operation: StateOperation) {

@@ -1,4 +1,5 @@
-//! Live: one or more capturing threads per interface, one thread that judges (this one), one per output, one for HTTP.
+//! Live: one or more capturing threads per interface, one thread that judges (this one), one per output, one for HTTP,
+//! one that looks at the host's posture where that is asked for.
 //!
 //! Workers never wait for the judge: their reports travel in a fixed number of boxes that come back empty; where none
 //! is back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing
@@ -7,6 +8,7 @@
 use super::capture_thread::{Message, Order};
 use super::engine::Engine;
 use super::memory::Memory;
+use super::posture::Lookout;
 use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
 use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
@@ -83,6 +85,7 @@ struct Live {
     engine: Engine,
     outputs: Outputs,
     memory: Memory,
+    lookout: Lookout,
     metrics: Arc<Metrics>,
     shared: Arc<http::Shared>,
     server: Option<http::Server>,
@@ -119,6 +122,8 @@ impl Live {
             metrics.watch_host(Addr::from(host), "configured");
         }
         let memory = Memory::start(config, &mut engine, &metrics, wall_clock());
+        let lookout = Lookout::start(&config.posture);
+        metrics.posture(lookout.known());
         let origin = instant();
         let (hosts, stations) = engine.meter().tables();
         let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
@@ -140,6 +145,7 @@ impl Live {
             engine,
             outputs,
             memory,
+            lookout,
             metrics,
             shared,
             server,
@@ -189,6 +195,10 @@ impl Live {
                 Err(RecvTimeoutError::Timeout) => {}
                 // Every worker ended: nothing more will come.
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if let Some(found) = self.lookout.take() {
+                self.metrics.posture(found);
+                self.engine.set_posture(found.to_vec());
             }
             self.judge_complete_ticks();
             if signals.reload.swap(false, Ordering::Relaxed) {
@@ -461,6 +471,7 @@ impl Live {
                     super::described(&self.request.config),
                 );
                 self.engine.reconfigure(&self.request.config, site);
+                self.lookout.replace(&self.request.config.posture);
                 for &host in &self.request.config.metrics_hosts {
                     self.metrics.watch_host(Addr::from(host), "configured");
                 }
