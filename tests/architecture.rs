@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "output",
             "packet",
             "pipeline",
+            "posture",
             "state",
         ],
     ),

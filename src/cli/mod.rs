@@ -4,6 +4,7 @@ mod config;
 mod guests;
 mod limits;
 mod list;
+mod posture;
 mod replay;
 mod run;
 mod table;
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 /// Exit codes, the same for every subcommand; 2 is clap's own for wrong usage.
 pub mod exit {
     pub const OK: u8 = 0;
-    /// Something failed while running: a file that cannot be read, an interface that cannot be opened.
+    /// Something failed while running: a file that cannot be read, an interface that cannot be opened, a check of the
+    /// host's posture.
     pub const FAILED: u8 = 1;
     /// The configuration is invalid.
     pub const CONFIG: u8 = 3;
@@ -35,8 +37,9 @@ Examples:
   pegel replay --format json *.pcap | jq  one incident a line
   pegel guests                            which guest has which MAC, and where is it?
   pegel check-config pegel.toml           every error of a configuration at once
+  pegel posture                           does what must hold on this host hold now?
 
-Exit codes: 0 success, 1 something could not be read or opened, 2 wrong usage, 3 invalid configuration,
+Exit codes: 0 success, 1 something could not be read or opened, or does not hold, 2 wrong usage, 3 invalid configuration,
 4 missing privilege.";
 
 /// The flood gauge for networks: recognises DoS attacks and abuse of bridged MACs, and proves what it says.
@@ -63,6 +66,8 @@ enum Command {
     Guests(guests::GuestsArgs),
     /// Plan windows in which incidents are expected
     Window(window::WindowArgs),
+    /// Look now at what must hold on this host ([posture] of the configuration)
+    Posture(posture::PostureArgs),
     /// List what Pegel knows
     List(list::ListArgs),
     /// Print a completion script for a shell
@@ -131,6 +136,7 @@ impl Cli {
             Command::PrintLimits(args) => limits::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Window(args) => window::run(&args),
+            Command::Posture(args) => posture::run(&args),
             Command::List(args) => list::run(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "pegel", &mut std::io::stdout());
