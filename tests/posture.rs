@@ -17,7 +17,7 @@ fn at(seconds: f64) -> Timestamp {
 
 fn engine(text: &str) -> Engine {
     let config = Config::parse(text, "test").expect("valid");
-    let site = pegel::pipeline::site(&config, Arc::new(Networks::default()));
+    let site = pegel::pipeline::site(&config, Arc::new(Networks::default()), Arc::default());
     Engine::new(&config, site, Hasher::fixed())
 }
 

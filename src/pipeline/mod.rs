@@ -19,7 +19,7 @@ pub use memory::read_baseline;
 
 use crate::base::Networks;
 use crate::config::Config;
-use crate::inventory::{Inventory, Site};
+use crate::inventory::{Inventory, Site, Sources};
 use std::sync::Arc;
 
 /// What detectors may know of this place, by the configuration.
@@ -28,7 +28,9 @@ pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>)
     Arc::new(site.with_groups(config.groups.clone()).with_segment(config.segment.clone()).with_inventory(inventory))
 }
 
-/// The guests that the configuration itself describes.
-fn described(_config: &Config) -> Arc<Inventory> {
-    Arc::default()
+/// The guests that the configuration itself and its tables describe: all that a replay may know, since it must not depend on
+/// the machine that it runs on.
+fn described(config: &Config) -> Arc<Inventory> {
+    let Sources { tables, guests, .. } = config.inventory.clone();
+    Arc::new(Inventory::read(&Sources { tables, guests, ..Sources::default() }))
 }

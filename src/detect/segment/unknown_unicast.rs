@@ -20,7 +20,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
         min: 10.0,
         max: 1e7,
         unit: "frames/s",
-        doc: "Such frames on one interface, to a hundred different stations or more within a second.",
+        doc: "Such frames on one interface, to hundreds of different stations within a second, a few to each.",
         learns: None,
     }],
     build: |settings, site| {
@@ -34,7 +34,9 @@ struct UnknownUnicast {
 }
 
 /// Different stations within a second.
-const STATIONS: f64 = 100.0;
+const STATIONS: f64 = 300.0;
+/// Frames to each of them, at most: a flood of one network whose hosts are silent sends more.
+const FRAMES_EACH: f64 = 4.0;
 /// Of the stations that spoke in the same second, so many times as many must be unheard.
 const TIMES_HEARD: f64 = 2.0;
 
@@ -51,7 +53,12 @@ impl Detector for UnknownUnicast {
             let made_up = second.strangers as f64 > rate / 2.0;
             let counted = window.segments().view(interface).counted != Counted::Nothing;
             // A flood of made-up senders speaks to nobody, too, and is told as that.
-            if distinct < STATIONS || distinct < TIMES_HEARD * link.speakers() || made_up || !counted {
+            if distinct < STATIONS
+                || rate > FRAMES_EACH * distinct
+                || distinct < TIMES_HEARD * link.speakers()
+                || made_up
+                || !counted
+            {
                 continue;
             }
             let about = About {
