@@ -66,11 +66,28 @@ impl Engine {
 
     /// Puts another configuration into force: limits, networks, rules. Open incidents and windows stay.
     pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
-        self.detectors = detect::build(&config.detect, &site);
         self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
+        self.set_site(config, site);
+    }
+
+    /// The same where only the place has changed: guests, interfaces.
+    pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
+        self.detectors = detect::build(&config.detect, &site);
         self.site = site;
         self.placed = None;
+    }
+
+    /// Whether a station let frames out in a tick that is not known to be allowed to, where that depends on the inventory.
+    pub fn has_strangers<'r>(&self, mut reports: impl Iterator<Item = &'r TickReport>) -> bool {
+        reports.any(|report| {
+            // All stations of a worker are on one interface.
+            let left = || report.stations.iter().filter(|station| !station.left.is_zero());
+            let Some(first) = left().next() else { return false };
+            let name = self.interfaces.get(usize::from(first.interface)).map(String::as_str);
+            let uplink = self.site.uplink(name).filter(|uplink| !uplink.is_configured);
+            uplink.is_some_and(|uplink| left().any(|station| !uplink.allows(station.mac)))
+        })
     }
 
     /// What the interfaces are to each other and what guests were given, where that changed since the last call: workers

@@ -6,6 +6,7 @@
 //! threads only to say how late it is; what is decided depends on packet time alone.
 
 use super::capture_thread::{Message, Order};
+use super::census::Census;
 use super::engine::Engine;
 use super::memory::Memory;
 use super::posture::Lookout;
@@ -15,6 +16,7 @@ use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
+use crate::inventory::Inventory;
 use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
@@ -82,6 +84,7 @@ struct Live {
     request: LiveRequest,
     interfaces: Vec<String>,
     networks: Arc<Networks>,
+    census: Census,
     engine: Engine,
     outputs: Outputs,
     memory: Memory,
@@ -109,7 +112,8 @@ impl Live {
     fn start(request: LiveRequest, interfaces: Vec<String>, signals: &Signals) -> Result<Live, LiveError> {
         let config = &request.config;
         let networks = Arc::new(inside(&request, &interfaces));
-        let site = super::site(config, Arc::clone(&networks), super::described(config));
+        let census = Census::start(&config.inventory);
+        let site = super::site(config, Arc::clone(&networks), Arc::clone(census.known()));
         // Nobody outside may know which addresses share a set of the tables.
         let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
         let mut engine = Engine::new(config, site, hasher);
@@ -146,6 +150,7 @@ impl Live {
             outputs,
             memory,
             lookout,
+            census,
             metrics,
             shared,
             server,
@@ -303,6 +308,12 @@ impl Live {
         let began = instant();
         let losses = self.losses();
         self.engine.set_losses(losses);
+        // A guest that was just made is no stranger.
+        if self.engine.has_strangers(reports.iter().map(|(_, report)| &**report))
+            && let Some(inventory) = self.census.look_again(began)
+        {
+            self.adopt(inventory);
+        }
         for (_, report) in &reports {
             self.metrics.observe_tick(&report.totals);
         }
@@ -413,6 +424,9 @@ impl Live {
             let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
             self.metrics.output_totals(name, of(&counts.delivered), of(&counts.failed), of(&counts.dropped));
         }
+        if let Some(inventory) = self.census.take() {
+            self.adopt(inventory);
+        }
         self.coverage.push_back((losses.received, losses.dropped));
         if self.coverage.len() > COVERAGE_SECONDS {
             self.coverage.pop_front();
@@ -433,6 +447,13 @@ impl Live {
             let rate = (self.frames as f64 / seconds).round();
             tracing::info!("{} packets so far, {rate}/s; {hosts} hosts, {stations} stations", self.frames);
         }
+    }
+
+    /// Judges by another inventory from now on.
+    fn adopt(&mut self, inventory: Arc<Inventory>) {
+        let site = super::site(&self.request.config, Arc::clone(&self.networks), inventory);
+        self.engine.set_site(&self.request.config, site);
+        self.tell_place();
     }
 
     /// Tells the workers how interfaces belong together and what guests were given, where that changed.
@@ -465,11 +486,9 @@ impl Live {
                 self.request.config.state_dir = kept.state_dir;
                 self.request.config.baseline = kept.baseline;
                 self.networks = Arc::new(inside(&self.request, &self.interfaces));
-                let site = super::site(
-                    &self.request.config,
-                    Arc::clone(&self.networks),
-                    super::described(&self.request.config),
-                );
+                self.census.replace(&self.request.config.inventory);
+                let site =
+                    super::site(&self.request.config, Arc::clone(&self.networks), Arc::clone(self.census.known()));
                 self.engine.reconfigure(&self.request.config, site);
                 self.lookout.replace(&self.request.config.posture);
                 for &host in &self.request.config.metrics_hosts {

@@ -3,6 +3,7 @@
 //! [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself.
 
 mod capture_thread;
+mod census;
 pub mod engine;
 pub mod live;
 mod memory;
