@@ -363,6 +363,8 @@ fn covers(segment: Vector, station: Vector) -> bool {
                 | Vector::MulticastStorm
                 | Vector::ArpFlood
                 | Vector::GratuitousArpStorm
+                | Vector::DhcpFlood
+                | Vector::RogueRa
         ),
         _ => false,
     }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Incident {
     pub id: String,
-    /// The vector with the most packets so far.
+    /// The vector with the most packets so far; of layer 2 the gravest.
     pub vector: Vector,
     /// Every vector so far, in order of appearance.
     pub vectors: Vec<Vector>,

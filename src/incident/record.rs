@@ -6,7 +6,7 @@ use super::model::{
 };
 use super::planned::Planned;
 use super::pulses::Pulses;
-use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector};
+use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
 use crate::meter::Registers;
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
@@ -22,6 +22,7 @@ const TOP: usize = 10;
 struct VectorPart {
     vector: Vector,
     packets: u64,
+    severity: Severity,
     /// The evidence of its strongest moment, and how strong that was.
     evidence: Vec<Evidence>,
     strongest: f64,
@@ -170,6 +171,7 @@ impl Record {
         match self.parts.iter_mut().find(|part| part.vector == finding.vector) {
             Some(part) => {
                 part.packets = part.packets.saturating_add(finding.now.count.packets);
+                part.severity = part.severity.max(finding.severity);
                 if strength > part.strongest {
                     part.strongest = strength;
                     part.evidence.clone_from(&finding.evidence);
@@ -180,6 +182,7 @@ impl Record {
                 self.parts.push(VectorPart {
                     vector: finding.vector,
                     packets: finding.recent.count.packets,
+                    severity: finding.severity,
                     evidence: finding.evidence.clone(),
                     strongest: strength,
                 });
@@ -248,7 +251,11 @@ impl Record {
 
     fn main_vector(&self) -> Option<&VectorPart> {
         // The first of equals, so that the name does not change without need.
-        self.parts.iter().rev().max_by_key(|part| part.packets)
+        self.parts.iter().rev().max_by_key(|part| {
+            // A segment is taken over with few frames: there the gravest counts first.
+            let grave = (part.vector.class() == VectorClass::Layer2).then_some(part.severity);
+            (grave, part.packets)
+        })
     }
 
     /// The incident as it stands.

@@ -169,9 +169,13 @@ impl LinkNotes {
         if packet.destination_mac.is_group() {
             self.look_again(packet, frame);
         }
-        if !packet.is_control {
-            return;
+        if packet.is_control {
+            self.note_control(packet, frame);
         }
+    }
+
+    /// Reads a control frame.
+    pub fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
         let place = self.hasher.station(packet.interface, packet.source_mac) as usize % COUNTERS;
         let Some(counter) = self.counters.get_mut(place) else { return };
         if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {

@@ -207,7 +207,7 @@ impl Tally {
     /// stations alone, and not to be recorded.
     #[inline]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
-        if !self.views.is_empty() && self.is_elsewhere(packet) {
+        if !self.views.is_empty() && self.is_elsewhere(packet, frame) {
             return false;
         }
         if packet.app.is_request() {
@@ -219,7 +219,7 @@ impl Tally {
     }
 
     #[inline(never)]
-    fn is_elsewhere(&mut self, packet: &Packet) -> bool {
+    fn is_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
         let counted = self.views.get(usize::from(packet.interface)).map_or(Counted::All, |view| view.counted);
         let elsewhere = match counted {
             Counted::All => false,
@@ -239,6 +239,13 @@ impl Tally {
                 }
             }
             self.stations.count(&run, &mut self.link);
+            // Said once or seen several times: the merger tells which, and here it may be seen where it came from.
+            if packet.is_control {
+                self.link.note_control(packet, frame);
+            }
+            if self.link.watches() {
+                self.link.check_sources(packet.source_mac, std::iter::once(packet));
+            }
         }
         elsewhere
     }

@@ -61,7 +61,7 @@ pub(in super::super) const IP_CONFLICT: DetectorSpec = DetectorSpec {
         min: 1.0,
         max: 1000.0,
         unit: "turns",
-        doc: "Times within a minute that the two claim it in turns, where they do not both answer the same question.",
+        doc: "Times within a minute that the two claim it in turns, where both announce it but never answer the same question.",
         learns: None,
     }],
     build: |settings, site| Claims::boxed(Vector::IpConflict, settings.limit("turns"), site),
@@ -111,6 +111,12 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
                 format!("it tells the station of {other} the same of {}: it places itself between both", claim.address);
             return verdict(spoof, Severity::Critical, 0.98, because);
         }
+        // A bond tells its clients one by one which of its cards is theirs (balance-alb of Linux): each card also answers
+        // for the address, and for no other.
+        let bonded = claimant.confirmed > 0 && claim.claimant_others == 0 && claim.forged_addresses < 2;
+        if bonded && !claim.is_gateway {
+            return None;
+        }
         if let Some(holder) = claim.holder.filter(|holder| holder.forged == 0 && times >= least) {
             let because = format!("the address is that of {}", who(window, site, claim.interface, holder.mac));
             return verdict(spoof, Severity::Critical, 0.95, because);
@@ -143,16 +149,15 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
     // A card among several of one machine answers for all of them; that is no second owner.
     let has_others = claim.claimant_others > 0 || claim.holder_others > 0;
     let both = claimant.doubled > 0 || holder.doubled > 0;
-    let announced = claimant.announced > 0 && holder.announced + holder.confirmed > 0;
-    if claim.claimant_others > 0 && claimant.announced > 1 && claim.turns >= 2 {
+    let announced = claimant.announced > 0 && holder.announced > 0;
+    if (claim.claimant_others > 0 || claim.is_gateway) && claimant.announced > 1 && claim.turns >= 2 {
         let because = format!(
             "it announces the address again and again, which {} still has",
             who(window, site, claim.interface, holder.mac)
         );
         return verdict(spoof, Severity::Critical, 0.9, because);
     }
-    let turns = f64::from(claim.turns);
-    if !has_others && (both || (announced && turns >= 2.0) || turns >= least.max(3.0)) {
+    if !has_others && (both || (announced && f64::from(claim.turns) >= least)) {
         let because = format!("{} has it, too", who(window, site, claim.interface, holder.mac));
         return verdict(Vector::IpConflict, Severity::Warning, 0.85, because);
     }

@@ -55,7 +55,7 @@ struct Rogue {
 }
 
 /// Seconds that a server must have been known before another one beside it is a newcomer.
-const SETTLED: f64 = 10.0;
+const SETTLED: f64 = 5.0;
 
 impl Detector for Rogue {
     fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
@@ -118,8 +118,8 @@ fn settled<'w>(window: &'w Window<'_>, newcomer: &Server) -> Option<&'w Server> 
             // Relays of the same server are no second one.
             && other.address != newcomer.address
             && newcomer.first.seconds_since(other.first) >= SETTLED
-            && other.answers > other.shared
-            && window.end.seconds_since(other.last) <= 6.0 * SETTLED
+            && other.answers > other.shared.max(1)
+            && window.end.seconds_since(other.last) <= 12.0 * SETTLED
     })
 }
 

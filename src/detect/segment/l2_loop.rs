@@ -76,7 +76,7 @@ impl Detector for Loop {
                 vlan: 0,
                 vector: Vector::L2Loop,
                 count: now.again,
-                since: window.end,
+                since: link.since(|tick| !tick.again.is_zero()),
             };
             let names: Vec<String> = second.echoed().map(|mac| who(window, &self.site, interface, mac)).collect();
             let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };

@@ -64,7 +64,7 @@ impl Detector for MacFlood {
                 vlan: 0,
                 vector: Vector::MacFlood,
                 count: frames(now.strangers),
-                since: second.first_stranger,
+                since: link.since(|tick| tick.strangers as f64 >= limit.value / 20.0),
             };
             let says = format!(
                 "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent hardly \

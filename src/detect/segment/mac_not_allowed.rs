@@ -141,13 +141,13 @@ fn foreign(left: Count, uplink: &Uplink<'_>, says: String) -> Evidence {
     }
 }
 
-/// Without any list of guests it may well be one that nobody told us of.
+/// Where no guest at all is known, each is a stranger, and nobody is to be woken for that.
 fn graded(finding: Finding, uplink: &Uplink<'_>) -> Finding {
     let sure = uplink.is_configured || uplink.knows_guests;
     Finding {
         direction: Direction::Outbound,
-        severity: if sure { Severity::Critical } else { Severity::Warning },
-        confidence: if sure { 0.99 } else { 0.7 },
+        severity: if sure { Severity::Critical } else { Severity::Information },
+        confidence: if sure { 0.99 } else { 0.5 },
         ..finding
     }
 }

@@ -48,7 +48,10 @@ impl Detector for RogueRa {
             .filter(|router| router.place == first.place && window.end.seconds_since(router.last) <= 10.0);
         let many = many.count();
         if many as f64 >= self.limit.base().value {
-            findings.push(self.flood(window, first, &now, many));
+            // Those that were there before are the ones that suffer.
+            let new = |router: &&&Router| window.end.seconds_since(router.first) <= SETTLED / 2.0;
+            let made_up: Vec<&Router> = now.iter().filter(new).copied().collect();
+            findings.extend(made_up.first().map(|first| self.flood(window, first, &made_up, many)));
             return;
         }
         for router in now {

@@ -20,7 +20,7 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     name: "arp_flood",
     vectors: &[Vector::ArpFlood],
     summary: "one station that sends far more ARP than any router needs",
-    settings: &[frames(1000.0, "ARP frames of one station.")],
+    settings: &[frames(1500.0, "ARP frames of one station.")],
     build: |settings, site| Storm::boxed(Vector::ArpFlood, Noise::Arp, settings.limit("frames_per_second"), site),
 };
 
@@ -121,7 +121,7 @@ impl Storm {
             vlan: rates.vlan(),
             vector: self.vector,
             count: Count { packets, bytes },
-            since: rates.first,
+            since: rates.onset(self.noise),
         }
     }
 
@@ -162,7 +162,6 @@ impl Storm {
             limit.from.name()
         );
         let mut finding = about.segment(vec![measured(measure, rate, limit, 1.0, says)]).graded(rate, limit.value);
-        finding.since = window.end;
         finding.recent.count.packets = rate as u64;
         finding.recent.count.bytes = rate as u64 * rates.mean_length().max(super::LEAST_FRAME);
         finding

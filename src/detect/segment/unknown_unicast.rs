@@ -68,7 +68,7 @@ impl Detector for UnknownUnicast {
                 vlan: 0,
                 vector: Vector::UnknownUnicastFlood,
                 count: now.unheard,
-                since: window.end,
+                since: link.since(|tick| !tick.unheard.is_zero()),
             };
             let says = format!(
                 "{rate:.0} frames within a second on {} went to about {distinct:.0} stations that have never been heard, \

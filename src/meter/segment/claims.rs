@@ -188,7 +188,14 @@ impl Claims {
             return;
         };
         let doubled = match question.answered {
-            Some((first, at)) => first != control.mac && now.seconds_since(at) <= TOGETHER,
+            // Answered long ago, by another: nobody was waiting for this one.
+            Some((first, at)) if first != control.mac && now.seconds_since(at) > TOGETHER => {
+                if whole {
+                    self.forge(control, place, heard);
+                }
+                return;
+            }
+            Some((first, _)) => first != control.mac,
             None => {
                 question.answered = Some((control.mac, now));
                 false
@@ -308,7 +315,7 @@ impl Claims {
     }
 
     /// All frames of the tick have been told: says what is worth a look.
-    pub fn close(&mut self, is_gateway: impl Fn(Place, Addr) -> bool) {
+    pub fn close(&mut self, is_gateway: impl Fn(Place, Addr, Mac) -> bool) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(place, address, _)) = group.first() else { continue };
@@ -342,7 +349,7 @@ impl Claims {
                 place,
                 interface: binding.interface,
                 address,
-                is_gateway: is_gateway(place, address),
+                is_gateway: is_gateway(place, address, holder.map_or(claimant.mac, |holder| holder.mac)),
                 claimant,
                 holder,
                 contested: holder.is_some_and(|holder| holder.last > claimant.first),

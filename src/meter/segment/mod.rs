@@ -22,6 +22,7 @@ pub use places::Move;
 pub use rates::{LinkSecond, Noise, Rates};
 pub use routers::{Gateway, Router};
 
+use super::contacts::Few;
 use super::hash::Hasher;
 use super::link::{ForeignUse, Granted, LinkReport};
 use super::report::StationCounts;
@@ -33,6 +34,9 @@ use std::sync::Arc;
 
 /// Stations of which it is remembered since when they have been heard.
 const HEARD: usize = 8192;
+/// Control frames that are remembered, and seconds within which another interface shows a copy.
+const SHOWN: usize = 2048;
+const COPIES: f64 = 0.05;
 /// Spanning-tree speakers of a tick.
 const SPEAKERS: usize = 32;
 /// Addresses of guests that are told of a tick.
@@ -52,6 +56,18 @@ pub(super) struct HeardStation {
     pub last: Timestamp,
     /// It has sent something else than DHCP.
     pub talks: bool,
+    /// Source addresses of its frames: the first of each tick.
+    sources: Few,
+}
+
+/// Source addresses from which on a station passes on what others send.
+const ROUTES: f64 = 12.0;
+
+impl HeardStation {
+    /// Whether it sends for others: a router.
+    pub fn routes(&self) -> bool {
+        self.sources.estimate() >= ROUTES
+    }
 }
 
 /// Who has been heard.
@@ -82,6 +98,8 @@ pub struct Segments {
     views: Arc<[View]>,
     granted: Arc<Granted>,
     heard: HeardAll,
+    /// Control frames of late, with the interface that showed them first.
+    shown: Bounded<(Place, u64), (u16, Timestamp)>,
     claims: claims::Claims,
     dhcp: dhcp::Dhcp,
     routers: routers::Routers,
@@ -102,6 +120,7 @@ impl Segments {
             views: Arc::default(),
             granted: Arc::default(),
             heard: HeardAll(Bounded::new(HEARD)),
+            shown: Bounded::new(SHOWN),
             claims: claims::Claims::new(),
             dhcp: dhcp::Dhcp::new(),
             routers: routers::Routers::new(),
@@ -133,6 +152,7 @@ impl Segments {
     /// Forgets everything: for clocks that were set.
     pub fn clear(&mut self) {
         self.heard.0.clear();
+        self.shown.clear();
         self.claims.clear();
         self.dhcp.clear();
         self.routers.clear();
@@ -166,8 +186,14 @@ impl Segments {
         }
         for used in &report.foreign {
             let same = |known: &&mut ForeignUse| (known.mac, known.address) == (used.mac, used.address);
+            let at_port = self.view(used.interface).role == Role::Port;
             if let Some(known) = self.foreign.iter_mut().find(same) {
-                known.count.merge(used.count);
+                if known.interface == used.interface {
+                    known.count.merge(used.count);
+                } else if at_port || used.count.packets > known.count.packets {
+                    // The same packets from another point of view: best told of where they came in.
+                    *known = *used;
+                }
             } else if self.foreign.len() < FOREIGN && !self.dhcp.has_leased(used.mac, used.address) {
                 self.foreign.push(*used);
             }
@@ -180,16 +206,35 @@ impl Segments {
         // Workers that share an interface each tell their part.
         controls.sort_by_key(|control| control.time);
         for control in &controls {
-            self.control(control);
+            if !self.is_copy(control) {
+                self.control(control);
+            }
         }
         self.controls = controls;
         for station in stations {
             self.station(station);
         }
         let Segments { routers, claims, dhcp, heard, .. } = self;
-        claims.close(|place, address| routers.is_gateway(place, address));
+        claims.close(|place, address, holder| {
+            routers.is_gateway(place, address) || heard.of(place, holder).is_some_and(HeardStation::routes)
+        });
         dhcp.close(now, heard);
         routers.close(now, heard);
+    }
+
+    /// Whether another interface of the segment has just shown the same frame.
+    fn is_copy(&mut self, control: &Control) -> bool {
+        let place = self.place(control.interface, control.vlan);
+        let words = [control.address.bits() as u64, control.target.bits() as u64, control.source_mac.bits()];
+        let said = u64::from(control.kind as u8) << 56 | u64::from(control.value);
+        let rest = control.destination_mac.bits() ^ control.mac.bits().rotate_left(9);
+        let hash = words.iter().fold(said ^ rest, |hash, word| self.hasher.word(hash ^ word).rotate_left(7));
+        let known = self.shown.at((place, hash), control.time, || (control.interface, control.time));
+        if known.0 != control.interface && control.time.seconds_since(known.1) < COPIES {
+            return true;
+        }
+        *known = (control.interface, control.time);
+        false
     }
 
     fn place(&self, interface: u16, vlan: u16) -> Place {
@@ -281,7 +326,11 @@ impl Segments {
         let (first, last) = (station.first, station.last);
         let talks = station.sent.packets > u64::from(station.dhcp);
         let key = (view.segment, station.mac);
-        let heard = self.heard.0.at(key, last, || HeardStation { first, last, talks: false });
+        let new = || HeardStation { first, last, talks: false, sources: Few::default() };
+        let heard = self.heard.0.at(key, last, new);
+        if !station.address.is_group_or_none() {
+            heard.sources.add(self.hasher.address(station.address));
+        }
         heard.last = heard.last.max(last);
         heard.talks |= talks;
     }

@@ -49,6 +49,14 @@ impl Pace {
         self.0.iter().fold(0, |sum, number| sum.saturating_add(*number))
     }
 
+    /// Tick of the last second since which there has been about as much as in the loudest one.
+    fn onset(&self, tick: u64) -> u64 {
+        let loudest = self.0.iter().max().copied().unwrap_or(0);
+        let loud = |back: &u64| self.in_tick(tick.wrapping_sub(*back)) > loudest / 4;
+        let steady = (0..TICKS as u64).take_while(loud).count() as u64;
+        tick.saturating_sub(steady.saturating_sub(1))
+    }
+
     fn in_tick(&self, tick: u64) -> u32 {
         self.0.get((tick % TICKS as u64) as usize).copied().unwrap_or(0)
     }
@@ -74,6 +82,12 @@ impl Rates {
 
     pub fn in_tick(&self, noise: Noise) -> u32 {
         self.paces.get(noise as usize).map_or(0, |pace| pace.in_tick(self.tick))
+    }
+
+    /// Since when there has been about as much as now, as far as the last second tells.
+    pub fn onset(&self, noise: Noise) -> Timestamp {
+        let tick = self.paces.get(noise as usize).map_or(self.tick, |pace| pace.onset(self.tick));
+        Timestamp::from_tick(tick)
     }
 
     /// Mean length of its frames in octets.
@@ -148,6 +162,13 @@ impl LinkSecond {
 
     fn now_mut(&mut self) -> Option<&mut LinkCounts> {
         self.ticks.get_mut((self.tick % TICKS as u64) as usize)
+    }
+
+    /// The first of the ticks up to now of which each is so.
+    pub fn since(&self, is_so: impl Fn(&LinkCounts) -> bool) -> Timestamp {
+        let of = |back: u64| self.ticks.get((self.tick.wrapping_sub(back) % TICKS as u64) as usize);
+        let ticks = (0..TICKS as u64).take_while(|&back| of(back).is_some_and(&is_so)).count() as u64;
+        Timestamp::from_tick(self.tick.saturating_sub(ticks.saturating_sub(1)))
     }
 
     /// This tick alone.
