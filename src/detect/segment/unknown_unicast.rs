@@ -51,12 +51,15 @@ impl Detector for UnknownUnicast {
             }
             let distinct = second.unheard_seen.estimate();
             let made_up = second.strangers as f64 > rate / 2.0;
+            // What a router sends to silent hosts of ours is aimed at addresses, and told by those.
+            let routed = window.segments().is_router(interface, now.unheard_from);
             let counted = window.segments().view(interface).counted != Counted::Nothing;
             // A flood of made-up senders speaks to nobody, too, and is told as that.
             if distinct < STATIONS
                 || rate > FRAMES_EACH * distinct
                 || distinct < TIMES_HEARD * link.speakers()
                 || made_up
+                || routed
                 || !counted
             {
                 continue;

@@ -46,6 +46,13 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         }
     }
 
+    /// Makes room where a caller knows better who is worth keeping.
+    pub fn drop_all_but(&mut self, keep: impl Fn(&V) -> bool) {
+        let before = self.entries.len();
+        self.entries.retain(|_, (_, value)| keep(value));
+        self.evictions += (before - self.entries.len()) as u64;
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, (_, value))| (key, value))
     }

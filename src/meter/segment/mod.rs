@@ -61,7 +61,7 @@ pub(super) struct HeardStation {
 }
 
 /// Source addresses from which on a station passes on what others send.
-const ROUTES: f64 = 12.0;
+const ROUTES: f64 = 8.0;
 
 impl HeardStation {
     /// Whether it sends for others: a router.
@@ -353,6 +353,12 @@ impl Segments {
     /// The interface at which a station's frames came in last, where that was seen.
     pub fn port_of(&self, segment: u16, mac: Mac) -> Option<u16> {
         self.places.of(segment, mac)
+    }
+
+    /// Whether a station passes on what others send.
+    pub fn is_router(&self, interface: u16, mac: Mac) -> bool {
+        let place = self.place(interface, 0);
+        self.heard.of(place, mac).is_some_and(HeardStation::routes)
     }
 
     /// Since when a station has been heard.

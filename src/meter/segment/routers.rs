@@ -167,7 +167,12 @@ impl Routers {
     fn advertisement(&mut self, control: &Control, place: Place) {
         let now = control.time;
         let solicited = self.solicited.get(&place).is_some_and(|at| now.seconds_since(*at) <= ANSWERS);
-        let router = self.routers.at((place, control.address, control.source_mac), now, || Router {
+        let key = (place, control.address, control.source_mac);
+        if self.routers.len() >= ROUTERS && self.routers.get(&key).is_none() {
+            // Made-up routers advertise themselves once: those that do it again and again stay.
+            self.routers.drop_all_but(|router| router.advertisements > 1);
+        }
+        let router = self.routers.at(key, now, || Router {
             place,
             interface: control.interface,
             mac: control.source_mac,
