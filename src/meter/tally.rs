@@ -16,7 +16,7 @@ use super::requests::Requests;
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
 use super::sums::Sums;
-use crate::base::{Addr, Counted, Networks, Timestamp, View};
+use crate::base::{Addr, Counted, Networks, Role, Timestamp, View};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
@@ -146,8 +146,10 @@ pub struct Tally {
     received: SpreadSample,
     requests: Requests,
     link: LinkNotes,
-    /// By interface; none where every interface is counted.
+    /// By interface.
     views: Arc<[View]>,
+    /// Some frames are counted at another interface.
+    is_partial: bool,
     elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
@@ -177,6 +179,7 @@ impl Tally {
             requests: Requests::new(hasher),
             link: LinkNotes::new(hasher),
             views: Arc::default(),
+            is_partial: false,
             elsewhere: Count::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
@@ -193,8 +196,8 @@ impl Tally {
 
     /// Which interfaces show the same frames, from now on.
     pub fn set_views(&mut self, views: &Arc<[View]>) {
-        let all = views.iter().all(|view| view.counted == Counted::All);
-        self.views = if all { Arc::default() } else { Arc::clone(views) };
+        self.is_partial = views.iter().any(|view| view.counted != Counted::All);
+        self.views = Arc::clone(views);
     }
 
     /// Which addresses guests were given, from now on.
@@ -207,7 +210,7 @@ impl Tally {
     /// stations alone, and not to be recorded.
     #[inline]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
-        if !self.views.is_empty() && self.is_elsewhere(packet, frame) {
+        if self.is_partial && self.is_elsewhere(packet, frame) {
             return false;
         }
         if packet.app.is_request() {
@@ -216,6 +219,11 @@ impl Tally {
             self.link.note(packet, frame);
         }
         true
+    }
+
+    /// Whether what leaves an interface leaves the machine: by a guest's port it reaches the guest.
+    fn leads_out(&self, interface: u16) -> bool {
+        self.views.get(usize::from(interface)).is_none_or(|view| view.role != Role::Port)
     }
 
     #[inline(never)]
@@ -232,7 +240,7 @@ impl Tally {
             self.elsewhere.add(packet.segments, packet.wire_len);
             let mut run = Run::new(packet);
             run.add(packet);
-            if packet.direction == FrameDirection::Left && packet.has_ip {
+            if packet.direction == FrameDirection::Left && packet.has_ip && self.leads_out(packet.interface) {
                 let ours = |address| self.networks.contains(address);
                 if !ours(packet.source) && !ours(packet.destination) && !self.networks.is_unknown() {
                     run.foreign(packet);
@@ -273,7 +281,11 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            if packet.direction == FrameDirection::Left && packet.has_ip && !(place.to_us || place.from_us) {
+            if packet.direction == FrameDirection::Left
+                && packet.has_ip
+                && !(place.to_us || place.from_us)
+                && self.leads_out(packet.interface)
+            {
                 run.foreign(packet);
             }
             if !packet.has_ip {

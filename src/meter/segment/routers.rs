@@ -169,8 +169,8 @@ impl Routers {
         let solicited = self.solicited.get(&place).is_some_and(|at| now.seconds_since(*at) <= ANSWERS);
         let key = (place, control.address, control.source_mac);
         if self.routers.len() >= ROUTERS && self.routers.get(&key).is_none() {
-            // Made-up routers advertise themselves once: those that do it again and again stay.
-            self.routers.drop_all_but(|router| router.advertisements > 1);
+            // Made-up routers come all at once: those that were there before stay.
+            self.routers.drop_all_but(|router| now.seconds_since(router.first) > ANSWERS);
         }
         let router = self.routers.at(key, now, || Router {
             place,
