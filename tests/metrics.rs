@@ -1,11 +1,12 @@
 //! The metrics page as a whole: golden file, house rules for names, and the word of `promtool`.
 
-use pegel::base::{Addr, Direction, PostureResult, PostureState, Severity, Timestamp, Vector, VectorClass};
+use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, Timestamp, Vector, VectorClass};
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
-use pegel::metrics::{CONTENT_TYPE, Kind, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
+use pegel::metrics::{CONTENT_TYPE, CardTotals, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
 use pegel::packet::{Anomaly, Class};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,6 +75,14 @@ fn check(name: &str, state: PostureState) -> PostureResult {
     }
 }
 
+fn card(last: u8, received: u64, sent: u64) -> CardTotals {
+    CardTotals { mac: Mac([0x52, 0x54, 0, 0, 0, last]), received: count(received), sent: count(sent) }
+}
+
+fn guests<const N: usize>(all: [(&str, &[CardTotals]); N]) -> BTreeMap<String, Vec<CardTotals>> {
+    all.into_iter().map(|(label, cards)| (label.to_owned(), cards.to_vec())).collect()
+}
+
 /// A page with something in every family.
 fn filled() -> Metrics {
     let metrics = metrics();
@@ -96,6 +105,8 @@ fn filled() -> Metrics {
     assert!(metrics.watch_host(host(7), "web \"front\""));
     metrics.host_totals(host(7), count(10), count(4));
     metrics.stations(3, 4);
+    metrics.guests(&guests([("104 (shop)", &[card(1, 30, 20), card(2, 3, 2)]), ("105", &[])]));
+    metrics.inventory_problems(["proxmox", "kernel", "proxmox"].into_iter());
     let open = incident(host(7), Vector::SynFlood, Severity::Critical, 120_000);
     metrics.incident_event(&Event { change: Change::Opened, incident: Arc::new(open.clone()) });
     metrics.incidents_active(&[open]);
@@ -155,6 +166,7 @@ fn names_follow_the_rules() {
         "class",
         "direction",
         "group",
+        "guest",
         "host",
         "interface",
         "operation",
@@ -163,6 +175,7 @@ fn names_follow_the_rules() {
         "reason",
         "rule",
         "severity",
+        "source",
         "stage",
         "table",
         "target",
@@ -227,6 +240,9 @@ fn known_series_begin_with_zero() {
         "pegel_incidents_total{direction=\"internal\",severity=\"warning\",vector=\"posture_failed\"}",
         "pegel_findings_dropped_total{reason=\"echo\"}",
         "pegel_table_evictions_total{table=\"busy_hosts\"}",
+        "pegel_table_evictions_total{table=\"worker_controls\"}",
+        "pegel_guests",
+        "pegel_inventory_problems{source=\"libvirt\"}",
         "pegel_output_dropped_total{output=\"alertmanager\"}",
         "pegel_tick_duration_seconds_count",
     ] {
@@ -273,6 +289,44 @@ fn only_named_hosts_have_series_and_only_so_many() {
     metrics.host_totals(host(3), count(7), count(5));
     let of = |group| format!("pegel_host_receive_packets_total{{group=\"{group}\",host=\"203.0.113.3\"}}");
     assert_eq!((value(&metrics, &of("web")), value(&metrics, &of("mail"))), (None, Some(2.0)));
+}
+
+#[test]
+fn guests_have_series_from_zero_for_as_long_as_they_are_known() {
+    let metrics = metrics();
+    let received = |label: &str| value(&metrics, &format!("pegel_guest_receive_packets_total{{guest=\"{label}\"}}"));
+    metrics.guests(&guests([("104 (shop)", &[]), ("105", &[])]));
+    assert_eq!((received("104 (shop)"), received("105")), (Some(0.0), Some(0.0)));
+    assert_eq!(value(&metrics, "pegel_guests"), Some(2.0));
+    metrics.guests(&guests([("104 (shop)", &[card(1, 10, 1), card(2, 5, 1)])]));
+    assert_eq!((received("104 (shop)"), received("105")), (Some(15.0), None));
+    metrics.guests(&guests([("104 (shop)", &[card(1, 12, 1)])]));
+    assert_eq!(received("104 (shop)"), Some(17.0), "a card that is taken out takes nothing back and adds nothing");
+    metrics.guests(&guests([("104 (shop)", &[card(1, 3, 1)])]));
+    assert_eq!(received("104 (shop)"), Some(20.0), "totals that start anew");
+    metrics.guests(&guests([]));
+    assert!(!page(&metrics).contains("shop"));
+
+    metrics.inventory_problems(["libvirt", "libvirt"].into_iter());
+    assert_eq!(value(&metrics, "pegel_inventory_problems{source=\"libvirt\"}"), Some(2.0));
+    metrics.inventory_problems(std::iter::empty());
+    assert_eq!(value(&metrics, "pegel_inventory_problems{source=\"libvirt\"}"), Some(0.0));
+}
+
+#[test]
+fn series_of_guests_are_capped_and_who_has_them_keeps_them() {
+    let metrics = metrics();
+    let names: Vec<String> = (0..MAX_GUESTS as u32 + 3).map(|id| format!("{:05}", 10_000 + id)).collect();
+    let all = |names: &[String]| names.iter().map(|name| (name.clone(), Vec::new())).collect::<BTreeMap<_, _>>();
+    let shown = || page(&metrics).lines().filter(|line| line.starts_with("pegel_guest_receive_bytes_total{")).count();
+    metrics.guests(&all(&names[1..]));
+    metrics.guests(&all(&names));
+    metrics.guests(&all(&names));
+    assert_eq!((shown(), value(&metrics, "pegel_guests")), (MAX_GUESTS, Some(MAX_GUESTS as f64 + 3.0)));
+    assert_eq!(value(&metrics, "pegel_guest_series_refused_total"), Some(3.0), "each is counted once");
+    assert!(!page(&metrics).contains(&names[0]) && page(&metrics).contains(&names[1]));
+    metrics.guests(&all(&names[..10]));
+    assert_eq!(shown(), 10);
 }
 
 #[test]

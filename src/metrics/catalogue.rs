@@ -71,7 +71,7 @@ metrics! {
         "Bytes that are neither from nor to our networks";
     Counter PACKET_ANOMALIES "pegel_packet_anomalies_total" ["anomaly"]
         "Packets with something wrong about them, by what was wrong first";
-    // Hosts and stations
+    // Hosts, guests and stations
     Counter HOST_RECEIVE_PACKETS "pegel_host_receive_packets_total" ["host" "group"]
         "Packets to a watched host";
     Counter HOST_RECEIVE_BYTES "pegel_host_receive_bytes_total" ["host" "group"]
@@ -82,6 +82,20 @@ metrics! {
         "Bytes from a watched host";
     Counter HOST_SERIES_REFUSED "pegel_host_series_refused_total" []
         "Requests to watch a host that were refused since too many hosts have series already";
+    Gauge GUESTS "pegel_guests" []
+        "Virtual machines and containers that are known";
+    Counter GUEST_RECEIVE_PACKETS "pegel_guest_receive_packets_total" ["guest"]
+        "Packets to a guest, each counted once on whichever interfaces it is seen";
+    Counter GUEST_RECEIVE_BYTES "pegel_guest_receive_bytes_total" ["guest"]
+        "Bytes to a guest";
+    Counter GUEST_TRANSMIT_PACKETS "pegel_guest_transmit_packets_total" ["guest"]
+        "Packets from a guest, each counted once on whichever interfaces it is seen";
+    Counter GUEST_TRANSMIT_BYTES "pegel_guest_transmit_bytes_total" ["guest"]
+        "Bytes from a guest";
+    Counter GUEST_SERIES_REFUSED "pegel_guest_series_refused_total" []
+        "Guests that got no series since too many have one already";
+    Gauge INVENTORY_PROBLEMS "pegel_inventory_problems" ["source"]
+        "Parts of a source of the inventory that could not be read or contradict others";
     Gauge STATIONS "pegel_stations" []
         "Stations (MAC addresses by interface) that are remembered";
     Counter STATION_NEW "pegel_station_new_total" []
@@ -158,11 +172,23 @@ label_values! {
         WorkerStations = "worker_stations",
         WorkerContacts = "worker_contacts",
         WorkerRequests = "worker_requests",
+        WorkerControls = "worker_controls",
         Hosts = "hosts",
         BusyHosts = "busy_hosts",
         Prefixes = "prefixes",
         Stations = "stations",
+        Segment = "segment",
         Baseline = "baseline",
+    }
+}
+
+label_values! {
+    /// Who tells of guests and interfaces: the values of `source`.
+    InventorySource {
+        Proxmox = "proxmox",
+        Libvirt = "libvirt",
+        Static = "static",
+        Kernel = "kernel",
     }
 }
 

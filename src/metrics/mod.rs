@@ -4,12 +4,14 @@
 //! [`Metrics`] is fed once a tick, from totals, and rendered when somebody asks. Feeding never waits for a scrape.
 
 pub mod catalogue;
+mod guests;
 mod hosts;
 mod incidents;
 mod posture;
 mod series;
 
-pub use catalogue::{DropReason, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
+pub use catalogue::{DropReason, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
+pub use guests::{CardTotals, MAX_GUESTS};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
@@ -64,6 +66,7 @@ pub struct Metrics {
     /// By index of the anomaly.
     anomalies: Vec<IntCounter>,
     hosts: hosts::HostSeries,
+    guests: guests::GuestSeries,
     stations: IntGauge,
     stations_new: Follower,
     incidents: incidents::IncidentSeries,
@@ -125,6 +128,7 @@ impl Metrics {
             },
             anomalies: make.counters_of(spec::PACKET_ANOMALIES, Anomaly::ALL.iter().map(|anomaly| anomaly.name()))?,
             hosts: hosts::HostSeries::new(&make)?,
+            guests: guests::GuestSeries::new(&make)?,
             stations: make.gauge(spec::STATIONS)?,
             stations_new: Follower::new(make.counter(spec::STATION_NEW)?),
             incidents: incidents::IncidentSeries::new(&make)?,
@@ -219,6 +223,17 @@ impl Metrics {
     /// Hosts that have series, in order of address.
     pub fn watched_hosts(&self) -> Vec<Addr> {
         self.hosts.addresses()
+    }
+
+    /// Shows these guests and no others, by label, and follows the lifetime totals of their cards. A label that is new has
+    /// series from 0, unless [`MAX_GUESTS`] have them already; those that have, keep them.
+    pub fn guests(&self, guests: &BTreeMap<String, Vec<CardTotals>>) {
+        self.guests.show(guests);
+    }
+
+    /// What is wrong with the inventory now, by source: one name for each problem.
+    pub fn inventory_problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
+        self.guests.problems(sources);
     }
 
     /// Stations remembered now, and new ones since the start.
