@@ -1,13 +1,15 @@
 //! HTTP: the pull side. Metrics, health and a read-only API, on a thread of its own that only ever reads.
 //!
-//! The pipeline writes into [`Shared`] and never waits for a request: incidents are swapped in as a whole, tables and
+//! The pipeline writes into [`Shared`] and never waits for a request: incidents and guests are swapped in as a whole, tables and
 //! metrics are copied out before anything is written. Routes are in [`routes`], limits in [`connection`].
 
 mod connection;
+mod place;
 mod routes;
 mod shared;
 mod tables;
 
+pub use place::{CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
 pub use shared::{STUCK_AFTER_MILLIS, Shared, Snapshot};
 
 use std::future::IntoFuture;

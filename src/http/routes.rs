@@ -1,7 +1,8 @@
 //! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
 
+use super::place::{GuestView, InterfaceView, ProblemView};
 use super::shared::{AllowedView, Shared};
-use super::tables;
+use super::tables::{self, StationSort};
 use crate::incident::Incident;
 use crate::metrics;
 use axum::Router;
@@ -30,7 +31,9 @@ const INDEX: &str = concat!(
 /api/v1/incidents/{id}  one incident
 /api/v1/allowed         what allow rules suppressed
 /api/v1/hosts           busiest hosts (?limit=50)
-/api/v1/stations        busiest stations (?limit=50)
+/api/v1/stations        busiest stations (?limit=50 &sort=total|transmit|receive|broadcast &interface=NAME)
+/api/v1/guests          virtual machines and containers, the busiest first (?limit=1000)
+/api/v1/inventory       captured interfaces, and what is wrong with the sources of guests
 /api/v1/version         the version that runs
 "
 );
@@ -46,6 +49,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/allowed", get(allowed))
         .route("/api/v1/hosts", get(hosts))
         .route("/api/v1/stations", get(stations))
+        .route("/api/v1/guests", get(guests))
+        .route("/api/v1/inventory", get(inventory))
         .route("/api/v1/version", get(version))
         .fallback(async || failure(StatusCode::NOT_FOUND, "no such page; / lists what there is"))
         .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered"))
@@ -160,30 +165,85 @@ struct LimitQuery {
     limit: Option<String>,
 }
 
-/// The limit that was asked for, or the answer that says what may be asked.
-fn limit(query: Result<Query<LimitQuery>, QueryRejection>) -> Result<usize, Box<Response>> {
-    let refuse = |says: &str| Err(Box::new(bad_request(says)));
-    let Ok(Query(LimitQuery { limit })) = query else {
-        return refuse("the only parameter is limit (1 to 1000)");
-    };
-    match limit.map_or(Ok(DEFAULT_LIMIT), |text| text.parse()) {
+/// A limit from 1 to [`MAX_LIMIT`], or the answer that says what may be asked.
+fn number(limit: Option<String>, default: usize) -> Result<usize, Box<Response>> {
+    match limit.map_or(Ok(default), |text| text.parse()) {
         Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
-        _ => refuse("limit must be a number from 1 to 1000"),
+        _ => Err(Box::new(bad_request("limit must be a number from 1 to 1000"))),
+    }
+}
+
+fn limit(query: Result<Query<LimitQuery>, QueryRejection>, default: usize) -> Result<usize, Box<Response>> {
+    match query {
+        Ok(Query(LimitQuery { limit })) => number(limit, default),
+        Err(_) => Err(Box::new(bad_request("the only parameter is limit (1 to 1000)"))),
     }
 }
 
 async fn hosts(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
-    match limit(query) {
+    match limit(query, DEFAULT_LIMIT) {
         Ok(limit) => json(StatusCode::OK, &tables::hosts(&shared, limit)),
         Err(answer) => *answer,
     }
 }
 
-async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
-    match limit(query) {
-        Ok(limit) => json(StatusCode::OK, &tables::stations(&shared, limit)),
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StationQuery {
+    limit: Option<String>,
+    sort: Option<String>,
+    interface: Option<String>,
+}
+
+async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<StationQuery>, QueryRejection>) -> Response {
+    let Ok(Query(StationQuery { limit, sort, interface })) = query else {
+        return bad_request("the parameters are limit (1 to 1000), sort and interface");
+    };
+    let limit = match number(limit, DEFAULT_LIMIT) {
+        Ok(limit) => limit,
+        Err(answer) => return *answer,
+    };
+    let sort = match sort.as_deref() {
+        None | Some("total") => StationSort::Total,
+        Some("transmit") => StationSort::Transmit,
+        Some("receive") => StationSort::Receive,
+        Some("broadcast") => StationSort::Broadcast,
+        Some(_) => return bad_request("sort must be total, transmit, receive or broadcast"),
+    };
+    let place_of = |name: &String| shared.interfaces.iter().position(|known| known == name);
+    let only = match interface.as_ref().map(place_of) {
+        Some(None) => return bad_request(&format!("interface must be one of {}", shared.interfaces.join(", "))),
+        only => only.flatten(),
+    };
+    json(StatusCode::OK, &tables::stations(&shared, limit, sort, only))
+}
+
+async fn guests(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
+    #[derive(Serialize)]
+    struct Guests<'a> {
+        guests: &'a [GuestView],
+        /// How many there are.
+        entries: usize,
+    }
+    // Whoever asks for guests wants all of them.
+    match limit(query, MAX_LIMIT) {
+        Ok(limit) => {
+            let place = shared.place();
+            let guests = place.guests.get(..limit).unwrap_or(&place.guests);
+            json(StatusCode::OK, &Guests { guests, entries: place.guests.len() })
+        }
         Err(answer) => *answer,
     }
+}
+
+async fn inventory(State(shared): State<Arc<Shared>>) -> Response {
+    #[derive(Serialize)]
+    struct Inventory<'a> {
+        interfaces: &'a [InterfaceView],
+        problems: &'a [ProblemView],
+    }
+    let place = shared.place();
+    json(StatusCode::OK, &Inventory { interfaces: &place.interfaces, problems: &place.problems })
 }
 
 async fn allowed(State(shared): State<Arc<Shared>>) -> Response {

@@ -1,5 +1,6 @@
 //! What the pipeline tells and the server reads.
 
+use super::place::PlaceView;
 use crate::base::Timestamp;
 use crate::detect::Allowed;
 use crate::incident::Incident;
@@ -49,6 +50,7 @@ pub struct Shared {
     /// Names by the index that stations carry.
     pub(super) interfaces: Vec<String>,
     incidents: Mutex<Arc<Snapshot>>,
+    place: Mutex<Arc<PlaceView>>,
     origin: Instant,
     /// Milliseconds from `origin` to the last tick.
     beat: AtomicU64,
@@ -73,6 +75,7 @@ impl Shared {
             stations,
             interfaces,
             incidents: Mutex::default(),
+            place: Mutex::default(),
             origin,
             beat: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -90,6 +93,18 @@ impl Shared {
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&lock(&self.incidents))
+    }
+
+    /// Replaces what the API tells of guests and interfaces.
+    pub fn publish_place(&self, place: PlaceView) {
+        let new = Arc::new(place);
+        let old = std::mem::replace(&mut *lock(&self.place), new);
+        // As above.
+        drop(old);
+    }
+
+    pub(super) fn place(&self) -> Arc<PlaceView> {
+        Arc::clone(&lock(&self.place))
     }
 
     /// The pipeline lives: called each tick with the milliseconds since `origin`.

@@ -3,8 +3,10 @@
 use super::shared::Shared;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::meter::Count;
-use crate::meter::shared::HostEntry;
+use crate::meter::shared::{FadingCount, HostEntry, StationEntry};
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct CountView {
@@ -30,16 +32,40 @@ struct HostView {
     last_seen: Timestamp,
 }
 
+/// Fading mean, about a second long.
+#[derive(Serialize)]
+struct RateView {
+    packets_per_second: f64,
+    bits_per_second: f64,
+}
+
+impl From<FadingCount> for RateView {
+    fn from(count: FadingCount) -> Self {
+        RateView { packets_per_second: tenths(count.packets), bits_per_second: (f64::from(count.bytes) * 8.0).round() }
+    }
+}
+
+fn tenths(value: f32) -> f64 {
+    (f64::from(value) * 10.0).round() / 10.0
+}
+
 #[derive(Serialize)]
 struct StationView {
     mac: Mac,
     interface: Option<String>,
+    /// The guest whose card has this address.
+    guest: Option<String>,
+    /// The interface of the segment at which its frames enter, where the kernel told.
+    port: Option<String>,
     vlan: Option<u16>,
     /// Source address of a packet it sent.
     address: Option<Addr>,
     received: CountView,
     sent: CountView,
+    receive: RateView,
+    transmit: RateView,
     broadcast_packets: u32,
+    broadcast_packets_per_second: f64,
     multicast_packets: u32,
     arp_packets: u32,
     nd_packets: u32,
@@ -80,7 +106,7 @@ pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
     let now = top.iter().map(|(_, entry)| entry.last_tick).max().unwrap_or(0);
     let view = |(address, entry): (Addr, HostEntry)| HostView {
         address,
-        packets_per_second: (f64::from(entry.activity_at(now)) * 10.0).round() / 10.0,
+        packets_per_second: tenths(entry.activity_at(now)),
         received: entry.received.into(),
         sent: entry.sent.into(),
         first_seen: entry.first,
@@ -93,19 +119,69 @@ pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
     }
 }
 
-/// By packets sent and received.
-pub(super) fn stations(shared: &Shared, limit: usize) -> Stations {
-    let top = shared.stations.top(limit, |entry| entry.totals.sent.packets + entry.totals.received.packets);
-    let view = |((interface, mac), entry): ((u16, Mac), crate::meter::shared::StationEntry)| {
-        let totals = entry.totals;
+/// What stations are ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StationSort {
+    /// All packets sent and received.
+    Total,
+    /// Packets per second sent.
+    Transmit,
+    /// Packets per second received.
+    Receive,
+    /// Broadcast frames per second sent.
+    Broadcast,
+}
+
+/// `only`: those of one interface.
+pub(super) fn stations(shared: &Shared, limit: usize, sort: StationSort, only: Option<usize>) -> Stations {
+    let place = shared.place();
+    let segment = |interface: u16| place.interfaces.get(usize::from(interface)).map(|known| known.segment.as_str());
+    let mut now = place.tick;
+    // Where stations entered last, by segment.
+    let mut ports: BTreeMap<(&str, Mac), (u64, Reverse<u16>)> = BTreeMap::new();
+    shared.stations.visit(|&(interface, mac), entry| {
+        now = now.max(entry.last_tick);
+        let known = place.interfaces.get(usize::from(interface));
+        if entry.entered_tick > 0
+            && let Some(known) = known.filter(|known| known.is_entrance())
+        {
+            let this = (entry.entered_tick, Reverse(interface));
+            let port = ports.entry((&known.segment, mac)).or_insert(this);
+            *port = this.max(*port);
+        }
+    });
+    let rank = |&(interface, _): &(u16, Mac), entry: &StationEntry| {
+        if only.is_some_and(|only| only != usize::from(interface)) {
+            return None;
+        }
+        let rates = entry.rates_at(now);
+        let total = entry.totals.sent.packets + entry.totals.received.packets;
+        let rate = match sort {
+            StationSort::Total => 0.0,
+            StationSort::Transmit => rates.sent.packets,
+            StationSort::Receive => rates.received.packets,
+            StationSort::Broadcast => rates.broadcast,
+        };
+        // In tenths, as they are shown; ties by total.
+        Some(((rate * 10.0).round() as u64, total))
+    };
+    let view = |((interface, mac), entry): ((u16, Mac), StationEntry)| {
+        let (totals, rates) = (entry.totals, entry.rates_at(now));
+        let port = segment(interface).and_then(|segment| ports.get(&(segment, mac)));
+        let name = |index: u16| shared.interfaces.get(usize::from(index)).cloned();
         StationView {
             mac,
-            interface: shared.interfaces.get(usize::from(interface)).cloned(),
+            interface: name(interface),
+            guest: place.labels.get(&mac).cloned(),
+            port: port.and_then(|&(_, Reverse(port))| name(port)),
             vlan: (totals.vlan != 0).then_some(totals.vlan),
             address: (totals.address != Addr::UNSPECIFIED).then_some(totals.address),
             received: totals.received.into(),
             sent: totals.sent.into(),
+            receive: rates.received.into(),
+            transmit: rates.sent.into(),
             broadcast_packets: totals.broadcast,
+            broadcast_packets_per_second: tenths(rates.broadcast),
             multicast_packets: totals.multicast,
             arp_packets: totals.arp,
             nd_packets: totals.nd,
@@ -115,7 +191,7 @@ pub(super) fn stations(shared: &Shared, limit: usize) -> Stations {
         }
     };
     Stations {
-        stations: top.into_iter().map(view).collect(),
+        stations: shared.stations.top_of(limit, rank).into_iter().map(view).collect(),
         entries: shared.stations.len(),
         evictions: shared.stations.evictions(),
     }

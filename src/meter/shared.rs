@@ -128,9 +128,20 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.map.get(key).map(|entry| entry.value().clone())
     }
 
+    /// Shows every entry, in no order.
+    pub fn visit(&self, mut look: impl FnMut(&K, &V)) {
+        self.map.iter().for_each(|entry| look(entry.key(), entry.value()));
+    }
+
     /// The `count` entries with the highest `rank`, highest first; ties by key.
     pub fn top(&self, count: usize, rank: impl Fn(&V) -> u64) -> Vec<(K, V)> {
-        let mut all: Vec<(u64, K)> = self.map.iter().map(|e| (rank(e.value()), *e.key())).collect();
+        self.top_of(count, |_, value| Some(rank(value)))
+    }
+
+    /// The same among those that have a rank.
+    pub fn top_of<R: Ord>(&self, count: usize, rank: impl Fn(&K, &V) -> Option<R>) -> Vec<(K, V)> {
+        let ranked = self.map.iter().filter_map(|e| Some((rank(e.key(), e.value())?, *e.key())));
+        let mut all: Vec<(R, K)> = ranked.collect();
         all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         all.truncate(count);
         all.into_iter().filter_map(|(_, key)| self.get(&key).map(|value| (key, value))).collect()
@@ -193,15 +204,54 @@ impl Entry for HostEntry {
     }
 }
 
+/// Packets and octets of about the last second, fading by a tenth each tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FadingCount {
+    pub packets: f32,
+    pub bytes: f32,
+}
+
+impl FadingCount {
+    fn fade(&mut self, idle: u64) {
+        self.packets = faded(self.packets, idle);
+        self.bytes = faded(self.bytes, idle);
+    }
+
+    fn add(&mut self, count: Count) {
+        self.packets += count.packets as f32;
+        self.bytes += count.bytes as f32;
+    }
+}
+
+/// What a station does at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StationRates {
+    pub received: FadingCount,
+    pub sent: FadingCount,
+    /// Broadcast frames that it sent.
+    pub broadcast: f32,
+}
+
 /// A station over its lifetime in the table.
 #[derive(Clone, Debug, Default)]
 pub struct StationEntry {
     pub totals: StationCounts,
     pub last_tick: u64,
+    /// When a frame of it last entered here by the kernel's word; 0 if never.
+    pub entered_tick: u64,
+    /// As of `last_tick`.
+    pub rates: StationRates,
 }
 
 impl StationEntry {
     pub fn add(&mut self, tick: u64, counts: &StationCounts) {
+        self.rates = self.rates_at(tick);
+        self.rates.received.add(counts.received);
+        self.rates.sent.add(counts.sent);
+        self.rates.broadcast += counts.broadcast as f32;
+        if !counts.entered.is_zero() {
+            self.entered_tick = tick;
+        }
         let totals = &mut self.totals;
         if totals.sent.is_zero() && !counts.sent.is_zero() {
             let (sent, received) = (totals.sent, totals.received);
@@ -221,6 +271,15 @@ impl StationEntry {
             totals.dhcp = totals.dhcp.saturating_add(counts.dhcp);
         }
         self.last_tick = tick;
+    }
+
+    pub fn rates_at(&self, tick: u64) -> StationRates {
+        let idle = tick.saturating_sub(self.last_tick);
+        let mut rates = self.rates;
+        rates.received.fade(idle);
+        rates.sent.fade(idle);
+        rates.broadcast = faded(rates.broadcast, idle);
+        rates
     }
 }
 

@@ -1,5 +1,6 @@
 //! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
 
+use super::guests::GuestRates;
 use crate::base::{Networks, PostureResult, Timestamp, View};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Armed, Baseline, Finding};
@@ -26,6 +27,7 @@ pub struct Engine {
     /// What is usual here, where that is learned.
     baseline: Option<Baseline>,
     incidents: Incidents,
+    guests: GuestRates,
     site: Arc<Site>,
     /// Names by interface index.
     pub interfaces: Vec<String>,
@@ -51,6 +53,7 @@ impl Engine {
             allow: AllowList::new(&config.allow),
             baseline: None,
             incidents,
+            guests: GuestRates::default(),
             site,
             interfaces: Vec::new(),
             placed: None,
@@ -110,6 +113,11 @@ impl Engine {
 
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// What guests send and receive.
+    pub fn guests(&self) -> &GuestRates {
+        &self.guests
     }
 
     pub fn incidents(&self) -> &Incidents {
@@ -183,6 +191,7 @@ impl Engine {
             self.meter.absorb(report);
         }
         self.meter.close(end);
+        self.guests.observe(tick, &self.meter, &self.site, &self.interfaces);
         if frames >= FROZEN && first == last {
             // Without a clock there are no rates; what was counted must not enter the windows either.
             self.frozen_ticks += 1;

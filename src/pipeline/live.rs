@@ -9,6 +9,7 @@ use super::capture_thread::{Message, Order};
 use super::census::Census;
 use super::engine::Engine;
 use super::memory::Memory;
+use super::place_view;
 use super::posture::Lookout;
 use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
 use super::workers::Workers;
@@ -17,7 +18,7 @@ use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Incident, LossCounts};
 use crate::inventory::Inventory;
-use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS};
+use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS, link::CONTROLS};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use ipnet::IpNet;
@@ -168,6 +169,7 @@ impl Live {
         live.tell_place();
         live.greet();
         live.publish();
+        place_view::tell(&live.engine, &live.metrics, &live.shared);
         Ok(live)
     }
 
@@ -394,11 +396,14 @@ impl Live {
             evicted.details,
         );
         self.metrics.table(Table::WorkerRequests, sum(|r| r.requests.len()), REQUESTS * count, evicted.requests);
+        let controls = sum(|r| r.link.controls.len());
+        self.metrics.table(Table::WorkerControls, controls, CONTROLS * count, evicted.controls);
         self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
         self.metrics.table(Table::WorkerContacts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
     }
 
     fn every_second(&mut self, losses: LossCounts) {
+        place_view::tell(&self.engine, &self.metrics, &self.shared);
         let meter = self.engine.meter();
         let (hosts, stations) = meter.tables();
         let (_, windows, prefixes) = meter.evictions();

@@ -1,13 +1,15 @@
 //! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins
 //! meter, detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
-//! [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself.
+//! [`guests`] keeps rates of guests; [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself.
 
 mod capture_thread;
 mod census;
 pub mod engine;
+pub mod guests;
 pub mod live;
 mod memory;
 pub mod overload;
+mod place_view;
 mod posture;
 pub mod replay;
 mod setup;
