@@ -1,6 +1,7 @@
 //! The server from outside: a plain socket that speaks just enough HTTP.
 
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
+use pegel::http::{CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, start};
 use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
@@ -136,7 +137,7 @@ fn the_index_lists_what_answers() {
     assert_eq!(index.status, 200);
     let paths: Vec<&str> =
         index.body.lines().filter_map(|l| l.starts_with('/').then(|| l.split(' ').next())?).collect();
-    assert_eq!(paths.len(), 9, "{}", index.body);
+    assert_eq!(paths.len(), 11, "{}", index.body);
     running.shared.set_ready(true);
     running.shared.set_capture("eth0", true);
     for path in paths.iter().filter(|path| !path.contains('{')) {
@@ -191,6 +192,10 @@ fn bad_queries_name_what_is_allowed() {
         ("/api/v1/hosts?limit=many", "1 to 1000"),
         ("/api/v1/stations?limit=1001", "1 to 1000"),
         ("/api/v1/stations?count=5", "limit"),
+        ("/api/v1/stations?sort=age", "total, transmit, receive or broadcast"),
+        ("/api/v1/stations?interface=eth7", "eth0, vmbr0"),
+        ("/api/v1/guests?limit=0", "1 to 1000"),
+        ("/api/v1/guests?sort=name", "limit"),
     ] {
         let answer = get(&running, path);
         assert_eq!(answer.status, 400, "{path}");
@@ -245,6 +250,130 @@ fn tables_show_the_busiest_first() {
     let first = &stations["stations"][0];
     assert_eq!((&first["mac"], &first["interface"]), (&"52:54:00:00:00:01".into(), &"vmbr0".into()));
     assert_eq!((&first["vlan"], &first["sent"]["packets"]), (&Value::Null, &7.into()));
+    running.server.stop();
+}
+
+const TICK: u64 = 17_672_256_000;
+
+/// A bridge with an uplink, and a guest on it.
+fn place() -> PlaceView {
+    let interface = |name: &str, role| InterfaceView {
+        name: name.to_owned(),
+        role,
+        bridge: Some("vmbr0".to_owned()),
+        segment: "eth0".to_owned(),
+    };
+    let count = |packets| Count { packets, bytes: packets * 100 };
+    let flow = FlowView::new(count(900), count(30));
+    let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
+    let card = CardView {
+        mac,
+        addresses: vec!["203.0.113.7".to_owned()],
+        vlan: Some(20),
+        bridge: Some("vmbr0".to_owned()),
+        port: Some("tap104i0".to_owned()),
+        interface: Some("vmbr0".to_owned()),
+        receive: flow,
+        transmit: FlowView::default(),
+        last_seen: Some(Timestamp::from_tick(TICK)),
+    };
+    let guest = |id: &str, cards: Vec<CardView>| GuestView {
+        id: id.to_owned(),
+        name: "shop".to_owned(),
+        origin: "proxmox",
+        label: format!("{id} (shop)"),
+        receive: flow,
+        transmit: FlowView::default(),
+        cards,
+    };
+    PlaceView {
+        tick: TICK,
+        guests: vec![guest("104", vec![card]), guest("105", Vec::new())],
+        labels: [(mac, "104 (shop)".to_owned())].into(),
+        interfaces: vec![interface("eth0", "uplink"), interface("vmbr0", "bridge")],
+        problems: vec![ProblemView { source: "proxmox", at: "104.conf:7".to_owned(), says: "no such card".to_owned() }],
+    }
+}
+
+#[test]
+fn guests_and_interfaces_are_told() {
+    let running = run();
+    let none = get(&running, "/api/v1/guests").json();
+    assert_eq!(none, serde_json::json!({"guests": [], "entries": 0}));
+    running.shared.publish_place(place());
+    let guests = get(&running, "/api/v1/guests").json();
+    assert_eq!(guests["guests"].as_array().map(Vec::len), Some(2));
+    let flow = serde_json::json!(
+        {"packets": 900, "bytes": 90_000, "packets_per_second": 30, "bits_per_second": 24_000});
+    let none = serde_json::json!({"packets": 0, "bytes": 0, "packets_per_second": 0, "bits_per_second": 0});
+    let expected = serde_json::json!({
+        "id": "104", "name": "shop", "origin": "proxmox", "label": "104 (shop)", "receive": flow, "transmit": none,
+        "cards": [{
+            "mac": "52:54:00:00:00:01", "addresses": ["203.0.113.7"], "vlan": 20, "bridge": "vmbr0", "port": "tap104i0",
+            "interface": "vmbr0", "receive": flow, "transmit": none, "last_seen": "2026-01-01T00:00:00.000Z",
+        }],
+    });
+    assert_eq!(guests["guests"][0], expected);
+    let first = get(&running, "/api/v1/guests?limit=1").json();
+    assert_eq!((first["guests"].as_array().map(Vec::len), &first["entries"]), (Some(1), &2.into()));
+    let inventory = get(&running, "/api/v1/inventory").json();
+    let expected = serde_json::json!({
+        "interfaces": [
+            {"name": "eth0", "role": "uplink", "bridge": "vmbr0", "segment": "eth0"},
+            {"name": "vmbr0", "role": "bridge", "bridge": "vmbr0", "segment": "eth0"},
+        ],
+        "problems": [{"source": "proxmox", "at": "104.conf:7", "says": "no such card"}],
+    });
+    assert_eq!(inventory, expected);
+    running.server.stop();
+}
+
+#[test]
+fn stations_have_rates_a_guest_and_a_port() {
+    let running = run();
+    running.shared.publish_place(place());
+    let count = |packets| Count { packets, bytes: packets * 100 };
+    // Number, interface, received, sent, broadcast and entered in each of so many ticks, of which the last is so long ago.
+    for (last, interface, received, sent, broadcast, entered, ticks, age) in [
+        (1, 1, 5, 2, 0, 0, 300, 0),
+        (1, 0, 5, 2, 0, 2, 300, 0),
+        (2, 1, 1, 8, 0, 8, 300, 0),
+        (3, 1, 0, 3, 3, 3, 300, 0),
+        (4, 1, 500, 500, 0, 0, 300, 300),
+    ] {
+        let mac = Mac([0x52, 0x54, 0, 0, 0, last]);
+        let seen = StationCounts {
+            interface,
+            mac,
+            received: count(received),
+            sent: count(sent),
+            entered: count(entered),
+            broadcast,
+            ..StationCounts::default()
+        };
+        for tick in TICK - age - ticks + 1..=TICK - age {
+            running.stations.update((interface, mac), tick, StationEntry::default, |entry| entry.add(tick, &seen));
+        }
+    }
+    let list = |query: &str| get(&running, &format!("/api/v1/stations{query}")).json()["stations"].clone();
+    let macs = |query: &str| {
+        let last = |station: &Value| station["mac"].as_str().and_then(|mac| mac[15..].parse().ok());
+        list(query).as_array().expect("a list").iter().filter_map(last).collect::<Vec<u8>>()
+    };
+    assert_eq!(macs("?interface=vmbr0"), [4, 2, 1, 3], "by all that was counted");
+    assert_eq!(macs("?interface=vmbr0&sort=transmit"), [2, 3, 1, 4]);
+    assert_eq!(macs("?interface=vmbr0&sort=receive&limit=2"), [1, 2]);
+    assert_eq!(macs("?sort=broadcast&limit=1"), [3]);
+    assert_eq!(macs("?interface=eth0&sort=total"), [1]);
+
+    let sorted = list("?interface=vmbr0&sort=transmit");
+    let rate = |packets: f64| serde_json::json!({"packets_per_second": packets, "bits_per_second": packets * 800.0});
+    let (two, one, quiet) = (&sorted[0], &sorted[2], &sorted[3]);
+    assert_eq!((&two["transmit"], &two["receive"]), (&rate(80.0), &rate(10.0)));
+    assert_eq!((&two["guest"], &two["port"]), (&Value::Null, &Value::Null), "a bridge is no port");
+    assert_eq!((&one["guest"], &one["port"]), (&"104 (shop)".into(), &"eth0".into()));
+    assert_eq!((&quiet["transmit"], &quiet["sent"]["packets"]), (&rate(0.0), &150_000.into()), "its rates have faded");
+    assert_eq!(sorted[1]["broadcast_packets_per_second"], 30.0);
     running.server.stop();
 }
 

@@ -234,7 +234,7 @@ mod tests {
                 busy_hosts: 4,
                 stations: 64,
                 prefixes: 4,
-                prefix_lengths: PrefixLengths::default(),
+                prefix_lengths: PrefixLengths { v4: 24, v6: 48 },
             };
             let site = site(guests, interfaces);
             let interfaces: Vec<String> = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
