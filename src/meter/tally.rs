@@ -103,6 +103,8 @@ struct Place {
     from_us: bool,
     /// The destination is inside and may be a target.
     is_target: bool,
+    /// The destination is a group of hosts.
+    to_group: bool,
 }
 
 impl Default for Place {
@@ -115,6 +117,7 @@ impl Default for Place {
             to_us: false,
             from_us: false,
             is_target: false,
+            to_group: false,
         }
     }
 }
@@ -332,7 +335,8 @@ impl Tally {
                 previous.destination_slot = self.find_host(previous.destination, packet.destination);
                 previous.to_us = unknown || self.networks.contains(packet.destination);
                 // A group address is no target.
-                previous.is_target = previous.to_us && !packet.destination.is_group_or_none();
+                previous.to_group = packet.destination.is_group_or_none();
+                previous.is_target = previous.to_us && !previous.to_group;
             }
             *place = previous;
             place.source = self.hasher.address(packet.source);
@@ -375,7 +379,8 @@ impl Tally {
                 sample: sample(packet, packet.source),
             });
         }
-        if place.from_us || place.source_slot != NO_SLOT {
+        // What is said to a group stays on the segment, and is counted by stations: it goes to no host outside.
+        if (place.from_us || place.source_slot != NO_SLOT) && !place.to_group {
             let index = match self.is_host(place.source_slot, packet.source) {
                 true => place.source_slot,
                 false if place.from_us => self.insert_host(place.source, packet.source),

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const TIMES: [f64; 3] = [1.5, 3.0, 10.0];
 /// Seconds within which floods of these strengths must be told.
 const SOON: [f64; 3] = [1.0, 0.4, 0.2];
+const BY_SECONDS: [f64; 3] = [1.0, 0.5, 0.2];
 /// Where in a tick the attack begins.
 const PHASES: [f64; 5] = [0.0, 0.025, 0.05, 0.075, 0.099];
 
@@ -102,12 +103,13 @@ const FLOODS: &[Rising] = &[
 
 /// What does not come as a flood of packets to one host.
 const OTHERS: &[Rising] = &[
-    rising(Vector::MacFlood, Profile::MacFlood, 300.0),
-    rising(Vector::ArpFlood, Profile::ArpFlood, 1500.0),
-    rising(Vector::GratuitousArpStorm, Profile::GratuitousStorm, 50.0),
-    rising(Vector::BroadcastStorm, Profile::BroadcastStorm, 1500.0),
-    rising(Vector::MulticastStorm, Profile::MulticastStorm, 5000.0),
-    rising(Vector::UnknownUnicastFlood, Profile::UnknownUnicast, 1000.0),
+    // By numbers of a second, of which the first tick may be a part only.
+    rising(Vector::MacFlood, Profile::MacFlood, 300.0).within(BY_SECONDS),
+    rising(Vector::ArpFlood, Profile::ArpFlood, 1500.0).within(BY_SECONDS),
+    rising(Vector::GratuitousArpStorm, Profile::GratuitousStorm, 50.0).within(BY_SECONDS),
+    rising(Vector::BroadcastStorm, Profile::BroadcastStorm, 1500.0).within(BY_SECONDS),
+    rising(Vector::MulticastStorm, Profile::MulticastStorm, 5000.0).within(BY_SECONDS),
+    rising(Vector::UnknownUnicastFlood, Profile::UnknownUnicast, 1000.0).within(BY_SECONDS),
     rising(Vector::DhcpFlood, Profile::DhcpFlood, 20.0).within([1.2, 0.6, 0.3]),
     rising(Vector::OpenReflector, Profile::DnsAnyAnswered, 100.0),
     // Ten replies to each request.

@@ -97,6 +97,9 @@ impl Detector for Storm {
         }
         for (interface, rates) in window.segments().noise() {
             let rate = f64::from(rates.per_second(noise));
+            if noise == Noise::Broadcast && f64::from(rates.per_second(Noise::Arp)) > rate / 2.0 {
+                continue;
+            }
             let limit = limit.times(SEGMENT);
             let loud = window.segments().noisy().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
             let (number, theirs) = loud.fold((0u32, 0u32), |(number, sum), (_, _, loud)| {
