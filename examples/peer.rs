@@ -3,6 +3,7 @@
 //! ```text
 //! peer send INTERFACE SCENARIO.toml [TPID:VLAN]…
 //!                                     frames of a scenario, at their own pace, with VLAN tags (hexadecimal), outer first
+//! peer frames INTERFACE FILE          frames as written, one a line: [@MILLISECONDS] [xCOUNT] HEXADECIMAL
 //! peer serve ADDRESS                  sends what each connection asks for: one line with a number of octets
 //! peer fetch ADDRESS OCTETS COUNT     COUNT connections at once, OCTETS each
 //! peer get ADDRESS PATH               body of an HTTP answer
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["send", interface, scenario, tags @ ..] => send(interface, &std::fs::read_to_string(scenario)?, tags),
+        ["frames", interface, file] => frames(interface, &std::fs::read_to_string(file)?),
         ["serve", address] => serve(address),
         ["fetch", address, octets, count] => fetch(address, octets, count.parse()?),
         ["get", address, path] => get(address, path),
@@ -39,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             watch(interface, count.parse()?, &options)
         }
-        _ => Err("usage: peer send|serve|fetch|get|watch …, see the source".into()),
+        _ => Err("usage: peer send|frames|serve|fetch|get|watch …, see the source".into()),
     }
 }
 
@@ -68,6 +70,40 @@ fn send(interface: &str, scenario: &str, tags: &[&str]) -> Result<(), Box<dyn Er
             _ => out.sendpacket(frame.data)?,
         }
         sent += 1;
+    }
+    println!("{sent} frames in {:.3} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Sends each line at its time after the first, as often as it says, in the order of the file; prints how many and when.
+fn frames(interface: &str, text: &str) -> Result<(), Box<dyn Error>> {
+    let mut plan = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let (mut after, mut times, mut octets) = (0, 1, Vec::new());
+        for word in line.split(' ') {
+            if let Some(word) = word.strip_prefix('@') {
+                after = word.parse()?;
+            } else if let Some(word) = word.strip_prefix('x') {
+                times = word.parse()?;
+            } else {
+                let octet =
+                    |at| u8::from_str_radix(word.get(at..at + 2).ok_or("half an octet")?, 16).map_err(Box::from);
+                octets = (0..word.len()).step_by(2).map(octet).collect::<Result<Vec<u8>, Box<dyn Error>>>()?;
+            }
+        }
+        plan.push((Duration::from_millis(after), times, octets));
+    }
+    let mut out = pcap::Capture::from_device(interface)?.open()?;
+    let start = Instant::now();
+    let mut sent = 0u64;
+    for (due, times, octets) in plan {
+        if let Some(early) = due.checked_sub(start.elapsed()) {
+            std::thread::sleep(early);
+        }
+        for _ in 0..times {
+            out.sendpacket(octets.as_slice())?;
+            sent += 1;
+        }
     }
     println!("{sent} frames in {:.3} s", start.elapsed().as_secs_f64());
     Ok(())

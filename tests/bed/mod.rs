@@ -4,6 +4,9 @@
 #![allow(clippy::disallowed_methods)] // guards against hanging
 #![allow(dead_code)] // not every test file uses all of it
 
+pub mod bridge;
+pub mod frames;
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub const WATCHED: &str = "10.231.7.2";
+/// Where Pegel answers, in the namespace that it runs in.
+pub const LISTEN: &str = "127.0.0.1:7343";
 pub const GUARD: Duration = Duration::from_secs(20);
 
 /// Two namespaces joined by a veth pair; `pegel` runs in the one whose side is `vb`, `WATCHED`.
@@ -61,9 +66,7 @@ impl Bed {
     }
 
     pub fn command(&self, side: &str, program: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.ns(side)]).arg(program).args(arguments).env_remove("PEGEL_CONFIG");
-        command
+        command_in(&self.ns(side), program, arguments)
     }
 
     pub fn peer(&self, side: &str, arguments: &[&str]) -> Command {
@@ -77,21 +80,8 @@ impl Bed {
     }
 
     /// Starts Pegel and waits until it captures.
-    pub fn pegel(&self, arguments: &[&str]) -> Pegel<'_> {
-        let log = fs::File::create(self.dir.join("log")).unwrap();
-        let jsonl = self.dir.join("incidents.jsonl").display().to_string();
-        let state = self.dir.join("state").display().to_string();
-        let all = [&["run", "-i", "vb", "--jsonl", &jsonl, "--state-dir", &state], arguments].concat();
-        let child = self
-            .command("b", Path::new(env!("CARGO_BIN_EXE_pegel")), &all)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let pegel = Pegel { bed: self, child };
-        pegel.wait_for("/readyz", |answer| answer.trim() == "ready");
-        pegel
+    pub fn pegel(&self, arguments: &[&str]) -> Pegel {
+        Pegel::start(&self.ns("b"), &self.dir, LISTEN, &[&["-i", "vb"], arguments].concat())
     }
 
     pub fn send(&self, side: &str, interface: &str, scenario: &str) -> Output {
@@ -112,14 +102,47 @@ impl Drop for Bed {
     }
 }
 
-pub struct Pegel<'b> {
-    bed: &'b Bed,
+/// One that runs in a namespace, with a directory of its own.
+pub struct Pegel {
+    namespace: String,
+    dir: PathBuf,
+    listen: String,
     child: Child,
 }
 
-impl Pegel<'_> {
+impl Pegel {
+    /// Returns when it captures.
+    pub fn start(namespace: &str, dir: &Path, listen: &str, arguments: &[&str]) -> Pegel {
+        let pegel = Pegel::spawn(namespace, dir, listen, arguments);
+        pegel.wait_until_ready();
+        pegel
+    }
+
+    pub fn wait_until_ready(&self) {
+        self.wait_for("/readyz", |answer| answer.trim() == "ready");
+    }
+
+    pub fn spawn(namespace: &str, dir: &Path, listen: &str, arguments: &[&str]) -> Pegel {
+        let log = fs::File::create(dir.join("log")).unwrap();
+        let jsonl = dir.join("incidents.jsonl").display().to_string();
+        let state = dir.join("state").display().to_string();
+        let all = [&["run", "--listen", listen, "--jsonl", &jsonl, "--state-dir", &state], arguments].concat();
+        let child = command_in(namespace, Path::new(env!("CARGO_BIN_EXE_pegel")), &all)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let (namespace, dir, listen) = (namespace.to_owned(), dir.to_owned(), listen.to_owned());
+        Pegel { namespace, dir, listen, child }
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
     pub fn get(&self, path: &str) -> String {
-        let output = self.bed.peer("b", &["get", "127.0.0.1:7343", path]).output().unwrap();
+        let output = command_in(&self.namespace, &peer(), &["get", &self.listen, path]).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -130,8 +153,7 @@ impl Pegel<'_> {
             if good(&answer) {
                 return answer;
             }
-            let log = fs::read_to_string(self.bed.dir.join("log")).unwrap_or_default();
-            assert!(start.elapsed() < GUARD, "{path} still answers {answer:?}; log:\n{log}");
+            assert!(start.elapsed() < GUARD, "{path} still answers {answer:?}; log:\n{}", self.log());
             sleep(Duration::from_millis(50));
         }
     }
@@ -167,17 +189,22 @@ impl Pegel<'_> {
             sleep(Duration::from_millis(10));
         }
         println!("stopped within {:.2} s", start.elapsed().as_secs_f64());
-        let log = fs::read_to_string(self.bed.dir.join("log")).unwrap();
-        let lines = fs::read_to_string(self.bed.dir.join("incidents.jsonl")).unwrap();
-        (log, lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+        let lines = fs::read_to_string(self.dir.join("incidents.jsonl")).unwrap();
+        (self.log(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
     }
 }
 
-impl Drop for Pegel<'_> {
+impl Drop for Pegel {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+pub fn command_in(namespace: &str, program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]).arg(program).args(arguments).env_remove("PEGEL_CONFIG");
+    command
 }
 
 pub fn ip(arguments: &str) {
