@@ -111,6 +111,14 @@ fn a_foreign_mac_is_found_where_the_bridge_learned_it_where_only_the_uplink_is_c
 }
 
 #[test]
+#[ignore = "the guest is looked up by its MAC alone, not by the port"]
+fn a_foreign_mac_is_told_as_its_guests_by_the_port() {
+    let Some(bed) = Bridge::new("foreign-guest") else { return };
+    let incidents = told(&bed, &[ALL, UPLINK], "", "mac_not_allowed", |bed| bed.send("105", &one(&rarp(STRANGER))));
+    incidents.iter().for_each(|incident| assert_names(incident, 105));
+}
+
+#[test]
 fn a_routers_shared_mac_leaves_only_where_that_is_configured() {
     let Some(bed) = Bridge::new("virtual") else { return };
     let allowed = "allowed_virtual_macs = [\"vrrp\"]\n";
@@ -147,6 +155,17 @@ fn a_guest_that_uses_anothers_address_is_told() {
         assert_names(&incident, 104);
         assert!(says(&incident).contains("10.231.8.105"), "{incident:#}");
     }
+}
+
+/// The one whose address it is answers for it, too; who asked came by the uplink.
+#[test]
+#[ignore = "what leaves by a port is not read: who is asked there seems to answer unasked"]
+fn whose_address_is_used_by_another_is_not_accused_where_only_ports_are_captured() {
+    let Some(bed) = Bridge::new("accused") else { return };
+    let incidents = told(&bed, &[PORTS], "", "mac_ip_mismatch", |bed| {
+        bed.send("104", &one(&outward(104, v4(105), 0)).at(200, &who_has(mac(104), v4(105), GATEWAY)));
+    });
+    assert_names(&incidents[0], 104);
 }
 
 #[test]
@@ -293,11 +312,36 @@ fn ever_new_macs_are_one_incident() {
 }
 
 #[test]
+#[ignore = "mac_flood is internal and mac_not_allowed outbound: two incidents"]
+fn ever_new_macs_that_leave_are_one_incident() {
+    let Some(bed) = Bridge::new("mac-flood-up") else { return };
+    for incident in told(&bed, &[ALL, UPLINK], "", "mac_flood", flood_of_macs) {
+        let vectors = incident["vectors"].as_array().unwrap();
+        assert!(vectors.contains(&"mac_not_allowed".into()), "{incident:#}");
+    }
+}
+
+#[test]
 fn too_much_arp_of_one_guest_is_told() {
     let Some(bed) = Bridge::new("arp-flood") else { return };
     let config = "[detect.arp_flood]\nframes_per_second = 500\n";
     let incidents = told(&bed, &[ALL, UPLINK, PORTS], config, "arp_flood", |bed| {
         bed.send("104", &stream(800, 1500, |number| who_has(mac(104), v4(104), v4(105 + number as u8 % 3))));
+    });
+    incidents.iter().for_each(|incident| assert_names(incident, 104));
+}
+
+/// Others repeat themselves now and then, too: a stack that starts does.
+#[test]
+#[ignore = "copies of one station count as a loop as soon as two others repeat a frame"]
+fn one_guest_that_repeats_itself_is_no_loop() {
+    let Some(bed) = Bridge::new("arp-repeats") else { return };
+    let incidents = told(&bed, &[ALL, UPLINK, BRIDGE], "", "arp_flood", |bed| {
+        for other in [105, 106, 107] {
+            let again = announcement(mac(other), v4(other));
+            bed.send(&other.to_string(), &one(&again).at(50, &again));
+        }
+        bed.send("104", &stream(3000, 1500, |number| who_has(mac(104), v4(104), v4(105 + number as u8 % 3))));
     });
     incidents.iter().for_each(|incident| assert_names(incident, 104));
 }
@@ -331,6 +375,20 @@ fn a_guest_that_floods_groups_is_told() {
         let shout = |number: u64| {
             let group = [1, 0, 0x5e, 1, 2, number as u8 % 16];
             ether(mac(104), group, 0x88b5, &[&number.to_be_bytes()[..], &[0; 52]].concat())
+        };
+        bed.send("104", &stream(8000, 1500, shout));
+    });
+    incidents.iter().for_each(|incident| assert_names(incident, 104));
+}
+
+#[test]
+#[ignore = "what goes to groups is taken for amplification, a second incident"]
+fn a_stream_to_groups_is_no_amplification_as_well() {
+    let Some(bed) = Bridge::new("streams") else { return };
+    let incidents = told(&bed, &[ALL, UPLINK], "", "multicast_storm", |bed| {
+        let shout = |number: u64| {
+            let ends = (v4(104), Ipv4Addr::new(239, 1, 2, number as u8 % 16));
+            udp(mac(104), [1, 0, 0x5e, 1, 2, number as u8 % 16], ends, (40_000, 5_004), &number.to_be_bytes())
         };
         bed.send("104", &stream(8000, 1500, shout));
     });
@@ -459,6 +517,13 @@ fn own_frames_that_come_back_are_told() {
     told(&bed, &[UPLINK], "", "l2_loop", loop_frames).iter().for_each(assert_names_all);
 }
 
+#[test]
+#[ignore = "the uplink is not looked at where the bridge is captured; guests are told to flap instead"]
+fn own_frames_that_come_back_are_one_incident_where_all_is_captured() {
+    let Some(bed) = Bridge::new("loop-all") else { return };
+    told(&bed, &[ALL, &["vmbr0", "eno1"]], "", "l2_loop", loop_frames).iter().for_each(assert_names_all);
+}
+
 /// Guest 105 knows the gateway by both families, and goes on asking for it when it has lost its addresses of these.
 fn gateway_loses(bed: &Bridge, families: &[u8]) -> Sending {
     acquaint(bed, 105);
@@ -492,6 +557,22 @@ fn a_gateway_that_is_gone_is_one_incident_for_each_family() {
         assert_silent_router(&incidents[0], "10.231.8.1");
         assert_silent_router(&incidents[1], "fe80::1");
     }
+}
+
+#[test]
+#[ignore = "any frame of the same MAC, also of the other family, counts as a sign of life"]
+fn a_gateway_that_falls_silent_is_told_for_ipv4_alone() {
+    let Some(bed) = Bridge::new("silent-v4") else { return };
+    let incidents = told(&bed, &[ALL, UPLINK], "", "gateway_silent", |bed| gateway_loses(bed, &[4]));
+    incidents.iter().for_each(|incident| assert_silent_router(incident, "10.231.8.1"));
+}
+
+#[test]
+#[ignore = "any frame of the same MAC, also of the other family, counts as a sign of life"]
+fn a_gateway_that_falls_silent_is_told_for_ipv6_alone() {
+    let Some(bed) = Bridge::new("silent-v6") else { return };
+    let incidents = told(&bed, &[ALL, UPLINK], "", "gateway_silent", |bed| gateway_loses(bed, &[6]));
+    incidents.iter().for_each(|incident| assert_silent_router(incident, "fe80::1"));
 }
 
 #[test]
@@ -545,6 +626,13 @@ fn a_lease_makes_an_address_a_guests_own() {
 }
 
 #[test]
+#[ignore = "what leaves by a port is not read: leases are not learned"]
+fn a_lease_is_seen_where_only_ports_are_captured() {
+    let Some(bed) = Bridge::new("lease-ports") else { return };
+    silent(&bed, &[PORTS], "", lease);
+}
+
+#[test]
 fn addresses_made_of_the_routers_prefix_are_no_incident() {
     let Some(bed) = Bridge::new("slaac") else { return };
     silent(&bed, &[ALL, UPLINK], "", |bed| {
@@ -586,6 +674,22 @@ fn a_guest_that_migrates_here_and_away_is_no_incident() {
         sleep(Duration::from_millis(300));
         bed.send("world", &arrival(104));
         bed.send("world", &there());
+    });
+}
+
+#[test]
+#[ignore = "stations of a tick are placed in the order of reports, not of time"]
+fn stations_that_move_once_within_a_tick_are_no_incident() {
+    let Some(bed) = Bridge::new("moves") else { return };
+    silent(&bed, &[PORTS], "", |bed| {
+        for round in 0..8 {
+            let stations: Vec<Mac> = (0..20).map(|number| made_up(round * 20 + number)).collect();
+            let all = |script: Script, after| stations.iter().fold(script, |all, &mac| all.at(after, &rarp(mac)));
+            let (from, to) = if round % 2 == 0 { ("104", "105") } else { ("105", "104") };
+            bed.send(from, &all(all(Script::default(), 0), 250));
+            bed.send(to, &all(all(Script::default(), 0), 150));
+            sleep(Duration::from_millis(130));
+        }
     });
 }
 
@@ -688,5 +792,19 @@ fn a_segment_that_wakes_after_a_power_cut_is_no_incident() {
             }
             bed.play("world", others);
         });
+    });
+}
+
+#[test]
+#[ignore = "what leaves by a port is not read: answers of the gateway are not heard"]
+fn a_gateway_that_answers_is_not_silent_where_only_ports_are_captured() {
+    let Some(bed) = Bridge::new("ports") else { return };
+    silent(&bed, &[PORTS, &["tap105i0"]], "", |bed| {
+        for _ in 0..16 {
+            bed.ip("105", "neigh flush dev eth0\n");
+            bed.talk("105", "198.51.100.20");
+            bed.talk("105", "2001:db8::20");
+            sleep(Duration::from_millis(300));
+        }
     });
 }
