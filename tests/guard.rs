@@ -111,7 +111,6 @@ fn a_foreign_mac_is_found_where_the_bridge_learned_it_where_only_the_uplink_is_c
 }
 
 #[test]
-#[ignore = "the guest is looked up by its MAC alone, not by the port"]
 fn a_foreign_mac_is_told_as_its_guests_by_the_port() {
     let Some(bed) = Bridge::new("foreign-guest") else { return };
     let incidents = told(&bed, &[ALL, UPLINK], "", "mac_not_allowed", |bed| bed.send("105", &one(&rarp(STRANGER))));
@@ -159,7 +158,6 @@ fn a_guest_that_uses_anothers_address_is_told() {
 
 /// The one whose address it is answers for it, too; who asked came by the uplink.
 #[test]
-#[ignore = "what leaves by a port is not read: who is asked there seems to answer unasked"]
 fn whose_address_is_used_by_another_is_not_accused_where_only_ports_are_captured() {
     let Some(bed) = Bridge::new("accused") else { return };
     let incidents = told(&bed, &[PORTS], "", "mac_ip_mismatch", |bed| {
@@ -312,7 +310,6 @@ fn ever_new_macs_are_one_incident() {
 }
 
 #[test]
-#[ignore = "mac_flood is internal and mac_not_allowed outbound: two incidents"]
 fn ever_new_macs_that_leave_are_one_incident() {
     let Some(bed) = Bridge::new("mac-flood-up") else { return };
     for incident in told(&bed, &[ALL, UPLINK], "", "mac_flood", flood_of_macs) {
@@ -333,7 +330,6 @@ fn too_much_arp_of_one_guest_is_told() {
 
 /// Others repeat themselves now and then, too: a stack that starts does.
 #[test]
-#[ignore = "copies of one station count as a loop as soon as two others repeat a frame"]
 fn one_guest_that_repeats_itself_is_no_loop() {
     let Some(bed) = Bridge::new("arp-repeats") else { return };
     let incidents = told(&bed, &[ALL, UPLINK, BRIDGE], "", "arp_flood", |bed| {
@@ -382,7 +378,6 @@ fn a_guest_that_floods_groups_is_told() {
 }
 
 #[test]
-#[ignore = "what goes to groups is taken for amplification, a second incident"]
 fn a_stream_to_groups_is_no_amplification_as_well() {
     let Some(bed) = Bridge::new("streams") else { return };
     let incidents = told(&bed, &[ALL, UPLINK], "", "multicast_storm", |bed| {
@@ -518,7 +513,6 @@ fn own_frames_that_come_back_are_told() {
 }
 
 #[test]
-#[ignore = "the uplink is not looked at where the bridge is captured; guests are told to flap instead"]
 fn own_frames_that_come_back_are_one_incident_where_all_is_captured() {
     let Some(bed) = Bridge::new("loop-all") else { return };
     told(&bed, &[ALL, &["vmbr0", "eno1"]], "", "l2_loop", loop_frames).iter().for_each(assert_names_all);
@@ -560,7 +554,6 @@ fn a_gateway_that_is_gone_is_one_incident_for_each_family() {
 }
 
 #[test]
-#[ignore = "any frame of the same MAC, also of the other family, counts as a sign of life"]
 fn a_gateway_that_falls_silent_is_told_for_ipv4_alone() {
     let Some(bed) = Bridge::new("silent-v4") else { return };
     let incidents = told(&bed, &[ALL, UPLINK], "", "gateway_silent", |bed| gateway_loses(bed, &[4]));
@@ -568,7 +561,6 @@ fn a_gateway_that_falls_silent_is_told_for_ipv4_alone() {
 }
 
 #[test]
-#[ignore = "any frame of the same MAC, also of the other family, counts as a sign of life"]
 fn a_gateway_that_falls_silent_is_told_for_ipv6_alone() {
     let Some(bed) = Bridge::new("silent-v6") else { return };
     let incidents = told(&bed, &[ALL, UPLINK], "", "gateway_silent", |bed| gateway_loses(bed, &[6]));
@@ -626,7 +618,6 @@ fn a_lease_makes_an_address_a_guests_own() {
 }
 
 #[test]
-#[ignore = "what leaves by a port is not read: leases are not learned"]
 fn a_lease_is_seen_where_only_ports_are_captured() {
     let Some(bed) = Bridge::new("lease-ports") else { return };
     silent(&bed, &[PORTS], "", lease);
@@ -678,7 +669,6 @@ fn a_guest_that_migrates_here_and_away_is_no_incident() {
 }
 
 #[test]
-#[ignore = "stations of a tick are placed in the order of reports, not of time"]
 fn stations_that_move_once_within_a_tick_are_no_incident() {
     let Some(bed) = Bridge::new("moves") else { return };
     silent(&bed, &[PORTS], "", |bed| {
@@ -796,7 +786,6 @@ fn a_segment_that_wakes_after_a_power_cut_is_no_incident() {
 }
 
 #[test]
-#[ignore = "what leaves by a port is not read: answers of the gateway are not heard"]
 fn a_gateway_that_answers_is_not_silent_where_only_ports_are_captured() {
     let Some(bed) = Bridge::new("ports") else { return };
     silent(&bed, &[PORTS, &["tap105i0"]], "", |bed| {

@@ -112,14 +112,18 @@ pub fn run(
         armed.look(None, findings, |detector, findings| detector.survey(window, findings));
     }
     for finding in findings {
-        finding.guest = guest(finding, site);
+        finding.guest = guest(finding, site, window);
     }
 }
 
-/// The guest that a finding is about: the station's, or the one that has the address.
-fn guest(finding: &Finding, site: &Site) -> Option<String> {
+/// The guest that a finding is about: the station's, or that of the port where a strange MAC comes in, or the one that has
+/// the address.
+fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> {
     let guest = match &finding.target {
-        Target::Station { mac, .. } => site.guest_of_mac(*mac).map(|(guest, _)| guest),
+        Target::Station { mac, .. } => {
+            let known = site.guest_of_mac(*mac).map(|(guest, _)| guest);
+            known.or_else(|| site.guest_of_port(&segment::port_of(window, site, finding.interface.as_deref(), *mac)?))
+        }
         Target::Host(address) => site.guest_of_address(*address),
         _ => None,
     };

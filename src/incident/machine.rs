@@ -77,7 +77,7 @@ impl Key {
     fn of(finding: &Finding) -> Key {
         // A station is a culprit whichever way its frames go.
         let direction = match finding.target {
-            Target::Station { .. } => Direction::Internal,
+            Target::Station { .. } | Target::Segment { .. } => Direction::Internal,
             _ => finding.direction,
         };
         Key { target: finding.target.clone(), direction, is_note: finding.vector.is_note() }

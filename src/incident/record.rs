@@ -368,7 +368,7 @@ fn identifier(finding: &Finding, now: Timestamp) -> String {
             format!("{} {}{}", finding.target, finding.direction, note(finding))
         }
         Target::Station { mac, interface } => format!("{mac} {interface}{}", note(finding)),
-        Target::Segment { .. } => format!("{} {}", finding.target, finding.direction),
+        Target::Segment { .. } => finding.target.to_string(),
     };
     for byte in text.bytes().chain(now.nanos().to_be_bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

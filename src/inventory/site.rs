@@ -1,6 +1,7 @@
 //! The site: everything that detectors may know about the place where the packets were seen.
 
-use super::guest::{Guest, Inventory, Nic};
+use super::guest::{Guest, Inventory, Nic, Origin};
+use super::proxmox::owner;
 use super::virtual_macs::VirtualMac;
 use crate::base::{Addr, Direction, Mac, Networks, Role, View};
 use ipnet::IpNet;
@@ -128,6 +129,16 @@ impl Site {
         let &(guest, nic) = self.nics.get(&mac)?;
         let guest = self.inventory.guests.get(guest)?;
         Some((guest, guest.nics.get(nic)?))
+    }
+
+    /// The guest that is plugged in at an interface of this machine, whatever it sends.
+    pub fn guest_of_port(&self, port: &str) -> Option<&Guest> {
+        let is_here = |guest: &&Guest| guest.nics.iter().any(|nic| nic.port.as_deref() == Some(port));
+        let owner = || {
+            let vmid = owner(port)?.0.to_string();
+            self.inventory.guests.iter().find(|guest| guest.origin == Origin::Proxmox && guest.id == vmid)
+        };
+        self.inventory.guests.iter().find(is_here).or_else(owner)
     }
 
     /// The guest to which an address was given, and to it alone.

@@ -10,7 +10,7 @@ use super::registers::Registers;
 use super::stations::Run;
 use crate::base::{Addr, Mac, TICK_NANOS, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Control, Packet, control};
+use crate::packet::{Class, Control, Packet, control};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ const FINGERPRINT: usize = 128;
 const INTERFACES: usize = 32;
 /// Addresses of guests that are noted in a tick.
 const FOREIGN: usize = 64;
-/// Stations whose frames came again that are told by name.
-const ECHOED: usize = 4;
+/// Stations whose frames came again that are told apart.
+const ECHOED: usize = 8;
 
 /// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +81,8 @@ pub struct LinkCounts {
     pub again: Count,
     /// Of these, frames that had left here before.
     pub returned: u64,
-    /// Whose they are: the first few.
-    pub echoed: [Mac; ECHOED],
+    /// Whose they are, and how many: the first few.
+    pub echoed: [(Mac, u32); ECHOED],
 }
 
 impl LinkCounts {
@@ -99,19 +99,17 @@ impl LinkCounts {
         }
         self.again.merge(other.again);
         self.returned += other.returned;
-        other.echoed().for_each(|mac| self.echo(mac));
+        other.echoed().for_each(|(mac, copies)| self.echo(mac, copies));
     }
 
-    /// Stations whose frames came again: all where they are few.
-    pub fn echoed(&self) -> impl Iterator<Item = Mac> + '_ {
-        self.echoed.iter().copied().filter(|&mac| mac != Mac::ZERO)
+    /// Stations whose frames came again, and how many: all where they are few.
+    pub fn echoed(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
+        self.echoed.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
     }
 
-    fn echo(&mut self, mac: Mac) {
-        if !self.echoed.contains(&mac)
-            && let Some(place) = self.echoed.iter_mut().find(|place| **place == Mac::ZERO)
-        {
-            *place = mac;
+    fn echo(&mut self, mac: Mac, copies: u32) {
+        if let Some(place) = self.echoed.iter_mut().find(|(known, _)| *known == mac || *known == Mac::ZERO) {
+            *place = (mac, place.1.saturating_add(copies));
         }
     }
 }
@@ -163,7 +161,7 @@ impl LinkNotes {
         self.granted = granted;
     }
 
-    /// Reads a control frame, and looks whether a frame to a group has come before.
+    /// What a frame tells that is counted here: a control frame, or one to a group.
     #[inline(never)]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
@@ -175,7 +173,7 @@ impl LinkNotes {
     }
 
     /// Reads a control frame.
-    pub fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
+    fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
         let place = self.hasher.station(packet.interface, packet.source_mac) as usize % COUNTERS;
         let Some(counter) = self.counters.get_mut(place) else { return };
         if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {
@@ -188,6 +186,7 @@ impl LinkNotes {
         }
     }
 
+    /// Looks whether a frame to a group has come before.
     fn look_again(&mut self, packet: &Packet, frame: &[u8]) {
         let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
         for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
@@ -202,12 +201,14 @@ impl LinkNotes {
             *seen = Seen { fingerprint, second, left };
             return;
         }
-        let returned = seen.left && packet.direction == FrameDirection::Entered;
+        // Who moves away is announced from there in the same words as here before (RFC 903, RFC 5227 §2.3).
+        let announces = packet.class == Class::Arp && (packet.flags > 2 || packet.source == packet.destination);
+        let returned = seen.left && packet.direction == FrameDirection::Entered && !announces;
         seen.second = second;
         if let Some(counts) = self.interface(packet.interface) {
             counts.again.add(packet.segments, packet.wire_len);
             counts.returned += u64::from(returned);
-            counts.echo(packet.source_mac);
+            counts.echo(packet.source_mac, packet.segments.into());
         }
     }
 

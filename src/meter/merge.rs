@@ -313,6 +313,7 @@ impl Meter {
                     known.address = counts.address;
                 }
                 known.last = known.last.max(counts.last);
+                known.last_entered = known.last_entered.max(counts.last_entered);
                 known.sent.merge(counts.sent);
                 known.received.merge(counts.received);
                 known.left.merge(counts.left);

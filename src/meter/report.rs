@@ -134,6 +134,8 @@ pub struct StationCounts {
     pub mac: Mac,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Of those that entered.
+    pub last_entered: Timestamp,
     pub sent: Count,
     pub received: Count,
     /// Of `sent`, the frames that left this machine, by the kernel's word.

@@ -22,6 +22,7 @@ struct StationSlot {
     received: SmallCount,
     first: Timestamp,
     last: Timestamp,
+    last_entered: Timestamp,
     broadcast: u32,
     multicast: u32,
     arp: u32,
@@ -49,6 +50,7 @@ impl Keyed for StationSlot {
             received: SmallCount::default(),
             first: Timestamp::ZERO,
             last: Timestamp::ZERO,
+            last_entered: Timestamp::ZERO,
             broadcast: 0,
             multicast: 0,
             arp: 0,
@@ -108,7 +110,10 @@ impl StationSlot {
         let [unknown, entered, left] = &mut self.sent;
         let count = match packet.direction {
             FrameDirection::Unknown => unknown,
-            FrameDirection::Entered => entered,
+            FrameDirection::Entered => {
+                self.last_entered = run.last;
+                entered
+            }
             FrameDirection::Left => left,
         };
         count.add(run.count.packets, run.count.bytes);
@@ -136,6 +141,7 @@ impl StationSlot {
             mac,
             first: self.first,
             last: self.last,
+            last_entered: self.last_entered,
             sent,
             received: self.received.into(),
             left: left.into(),

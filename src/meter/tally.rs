@@ -251,9 +251,7 @@ impl Tally {
             }
             self.stations.count(&run, &mut self.link);
             // Said once or seen several times: the merger tells which, and here it may be seen where it came from.
-            if packet.is_control {
-                self.link.note_control(packet, frame);
-            }
+            self.link.note(packet, frame);
             if self.link.watches() {
                 self.link.check_sources(packet.source_mac, std::iter::once(packet));
             }

@@ -49,22 +49,26 @@ struct Loop {
     copies: Limits,
 }
 
-/// Stations whose frames must be copied.
+/// Stations whose frames must be copied, and the least share of the copies that each must have.
 const STATIONS: usize = 3;
+const LEAST_SHARE: f64 = 0.02;
 
 impl Detector for Loop {
     fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for (interface, link) in window.segments().links() {
             let (now, second) = (link.now(), link.second());
-            if now.again.is_zero() || window.segments().view(interface).counted == Counted::Nothing {
+            if now.again.is_zero() {
                 continue;
             }
+            // Where another interface shows the same frames, copies are counted there; what comes back is seen here alone.
+            let is_counted = window.segments().view(interface).counted != Counted::Nothing;
             let (copies, returned) = (second.again.packets as f64, second.returned as f64);
-            let stations = second.echoed().count();
+            let copied = |(_, number): &(_, u32)| f64::from(*number) >= copies * LEAST_SHARE;
+            let stations = second.echoed().filter(copied).count();
             let limits = (self.returned.base(), self.copies.base());
             let (value, limit, measure) = if returned >= limits.0.value {
                 (returned, limits.0, "returned_frames_per_second")
-            } else if copies >= limits.1.value && stations >= STATIONS {
+            } else if is_counted && copies >= limits.1.value && stations >= STATIONS {
                 (copies, limits.1, "copied_frames_per_second")
             } else {
                 continue;
@@ -78,7 +82,7 @@ impl Detector for Loop {
                 count: now.again,
                 since: link.since(|tick| !tick.again.is_zero()),
             };
-            let names: Vec<String> = second.echoed().map(|mac| who(window, &self.site, interface, mac)).collect();
+            let names: Vec<String> = second.echoed().map(|(mac, _)| who(window, &self.site, interface, mac)).collect();
             let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };
             let says = format!(
                 "{value:.0} frames to all within a second on {} {what}, octet by octet, limit {} ({})",

@@ -121,6 +121,12 @@ fn who(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> String {
     if known.is_empty() { mac.to_string() } else { format!("{mac} ({})", known.join(", ")) }
 }
 
+/// The same for an interface by name.
+pub(super) fn port_of(window: &Window<'_>, site: &Site, interface: Option<&str>, mac: Mac) -> Option<String> {
+    let index = window.interfaces.iter().position(|name| Some(name.as_str()) == interface)?;
+    port(window, site, u16::try_from(index).ok()?, mac)
+}
+
 /// Where a station is plugged in: where its frames were seen to come in, else what the bridge learned, else what the
 /// inventory says.
 fn port(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Option<String> {

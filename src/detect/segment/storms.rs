@@ -6,7 +6,7 @@
 use super::super::shape::measured;
 use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
 use super::{About, who};
-use crate::base::{Counted, Mac, Vector};
+use crate::base::{Mac, Vector};
 use crate::inventory::Site;
 use crate::meter::segment::{Noise, Rates};
 use crate::meter::{Count, Window};
@@ -138,7 +138,6 @@ impl Storm {
     }
 
     fn station(&self, window: &Window<'_>, interface: u16, mac: Mac, rates: &Rates, limit: Limit) -> Finding {
-        debug_assert!(window.segments().view(interface).counted != Counted::Nothing);
         let (measure, what) = self.what();
         let rate = f64::from(rates.per_second(self.noise));
         let says = format!(

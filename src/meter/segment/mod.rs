@@ -53,7 +53,8 @@ pub struct Place {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeardStation {
     pub first: Timestamp,
-    pub last: Timestamp,
+    /// By family of the address that it sent with: IPv4 (ARP, too), IPv6.
+    pub last: [Timestamp; 2],
     /// It has sent something else than DHCP.
     pub talks: bool,
     /// Source addresses of its frames: the first of each tick.
@@ -214,6 +215,16 @@ impl Segments {
         for station in stations {
             self.station(station);
         }
+        // In the order of their frames: who moves is at the new place in the end.
+        let at_ports = |station: &&StationCounts| {
+            !station.entered.is_zero() && matches!(self.view(station.interface).role, Role::Port | Role::Uplink)
+        };
+        let mut entered: Vec<&StationCounts> = stations.iter().filter(at_ports).collect();
+        entered.sort_by_key(|station| station.last_entered);
+        for station in entered {
+            let segment = self.view(station.interface).segment;
+            self.places.enters(segment, station.mac, station.interface, station.last_entered);
+        }
         let Segments { routers, claims, dhcp, heard, .. } = self;
         claims.close(|place, address, holder| {
             routers.is_gateway(place, address) || heard.of(place, holder).is_some_and(HeardStation::routes)
@@ -314,9 +325,6 @@ impl Segments {
 
     fn station(&mut self, station: &StationCounts) {
         let view = self.view(station.interface);
-        if !station.entered.is_zero() && matches!(view.role, Role::Port | Role::Uplink) {
-            self.places.enters(view.segment, station.mac, station.interface, station.first);
-        }
         if view.counted != Counted::Nothing {
             self.rates.station(station);
         }
@@ -326,13 +334,17 @@ impl Segments {
         let (first, last) = (station.first, station.last);
         let talks = station.sent.packets > u64::from(station.dhcp);
         let key = (view.segment, station.mac);
-        let new = || HeardStation { first, last, talks: false, sources: Few::default() };
+        let new = || HeardStation { first, last: Default::default(), talks: false, sources: Few::default() };
         let heard = self.heard.0.at(key, last, new);
         if !station.address.is_group_or_none() {
             heard.sources.add(self.hasher.address(station.address));
         }
-        heard.last = heard.last.max(last);
         heard.talks |= talks;
+        if station.address != Addr::UNSPECIFIED
+            && let Some(of_family) = heard.last.get_mut(usize::from(!station.address.is_v4()))
+        {
+            *of_family = last.max(*of_family);
+        }
     }
 
     /// Claims of this tick that are contested, or that nobody asked for.

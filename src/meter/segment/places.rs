@@ -26,6 +26,8 @@ pub struct Move {
 #[derive(Clone, Debug)]
 struct Station {
     port: u16,
+    /// When it was last seen there.
+    last: Timestamp,
     moves: VecDeque<Timestamp>,
 }
 
@@ -62,12 +64,19 @@ impl Places {
         self.stations.get(&(segment, mac)).map(|station| station.port)
     }
 
-    /// Frames of a station came in at a port.
+    /// A station's frames came in at a port, the last of them at `now`.
     pub fn enters(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
-        let station = self.stations.at((segment, mac), now, || Station { port, moves: VecDeque::with_capacity(MOVES) });
+        let new = || Station { port, last: now, moves: VecDeque::with_capacity(MOVES) };
+        let station = self.stations.at((segment, mac), now, new);
         if station.port == port {
+            station.last = station.last.max(now);
             return;
         }
+        if now <= station.last {
+            // Told late: it has been seen elsewhere since.
+            return;
+        }
+        station.last = now;
         while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY) {
             station.moves.pop_front();
         }

@@ -205,7 +205,10 @@ impl Routers {
     /// All frames of the tick have been told.
     pub fn close(&mut self, now: Timestamp, heard: &HeardAll) {
         for (_, gateway) in self.gateways.values_mut() {
-            let spoke = gateway.mac.and_then(|mac| heard.of(gateway.place, mac)).map(|heard| heard.last);
+            // Each family for itself: it is when one of them goes that it must be noticed.
+            let family = usize::from(!gateway.address.is_v4());
+            let known = gateway.mac.and_then(|mac| heard.of(gateway.place, mac));
+            let spoke = known.and_then(|heard| heard.last.get(family).copied());
             if let Some(spoke) = spoke
                 && gateway.asked.is_some_and(|asked| spoke > asked)
             {
