@@ -57,14 +57,24 @@ pub(super) struct HeardStation {
     pub last: [Timestamp; 2],
     /// It has sent something else than DHCP.
     pub talks: bool,
+    /// Frames to it alone that were seen, saturating.
+    spoken_to: u32,
     /// Source addresses of its frames: the first of each tick.
     sources: Few,
 }
+
+/// Frames to a station alone after which answers to it are taken to be seen.
+const SPOKEN_TO: u32 = 2;
 
 /// Source addresses from which on a station passes on what others send.
 const ROUTES: f64 = 8.0;
 
 impl HeardStation {
+    /// Whether what others answer it is seen here: at a port of a switch, answers to others are not.
+    pub fn answers_are_seen(&self) -> bool {
+        self.spoken_to >= SPOKEN_TO
+    }
+
     /// Whether it sends for others: a router.
     pub fn routes(&self) -> bool {
         self.sources.estimate() >= ROUTES
@@ -259,7 +269,9 @@ impl Segments {
             return;
         }
         self.claims.take(control, place, &self.heard, self.whole);
-        self.routers.take(control, place);
+        let answers_are_seen =
+            self.whole && self.heard.of(place, control.source_mac).is_some_and(HeardStation::answers_are_seen);
+        self.routers.take(control, place, answers_are_seen);
         self.dhcp.take(control, place, self.hasher.word(control.mac.bits()));
         if control.is_gratuitous() {
             let hash = self.hasher.address(control.address);
@@ -328,18 +340,24 @@ impl Segments {
         if view.counted != Counted::Nothing {
             self.rates.station(station);
         }
+        let key = (view.segment, station.mac);
+        let spoken_to = station.received.packets.min(1 << 20) as u32;
         if station.sent.packets == 0 {
+            if let Some(heard) = self.heard.0.get_mut(&key) {
+                heard.spoken_to = heard.spoken_to.saturating_add(spoken_to);
+            }
             return;
         }
         let (first, last) = (station.first, station.last);
         let talks = station.sent.packets > u64::from(station.dhcp);
-        let key = (view.segment, station.mac);
-        let new = || HeardStation { first, last: Default::default(), talks: false, sources: Few::default() };
+        let new =
+            || HeardStation { first, last: Default::default(), talks: false, spoken_to: 0, sources: Few::default() };
         let heard = self.heard.0.at(key, last, new);
         if !station.address.is_group_or_none() {
             heard.sources.add(self.hasher.address(station.address));
         }
         heard.talks |= talks;
+        heard.spoken_to = heard.spoken_to.saturating_add(spoken_to);
         if station.address != Addr::UNSPECIFIED
             && let Some(of_family) = heard.last.get_mut(usize::from(!station.address.is_v4()))
         {

@@ -106,7 +106,8 @@ impl Routers {
         self.given.contains(&address) || self.gateways.get(&(place, address)).is_some()
     }
 
-    pub fn take(&mut self, control: &Control, place: Place) {
+    /// `answers_are_seen` where an answer to its sender could not be missed.
+    pub fn take(&mut self, control: &Control, place: Place, answers_are_seen: bool) {
         let now = control.time;
         match control.kind {
             ControlKind::RouterAdvertisement => self.advertisement(control, place),
@@ -114,7 +115,9 @@ impl Routers {
             ControlKind::DhcpAck | ControlKind::DhcpOffer if control.router != Addr::UNSPECIFIED => {
                 self.gateway(control, place, control.router, false);
             }
-            ControlKind::ArpRequest | ControlKind::NeighbourSolicitation if !control.is_gratuitous() => {
+            ControlKind::ArpRequest | ControlKind::NeighbourSolicitation
+                if answers_are_seen && !control.is_gratuitous() =>
+            {
                 self.question(control, place);
             }
             _ => {}

@@ -3,9 +3,7 @@
 use super::ethernet::{Path, announcement, probe, who_has};
 use super::lease::{self, REQUEST, obtain};
 use super::life::{ADVERTISED, look_up_gateway, look_up_router, mdns};
-use super::neighbour::{
-    duplicate_probe, listener_report, router_advertisement, router_solicitation, solicitation, solicited_node,
-};
+use super::neighbour::{duplicate_probe, listener_report, router_advertisement, router_solicitation, solicited_node};
 use super::{Agenda, Cable, Card, ELSEWHERE, MILLISECOND, SECOND, Segment, drawn_mac, guest, inside, talk};
 use crate::base::{Addr, Mac};
 
@@ -101,7 +99,7 @@ pub fn renewals(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
     for time in segment.every(4 * SECOND, SECOND) {
         talk(time, &card, gateway, agenda);
         talk(time + 300 * MILLISECOND, &leased, gateway, agenda);
-        agenda.inside_sends(time + 500 * MILLISECOND, solicitation(&card, gateway.local));
+        look_up_router(time + 500 * MILLISECOND, &card, gateway, agenda);
         let path = Path::new((card.mac, card.v6), (gateway.mac, Addr::from_v6_bits(0x2001_0db8_8000 << 80 | 7)), 0);
         agenda.inside_sends(time + 600 * MILLISECOND, path.udp((51_820, 51_820), &[1; 90]));
     }
