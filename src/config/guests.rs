@@ -44,7 +44,7 @@ fn paths(key: &str, what: &str, written: Option<Vec<String>>, to: &mut Vec<PathB
 
 pub(super) fn render_sources(page: &mut Page<'_>, config: &Config) {
     let sources = &config.inventory;
-    let shown = |paths: &[PathBuf]| quoted(&paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>());
+    let shown = |paths: &[PathBuf]| quoted(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>());
     page.section("inventory");
     page.note(
         "Where the guests of this machine and their MAC addresses are described; pegel guests shows what is found.",
@@ -68,7 +68,7 @@ pub(super) fn render_guests(page: &mut Page<'_>, config: &Config) {
     for guest in &config.inventory.guests {
         page.section("[guest]");
         page.key("name", string(&guest.name));
-        page.key("macs", quoted(&guest.nics.iter().map(|nic| nic.mac).collect::<Vec<_>>()));
+        page.key("macs", quoted(guest.nics.iter().map(|nic| nic.mac).collect::<Vec<_>>()));
         // All cards of a guest that is described here share the rest.
         let Some(nic) = guest.nics.first() else { continue };
         page.key("addresses", quoted(&nic.addresses));
