@@ -20,7 +20,7 @@ pub const CONTROLS: usize = 512;
 /// Of these, from stations that share a counter.
 const PER_STATION: u8 = 64;
 /// Counters of control frames a station. A power of two.
-const COUNTERS: usize = 256;
+pub(super) const COUNTERS: usize = 256;
 /// Frames to groups that are remembered for a second, to see them come again. A power of two.
 const REMEMBERED: usize = 1024;
 /// Octets of a frame by which it is told from others: through the headers and some of what they carry.
@@ -114,12 +114,34 @@ impl LinkCounts {
     }
 }
 
+/// Which of the counters a station shares with others.
+pub(super) fn share(hasher: Hasher, mac: Mac) -> usize {
+    hasher.word(mac.bits()) as usize % COUNTERS
+}
+
+/// A set of shares, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares([u64; COUNTERS / 64]);
+
+impl Shares {
+    fn add(&mut self, share: usize) {
+        if let Some(word) = self.0.get_mut(share / 64) {
+            *word |= 1 << (share % 64);
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..COUNTERS).filter(|share| self.0.get(share / 64).is_some_and(|word| word >> (share % 64) & 1 == 1))
+    }
+}
+
 /// What a worker hands over.
 #[derive(Clone, Debug, Default)]
 pub struct LinkReport {
     pub controls: Vec<Control>,
-    /// Control frames of the tick that are not among them.
+    /// Control frames of the tick that are not among them, and whose they were: by [`share`] of their senders.
     pub left_out: u64,
+    pub left_out_of: Shares,
     pub interfaces: Vec<LinkCounts>,
     pub foreign: Vec<ForeignUse>,
 }
@@ -128,6 +150,7 @@ impl LinkReport {
     pub fn clear(&mut self) {
         self.controls.clear();
         self.left_out = 0;
+        self.left_out_of = Shares::default();
         self.interfaces.clear();
         self.foreign.clear();
     }
@@ -174,10 +197,11 @@ impl LinkNotes {
 
     /// Reads a control frame.
     fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
-        let place = self.hasher.station(packet.interface, packet.source_mac) as usize % COUNTERS;
+        let place = share(self.hasher, packet.source_mac);
         let Some(counter) = self.counters.get_mut(place) else { return };
         if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {
             self.report.left_out += 1;
+            self.report.left_out_of.add(place);
             return;
         }
         if let Some(control) = control::read(packet, frame) {

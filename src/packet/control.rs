@@ -265,6 +265,10 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
         options = rest.get(usize::from(length)..).unwrap_or_default();
     }
     let control = Control { mac, router, value: kind.into(), ..control };
+    // What a relay passes on is not the station's own word (RFC 2131 §4.1: giaddr).
+    if op == 1 && v4_at(body, 24).is_some_and(|relay| !is_no_address(relay)) {
+        return None;
+    }
     if op == 1 {
         let wanted = v4_at(body, 12)?;
         let address = if is_no_address(wanted) { Addr::UNSPECIFIED } else { wanted };

@@ -98,6 +98,9 @@ struct Verdict {
     because: String,
 }
 
+/// Turns from which on two stations quarrel: a failover and its return are two or three.
+const AGAIN: u32 = 5;
+
 fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Option<Verdict> {
     let spoof = if claim.address.is_v4() { Vector::ArpSpoof } else { Vector::NdSpoof };
     let verdict =
@@ -135,7 +138,7 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
         return None;
     }
     if claim.probes_answered >= 3 {
-        let because = format!("it answered probes for {} different free addresses", claim.probes_answered);
+        let because = format!("it answered {} stations that tested whether an address is free", claim.probes_answered);
         return verdict(spoof, Severity::Critical, 0.9, because);
     }
     let holder = claim.holder?;
@@ -150,14 +153,14 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
     let has_others = claim.claimant_others > 0 || claim.holder_others > 0;
     let both = claimant.doubled > 0 || holder.doubled > 0;
     let announced = claimant.announced > 0 && holder.announced > 0;
-    if (claim.claimant_others > 0 || claim.is_gateway) && claimant.announced > 1 && claim.turns >= 2 {
+    if (claim.claimant_others > 0 || claim.is_gateway) && claimant.announced > 1 && claim.turns >= AGAIN {
         let because = format!(
             "it announces the address again and again, which {} still has",
             who(window, site, claim.interface, holder.mac)
         );
         return verdict(spoof, Severity::Critical, 0.9, because);
     }
-    if !has_others && (both || (announced && f64::from(claim.turns) >= least)) {
+    if !has_others && (both || (announced && !claim.is_gateway && f64::from(claim.turns) >= least)) {
         let because = format!("{} has it, too", who(window, site, claim.interface, holder.mac));
         return verdict(Vector::IpConflict, Severity::Warning, 0.85, because);
     }

@@ -28,7 +28,7 @@ pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
         min: 5.0,
         max: 1000.0,
         unit: "clients",
-        doc: "Clients within ten seconds that have sent nothing but DHCP two seconds after they first asked.",
+        doc: "Clients within fifteen seconds that asked once and have sent nothing but DHCP five seconds later.",
         learns: None,
     }],
     build: |settings, site| Box::new(Starvation { site: Arc::clone(site), limit: settings.limit("clients") }),
@@ -60,9 +60,14 @@ const SETTLED: f64 = 5.0;
 impl Detector for Rogue {
     fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let configured = &self.site.segment().dhcp_servers;
-        for server in window.segments().dhcp_servers().filter(|server| server.answers_now > 0) {
+        for server in window
+            .segments()
+            .dhcp_servers()
+            .filter(|server| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED)
+        {
             let same_family = |address: &&Addr| address.is_v4() == server.address.is_v4();
             let mut known = configured.iter().filter(same_family).peekable();
+            let mut is_peer = false;
             let (because, limit_from) = if known.peek().is_some() {
                 if known.any(|address| *address == server.address) {
                     continue;
@@ -71,6 +76,8 @@ impl Detector for Rogue {
             } else {
                 let Some(other) = settled(window, server) else { continue };
                 let name = who(window, &self.site, other.interface, other.mac);
+                // Two that share the work send their clients to the same router.
+                is_peer = server.router != Addr::UNSPECIFIED && server.router == other.router;
                 (format!("{name} ({}) has served here since {}", other.address, other.first), LimitFrom::Default)
             };
             let guest = is_guest(window, &self.site, server.interface, server.mac);
@@ -102,8 +109,11 @@ impl Detector for Rogue {
                 says,
             };
             let mut finding = about.station(server.mac, vec![main]);
-            finding.severity =
-                if guest || limit_from == LimitFrom::Config { Severity::Critical } else { Severity::Warning };
+            finding.severity = match (limit_from, is_peer, guest) {
+                (LimitFrom::Config, ..) | (_, false, true) => Severity::Critical,
+                (_, true, false) => Severity::Information,
+                _ => Severity::Warning,
+            };
             findings.push(finding);
         }
     }
@@ -153,13 +163,13 @@ impl Detector for Starvation {
                 |mac| format!("most from {}", who(window, &self.site, asking.interface, mac)),
             );
             let says = format!(
-                "{silent:.0} of {} DHCP clients of the last ten seconds have sent nothing else, limit {} ({}); {from}",
+                "{silent:.0} of {} DHCP clients of the last fifteen seconds have sent nothing else, limit {} ({}); {from}",
                 asking.clients,
                 limit.value,
                 limit.from.name()
             );
             let evidence = vec![
-                measured("silent_clients", silent, limit, 10.0, says),
+                measured("silent_clients", silent, limit, 15.0, says),
                 context(
                     "distinct_clients",
                     asking.distinct.round(),

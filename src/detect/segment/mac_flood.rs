@@ -56,6 +56,11 @@ impl Detector for MacFlood {
             if mute < MUTE || share < SHARE {
                 continue;
             }
+            // At first everybody is new. What stations of a large segment say to all is then no sign of a flood; frames to
+            // addresses that nobody has are.
+            if !link.is_warm() && second.unheard.packets < second.strangers / 2 {
+                continue;
+            }
             let frames = |number: u64| Count { packets: number, bytes: number * super::LEAST_FRAME };
             let about = About {
                 window,

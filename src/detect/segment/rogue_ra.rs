@@ -42,10 +42,9 @@ impl Detector for RogueRa {
     fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let now: Vec<&Router> = window.segments().routers().filter(|router| router.advertisements_now > 0).collect();
         let Some(first) = now.first() else { return };
-        let many = window
-            .segments()
-            .routers()
-            .filter(|router| router.place == first.place && window.end.seconds_since(router.last) <= 10.0);
+        let many = window.segments().routers().filter(|router| {
+            router.place == first.place && router.lifetime > 0 && window.end.seconds_since(router.last) <= 10.0
+        });
         let many = many.count();
         if many as f64 >= self.limit.base().value {
             // Those that were there before are the ones that suffer.
@@ -54,7 +53,8 @@ impl Detector for RogueRa {
             findings.extend(made_up.first().map(|first| self.flood(window, first, &made_up, many)));
             return;
         }
-        for router in now {
+        // Who does not offer to be the default router sends nobody astray (RFC 4861 §4.2).
+        for router in now.into_iter().filter(|router| router.lifetime > 0) {
             if let Some((because, limit_from, severity)) = self.why(window, router) {
                 findings.push(self.finding(window, router, because, limit_from, severity));
             }
@@ -76,7 +76,7 @@ impl RogueRa {
         let settled = window.segments().routers().find(|other| {
             other.place == router.place
                 && (other.mac, other.address) != (router.mac, router.address)
-                && other.lifetime > 0
+                && window.end <= other.last.plus_seconds(f64::from(other.lifetime))
                 && router.first.seconds_since(other.first) >= SETTLED
                 && other.advertisements > 1
         })?;

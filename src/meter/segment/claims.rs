@@ -68,7 +68,7 @@ pub struct Claim {
     pub forged_victims: usize,
     /// It also told the station of this address that the victim's address is its own: it wants to be between both.
     pub between: Option<Addr>,
-    /// Whoever probed whether the address is free was answered, for how many addresses lately.
+    /// How many stations tested whether some address is free and were answered by it lately.
     pub probes_answered: usize,
     /// Claims in this tick.
     pub count: u32,
@@ -98,7 +98,7 @@ struct Station {
     /// Address, victim's MAC, victim's address where told, when.
     forged: Vec<(Addr, Mac, Addr, Timestamp)>,
     /// Addresses that others probed for and that it answered for.
-    probes: Vec<(Addr, Timestamp)>,
+    probes: Vec<(Addr, Mac, Timestamp)>,
 }
 
 pub(super) struct Claims {
@@ -157,6 +157,10 @@ impl Claims {
         if asks && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
             let question = Question { at: control.time, answered: None, is_probe: control.is_probe() };
             *self.questions.at((place, control.target, control.source_mac), control.time, || question) = question;
+            // Answers go to whom the question names, which for shared addresses of routers is not who sends it.
+            if control.mac != control.source_mac && control.mac != Mac::ZERO {
+                *self.questions.at((place, control.target, control.mac), control.time, || question) = question;
+            }
         }
         if control.address == Addr::UNSPECIFIED || control.is_probe() || control.mac == Mac::ZERO {
             return;
@@ -204,31 +208,34 @@ impl Claims {
         let is_probe = question.is_probe;
         self.claim(control, place, if doubled { Way::Doubled } else { Way::Confirmed });
         if is_probe {
-            self.probe_answered(control, place);
+            self.probe_answered(control, place, control.destination_mac);
         }
     }
 
     /// An announcement, or the answer to a probe, which has no address to answer to (RFC 4861 §7.2.4).
     fn answer_to_all(&mut self, control: &Control, place: Place) {
-        let probes = self.questions.iter().filter(|((of, asked, who), question)| {
+        let tests = self.questions.iter().find(|((of, asked, who), question)| {
             (*of, *asked) == (place, control.address)
                 && *who != control.source_mac
                 && question.is_probe
                 && control.time.seconds_since(question.at) <= TOGETHER
         });
-        let asked = probes.count() > 0;
-        let answers = control.kind == ControlKind::NeighbourAdvertisement && asked;
+        let prober = tests.map(|((_, _, who), _)| *who);
+        let prober = prober.filter(|_| control.kind == ControlKind::NeighbourAdvertisement);
         self.claim(control, place, Way::Announced);
-        if answers {
-            self.probe_answered(control, place);
+        if let Some(prober) = prober {
+            self.probe_answered(control, place, prober);
         }
     }
 
-    fn probe_answered(&mut self, control: &Control, place: Place) {
+    /// A station answers one that tests whether an address is free.
+    fn probe_answered(&mut self, control: &Control, place: Place, prober: Mac) {
         let station = self.stations.at((place, control.source_mac), control.time, Station::default);
-        station.probes.retain(|(address, at)| *address != control.address && control.time.seconds_since(*at) <= MEMORY);
+        station
+            .probes
+            .retain(|(address, _, at)| *address != control.address && control.time.seconds_since(*at) <= MEMORY);
         if station.probes.len() < FORGED {
-            station.probes.push((control.address, control.time));
+            station.probes.push((control.address, prober, control.time));
         }
     }
 
@@ -341,6 +348,8 @@ impl Claims {
                 values.dedup();
                 values.len()
             };
+            // One that tests many addresses is a switch that looks who is there.
+            let probes = || station.probes.iter().filter(|(probed, ..)| probed.is_v4() == address.is_v4());
             let between = forged()
                 .filter(|(forged, ..)| *forged == address)
                 .find_map(|(_, _, told, _)| forged().find(|(other, _, to, _)| other == told && *to == address))
@@ -359,7 +368,7 @@ impl Claims {
                 forged_addresses: distinct(forged().map(|(forged, ..)| forged.bits()).collect()),
                 forged_victims: distinct(forged().map(|(_, victim, ..)| u128::from(victim.bits())).collect()),
                 between,
-                probes_answered: station.probes.len(),
+                probes_answered: distinct(probes().map(|(_, prober, _)| u128::from(prober.bits())).collect()),
                 count: group.len() as u32,
             });
         }

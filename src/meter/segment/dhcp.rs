@@ -9,12 +9,19 @@ use crate::packet::{Control, ControlKind};
 const SERVERS: usize = 64;
 const LEASES: usize = 4096;
 const CLIENTS: usize = 2048;
+/// Segments and VLANs with clients that ask, in a tick.
+const PLACES: usize = 32;
 /// Addresses that one client is remembered to have leased: some have several, of both families.
 const ADDRESSES: usize = 6;
 /// Seconds for which clients count.
-const MEMORY: f64 = 10.0;
-/// Seconds after which a client that got its lease has begun to use it, or never will.
-const USES: f64 = 2.0;
+const MEMORY: f64 = 15.0;
+/// Seconds after which a client has begun to use its lease or, if it got none, has asked again (RFC 2131 §4.1: 3 to 5 s), or
+/// never will.
+const USES: f64 = 5.5;
+/// Seconds within which a client has its lease, if it gets one.
+const DONE: f64 = 1.0;
+/// Clients from which on they are more than the table can follow.
+const TOO_MANY: f64 = 2.0 * CLIENTS as f64;
 /// Seconds within which a server's answer belongs to a client's question.
 const ANSWERS: f64 = 10.0;
 
@@ -59,7 +66,7 @@ struct Client {
 pub struct Asking {
     pub place: Place,
     pub interface: u16,
-    /// Clients of the last ten seconds that asked two seconds ago or longer, and those of them that say nothing else.
+    /// Clients of the last fifteen seconds that asked once, five seconds ago or longer, and those of them that say nothing else.
     pub clients: u32,
     pub silent: u32,
     /// Estimated clients in the last ten to twenty seconds, beyond what the table holds.
@@ -157,6 +164,9 @@ impl Dhcp {
     }
 
     fn ask(&mut self, control: &Control, place: Place, hash: u64) {
+        if control.mac == Mac::ZERO {
+            return;
+        }
         let now = control.time;
         let generation = now.tick() / 100;
         if generation != self.generation {
@@ -206,8 +216,10 @@ impl Dhcp {
                 first,
             });
         }
+        let is_full = self.asking.len() >= PLACES;
         match self.asking.iter_mut().find(|asking| asking.place == place) {
             Some(asking) => asking.asks_now += 1,
+            None if is_full => {}
             None => self.asking.push(Asking {
                 place,
                 interface: control.interface,
@@ -289,6 +301,8 @@ impl Dhcp {
                 *place == asking.place
                     && now.seconds_since(client.last) <= MEMORY
                     && now.seconds_since(client.first) >= USES
+                    // Who asks again has no lease: a server that is down, not one that is emptied.
+                    && client.last.seconds_since(client.first) <= DONE
             });
             let mut sender: Option<(Mac, u32)> = None;
             for ((_, mac), client) in recent {
@@ -307,6 +321,10 @@ impl Dhcp {
             }
             asking.sender = sender.filter(|(_, lead)| *lead * 2 > asking.silent).map(|(mac, _)| mac);
             asking.distinct = distinct;
+            if distinct >= TOO_MANY {
+                asking.silent = asking.silent.max(distinct as u32);
+                asking.clients = asking.clients.max(asking.silent);
+            }
         }
     }
 }

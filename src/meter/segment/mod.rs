@@ -24,7 +24,7 @@ pub use routers::{Gateway, Router};
 
 use super::contacts::Few;
 use super::hash::Hasher;
-use super::link::{ForeignUse, Granted, LinkReport};
+use super::link::{COUNTERS, ForeignUse, Granted, LinkReport, share};
 use super::report::StationCounts;
 use crate::base::{Addr, Counted, Mac, Role, Timestamp, View};
 use crate::capture::FrameDirection;
@@ -37,6 +37,8 @@ const HEARD: usize = 8192;
 /// Control frames that are remembered, and seconds within which another interface shows a copy.
 const SHOWN: usize = 2048;
 const COPIES: f64 = 0.05;
+/// Seconds for which what was left out may be missed: as long as a question may wait for its answer.
+const LEFT_OUT: f64 = 6.0;
 /// Spanning-tree speakers of a tick.
 const SPEAKERS: usize = 32;
 /// Addresses of guests that are told of a tick.
@@ -59,20 +61,33 @@ pub(super) struct HeardStation {
     pub talks: bool,
     /// Frames to it alone that were seen, saturating.
     spoken_to: u32,
+    spoken_at: Timestamp,
     /// Source addresses of its frames: the first of each tick.
     sources: Few,
 }
 
-/// Frames to a station alone after which answers to it are taken to be seen.
-const SPOKEN_TO: u32 = 2;
+/// Frames to a station alone after which answers to it are taken to be seen, and seconds for which that holds.
+const SPOKEN_TO: u32 = 4;
+const SPOKEN_FOR: f64 = 300.0;
 
 /// Source addresses from which on a station passes on what others send.
 const ROUTES: f64 = 8.0;
 
 impl HeardStation {
     /// Whether what others answer it is seen here: at a port of a switch, answers to others are not.
-    pub fn answers_are_seen(&self) -> bool {
-        self.spoken_to >= SPOKEN_TO
+    pub fn answers_are_seen(&self, now: Timestamp) -> bool {
+        self.spoken_to >= SPOKEN_TO && now.seconds_since(self.spoken_at) <= SPOKEN_FOR
+    }
+
+    /// So many frames to it alone were seen up to now.
+    fn is_spoken_to(&mut self, frames: u32, now: Timestamp) {
+        if frames == 0 {
+            return;
+        }
+        // Few at long intervals are what a switch floods.
+        let lasts = now.seconds_since(self.spoken_at) <= SPOKEN_FOR;
+        self.spoken_to = frames.saturating_add(if lasts { self.spoken_to } else { 0 });
+        self.spoken_at = now;
     }
 
     /// Whether it sends for others: a router.
@@ -106,6 +121,7 @@ pub type ForeignClaim = (ForeignUse, ControlKind);
 
 pub struct Segments {
     hasher: Hasher,
+    tick: u64,
     views: Arc<[View]>,
     granted: Arc<Granted>,
     heard: HeardAll,
@@ -122,12 +138,15 @@ pub struct Segments {
     /// Of the open tick, by time.
     controls: Vec<Control>,
     whole: bool,
+    /// By share of stations: when something that one of them said was last left out.
+    left_out: Box<[Timestamp]>,
 }
 
 impl Segments {
     pub fn new(hasher: Hasher) -> Segments {
         Segments {
             hasher,
+            tick: 0,
             views: Arc::default(),
             granted: Arc::default(),
             heard: HeardAll(Bounded::new(HEARD)),
@@ -142,6 +161,7 @@ impl Segments {
             foreign_claims: Vec::new(),
             controls: Vec::new(),
             whole: true,
+            left_out: vec![Timestamp::ZERO; COUNTERS].into_boxed_slice(),
         }
     }
 
@@ -181,6 +201,7 @@ impl Segments {
     }
 
     pub(super) fn open(&mut self, tick: u64) {
+        self.tick = tick;
         self.claims.open();
         self.dhcp.open();
         self.routers.open();
@@ -191,7 +212,12 @@ impl Segments {
 
     pub(super) fn absorb(&mut self, report: &LinkReport, whole: bool) {
         self.controls.extend_from_slice(&report.controls);
-        self.whole &= whole && report.left_out == 0;
+        self.whole &= whole;
+        for share in report.left_out_of.iter() {
+            if let Some(at) = self.left_out.get_mut(share) {
+                *at = Timestamp::from_tick(self.tick + 1);
+            }
+        }
         for counts in &report.interfaces {
             self.rates.link(counts);
         }
@@ -268,9 +294,10 @@ impl Segments {
             self.speaks(control, place);
             return;
         }
-        self.claims.take(control, place, &self.heard, self.whole);
-        let answers_are_seen =
-            self.whole && self.heard.of(place, control.source_mac).is_some_and(HeardStation::answers_are_seen);
+        let whole = self.hears_all_of(control.destination_mac, control.time);
+        self.claims.take(control, place, &self.heard, whole);
+        let answers_are_seen = self.whole
+            && self.heard.of(place, control.source_mac).is_some_and(|heard| heard.answers_are_seen(control.time));
         self.routers.take(control, place, answers_are_seen);
         self.dhcp.take(control, place, self.hasher.word(control.mac.bits()));
         if control.is_gratuitous() {
@@ -278,6 +305,12 @@ impl Segments {
             self.rates.gratuitous(control.interface, control.source_mac, hash, control.time);
         }
         self.hold_against_grants(control);
+    }
+
+    /// Whether nothing that a station may have asked lately was left out.
+    fn hears_all_of(&self, mac: Mac, now: Timestamp) -> bool {
+        let left_out = self.left_out.get(share(self.hasher, mac)).copied().unwrap_or_default();
+        self.whole && now.seconds_since(left_out) > LEFT_OUT
     }
 
     fn hold_against_grants(&mut self, control: &Control) {
@@ -344,20 +377,26 @@ impl Segments {
         let spoken_to = station.received.packets.min(1 << 20) as u32;
         if station.sent.packets == 0 {
             if let Some(heard) = self.heard.0.get_mut(&key) {
-                heard.spoken_to = heard.spoken_to.saturating_add(spoken_to);
+                heard.is_spoken_to(spoken_to, Timestamp::from_tick(self.tick));
             }
             return;
         }
         let (first, last) = (station.first, station.last);
         let talks = station.sent.packets > u64::from(station.dhcp);
-        let new =
-            || HeardStation { first, last: Default::default(), talks: false, spoken_to: 0, sources: Few::default() };
+        let new = || HeardStation {
+            first,
+            last: Default::default(),
+            talks: false,
+            spoken_to: 0,
+            spoken_at: first,
+            sources: Few::default(),
+        };
         let heard = self.heard.0.at(key, last, new);
         if !station.address.is_group_or_none() {
             heard.sources.add(self.hasher.address(station.address));
         }
         heard.talks |= talks;
-        heard.spoken_to = heard.spoken_to.saturating_add(spoken_to);
+        heard.is_spoken_to(spoken_to, Timestamp::from_tick(self.tick));
         if station.address != Addr::UNSPECIFIED
             && let Some(of_family) = heard.last.get_mut(usize::from(!station.address.is_v4()))
         {

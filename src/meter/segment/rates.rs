@@ -13,6 +13,10 @@ const TICKS: usize = 10;
 /// Frames of one kind within a tick from which on a station is followed.
 const NOISY: u32 = 5;
 const STATIONS: usize = 512;
+/// Interfaces that are followed.
+const INTERFACES: usize = 64;
+/// Ticks after which an interface is known.
+const WARM: u64 = 600;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +147,7 @@ pub struct LinkSecond {
     /// Stations that spoke at all.
     speakers: [u32; TICKS],
     tick: u64,
+    began: u64,
 }
 
 impl LinkSecond {
@@ -195,6 +200,15 @@ impl LinkSecond {
         (all, f64::from(mute) / f64::from(all.max(1)))
     }
 
+    /// Whether it has been heard for long enough that most stations of a large segment are known.
+    pub fn is_warm(&self) -> bool {
+        self.tick.saturating_sub(self.began) >= WARM
+    }
+
+    fn is_silent(&self) -> bool {
+        self.speakers.iter().all(|number| *number == 0)
+    }
+
     /// Stations that spoke in a tick, on average over the last second.
     pub fn speakers(&self) -> f64 {
         self.speakers.iter().map(|number| f64::from(*number)).sum::<f64>() / TICKS as f64
@@ -235,15 +249,26 @@ impl AllRates {
         }
         self.tick = tick;
         self.stations.retain(|_, rates| !rates.is_silent());
+        self.interfaces.retain(|_, rates| !rates.is_silent());
+        self.links.retain(|_, link| !link.is_silent() || link.began + WARM > tick);
     }
 
     pub fn link(&mut self, counts: &LinkCounts) {
-        let tick = self.tick;
-        let link = self.links.entry(counts.interface).or_default();
-        link.tick = tick;
+        let Some(link) = self.link_of(counts.interface) else { return };
         if let Some(now) = link.now_mut() {
             now.merge(counts);
         }
+    }
+
+    /// What is known of an interface; a capture with more of them than any machine has is not followed in this.
+    fn link_of(&mut self, interface: u16) -> Option<&mut LinkSecond> {
+        let tick = self.tick;
+        if self.links.len() >= INTERFACES && !self.links.contains_key(&interface) {
+            return None;
+        }
+        let link = self.links.entry(interface).or_insert_with(|| LinkSecond { began: tick, ..LinkSecond::default() });
+        link.tick = tick;
+        Some(link)
     }
 
     pub fn gratuitous(&mut self, interface: u16, mac: Mac, hash: u64, at: Timestamp) {
@@ -258,8 +283,7 @@ impl AllRates {
         let tick = self.tick;
         let numbers =
             [(Noise::Broadcast, counts.broadcast), (Noise::Multicast, counts.multicast), (Noise::Arp, counts.arp)];
-        let link = self.links.entry(counts.interface).or_default();
-        link.tick = tick;
+        let Some(link) = self.link_of(counts.interface) else { return };
         let at = (tick % TICKS as u64) as usize;
         if let Some(speakers) = link.speakers.get_mut(at) {
             *speakers += u32::from(counts.sent.packets > 0);

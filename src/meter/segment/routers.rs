@@ -10,6 +10,8 @@ const ROUTERS: usize = 64;
 const ASKERS: usize = 8;
 /// Seconds within which an advertisement belongs to a solicitation (RFC 4861 §6.2.6: 0.5 s and the time on the way).
 const ANSWERS: f64 = 2.0;
+/// Seconds within which questions belong together.
+const TOGETHER: f64 = 10.0;
 /// Least seconds between advertisements to all (RFC 4861 §10, MIN_DELAY_BETWEEN_RAS).
 const LEAST_APART: f64 = 3.0;
 
@@ -45,6 +47,7 @@ pub struct Gateway {
     pub alive: Option<Timestamp>,
     /// The first question since then, how many there were, and who asked.
     pub asked: Option<Timestamp>,
+    pub last_asked: Timestamp,
     pub questions: u32,
     pub questions_now: u32,
     pub askers: Vec<Mac>,
@@ -115,10 +118,8 @@ impl Routers {
             ControlKind::DhcpAck | ControlKind::DhcpOffer if control.router != Addr::UNSPECIFIED => {
                 self.gateway(control, place, control.router, false);
             }
-            ControlKind::ArpRequest | ControlKind::NeighbourSolicitation
-                if answers_are_seen && !control.is_gratuitous() =>
-            {
-                self.question(control, place);
+            ControlKind::ArpRequest | ControlKind::NeighbourSolicitation if !control.is_gratuitous() => {
+                self.question(control, place, answers_are_seen);
             }
             _ => {}
         }
@@ -142,6 +143,7 @@ impl Routers {
             mac: None,
             alive: None,
             asked: None,
+            last_asked: control.time,
             questions: 0,
             questions_now: 0,
             askers: Vec::new(),
@@ -149,15 +151,22 @@ impl Routers {
         })
     }
 
-    fn question(&mut self, control: &Control, place: Place) {
+    fn question(&mut self, control: &Control, place: Place, counts: bool) {
         let (target, now) = (control.target, control.time);
         if self.given.contains(&target) {
             self.gateway(control, place, target, true);
         }
         let Some(gateway) = self.gateways.get_mut(&(place, target)) else { return };
-        if gateway.mac == Some(control.source_mac) || control.is_probe() {
+        if !counts || gateway.mac == Some(control.source_mac) || control.is_probe() {
             return;
         }
+        if now.seconds_since(gateway.last_asked) > TOGETHER {
+            // One question now and then is another matter each time.
+            gateway.asked = None;
+            gateway.questions = 0;
+            gateway.askers.clear();
+        }
+        gateway.last_asked = now;
         gateway.interface = control.interface;
         gateway.asked.get_or_insert(now);
         gateway.questions = gateway.questions.saturating_add(1);
