@@ -439,7 +439,7 @@ fn clients_that_only_take_leases_are_told() {
     let Some(bed) = Bridge::new("starvation") else { return };
     let incidents = told(&bed, &[ALL, UPLINK], "", "dhcp_starvation", |bed| {
         let ask = |number: u64| dhcp_query(mac(107), made_up(number), DISCOVER, number as u32);
-        bed.send("107", &stream(50, 4500, ask));
+        bed.send("107", &stream(50, 8000, ask));
     });
     incidents.iter().for_each(|incident| assert_names(incident, 107));
 }

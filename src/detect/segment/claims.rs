@@ -153,7 +153,12 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
     let has_others = claim.claimant_others > 0 || claim.holder_others > 0;
     let both = claimant.doubled > 0 || holder.doubled > 0;
     let announced = claimant.announced > 0 && holder.announced > 0;
-    if (claim.claimant_others > 0 || claim.is_gateway) && claimant.announced > 1 && claim.turns >= AGAIN {
+    // A router that two stations announce and answer for at once.
+    let answers_too = claim.is_gateway && both;
+    if (claim.claimant_others > 0 || claim.is_gateway)
+        && claimant.announced > 1
+        && (claim.turns >= AGAIN || answers_too)
+    {
         let because = format!(
             "it announces the address again and again, which {} still has",
             who(window, site, claim.interface, holder.mac)
