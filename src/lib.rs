@@ -19,7 +19,7 @@
 //! | [`capture`] | frames from files, interfaces (the kernel's ring, libpcap) or the generator, borrowed, one at a time | [`Frame`](capture::Frame) |
 //! | [`packet`] | bytes to one small `Copy` record; what is malformed gets a name | [`Packet`](packet::Packet) |
 //! | [`meter`] | tallies per worker, merged every 100 ms into shared tables and sliding windows | [`Window`](meter::Window) |
-//! | [`inventory`] | what is ours: networks, and which MAC addresses an interface may carry | |
+//! | [`inventory`] | what is ours: networks, guests, and what each interface is and may carry | |
 //! | [`posture`] | what must hold on this host, asked of the kernel and systemd | [`PostureResult`](base::PostureResult) |
 //! | [`detect`] | rate and shape, one file per detector | [`Finding`](detect::Finding) |
 //! | [`incident`] | a pure state machine: open, extend, close | [`Incident`](incident::Incident) |

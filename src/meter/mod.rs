@@ -15,6 +15,8 @@
 //! | windows | busy hosts | `meter.busy_hosts` | a host less than a third as busy as the newcomer |
 //! | prefixes ([`prefixes`]) | addresses | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
 //! | contacts ([`contacts`]) | addresses | 1,024 a worker, 512 looked at a tick | as worker hosts, by openings; the others of the tick |
+//! | control frames ([`link`]) | ARP, ND, DHCP … | 512 a tick, 64 of stations that share a counter | the later ones of the tick |
+//! | segment ([`segment`]) | MAC and IP addresses | 64 to 8,192 entries each | the eighth used longest ago |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
 mod active;

@@ -57,8 +57,8 @@ impl Detector for MacFlood {
                 continue;
             }
             // At first everybody is new. What stations of a large segment say to all is then no sign of a flood; frames to
-            // addresses that nobody has are.
-            if !link.is_warm() && second.unheard.packets < second.strangers / 2 {
+            // addresses that nobody has are. (Of addresses drawn by lot, half are those of groups.)
+            if !link.is_warm() && second.unheard.packets < second.strangers / 4 {
                 continue;
             }
             let frames = |number: u64| Count { packets: number, bytes: number * super::LEAST_FRAME };
