@@ -165,7 +165,9 @@ fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Opt
         );
         return verdict(spoof, Severity::Critical, 0.9, because);
     }
-    if !has_others && (both || (announced && !claim.is_gateway && f64::from(claim.turns) >= least)) {
+    // It says so again and again, and the holder will not let go.
+    let insists = claimant.announced >= AGAIN && claim.turns >= AGAIN;
+    if !has_others && (both || (announced && !claim.is_gateway && f64::from(claim.turns) >= least) || insists) {
         let because = format!("{} has it, too", who(window, site, claim.interface, holder.mac));
         return verdict(Vector::IpConflict, Severity::Warning, 0.85, because);
     }
