@@ -124,13 +124,13 @@ struct Half {
 
 /// The value that has the majority, if one has (Boyer and Moore 1981).
 #[derive(Clone, Copy, Default)]
-struct Vote<T> {
-    value: T,
-    lead: u16,
+pub(super) struct Vote<T> {
+    pub value: T,
+    pub lead: u16,
 }
 
 impl<T: Copy + PartialEq> Vote<T> {
-    fn cast(&mut self, value: T) {
+    pub fn cast(&mut self, value: T) {
         if self.value == value {
             self.lead = self.lead.saturating_add(1);
         } else if self.lead == 0 {

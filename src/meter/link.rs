@@ -70,8 +70,6 @@ pub struct LinkCounts {
     /// Stations that were not in the table, and about how many different ones.
     pub strangers: u64,
     pub strangers_seen: Registers,
-    /// When the first of them spoke.
-    pub first_stranger: Timestamp,
     /// Frames to single stations that have never been heard, and about how many different ones.
     pub unheard: Count,
     pub unheard_seen: Registers,
@@ -87,9 +85,6 @@ pub struct LinkCounts {
 
 impl LinkCounts {
     pub fn merge(&mut self, other: &LinkCounts) {
-        if self.strangers == 0 {
-            self.first_stranger = other.first_stranger;
-        }
         self.strangers += other.strangers;
         self.strangers_seen.merge(&other.strangers_seen);
         self.unheard.merge(other.unheard);
@@ -253,9 +248,6 @@ impl LinkNotes {
     pub fn stranger(&mut self, packet: &Packet) {
         let hash = self.hasher.word(packet.source_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
-            if counts.strangers == 0 {
-                counts.first_stranger = packet.time;
-            }
             counts.strangers += 1;
             counts.strangers_seen.add(hash);
         }

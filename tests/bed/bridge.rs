@@ -9,7 +9,7 @@
 //! ```
 
 use super::frames::{Mac, Script};
-use super::{GUARD, Pegel, command_in, ip, peer};
+use super::{GUARD, Pegel, command_in, ip, namespace, peer};
 use serde_json::Value;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -83,16 +83,8 @@ impl Bridge {
             dir: std::env::temp_dir().join(format!("pegel-guard-{id}-{test}")),
             count: AtomicU16::new(0),
         };
-        match Command::new("ip").args(["netns", "add", &bridge.ns("host")]).output() {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                eprintln!("skipped: no network namespace: {}", String::from_utf8_lossy(&output.stderr).trim());
-                return None;
-            }
-            Err(error) => {
-                eprintln!("skipped: cannot run ip (iproute2): {error}");
-                return None;
-            }
+        if !namespace(&bridge.ns("host")) {
+            return None;
         }
         fs::create_dir_all(&bridge.dir).unwrap();
         bridge.host();

@@ -32,17 +32,8 @@ impl Bed {
             name: format!("pegel-{}-{test}", std::process::id()),
             dir: std::env::temp_dir().join(format!("pegel-live-{}-{test}", std::process::id())),
         };
-        let made = Command::new("ip").args(["netns", "add", &bed.ns("a")]).output();
-        match made {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                eprintln!("skipped: no network namespace: {}", String::from_utf8_lossy(&output.stderr).trim());
-                return None;
-            }
-            Err(error) => {
-                eprintln!("skipped: cannot run ip (iproute2): {error}");
-                return None;
-            }
+        if !namespace(&bed.ns("a")) {
+            return None;
         }
         fs::create_dir_all(&bed.dir).unwrap();
         ip(&format!("netns add {}", bed.ns("b")));
@@ -90,6 +81,21 @@ impl Bed {
         assert!(output.status.success(), "sender: {}", String::from_utf8_lossy(&output.stderr));
         print!("sent {}", String::from_utf8_lossy(&output.stdout));
         output
+    }
+}
+
+/// Makes the first namespace of a bed; false, with a message, where none can be made.
+pub fn namespace(name: &str) -> bool {
+    match Command::new("ip").args(["netns", "add", name]).output() {
+        Ok(output) if output.status.success() => true,
+        Ok(output) => {
+            eprintln!("skipped: no network namespace: {}", String::from_utf8_lossy(&output.stderr).trim());
+            false
+        }
+        Err(error) => {
+            eprintln!("skipped: cannot run ip (iproute2): {error}");
+            false
+        }
     }
 }
 

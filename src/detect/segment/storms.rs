@@ -61,6 +61,12 @@ const SEGMENT: f64 = 3.0;
 /// Frames a second and station from which on few stations make the noise.
 const FEW: f64 = 50.0;
 
+/// So many frames of such a length.
+fn traffic(frames: u32, rates: &Rates) -> Count {
+    let packets = u64::from(frames);
+    Count { packets, bytes: packets * rates.mean_length().max(super::LEAST_FRAME) }
+}
+
 struct Storm {
     vector: Vector,
     noise: Noise,
@@ -115,15 +121,13 @@ impl Detector for Storm {
 
 impl Storm {
     fn about<'w>(&'w self, window: &'w Window<'w>, interface: u16, rates: &Rates) -> About<'w> {
-        let packets = u64::from(rates.in_tick(self.noise));
-        let bytes = packets * rates.mean_length().max(super::LEAST_FRAME);
         About {
             window,
             site: &self.site,
             interface,
             vlan: rates.vlan(),
             vector: self.vector,
-            count: Count { packets, bytes },
+            count: traffic(rates.in_tick(self.noise), rates),
             since: rates.onset(self.noise),
         }
     }
@@ -148,8 +152,7 @@ impl Storm {
         );
         let about = self.about(window, interface, rates);
         let mut finding = about.station(mac, vec![measured(measure, rate, limit, 1.0, says)]).graded(rate, limit.value);
-        finding.recent.count.packets = rate as u64;
-        finding.recent.count.bytes = rate as u64 * rates.mean_length().max(super::LEAST_FRAME);
+        finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }
 
@@ -164,8 +167,7 @@ impl Storm {
             limit.from.name()
         );
         let mut finding = about.segment(vec![measured(measure, rate, limit, 1.0, says)]).graded(rate, limit.value);
-        finding.recent.count.packets = rate as u64;
-        finding.recent.count.bytes = rate as u64 * rates.mean_length().max(super::LEAST_FRAME);
+        finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }
 }

@@ -111,6 +111,9 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// Most that [`Claims::len`] counts.
+    pub const CAPACITY: usize = BINDINGS;
+
     pub fn new() -> Claims {
         Claims {
             bindings: Bounded::new(BINDINGS),
@@ -146,11 +149,6 @@ impl Claims {
         &self.tick
     }
 
-    /// The station that has an address, as far as it was heard.
-    pub fn holder(&self, place: Place, address: Addr) -> Option<Mac> {
-        self.bindings.get(&(place, address)).map(|binding| binding.holder.mac)
-    }
-
     /// Takes note of a frame. `whole` where every frame is seen: else what was asked is not known.
     pub fn take(&mut self, control: &Control, place: Place, heard: &HeardAll, whole: bool) {
         let asks = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
@@ -184,27 +182,20 @@ impl Claims {
             self.answer_to_all(control, place);
             return;
         }
+        let waits = |question: &&mut Question| {
+            // Answered long ago, by another: nobody was waiting for this one.
+            let settled = |(first, at): (Mac, Timestamp)| first != control.mac && now.seconds_since(at) > TOGETHER;
+            now.seconds_since(question.at) <= ANSWERS && !question.answered.is_some_and(settled)
+        };
         let question = self.questions.get_mut(&(place, address, control.destination_mac));
-        let Some(question) = question.filter(|question| now.seconds_since(question.at) <= ANSWERS) else {
+        let Some(question) = question.filter(waits) else {
             if whole {
                 self.forge(control, place, heard);
             }
             return;
         };
-        let doubled = match question.answered {
-            // Answered long ago, by another: nobody was waiting for this one.
-            Some((first, at)) if first != control.mac && now.seconds_since(at) > TOGETHER => {
-                if whole {
-                    self.forge(control, place, heard);
-                }
-                return;
-            }
-            Some((first, _)) => first != control.mac,
-            None => {
-                question.answered = Some((control.mac, now));
-                false
-            }
-        };
+        let (first, _) = *question.answered.get_or_insert((control.mac, now));
+        let doubled = first != control.mac;
         let is_probe = question.is_probe;
         self.claim(control, place, if doubled { Way::Doubled } else { Way::Confirmed });
         if is_probe {

@@ -3,6 +3,7 @@
 use super::bounded::Bounded;
 use super::{HeardAll, Place};
 use crate::base::{Addr, Mac, Timestamp};
+use crate::meter::contacts::Vote;
 use crate::meter::registers::Registers;
 use crate::packet::{Control, ControlKind};
 
@@ -41,8 +42,6 @@ pub struct Server {
     /// An address that it gave away, and the router that it named.
     pub leased: Addr,
     pub router: Addr,
-    /// Answers to clients that no other server of the family had answered before, since there were others.
-    pub alone: u32,
     /// Clients that it and another answered.
     pub shared: u32,
 }
@@ -103,6 +102,9 @@ pub(super) struct Dhcp {
 }
 
 impl Dhcp {
+    /// Most that [`Dhcp::len`] counts.
+    pub const CAPACITY: usize = CLIENTS + LEASES;
+
     pub fn new() -> Dhcp {
         Dhcp {
             servers: Bounded::new(SERVERS),
@@ -232,10 +234,6 @@ impl Dhcp {
 
     fn answer(&mut self, control: &Control, place: Place) {
         let (now, v4) = (control.time, control.target.is_v4());
-        let others = self
-            .servers
-            .iter()
-            .any(|((of, family, mac), _)| (*of, *family) == (place, v4) && *mac != control.source_mac);
         let key = (place, v4, control.source_mac);
         let server = self.servers.at(key, now, || Server {
             place,
@@ -248,7 +246,6 @@ impl Dhcp {
             answers_now: 0,
             leased: Addr::UNSPECIFIED,
             router: Addr::UNSPECIFIED,
-            alone: 0,
             shared: 0,
         });
         server.last = now;
@@ -268,10 +265,7 @@ impl Dhcp {
                     first = Some(other);
                 }
                 Some(_) => {}
-                None => {
-                    client.answered_by = Some((control.source_mac, now));
-                    server.alone += u32::from(others);
-                }
+                None => client.answered_by = Some((control.source_mac, now)),
             }
         }
         if let Some(first) = first.and_then(|mac| self.servers.get_mut(&(place, v4, mac))) {
@@ -304,7 +298,7 @@ impl Dhcp {
                     // Who asks again has no lease: a server that is down, not one that is emptied.
                     && client.last.seconds_since(client.first) <= DONE
             });
-            let mut sender: Option<(Mac, u32)> = None;
+            let mut sender = Vote::default();
             for ((_, mac), client) in recent {
                 asking.clients += 1;
                 if heard.of(asking.place, *mac).is_some_and(|heard| heard.talks) {
@@ -312,14 +306,9 @@ impl Dhcp {
                 }
                 asking.silent += 1;
                 asking.first = asking.first.min(client.first);
-                // The station that has the majority, if one has.
-                sender = match sender {
-                    Some((known, lead)) if known == client.sender => Some((known, lead + 1)),
-                    Some((known, lead)) if lead > 0 => Some((known, lead - 1)),
-                    _ => Some((client.sender, 1)),
-                };
+                sender.cast(client.sender);
             }
-            asking.sender = sender.filter(|(_, lead)| *lead * 2 > asking.silent).map(|(mac, _)| mac);
+            asking.sender = (u32::from(sender.lead) * 2 > asking.silent).then_some(sender.value);
             asking.distinct = distinct;
             if distinct >= TOO_MANY {
                 asking.silent = asking.silent.max(distinct as u32);

@@ -409,11 +409,6 @@ impl Segments {
         self.claims.of_tick()
     }
 
-    /// The station that has an address, as far as it was heard.
-    pub fn holder(&self, place: Place, address: Addr) -> Option<Mac> {
-        self.claims.holder(place, address)
-    }
-
     /// Stations that came in at another port in this tick.
     pub fn moves(&self) -> &[Move] {
         self.places.moves()
@@ -496,6 +491,6 @@ impl Segments {
             + self.routers.evictions()
             + self.places.evictions()
             + self.rates.evictions();
-        (entries, HEARD + 4096 + 4096 + 2048, evictions)
+        (entries, HEARD + claims::Claims::CAPACITY + dhcp::Dhcp::CAPACITY, evictions)
     }
 }

@@ -73,8 +73,6 @@ pub struct Rates {
     octets: u64,
     vlan: u16,
     tick: u64,
-    /// When it became loud.
-    pub first: Timestamp,
     /// Addresses that were announced, in this second and in the one before.
     announced: [(u64, u32, Few); 2],
 }
@@ -184,7 +182,7 @@ impl LinkSecond {
     /// The last second.
     pub fn second(&self) -> LinkCounts {
         let mut sum = LinkCounts::default();
-        // Oldest first: the first stranger is that of the first tick which had one.
+        // Oldest first: whom a single station is told of is the latest.
         for back in (0..TICKS as u64).rev() {
             if let Some(counts) = self.ticks.get((self.tick.wrapping_sub(back) % TICKS as u64) as usize) {
                 sum.merge(counts);
@@ -273,7 +271,7 @@ impl AllRates {
 
     pub fn gratuitous(&mut self, interface: u16, mac: Mac, hash: u64, at: Timestamp) {
         let tick = self.tick;
-        let station = self.stations.at((interface, mac), at, || Rates { first: at, tick, ..Rates::default() });
+        let station = self.stations.at((interface, mac), at, || Rates { tick, ..Rates::default() });
         station.add(Noise::Gratuitous, tick, 1);
         station.announce(tick, hash);
     }
@@ -306,8 +304,7 @@ impl AllRates {
         interface.octets += octets;
         let key = (counts.interface, counts.mac);
         if self.stations.get(&key).is_some() || numbers.iter().any(|(_, number)| *number >= NOISY) {
-            let first = counts.first;
-            let station = self.stations.at(key, first, || Rates { first, tick, ..Rates::default() });
+            let station = self.stations.at(key, counts.first, || Rates { tick, ..Rates::default() });
             station.vlan = counts.vlan;
             station.octets += octets;
             for (noise, number) in numbers {

@@ -30,7 +30,7 @@ pub struct Router {
     pub lifetime: u16,
     /// Advertisements to all that followed the one before sooner than the standard allows, in a row.
     pub hasty: u32,
-    /// Solicitations that it answered, and of these the ones that no other did.
+    /// Solicitations that it answered.
     pub answered: u32,
 }
 
