@@ -101,6 +101,21 @@ impl Default for Packet {
 }
 
 impl Packet {
+    /// Of several TCP segments shown as one, the FIN belongs to the last, which is returned; the others stay as data.
+    /// `None` where there is nothing to split.
+    pub(crate) fn split_off_end(&mut self) -> Option<Packet> {
+        const FIN: u8 = 0x01;
+        if self.class != Class::TcpFin || self.segments < 2 {
+            return None;
+        }
+        let last = self.wire_len / u32::from(self.segments);
+        let end = Packet { segments: 1, wire_len: last, ..*self };
+        // More than one, and the quotient is no larger than what was divided.
+        (self.segments, self.wire_len) = (self.segments - 1, self.wire_len - last);
+        (self.class, self.flags) = (Class::TcpData, self.flags & !FIN);
+        Some(end)
+    }
+
     /// A packet of which only the frame is known yet.
     #[inline]
     pub(crate) fn empty(time: Timestamp, wire_len: u32, interface: u16, direction: FrameDirection) -> Self {

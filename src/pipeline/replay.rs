@@ -123,3 +123,54 @@ pub fn incidents<S: PacketSource>(config: &Config, source: &mut S) -> Result<Vec
     incidents.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
     outcome.map(|()| incidents)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Frame, FrameDirection, FrameSink, LinkType};
+    use crate::packet::Class;
+    use etherparse::PacketBuilder;
+
+    /// Ends of connections, as a kernel with segmentation offload shows them: 45 segments each.
+    struct Endings(u64);
+
+    impl PacketSource for Endings {
+        fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
+            let Some(left) = self.0.checked_sub(1) else { return Ok(Poll::End) };
+            self.0 = left;
+            let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
+                .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(80, 40000, 1, 65000)
+                .ack(1)
+                .fin()
+                .psh();
+            let mut data = Vec::new();
+            builder.write(&mut data, &[0; 1448]).unwrap();
+            sink.frame(Frame {
+                time: Timestamp::from_nanos(1_000_000_000 + left),
+                data: &data,
+                wire_len: 45 * 1502,
+                link: LinkType::Ethernet,
+                direction: FrameDirection::Unknown,
+                interface: 0,
+                vlan: None,
+                segments: 45,
+                sampled: 1,
+            });
+            Ok(Poll::Delivered)
+        }
+    }
+
+    #[test]
+    fn of_a_large_segment_that_ends_a_connection_one_frame_has_the_fin() {
+        let mut replay = Replay::new(&Config::default());
+        // More than a batch holds.
+        replay.run(&mut Endings(1000), |_, _, _| {}).unwrap();
+        replay.finish();
+        let totals = replay.engine().totals();
+        let of = |class: Class| totals.received[class as usize];
+        assert_eq!((of(Class::TcpFin).packets, of(Class::TcpData).packets), (1000, 44_000));
+        assert_eq!(of(Class::TcpFin).bytes + of(Class::TcpData).bytes, 1000 * 45 * 1502);
+        assert_eq!(totals.frames.packets, 45_000);
+    }
+}

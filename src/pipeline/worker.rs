@@ -85,6 +85,20 @@ impl<H: Handover> Worker<H> {
         self.set_tick(next);
     }
 
+    /// Of a large segment that ends a connection, only the last frame on the wire carried the FIN.
+    #[cold]
+    fn split_end(&mut self) {
+        let Some(packet) = self.filled.checked_sub(1).and_then(|last| self.batch.get_mut(last)) else { return };
+        let Some(end) = packet.split_off_end() else { return };
+        if self.filled == BATCH {
+            self.flush();
+        }
+        if let Some(slot) = self.batch.get_mut(self.filled) {
+            *slot = end;
+            self.filled += 1;
+        }
+    }
+
     /// The packet decoded last does not belong to the current tick.
     #[cold]
     fn other_tick(&mut self, mut packet: Packet) -> Packet {
@@ -127,5 +141,8 @@ impl<H: Handover> FrameSink for Worker<H> {
         let counts = self.batch.get(self.filled).is_some_and(|packet| self.tally.note(packet, frame.data));
         self.scale.add(frame.sampled);
         self.filled += usize::from(counts);
+        if counts && frame.segments > 1 {
+            self.split_end();
+        }
     }
 }
