@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("detect", &["base", "inventory", "meter", "packet"]),
     ("incident", &["base", "detect", "meter"]),
     ("output", &["base", "incident"]),
-    ("config", &["base", "detect", "incident", "inventory", "meter", "packet", "posture"]),
+    ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
     ("http", &["base", "detect", "incident", "meter", "metrics"]),
     ("state", &["incident"]),

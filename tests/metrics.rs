@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 fn metrics() -> Metrics {
-    Metrics::new(&["eth0".to_owned(), "vmbr0".to_owned()], &["alertmanager", "jsonl"]).expect("the catalogue is valid")
+    Metrics::new(&["eth0".to_owned(), "vmbr0".to_owned()], &["alertmanager/main".to_owned(), "jsonl".to_owned()])
+        .expect("the catalogue is valid")
 }
 
 fn host(last: u32) -> Addr {
@@ -59,6 +60,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
         planned: None,
+        drill: false,
         timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
     }
 }

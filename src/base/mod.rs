@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod network;
+pub mod numbers;
 pub mod posture;
 pub mod time;
 pub mod view;
@@ -11,6 +12,7 @@ pub mod words;
 
 pub use address::{Addr, Mac};
 pub use network::Networks;
+pub use numbers::{grouped, scaled};
 pub use posture::{PostureResult, PostureState};
 pub use time::{TICK_NANOS, Timestamp};
 pub use view::{Counted, Role, View};

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod config;
+mod drill;
 mod guests;
 mod limits;
 mod list;
@@ -37,6 +38,7 @@ Examples:
   pegel replay --format json *.pcap | jq  one incident a line
   pegel guests                            which guest has which MAC, and where is it?
   pegel check-config pegel.toml           every error of a configuration at once
+  pegel drill --vector syn_flood          do alerts arrive? (no packet leaves)
   pegel posture                           does what must hold on this host hold now?
 
 Exit codes: 0 success, 1 something could not be read or opened, or does not hold, 2 wrong usage, 3 invalid configuration,
@@ -66,6 +68,8 @@ enum Command {
     Guests(guests::GuestsArgs),
     /// Plan windows in which incidents are expected
     Window(window::WindowArgs),
+    /// Play a synthetic attack to every output of the running daemon, to see that alerts arrive
+    Drill(drill::DrillArgs),
     /// Look now at what must hold on this host ([posture] of the configuration)
     Posture(posture::PostureArgs),
     /// List what Pegel knows
@@ -136,6 +140,7 @@ impl Cli {
             Command::PrintLimits(args) => limits::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Window(args) => window::run(&args),
+            Command::Drill(args) => drill::run(&args),
             Command::Posture(args) => posture::run(&args),
             Command::List(args) => list::run(&args),
             Command::Completions { shell } => {

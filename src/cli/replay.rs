@@ -1,7 +1,8 @@
 //! `pegel replay`: what happened in these captures?
 
-use super::table::{Table, grouped, scaled};
+use super::table::Table;
 use super::{Common, exit, print_out};
+use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
 use crate::incident::{Event, Incident, PlannedWindow, Schedule, Scope};

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[derive(Args)]
 pub(super) struct RunArgs {
@@ -81,18 +83,32 @@ fn register(signals: &Signals) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lines for people and the journal: level by PEGEL_LOG (error, warn, info, debug), times only where the journal does
-/// not add its own, colours only on a terminal.
+/// Lines for people and the journal: level by PEGEL_LOG (error, warn, info, debug), colours only on a terminal. Where
+/// standard error is the journal it is spoken to in its own protocol: each fact is a field, as PEGEL_TARGET.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PEGEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
+    if is_journal() {
+        match tracing_journald::layer() {
+            Ok(journal) => {
+                let journal =
+                    journal.with_field_prefix(Some("PEGEL".to_owned())).with_syslog_identifier("pegel".to_owned());
+                tracing_subscriber::registry().with(filter).with(journal).init();
+                return;
+            }
+            Err(error) => eprintln!("the journal's socket cannot be used: {error}"),
+        }
+    }
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().init();
-    } else {
-        builder.init();
-    }
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .init();
+}
+
+/// Whether standard error is the stream that systemd connected to the journal: device and inode, see systemd.exec(5).
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let of_stderr = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    of_stderr.is_ok_and(|numbers| numbers == stream)
 }

@@ -7,12 +7,14 @@
 mod guests;
 mod interfaces;
 mod limits;
+mod outputs;
 mod posture;
 mod render;
 mod resolve;
 mod windows;
 mod written;
 
+pub use outputs::OutputConfig;
 pub use render::render;
 
 use crate::detect::{AllowRule, DETECTORS, Settings};
@@ -125,14 +127,6 @@ pub struct BaselineConfig {
     pub hosts: usize,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct OutputConfig {
-    /// A line on standard error for every change of an incident.
-    pub log: bool,
-    /// File to which every change of an incident is appended as a JSON line; empty: none.
-    pub jsonl: PathBuf,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -161,7 +155,7 @@ impl Default for Config {
             incident: IncidentSettings { quiet_seconds: 60.0, max_open: 1000, max_recent: 200 },
             http: HttpConfig { enabled: true, listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7343) },
             metrics_hosts: Vec::new(),
-            output: OutputConfig { log: true, jsonl: PathBuf::new() },
+            output: OutputConfig::default(),
             interfaces: Vec::new(),
             segment: SegmentPolicy::default(),
             inventory: Sources {
@@ -268,6 +262,39 @@ mod tests {
             severity = "information"
             [output]
             jsonl = "/var/lib/pegel/incidents.jsonl"
+            jsonl_max_mib = 10
+            jsonl_keep = 2
+            syslog = "tcp:[2001:db8::1]:601"
+            external_url = "https://gate.example:7343"
+            runbook_url = ""
+            [[alertmanager]]
+            url = "https://am1.example:9093/alerts"
+            name = "first"
+            ca_file = "/etc/pegel/ca.pem"
+            username = "pegel"
+            password_file = "/etc/pegel/password"
+            severity = "information"
+            refresh_seconds = 30
+            labels = { site = "fra1", rack = "a \"b\"" }
+            [[alertmanager]]
+            url = "http://192.0.2.1:9093"
+            bearer_token_file = "/etc/pegel/token"
+            timeout_seconds = 2
+            [[webhook]]
+            name = "portal"
+            url = "https://portal.example/ddos"
+            secret_file = "/etc/pegel/secret"
+            [[hook]]
+            name = "tell"
+            command = ["/usr/local/bin/tell", "--quietly"]
+            on = ["open", "close"]
+            concurrency = 4
+            [[hook]]
+            name = "ban"
+            command = ["/usr/local/bin/ban"]
+            mode = "fastnetmon"
+            severity = "critical"
+            timeout_seconds = 5
             [[interface]]
             name = "vmbr0"
             allowed_macs = ["52:54:00:12:34:56"]

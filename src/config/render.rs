@@ -1,7 +1,7 @@
 //! The configuration as TOML again: for `print-config`, and with comments as the sample file.
 
 use super::windows::DAYS;
-use super::{Config, guests};
+use super::{Config, guests, outputs};
 use crate::base::Direction;
 use crate::detect::{DETECTORS, GroupLimit};
 use crate::incident::Schedule;
@@ -124,11 +124,7 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.note("The only servers that may answer by DHCP; empty: another is told if it comes beside the known ones.");
     page.key("dhcp_servers", quoted(&config.segment.dhcp_servers));
 
-    page.section("output");
-    page.note("A line on standard error (the journal) for each change of an incident.");
-    page.key("log", config.output.log);
-    page.note("Append each change of an incident to this file, as JSON lines; empty: none.");
-    page.key("jsonl", string(config.output.jsonl.display()));
+    outputs::render(&mut page, &config.output);
 
     page.gap();
     page.note(
@@ -185,6 +181,7 @@ pub fn render(config: &Config, comments: bool) -> String {
     groups(&mut page, config);
     allow(&mut page, config);
     posture(&mut page, config);
+    outputs::render_receivers(&mut page, &config.output);
     text
 }
 

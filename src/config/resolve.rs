@@ -1,7 +1,7 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, is_near};
-use super::{CaptureSource, Config, guests, interfaces, limits, posture, windows};
+use super::{CaptureSource, Config, guests, interfaces, limits, outputs, posture, windows};
 use crate::base::{Addr, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
@@ -79,8 +79,7 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
             Err(_) => errors.push(format!("metrics.hosts[{index}] = {text:?}: must be an IP address")),
         }
     }
-    config.output.log = written.output_log.unwrap_or(config.output.log);
-    config.output.jsonl = written.output_jsonl.unwrap_or_default().into();
+    outputs::resolve(written.outputs, &mut config.output, errors);
     interfaces::resolve(written.interfaces, &mut config.interfaces, errors);
     addresses("segment.gateways", written.segment_gateways, &mut config.segment.gateways, errors);
     addresses("segment.dhcp_servers", written.segment_dhcp_servers, &mut config.segment.dhcp_servers, errors);

@@ -1,5 +1,6 @@
 //! The configuration as written: every key optional, every unknown key an error, every wrong type an error.
 
+use super::outputs::WrittenOutputs;
 use crate::inventory::entry::Entry;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -17,8 +18,7 @@ pub(super) struct Written {
     pub http_enabled: Option<bool>,
     pub http_listen: Option<String>,
     pub metrics_hosts: Option<Vec<String>>,
-    pub output_log: Option<bool>,
-    pub output_jsonl: Option<String>,
+    pub outputs: WrittenOutputs,
     pub interfaces: Vec<WrittenInterface>,
     pub segment_gateways: Option<Vec<String>>,
     pub segment_dhcp_servers: Option<Vec<String>>,
@@ -138,7 +138,7 @@ pub(super) struct WrittenCheck {
 }
 
 /// Takes keys out of a table; what is left when it is closed was not known.
-struct Reader<'e> {
+pub(super) struct Reader<'e> {
     path: String,
     table: Table,
     known: Vec<&'static str>,
@@ -146,7 +146,7 @@ struct Reader<'e> {
 }
 
 impl Reader<'_> {
-    fn take<T: DeserializeOwned>(&mut self, key: &'static str, expected: &str) -> Option<T> {
+    pub fn take<T: DeserializeOwned>(&mut self, key: &'static str, expected: &str) -> Option<T> {
         self.known.push(key);
         let value = self.table.remove(key)?;
         let shown = value.to_string();
@@ -163,7 +163,7 @@ impl Reader<'_> {
         self.take::<Table>(key, "a table").unwrap_or_default()
     }
 
-    fn close(self) {
+    pub fn close(self) {
         for key in self.table.keys() {
             let nearest = self.known.iter().find(|known| is_near(known, key));
             let hint = match nearest {
@@ -188,7 +188,7 @@ pub(super) fn is_near(known: &str, written: &str) -> bool {
     common_start + common_end + 1 >= longest
 }
 
-fn reader<'e>(path: &str, table: Table, errors: &'e mut Vec<String>) -> Reader<'e> {
+pub(super) fn reader<'e>(path: &str, table: Table, errors: &'e mut Vec<String>) -> Reader<'e> {
     Reader { path: path.to_owned(), table, known: Vec::new(), errors }
 }
 
@@ -226,6 +226,9 @@ impl Written {
         let inventory = top.table("inventory");
         let guests: Vec<Table> = top.take("guest", "one or more [[guest]] tables").unwrap_or_default();
         let posture = top.table("posture");
+        let alertmanagers = top.take("alertmanager", "one or more [[alertmanager]] tables").unwrap_or_default();
+        let webhooks = top.take("webhook", "one or more [[webhook]] tables").unwrap_or_default();
+        let hooks = top.take("hook", "one or more [[hook]] tables").unwrap_or_default();
         top.close();
 
         let mut section = reader("capture.", capture, errors);
@@ -272,10 +275,7 @@ impl Written {
         let mut section = reader("metrics.", metrics, errors);
         written.metrics_hosts = section.take("hosts", "a list of addresses");
         section.close();
-        let mut section = reader("output.", output, errors);
-        written.output_log = section.take("log", "true or false");
-        written.output_jsonl = section.take("jsonl", "a file name in quotes");
-        section.close();
+        written.outputs = WrittenOutputs::read(output, alertmanagers, webhooks, hooks, errors);
         for (index, table) in interfaces.into_iter().enumerate() {
             let mut section = reader(&format!("interface[{index}]."), table, errors);
             written.interfaces.push(WrittenInterface {

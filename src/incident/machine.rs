@@ -36,6 +36,8 @@ pub enum Change {
     Extended,
     /// It became more severe.
     Escalated,
+    /// Nothing new: how an open incident goes on. Told to those who ask for it, not by the state machine.
+    Progress,
     Closed,
 }
 
@@ -45,6 +47,7 @@ impl Change {
             Change::Opened => "opened",
             Change::Extended => "extended",
             Change::Escalated => "escalated",
+            Change::Progress => "progress",
             Change::Closed => "closed",
         }
     }

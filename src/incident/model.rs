@@ -42,6 +42,8 @@ pub struct Incident {
     pub coverage: Coverage,
     /// Set where it was opened within a planned window.
     pub planned: Option<Planned>,
+    /// Made by `pegel drill`: no packet of it was ever on a wire.
+    pub drill: bool,
     /// At most [`TIMELINE`] points, evenly spaced.
     pub timeline: Vec<Point>,
 }

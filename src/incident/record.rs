@@ -327,6 +327,7 @@ impl Record {
                 sampled: self.sampled,
             },
             planned: self.planned.clone(),
+            drill: false,
             timeline: self.timeline.clone(),
         })
     }

@@ -105,8 +105,8 @@ metrics! {
         "Incidents opened, by vector and severity at that moment";
     Gauge INCIDENTS_OPEN "pegel_incidents_open" []
         "Incidents that are open now";
-    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "planned"]
-        "Open incidents (always 1) with their main vector, highest severity so far, and whether they opened in a planned window";
+    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "planned" "drill"]
+        "Open incidents (always 1) with their main vector, highest severity so far, and whether they opened in a planned window or are a drill";
     Gauge INCIDENT_PACKETS_PER_SECOND "pegel_incident_packets_per_second" ["target" "direction"]
         "Packets per second of an open incident at the last point of its timeline";
     Counter INCIDENT_SERIES_REFUSED "pegel_incident_series_refused_total" []
@@ -137,6 +137,10 @@ metrics! {
         "Attempts of an output to hand over events that failed";
     Counter OUTPUT_DROPPED "pegel_output_dropped_total" ["output"]
         "Events that an output did not take since its queue was full, or gave up";
+    Gauge OUTPUT_FAILING "pegel_output_failing" ["output"]
+        "Whether the last attempt of an output to hand over something failed";
+    Gauge OUTPUT_DELAY "pegel_output_delay_seconds" ["output"]
+        "Time from the end of the tick in which something was found to its being handed over, for the last that was";
     Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
         "Times that the state directory could not be used, by what was tried";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []

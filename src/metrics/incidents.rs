@@ -12,8 +12,8 @@ use std::sync::Mutex;
 /// Most targets of open incidents with series of their own.
 pub const MAX_TARGETS: usize = 100;
 
-/// The last: whether it was planned.
-type ActiveKey = (String, Vector, Direction, Severity, bool);
+/// The last two: whether it was planned, and whether it is a drill.
+type ActiveKey = (String, Vector, Direction, Severity, bool, bool);
 
 /// What is shown at the moment.
 #[derive(Default)]
@@ -61,7 +61,8 @@ impl IncidentSeries {
     }
 
     pub fn event(&self, event: &Event) {
-        if event.change != Change::Opened {
+        // Drills are no history.
+        if event.change != Change::Opened || event.incident.drill {
             return;
         }
         let Incident { vector, direction, severity, .. } = *event.incident;
@@ -96,7 +97,7 @@ impl IncidentSeries {
             // One MAC address can be a target on two interfaces at once, and is one label.
             let sum = rates.entry((label.clone(), direction)).or_default();
             *sum = sum.saturating_add(rate);
-            active.insert((label, vector, direction, severity, incident.planned.is_some()));
+            active.insert((label, vector, direction, severity, incident.planned.is_some(), incident.drill));
         }
         for key in &active {
             let values = values(key);
@@ -129,9 +130,9 @@ const fn directions(vector: Vector) -> &'static [Direction] {
 }
 
 /// Label values of [`spec::INCIDENT_ACTIVE`].
-fn values((target, vector, direction, severity, planned): &ActiveKey) -> [&str; 5] {
-    let planned = if *planned { "true" } else { "false" };
-    [target.as_str(), vector.name(), direction.name(), severity.name(), planned]
+fn values((target, vector, direction, severity, planned, drill): &ActiveKey) -> [&str; 6] {
+    let yes = |is: bool| if is { "true" } else { "false" };
+    [target.as_str(), vector.name(), direction.name(), severity.name(), yes(*planned), yes(*drill)]
 }
 
 /// The targets that get series, and those that do not: who has them keeps them, then the most severe come first.

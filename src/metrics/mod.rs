@@ -20,7 +20,9 @@ use crate::incident::{Event, Incident};
 use crate::meter::{Count, Totals};
 use crate::packet::{Anomaly, Class};
 use catalogue as spec;
-use prometheus::{Error, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{
+    Error, Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
 use series::{Follower, InterfaceFamilies, InterfaceSeries, Maker, lock, whole};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -81,13 +83,15 @@ pub struct Metrics {
     output_events: IntCounterVec,
     output_failures: IntCounterVec,
     output_dropped: IntCounterVec,
+    output_failing: IntGaugeVec,
+    output_delay: GaugeVec,
     reload_time: Gauge,
     reload_successful: IntGauge,
 }
 
 impl Metrics {
     /// All series of the interfaces and outputs that are known at the start begin with 0.
-    pub fn new(interfaces: &[String], outputs: &[&'static str]) -> Result<Metrics, Error> {
+    pub fn new(interfaces: &[String], outputs: &[String]) -> Result<Metrics, Error> {
         let registry = Registry::new();
         let make = Maker(&registry);
         let by_class = |packets, bytes| -> Result<Vec<CountSeries>, Error> {
@@ -97,11 +101,17 @@ impl Metrics {
         };
         let by_output = |spec| -> Result<IntCounterVec, Error> {
             let family = make.counters(spec)?;
-            for &output in outputs {
-                family.get_metric_with_label_values(&[output])?;
+            for output in outputs {
+                family.get_metric_with_label_values(&[output.as_str()])?;
             }
             Ok(family)
         };
+        let (output_failing, output_delay) =
+            (make.gauges(spec::OUTPUT_FAILING)?, make.float_gauges(spec::OUTPUT_DELAY)?);
+        for output in outputs {
+            output_failing.get_metric_with_label_values(&[output.as_str()])?;
+            output_delay.get_metric_with_label_values(&[output.as_str()])?;
+        }
         let interface_families = InterfaceFamilies {
             packets: make.counters(spec::CAPTURE_PACKETS)?,
             bytes: make.counters(spec::CAPTURE_BYTES)?,
@@ -141,6 +151,8 @@ impl Metrics {
             output_events: by_output(spec::OUTPUT_EVENTS)?,
             output_failures: by_output(spec::OUTPUT_FAILURES)?,
             output_dropped: by_output(spec::OUTPUT_DROPPED)?,
+            output_failing,
+            output_delay,
             reload_time: make.float_gauge(spec::CONFIG_RELOAD_TIME)?,
             reload_successful: make.gauge(spec::CONFIG_RELOAD_SUCCESSFUL)?,
             registry,
@@ -299,6 +311,16 @@ impl Metrics {
             if let Ok(counter) = family.get_metric_with_label_values(&[output]) {
                 counter.inc_by(total.saturating_sub(counter.get()));
             }
+        }
+    }
+
+    /// Whether the last attempt of an output failed, and how long after it was found it handed over the last.
+    pub fn output_state(&self, output: &str, is_failing: bool, delay_seconds: f64) {
+        if let Ok(gauge) = self.output_failing.get_metric_with_label_values(&[output]) {
+            gauge.set(is_failing.into());
+        }
+        if let Ok(gauge) = self.output_delay.get_metric_with_label_values(&[output]) {
+            gauge.set(delay_seconds);
         }
     }
 

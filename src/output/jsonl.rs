@@ -1,16 +1,29 @@
 //! The JSON-lines sink: each change of an incident appended to a file, in the public incident format with the change
-//! beside it.
+//! beside it. A file that has grown enough is renamed to `FILE.1`, the one before to `FILE.2`, and so on.
 
-use super::Sink;
+use super::{Sink, Taken};
 use crate::incident::{Event, Incident};
 use serde::Serialize;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// When a file is put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// At this size in MiB; 0: never, somebody else rotates.
+    pub max_mib: u32,
+    /// How many are kept beside the one that is written.
+    pub keep: u32,
+}
 
 pub struct JsonLines {
     path: PathBuf,
+    rotation: Rotation,
     file: Option<File>,
+    /// Octets in the file.
+    length: u64,
 }
 
 #[derive(Serialize)]
@@ -22,8 +35,8 @@ struct Line<'a> {
 
 impl JsonLines {
     /// Opens the file at once, so that a wrong path is told at the start.
-    pub fn open(path: &Path) -> io::Result<JsonLines> {
-        let mut sink = JsonLines { path: path.to_owned(), file: None };
+    pub fn open(path: &Path, rotation: Rotation) -> io::Result<JsonLines> {
+        let mut sink = JsonLines { path: path.to_owned(), rotation, file: None, length: 0 };
         sink.file()?;
         Ok(sink)
     }
@@ -32,18 +45,79 @@ impl JsonLines {
         match &mut self.file {
             // A rotated file is gone from its path: write to the new one.
             Some(_) if self.path.exists() => {}
-            _ => self.file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?),
+            _ => {
+                // Incidents name addresses: not for every local user.
+                let file = OpenOptions::new().create(true).append(true).mode(0o640).open(&self.path)?;
+                self.length = file.metadata()?.len();
+                self.file = Some(file);
+            }
         }
         self.file.as_mut().ok_or_else(|| io::Error::other("the file is not open"))
+    }
+
+    fn numbered(&self, number: u32) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    /// Puts the file aside where `more` octets would make it too large.
+    fn rotate_before(&mut self, more: u64) -> io::Result<()> {
+        let most = u64::from(self.rotation.max_mib) << 20;
+        if most == 0 || self.length == 0 || self.length.saturating_add(more) <= most {
+            return Ok(());
+        }
+        for number in (1..self.rotation.keep).rev() {
+            match fs::rename(self.numbered(number), self.numbered(number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        match self.rotation.keep {
+            0 => fs::remove_file(&self.path)?,
+            _ => fs::rename(&self.path, self.numbered(1))?,
+        }
+        self.file = None;
+        Ok(())
     }
 }
 
 impl Sink for JsonLines {
-    fn deliver(&mut self, event: &Event) -> io::Result<()> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
         let line = Line { change: event.change.name(), incident: &event.incident };
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
+        self.file()?;
+        self.rotate_before(bytes.len() as u64)?;
         // One write a line: readers never see half of one.
-        self.file()?.write_all(&bytes)
+        self.file()?.write_all(&bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(Taken::Delivered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::Change;
+    use crate::output::tests::incident;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_full_file_is_put_aside_and_the_oldest_goes() {
+        let directory = std::env::temp_dir().join(format!("pegel-jsonl-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("incidents.jsonl");
+        let mut sink = JsonLines::open(&path, Rotation { max_mib: 1, keep: 2 }).unwrap();
+        let event = Event { change: Change::Opened, incident: Arc::new(incident()) };
+        let line = serde_json::to_vec(&Line { change: "opened", incident: &event.incident }).unwrap().len() + 1;
+        let per_file = (1 << 20) / line;
+        for _ in 0..per_file * 3 + 1 {
+            assert_eq!(sink.deliver(&event).unwrap(), Taken::Delivered);
+        }
+        let lines = |path: &Path| fs::read_to_string(path).map(|text| text.lines().count()).unwrap_or(0);
+        let counts = [path.clone(), sink.numbered(1), sink.numbered(2), sink.numbered(3)].map(|path| lines(&path));
+        assert_eq!(counts, [1, per_file, per_file, 0]);
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! The log sink: one line for each change of an incident, for people and the journal.
 
-use super::Sink;
+use super::{Sink, Taken};
 use crate::base::Severity;
 use crate::incident::{Change, Event};
 use std::io;
@@ -8,26 +8,26 @@ use std::io;
 pub struct Log;
 
 impl Sink for Log {
-    fn deliver(&mut self, event: &Event) -> io::Result<()> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
         let incident = &event.incident;
         let says = incident.evidence.first().map_or("", |evidence| evidence.says.as_str());
         let vectors = incident.vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join("+");
-        let target = incident.target.label();
-        let change = event.change.name();
+        let (target, change) = (incident.target.label(), event.change.name());
         let (id, direction) = (incident.id.as_str(), incident.direction.name());
         let severity = incident.severity.name();
+        let drill = if incident.drill { "DRILL: " } else { "" };
         // A closed incident asks for nothing any more, whatever it was.
         match (incident.severity, event.change) {
             (_, Change::Closed) | (Severity::Information, _) => {
-                tracing::info!(id, target, vectors, direction, severity, "incident {change}: {says}");
+                tracing::info!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
             }
             (Severity::Warning, _) => {
-                tracing::warn!(id, target, vectors, direction, severity, "incident {change}: {says}");
+                tracing::warn!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
             }
             (Severity::Critical, _) => {
-                tracing::error!(id, target, vectors, direction, severity, "incident {change}: {says}");
+                tracing::error!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
             }
         }
-        Ok(())
+        Ok(Taken::Delivered)
     }
 }

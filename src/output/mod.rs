@@ -1,117 +1,139 @@
-//! Output: incidents to the world. Each sink has a thread and a bounded queue of its own; a full queue drops and counts
-//! and never blocks whoever reports. [`SINKS`] lists what there is.
+//! Output: incidents to the world. Each sink has a thread (a hook several) and a bounded queue of its own; a full queue
+//! drops and counts and never blocks whoever reports. [`SINKS`] lists what there is, [`runner`] runs them.
+//!
+//! What an incident says in plain words is in [`text`]; how Pegel speaks HTTP to others in [`endpoint`].
 
+pub mod alertmanager;
+pub mod endpoint;
+pub mod hook;
 mod jsonl;
 mod log;
+mod runner;
+mod stages;
+pub mod syslog;
+pub mod text;
+pub mod webhook;
 
-pub use jsonl::JsonLines;
+pub use jsonl::{JsonLines, Rotation};
 pub use log::Log;
+pub use runner::{Outputs, Receipt, Receipts, SinkCounts};
+pub use stages::{Stage, Stages};
 
+use crate::base::Timestamp;
 use crate::incident::Event;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Takes incidents out of Pegel.
 pub trait Sink: Send {
-    /// Delivers one change. An error is counted and logged once until the next success.
-    fn deliver(&mut self, event: &Event) -> io::Result<()>;
+    /// Delivers one change. An error is counted, and logged once until the next success.
+    fn deliver(&mut self, event: &Event) -> io::Result<Taken>;
+
+    /// Whether the sink wants to be told every few seconds how open incidents go on.
+    fn wants_progress(&self) -> bool {
+        false
+    }
+
+    /// When [`Sink::wake`] is to be called even if nothing happens; `None`: never.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what is due.
+    fn wake(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A last attempt before the end; it must not take longer than a second or two.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a sink did with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The other side has it.
+    Delivered,
+    /// It is none of this sink's business, and says why.
+    Skipped(&'static str),
+    /// The other side did not take it the last time; it is told with the next attempt.
+    Later,
 }
 
 /// A row of the registry of sinks.
 pub struct SinkSpec {
-    /// Name in lists and in the `output` label of metrics.
+    /// Name in lists; the `output` label of metrics is that, or that and the name of one of several.
     pub name: &'static str,
     pub summary: &'static str,
 }
 
 /// Every sink, for listing, metrics and documentation.
 pub const SINKS: &[SinkSpec] = &[
-    SinkSpec { name: "log", summary: "a line on standard error for each change of an incident" },
-    SinkSpec { name: "jsonl", summary: "incidents appended to a file, one JSON object a line" },
+    SinkSpec {
+        name: "log",
+        summary: "a line on standard error, or fields in the journal, for each change of an incident",
+    },
+    SinkSpec { name: "jsonl", summary: "incidents appended to a file that is rotated, one JSON object a line" },
+    SinkSpec { name: "syslog", summary: "a message of RFC 5424 with structured data for each change of an incident" },
+    SinkSpec {
+        name: "alertmanager",
+        summary: "alerts for an Alertmanager (API v2), refreshed while open and resolved",
+    },
+    SinkSpec { name: "webhook", summary: "incidents posted as JSON with an HMAC signature, tried again until taken" },
+    SinkSpec { name: "hook", summary: "a program run on each change of an incident, also by FastNetMon's contract" },
 ];
 
-/// Events that a sink may lag behind.
-const QUEUE: usize = 1024;
-
-/// Counters of one running sink.
-#[derive(Debug, Default)]
-pub struct SinkCounts {
-    pub delivered: AtomicU64,
-    pub failed: AtomicU64,
-    pub dropped: AtomicU64,
+/// Sinks talk to clocks of others and wait for them.
+#[expect(clippy::disallowed_methods, reason = "how long others take, and when to try again; nothing is decided by it")]
+fn instant() -> Instant {
+    Instant::now()
 }
 
-/// One running sink.
-struct Running {
-    name: &'static str,
-    queue: SyncSender<Event>,
-    counts: Arc<SinkCounts>,
-    thread: JoinHandle<()>,
+/// The time of day, for those who compare it with theirs.
+#[expect(clippy::disallowed_methods, reason = "receivers judge alerts and signatures by the time of day")]
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_parts(since.as_secs(), since.subsec_nanos().into())
 }
 
-/// All running sinks.
-#[derive(Default)]
-pub struct Outputs(Vec<Running>);
-
-impl Outputs {
-    /// Starts a sink in a thread of its own.
-    pub fn start(&mut self, name: &'static str, sink: Box<dyn Sink>) -> io::Result<()> {
-        let (queue, events) = sync_channel(QUEUE);
-        let counts = Arc::new(SinkCounts::default());
-        let shared = Arc::clone(&counts);
-        let thread =
-            std::thread::Builder::new().name(format!("out-{name}")).spawn(move || run(name, sink, &events, &shared))?;
-        self.0.push(Running { name, queue, counts, thread });
-        Ok(())
-    }
-
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.iter().map(|sink| sink.name).collect()
-    }
-
-    /// Offers an event to every sink, without waiting for any.
-    pub fn offer(&self, event: &Event) {
-        for sink in &self.0 {
-            if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = sink.queue.try_send(event.clone()) {
-                sink.counts.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, &SinkCounts)> {
-        self.0.iter().map(|sink| (sink.name, &*sink.counts))
-    }
-
-    /// Lets every sink empty its queue and ends it.
-    pub fn finish(self) {
-        for Running { queue, thread, .. } in self.0 {
-            drop(queue);
-            // A sink that panicked has nothing left to flush; its thread's message is on standard error already.
-            let _ = thread.join();
-        }
-    }
+/// How long to wait before attempt number `failures` + 1: a second, doubled up to a minute, less up to half by chance so
+/// that many do not come back at once.
+fn backoff(failures: u32, chance: u64) -> Duration {
+    let longest = 1000u64 << failures.saturating_sub(1).min(6);
+    let longest = longest.min(60_000);
+    Duration::from_millis(longest - chance % (longest / 2))
 }
 
-fn run(name: &str, mut sink: Box<dyn Sink>, events: &Receiver<Event>, counts: &SinkCounts) {
-    let mut failing = false;
-    for event in events {
-        match sink.deliver(&event) {
-            Ok(()) => {
-                counts.delivered.fetch_add(1, Ordering::Relaxed);
-                if failing {
-                    tracing::info!(output = name, "output works again");
-                }
-                failing = false;
-            }
-            Err(error) => {
-                counts.failed.fetch_add(1, Ordering::Relaxed);
-                if !failing {
-                    tracing::error!(output = name, %error, "output fails; further failures are only counted");
-                }
-                failing = true;
+/// Any number: a fresh one each time.
+fn chance() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::incident::Incident;
+
+    /// A SYN flood on 203.0.113.7, as the state machine opens it.
+    pub(super) fn incident() -> Incident {
+        use crate::config::Config;
+        let flood = "seed = 1\n[[part]]\nprofile = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
+        let scenario = crate::capture::synthetic::Scenario::parse(flood).unwrap();
+        let mut source = scenario.source();
+        let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
+        crate::pipeline::replay::incidents(&config, &mut source).unwrap().remove(0)
+    }
+
+    #[test]
+    fn attempts_come_ever_later_and_never_all_at_once() {
+        for (failures, longest) in [(1, 1_000), (2, 2_000), (6, 32_000), (7, 60_000), (1000, 60_000)] {
+            assert_eq!(backoff(failures, 0), Duration::from_millis(longest));
+            for chance in [1, 499, 12_345, u64::MAX] {
+                let wait = backoff(failures, chance);
+                assert!(wait > Duration::from_millis(longest / 2) && wait <= Duration::from_millis(longest));
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use super::capture_thread::{Message, Order};
 use super::census::Census;
+use super::drill::Drills;
 use super::engine::Engine;
 use super::memory::Memory;
 use super::place_view;
@@ -16,7 +17,7 @@ use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
 use crate::http;
-use crate::incident::{Change, Incident, LossCounts};
+use crate::incident::{Change, Event, Incident, LossCounts};
 use crate::inventory::Inventory;
 use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS, link::CONTROLS};
 use crate::metrics::{Metrics, Table};
@@ -38,6 +39,8 @@ const LOOK_AROUND: Duration = Duration::from_millis(50);
 const SAME_CHANGE: Duration = Duration::from_secs(2);
 /// How long the capturing threads may take to hand over their last ticks.
 const LAST_REPORTS: Duration = Duration::from_millis(800);
+/// How often outputs that ask for it are told how open incidents go on.
+const PROGRESS_SECONDS: u64 = 10;
 /// Seconds over which the coverage metric looks back.
 const COVERAGE_SECONDS: usize = 60;
 
@@ -88,6 +91,7 @@ struct Live {
     census: Census,
     engine: Engine,
     outputs: Outputs,
+    drills: Drills,
     memory: Memory,
     lookout: Lookout,
     metrics: Arc<Metrics>,
@@ -120,6 +124,8 @@ impl Live {
         let mut engine = Engine::new(config, site, hasher);
         engine.interfaces.clone_from(&interfaces);
         let outputs = start_outputs(config)?;
+        let inside: Vec<IpNet> = networks.iter().copied().collect();
+        let drills = Drills::start(config, inside, &outputs);
         let metrics =
             Metrics::new(&interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
         let metrics = Arc::new(metrics);
@@ -149,6 +155,7 @@ impl Live {
             networks,
             engine,
             outputs,
+            drills,
             memory,
             lookout,
             census,
@@ -208,6 +215,8 @@ impl Live {
                 self.engine.set_posture(found.to_vec());
             }
             self.judge_complete_ticks();
+            let drilled = self.drills.take();
+            self.tell(drilled);
             if signals.reload.swap(false, Ordering::Relaxed) {
                 self.reload();
             }
@@ -279,7 +288,7 @@ impl Live {
                     tracing::warn!("the clock was set back: windows start anew, open incidents are closed");
                     self.judged = None;
                     self.engine.clock_changed();
-                    self.tell();
+                    self.tell_news();
                 }
             }
         }
@@ -325,10 +334,7 @@ impl Live {
         for (worker, report) in reports {
             self.give_back(worker, report);
         }
-        self.tell();
-        for line in self.engine.take_news() {
-            tracing::info!("{line}");
-        }
+        self.tell_news();
         let spent = instant().saturating_duration_since(began);
         self.metrics.tick_duration(spent.as_secs_f64());
         self.shared.beat(began.saturating_duration_since(self.origin).as_millis() as u64);
@@ -357,9 +363,17 @@ impl Live {
         })
     }
 
-    /// Brings news of incidents to the outputs, the metrics and the API.
-    fn tell(&mut self) {
+    /// Tells what the engine has to tell since the last call.
+    fn tell_news(&mut self) {
         let events = self.engine.take_events();
+        self.tell(events);
+        for line in self.engine.take_news() {
+            tracing::info!("{line}");
+        }
+    }
+
+    /// Brings news of incidents to the outputs, the metrics and the API.
+    fn tell(&mut self, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
@@ -376,7 +390,7 @@ impl Live {
     }
 
     fn publish(&self) {
-        let open: Vec<Incident> = self.engine.incidents().open().collect();
+        let open: Vec<Incident> = self.engine.incidents().open().chain(self.drills.open()).collect();
         self.metrics.incidents_active(&open);
         let recent = self.engine.incidents().recent().cloned().collect();
         let allowed = self.engine.allowed().iter().map(Into::into).collect();
@@ -420,6 +434,11 @@ impl Live {
         for allowed in self.engine.allowed().iter() {
             self.metrics.allowed_findings(&allowed.rule.name, allowed.findings);
         }
+        if self.last_second.is_multiple_of(PROGRESS_SECONDS) && self.outputs.want_progress() {
+            for incident in self.engine.incidents().open().chain(self.drills.open()) {
+                self.outputs.offer(&Event { change: Change::Progress, incident: Arc::new(incident) });
+            }
+        }
         for address in self.metrics.watched_hosts() {
             if let Some(entry) = hosts.get(&address) {
                 self.metrics.host_totals(address, entry.received, entry.sent);
@@ -428,6 +447,8 @@ impl Live {
         for (name, counts) in self.outputs.counts() {
             let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
             self.metrics.output_totals(name, of(&counts.delivered), of(&counts.failed), of(&counts.dropped));
+            let (failing, delay) = (counts.failing.load(Ordering::Relaxed), of(&counts.delay_millis) as f64 / 1000.0);
+            self.metrics.output_state(name, failing, delay);
         }
         if let Some(inventory) = self.census.take() {
             self.adopt(inventory);
@@ -442,7 +463,10 @@ impl Live {
             self.metrics.coverage(if received == 0 { 1.0 } else { 1.0 - (lost as f64 / received as f64).min(1.0) });
         }
         // The allow-list's counts go on without any incident.
-        if self.engine.incidents().open_count() > 0 || self.engine.allowed().iter().next().is_some() {
+        if self.engine.incidents().open_count() > 0
+            || self.drills.open().next().is_some()
+            || self.engine.allowed().iter().next().is_some()
+        {
             self.publish();
         }
         if !self.told_status && self.origin.elapsed() > Duration::from_secs(2) {
@@ -496,6 +520,7 @@ impl Live {
                     super::site(&self.request.config, Arc::clone(&self.networks), Arc::clone(self.census.known()));
                 self.engine.reconfigure(&self.request.config, site);
                 self.lookout.replace(&self.request.config.posture);
+                self.drills.replace(&self.request.config, self.networks.iter().copied().collect());
                 for &host in &self.request.config.metrics_hosts {
                     self.metrics.watch_host(Addr::from(host), "configured");
                 }
@@ -532,7 +557,7 @@ impl Live {
         }
         let now = self.judged.map_or_else(wall_clock, |tick| Timestamp::from_tick(tick + 1));
         self.engine.shut_down(now);
-        self.tell();
+        self.tell_news();
         self.memory.stop(&self.engine, now);
         let losses = self.losses();
         self.outputs.finish();

@@ -4,6 +4,7 @@
 
 mod capture_thread;
 mod census;
+pub mod drill;
 pub mod engine;
 pub mod guests;
 pub mod live;

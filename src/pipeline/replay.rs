@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::worker::{Handover, Worker};
 use crate::base::{Networks, Timestamp};
-use crate::capture::{CaptureError, PacketSource, Poll};
+use crate::capture::{CaptureError, Frame, FrameSink, PacketSource, Poll};
 use crate::config::Config;
 use crate::incident::{Event, Incident, LossCounts};
 use crate::meter::{Hasher, Scale, Tally, TickReport};
@@ -88,6 +88,23 @@ impl Replay {
         }
     }
 
+    /// Takes one frame of an analysis that goes on as time does.
+    pub(super) fn feed(&mut self, frame: Frame<'_>) {
+        self.worker.frame(frame);
+    }
+
+    /// Moves packet time on to `now`; returns what happened since the last call.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Vec<Event> {
+        self.worker.advance(now);
+        self.worker.handover.engine.take_events()
+    }
+
+    /// Closes what is open as of `now`, for an end before its time; returns the last events.
+    pub(super) fn abort(&mut self, now: Timestamp) -> Vec<Event> {
+        self.worker.handover.engine.shut_down(now);
+        self.worker.handover.engine.take_events()
+    }
+
     /// Judges what is left; returns the last events.
     pub fn finish(&mut self) -> Vec<Event> {
         self.worker.finish();
@@ -127,7 +144,7 @@ pub fn incidents<S: PacketSource>(config: &Config, source: &mut S) -> Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{Frame, FrameDirection, FrameSink, LinkType};
+    use crate::capture::{FrameDirection, LinkType};
     use crate::packet::Class;
     use etherparse::PacketBuilder;
 

@@ -6,7 +6,11 @@ use crate::capture::CaptureError;
 use crate::capture::pcap_live::{self, InterfaceInfo};
 use crate::config::Config;
 use crate::http;
-use crate::output::{JsonLines, Log, Outputs};
+use crate::output::alertmanager::Alertmanager;
+use crate::output::hook::Hook;
+use crate::output::syslog::Syslog;
+use crate::output::webhook::Webhook;
+use crate::output::{JsonLines, Log, Outputs, Sink};
 use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -90,16 +94,32 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 pub(super) fn start_outputs(config: &Config) -> Result<Outputs, LiveError> {
-    let mut outputs = Outputs::default();
-    let failed = |error: std::io::Error| LiveError::Other(format!("cannot start an output: {error}"));
-    if config.output.log {
-        outputs.start("log", Box::new(Log)).map_err(failed)?;
+    let (mut outputs, output) = (Outputs::default(), &config.output);
+    let mut start = |name: &str, sinks: Vec<Box<dyn Sink>>| {
+        outputs.start(name, sinks).map_err(|error| LiveError::Other(format!("cannot start output {name}: {error}")))
+    };
+    if output.log {
+        start("log", vec![Box::new(Log)])?;
     }
-    let path = &config.output.jsonl;
+    let path = &output.jsonl;
     if !path.as_os_str().is_empty() {
-        let sink = JsonLines::open(path)
+        let sink = JsonLines::open(path, output.rotation)
             .map_err(|error| LiveError::Other(format!("output.jsonl: cannot write {}: {error}", path.display())))?;
-        outputs.start("jsonl", Box::new(sink)).map_err(failed)?;
+        start("jsonl", vec![Box::new(sink)])?;
+    }
+    if let Some(target) = &output.syslog {
+        start("syslog", vec![Box::new(Syslog::new(target))])?;
+    }
+    for alertmanager in &output.alertmanagers {
+        let sink = Alertmanager::new(alertmanager, output.links.clone());
+        start(&format!("alertmanager/{}", alertmanager.name), vec![Box::new(sink)])?;
+    }
+    for webhook in &output.webhooks {
+        start(&format!("webhook/{}", webhook.name), vec![Box::new(Webhook::new(webhook))])?;
+    }
+    for hook in &output.hooks {
+        let threads = (0..hook.concurrency).map(|_| Box::new(Hook::new(hook)) as Box<dyn Sink>);
+        start(&format!("hook/{}", hook.name), threads.collect())?;
     }
     Ok(outputs)
 }

@@ -168,8 +168,31 @@ impl Synthetic {
         })
     }
 
+    /// When the next frame is due, or `None` at the end.
+    pub fn next_at(&mut self) -> Option<Timestamp> {
+        let copied =
+            self.shown.and_then(|index| self.streams.get(index)).filter(|stream| stream.copy(self.copies).is_some());
+        let time = match copied {
+            Some(stream) => stream.frame.time,
+            None => {
+                self.make_ready();
+                self.streams.iter().filter(|stream| stream.ready).map(|stream| stream.frame.time).min()?
+            }
+        };
+        Some(Timestamp::from_nanos(time))
+    }
+
     /// Writes the next frame and returns its stream.
     fn advance(&mut self) -> Option<usize> {
+        self.make_ready();
+        let ready = self.streams.iter().enumerate().filter(|(_, stream)| stream.ready);
+        let (index, _) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
+        (self.shown, self.copies) = (Some(index), 0);
+        Some(index)
+    }
+
+    /// Has every stream show its next frame, the one that was handed out last included.
+    fn make_ready(&mut self) {
         if !self.begun {
             self.begun = true;
             for stream in &mut self.streams {
@@ -179,10 +202,6 @@ impl Synthetic {
         if let Some(stream) = self.shown.take().and_then(|index| self.streams.get_mut(index)) {
             stream.ready = stream.traffic.next(&mut stream.frame);
         }
-        let ready = self.streams.iter().enumerate().filter(|(_, stream)| stream.ready);
-        let (index, _) = ready.min_by_key(|&(index, stream)| (stream.frame.time, index))?;
-        (self.shown, self.copies) = (Some(index), 0);
-        Some(index)
     }
 }
 

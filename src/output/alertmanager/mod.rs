@@ -1,0 +1,132 @@
+//! The Alertmanager sink: what is open now, told to one Alertmanager (API v2) until it is over and a while beyond.
+//!
+//! It tells states, not changes: after an Alertmanager was away, it is told what holds then, once. [`book`] decides what
+//! to tell and when, without a clock or a socket; here it is sent.
+
+mod alert;
+pub mod book;
+
+pub use alert::Links;
+
+use super::endpoint::{Client, Endpoint, PostError};
+use super::{Sink, Taken, backoff, chance, instant, wall_clock};
+use crate::base::Severity;
+use crate::incident::Event;
+use alert::Alert;
+use book::Book;
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Alerts in one request.
+const BATCH: usize = 64;
+
+/// One Alertmanager.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertmanagerConfig {
+    /// In the `output` label; unique.
+    pub name: String,
+    pub endpoint: Endpoint,
+    /// Incidents below are not told.
+    pub severity: Severity,
+    /// How often what is open is told again, 5 to 3600. Without it an alert ends after five times that by itself.
+    pub refresh_seconds: u32,
+    /// Labels that each alert carries, as the name of a site.
+    pub labels: BTreeMap<String, String>,
+}
+
+pub struct Alertmanager {
+    client: Client,
+    book: Book,
+    failures: u32,
+    /// Not before then, since the last attempt failed.
+    not_before: Option<Instant>,
+}
+
+impl Alertmanager {
+    pub fn new(config: &AlertmanagerConfig, links: Links) -> Alertmanager {
+        let refresh = Duration::from_secs(config.refresh_seconds.into());
+        Alertmanager {
+            client: Client::new(&config.endpoint, "/api/v2/alerts"),
+            book: Book::new(config.severity, refresh, config.labels.clone(), links),
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    /// Tells everything that is due.
+    fn tell(&mut self) -> io::Result<()> {
+        let mut refused = None;
+        let batches: Vec<Vec<Alert>> = {
+            let alerts = self.book.due(instant(), wall_clock());
+            alerts.chunks(BATCH).map(<[Alert]>::to_vec).collect()
+        };
+        for batch in batches {
+            match self.send(&batch) {
+                Ok(()) => self.book.told(&batch, instant()),
+                Err(PostError::Failed(error)) => {
+                    self.failures = self.failures.saturating_add(1);
+                    self.not_before = Some(instant() + backoff(self.failures, chance()));
+                    return Err(error);
+                }
+                // It took those of the batch that it understands: find out which it does not.
+                Err(PostError::Refused(says)) if batch.len() == 1 => {
+                    self.book.refused(&batch, instant());
+                    refused = Some(says);
+                }
+                Err(PostError::Refused(_)) => {
+                    for alert in batch {
+                        let alone = std::slice::from_ref(&alert);
+                        match self.send(alone) {
+                            Ok(()) => self.book.told(alone, instant()),
+                            Err(error) => {
+                                self.book.refused(alone, instant());
+                                refused = Some(io::Error::from(error).to_string());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.failures = 0;
+        self.not_before = None;
+        match refused {
+            Some(says) => Err(io::Error::new(io::ErrorKind::InvalidData, says)),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&mut self, alerts: &[Alert]) -> Result<(), PostError> {
+        let body = serde_json::to_vec(alerts).map_err(|error| PostError::Failed(error.into()))?;
+        self.client.post(&body, &[])
+    }
+}
+
+impl Sink for Alertmanager {
+    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+        if !self.book.take(event, instant()) {
+            return Ok(Taken::Skipped("nothing that it is told of"));
+        }
+        if self.not_before.is_some_and(|at| instant() < at) {
+            return Ok(Taken::Later);
+        }
+        self.tell().map(|()| Taken::Delivered)
+    }
+
+    fn wants_progress(&self) -> bool {
+        true
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.book.next().map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)))
+    }
+
+    fn wake(&mut self) -> io::Result<()> {
+        self.tell()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        // What ended is told; what is still open lapses by itself unless Pegel comes back.
+        self.tell()
+    }
+}

@@ -1,0 +1,99 @@
+//! An incident in plain words, for people who were just woken.
+
+use crate::base::{Direction, Vector, VectorClass, grouped, scaled};
+use crate::incident::Incident;
+use std::fmt::Write;
+
+/// What it is about, in a few words: the guest's name beside the address.
+pub fn target(incident: &Incident) -> String {
+    let label = incident.target.label();
+    match &incident.target.guest {
+        Some(guest) => format!("{label} (guest {guest})"),
+        None => label,
+    }
+}
+
+/// One line: what, whom, how much, since when.
+pub fn summary(incident: &Incident) -> String {
+    let drill = if incident.drill { "DRILL: " } else { "" };
+    let names: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
+    let way = match (incident.vector.class(), incident.direction) {
+        (VectorClass::Layer2 | VectorClass::Sensor, _) => "at",
+        (_, Direction::Outbound) => "from",
+        _ => "to",
+    };
+    let rate = match incident.peak.packets_per_second {
+        0 => String::new(),
+        packets => {
+            format!(", up to {} packets/s, {}bit/s", grouped(packets), scaled(incident.peak.bits_per_second))
+        }
+    };
+    let planned = if incident.planned.is_some() { " (planned)" } else { "" };
+    format!(
+        "{drill}{} {} {way} {}{rate}, since {}{planned}",
+        incident.severity,
+        names.join(" + "),
+        target(incident),
+        incident.opened_at
+    )
+}
+
+/// What was measured, a sentence a line.
+pub fn evidence(incident: &Incident) -> String {
+    incident.evidence.iter().map(|evidence| evidence.says.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// Everything that matters, in lines: who, how much, from where, what else, how much of it was seen.
+pub fn report(incident: &Incident) -> String {
+    let mut text = format!("{}\n\n", summary(incident));
+    // Writing to a string cannot fail.
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{:<14}{value}", format!("{name}:"));
+    };
+    line("incident", incident.id.clone());
+    line("target", target(incident));
+    line("direction", incident.direction.to_string());
+    line("severity", incident.severity.to_string());
+    line("vectors", words(&incident.vectors));
+    if let Some(interface) = &incident.target.interface {
+        line("interface", interface.clone());
+    }
+    line("opened", incident.opened_at.to_string());
+    if let Some(closed) = incident.closed_at {
+        line("closed", closed.to_string());
+    }
+    let (peak, totals) = (incident.peak, incident.totals);
+    line("peak", format!("{} packets/s, {}bit/s", grouped(peak.packets_per_second), scaled(peak.bits_per_second)));
+    line("total", format!("{} packets, {}bytes", grouped(totals.packets), scaled(totals.bytes)));
+    let others = incident.victims.as_ref().unwrap_or(&incident.sources);
+    if others.distinct > 0 {
+        let spoofed = if others.spoofing_likely { ", probably spoofed" } else { "" };
+        line(
+            if incident.victims.is_some() { "victims" } else { "sources" },
+            format!("{}{spoofed}", grouped(others.distinct)),
+        );
+        for peer in others.top.iter().take(5) {
+            line("", format!("{} ({:.1} %)", peer.address, peer.share * 100.0));
+        }
+    }
+    for name in incident.names.iter().filter(|name| !name.name.is_empty()).take(5) {
+        line(name.kind, format!("{} ({:.1} %)", name.name, name.share * 100.0));
+    }
+    if let Some(planned) = &incident.planned {
+        line("planned", format!("{}, until {}", planned.why, planned.until));
+    }
+    let coverage = incident.coverage;
+    line(
+        "seen",
+        format!("{:.2} % of the packets, {} dropped by the kernel", coverage.captured * 100.0, coverage.kernel_dropped),
+    );
+    text.push('\n');
+    for evidence in &incident.evidence {
+        let _ = writeln!(text, "- {}", evidence.says);
+    }
+    text
+}
+
+fn words(vectors: &[Vector]) -> String {
+    vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,159 @@
+//! The webhook sink: incidents posted as JSON, signed, and tried again until taken.
+//!
+//! The body is the public incident JSON with `stage` (open, update, close) beside it. The signature covers the time of
+//! sending, too, so that a receiver can turn away what is old: header `Pegel-Signature: t=SECONDS,v1=HEX`, where HEX is
+//! HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
+
+use super::endpoint::{Client, Endpoint, PostError, secret};
+use super::{Sink, Stages, Taken, backoff, chance, instant, wall_clock};
+use crate::base::Severity;
+use crate::incident::{Event, Incident};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Messages that wait for a receiver that is away; beyond them the oldest goes.
+const WAITING: usize = 256;
+/// After so many failures in a row for one message it is given up: about half an hour.
+const MOST_FAILURES: u32 = 40;
+
+/// One receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookConfig {
+    /// In the `output` label; unique.
+    pub name: String,
+    pub endpoint: Endpoint,
+    /// Incidents below are not posted.
+    pub severity: Severity,
+    /// A file whose first line is the secret of the signature; empty: nothing is signed.
+    pub secret_file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    stage: &'static str,
+    #[serde(flatten)]
+    incident: &'a Incident,
+}
+
+pub struct Webhook {
+    client: Client,
+    secret_file: PathBuf,
+    stages: Stages,
+    waiting: VecDeque<Vec<u8>>,
+    /// Of the message that waits first.
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+impl Webhook {
+    pub fn new(config: &WebhookConfig) -> Webhook {
+        Webhook {
+            client: Client::new(&config.endpoint, ""),
+            secret_file: config.secret_file.clone(),
+            stages: Stages::new(config.severity),
+            waiting: VecDeque::new(),
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    /// Posts what waits, in order, until something fails.
+    fn post_waiting(&mut self) -> io::Result<()> {
+        while let Some(body) = self.waiting.front() {
+            match post(&mut self.client, &self.secret_file, body) {
+                Ok(()) => {
+                    self.waiting.pop_front();
+                    (self.failures, self.not_before) = (0, None);
+                }
+                Err(error) => {
+                    self.failures = self.failures.saturating_add(1);
+                    if matches!(error, PostError::Refused(_)) || self.failures >= MOST_FAILURES {
+                        self.waiting.pop_front();
+                        (self.failures, self.not_before) = (0, None);
+                    } else {
+                        self.not_before = Some(instant() + backoff(self.failures, chance()));
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn post(client: &mut Client, secret_file: &std::path::Path, body: &[u8]) -> Result<(), PostError> {
+    let mut headers = Vec::new();
+    if !secret_file.as_os_str().is_empty() {
+        let secret = secret(secret_file).map_err(PostError::Failed)?;
+        let now = wall_clock().nanos() / 1_000_000_000;
+        headers.push(("Pegel-Signature", signature(secret.as_bytes(), now, body)));
+    }
+    client.post(body, &headers)
+}
+
+/// The value of the header.
+fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
+    let mut text = format!("t={seconds},v1=");
+    // HMAC takes keys of any length.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) {
+        mac.update(format!("{seconds}.").as_bytes());
+        mac.update(body);
+        for octet in mac.finalize().into_bytes() {
+            let _ = write!(text, "{octet:02x}");
+        }
+    }
+    text
+}
+
+impl Sink for Webhook {
+    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+        let Some(stage) = self.stages.of(event) else { return Ok(Taken::Skipped("nothing that it is told of")) };
+        let body = serde_json::to_vec(&Body { stage: stage.name(), incident: &event.incident })?;
+        let full = self.waiting.len() >= WAITING;
+        if full {
+            self.waiting.pop_front();
+            self.failures = 0;
+        }
+        self.waiting.push_back(body);
+        if self.not_before.is_some_and(|at| instant() < at) {
+            return match full {
+                true => Err(io::Error::other(format!("{WAITING} messages wait already: the oldest is lost"))),
+                false => Ok(Taken::Later),
+            };
+        }
+        self.post_waiting().map(|()| Taken::Delivered)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        (!self.waiting.is_empty()).then(|| self.not_before.unwrap_or_else(instant))
+    }
+
+    fn wake(&mut self) -> io::Result<()> {
+        self.post_waiting()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.post_waiting()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231 §4.3, test case 2, has another message; this value is what
+    /// `printf '1.{}' | openssl dgst -sha256 -hmac Jefe` prints.
+    #[test]
+    fn the_signature_is_an_hmac_of_time_and_body() {
+        assert_eq!(
+            signature(b"Jefe", 1, b"{}"),
+            "t=1,v1=dc7943cccf20f64327d263db5e2aca27c2b8175e8e6e7ea04f482091bf456b0f"
+        );
+    }
+}
