@@ -7,7 +7,7 @@ SHELL := bash
 # What `make run` passes on: make run ARGS="replay FILE"
 ARGS ?= run
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-# Tools that .ci/deps fetched for this checkout alone (promtool).
+# Tools that .ci/deps fetched for this checkout alone (promtool, Prometheus, Alertmanager).
 export PATH := $(abspath $(TARGET_DIR))/tools:$(PATH)
 
 help: ## list the targets
