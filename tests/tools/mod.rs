@@ -20,7 +20,8 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 
 /// Runs a program; returns what it printed, on failure as a panic.
 pub fn run(program: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+    let output =
+        Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{}: {e}", program.display()));
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(output.status.success(), "{} {arguments:?}: {}\n{said}", program.display(), output.status);
     said
