@@ -69,6 +69,7 @@ impl<'b> Prometheus<'b> {
             ["pegel", "fleet"].map(|name| deploy(&format!("prometheus/{name}.rules.yml")).display().to_string());
         let config = format!(
             "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\nrule_files: {rules:?}\n\
+             alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: [\"{ALERTMANAGER}\"] }}] }}] }}\n\
              scrape_configs: [{{ job_name: pegel, static_configs: [{{ targets: [\"{}\"] }}] }}]\n",
             bed::LISTEN
         );
@@ -142,6 +143,7 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     );
     let config = bed.file("pegel.toml", &config);
     let pegel = bed.pegel(&["--config", &config]);
+    let alertmanager = Alertmanager::start(&bed);
     let Some(prometheus) = Prometheus::start(&bed) else { return };
     let critical = prometheus.firing("PegelIncidentCritical");
     assert_eq!(prometheus.ask(&critical), Ok(Vec::new()), "nothing has happened yet");
@@ -159,6 +161,12 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     let labels = &firing[0]["metric"];
     assert_eq!((&labels["target"], &labels["direction"]), (&WATCHED.into(), &"inbound".into()), "{labels}");
     assert_eq!((&labels["severity"], &labels["planned"]), (&"critical".into(), &"false".into()), "{labels}");
+
+    let told = |expected: usize| {
+        let Some(alertmanager) = &alertmanager else { return };
+        alertmanager.wait_for(&["--active", "alertname=PegelIncidentCritical"], |alerts| alerts.len() == expected);
+    };
+    told(1);
 
     // Something that leaves, too.
     let fetched = bed.peer("a", &["fetch", &address, "200000", "20"]).output().unwrap();
@@ -187,6 +195,7 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
 
     drop(flood);
     prometheus.wait_for(&critical, <[Value]>::is_empty);
+    told(0);
     let quiet = prometheus.ask("pegel_incident_active").unwrap();
     assert_eq!(quiet, Vec::<Value>::new(), "the incident is over");
     let log = pegel.stop().0;
@@ -297,17 +306,33 @@ impl<'b> Alertmanager<'b> {
         assert!(output.status.success(), "{labels}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    fn query(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.call(&[&["--output=json", "alert", "query"], arguments].concat()).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn wait_for(&self, arguments: &[&str], good: impl Fn(&[Value]) -> bool) {
+        let start = Instant::now();
+        loop {
+            let alerts = self.query(arguments);
+            if good(&alerts) {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "{arguments:?} still gives {alerts:?}");
+            sleep(Duration::from_millis(100));
+        }
+    }
+
     /// The names of the test (label `case`) that are told, and those that are muted.
     fn told(&self) -> (Vec<String>, Vec<String>) {
-        let of = |flags: &[&str]| -> Vec<String> {
-            let output = self.call(&[&["--output=json", "alert", "query"], flags].concat()).output().unwrap();
-            let alerts: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-            let mut names: Vec<String> =
-                alerts.iter().filter_map(|alert| Some(alert["labels"]["case"].as_str()?.to_owned())).collect();
-            names.sort();
-            names
+        let of = |flag: &str| -> Vec<String> {
+            let alerts = self.query(&[flag]);
+            let cases = alerts.iter().filter_map(|alert| alert["labels"]["case"].as_str());
+            let mut cases: Vec<String> = cases.map(str::to_owned).collect();
+            cases.sort();
+            cases
         };
-        (of(&["--active"]), of(&["--inhibited"]))
+        (of("--active"), of("--inhibited"))
     }
 }
 
