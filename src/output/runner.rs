@@ -203,7 +203,7 @@ impl Lane {
 
     fn deliver(&self, sink: &mut dyn Sink, event: &Event) {
         let outcome = sink.deliver(event);
-        if event.incident.drill {
+        if event.incident.drill && event.change != Change::Progress {
             let outcome = outcome.as_ref().copied().map_err(ToString::to_string);
             self.receipts.keep(receipt(&self.name, event, outcome));
         }

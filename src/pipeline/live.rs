@@ -124,8 +124,6 @@ impl Live {
         let mut engine = Engine::new(config, site, hasher);
         engine.interfaces.clone_from(&interfaces);
         let outputs = start_outputs(config)?;
-        let inside: Vec<IpNet> = networks.iter().copied().collect();
-        let drills = Drills::start(config, inside, &outputs);
         let metrics =
             Metrics::new(&interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
         let metrics = Arc::new(metrics);
@@ -133,6 +131,8 @@ impl Live {
             metrics.watch_host(Addr::from(host), "configured");
         }
         let memory = Memory::start(config, &mut engine, &metrics, wall_clock());
+        // In the state directory, which memory has made.
+        let drills = Drills::start(config, networks.iter().copied().collect(), &outputs);
         let lookout = Lookout::start(&config.posture);
         metrics.posture(lookout.known());
         let origin = instant();

@@ -1,0 +1,523 @@
+//! Sinks against real other sides: HTTP servers that refuse, fail, hang and ask for a password, TLS with a certificate of
+//! our own, programs that hang or read nothing, scripts written for FastNetMon, syslog over datagrams and streams.
+//!
+//! Sinks are driven as their threads do it: told of changes, and woken when they are due; nothing waits for a clock.
+
+#![allow(clippy::disallowed_methods)] // guards against hanging
+
+mod tools;
+
+use pegel::base::Severity;
+use pegel::capture::synthetic::Scenario;
+use pegel::config::Config;
+use pegel::incident::{Change, Event, Incident};
+use pegel::output::alertmanager::{Alertmanager, AlertmanagerConfig, Links};
+use pegel::output::endpoint::Endpoint;
+use pegel::output::hook::{Hook, HookConfig, HookMode};
+use pegel::output::syslog::{Syslog, SyslogTarget};
+use pegel::output::webhook::{Webhook, WebhookConfig};
+use pegel::output::{Outputs, Sink, Stage, Taken};
+use pegel::pipeline::replay;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+const GUARD: Duration = Duration::from_secs(20);
+
+/// A SYN flood on 203.0.113.7, as the state machine tells of it.
+static FLOOD: LazyLock<Incident> = LazyLock::new(|| {
+    let part =
+        "seed = 1\n[[part]]\nprofile = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
+    let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
+    replay::incidents(&config, &mut Scenario::parse(part).unwrap().source()).unwrap().remove(0)
+});
+
+fn event(change: Change, edit: impl FnOnce(&mut Incident)) -> Event {
+    let mut incident = FLOOD.clone();
+    edit(&mut incident);
+    Event { change, incident: Arc::new(incident) }
+}
+
+fn opened() -> Event {
+    event(Change::Opened, |_| {})
+}
+
+fn closed() -> Event {
+    event(Change::Closed, |incident| incident.closed_at = Some(incident.updated_at.plus_seconds(60.0)))
+}
+
+fn on_target(number: u8) -> Event {
+    event(Change::Opened, |incident| {
+        incident.id = format!("incident-{number}");
+        incident.target.address = Some(format!("203.0.113.{number}").parse().unwrap());
+    })
+}
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let path = std::env::temp_dir().join(format!("pegel-outputs-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a server was asked: headers in lower case, and the body.
+struct Request {
+    line: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn read(stream: &mut impl Read) -> Option<Request> {
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|&octets| octets > 0)?;
+        let mut headers = BTreeMap::new();
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).ok()?;
+            let Some((name, value)) = header.trim_end().split_once(':') else { break };
+            headers.insert(name.to_lowercase(), value.trim().to_owned());
+        }
+        let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
+        reader.read_exact(&mut body).ok()?;
+        Some(Request { line: line.trim_end().to_owned(), headers, body })
+    }
+}
+
+/// Answers one request a connection, by `status`; hands over what it was asked.
+fn serve(listener: TcpListener, status: impl Fn(&Request) -> u16 + Send + 'static) -> Receiver<Request> {
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let Some(request) = Request::read(&mut stream) else { continue };
+            let answer =
+                format!("HTTP/1.1 {} X\r\nContent-Length: 4\r\nConnection: close\r\n\r\nword", status(&request));
+            let _ = stream.write_all(answer.as_bytes());
+            if sender.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    requests
+}
+
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    Endpoint {
+        url: url.to_owned(),
+        ca_file: PathBuf::new(),
+        username: String::new(),
+        password_file: PathBuf::new(),
+        bearer_token_file: PathBuf::new(),
+        timeout_seconds: 2,
+    }
+}
+
+fn alertmanager(endpoint: Endpoint) -> Alertmanager {
+    let labels = BTreeMap::from([("site".to_owned(), "fra1".to_owned())]);
+    let (name, severity, refresh_seconds) = ("main".to_owned(), Severity::Warning, 60);
+    let links = Links { external_url: "https://gate.example/".to_owned(), ..Links::default() };
+    Alertmanager::new(&AlertmanagerConfig { name, endpoint, severity, refresh_seconds, labels }, links)
+}
+
+/// Wakes a sink when it is due.
+fn wake(sink: &mut dyn Sink) -> std::io::Result<()> {
+    let due = sink.due().expect("something is due");
+    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    sink.wake()
+}
+
+#[test]
+fn an_alert_has_identity_in_labels_and_figures_in_annotations() {
+    let (listener, url) = listener();
+    let requests = serve(listener, |_| 200);
+    let mut sink = alertmanager(endpoint(&format!("{url}/am/")));
+    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
+    let request = requests.recv_timeout(GUARD).unwrap();
+    assert_eq!(request.line, "POST /am/api/v2/alerts HTTP/1.1");
+    assert_eq!(request.headers["content-type"], "application/json");
+    let alerts = request.json();
+    let labels = serde_json::json!({
+        "alertname": "PegelIncident", "class": "flood", "direction": "inbound", "kind": "host", "prefix": "203.0.113.0/24",
+        "severity": "critical", "site": "fra1", "target": "203.0.113.7",
+    });
+    assert_eq!(alerts[0]["labels"], labels);
+    assert_eq!(alerts[0]["generatorURL"], format!("https://gate.example/api/v1/incidents/{}", FLOOD.id));
+    let annotations = &alerts[0]["annotations"];
+    assert!(annotations["summary"].as_str().unwrap().starts_with("critical syn_flood to 203.0.113.7, up to "));
+    assert!(annotations["evidence"].as_str().unwrap().contains("SYN/s to 203.0.113.7, limit"), "{annotations}");
+    assert_eq!(annotations["packets_per_second"], FLOOD.peak.packets_per_second.to_string());
+}
+
+#[test]
+fn who_was_down_or_failed_is_told_once_it_works_again() {
+    let (down, url) = listener();
+    let address = down.local_addr().unwrap();
+    drop(down);
+    let mut sink = alertmanager(endpoint(&url));
+    let error = sink.deliver(&opened()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+    // Another change does not make it ask at once again.
+    assert_eq!(sink.deliver(&on_target(8)).unwrap(), Taken::Later);
+    let statuses = std::sync::Mutex::new(vec![200, 503]);
+    let requests = serve(TcpListener::bind(address).unwrap(), move |_| statuses.lock().unwrap().pop().unwrap_or(200));
+    assert!(wake(&mut sink).unwrap_err().to_string().contains("503"));
+    wake(&mut sink).unwrap();
+    assert_eq!(requests.recv_timeout(GUARD).unwrap().json().as_array().map(Vec::len), Some(2));
+    assert_eq!(requests.recv_timeout(GUARD).unwrap().json().as_array().map(Vec::len), Some(2));
+    // What is due now is the refresh.
+    assert!(sink.due().unwrap() > Instant::now() + Duration::from_secs(30));
+}
+
+#[test]
+fn what_one_alert_is_refused_for_does_not_keep_others_and_is_not_tried_again() {
+    let (listener, url) = listener();
+    let is_wrong = |request: &Request| String::from_utf8_lossy(&request.body).contains("203.0.113.66");
+    let requests = serve(listener, move |request| if is_wrong(request) { 400 } else { 200 });
+    let mut sink = alertmanager(endpoint(&url));
+    sink.deliver(&on_target(1)).unwrap();
+    assert!(sink.deliver(&on_target(66)).unwrap_err().to_string().contains("400"));
+    sink.deliver(&on_target(2)).unwrap();
+    let told: Vec<usize> = requests.try_iter().map(|request| request.json().as_array().unwrap().len()).collect();
+    assert_eq!(told, [1, 1, 1]);
+    assert!(sink.due().unwrap() > Instant::now() + Duration::from_secs(30));
+}
+
+#[test]
+fn passwords_and_tokens_are_read_anew_and_secrets_that_are_missing_are_named() {
+    let scratch = Scratch::new("auth");
+    let (listener, url) = listener();
+    let requests = serve(listener, |_| 200);
+    let password_file = scratch.file("password", "first\n");
+    let mut sink = alertmanager(Endpoint { username: "pegel".to_owned(), password_file, ..endpoint(&url) });
+    sink.deliver(&opened()).unwrap();
+    // printf pegel:first | base64
+    assert_eq!(requests.recv_timeout(GUARD).unwrap().headers["authorization"], "Basic cGVnZWw6Zmlyc3Q=");
+    scratch.file("password", "second");
+    sink.deliver(&closed()).unwrap();
+    assert_eq!(requests.recv_timeout(GUARD).unwrap().headers["authorization"], "Basic cGVnZWw6c2Vjb25k");
+    let bearer_token_file = scratch.path("token");
+    let mut sink = alertmanager(Endpoint { bearer_token_file: bearer_token_file.clone(), ..endpoint(&url) });
+    let error = sink.deliver(&opened()).unwrap_err().to_string();
+    assert!(error.contains(&bearer_token_file.display().to_string()), "{error}");
+    scratch.file("token", "t0ken");
+    wake(&mut sink).unwrap();
+    assert_eq!(requests.recv_timeout(GUARD).unwrap().headers["authorization"], "Bearer t0ken");
+}
+
+#[test]
+fn tls_is_held_to_the_certificate_that_was_named() {
+    let Some(openssl) = tools::tool("openssl") else { return };
+    let scratch = Scratch::new("tls");
+    let make = |arguments: &str| {
+        let arguments: Vec<String> =
+            arguments.split(' ').map(|word| word.replace("DIR", &scratch.0.display().to_string())).collect();
+        tools::run(&openssl, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    make(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout DIR/ca.key -out DIR/ca.pem -subj /CN=ca",
+    );
+    make(
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout DIR/key.pem -out DIR/request -subj /CN=localhost",
+    );
+    scratch.file("extensions", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    make(
+        "x509 -req -in DIR/request -CA DIR/ca.pem -CAkey DIR/ca.key -CAcreateserial -days 2 -extfile DIR/extensions -out DIR/cert.pem",
+    );
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Speaks TLS, and answers every request with a page of its own (-www) and status 200.
+    let mut server = std::process::Command::new(&openssl)
+        .args(["s_server", "-quiet", "-www", "-accept", &free.to_string()])
+        .args([
+            "-cert".as_ref(),
+            scratch.path("cert.pem").as_os_str(),
+            "-key".as_ref(),
+            scratch.path("key.pem").as_os_str(),
+        ])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while std::net::TcpStream::connect(free).is_err() {
+        assert!(start.elapsed() < GUARD, "openssl s_server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let url = format!("https://{free}");
+    let unknown = alertmanager(endpoint(&url)).deliver(&opened()).map_err(|error| error.to_string());
+    let known = alertmanager(Endpoint { ca_file: scratch.path("ca.pem"), ..endpoint(&url) })
+        .deliver(&opened())
+        .map_err(|error| error.to_string());
+    let absent = alertmanager(Endpoint { ca_file: scratch.path("none.pem"), ..endpoint(&url) }).deliver(&opened());
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(
+        unknown.as_ref().is_err_and(|error| error.contains("UnknownIssuer") || error.contains("trusts no")),
+        "{unknown:?}"
+    );
+    assert_eq!(known, Ok(Taken::Delivered));
+    assert!(absent.unwrap_err().to_string().contains("none.pem"));
+}
+
+#[test]
+fn a_webhook_is_signed_in_order_and_tried_again() {
+    let scratch = Scratch::new("webhook");
+    let (listener, url) = listener();
+    let statuses = std::sync::Mutex::new(vec![200, 200, 500]);
+    let requests = serve(listener, move |_| statuses.lock().unwrap().pop().unwrap_or(200));
+    let config = WebhookConfig {
+        name: "portal".to_owned(),
+        endpoint: endpoint(&format!("{url}/ddos")),
+        severity: Severity::Warning,
+        secret_file: scratch.file("secret", "s3cret\n"),
+    };
+    let mut sink = Webhook::new(&config);
+    assert!(sink.deliver(&opened()).unwrap_err().to_string().contains("500"));
+    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Later);
+    wake(&mut sink).unwrap();
+    assert_eq!(sink.due(), None);
+    let requests: Vec<Request> = (0..3).map(|_| requests.recv_timeout(GUARD).unwrap()).collect();
+    let stages: Vec<Value> = requests.iter().map(|request| request.json()["stage"].clone()).collect();
+    assert_eq!(stages, ["open", "open", "close"]);
+    assert_eq!(requests[0].line, "POST /ddos HTTP/1.1");
+    assert_eq!(requests[2].json()["id"], FLOOD.id);
+    for request in &requests {
+        // By another implementation: openssl's.
+        let Some(openssl) = tools::tool("openssl") else { return };
+        let (time, signature) = request.headers["pegel-signature"].split_once(",v1=").unwrap();
+        let mut signed = format!("{}.", time.strip_prefix("t=").unwrap()).into_bytes();
+        signed.extend(&request.body);
+        let signed = scratch.path("signed").tap(|path| fs::write(path, signed).unwrap());
+        let said = tools::run(&openssl, &["dgst", "-sha256", "-hmac", "s3cret", &signed.display().to_string()]);
+        assert_eq!(said.trim().rsplit(' ').next(), Some(signature));
+    }
+    // What is wrong stays wrong.
+    let (listener, url) = self::listener();
+    let requests = serve(listener, |_| 400);
+    let mut sink = Webhook::new(&WebhookConfig { endpoint: endpoint(&url), ..config });
+    assert!(sink.deliver(&opened()).unwrap_err().to_string().contains("400"));
+    assert_eq!((sink.due(), requests.try_iter().count()), (None, 1));
+}
+
+trait Tap: Sized {
+    /// Does something with a value on its way.
+    fn tap(self, act: impl FnOnce(&Self)) -> Self {
+        act(&self);
+        self
+    }
+}
+
+impl Tap for PathBuf {}
+
+fn hook(command: &[&Path], edit: impl FnOnce(&mut HookConfig)) -> Hook {
+    let mut config = HookConfig {
+        name: "tell".to_owned(),
+        command: command.iter().map(|word| word.display().to_string()).collect(),
+        mode: HookMode::Json,
+        on: Stage::ALL.to_vec(),
+        severity: Severity::Warning,
+        timeout_seconds: 20,
+        concurrency: 1,
+        drill: false,
+    };
+    edit(&mut config);
+    Hook::new(&config)
+}
+
+#[test]
+fn a_hook_gets_the_incident_and_the_facts_and_nothing_of_a_shell() {
+    let scratch = Scratch::new("hook");
+    let tell =
+        scratch.script("tell", "#!/bin/sh\ncat > \"$1.$PEGEL_STAGE.json\"\nenv | sort > \"$1.$PEGEL_STAGE.env\"\n");
+    // One word, whatever is in it.
+    let out = scratch.path("out; touch $HOME ");
+    let mut sink = hook(&[&tell, &out], |_| {});
+    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
+    assert_eq!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Taken::Delivered);
+    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Delivered);
+    let read = |end: &str| fs::read_to_string(format!("{}{end}", out.display())).unwrap();
+    let told: Value = serde_json::from_str(&read(".open.json")).unwrap();
+    assert_eq!((told["id"].as_str(), told["vector"].as_str()), (Some(FLOOD.id.as_str()), Some("syn_flood")));
+    assert!(serde_json::from_str::<Value>(&read(".close.json")).unwrap()["closed_at"].is_string());
+    let facts = read(".update.env");
+    for fact in ["PEGEL_TARGET=203.0.113.7", "PEGEL_VECTOR=syn_flood", "PEGEL_SEVERITY=critical", "PEGEL_DRILL=false"] {
+        assert!(facts.lines().any(|line| line == fact), "{fact} in {facts}");
+    }
+    assert!(!facts.contains("CARGO"), "{facts}");
+}
+
+#[test]
+fn a_hook_that_hangs_is_ended_with_all_that_it_started() {
+    let scratch = Scratch::new("hang");
+    let script = scratch.script("hang", "#!/bin/sh\nsleep 600 &\necho $! > \"$1\"\nsleep 600\n");
+    let child = scratch.path("child");
+    let mut sink = hook(&[&script, &child], |config| config.timeout_seconds = 1);
+    let error = sink.deliver(&opened()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    let child = fs::read_to_string(child).unwrap();
+    let start = Instant::now();
+    // Ended, or waiting for whoever adopts it to say goodbye.
+    while fs::read_to_string(format!("/proc/{}/stat", child.trim())).is_ok_and(|stat| !stat.contains(") Z")) {
+        assert!(start.elapsed() < GUARD, "the child of the hook lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_hook_that_reads_nothing_fails_or_is_absent_is_told_as_it_is() {
+    let scratch = Scratch::new("exit");
+    let big = event(Change::Opened, |incident| {
+        // More than a pipe takes.
+        incident.evidence = vec![incident.evidence[0].clone(); 2000];
+    });
+    let ends = scratch.script("ends", "#!/bin/sh\nexit 0\n");
+    assert_eq!(hook(&[&ends], |_| {}).deliver(&big).unwrap(), Taken::Delivered);
+    let fails = scratch.script("fails", "#!/bin/sh\nexit 3\n");
+    assert!(hook(&[&fails], |_| {}).deliver(&big).unwrap_err().to_string().contains("exit status: 3"));
+    let absent = scratch.path("absent");
+    assert_eq!(hook(&[&absent], |_| {}).deliver(&big).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// By the contract of FastNetMon's `notify_script_path`: $1 address, $2 incoming or outgoing, $3 packets a second, $4 ban
+/// or unban; a report on standard input of ban, nothing for unban.
+#[test]
+fn scripts_written_for_fastnetmon_work_unchanged() {
+    let scratch = Scratch::new("fastnetmon");
+    let script = scratch.script(
+        "notify.sh",
+        "#!/usr/bin/env bash\nset -u\ncd \"$(dirname \"$0\")\"\n\
+         if [ \"$4\" = \"unban\" ]; then\n  echo \"$# $1 $2 $3 $4 $(wc -c)\" >> calls\n  exit 0\nfi\n\
+         if [ \"$4\" = \"ban\" ]; then\n  cat > report\n  echo \"$# $1 $2 $3 $4\" >> calls\n  exit 0\nfi\n\
+         echo \"unknown action $4\" >> calls\nexit 1\n",
+    );
+    let mut sink = hook(&[&script], |config| config.mode = HookMode::FastNetMon);
+    let peak = FLOOD.peak.packets_per_second;
+    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
+    // FastNetMon has no word for it.
+    assert!(matches!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Taken::Skipped(_)));
+    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Delivered);
+    let outgoing = |incident: &mut Incident| {
+        incident.id = "another".to_owned();
+        incident.direction = pegel::base::Direction::Outbound;
+    };
+    sink.deliver(&event(Change::Opened, outgoing)).unwrap();
+    let calls = fs::read_to_string(scratch.path("calls")).unwrap();
+    let expected = format!(
+        "4 203.0.113.7 incoming {peak} ban\n4 203.0.113.7 incoming {peak} unban 0\n4 203.0.113.7 outgoing {peak} ban\n"
+    );
+    assert_eq!(calls, expected);
+    let report = fs::read_to_string(scratch.path("report")).unwrap();
+    assert!(report.starts_with("critical syn_flood from 203.0.113.7"), "{report}");
+    // A script that bans must not be run for what is none, or for what is no address.
+    let drill = event(Change::Opened, |incident| (incident.id, incident.drill) = ("d".to_owned(), true));
+    let note = event(Change::Opened, |incident| {
+        (incident.id, incident.severity) = ("n".to_owned(), Severity::Information);
+    });
+    let prefix = event(Change::Opened, |incident| {
+        incident.id = "p".to_owned();
+        (incident.target.kind, incident.target.address) = ("prefix", None);
+        incident.target.prefix = Some("203.0.113.0/24".to_owned());
+    });
+    for event in [drill, note, prefix] {
+        assert!(matches!(sink.deliver(&event).unwrap(), Taken::Skipped(_)));
+    }
+    assert_eq!(fs::read_to_string(scratch.path("calls")).unwrap(), expected);
+}
+
+#[test]
+fn an_output_that_hangs_neither_blocks_nor_outlives_the_end() {
+    let scratch = Scratch::new("stuck");
+    let script = scratch.script("stuck", "#!/bin/sh\nexec sleep 600\n");
+    let mut outputs = Outputs::default();
+    outputs.start("hook/stuck", vec![Box::new(hook(&[&script], |config| config.timeout_seconds = 600))]).unwrap();
+    let start = Instant::now();
+    for number in 0..5000u32 {
+        outputs.offer(&event(Change::Opened, |incident| incident.id = format!("i{number}")));
+    }
+    let dropped =
+        outputs.counts().map(|(_, counts)| counts.dropped.load(std::sync::atomic::Ordering::Relaxed)).sum::<u64>();
+    // The queue holds 1,024, and one or none is being worked on.
+    assert!((3975..=3976).contains(&dropped), "{dropped}");
+    outputs.finish();
+    assert!(start.elapsed() < GUARD);
+    // What it left behind, it left to nobody: end it here.
+    let _ = std::process::Command::new("pkill").args(["-f", &script.display().to_string()]).status();
+}
+
+#[test]
+fn syslog_is_spoken_to_over_datagrams_and_streams() {
+    let scratch = Scratch::new("syslog");
+    let path = scratch.path("log");
+    let local = UnixDatagram::bind(&path).unwrap();
+    local.set_read_timeout(Some(GUARD)).unwrap();
+    Syslog::new(&SyslogTarget::Unix(path.display().to_string())).deliver(&opened()).unwrap();
+    let mut octets = [0; 4096];
+    let length = local.recv(&mut octets).unwrap();
+    let text = String::from_utf8_lossy(&octets[..length]).into_owned();
+    assert!(text.starts_with("<26>1 ") && text.contains(" target=\"203.0.113.7\""), "{text}");
+
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_read_timeout(Some(GUARD)).unwrap();
+    Syslog::new(&SyslogTarget::Udp(udp.local_addr().unwrap().to_string())).deliver(&opened()).unwrap();
+    let length = udp.recv(&mut octets).unwrap();
+    assert!(octets[..length].starts_with(b"<26>1 "));
+
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sink = Syslog::new(&SyslogTarget::Tcp(tcp.local_addr().unwrap().to_string()));
+    sink.deliver(&opened()).unwrap();
+    sink.deliver(&closed()).unwrap();
+    drop(sink);
+    let mut text = String::new();
+    tcp.accept().unwrap().0.read_to_string(&mut text).unwrap();
+    for change in ["opened", "closed"] {
+        // RFC 6587 §3.4.1: length, space, message.
+        let (length, rest) = text.split_once(' ').unwrap();
+        let (message, rest) = rest.split_at(length.parse().unwrap());
+        assert!(message.contains(&format!(" {change} [pegel@32473 ")), "{message}");
+        text = rest.to_owned();
+    }
+    assert_eq!(text, "");
+}
