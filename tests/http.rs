@@ -2,7 +2,7 @@
 
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
 use pegel::http::{CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
-use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, start};
+use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
 use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
 use pegel::meter::shared::{HostEntry, StationEntry};
@@ -37,7 +37,7 @@ fn run_since(origin: Instant) -> Running {
     let stations = Arc::new(StationTable::of_stations(100, Hasher::fixed()));
     let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let server = start(listener, Arc::clone(&shared)).expect("a server");
+    let server = start(listener, Arc::clone(&shared), Web::open_to_all()).expect("a server");
     Running { server, shared, hosts, stations }
 }
 

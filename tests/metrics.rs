@@ -4,7 +4,7 @@ use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, T
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
-use pegel::metrics::{CONTENT_TYPE, CardTotals, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
+use pegel::metrics::{CONTENT_TYPE, CardTotals, HttpRefusal, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
 use pegel::packet::{Anomaly, Class};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -119,6 +119,8 @@ fn filled() -> Metrics {
     metrics.tick_duration(0.000_25);
     metrics.tick_duration(0.5);
     metrics.tick_late();
+    metrics.tick_time(1_767_225_600.1);
+    metrics.http_refused(HttpRefusal::Auth);
     metrics.output_totals("jsonl", 1, 0, 0);
     metrics.output_totals("alertmanager", 0, 1, 1);
     metrics.config_reload(true, 1_767_225_600.5);

@@ -1,7 +1,7 @@
 //! `pegel check-config` and `pegel print-config`.
 
 use super::{Common, exit, print_out};
-use crate::config::{Config, DEFAULT_PATH, render};
+use crate::config::{Config, ConfigErrors, DEFAULT_PATH, render};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,8 +23,12 @@ pub(super) struct PrintArgs {
 
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
     let path = args.file.clone().unwrap_or_else(|| DEFAULT_PATH.into());
-    match Config::load(Some(&path)) {
-        Ok(_) => match print_out(&format!("{}: OK\n", path.display())) {
+    let web = |config| match crate::pipeline::web(&config) {
+        Ok(_) => Ok(()),
+        Err(errors) => Err(ConfigErrors { source: path.display().to_string(), errors }),
+    };
+    match Config::load(Some(&path)).and_then(web) {
+        Ok(()) => match print_out(&format!("{}: OK\n", path.display())) {
             Ok(()) => ExitCode::from(exit::OK),
             Err(code) => code,
         },

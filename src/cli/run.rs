@@ -1,7 +1,9 @@
 //! `pegel run`: the daemon.
 
 use super::{Common, exit};
+use crate::config::{ConfigErrors, DEFAULT_PATH};
 use crate::pipeline::live::{self, LiveRequest, Signals};
+use crate::pipeline;
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
@@ -57,6 +59,11 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     config.state_dir = args.state_dir.unwrap_or(config.state_dir);
     config.output.jsonl = args.jsonl.unwrap_or(config.output.jsonl);
 
+    if let Err(errors) = pipeline::web(&config) {
+        let source = args.common.config.unwrap_or_else(|| DEFAULT_PATH.into()).display().to_string();
+        eprintln!("{}", ConfigErrors { source, errors });
+        return ExitCode::from(exit::CONFIG);
+    }
     log_to_stderr();
     let signals = Signals::default();
     if let Err(error) = register(&signals) {

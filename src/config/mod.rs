@@ -117,6 +117,10 @@ pub struct CaptureConfig {
 pub struct HttpConfig {
     pub enabled: bool,
     pub listen: SocketAddr,
+    /// File with certificates and passwords, as Prometheus' exporters have it; empty: none.
+    pub web_config: PathBuf,
+    /// Whether strangers may read at an address beyond loopback.
+    pub allow_unauthenticated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +157,12 @@ impl Default for Config {
             },
             tally: TallySizes { hosts: 16384, detailed_hosts: 512, stations: 2048, handshakes: 32768 },
             incident: IncidentSettings { quiet_seconds: 60.0, max_open: 1000, max_recent: 200 },
-            http: HttpConfig { enabled: true, listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7343) },
+            http: HttpConfig {
+                enabled: true,
+                listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7343),
+                web_config: PathBuf::new(),
+                allow_unauthenticated: false,
+            },
             metrics_hosts: Vec::new(),
             output: OutputConfig::default(),
             interfaces: Vec::new(),
@@ -260,6 +269,9 @@ mod tests {
             [detect.udp_flood]
             enabled = false
             severity = "information"
+            [http]
+            web_config = "/etc/pegel/web.yml"
+            allow_unauthenticated = true
             [output]
             jsonl = "/var/lib/pegel/incidents.jsonl"
             jsonl_max_mib = 10

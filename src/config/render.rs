@@ -106,11 +106,13 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("hosts", config.baseline.hosts);
 
     page.section("http");
-    page.note(
-        "Metrics, health and API. Anyone who reaches the address may read: keep it on loopback or behind a proxy.",
-    );
+    page.note("Metrics, health and API. Beyond loopback, only with the passwords or client certificates of web_config.");
     page.key("enabled", config.http.enabled);
     page.key("listen", string(config.http.listen));
+    page.note("YAML with tls_server_config and basic_auth_users, as Prometheus' exporters have it; read again when changed.");
+    page.key("web_config", string(config.http.web_config.display()));
+    page.note("Let anyone read who reaches an address beyond loopback: where something else keeps strangers out.");
+    page.key("allow_unauthenticated", config.http.allow_unauthenticated);
 
     guests::render_sources(&mut page, config);
 

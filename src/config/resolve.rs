@@ -73,6 +73,8 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
             )),
         }
     }
+    config.http.web_config = written.http_web_config.unwrap_or_default().into();
+    config.http.allow_unauthenticated = written.http_allow_unauthenticated.unwrap_or_default();
     for (index, text) in written.metrics_hosts.unwrap_or_default().into_iter().enumerate() {
         match text.parse::<IpAddr>() {
             Ok(address) => config.metrics_hosts.push(address),

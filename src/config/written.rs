@@ -17,6 +17,8 @@ pub(super) struct Written {
     pub max_recent: Option<i64>,
     pub http_enabled: Option<bool>,
     pub http_listen: Option<String>,
+    pub http_web_config: Option<String>,
+    pub http_allow_unauthenticated: Option<bool>,
     pub metrics_hosts: Option<Vec<String>>,
     pub outputs: WrittenOutputs,
     pub interfaces: Vec<WrittenInterface>,
@@ -271,6 +273,8 @@ impl Written {
         let mut section = reader("http.", http, errors);
         written.http_enabled = section.take("enabled", "true or false");
         written.http_listen = section.take("listen", "an address with port in quotes");
+        written.http_web_config = section.take("web_config", "a file name in quotes");
+        written.http_allow_unauthenticated = section.take("allow_unauthenticated", "true or false");
         section.close();
         let mut section = reader("metrics.", metrics, errors);
         written.metrics_hosts = section.take("hosts", "a list of addresses");

@@ -1,6 +1,12 @@
 //! Connections with limits: so many at once, so long for a request, so many bytes of it. Strangers who connect and
 //! dawdle cost a bounded amount of memory and never starve the next scrape for long.
+//!
+//! The limits lie outside TLS: a connection has its place before its handshake, and the time of the handshake is that of
+//! its first request.
 
+use super::secured::Secured;
+use super::web::Web;
+use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -34,11 +40,13 @@ Connection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type
 pub(super) struct Gate {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    web: Arc<Web>,
+    metrics: Arc<Metrics>,
 }
 
 impl Gate {
-    pub fn new(listener: TcpListener) -> Self {
-        Gate { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+    pub fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
+        Gate { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
     }
 }
 
@@ -50,8 +58,18 @@ impl axum::serve::Listener for Gate {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => match Arc::clone(&self.places).try_acquire_owned() {
-                    Ok(place) => return (Limited::new(stream, place), peer),
-                    Err(_) => refuse(stream),
+                    Ok(place) => {
+                        let tls = self.web.renewed().tls.clone();
+                        let stream = Secured::new(stream, tls, Arc::clone(&self.metrics));
+                        return (Limited::new(stream, place, Arc::clone(&self.metrics)), peer);
+                    }
+                    Err(_) => {
+                        self.metrics.http_refused(HttpRefusal::Busy);
+                        // Who expects TLS could not read it.
+                        if !self.web.is_secured() {
+                            refuse(stream);
+                        }
+                    }
                 },
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -89,19 +107,23 @@ enum Phase {
 
 /// A connection that ends with an error when a phase takes too long or a request is too large.
 pub(super) struct Limited {
-    stream: TcpStream,
+    stream: Secured,
     phase: Phase,
     /// Of this request.
     read: usize,
     deadline: Pin<Box<Sleep>>,
+    metrics: Arc<Metrics>,
+    /// Counted as cut off.
+    cut: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Limited {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        // Without a request there is no more patience than for a request.
+    fn new(stream: Secured, place: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+        // Without a request there is no more patience than for a request; a handshake is part of the first.
         let deadline = Box::pin(tokio::time::sleep(REQUEST_TIME));
-        Limited { stream, phase: Phase::Idle, read: 0, deadline, _place: place }
+        let phase = if stream.is_bare() { Phase::Idle } else { Phase::Request };
+        Limited { stream, phase, read: 0, deadline, metrics, cut: false, _place: place }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -121,8 +143,20 @@ impl Limited {
     /// Fails after the deadline; before, has the task woken then.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.deadline.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Ready(()) => {
+                // The end of a connection without a request is no refusal.
+                if self.phase != Phase::Idle {
+                    self.cut_off();
+                }
+                Err(io::ErrorKind::TimedOut.into())
+            }
             Poll::Pending => Ok(()),
+        }
+    }
+
+    fn cut_off(&mut self) {
+        if !std::mem::replace(&mut self.cut, true) {
+            self.metrics.http_refused(HttpRefusal::Limit);
         }
     }
 
@@ -148,6 +182,7 @@ impl AsyncRead for Limited {
             self.enter(Phase::Request);
             self.read += read;
             if self.read > MAX_REQUEST_BYTES {
+                self.cut_off();
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the request is too large")));
             }
         }
@@ -176,8 +211,9 @@ impl AsyncWrite for Limited {
         self.stream.is_write_vectored()
     }
 
-    /// Called when all of an answer has been written.
+    /// Called when all of an answer has been written. With TLS, some of it may still have to go out.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         if self.phase == Phase::Response {
             self.enter(Phase::Idle);
@@ -186,6 +222,7 @@ impl AsyncWrite for Limited {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

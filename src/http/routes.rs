@@ -1,5 +1,6 @@
 //! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
 
+use super::auth::{Door, guard};
 use super::place::{GuestView, InterfaceView, ProblemView};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
@@ -9,7 +10,7 @@ use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ const INDEX: &str = concat!(
 "
 );
 
-pub(super) fn router(shared: Arc<Shared>) -> Router {
+pub(super) fn router(shared: Arc<Shared>, door: Arc<Door>) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(page))
@@ -54,6 +55,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/version", get(version))
         .fallback(async || failure(StatusCode::NOT_FOUND, "no such page; / lists what there is"))
         .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered"))
+        .layer(from_fn_with_state(door, guard))
         .layer(map_response(with_security_headers))
         .with_state(shared)
 }
@@ -79,7 +81,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
-fn failure(status: StatusCode, says: &str) -> Response {
+pub(super) fn failure(status: StatusCode, says: &str) -> Response {
     #[derive(Serialize)]
     struct Failure<'a> {
         error: &'a str,

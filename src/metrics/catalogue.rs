@@ -131,6 +131,8 @@ metrics! {
         "Time spent on measuring, detecting and telling at the end of a tick of 0.1 s";
     Counter TICKS_LATE "pegel_ticks_late_total" []
         "Ticks that ended later than they should have";
+    Gauge TICK_TIME "pegel_tick_timestamp_seconds" []
+        "Packet time of the last judged tick, in seconds since 1970";
     Counter OUTPUT_EVENTS "pegel_output_events_total" ["output"]
         "Events handed over by an output";
     Counter OUTPUT_FAILURES "pegel_output_failures_total" ["output"]
@@ -143,6 +145,8 @@ metrics! {
         "Time from the end of the tick in which something was found to its being handed over, for the last that was";
     Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
         "Times that the state directory could not be used, by what was tried";
+    Counter HTTP_REFUSED "pegel_http_refused_total" ["reason"]
+        "Connections and requests that HTTP refused: no or wrong password, too many at once, no TLS, too slow or too large";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []
         "When the configuration was last loaded with success, in seconds since 1970";
     Gauge CONFIG_RELOAD_SUCCESSFUL "pegel_config_last_reload_successful" []
@@ -205,6 +209,20 @@ label_values! {
         Interface = "interface",
         /// A queue between threads of ours was full.
         Queue = "queue",
+    }
+}
+
+label_values! {
+    /// Why HTTP refused a connection or request: the values of `reason`.
+    HttpRefusal {
+        /// No password, or a wrong one.
+        Auth = "auth",
+        /// Too many connections, or passwords to check.
+        Busy = "busy",
+        /// The handshake failed.
+        Tls = "tls",
+        /// Cut off: too slow or too large.
+        Limit = "limit",
     }
 }
 

@@ -10,7 +10,7 @@ mod incidents;
 mod posture;
 mod series;
 
-pub use catalogue::{DropReason, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
+pub use catalogue::{DropReason, HttpRefusal, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
 pub use guests::{CardTotals, MAX_GUESTS};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
@@ -77,6 +77,9 @@ pub struct Metrics {
     tables: Vec<TableSeries>,
     tick_duration: Histogram,
     ticks_late: IntCounter,
+    tick_time: Gauge,
+    /// By index of [`HttpRefusal`].
+    http_refused: Vec<IntCounter>,
     allowed: IntCounterVec,
     /// By index of [`StateOperation`].
     state_failures: Vec<IntCounter>,
@@ -146,6 +149,8 @@ impl Metrics {
             tables: tables(&make)?,
             tick_duration: make.histogram(spec::TICK_DURATION, TICK_BUCKETS)?,
             ticks_late: make.counter(spec::TICKS_LATE)?,
+            tick_time: make.float_gauge(spec::TICK_TIME)?,
+            http_refused: make.counters_of(spec::HTTP_REFUSED, HttpRefusal::ALL.iter().map(|r| r.name()))?,
             allowed: make.counters(spec::ALLOWED_FINDINGS)?,
             state_failures: make.counters_of(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
             output_events: by_output(spec::OUTPUT_EVENTS)?,
@@ -297,6 +302,17 @@ impl Metrics {
 
     pub fn tick_duration(&self, seconds: f64) {
         self.tick_duration.observe(seconds);
+    }
+
+    /// A tick was judged that ended at `seconds` since 1970, in packet time.
+    pub fn tick_time(&self, seconds: f64) {
+        self.tick_time.set(seconds);
+    }
+
+    pub fn http_refused(&self, reason: HttpRefusal) {
+        if let Some(counter) = self.http_refused.get(reason as usize) {
+            counter.inc();
+        }
     }
 
     pub fn tick_late(&self) {

@@ -193,7 +193,7 @@ impl Live {
             "capturing"
         );
         if let Some(server) = &self.server {
-            tracing::info!("metrics, health and incidents on http://{}/", server.address());
+            tracing::info!("metrics, health and incidents on {}", server.url());
         }
     }
 

@@ -20,6 +20,7 @@ mod workers;
 
 pub use live::wall_clock;
 pub use memory::read_baseline;
+pub use setup::web;
 
 use crate::base::Networks;
 use crate::config::Config;

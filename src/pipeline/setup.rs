@@ -124,15 +124,25 @@ pub(super) fn start_outputs(config: &Config) -> Result<Outputs, LiveError> {
     Ok(outputs)
 }
 
+/// Who may read by HTTP, with the files of the web configuration read. Errors are whole lines that name their keys.
+pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
+    let http = &config.http;
+    if !http.enabled {
+        return Ok(http::Web::open_to_all());
+    }
+    http::Web::read(&http.web_config, http.listen, http.allow_unauthenticated)
+}
+
 pub(super) fn start_http(config: &Config, shared: &Arc<http::Shared>) -> Result<Option<http::Server>, LiveError> {
     if !config.http.enabled {
         return Ok(None);
     }
     let address = config.http.listen;
+    let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
     let listener = TcpListener::bind(address).map_err(|error| {
         LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
     })?;
-    http::start(listener, Arc::clone(shared))
+    http::start(listener, Arc::clone(shared), web)
         .map(Some)
         .map_err(|error| LiveError::Other(format!("cannot start the HTTP server: {error}")))
 }

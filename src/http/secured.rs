@@ -1,0 +1,112 @@
+//! A TCP connection, bare or inside TLS.
+
+use crate::metrics::{HttpRefusal, Metrics};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{Accept, TlsAcceptor};
+
+enum State {
+    Bare(TcpStream),
+    /// Goes on with each read or write.
+    Handshake(Box<Accept<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// The handshake failed: nothing goes any more.
+    Failed,
+}
+
+/// The handshake happens with the first read, so that nobody else waits for it.
+pub(super) struct Secured {
+    state: State,
+    metrics: Arc<Metrics>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+impl Secured {
+    pub fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> Secured {
+        let state = match tls {
+            None => State::Bare(stream),
+            Some(config) => State::Handshake(Box::new(TlsAcceptor::from(config).accept(stream))),
+        };
+        Secured { state, metrics }
+    }
+
+    pub fn is_bare(&self) -> bool {
+        matches!(self.state, State::Bare(_))
+    }
+
+    /// The stream of plain octets, as soon as there is one.
+    fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Stream>>> {
+        if let State::Handshake(accept) = &mut self.state {
+            match ready!(Pin::new(accept).poll(context)) {
+                Ok(stream) => self.state = State::Tls(Box::new(stream)),
+                Err(error) => {
+                    self.state = State::Failed;
+                    self.metrics.http_refused(HttpRefusal::Tls);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(match &mut self.state {
+            State::Bare(stream) => Ok(Pin::new(stream)),
+            State::Tls(stream) => Ok(Pin::new(&mut **stream)),
+            State::Handshake(_) | State::Failed => Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_stream(context))?.poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_stream(context))?.poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_stream(context))?.poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.state {
+            State::Bare(stream) => stream.is_write_vectored(),
+            _ => true,
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state {
+            State::Bare(stream) => Pin::new(stream).poll_flush(context),
+            State::Tls(stream) => Pin::new(&mut **stream).poll_flush(context),
+            // Nothing was written yet.
+            State::Handshake(_) | State::Failed => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state {
+            State::Bare(stream) => Pin::new(stream).poll_shutdown(context),
+            State::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(context),
+            State::Handshake(_) | State::Failed => Poll::Ready(Ok(())),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The web configuration file as Prometheus' exporters have it: `tls_server_config` and `basic_auth_users`.
+//!
+//! The format is that of the exporter-toolkit (github.com/prometheus/exporter-toolkit, docs/web-configuration.md); of its
+//! keys, those are known here that say who may read and by which certificate. Every other key is an error: a line that is
+//! silently not obeyed would be worse than none.
+
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// Beyond it, one first sign-in takes seconds of CPU time.
+const MOST_COST: u32 = 14;
+
+/// Which clients must show a certificate of [`TlsFiles::client_ca`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ClientAuth {
+    #[default]
+    None,
+    IfGiven,
+    Required,
+}
+
+const CLIENT_AUTH: [(&str, ClientAuth); 3] = [
+    ("NoClientCert", ClientAuth::None),
+    ("VerifyClientCertIfGiven", ClientAuth::IfGiven),
+    ("RequireAndVerifyClientCert", ClientAuth::Required),
+];
+
+/// What a certificate is made of, not read yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Only TLS 1.3, else 1.2 as well.
+    pub only_13: bool,
+    pub client_auth: ClientAuth,
+    pub client_ca: Option<PathBuf>,
+}
+
+/// One file, checked as far as its text goes.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct WebConfig {
+    pub tls: Option<TlsFiles>,
+    /// Names and bcrypt hashes.
+    pub users: Vec<(String, String)>,
+}
+
+/// Takes keys out of a mapping; what is left was not known.
+struct Reader<'e> {
+    at: &'static str,
+    map: Map<String, Value>,
+    known: Vec<&'static str>,
+    errors: &'e mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn mapping(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        self.known.push(key);
+        match self.map.remove(key)? {
+            Value::Object(map) => Some(map),
+            Value::Null => Some(Map::new()),
+            _ => {
+                self.errors.push(format!("{}{key}: must be a mapping", self.at));
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        self.known.push(key);
+        match self.map.remove(key)? {
+            Value::String(text) if !text.is_empty() => Some(text),
+            Value::String(_) | Value::Null => None,
+            _ => {
+                self.errors.push(format!("{}{key}: must be a text", self.at));
+                None
+            }
+        }
+    }
+
+    fn close(self) {
+        for key in self.map.keys() {
+            self.errors.push(format!("{}{key}: unknown key; known here: {}", self.at, self.known.join(", ")));
+        }
+    }
+}
+
+impl WebConfig {
+    /// Parses `text`; relative names of files begin in `directory`. Errors come all at once, each with its key.
+    pub fn parse(text: &str, directory: &Path, errors: &mut Vec<String>) -> WebConfig {
+        let mut config = WebConfig::default();
+        let blank = |line: &str| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#');
+        if text.lines().all(blank) {
+            return config;
+        }
+        let map = match serde_saphyr::from_str::<Value>(text) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) => {
+                errors.push("must be a mapping with tls_server_config, basic_auth_users or both".to_owned());
+                return config;
+            }
+            Err(error) => {
+                let line = error.location().map_or_else(String::new, |at| format!("line {}: ", at.line()));
+                let says = error.without_snippet().to_string();
+                errors.push(format!("{line}{}", says.lines().next().unwrap_or("not YAML")));
+                return config;
+            }
+        };
+        let mut top = Reader { at: "", map, known: Vec::new(), errors };
+        let tls = top.mapping("tls_server_config");
+        let users = top.mapping("basic_auth_users");
+        top.close();
+        config.tls = tls.filter(|map| !map.is_empty()).and_then(|map| tls_files(map, directory, errors));
+        for (name, hash) in users.unwrap_or_default() {
+            if let Some(hash) = password(&name, &hash, errors) {
+                config.users.push((name, hash));
+            }
+        }
+        config
+    }
+}
+
+fn tls_files(map: Map<String, Value>, directory: &Path, errors: &mut Vec<String>) -> Option<TlsFiles> {
+    let mut section = Reader { at: "tls_server_config.", map, known: Vec::new(), errors };
+    let certificate = section.text("cert_file");
+    let key = section.text("key_file");
+    let version = section.text("min_version");
+    let client_auth = section.text("client_auth_type");
+    let client_ca = section.text("client_ca_file");
+    section.close();
+
+    let only_13 = match version.as_deref() {
+        None | Some("TLS12") => false,
+        Some("TLS13") => true,
+        Some(other) => {
+            errors.push(format!("tls_server_config.min_version = {other:?}: must be TLS12 or TLS13"));
+            false
+        }
+    };
+    let auth = match client_auth {
+        None => Some(ClientAuth::None),
+        Some(text) => {
+            let found = CLIENT_AUTH.iter().find(|(name, _)| *name == text).map(|&(_, auth)| auth);
+            if found.is_none() {
+                let names = CLIENT_AUTH.map(|(name, _)| name).join(", ");
+                errors.push(format!("tls_server_config.client_auth_type = {text:?}: must be one of {names}"));
+            }
+            found
+        }
+    };
+    match (auth, &client_ca) {
+        (Some(ClientAuth::IfGiven | ClientAuth::Required), None) => {
+            errors.push("tls_server_config.client_ca_file: missing; client_auth_type needs it".to_owned());
+        }
+        (Some(ClientAuth::None), Some(_)) => {
+            let says = "has no effect without client_auth_type: RequireAndVerifyClientCert";
+            errors.push(format!("tls_server_config.client_ca_file: {says}"));
+        }
+        _ => {}
+    }
+    for (name, file) in [("cert_file", &certificate), ("key_file", &key)] {
+        if file.is_none() {
+            errors.push(format!("tls_server_config.{name}: missing; TLS needs cert_file and key_file"));
+        }
+    }
+    let path = |text: String| directory.join(text);
+    Some(TlsFiles {
+        certificate: path(certificate?),
+        key: path(key?),
+        only_13,
+        client_auth: auth?,
+        client_ca: client_ca.map(path),
+    })
+}
+
+/// The hash, if it is one. Messages never repeat it.
+fn password(name: &str, hash: &Value, errors: &mut Vec<String>) -> Option<String> {
+    let key = format!("basic_auth_users.{name}");
+    if name.is_empty() || name.contains(':') {
+        errors.push(format!("{key}: a name has at least one character and no colon"));
+        return None;
+    }
+    let parts = hash.as_str().map(str::parse::<bcrypt::HashParts>);
+    let Some(Ok(parts)) = parts else {
+        errors.push(format!("{key}: must be a bcrypt hash, as `htpasswd -nBC 10 {name}` prints behind the colon"));
+        return None;
+    };
+    let cost = parts.get_cost();
+    if !(4..=MOST_COST).contains(&cost) {
+        errors.push(format!("{key}: a bcrypt cost of {cost}; must be between 4 and {MOST_COST}, 10 is usual"));
+        return None;
+    }
+    hash.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$2y$12$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u";
+
+    fn parse(text: &str) -> (WebConfig, Vec<String>) {
+        let mut errors = Vec::new();
+        let config = WebConfig::parse(text, Path::new("/etc/pegel"), &mut errors);
+        (config, errors)
+    }
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let (config, errors) = parse(&format!(
+            "# ours\ntls_server_config:\n  cert_file: web.crt\n  key_file: /etc/ssl/private/web.key\n  min_version: TLS13\n  \
+             client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
+             basic_auth_users:\n  prometheus: {HASH}\n  1234: '{HASH}'\n"
+        ));
+        assert_eq!(errors, Vec::<String>::new());
+        let tls = config.tls.expect("TLS");
+        assert_eq!(tls.certificate, Path::new("/etc/pegel/web.crt"));
+        assert_eq!(tls.key, Path::new("/etc/ssl/private/web.key"));
+        assert_eq!((tls.only_13, tls.client_auth), (true, ClientAuth::Required));
+        assert_eq!(tls.client_ca.as_deref(), Some(Path::new("/etc/pegel/ca.crt")));
+        let mut names: Vec<&str> = config.users.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["1234", "prometheus"]);
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing() {
+        for text in ["", "\n", "# nothing yet\n---\n", "basic_auth_users:\n", "tls_server_config: {}\n"] {
+            assert_eq!(parse(text), (WebConfig::default(), Vec::new()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn all_errors_come_at_once_and_say_what_is_known() {
+        let (_, errors) = parse(&format!(
+            "tls_server_config:\n  cert_file: a\n  keyfile: b\n  min_version: TLS10\n  client_auth_type: Maybe\n\
+             http_server_config: {{http2: true}}\n\
+             basic_auth_users:\n  'a:b': {HASH}\n  weak: secret\n  slow: {}\n",
+            HASH.replace("$12$", "$31$")
+        ));
+        let expected = [
+            "http_server_config: unknown key; known here: tls_server_config, basic_auth_users",
+            "tls_server_config.keyfile: unknown key; known here: cert_file, key_file, min_version, client_auth_type, \
+             client_ca_file",
+            "tls_server_config.min_version = \"TLS10\": must be TLS12 or TLS13",
+            "tls_server_config.client_auth_type = \"Maybe\": must be one of NoClientCert, VerifyClientCertIfGiven, \
+             RequireAndVerifyClientCert",
+            "tls_server_config.key_file: missing; TLS needs cert_file and key_file",
+            "basic_auth_users.a:b: a name has at least one character and no colon",
+            "basic_auth_users.slow: a bcrypt cost of 31; must be between 4 and 14, 10 is usual",
+            "basic_auth_users.weak: must be a bcrypt hash, as `htpasswd -nBC 10 weak` prints behind the colon",
+        ];
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn what_is_no_mapping_is_told() {
+        for (text, part) in [
+            ("- a\n- b\n", "must be a mapping"),
+            ("tls_server_config: yes\n", "tls_server_config: must be a mapping"),
+            ("basic_auth_users: [a]\n", "basic_auth_users: must be a mapping"),
+            ("tls_server_config: {cert_file: [1]}\n", "tls_server_config.cert_file: must be a text"),
+            ("basic_auth_users: {a\n", "line "),
+            ("basic_auth_users:\n  a: x\n  a: y\n", "line 3: "),
+        ] {
+            let (_, errors) = parse(text);
+            assert!(errors.first().is_some_and(|error| error.starts_with(part)), "{text:?}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn client_certificates_need_an_authority_and_the_other_way_round() {
+        let files = "tls_server_config:\n  cert_file: a\n  key_file: b\n";
+        let (_, errors) = parse(&format!("{files}  client_auth_type: RequireAndVerifyClientCert\n"));
+        assert_eq!(errors, ["tls_server_config.client_ca_file: missing; client_auth_type needs it"]);
+        let (_, errors) = parse(&format!("{files}  client_ca_file: ca\n"));
+        assert!(errors[0].contains("has no effect without client_auth_type"), "{errors:?}");
+    }
+}
