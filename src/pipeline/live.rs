@@ -13,6 +13,7 @@ use super::memory::Memory;
 use super::place_view;
 use super::posture::Lookout;
 use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
+use super::supervisor::{Progress, Supervisor};
 use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
@@ -80,8 +81,9 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     let interfaces = choose_interfaces(&request.config)?;
     let mut live = Live::start(request, interfaces, signals)?;
     live.go(signals);
+    let ordered = signals.stop.load(Ordering::Relaxed);
     live.stop();
-    Ok(())
+    if ordered { Ok(()) } else { Err(LiveError::Other("every capturing thread has ended".to_owned())) }
 }
 
 struct Live {
@@ -98,6 +100,7 @@ struct Live {
     shared: Arc<http::Shared>,
     server: Option<http::Server>,
     workers: Workers,
+    supervisor: Supervisor,
     messages: Receiver<Message>,
     /// Reports that wait for other workers, by tick.
     pending: BTreeMap<u64, Vec<(usize, Box<TickReport>)>>,
@@ -163,6 +166,7 @@ impl Live {
             shared,
             server,
             workers,
+            supervisor: Supervisor::new(origin),
             messages,
             pending: BTreeMap::new(),
             judged: None,
@@ -177,6 +181,7 @@ impl Live {
         live.greet();
         live.publish();
         place_view::tell(&live.engine, &live.metrics, &live.shared);
+        live.supervisor.ready();
         Ok(live)
     }
 
@@ -217,8 +222,12 @@ impl Live {
             self.judge_complete_ticks();
             let drilled = self.drills.take();
             self.tell(drilled);
+            let (judged, frames, open) = (self.judged, self.frames, self.engine.incidents().open_count());
+            self.supervisor.look(Progress { judged, frames, open }, &self.interfaces, &self.workers);
             if signals.reload.swap(false, Ordering::Relaxed) {
+                self.supervisor.reloading();
                 self.reload();
+                self.supervisor.ready();
             }
         }
     }
@@ -330,6 +339,7 @@ impl Live {
         }
         self.engine.process(tick, reports.iter_mut().map(|(_, report)| &mut **report), Timestamp::from_tick(tick + 1));
         self.judged = Some(tick);
+        self.metrics.tick_time(Timestamp::from_tick(tick + 1).seconds_since(Timestamp::ZERO));
         self.worker_tables(&reports);
         for (worker, report) in reports {
             self.give_back(worker, report);
@@ -542,6 +552,7 @@ impl Live {
     /// Ends everything in order: capture, judgement, outputs, HTTP.
     fn stop(mut self) {
         self.shared.set_ready(false);
+        self.supervisor.stopping();
         // The threads saw the same order to stop: take what they still hold, until the last has gone.
         let began = instant();
         while let Some(left) = LAST_REPORTS.checked_sub(began.elapsed()) {

@@ -1,6 +1,7 @@
 //! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins
 //! meter, detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
-//! [`guests`] keeps rates of guests; [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself.
+//! [`guests`] keeps rates of guests; [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself;
+//! [`supervisor`] tells systemd whether all this goes on.
 
 mod capture_thread;
 mod census;
@@ -15,6 +16,7 @@ mod posture;
 pub mod replay;
 mod setup;
 mod source;
+mod supervisor;
 pub mod worker;
 mod workers;
 
