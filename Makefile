@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test build fmt lint bench deps clean
+.PHONY: help run test build package fmt lint bench deps clean
 
 # What `make run` passes on: make run ARGS="replay FILE"
 ARGS ?= run
@@ -23,6 +23,10 @@ test: ## run all tests; those on live interfaces need root and skip themselves w
 build: ## build the release binary
 	@.ci/deps build
 	cargo build --release --locked
+
+package: build ## build the Debian package from the release binary
+	@.ci/deps package
+	deploy/debian/package.sh
 
 fmt: ## format the source
 	cargo fmt

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# The Debian package as an operator meets it: built from the release binary, installed, run as its own user with
+# CAP_NET_RAW alone, removed, purged. All of that in a copy of this system (an overlay) that goes away with the test, and in a
+# network namespace of its own: nothing here is changed. Needs root; what is missing is said, and passes unless CI=true.
+set -euo pipefail
+
+say() { printf 'package: %s\n' "$*"; }
+die() { printf 'package: FAILED: %s\n' "$*" >&2; exit 1; }
+skip() {
+  [ "${CI:-}" != true ] || die "$*"
+  say "skipped: $*"
+  exit 0
+}
+
+outside() {
+  cd "$(dirname "$0")/.."
+  [ "$(id -u)" -eq 0 ] || skip "not root"
+  for tool in dpkg apt-get setpriv unshare systemd-analyze curl ip; do
+    command -v "$tool" >/dev/null || skip "no $tool"
+  done
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+
+  say "building"
+  deb=$(deploy/debian/package.sh -o "$scratch/pegel.deb")
+  [ -s "$deb" ] || die "no package: $deb"
+  dpkg-deb --field "$deb" Package Version Depends
+  depends=$(dpkg-deb --field "$deb" Depends)
+  for needed in libpcap0.8 adduser; do
+    case $depends in *$needed*) ;; *) die "the package does not depend on $needed" ;; esac
+  done
+  [ -z "$(dpkg-deb --field "$deb" Recommends)" ] || die "the package recommends something"
+  contents=$(dpkg-deb --contents "$deb")
+  for folder in systemd prometheus grafana runbooks; do
+    if [ -d "deploy/$folder" ]; then
+      case $contents in *"doc/pegel/$folder/"*) ;; *) die "deploy/$folder was left out" ;; esac
+    fi
+  done
+
+  cp "$0" "$scratch/package.sh"
+  mkdir "$scratch/system"
+  unshare --mount --net --propagation private bash -c '
+    set -e
+    cd "$1/system"
+    mount -t tmpfs tmpfs . && cd "$PWD"
+    mkdir upper work root
+    mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root || exit 75
+    for place in proc dev sys; do mount --rbind /$place root/$place; done
+    mount -t tmpfs tmpfs root/run
+    mount -t tmpfs tmpfs root/tmp
+    cp ../pegel.deb ../package.sh root/tmp/
+    ip link set lo up
+    exec chroot root /tmp/package.sh --inside
+  ' - "$scratch" || {
+    status=$?
+    [ "$status" -ne 75 ] || skip "an overlay of / cannot be mounted here"
+    exit "$status"
+  }
+
+  say "sizes"
+  binary=${CARGO_TARGET_DIR:-target}/release/pegel
+  cp "$binary" "$scratch/stripped" && strip --strip-unneeded "$scratch/stripped"
+  mib() { awk -v octets="$1" 'BEGIN { printf "%.1f MiB", octets / 1048576 }'; }
+  printf '  package %s, installed %s KiB; binary %s, stripped %s\n' "$(mib "$(stat -c %s "$deb")")" \
+    "$(dpkg-deb --field "$deb" Installed-Size)" "$(mib "$(stat -c %s "$binary")")" "$(mib "$(stat -c %s "$scratch/stripped")")"
+}
+
+# What follows may do to this system whatever it likes.
+inside() {
+  export DEBIAN_FRONTEND=noninteractive
+  cd /tmp
+  deb=/tmp/pegel.deb
+  scratch=$(mktemp -d)
+  chmod 755 "$scratch"
+  # Traces of a Pegel that was not installed by a package.
+  userdel pegel 2>/dev/null || true
+  rm -rf /etc/pegel /var/lib/pegel
+
+  say "installing"
+  dpkg --install "$deb"
+  id pegel
+  [ "$(getent passwd pegel | cut -d: -f6,7)" = /var/lib/pegel:/usr/sbin/nologin ] || die "home or shell of the user"
+  expect() { # expect FILE MODE OWNER:GROUP
+    local is
+    is=$(stat -c '%a %U:%G' "$1")
+    [ "$is" = "$2 $3" ] || die "$1 is $is, not $2 $3"
+  }
+  expect /etc/pegel 750 root:pegel
+  expect /etc/pegel/pegel.toml 640 root:pegel
+  expect /var/lib/pegel 750 pegel:pegel
+  expect /usr/bin/pegel 755 root:root
+  [ -z "$(getcap /usr/bin/pegel 2>/dev/null)" ] || die "the binary has file capabilities"
+  find /usr/bin/pegel -perm /6000 | grep . && die "the binary is setuid or setgid"
+  for file in /usr/share/bash-completion/completions/pegel /usr/share/zsh/vendor-completions/_pegel \
+    /usr/share/fish/vendor_completions.d/pegel.fish /usr/share/doc/pegel/README.md /usr/share/doc/pegel/copyright \
+    /usr/share/doc/pegel/proxmox.md /usr/share/doc/pegel/systemd/proxmox.conf; do
+    [ -s "$file" ] || die "$file is missing"
+  done
+  dpkg --listfiles pegel | xargs -d '\n' stat -c '%A %n' 2>/dev/null | grep -E '^.......(.w|w)' | grep -v '^l' && die "writable for all"
+
+  pegel --version
+  pegel check-config /etc/pegel/pegel.toml
+
+  say "the unit"
+  unit=/usr/lib/systemd/system/pegel.service
+  verify() { # verify UNIT-DIRECTORY...: without a complaint
+    local said
+    said=$(SYSTEMD_UNIT_PATH=$1: systemd-analyze verify "$1/pegel.service" 2>&1) || die "systemd-analyze verify: $said"
+    [ -z "$said" ] || die "systemd-analyze verify: $said"
+  }
+  mkdir -p "$scratch/plain"
+  cp "$unit" "$scratch/plain/"
+  verify "$scratch/plain"
+  for drop_in in /usr/share/doc/pegel/systemd/*.conf; do
+    place=$scratch/$(basename "$drop_in" .conf)
+    mkdir -p "$place/pegel.service.d"
+    cp "$unit" "$place/" && cp "$drop_in" "$place/pegel.service.d/"
+    verify "$place"
+  done
+  systemd-analyze security --offline=true "$scratch/plain/pegel.service" | tail -n 1
+  systemd-analyze security --offline=true --threshold=20 "$scratch/plain/pegel.service" >/dev/null || die "exposed more than 2.0"
+  grep -Eq '^(Before|Wants|Requires)=' "$unit" && die "something waits for Pegel, or is pulled in by it"
+
+  say "running as the user pegel with CAP_NET_RAW alone, until it is ready"
+  cat >"$scratch/inside" <<'INSIDE'
+set -euo pipefail
+setpriv --reuid pegel --regid pegel --clear-groups --no-new-privs --bounding-set=-all,+net_raw --inh-caps=-all,+net_raw \
+  --ambient-caps=-all,+net_raw /usr/bin/pegel run --config /etc/pegel/pegel.toml -i lo 2>"$1/log" &
+pegel=$!
+for _ in $(seq 600); do
+  answer=$(curl -s http://127.0.0.1:7343/readyz || true)
+  [ "$answer" != ready ] || break
+  kill -0 "$pegel" 2>/dev/null || break
+  sleep 0.1
+done
+grep -E '^Cap(Prm|Eff|Bnd|Amb)' "/proc/$pegel/status" || true
+kill -TERM "$pegel" 2>/dev/null || true
+status=0
+wait "$pegel" || status=$?
+cat "$1/log"
+echo "answered '$answer', exit code $status"
+[ "$answer" = ready ] && [ "$status" -eq 0 ]
+INSIDE
+  bash "$scratch/inside" "$scratch" || die "it did not run"
+  [ -z "$(find /var/lib/pegel ! -user pegel)" ] || die "state that is not the user's"
+
+  say "an upgrade keeps what the operator wrote, and the modes"
+  echo '# ours' >>/etc/pegel/pegel.toml
+  chmod 0600 /etc/pegel/pegel.toml && chown pegel:pegel /etc/pegel/pegel.toml
+  dpkg --install "$deb" >/dev/null
+  tail -n 1 /etc/pegel/pegel.toml | grep -qx '# ours' || die "the upgrade lost the operator's line"
+  expect /etc/pegel/pegel.toml 600 pegel:pegel
+
+  say "removing keeps the configuration and the state"
+  apt-get remove -y -q pegel >/dev/null
+  [ ! -e /usr/bin/pegel ] || die "the binary is still there"
+  grep -qx '# ours' /etc/pegel/pegel.toml || die "the configuration went"
+  [ -d /var/lib/pegel ] || die "the state went"
+
+  say "purging leaves nothing"
+  apt-get purge -y -q pegel >/dev/null
+  for path in /etc/pegel /var/lib/pegel /usr/share/doc/pegel "$unit" /etc/systemd/system/pegel.service \
+    /etc/systemd/system/multi-user.target.wants/pegel.service /var/lib/systemd/deb-systemd-helper-enabled/pegel.service.dsh-also; do
+    [ ! -e "$path" ] && [ ! -L "$path" ] || die "$path is left"
+  done
+  ! getent passwd pegel || die "the user is left"
+  ! getent group pegel || die "the group is left"
+}
+
+case ${1:-} in
+  --inside) inside ;;
+  *) outside ;;
+esac
