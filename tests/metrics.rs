@@ -4,7 +4,9 @@ use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, T
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
-use pegel::metrics::{CONTENT_TYPE, CardTotals, HttpRefusal, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table};
+use pegel::metrics::{
+    CONTENT_TYPE, CardTotals, HttpRefusal, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table,
+};
 use pegel::packet::{Anomaly, Class};
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -2,8 +2,8 @@
 
 use super::{Common, exit};
 use crate::config::{ConfigErrors, DEFAULT_PATH};
-use crate::pipeline::live::{self, LiveRequest, Signals};
 use crate::pipeline;
+use crate::pipeline::live::{self, LiveRequest, Signals};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;

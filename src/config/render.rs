@@ -106,10 +106,14 @@ pub fn render(config: &Config, comments: bool) -> String {
     page.key("hosts", config.baseline.hosts);
 
     page.section("http");
-    page.note("Metrics, health and API. Beyond loopback, only with the passwords or client certificates of web_config.");
+    page.note(
+        "Metrics, health and API. Beyond loopback, only with the passwords or client certificates of web_config.",
+    );
     page.key("enabled", config.http.enabled);
     page.key("listen", string(config.http.listen));
-    page.note("YAML with tls_server_config and basic_auth_users, as Prometheus' exporters have it; read again when changed.");
+    page.note(
+        "YAML with tls_server_config and basic_auth_users, as Prometheus' exporters have it; read again when changed.",
+    );
     page.key("web_config", string(config.http.web_config.display()));
     page.note("Let anyone read who reaches an address beyond loopback: where something else keeps strangers out.");
     page.key("allow_unauthenticated", config.http.allow_unauthenticated);

@@ -66,9 +66,7 @@ pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result
 }
 
 async fn serve(gate: connection::Gate, routes: axum::Router, told: watch::Receiver<bool>) {
-    let serving = axum::serve(gate, routes)
-        .with_graceful_shutdown(stopped(told.clone()))
-        .into_future();
+    let serving = axum::serve(gate, routes).with_graceful_shutdown(stopped(told.clone())).into_future();
     let patience = async {
         stopped(told).await;
         tokio::time::sleep(GRACE).await;

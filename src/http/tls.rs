@@ -70,8 +70,7 @@ fn clients(files: &TlsFiles) -> Result<Option<Arc<dyn ClientCertVerifier>>, Stri
         let unusable = |error| format!("tls_server_config.client_ca_file: {}: {error}", path.display());
         roots.add(certificate).map_err(unusable)?;
     }
-    let builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()));
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()));
     let builder = if files.client_auth == ClientAuth::IfGiven { builder.allow_unauthenticated() } else { builder };
     let verifier = builder.build();
     verifier.map(Some).map_err(|error| format!("tls_server_config.client_ca_file: {}: {error}", path.display()))

@@ -10,7 +10,9 @@ mod incidents;
 mod posture;
 mod series;
 
-pub use catalogue::{DropReason, HttpRefusal, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table};
+pub use catalogue::{
+    DropReason, HttpRefusal, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table,
+};
 pub use guests::{CardTotals, MAX_GUESTS};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;

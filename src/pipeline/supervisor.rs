@@ -46,10 +46,7 @@ impl fmt::Display for Stuck<'_> {
 }
 
 /// Whether the pipeline makes progress, by how long ago a tick was judged and each capturing thread was heard of.
-fn progress<'n>(
-    judged: Duration,
-    workers: impl IntoIterator<Item = (&'n str, Duration)>,
-) -> Result<(), Stuck<'n>> {
+fn progress<'n>(judged: Duration, workers: impl IntoIterator<Item = (&'n str, Duration)>) -> Result<(), Stuck<'n>> {
     if judged > SILENCE {
         return Err(Stuck::Judge(judged));
     }
