@@ -34,10 +34,11 @@ impl Policy {
 
 /// When a file was last written, how long it is and which one it is; `None` where it is not there.
 type Stamp = Option<(i64, i64, u64, u64)>;
+type Files = Vec<(PathBuf, Stamp)>;
 
 struct State {
     policy: Arc<Policy>,
-    files: Vec<(PathBuf, Stamp)>,
+    files: Files,
     looked: Instant,
 }
 
@@ -110,7 +111,7 @@ impl Web {
 
 /// What a file and those that it names say, and which files these are. Stamps are older than what was read, so that a
 /// change in between is seen the next time.
-fn load(file: &Path, refusal: Option<&str>) -> (Result<Policy, Vec<String>>, Vec<(PathBuf, Stamp)>) {
+fn load(file: &Path, refusal: Option<&str>) -> (Result<Policy, Vec<String>>, Files) {
     let mut errors = Vec::new();
     let mut policy = Policy::default();
     let mut files = Vec::new();
