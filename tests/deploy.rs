@@ -15,10 +15,6 @@ const PUSHED: &str = "PegelIncident";
 const HEADINGS: &[&str] = &["What it means", "What to look at", "What to do", "When it is wrong"];
 /// Added to every series by Prometheus, or by its scrape configuration.
 const TARGET_LABELS: &[&str] = &["job", "instance", "role", "le"];
-/// Metrics that are still to come into the catalogue.
-const PENDING: &[(&str, &[&str])] = &[("pegel_output_failing", &["output"]), ("pegel_tick_timestamp_seconds", &[])];
-/// Labels that are still to come into the catalogue.
-const PENDING_LABELS: &[(&str, &str)] = &[("pegel_incident_active", "drill")];
 
 fn deploy(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
@@ -89,10 +85,8 @@ fn series(text: &str) -> Vec<(String, Vec<String>)> {
 /// Labels of a metric, or nothing where there is no such metric.
 fn labels_of(name: &str) -> Option<Vec<&'static str>> {
     let plain = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-    let known = METRICS.iter().map(|spec| (spec.name, spec.labels)).chain(PENDING.iter().copied());
-    let labels = known.into_iter().find(|(known, _)| *known == name || *known == plain)?.1;
-    let pending = PENDING_LABELS.iter().filter(|(metric, _)| *metric == name).map(|(_, label)| *label);
-    Some(labels.iter().copied().chain(pending).chain(TARGET_LABELS.iter().copied()).collect())
+    let spec = METRICS.iter().find(|spec| spec.name == name || spec.name == plain)?;
+    Some(spec.labels.iter().chain(TARGET_LABELS).copied().collect())
 }
 
 #[test]
@@ -218,17 +212,6 @@ fn rules_and_dashboard_ask_for_what_there_is() {
         }
     }
     assert!(seen > 80, "only {seen} names were found: does the search still work?");
-}
-
-#[test]
-fn what_is_pending_is_not_there_yet() {
-    for (name, _) in PENDING {
-        assert!(METRICS.iter().all(|spec| spec.name != *name), "{name} has come: take it from PENDING");
-    }
-    for (name, label) in PENDING_LABELS {
-        let there = METRICS.iter().any(|spec| spec.name == *name && spec.labels.contains(label));
-        assert!(!there, "{label} of {name} has come: take it from PENDING_LABELS");
-    }
 }
 
 #[test]

@@ -29,6 +29,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const GUARD: Duration = Duration::from_secs(20);
 
@@ -267,33 +271,32 @@ fn tls_is_held_to_the_certificate_that_was_named() {
     make(
         "x509 -req -in DIR/request -CA DIR/ca.pem -CAkey DIR/ca.key -CAcreateserial -days 2 -extfile DIR/extensions -out DIR/cert.pem",
     );
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    // Speaks TLS, and answers every request with a page of its own (-www) and status 200.
-    let mut server = std::process::Command::new(&openssl)
-        .args(["s_server", "-quiet", "-www", "-accept", &free.to_string()])
-        .args([
-            "-cert".as_ref(),
-            scratch.path("cert.pem").as_os_str(),
-            "-key".as_ref(),
-            scratch.path("key.pem").as_os_str(),
-        ])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
+    let (listener, url) = listener();
+    let pem = |name: &str| fs::read(scratch.path(name)).unwrap();
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem("cert.pem")).collect();
+    let key = PrivateKeyDer::from_pem_slice(&pem("key.pem")).unwrap();
+    let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates.unwrap(), key)
         .unwrap();
-    let start = Instant::now();
-    while std::net::TcpStream::connect(free).is_err() {
-        assert!(start.elapsed() < GUARD, "openssl s_server does not listen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let url = format!("https://{free}");
+    let tls = Arc::new(tls);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&tls)).unwrap(), stream.unwrap());
+            if Request::read(&mut stream).is_some() {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = stream.flush();
+            }
+        }
+    });
+    let url = url.replace("http:", "https:");
     let unknown = alertmanager(endpoint(&url)).deliver(&opened()).map_err(|error| error.to_string());
     let known = alertmanager(Endpoint { ca_file: scratch.path("ca.pem"), ..endpoint(&url) })
         .deliver(&opened())
         .map_err(|error| error.to_string());
     let absent = alertmanager(Endpoint { ca_file: scratch.path("none.pem"), ..endpoint(&url) }).deliver(&opened());
-    server.kill().unwrap();
-    server.wait().unwrap();
     assert!(
         unknown.as_ref().is_err_and(|error| error.contains("UnknownIssuer") || error.contains("trusts no")),
         "{unknown:?}"
@@ -470,7 +473,7 @@ fn scripts_written_for_fastnetmon_work_unchanged() {
 #[test]
 fn an_output_that_hangs_neither_blocks_nor_outlives_the_end() {
     let scratch = Scratch::new("stuck");
-    let script = scratch.script("stuck", "#!/bin/sh\nexec sleep 600\n");
+    let script = scratch.script("stuck", "#!/bin/sh\necho $$ > \"$0.pid\"\nexec sleep 600\n");
     let mut outputs = Outputs::default();
     outputs.start("hook/stuck", vec![Box::new(hook(&[&script], |config| config.timeout_seconds = 600))]).unwrap();
     let start = Instant::now();
@@ -484,7 +487,8 @@ fn an_output_that_hangs_neither_blocks_nor_outlives_the_end() {
     outputs.finish();
     assert!(start.elapsed() < GUARD);
     // What it left behind, it left to nobody: end it here.
-    let _ = std::process::Command::new("pkill").args(["-f", &script.display().to_string()]).status();
+    let pid = fs::read_to_string(format!("{}.pid", script.display())).unwrap();
+    assert!(std::process::Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
 }
 
 #[test]

@@ -78,7 +78,13 @@ impl<'b> Alertmanager<'b> {
             if good(&alerts) {
                 return alerts;
             }
-            assert!(start.elapsed() < GUARD, "Alertmanager has {alerts:?}");
+            let log = || fs::read_to_string(self.bed.dir.join("log")).unwrap_or_default();
+            assert!(
+                start.elapsed() < GUARD,
+                "Alertmanager has {alerts:?}; Pegel says:\n{}\n{}",
+                log(),
+                fs::read_to_string(self.bed.dir.join("9093.log")).unwrap_or_default()
+            );
             sleep(Duration::from_millis(10));
         }
     }
@@ -140,7 +146,9 @@ fn a_flood_is_an_alert_with_the_right_labels_within_a_moment_and_ends() {
     let pegel = start(&bed, &config(&[9093], 1.0));
     let mut stages: [Vec<f64>; 4] = Default::default();
     for round in 0..10 {
-        let sender = Sender::start(&bed, &flood("syn_flood", 5000, 1.5));
+        // Another seed, other packets.
+        let attack = flood("syn_flood", 5000, 1.5).replace("seed = 1", &format!("seed = {round}"));
+        let sender = Sender::start(&bed, &attack);
         let alerts = alertmanager.wait_for(|alerts| !alerts.is_empty());
         let seen = now();
         let labels = &alerts[0]["labels"];
@@ -156,10 +164,12 @@ fn a_flood_is_an_alert_with_the_right_labels_within_a_moment_and_ends() {
         }
         assert!(labels.get("drill").is_none() && labels.get("planned").is_none(), "{labels}");
         let incident = pegel.wait_for_incident();
-        let (opened, detected) = (seconds(&incident["opened_at"]), incident["detected_after_seconds"].as_f64().unwrap());
+        let (opened, detected) =
+            (seconds(&incident["opened_at"]), incident["detected_after_seconds"].as_f64().unwrap());
         // By Alertmanager's own clock, which is the machine's.
         let taken = seconds(&alerts[0]["updatedAt"]);
-        for (stage, value) in stages.iter_mut().zip([detected, taken - opened, seen - taken, seen - opened + detected]) {
+        for (stage, value) in stages.iter_mut().zip([detected, taken - opened, seen - taken, seen - opened + detected])
+        {
             stage.push(value);
         }
         drop(sender);
@@ -188,7 +198,8 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
     let attack = format!("{}{}", flood("syn_flood", 3000, 60.0), second_part(60.0));
     let sender = Sender::start(&bed, &attack);
     let targets = |alerts: &[Value]| {
-        let mut targets: Vec<String> = alerts.iter().map(|alert| alert["labels"]["target"].as_str().unwrap().to_owned()).collect();
+        let mut targets: Vec<String> =
+            alerts.iter().map(|alert| alert["labels"]["target"].as_str().unwrap().to_owned()).collect();
         targets.sort();
         targets.dedup();
         targets
@@ -212,7 +223,7 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
     first.go();
     first.wait_for(<[Value]>::is_empty);
     let (log, _) = pegel.stop();
-    assert_eq!(log.matches("output fails").count(), log.matches("output works again").count() , "{log}");
+    assert_eq!(log.matches("output fails").count(), log.matches("output works again").count(), "{log}");
 }
 
 /// Another host of the same network is hit as well.
@@ -248,7 +259,12 @@ fn a_drill_goes_all_the_way_and_is_marked_everywhere() {
     });
     assert_eq!(pegel.wait_for_incident()["drill"], true);
     let output = under_way.wait_with_output().unwrap();
-    let news: Vec<Value> = output.stdout.split(|&b| b == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let news: Vec<Value> = output
+        .stdout
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(output.status.code(), Some(0), "{news:?}");
     let outcome = |output: &str, change: &str| {
         let of = |news: &&Value| news["output"] == output && news["change"] == change;

@@ -4,9 +4,12 @@ use super::counts::Handshake;
 use super::hash::Hasher;
 use crate::packet::{Class, Packet};
 
-/// Ticks after which a SYN may be sent again: clients wait a second (RFC 6298 §2.1), give or take a timer's
-/// granularity. What comes sooner with the same ports is a tool that keeps or soon reuses them.
-const RETRY: u8 = 8;
+/// Whether a client sends a SYN again after so many ticks: a second (RFC 6298 §2.1) or three (RFC 1122 §4.2.3.1) after
+/// the first, then twice as long each time (RFC 6298 §5.5), give or take a timer's granularity and the way here. What
+/// comes at other intervals with the same ports is a tool that keeps them, or soon uses them again.
+const fn is_backoff(ticks: u8) -> bool {
+    matches!(ticks, 8..=12 | 18..=22 | 28..=32 | 38..=43 | 58..=63 | 78..=84 | 118..=125 | 157..=166)
+}
 
 /// SYNs that wait for their completing ACK, by flow hash: 24 bits of fingerprint, and the tick of the last copy. A newer
 /// SYN takes the place of an older one.
@@ -37,7 +40,7 @@ impl Handshakes {
                 let waits = *entry & !0xff == fingerprint;
                 let waited = now.wrapping_sub(*entry as u8);
                 *entry = fingerprint | u32::from(now);
-                if waits && waited >= RETRY { Handshake::Repeats } else { Handshake::Nothing }
+                if waits && is_backoff(waited) { Handshake::Repeats } else { Handshake::Nothing }
             }
             Some(entry) if *entry & !0xff == fingerprint => {
                 *entry = 0;
