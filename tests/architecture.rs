@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inventory", &["base"]),
     ("posture", &["base"]),
     ("detect", &["base", "inventory", "meter", "packet"]),
-    ("incident", &["base", "detect", "meter"]),
+    ("incident", &["base", "detect", "meter", "packet"]),
     ("output", &["base", "incident"]),
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),

@@ -123,6 +123,7 @@ fn incident(id: &str) -> Incident {
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
         planned: None,
         timeline: Vec::new(),
+        suggestions: pegel::incident::Suggestions::default(),
     }
 }
 

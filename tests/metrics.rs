@@ -64,6 +64,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         planned: None,
         drill: false,
         timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
+        suggestions: pegel::incident::Suggestions::default(),
     }
 }
 

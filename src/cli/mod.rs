@@ -8,6 +8,7 @@ mod list;
 mod posture;
 mod replay;
 mod run;
+mod suggest;
 mod table;
 mod window;
 
@@ -37,6 +38,7 @@ Examples:
   zcat big.pcap.gz | pegel replay -       the same from a pipe
   pegel replay --format json *.pcap | jq  one incident a line
   pegel guests                            which guest has which MAC, and where is it?
+  pegel suggest 20260101T000005Z-9cfc2aa2 what could be done about this incident?
   pegel check-config pegel.toml           every error of a configuration at once
   pegel drill --vector syn_flood          do alerts arrive? (no packet leaves)
   pegel posture                           does what must hold on this host hold now?
@@ -66,6 +68,8 @@ enum Command {
     PrintLimits(limits::LimitsArgs),
     /// Print the guests of this machine, their MAC addresses and where bridges learned them
     Guests(guests::GuestsArgs),
+    /// Print what could be done about an incident: filters and routes, tried on what was seen
+    Suggest(suggest::SuggestArgs),
     /// Plan windows in which incidents are expected
     Window(window::WindowArgs),
     /// Play a synthetic attack to every output of the running daemon, to see that alerts arrive
@@ -139,6 +143,7 @@ impl Cli {
             Command::PrintConfig(args) => config::print(&args),
             Command::PrintLimits(args) => limits::run(&args),
             Command::Guests(args) => guests::run(&args),
+            Command::Suggest(args) => suggest::run(&args),
             Command::Window(args) => window::run(&args),
             Command::Drill(args) => drill::run(&args),
             Command::Posture(args) => posture::run(&args),

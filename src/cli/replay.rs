@@ -5,7 +5,7 @@ use super::{Common, exit, print_out};
 use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
-use crate::incident::{Event, Incident, PlannedWindow, Schedule, Scope};
+use crate::incident::{Detailed, Event, Incident, PlannedWindow, Schedule, Scope};
 use crate::packet::Anomaly;
 use crate::pipeline::replay::Replay;
 use clap::{Args, ValueEnum};
@@ -246,7 +246,7 @@ impl Session {
 
 fn json(incident: &Incident) -> String {
     // Serialisation of plain data into a string does not fail; an empty line would be seen at once.
-    serde_json::to_string(incident).unwrap_or_default() + "\n"
+    serde_json::to_string(&Detailed::new(incident)).unwrap_or_default() + "\n"
 }
 
 /// Closed incidents: printed at once as JSON, or kept for the table.

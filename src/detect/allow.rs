@@ -170,6 +170,7 @@ mod tests {
             destination_port: port,
             weight,
             class: 0,
+            ..Sample::default()
         };
         let traffic = Traffic { samples: samples.iter().map(sample).collect(), ..Traffic::default() };
         Finding {

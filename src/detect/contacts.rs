@@ -54,6 +54,7 @@ pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, c
             destination_port: contact.port,
             weight: packets,
             class: class as u8,
+            ..Sample::default()
         }],
         peers: Registers::default(),
     };

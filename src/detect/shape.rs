@@ -251,6 +251,7 @@ mod tests {
             destination_port: 514,
             weight: 1,
             class: 0,
+            ..Sample::default()
         };
         let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514)).collect();
         let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16)).collect();
@@ -266,6 +267,7 @@ mod tests {
             destination_port: port,
             weight: 1,
             class: 0,
+            ..Sample::default()
         };
         let scan: Vec<Sample> = (0..50).map(|n| sample(1, n)).collect();
         let flood: Vec<Sample> = (0..50).map(|n| sample(n, 80)).collect();

@@ -52,6 +52,7 @@ impl Detector for SpoofedSource {
                 destination_port: port,
                 weight: station.spoofed,
                 class: Class::IpOther as u8,
+                ..Sample::default()
             };
             let traffic = Traffic { count, samples: vec![sample], peers: Registers::default() };
             let vlan = (station.vlan != 0).then_some(station.vlan);

@@ -4,7 +4,7 @@ use super::auth::{Door, guard};
 use super::place::{GuestView, InterfaceView, ProblemView};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
-use crate::incident::Incident;
+use crate::incident::{Detailed, Incident};
 use crate::metrics;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
@@ -29,7 +29,7 @@ const INDEX: &str = concat!(
 /healthz                200 while packets are being worked on, else 503
 /readyz                 200 while at least one capture is up, else 503
 /api/v1/incidents       open and recent incidents as JSON (?state=open|recent|all)
-/api/v1/incidents/{id}  one incident
+/api/v1/incidents/{id}  one incident, with what could be done about it
 /api/v1/allowed         what allow rules suppressed
 /api/v1/hosts           busiest hosts (?limit=50)
 /api/v1/stations        busiest stations (?limit=50 &sort=total|transmit|receive|broadcast &interface=NAME)
@@ -156,7 +156,7 @@ async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> 
     let snapshot = shared.snapshot();
     let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
     match all.find(|incident| incident.id == id) {
-        Some(incident) => json(StatusCode::OK, incident),
+        Some(incident) => json(StatusCode::OK, &Detailed::new(incident)),
         None => failure(StatusCode::NOT_FOUND, "no open or recent incident has this id"),
     }
 }

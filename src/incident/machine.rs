@@ -3,8 +3,11 @@
 use super::model::{CloseReason, Incident};
 use super::planned::PlannedWindow;
 use super::record::Record;
+use super::usual::UsualTraffic;
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Finding, Target};
+use crate::meter::Window;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -91,6 +94,7 @@ pub struct Incidents {
     settings: IncidentSettings,
     windows: Vec<PlannedWindow>,
     open: BTreeMap<Key, Record>,
+    usual: UsualTraffic,
     recent: VecDeque<Arc<Incident>>,
     /// Findings dropped since too many incidents were open.
     refused: u64,
@@ -100,6 +104,12 @@ pub struct Incidents {
 
 /// Seconds after the last finding about a prefix during which floods of its hosts still belong to it.
 const SWALLOWS: f64 = 2.0;
+/// Packets that all open incidents keep together, and each of them at least and at most.
+const KEPT: usize = 4096;
+const LEAST_KEPT: usize = 16;
+const MOST_KEPT: usize = 256;
+/// Ticks before the estimated beginning of an attack that may be part of it already.
+const MARGIN: u64 = 2;
 
 impl Incidents {
     pub fn new(settings: IncidentSettings) -> Self {
@@ -107,6 +117,7 @@ impl Incidents {
             settings,
             windows: Vec::new(),
             open: BTreeMap::new(),
+            usual: UsualTraffic::default(),
             recent: VecDeque::new(),
             refused: 0,
             echoes: 0,
@@ -159,6 +170,29 @@ impl Incidents {
         self.recent.iter()
     }
 
+    /// Hosts whose usual traffic gave way to that of others.
+    pub fn usual_evictions(&self) -> u64 {
+        self.usual.evictions()
+    }
+
+    /// Keeps some of what the tick brought to hosts that are in no trouble: what a suggested filter must spare. Call it
+    /// before [`Incidents::observe`]; `inside_known` where senders of ours can be told.
+    pub fn look(&mut self, window: &Window<'_>, inside_known: bool) {
+        let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
+        for Key { target, direction, .. } in self.open.keys() {
+            let outbound = *direction == Direction::Outbound;
+            match target {
+                Target::Host(address) => drop(hosts.insert((*address, outbound))),
+                Target::Prefix(network) => networks.push((*network, outbound)),
+                _ => {}
+            }
+        }
+        self.usual.observe(window, inside_known, |address, sent| {
+            let within = |(network, outbound): &(IpNet, bool)| *outbound == sent && network.contains(&address.ip());
+            hosts.contains(&(address, sent)) || networks.iter().any(within)
+        });
+    }
+
     /// Takes the findings of the tick that ends at `now`.
     pub fn observe(&mut self, findings: &[Finding], now: Timestamp, losses: LossCounts, events: &mut Vec<Event>) {
         self.close_quiet(now, events);
@@ -183,16 +217,19 @@ impl Incidents {
                     continue;
                 }
                 let planned = self.windows.iter().find_map(|window| window.covers(&key.target, now));
-                let Some(record) = Record::open(first, planned, now, losses) else { continue };
+                let Some(mut record) = Record::open(first, planned, now, losses) else { continue };
+                let until = record.since().tick().saturating_sub(MARGIN);
+                record.set_usual(self.usual.of(&key.target, key.direction == Direction::Outbound, until));
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 self.merge_narrower(&key, first, now, events);
                 self.merge_stations(&key, first.vector, now, events);
                 opened = true;
             }
+            let room = (KEPT / self.open.len().max(1)).clamp(LEAST_KEPT, MOST_KEPT);
             let Some(record) = self.open.get_mut(&key) else { continue };
             let was_carpet = record.is_carpet();
-            let changed = record.extend(&findings, now, losses);
+            let changed = record.extend(&findings, now, losses, room);
             let becomes_carpet = record.is_carpet() && !was_carpet;
             let change = match (opened, changed.vector, changed.severity) {
                 (true, ..) => Change::Opened,

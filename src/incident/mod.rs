@@ -1,15 +1,19 @@
 //! Incident: from findings to incidents. A pure state machine ([`machine`]) on packet time; the public shape is in
-//! [`model`], and what one incident gathers while it is open in [`record`].
+//! [`model`], and what one incident gathers while it is open in [`record`]. What could be done about it is worked out in
+//! [`mitigation`], on packets of the attack and on those of the quiet time before it ([`usual`]).
 //!
 //! Identity is (target, direction): vectors that come and go on the same target extend its incident; it closes after a
 //! quiet period.
 
 pub mod machine;
+pub mod mitigation;
 pub mod model;
 pub mod planned;
 mod pulses;
 mod record;
+mod usual;
 
 pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
+pub use mitigation::{Detailed, Mitigation, Suggestions};
 pub use model::{CloseReason, Incident};
 pub use planned::{Planned, PlannedWindow, Schedule, Scope};

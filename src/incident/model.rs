@@ -1,5 +1,6 @@
 //! The incident as the world sees it: one JSON object. Public API: fields are only ever added.
 
+use super::mitigation::Suggestions;
 use super::planned::Planned;
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Target};
@@ -46,6 +47,9 @@ pub struct Incident {
     pub drill: bool,
     /// At most [`TIMELINE`] points, evenly spaced.
     pub timeline: Vec<Point>,
+    /// What could be done about it; written out by [`Incident::mitigations`].
+    #[serde(skip)]
+    pub suggestions: Suggestions,
 }
 
 impl Incident {

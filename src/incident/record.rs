@@ -1,14 +1,16 @@
 //! What one open incident gathers.
 
 use super::machine::LossCounts;
+use super::mitigation::{Attack, Suggestions};
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
 use super::planned::Planned;
 use super::pulses::Pulses;
+use super::usual::{Thinned, Usual};
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
-use crate::meter::Registers;
+use crate::meter::{Registers, Sample};
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -26,6 +28,9 @@ struct VectorPart {
     /// The evidence of its strongest moment, and how strong that was.
     evidence: Vec<Evidence>,
     strongest: f64,
+    /// Some of its packets, and when the first of them were found.
+    kept: Thinned<Sample>,
+    opened_at: Timestamp,
 }
 
 pub(super) struct Record {
@@ -47,6 +52,8 @@ pub(super) struct Record {
     spoofing_likely: bool,
     peers: Registers,
     top_peers: FrequentItemsSketch<Addr>,
+    /// The target's traffic from before.
+    usual: Usual,
     /// Sampled packets so far.
     samples: u64,
     source_ports: FrequentItemsSketch<u16>,
@@ -96,6 +103,7 @@ impl Record {
             spoofing_likely: false,
             peers: Registers::default(),
             top_peers: FrequentItemsSketch::new(SKETCH).ok()?,
+            usual: Usual::default(),
             samples: 0,
             source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
@@ -122,14 +130,24 @@ impl Record {
         self.severity
     }
 
-    /// Adds everything that one tick found about this target and direction.
-    pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts) -> Changed {
+    /// When it began, by what its first finding says.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// What the target's traffic was like before.
+    pub fn set_usual(&mut self, usual: Usual) {
+        self.usual = usual;
+    }
+
+    /// Adds everything that one tick found about this target and direction; keeps at most `room` packets of it.
+    pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, room: usize) -> Changed {
         let mut changed = Changed::default();
         let mut rates = Rates::default();
         // All of the last second is then of what begins now.
         let resumed = now.seconds_since(self.updated_at) >= 1.0;
         for finding in findings {
-            let new = self.part(finding);
+            let new = self.part(finding, now);
             changed.vector |= new;
             let severity = self.planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now));
             if severity > self.severity {
@@ -150,7 +168,9 @@ impl Record {
                 self.names.update_with_count((name.kind, name.name.clone()), name.count);
             }
             // A vector that was just recognised, or comes again, brings what led to it; later each tick brings its own.
-            self.take(if new || resumed { &finding.recent } else { &finding.now });
+            let traffic = if new || resumed { &finding.recent } else { &finding.now };
+            self.take(traffic);
+            self.keep(finding.vector, &traffic.samples, room);
             rates.packets_per_second += finding.recent.count.packets;
             rates.bits_per_second += finding.recent.count.bytes.saturating_mul(8);
         }
@@ -166,7 +186,7 @@ impl Record {
     }
 
     /// Counts a finding for its vector; true where the vector is new to this incident.
-    fn part(&mut self, finding: &Finding) -> bool {
+    fn part(&mut self, finding: &Finding, now: Timestamp) -> bool {
         let strength = finding.evidence.first().map_or(0.0, |evidence| evidence.value);
         match self.parts.iter_mut().find(|part| part.vector == finding.vector) {
             Some(part) => {
@@ -185,10 +205,39 @@ impl Record {
                     severity: finding.severity,
                     evidence: finding.evidence.clone(),
                     strongest: strength,
+                    kept: Thinned::default(),
+                    opened_at: now,
                 });
                 true
             }
         }
+    }
+
+    /// Keeps packets of one vector, an equal part of the room for each.
+    fn keep(&mut self, vector: Vector, samples: &[Sample], room: usize) {
+        let most = room / self.parts.len().max(1);
+        if let Some(part) = self.parts.iter_mut().find(|part| part.vector == vector) {
+            samples.iter().for_each(|sample| part.kept.offer(*sample, most));
+        }
+    }
+
+    fn suggestions(&self) -> Suggestions {
+        let outbound = self.direction == Direction::Outbound;
+        let attacks: Vec<Attack<'_>> = self
+            .parts
+            .iter()
+            .map(|part| {
+                // It had lasted for up to a second when it was found.
+                let seconds = self.updated_at.seconds_since(part.opened_at) + 1.0;
+                Attack {
+                    vector: part.vector,
+                    samples: part.kept.items(),
+                    packets_per_second: part.packets as f64 / seconds,
+                    name_peers: outbound || !self.spoofing_likely,
+                }
+            })
+            .collect();
+        Suggestions::new(&self.target, self.direction, &attacks, &self.usual)
     }
 
     fn take(&mut self, traffic: &Traffic) {
@@ -329,6 +378,7 @@ impl Record {
             planned: self.planned.clone(),
             drill: false,
             timeline: self.timeline.clone(),
+            suggestions: self.suggestions(),
         })
     }
 }

@@ -197,7 +197,18 @@ pub struct Sample {
     pub destination_port: u16,
     pub weight: u32,
     pub class: u8,
+    /// IP protocol number; zero where it is not told.
+    pub protocol: u8,
+    /// TCP flags.
+    pub flags: u8,
+    /// TTL or hop limit as it arrived.
+    pub ttl: u8,
+    /// Octets of the IP packet, of one of the segments where several were shown as one.
+    pub length: u16,
 }
+
+// What is not an address fits beside it.
+const _: () = assert!(size_of::<Sample>() == 32);
 
 /// Samples kept per host, direction and tick.
 pub const SAMPLES: usize = 16;

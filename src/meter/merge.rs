@@ -66,6 +66,11 @@ impl<'a> Window<'a> {
         self.meter.windows.active()
     }
 
+    /// A uniform sample of what our hosts received in this tick.
+    pub fn received(&self) -> &'a [Received] {
+        &self.meter.received
+    }
+
     /// Busy prefixes of which many hosts received something lately, with about how many.
     pub fn prefixes(&self) -> impl Iterator<Item = (&'a HostWindow, f64)> + use<'a> {
         self.meter.prefixes.busy()

@@ -48,7 +48,7 @@ pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
 pub use link::{ForeignUse, Granted, LinkCounts};
 pub use merge::{Meter, MeterSizes, Window};
-pub use prefixes::PrefixLengths;
+pub use prefixes::{PrefixLengths, Received};
 pub use registers::Registers;
 pub use report::{Scale, StationCounts, TickReport, Totals};
 pub use requests::{REQUESTS, Request};

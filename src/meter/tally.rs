@@ -578,6 +578,11 @@ fn sample(packet: &Packet, peer: Addr) -> Sample {
         destination_port: packet.destination_port,
         weight: 0,
         class: packet.class as u8,
+        protocol: packet.protocol,
+        flags: packet.flags,
+        ttl: packet.ttl,
+        // Of large segments the headers are repeated in each, which is little of it.
+        length: packet.ip_len / packet.segments.max(1),
     }
 }
 

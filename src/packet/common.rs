@@ -132,6 +132,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         source_mac: Mac([*s0, *s1, *s2, *s3, *s4, *s5]),
         destination_mac: Mac([*d0, *d1, *d2, *d3, *d4, *d5]),
         wire_len: frame.wire_len,
+        ip_len: u16::from_be_bytes([*l0, *l1]),
         payload_len,
         payload_at: payload_at.min(usize::from(u16::MAX)) as u16,
         source_port,

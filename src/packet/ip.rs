@@ -44,6 +44,7 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             packet.destination = Addr::from_v4_bits(u32::from_be_bytes([d0, d1, d2, d3]));
             packet.ttl = ttl;
             packet.protocol = protocol;
+            packet.ip_len = u16::from_be_bytes([l0, l1]);
             packet.has_ip = true;
             // Ethernet pads short frames: what lies beyond the claimed length is not payload.
             Some(Payload { data: rest.get(..claimed).unwrap_or(rest), claimed })
@@ -63,6 +64,7 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             packet.destination = Addr::from_v6_bits(u128::from_be_bytes(*destination));
             packet.ttl = hops;
             packet.protocol = next;
+            packet.ip_len = clamp(claimed + 40);
             packet.has_ip = true;
             Some(Payload { data: rest.get(..claimed).unwrap_or(rest), claimed })
         }
@@ -108,6 +110,8 @@ fn lax_v4<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
     packet.destination = Addr::from_v4_bits(u32::from_be_bytes(header.destination()));
     packet.ttl = header.ttl();
     let total = usize::from(header.total_len());
+    // Zero is what segmentation offload leaves there.
+    packet.ip_len = if total == 0 { clamp(data.len()) } else { header.total_len() };
     let claimed = if total < header.slice().len() {
         // Zero is what segmentation offload leaves there; the captured length is then the best word.
         if total != 0 {
@@ -149,6 +153,7 @@ fn lax_v6<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
         0 => rest.len(),
         length => length,
     };
+    packet.ip_len = clamp(length + 40);
     let rest = rest.get(..length).unwrap_or(rest);
     let chain = extension::walk(*next, rest);
     packet.protocol = chain.protocol;

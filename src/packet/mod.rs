@@ -56,6 +56,8 @@ pub struct Packet {
     pub destination_mac: Mac,
     /// Octets on the wire including the link header, without FCS.
     pub wire_len: u32,
+    /// Octets of the IP packet by its header's word, header included; zero without IP.
+    pub ip_len: u16,
     /// Octets of transport payload by the IP header's word, whether captured or not.
     pub payload_len: u16,
     /// Where the captured transport payload starts in the frame; of ARP and LLC the body; the frame's length where there
@@ -126,6 +128,7 @@ impl Packet {
             source_mac: Mac::ZERO,
             destination_mac: Mac::ZERO,
             wire_len,
+            ip_len: 0,
             payload_len: 0,
             payload_at: 0,
             source_port: 0,

@@ -1,0 +1,271 @@
+//! Filters on hosts: nftables (nft(8)) and BPF as libpcap compiles it (pcap-filter(7)).
+
+use super::plan::{Action, Rule};
+use super::shape::{Kind, Match, Ports, flag_names};
+use crate::base::{Mac, Vector};
+use crate::packet::Class;
+use ipnet::IpNet;
+use std::fmt::Write;
+
+/// Octets of an IPv6 header, which its length field leaves out (RFC 8200 §3).
+const V6_HEADER: u16 = 40;
+
+/// A complete rule set in a table of its own. Before connection tracking puts fragments together (priority -400).
+pub(super) fn nftables(id: &str, heading: &str, rules: &[Rule], network: IpNet, outbound: bool) -> String {
+    let table = table(id);
+    let mut text = format!(
+        "# Incident {id}: {heading}.\n# Load with nft -f FILE, look with nft list table inet {table}, take back with nft delete table inet {table}.\n"
+    );
+    if rules.iter().any(|rule| matches!(rule.action, Action::Limit { .. })) {
+        text += "# A limit, not a drop: what it matches cannot be told from usual traffic.\n";
+    }
+    let _ = writeln!(text, "table inet {table} {{");
+    // What this machine itself sends does not come in anywhere.
+    let hooks: &[&str] = if outbound { &["prerouting", "output"] } else { &["prerouting"] };
+    for hook in hooks {
+        let _ = writeln!(text, "    chain {hook} {{\n        type filter hook {hook} priority -450; policy accept;");
+        for rule in rules {
+            let verdict = match rule.action {
+                Action::Drop => "counter drop".to_owned(),
+                Action::Limit { packets, .. } => format!("limit rate over {packets}/second counter drop"),
+            };
+            let _ = writeln!(
+                text,
+                "        {} {verdict} comment \"{}\"",
+                nft_match(&rule.what, network, outbound),
+                rule.vector
+            );
+        }
+        text += "    }\n";
+    }
+    text += "}\n";
+    text
+}
+
+/// A name from an identifier.
+fn table(id: &str) -> String {
+    let plain: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("pegel_{plain}")
+}
+
+fn is_v6(network: IpNet) -> bool {
+    matches!(network, IpNet::V6(_))
+}
+
+fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
+    let v6 = is_v6(network);
+    let family = if v6 { "ip6" } else { "ip" };
+    let (ours, theirs) = if outbound { ("saddr", "daddr") } else { ("daddr", "saddr") };
+    let mut parts = vec![format!("{family} {ours} {}", host(network))];
+    if !what.peers.is_empty() {
+        parts.push(format!("{family} {theirs} {}", set(what.peers.iter().map(|network| host(*network)))));
+    }
+    let transport = if what.kind.is_tcp() { "tcp" } else { "udp" };
+    match what.kind {
+        Kind::Tcp { mask: 0, .. } => parts.push("meta l4proto tcp".to_owned()),
+        Kind::Tcp { mask, set } => {
+            let none = || "0x0".to_owned();
+            let of = |flags: u8| flag_names(flags).join(" | ");
+            let set = if set == 0 { none() } else { of(set) };
+            // Where both sides are lists of bits, only brackets keep them apart.
+            parts.push(format!("tcp flags & ({}) == {}", of(mask), bracketed(&set)));
+        }
+        Kind::Udp => parts.push("meta l4proto udp".to_owned()),
+        Kind::Icmp { v6, class } => {
+            let name = if v6 { "icmpv6" } else { "icmp" };
+            match types(class) {
+                [] => parts.push(format!("meta l4proto {}", if v6 { "ipv6-icmp" } else { "icmp" })),
+                types => parts.push(format!("{name} type {}", set(types.iter().map(u8::to_string)))),
+            }
+        }
+        Kind::Fragment if v6 => parts.push("frag frag-off != 0".to_owned()),
+        Kind::Fragment => parts.push("ip frag-off & 0x1fff != 0".to_owned()),
+        Kind::Land => parts.push(format!("{family} {theirs} {}", host(network))),
+        Kind::Protocol(protocol) => parts.push(format!("meta l4proto {protocol}")),
+    }
+    for (name, ports) in [("sport", &what.source_ports), ("dport", &what.destination_ports)] {
+        match ports {
+            Ports::Any => {}
+            Ports::Only(ranges) => parts.push(format!("{transport} {name} {}", set(ranges.iter().map(range)))),
+            Ports::Not(ports) => parts.push(format!("{transport} {name} != {}", set(ports.iter().map(u16::to_string)))),
+        }
+    }
+    if let Some((from, to)) = what.length {
+        let less = if v6 { V6_HEADER } else { 0 };
+        let limits = (from.saturating_sub(less), to.saturating_sub(less));
+        parts.push(format!("{family} length {}", range(&limits)));
+    }
+    if let Some((from, to)) = what.ttl {
+        let name = if v6 { "hoplimit" } else { "ttl" };
+        parts.push(format!("{family} {name} {}", range(&(from.into(), to.into()))));
+    }
+    parts.join(" ")
+}
+
+fn bracketed(flags: &str) -> String {
+    if flags.contains('|') { format!("({flags})") } else { flags.to_owned() }
+}
+
+/// One value as it is, several as a set.
+fn set(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.collect();
+    match values.as_slice() {
+        [one] => one.clone(),
+        _ => format!("{{ {} }}", values.join(", ")),
+    }
+}
+
+fn range(&(from, to): &(u16, u16)) -> String {
+    if from == to { from.to_string() } else { format!("{from}-{to}") }
+}
+
+/// An address without its length, a network with it.
+pub(super) fn host(network: IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
+}
+
+/// ICMP types of a class (see [`Class::of_icmp`] and [`Class::of_icmpv6`]); none where it has no list.
+pub(super) fn types(class: Option<Class>) -> &'static [u8] {
+    match class {
+        Some(Class::IcmpEcho) => &[8],
+        Some(Class::IcmpReply) => &[0],
+        Some(Class::IcmpError) => &[3, 4, 5, 11, 12],
+        Some(Class::Icmpv6Echo) => &[128],
+        Some(Class::Icmpv6Reply) => &[129],
+        Some(Class::Icmpv6Error) => &[1, 2, 3, 4],
+        _ => &[],
+    }
+}
+
+/// One expression for tcpdump and whatever else takes libpcap filters.
+pub(super) fn bpf(rules: &[Rule], network: IpNet, outbound: bool) -> String {
+    let terms: Vec<String> = rules.iter().map(|rule| bpf_match(&rule.what, network, outbound)).collect();
+    match terms.as_slice() {
+        [one] => format!("{one}\n"),
+        _ => format!("({})\n", terms.join(") or (")),
+    }
+}
+
+fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
+    let v6 = is_v6(network);
+    let family = if v6 { "ip6" } else { "ip" };
+    let (ours, theirs) = if outbound { ("src", "dst") } else { ("dst", "src") };
+    let whom = |side: &str, network: IpNet| match network.prefix_len() == network.max_prefix_len() {
+        true => format!("{family} {side} host {}", network.addr()),
+        false => format!("{family} {side} net {network}"),
+    };
+    let mut parts = vec![whom(ours, network)];
+    if !what.peers.is_empty() {
+        parts.push(any(what.peers.iter().map(|network| whom(theirs, *network))));
+    }
+    let later = if v6 { "ip6[6] = 44 and ip6[42:2] & 0xfff8 != 0" } else { "ip[6:2] & 0x1fff != 0" };
+    // The transport header of a later fragment is not there; of IPv6, extension headers move it.
+    let whole = |protocol: u8| match v6 {
+        true => format!("ip6[6] = {protocol}"),
+        false => format!("ip proto {protocol} and ip[6:2] & 0x1fff = 0"),
+    };
+    match what.kind {
+        Kind::Tcp { mask, set } => {
+            parts.push(whole(super::shape::TCP));
+            if mask != 0 {
+                let at = if v6 { "ip6[53]" } else { "tcp[13]" };
+                parts.push(format!("{at} & {mask:#04x} = {set:#04x}"));
+            }
+        }
+        Kind::Udp if v6 => parts.push("udp".to_owned()),
+        Kind::Udp => parts.push(whole(super::shape::UDP)),
+        Kind::Icmp { v6, class } => {
+            parts.push(whole(if v6 { super::shape::ICMPV6 } else { super::shape::ICMP }));
+            let at = if v6 { "ip6[40]" } else { "icmp[0]" };
+            let types = types(class);
+            if !types.is_empty() {
+                parts.push(any(types.iter().map(|kind| format!("{at} = {kind}"))));
+            }
+        }
+        Kind::Fragment => parts.push(later.to_owned()),
+        Kind::Land => parts.push(whom(theirs, network)),
+        Kind::Protocol(protocol) if v6 => parts.push(format!("ip6[6] = {protocol}")),
+        Kind::Protocol(protocol) => parts.push(whole(protocol)),
+    }
+    let transport = if what.kind.is_tcp() { "tcp" } else { "udp" };
+    for (side, ports) in [("src", &what.source_ports), ("dst", &what.destination_ports)] {
+        let one = |&(from, to): &(u16, u16)| match from == to {
+            true => format!("{transport} {side} port {from}"),
+            false => format!("{transport} {side} portrange {from}-{to}"),
+        };
+        match ports {
+            Ports::Any => {}
+            Ports::Only(ranges) => parts.push(any(ranges.iter().map(one))),
+            Ports::Not(ports) => parts.push(format!("not {}", bracket(any(ports.iter().map(|&port| one(&(port, port))))))),
+        }
+    }
+    if let Some((from, to)) = what.length {
+        let less = if v6 { V6_HEADER } else { 0 };
+        let at = if v6 { "ip6[4:2]" } else { "ip[2:2]" };
+        parts.push(between(at, from.saturating_sub(less), to.saturating_sub(less)));
+    }
+    if let Some((from, to)) = what.ttl {
+        parts.push(between(if v6 { "ip6[7]" } else { "ip[8]" }, from.into(), to.into()));
+    }
+    parts.join(" and ")
+}
+
+fn between(at: &str, from: u16, to: u16) -> String {
+    if from == to { format!("{at} = {from}") } else { format!("{at} >= {from} and {at} <= {to}") }
+}
+
+fn any(terms: impl Iterator<Item = String>) -> String {
+    let terms: Vec<String> = terms.collect();
+    match terms.as_slice() {
+        [one] => one.clone(),
+        _ => format!("({})", terms.join(" or ")),
+    }
+}
+
+fn bracket(term: String) -> String {
+    if term.starts_with('(') { term } else { format!("({term})") }
+}
+
+/// What of a station's frames a rule is about: nftables for a bridge, and libpcap. `None` is all of them.
+fn part_of(vector: Vector) -> Option<(&'static str, &'static str)> {
+    match vector {
+        Vector::ArpSpoof | Vector::IpConflict | Vector::ArpFlood | Vector::GratuitousArpStorm | Vector::ArpScan => {
+            Some(("ether type arp", "arp"))
+        }
+        // Neighbour advertisement, router advertisement, redirect (RFC 4861 §4).
+        Vector::NdSpoof => Some(("icmpv6 type { 136, 137 }", "ip6[6] = 58 and (ip6[40] = 136 or ip6[40] = 137)")),
+        Vector::RogueRa => Some(("icmpv6 type { 134, 137 }", "ip6[6] = 58 and (ip6[40] = 134 or ip6[40] = 137)")),
+        // Of servers and of clients (RFC 2131 §4.1, RFC 9915 §7.2).
+        Vector::RogueDhcp => Some(("udp sport { 67, 547 }", "(udp src port 67 or udp src port 547)")),
+        Vector::DhcpStarvation | Vector::DhcpFlood => {
+            Some(("udp dport { 67, 547 }", "(udp dst port 67 or udp dst port 547)"))
+        }
+        Vector::StpFromGuest => {
+            Some(("ether daddr 01:80:c2:00:00:00", "ether dst 01:80:c2:00:00:00"))
+        }
+        Vector::BroadcastStorm => Some(("ether daddr ff:ff:ff:ff:ff:ff", "ether broadcast")),
+        Vector::MulticastStorm => {
+            Some(("ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", "ether multicast"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a rule against a station takes all that it sends.
+pub(super) fn is_whole_station(vector: Vector) -> bool {
+    part_of(vector).is_none()
+}
+
+/// For the machine that bridges the station, where frames come in by its port.
+pub(super) fn bridge(id: &str, mac: Mac, vector: Vector) -> String {
+    let table = table(id);
+    let part = part_of(vector).map_or_else(String::new, |(nft, _)| format!(" {nft}"));
+    format!(
+        "# Incident {id}: what station {mac} sends.\n# Load with nft -f FILE, take back with nft delete table bridge {table}.\ntable bridge {table} {{\n    chain prerouting {{\n        type filter hook prerouting priority -300; policy accept;\n        ether saddr {mac}{part} counter drop comment \"{vector}\"\n    }}\n}}\n"
+    )
+}
+
+pub(super) fn station(mac: Mac, vector: Vector) -> String {
+    let part = part_of(vector).map_or_else(String::new, |(_, bpf)| format!(" and {bpf}"));
+    format!("ether src {mac}{part}\n")
+}
