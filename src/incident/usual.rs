@@ -10,10 +10,12 @@ use crate::meter::{Sample, Window};
 use crate::packet::Class;
 use std::collections::BTreeMap;
 
-/// Hosts, each direction for itself. With [`KEPT`] and what a packet takes, 750 KiB at most.
+/// Hosts, each direction for itself.
 const HOSTS: usize = 256;
-/// Packets of one lot.
-const KEPT: usize = 40;
+/// Packets of one lot of all hosts together, 32 octets each, and of one host at most: few hosts may keep more of each. Two
+/// lots are 640 KiB.
+const KEPT: usize = 10_000;
+const KEPT_EACH: usize = 255;
 /// Packets of one target that are handed on.
 const MOST: usize = 256;
 /// Ticks that a lot covers.
@@ -40,6 +42,10 @@ impl<T> Thinned<T> {
             return;
         }
         self.passed = 0;
+        if self.items.len() == self.items.capacity() {
+            // What doubling would leave unused is a third of it all.
+            self.items.reserve_exact(16);
+        }
         self.items.push(item);
         while self.items.len() > most.max(2) {
             let mut keep = false;
@@ -47,6 +53,7 @@ impl<T> Thinned<T> {
                 keep = !keep;
                 keep
             });
+            self.items.shrink_to_fit();
             self.stride = self.stride.max(1).saturating_mul(2).min(1 << 24);
         }
     }
@@ -61,11 +68,42 @@ impl<T> Thinned<T> {
     }
 }
 
+/// A sample and when it was taken, in no more room than a sample alone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    peer: Addr,
+    weight: u32,
+    source_port: u16,
+    destination_port: u16,
+    length: u16,
+    /// Ticks since the lot was begun.
+    age: u16,
+    class: u8,
+    protocol: u8,
+    flags: u8,
+    ttl: u8,
+}
+
+const _: () = assert!(size_of::<Kept>() == 32 && LOT < u16::MAX as u64);
+
+impl Kept {
+    fn new(sample: Sample, age: u64) -> Kept {
+        let Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length } = sample;
+        let age = age.min(LOT) as u16;
+        Kept { peer, weight, source_port, destination_port, length, age, class, protocol, flags, ttl }
+    }
+
+    fn sample(&self, weight: u32) -> Sample {
+        let Kept { peer, source_port, destination_port, length, class, protocol, flags, ttl, .. } = *self;
+        Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Lot {
     /// When it was begun.
     from: u64,
-    kept: Thinned<(u64, Sample)>,
+    kept: Thinned<Kept>,
 }
 
 #[derive(Default)]
@@ -77,13 +115,13 @@ struct Host {
 }
 
 impl Host {
-    fn offer(&mut self, tick: u64, sample: Sample) {
+    fn offer(&mut self, tick: u64, sample: Sample, most: usize) {
         if tick.saturating_sub(self.now.from) >= LOT {
             self.before = std::mem::take(&mut self.now);
             self.now.from = tick;
         }
         self.last = tick;
-        self.now.kept.offer((tick, sample), KEPT);
+        self.now.kept.offer(Kept::new(sample, tick.saturating_sub(self.now.from)), most);
     }
 }
 
@@ -134,8 +172,9 @@ impl UsualTraffic {
 
     fn offer(&mut self, key: (Addr, bool), sample: Sample, evictions: &mut usize) {
         let tick = self.tick;
+        let most = (KEPT / self.hosts.len().max(1)).min(KEPT_EACH);
         if let Some(host) = self.hosts.get_mut(&key) {
-            return host.offer(tick, sample);
+            return host.offer(tick, sample, most);
         }
         if self.hosts.len() >= HOSTS {
             if *evictions >= MOST_EVICTIONS {
@@ -153,7 +192,7 @@ impl UsualTraffic {
         }
         let begun = Lot { from: tick, ..Lot::default() };
         let host = self.hosts.entry(key).or_insert_with(|| Host { now: begun, ..Host::default() });
-        host.offer(tick, sample);
+        host.offer(tick, sample, most);
     }
 
     /// What was usual for a target before tick `until`.
@@ -167,11 +206,15 @@ impl UsualTraffic {
         for (_, host) in self.hosts.iter().filter(|((address, sent), _)| *sent == outbound && is_of(*address)) {
             let (mut packets, mut from, mut to) = (0.0, u64::MAX, 0);
             for lot in [&host.before, &host.now] {
-                for (tick, sample) in lot.kept.items().iter().filter(|(tick, _)| *tick < until) {
-                    let weight = sample.weight.saturating_mul(lot.kept.stride());
+                for kept in lot.kept.items() {
+                    let tick = lot.from + u64::from(kept.age);
+                    if tick >= until {
+                        continue;
+                    }
+                    let weight = kept.weight.saturating_mul(lot.kept.stride());
                     packets += f64::from(weight);
-                    (from, to) = (from.min(*tick), to.max(*tick));
-                    usual.samples.push(Sample { weight, ..*sample });
+                    (from, to) = (from.min(tick), to.max(tick));
+                    usual.samples.push(kept.sample(weight));
                 }
             }
             usual.packets_per_second += packets * 10.0 / (to.saturating_sub(from) + 1) as f64;

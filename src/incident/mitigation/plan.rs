@@ -4,7 +4,7 @@
 //! matches of the usual traffic; where no step helps, the rule becomes a rate limit, or is refused.
 
 use super::shape::{Kind, Match, Ports, network};
-use crate::base::Vector;
+use crate::base::{Vector, VectorClass};
 use crate::meter::Sample;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -20,9 +20,14 @@ pub(super) const LEAST: usize = 8;
 /// Most values of one list in a rule.
 const VALUES: usize = 8;
 /// Most networks of one list.
-const NETWORKS: usize = 16;
+const NETWORKS: usize = 32;
 /// Values that a list may have where it is written although nothing demands it.
 const OBVIOUS: usize = 4;
+/// What an exception must be worth: it tells what somebody uses today, not what the attack looks like.
+const EXCEPTION: f64 = 0.003;
+/// Share of what is wrongly matched, and packets, from which on a port may be an exception: others are somebody's by chance.
+const FREQUENT: f64 = 0.05;
+const REPEATED: usize = 3;
 /// A step must take away at least this part of what is wrongly matched.
 const WORTH: f64 = 0.1;
 
@@ -72,12 +77,13 @@ pub(super) struct Language {
 
 impl Language {
     pub const FILTER: Language = Language { ttl: true, networks: NETWORKS };
-    /// RFC 8955 has no component for the TTL, and one source and one destination a route.
-    pub const FLOWSPEC: Language = Language { ttl: false, networks: 4 };
+    /// RFC 8955 has no component for the TTL.
+    pub const FLOWSPEC: Language = Language { ttl: false, networks: NETWORKS };
 }
 
 fn weight<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
-    samples.map(|sample| f64::from(sample.weight.max(1))).sum()
+    // Not `sum`: that of nothing is minus zero.
+    samples.fold(0.0, |sum, sample| sum + f64::from(sample.weight.max(1)))
 }
 
 fn part(of: f64, whole: f64) -> f64 {
@@ -114,6 +120,8 @@ struct Draft<'a> {
     attack_whole: f64,
     usual_whole: f64,
     keep: f64,
+    /// Whether sizes and TTLs of the samples are those of all its packets.
+    sizes: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -135,8 +143,8 @@ impl<'a> Draft<'a> {
                 Match { destination_ports, ..self.what.clone() }
             }));
         }
-        let (from, to) = self.shortest(|sample| sample.length, 0.99);
-        if from > 0 && to - from <= 8 {
+        let (from, to) = self.shortest(|sample| sample.length, self.keep);
+        if self.sizes && from > 0 && to - from <= 8 {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
         if name_peers && let Some(peers) = self.peers(128, 0.99, OBVIOUS.min(language.networks)) {
@@ -161,7 +169,8 @@ impl<'a> Draft<'a> {
             let judged = steps.into_iter().filter_map(|step| {
                 let (attack, after) = self.shares(&step);
                 // What is lost of the attack counts against what is gained, so that of equals the loosest wins.
-                (attack >= self.keep && after < usual * (1.0 - WORTH)).then_some((after + (1.0 - attack) / 2.0, step))
+                let cost = after + (1.0 - attack) / 2.0 + exceptions(&step) as f64 * EXCEPTION;
+                (attack >= self.keep && after < usual * (1.0 - WORTH)).then_some((cost, step))
             });
             let best = judged.reduce(|best, step| if step.0 < best.0 { step } else { best });
             let Some((_, best)) = best else { return };
@@ -183,7 +192,7 @@ impl<'a> Draft<'a> {
                 steps.push(Match { destination_ports: ports, ..now.clone() });
             }
         }
-        for share in [1.0, 0.99, self.keep] {
+        for share in self.sizes.then_some([1.0, 0.99, self.keep]).into_iter().flatten() {
             let length = self.shortest(|sample| sample.length, share);
             if length.0 > 0 {
                 steps.push(Match { length: Some(length), ..now.clone() });
@@ -197,7 +206,7 @@ impl<'a> Draft<'a> {
                 steps.extend(peers.map(|peers| Match { peers, ..now.clone() }));
             }
         }
-        if language.ttl {
+        if language.ttl && self.sizes {
             for share in [1.0, 0.99, self.keep] {
                 let (from, to) = self.shortest(|sample| u16::from(sample.ttl), share);
                 if from > 0 {
@@ -218,8 +227,14 @@ impl<'a> Draft<'a> {
             steps.push(Ports::Only(vec![self.shortest(port, share)]));
         }
         // All but what the target's usual peers use, the busiest first.
-        let spared = counted(self.usual.iter().copied().filter(|sample| self.what.matches(sample)), port);
-        let spared: Vec<u16> = spared.into_iter().map(|(port, _)| port).take(VALUES).collect();
+        let matched: Vec<&Sample> = self.usual.iter().copied().filter(|sample| self.what.matches(sample)).collect();
+        let whole = weight(matched.iter().copied());
+        let is_frequent = |value: u16, weight: f64| {
+            weight >= FREQUENT * whole && matched.iter().filter(|sample| port(sample) == value).count() >= REPEATED
+        };
+        let spared = counted(matched.iter().copied(), port).into_iter();
+        let spared = spared.filter(|(port, weight)| is_frequent(*port, *weight)).map(|(port, _)| port);
+        let spared: Vec<u16> = spared.take(VALUES).collect();
         for most in [1, 2, 4, VALUES] {
             if let Some(ports) = spared.get(..most.min(spared.len())).filter(|ports| !ports.is_empty()) {
                 let mut ports = ports.to_vec();
@@ -305,6 +320,11 @@ impl<'a> Draft<'a> {
     }
 }
 
+fn exceptions(what: &Match) -> usize {
+    let of = |ports: &Ports| if let Ports::Not(ports) = ports { ports.len() } else { 0 };
+    of(&what.source_ports) + of(&what.destination_ports)
+}
+
 /// Both conditions: `step` differs from `Match::of` in one field that `now` leaves open.
 fn join(now: &Match, step: &Match) -> Match {
     let any = |ports: &Ports| *ports == Ports::Any;
@@ -367,12 +387,18 @@ fn matches(attack: &Attack<'_>, kinds: &[Kind], usual: &Background<'_>, spare: f
             attack_whole,
             usual_whole: usual.whole,
             keep: KEEP - strangers,
+            sizes: !is_session(attack.vector),
         };
         draft.take_obvious(attack.name_peers, language);
         draft.narrow(spare / kinds.len().max(1) as f64, attack.name_peers, language);
         draft.what
     };
     kinds.iter().map(of).collect()
+}
+
+/// Attacks by whole connections, of which the samples are only the part that was judged: requests, openings.
+fn is_session(vector: Vector) -> bool {
+    vector.class() == VectorClass::Application || vector.is_note()
 }
 
 /// The rules against all vectors of an incident.
@@ -386,6 +412,11 @@ pub(super) fn plan(attacks: &[Attack<'_>], usual: &Background<'_>, language: Lan
             let why = if found.is_empty() && seen > 0 { "no filter tells its packets" } else { "too few to say" };
             plan.left_out.push(format!("{}: {seen} packets sampled, {why}", attack.vector));
             continue;
+        }
+        let mut found = found;
+        if is_session(attack.vector) && found.iter().any(|kind| kind.is_tcp()) {
+            found.retain(|kind| !kind.is_tcp());
+            found.push(Kind::ANY_TCP);
         }
         let mut best = matches(attack, &found, usual, spare, language);
         if found.iter().filter(|kind| kind.is_tcp()).count() > 1 {

@@ -1,0 +1,360 @@
+//! What Pegel suggests against attacks, tried for real: every filter is compiled by those who would run it, and applied to a
+//! capture of the attack alone and to one of the target's other traffic alone.
+//!
+//! Without tcpdump or nft (or, for nft, without root) that part says so and is left out, but never where `CI` is set.
+
+use pegel::capture::synthetic::{PROFILES, Part, Scenario, write_pcap};
+use pegel::config::Config;
+use pegel::incident::{Incident, Mitigation};
+use pegel::pipeline::replay;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What the target of every attack does beside: it serves, asks resolvers and time servers, talks and is watched.
+const BESIDE: &str = r#"
+[[part]]
+profile = "web_server"
+rate = 60.0
+to = 14.0
+[[part]]
+profile = "dns_resolver"
+rate = 20.0
+to = 14.0
+[[part]]
+profile = "voip"
+sources = 1
+to = 14.0
+[[part]]
+profile = "ping_monitor"
+rate = 5.0
+to = 14.0
+"#;
+
+struct Case {
+    name: &'static str,
+    /// The attack, from second 6 to second 9; `TARGET` where the profile has another.
+    attack: &'static str,
+    target: &'static str,
+    vectors: &'static [&'static str],
+    /// At most so much of the usual traffic: a hundredth where the shapes differ.
+    usual: f64,
+    /// The same of routes, which know no TTL.
+    routes: f64,
+}
+
+const TARGET: &str = "203.0.113.7";
+const TARGET6: &str = "2001:db8:10::7";
+const CULPRIT: &str = "203.0.113.66";
+
+const fn case(name: &'static str, attack: &'static str, vectors: &'static [&'static str]) -> Case {
+    Case { name, attack, target: TARGET, vectors, usual: 0.01, routes: 0.01 }
+}
+
+const CASES: &[Case] = &[
+    case("syn", r#"profile = "syn_flood", rate = 3000.0"#, &["syn_flood"]),
+    case("syn_ack", r#"profile = "syn_ack_flood", rate = 3000.0"#, &["syn_ack_flood"]),
+    case("ack", r#"profile = "ack_flood", rate = 12000.0"#, &["ack_flood"]),
+    case("rst", r#"profile = "rst_flood", rate = 3000.0"#, &["rst_flood"]),
+    case("xmas", r#"profile = "xmas_flood", rate = 2000.0"#, &["xmas_flood"]),
+    case("udp", r#"profile = "udp_flood", rate = 5000.0"#, &["udp_flood"]),
+    case("dns", r#"profile = "dns_amplification", rate = 1000.0"#, &["dns_amplification"]),
+    case("ntp", r#"profile = "ntp_amplification", rate = 1000.0"#, &["ntp_amplification"]),
+    case("memcached", r#"profile = "memcached_amplification", rate = 1000.0"#, &["memcached_amplification"]),
+    case("cldap", r#"profile = "cldap_amplification", rate = 1000.0"#, &["cldap_amplification"]),
+    case("icmp", r#"profile = "icmp_flood", rate = 3000.0"#, &["icmp_flood"]),
+    case("fragments", r#"profile = "fragment_flood", rate = 12000.0"#, &["fragment_flood"]),
+    case("gre", r#"profile = "gre_flood", rate = 6000.0"#, &["gre_flood"]),
+    case("reflection", r#"profile = "syn_ack_reflection", rate = 2000.0"#, &["syn_ack_flood", "tcp_reflection"]),
+    case("http", r#"profile = "http_flood", rate = 1500.0"#, &["http_flood"]),
+    case("quic", r#"profile = "quic_flood", rate = 5000.0"#, &["quic_flood"]),
+    Case {
+        target: "203.0.113.0/24",
+        ..case("carpet", r#"profile = "carpet_bombing", rate = 6000.0"#, &["udp_flood"])
+    },
+    Case { target: TARGET6, ..case("syn6", r#"profile = "syn_flood", rate = 1500.0, target = "2001:db8:10::7", source_network = "2000::/3""#, &["syn_flood"]) },
+    Case { target: TARGET6, ..case("udp6", r#"profile = "udp_flood", rate = 5000.0, target = "2001:db8:10::7", source_network = "2001:db8:8000::/33""#, &["udp_flood"]) },
+    Case { target: TARGET6, ..case("icmp6", r#"profile = "icmpv6_flood", rate = 3000.0"#, &["icmpv6_flood"]) },
+    Case {
+        target: CULPRIT,
+        ..case(
+            "outbound",
+            r#"profile = "udp_flood", rate = 12000.0, payload = 64, direction = "outbound", source_network = "203.0.113.66/32", sources = 1"#,
+            &["udp_flood"],
+        )
+    },
+    case(
+        "several",
+        "profile = \"syn_flood\", rate = 3000.0\n+\nprofile = \"ntp_amplification\", rate = 1000.0",
+        &["syn_flood", "ntp_amplification"],
+    ),
+];
+
+fn parts(text: &str) -> Vec<Part> {
+    Scenario::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}")).parts
+}
+
+impl Case {
+    fn attack(&self) -> Vec<Part> {
+        let mut text = String::new();
+        for part in self.attack.split("\n+\n") {
+            let _ = writeln!(text, "[[part]]\nfrom = 6.0\nto = 9.0\n{}", part.replace(", ", "\n"));
+        }
+        parts(&text)
+    }
+
+    /// What goes on beside it, at the target.
+    fn beside(&self) -> Vec<Part> {
+        let v6 = self.target.contains(':');
+        let host = if self.target.contains('/') { TARGET } else { self.target };
+        let mut parts = parts(BESIDE);
+        for part in &mut parts {
+            part.params.target = Some(format!("{host}/{}", if v6 { 128 } else { 32 }).parse().unwrap());
+            if v6 {
+                part.params.source_network = Some("2001:db8:5::/64".parse().unwrap());
+            }
+        }
+        parts
+    }
+}
+
+/// A capture on disk that goes when the test does.
+struct Capture(PathBuf);
+
+impl Capture {
+    fn new(name: &str, parts: Vec<Part>) -> Capture {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("suggest-{name}-{}.pcap", std::process::id()));
+        let mut bytes = Vec::new();
+        write_pcap(&mut Scenario::new(3, parts).source(), &mut bytes).expect("a Vec takes all");
+        std::fs::write(&path, bytes).expect("a file");
+        Capture(path)
+    }
+
+    /// Packets that a filter matches, as libpcap compiles it.
+    fn count(&self, filter: &str) -> f64 {
+        let mut capture = pcap::Capture::from_file(&self.0).expect("a capture");
+        capture.filter(filter, true).unwrap_or_else(|error| panic!("{error}: {filter}"));
+        let mut count = 0;
+        while capture.next_packet().is_ok() {
+            count += 1;
+        }
+        f64::from(count)
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn incidents(parts: Vec<Part>) -> Vec<Incident> {
+    let mut config = Config::default();
+    config.networks = ["203.0.113.0/24", "2001:db8:10::/48"].map(|network| network.parse().unwrap()).to_vec();
+    replay::incidents(&config, &mut Scenario::new(3, parts).source()).expect("synthetic traffic has no errors")
+}
+
+fn of<'m>(mitigations: &'m [Mitigation], kind: &str) -> &'m Mitigation {
+    mitigations.iter().find(|one| one.kind == kind).expect("one of each kind")
+}
+
+/// Whether a program is there, and may be used; where `CI` is set it must be.
+fn has(program: &str, arguments: &[&str]) -> bool {
+    let there = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = there.is_ok_and(|status| status.success());
+    assert!(there || std::env::var_os("CI").is_none(), "{program} is missing or may not be used");
+    if !there {
+        eprintln!("left out: {program} is missing or may not be used");
+    }
+    there
+}
+
+fn told(output: Output, what: &str) {
+    assert!(output.status.success(), "{}\n{what}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What is wrong with the suggestions against one attack.
+fn judge(case: &Case, tcpdump: bool, nft: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let found = incidents([case.attack(), case.beside()].concat());
+    let direction = if case.name == "outbound" { "outbound" } else { "inbound" };
+    let incident = found
+        .iter()
+        .find(|incident| incident.target.label() == case.target && incident.direction.name() == direction);
+    let Some(incident) = incident else {
+        let labels: Vec<String> =
+            found.iter().map(|one| format!("{} {} {}", one.direction, one.target.label(), one.vector)).collect();
+        return vec![format!("no incident of {}, but {labels:?}", case.target)];
+    };
+    let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
+    if vectors != case.vectors {
+        wrong.push(format!("vectors are {vectors:?}"));
+    }
+    let all = incident.mitigations();
+    let filter = of(&all, "bpf");
+    if let Some(why) = &filter.refused {
+        wrong.push(format!("refused: {why}"));
+        return wrong;
+    }
+    // On what was really sent, by those who would run it.
+    let side = if direction == "outbound" { "src" } else { "dst" };
+    let whole = match case.target.contains('/') {
+        true => format!("{side} net {}", case.target),
+        false => format!("{side} host {}", case.target),
+    };
+    let attack = Capture::new(&format!("{}-attack", case.name), case.attack());
+    let beside = Capture::new(&format!("{}-beside", case.name), case.beside());
+    let share = |capture: &Capture| capture.count(&filter.text) / capture.count(&whole).max(1.0);
+    let (hit, spared) = (share(&attack), share(&beside));
+    if hit < 0.95 {
+        wrong.push(format!("matches {:.3} of the attack", hit));
+    }
+    if spared > case.usual {
+        wrong.push(format!("matches {:.3} of usual traffic", spared));
+    }
+    // What it says of itself is what it does; the samples of the attack have some usual packets among them.
+    let said = (filter.matches_attack.unwrap_or(0.0), filter.matches_usual.unwrap_or(1.0));
+    if said.0 > hit + 0.03 || said.0 < hit - 0.25 || (said.1 - spared).abs() > 0.05 {
+        wrong.push(format!("says {said:?}, does ({hit:.3}, {spared:.3})"));
+    }
+    if filter.usual_samples < 30 || filter.attack_samples < 30 {
+        wrong.push(format!("few samples: {} and {}", filter.attack_samples, filter.usual_samples));
+    }
+    for kind in ["nftables", "exabgp", "gobgp"] {
+        let one = of(&all, kind);
+        let most = if kind == "nftables" { case.usual } else { case.routes };
+        let action = if most > 0.01 { "rate_limit" } else { "drop" };
+        if one.action != action || one.matches_usual.is_none_or(|usual| usual > most) || one.refused.is_some() {
+            wrong.push(format!("{kind}: {} of {:?}, {:?}", one.action, one.matches_usual, one.refused));
+        }
+    }
+    if tcpdump {
+        let output = Command::new("tcpdump").args(["-d", &filter.text]).output().expect("tcpdump");
+        told(output, &filter.text);
+    }
+    if nft {
+        let path = attack.0.with_extension("nft");
+        std::fs::write(&path, &of(&all, "nftables").text).expect("a file");
+        let output = Command::new("unshare").args(["-n", "nft", "-c", "-f"]).arg(&path).output().expect("nft");
+        let _ = std::fs::remove_file(&path);
+        told(output, &of(&all, "nftables").text);
+    }
+    if !wrong.is_empty() || std::env::var_os("SHOW").is_some() {
+        wrong.extend(all.iter().map(|one| format!("    {}: {} {:?}", one.kind, one.text, one.notes)));
+    }
+    wrong
+}
+
+/// `SUGGEST=name cargo test --test suggest` tries those whose name contains the word.
+#[test]
+fn every_suggestion_takes_the_attack_and_spares_the_rest() {
+    let (tcpdump, nft) = (has("tcpdump", &["--version"]), has("unshare", &["-n", "nft", "list", "tables"]));
+    let only = std::env::var("SUGGEST").unwrap_or_default();
+    let cases: Vec<&Case> = CASES.iter().filter(|case| case.name.contains(&only)).collect();
+    assert!(!cases.is_empty(), "no case of that name");
+    let mut report = String::new();
+    for case in cases {
+        let wrong = judge(case, tcpdump, nft);
+        println!("{} {}", if wrong.is_empty() { "ok  " } else { "FAIL" }, case.name);
+        for line in wrong {
+            let _ = writeln!(report, "{}: {line}", case.name);
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+/// The rule of the blackhole is written and never recommended; who is under no attack gets none.
+#[test]
+fn a_blackhole_is_the_last_resort() {
+    let found = incidents([CASES[0].attack(), CASES[0].beside()].concat());
+    let all = found[0].mitigations();
+    let blackhole = of(&all, "blackhole");
+    assert!(blackhole.text.contains("203.0.113.7/32") && blackhole.text.contains("65535:666"));
+    assert!(blackhole.refused.as_ref().is_some_and(|why| why.contains("cuts 203.0.113.7/32 off")));
+    assert_eq!(blackhole.matches_usual, Some(1.0));
+}
+
+/// The bridge guard's incidents: a rule for the bridge and a filter by MAC, and no routes.
+#[test]
+fn a_station_is_told_by_its_mac() {
+    let text = r#"
+[[part]]
+profile = "foreign_mac"
+rate = 20.0
+direction = "outbound"
+from = 2.0
+to = 5.0
+"#;
+    let mut config = Config::parse("[[interface]]\nname = \"*\"\nallowed_macs = [\"52:54:00:12:34:56\"]", "test")
+        .expect("a configuration");
+    config.networks = vec!["203.0.113.0/24".parse().unwrap()];
+    let found = replay::incidents(&config, &mut Scenario::new(1, parts(text)).source()).expect("no errors");
+    let guilty = |incident: &&Incident| incident.vector.name() == "mac_not_allowed";
+    let all = found.iter().find(guilty).expect("the station").mitigations();
+    let mac = found.iter().find(guilty).and_then(|incident| incident.target.mac).expect("a MAC");
+    let capture = Capture::new("station", parts(text));
+    assert_eq!(of(&all, "bpf").text, format!("ether src {mac}\n"));
+    assert!(capture.count(&of(&all, "bpf").text) >= 50.0);
+    assert!(of(&all, "exabgp").refused.is_some() && of(&all, "gobgp").refused.is_some());
+    if has("unshare", &["-n", "nft", "list", "tables"]) {
+        let path = capture.0.with_extension("nft");
+        std::fs::write(&path, &of(&all, "nftables").text).expect("a file");
+        let output = Command::new("unshare").args(["-n", "nft", "-c", "-f"]).arg(&path).output().expect("nft");
+        let _ = std::fs::remove_file(&path);
+        told(output, &of(&all, "nftables").text);
+    }
+}
+
+/// Attacks are attacks, and what goes on beside them is none: else the shares above mean nothing.
+#[test]
+fn the_cases_are_what_they_say() {
+    for case in CASES {
+        let is_attack = |part: &Part| PROFILES.iter().any(|spec| spec.profile == part.profile && spec.attack);
+        assert!(case.attack().iter().all(is_attack) && !case.beside().iter().any(is_attack), "{}", case.name);
+    }
+}
+
+fn pegel(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
+    use std::io::Write;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pegel"))
+        .args(arguments)
+        .env("PEGEL_CONFIG", "/dev/null")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("pegel runs");
+    // Who refuses at once does not read.
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    let output = child.wait_with_output().expect("pegel ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_command_prints_what_a_replay_found() {
+    let capture = Capture::new("command", [CASES[0].attack(), CASES[0].beside()].concat());
+    let file = capture.0.to_str().expect("UTF-8");
+    let replay = ["replay", "--format", "json", "--network", "203.0.113.0/24", file];
+    let (code, line, _) = pegel(&replay, b"");
+    assert_eq!(code, 0);
+    assert_eq!(pegel(&replay, b"").1, line, "the same every time");
+
+    let (code, page, _) = pegel(&["suggest", "--file", "-"], line.as_bytes());
+    assert_eq!(code, 0, "{page}");
+    for word in ["nftables (drop): matches ", "table inet pegel_2026", "Not recommended: it cuts 203.0.113.7/32 off"] {
+        assert!(page.contains(word), "{word}\n{page}");
+    }
+    let (code, filter, _) = pegel(&["suggest", "--file", "-", "--kind", "bpf"], line.as_bytes());
+    assert_eq!(code, 0);
+    assert!(filter.starts_with("ip dst host 203.0.113.7 and ip proto 6 "), "{filter}");
+    assert!(capture.count(&filter) > 8000.0);
+
+    let (code, out, says) = pegel(&["suggest", "nothing", "--file", "-"], line.as_bytes());
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(says.contains("no incident has the id nothing"), "{says}");
+    // Nobody listens there: port 9 is discard.
+    let (code, _, says) = pegel(&["suggest", "20260101T000005Z-9cfc2aa2", "--url", "http://127.0.0.1:9"], b"");
+    assert_eq!(code, 1);
+    assert!(says.contains("is Pegel running there?"), "{says}");
+}
