@@ -196,7 +196,9 @@ fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
         match ports {
             Ports::Any => {}
             Ports::Only(ranges) => parts.push(any(ranges.iter().map(one))),
-            Ports::Not(ports) => parts.push(format!("not {}", bracket(any(ports.iter().map(|&port| one(&(port, port))))))),
+            Ports::Not(ports) => {
+                parts.push(format!("not {}", bracket(any(ports.iter().map(|&port| one(&(port, port)))))))
+            }
         }
     }
     if let Some((from, to)) = what.length {
@@ -240,13 +242,9 @@ fn part_of(vector: Vector) -> Option<(&'static str, &'static str)> {
         Vector::DhcpStarvation | Vector::DhcpFlood => {
             Some(("udp dport { 67, 547 }", "(udp dst port 67 or udp dst port 547)"))
         }
-        Vector::StpFromGuest => {
-            Some(("ether daddr 01:80:c2:00:00:00", "ether dst 01:80:c2:00:00:00"))
-        }
+        Vector::StpFromGuest => Some(("ether daddr 01:80:c2:00:00:00", "ether dst 01:80:c2:00:00:00")),
         Vector::BroadcastStorm => Some(("ether daddr ff:ff:ff:ff:ff:ff", "ether broadcast")),
-        Vector::MulticastStorm => {
-            Some(("ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", "ether multicast"))
-        }
+        Vector::MulticastStorm => Some(("ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", "ether multicast")),
         _ => None,
     }
 }

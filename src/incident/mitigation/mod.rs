@@ -51,9 +51,15 @@ pub const KINDS: [&str; 5] = ["nftables", "bpf", "exabgp", "gobgp", "blackhole"]
 #[derive(Clone, Debug, PartialEq)]
 enum Subject {
     /// A host or a network, and whether its traffic goes out.
-    Network { network: IpNet, outbound: bool },
+    Network {
+        network: IpNet,
+        outbound: bool,
+    },
     /// What a station does on its segment.
-    Station { mac: Mac, vector: Vector },
+    Station {
+        mac: Mac,
+        vector: Vector,
+    },
     Nobody(&'static str),
 }
 
@@ -113,7 +119,8 @@ impl Suggestions {
                 };
                 let mut notes = plan.left_out.clone();
                 if plan.usual.is_none() {
-                    notes.push("too little of the target's usual traffic was seen to say what it would cost".to_owned());
+                    notes
+                        .push("too little of the target's usual traffic was seen to say what it would cost".to_owned());
                 }
                 Mitigation {
                     kind,
@@ -237,7 +244,9 @@ fn subject(target: &Target, direction: Direction, vector: Option<Vector>) -> Sub
         (Target::Station { .. } | Target::Segment { .. }, _) => {
             Subject::Nobody("no single station does it, and a rule for the segment would cut all of it off")
         }
-        (Target::Sensor { .. }, _) => Subject::Nobody("this is about Pegel's own host: there is no traffic to be filtered"),
+        (Target::Sensor { .. }, _) => {
+            Subject::Nobody("this is about Pegel's own host: there is no traffic to be filtered")
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 
 /// Share of the attack that the steps must leave, together.
-const KEEP: f64 = 0.97;
+const KEEP: f64 = 0.965;
+/// Usual packets among those of an attack, by which its samples are corrected: at most so many of them.
+const MOST_STRANGERS: f64 = 0.5;
 /// Share of the usual traffic that a drop may match.
 pub(super) const SPARE: f64 = 0.01;
 /// Share of the usual traffic from which on not even a rate limit is worth it: it would be one for the target as a whole.
@@ -45,7 +47,10 @@ pub(in crate::incident) struct Attack<'a> {
 pub(super) enum Action {
     Drop,
     /// Packets and octets a second that may pass.
-    Limit { packets: u64, octets: u64 },
+    Limit {
+        packets: u64,
+        octets: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +116,30 @@ impl<'a> Background<'a> {
     }
 }
 
+/// What is usual comes in with the attack and looks like it at first: so much of its samples is not the attack's, and looks
+/// like these.
+struct Mixture<'a> {
+    part: f64,
+    like: Vec<&'a Sample>,
+    like_whole: f64,
+}
+
+impl<'a> Mixture<'a> {
+    /// Among samples of an attack that come to `packets_per_second`; `is_like` tells which usual ones come in with them.
+    fn new(usual: &Background<'a>, packets_per_second: f64, is_like: impl Fn(&Sample) -> bool) -> Mixture<'a> {
+        let like: Vec<&Sample> = usual.samples.iter().filter(|sample| is_like(sample)).collect();
+        let like_whole = weight(like.iter().copied());
+        let rate = usual.packets_per_second * part(like_whole, usual.whole);
+        Mixture { part: part(rate, packets_per_second).min(MOST_STRANGERS), like, like_whole }
+    }
+
+    /// Share of the attack itself, of a share of its samples.
+    fn correct(&self, share: f64, matches: impl Fn(&Sample) -> bool) -> f64 {
+        let like = weight(self.like.iter().copied().filter(|sample| matches(sample)));
+        ((share - self.part * part(like, self.like_whole)) / (1.0 - self.part)).clamp(0.0, 1.0)
+    }
+}
+
 /// One rule being narrowed.
 struct Draft<'a> {
     what: Match,
@@ -119,6 +148,7 @@ struct Draft<'a> {
     usual: Vec<&'a Sample>,
     attack_whole: f64,
     usual_whole: f64,
+    mixture: Mixture<'a>,
     keep: f64,
     /// Whether sizes and TTLs of the samples are those of all its packets.
     sizes: bool,
@@ -127,27 +157,33 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn shares(&self, what: &Match) -> (f64, f64) {
         let of = |samples: &[&Sample]| weight(samples.iter().copied().filter(|sample| what.matches(sample)));
-        (part(of(&self.attack), self.attack_whole), part(of(&self.usual), self.usual_whole))
+        let attack = part(of(&self.attack), self.attack_whole);
+        (self.mixture.correct(attack, |sample| what.matches(sample)), part(of(&self.usual), self.usual_whole))
+    }
+
+    /// The share of the samples that is left of so much of the attack, if nothing usual is.
+    fn of_samples(&self, share: f64) -> f64 {
+        share * (1.0 - self.mixture.part)
     }
 
     /// Narrows by what nearly all have in common and is little to write: the port of a service, a fixed size, few peers.
     fn take_obvious(&mut self, name_peers: bool, language: Language) {
         let mut steps = Vec::new();
         if self.what.kind.has_ports() {
-            steps.extend(self.listed(|sample| sample.source_port, 0.99, OBVIOUS).map(|ports| {
+            steps.extend(self.listed(|sample| sample.source_port, self.of_samples(0.99), OBVIOUS).map(|ports| {
                 let source_ports = Ports::Only(ports);
                 Match { source_ports, ..self.what.clone() }
             }));
-            steps.extend(self.listed(|sample| sample.destination_port, 0.99, OBVIOUS).map(|ports| {
+            steps.extend(self.listed(|sample| sample.destination_port, self.of_samples(0.99), OBVIOUS).map(|ports| {
                 let destination_ports = Ports::Only(ports);
                 Match { destination_ports, ..self.what.clone() }
             }));
         }
-        let (from, to) = self.shortest(|sample| sample.length, self.keep);
+        let (from, to) = self.shortest(|sample| sample.length, self.of_samples(self.keep));
         if self.sizes && from > 0 && to - from <= 8 {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
-        if name_peers && let Some(peers) = self.peers(128, 0.99, OBVIOUS.min(language.networks)) {
+        if name_peers && let Some(peers) = self.peers(128, self.of_samples(0.99), OBVIOUS.min(language.networks)) {
             steps.push(Match { peers, ..self.what.clone() });
         }
         for step in steps {
@@ -184,6 +220,7 @@ impl<'a> Draft<'a> {
     fn steps(&self, name_peers: bool, language: Language) -> Vec<Match> {
         let now = &self.what;
         let mut steps = Vec::new();
+        let shares = [1.0, self.of_samples(0.99), self.of_samples(self.keep)];
         if now.kind.has_ports() {
             for ports in self.port_steps(&now.source_ports, |sample| sample.source_port) {
                 steps.push(Match { source_ports: ports, ..now.clone() });
@@ -192,7 +229,7 @@ impl<'a> Draft<'a> {
                 steps.push(Match { destination_ports: ports, ..now.clone() });
             }
         }
-        for share in self.sizes.then_some([1.0, 0.99, self.keep]).into_iter().flatten() {
+        for share in self.sizes.then_some(shares).into_iter().flatten() {
             let length = self.shortest(|sample| sample.length, share);
             if length.0 > 0 {
                 steps.push(Match { length: Some(length), ..now.clone() });
@@ -202,12 +239,12 @@ impl<'a> Draft<'a> {
             let v4 = self.attack.first().is_some_and(|sample| sample.peer.is_v4());
             let lengths: [u8; 2] = if v4 { [32, 24] } else { [128, 64] };
             for length in lengths {
-                let peers = self.peers(length, self.keep, language.networks);
+                let peers = self.peers(length, self.of_samples(self.keep), language.networks);
                 steps.extend(peers.map(|peers| Match { peers, ..now.clone() }));
             }
         }
         if language.ttl && self.sizes {
-            for share in [1.0, 0.99, self.keep] {
+            for share in shares {
                 let (from, to) = self.shortest(|sample| u16::from(sample.ttl), share);
                 if from > 0 {
                     steps.push(Match { ttl: Some((from.min(255) as u8, to.min(255) as u8)), ..now.clone() });
@@ -222,8 +259,8 @@ impl<'a> Draft<'a> {
         if *now != Ports::Any {
             return steps;
         }
-        steps.extend(self.listed(port, self.keep, VALUES).map(Ports::Only));
-        for share in [1.0, 0.99, self.keep] {
+        steps.extend(self.listed(port, self.of_samples(self.keep), VALUES).map(Ports::Only));
+        for share in [1.0, self.of_samples(0.99), self.of_samples(self.keep)] {
             steps.push(Ports::Only(vec![self.shortest(port, share)]));
         }
         // All but what the target's usual peers use, the busiest first.
@@ -250,7 +287,7 @@ impl<'a> Draft<'a> {
         let counted = counted(self.attack.iter().copied(), value);
         let (mut values, mut sum) = (Vec::new(), 0.0);
         for (value, weight) in counted {
-            if sum >= share * self.attack_whole {
+            if sum >= share * self.attack_whole && !is_alike(weight, sum, values.len()) {
                 break;
             }
             if values.len() == most {
@@ -305,7 +342,7 @@ impl<'a> Draft<'a> {
         weights.sort_by(|a, b| b.1.total_cmp(&a.1));
         let (mut networks, mut sum) = (Vec::new(), 0.0);
         for (network, weight) in weights {
-            if sum >= share * self.attack_whole {
+            if sum >= share * self.attack_whole && !is_alike(weight, sum, networks.len()) {
                 break;
             }
             // A network of length zero is everyone.
@@ -318,6 +355,11 @@ impl<'a> Draft<'a> {
         networks.sort_unstable();
         Some(networks)
     }
+}
+
+/// Whether what comes next weighs about as much as those before it: then it is one of them, although they are enough.
+fn is_alike(weight: f64, sum: f64, values: usize) -> bool {
+    weight * values as f64 >= sum * 0.3
 }
 
 fn exceptions(what: &Match) -> usize {
@@ -372,28 +414,40 @@ fn kinds(samples: &[Sample]) -> Vec<Kind> {
 
 /// The narrowed matches of one vector, for the given kinds.
 fn matches(attack: &Attack<'_>, kinds: &[Kind], usual: &Background<'_>, spare: f64, language: Language) -> Vec<Match> {
-    // What is usual comes in with the attack and looks like it at first: so much of the samples is not the attack's.
-    let strangers = part(usual.packets_per_second, attack.packets_per_second).min(0.2);
+    let in_evidence = self::kinds(attack.samples);
     let of = |&kind: &Kind| {
         let bare = Match::of(kind);
         let samples: Vec<&Sample> = attack.samples.iter().filter(|sample| bare.matches(sample)).collect();
         let attack_whole = weight(samples.iter().copied());
         let among: Vec<&Sample> = usual.samples.iter().filter(|sample| bare.matches(sample)).collect();
-        let strangers = strangers * part(weight(among.iter().copied()), usual.whole);
+        let session = is_session(attack.vector);
+        // Of whole connections only some packets are sampled: the same come in of usual ones.
+        let is_like = |sample: &Sample| comes_in(attack, &in_evidence, sample) && (session || bare.matches(sample));
+        let rate = attack.packets_per_second * part(attack_whole, weight(attack.samples.iter()));
+        let mixture = Mixture::new(usual, rate, is_like);
         let mut draft = Draft {
-            what: bare,
+            what: bare.clone(),
             attack: samples,
             usual: among,
             attack_whole,
             usual_whole: usual.whole,
-            keep: KEEP - strangers,
-            sizes: !is_session(attack.vector),
+            // The correction is as rough as the samples are few.
+            keep: KEEP - mixture.part / 4.0,
+            mixture,
+            sizes: !session,
         };
         draft.take_obvious(attack.name_peers, language);
         draft.narrow(spare / kinds.len().max(1) as f64, attack.name_peers, language);
         draft.what
     };
     kinds.iter().map(of).collect()
+}
+
+/// Whether a usual packet would be taken for one of the attack. Replies of a service are told by its port.
+fn comes_in(attack: &Attack<'_>, kinds: &[Kind], sample: &Sample) -> bool {
+    let by_port = attack.vector.class() == VectorClass::Amplification && Kind::of(sample) == Some(Kind::Udp);
+    let same_port = |other: &Sample| other.source_port == sample.source_port;
+    Kind::of(sample).is_some_and(|kind| kinds.contains(&kind)) && (!by_port || attack.samples.iter().any(same_port))
 }
 
 /// Attacks by whole connections, of which the samples are only the part that was judged: requests, openings.
@@ -450,8 +504,16 @@ pub(super) fn plan(attacks: &[Attack<'_>], usual: &Background<'_>, language: Lan
         }
     }
     let any = |sample: &Sample| plan.rules.iter().any(|rule| rule.what.matches(sample));
-    let all = || attacks.iter().flat_map(|attack| attack.samples.iter());
-    plan.attack = part(weight(all().filter(|sample| any(sample))), weight(all()));
+    let (mut matched, mut whole) = (0.0, 0.0);
+    for attack in attacks {
+        let kinds = kinds(attack.samples);
+        let mixture = Mixture::new(usual, attack.packets_per_second, |sample| comes_in(attack, &kinds, sample));
+        let all = weight(attack.samples.iter());
+        let share = part(weight(attack.samples.iter().filter(|sample| any(sample))), all);
+        whole += all;
+        matched += all * mixture.correct(share, any);
+    }
+    plan.attack = part(matched, whole);
     plan.usual = usual.is_known().then(|| usual.share(any));
     if !plan.rules.is_empty() && plan.usual.is_some_and(|usual| usual > SPARE) {
         plan.left_out.push("what is limited cannot be told from usual traffic by its shape".to_owned());

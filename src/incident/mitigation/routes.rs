@@ -75,13 +75,7 @@ fn routes(rules: &[Rule]) -> Vec<(&Rule, Option<IpNet>)> {
     rules.iter().flat_map(|rule| of(rule).into_iter().map(move |peer| (rule, peer))).collect()
 }
 
-fn components(
-    what: &Match,
-    network: IpNet,
-    outbound: bool,
-    peer: Option<IpNet>,
-    dialect: Dialect,
-) -> Vec<Component> {
+fn components(what: &Match, network: IpNet, outbound: bool, peer: Option<IpNet>, dialect: Dialect) -> Vec<Component> {
     let v6 = matches!(network, IpNet::V6(_));
     let exa = dialect == Dialect::ExaBgp;
     let equals = if exa { "=" } else { "==" };

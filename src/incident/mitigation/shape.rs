@@ -18,10 +18,16 @@ pub(super) const ICMPV6: u8 = 58;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// TCP whose flags under the mask are exactly those set; a mask of zero is all TCP.
-    Tcp { mask: u8, set: u8 },
+    Tcp {
+        mask: u8,
+        set: u8,
+    },
     Udp,
     /// One class of ICMP of either family; `None` is all of the protocol.
-    Icmp { v6: bool, class: Option<Class> },
+    Icmp {
+        v6: bool,
+        class: Option<Class>,
+    },
     /// Every fragment but the first.
     Fragment,
     /// From the target's own address.
@@ -184,9 +190,11 @@ impl Match {
 
     /// Whether more than the protocol and the place in a connection is asked for.
     pub fn is_narrow(&self) -> bool {
-        let ordinary = |kind| matches!(kind, Kind::Tcp { mask: 0, .. } | Kind::Udp | Kind::Protocol(_))
-            || kind == Kind::Tcp { mask: STATE, set: tcp::ACK }
-            || kind == Kind::Tcp { mask: STATE, set: tcp::SYN };
+        let ordinary = |kind| {
+            matches!(kind, Kind::Tcp { mask: 0, .. } | Kind::Udp | Kind::Protocol(_))
+                || kind == Kind::Tcp { mask: STATE, set: tcp::ACK }
+                || kind == Kind::Tcp { mask: STATE, set: tcp::SYN }
+        };
         *self != Match::of(self.kind) || !ordinary(self.kind)
     }
 }

@@ -68,7 +68,10 @@ fn an_amplification_is_told_by_its_port_and_everything_is_written() {
         assert_eq!((one.matches_attack, one.matches_usual), (Some(1.0), Some(0.0)), "{one:?}");
         assert!(one.refused.is_none() && one.text.contains("123") && one.text.contains(TARGET));
     }
-    assert_eq!(found[1].text.trim(), "ip dst host 203.0.113.7 and ip proto 17 and ip[6:2] & 0x1fff = 0 and udp src port 123 and ip[2:2] = 468");
+    assert_eq!(
+        found[1].text.trim(),
+        "ip dst host 203.0.113.7 and ip proto 17 and ip[6:2] & 0x1fff = 0 and udp src port 123 and ip[2:2] = 468"
+    );
     assert_eq!(
         found[2].text.trim(),
         "announce flow route { match { destination 203.0.113.7/32; protocol =17; source-port =123; packet-length =468; } then { discard; } }"
@@ -89,7 +92,8 @@ fn what_looks_like_usual_traffic_is_limited_or_refused() {
     assert!(plan.usual.is_some_and(|share| share > 0.2), "{plan:?}");
     assert!(plan.rules.iter().all(|rule| matches!(rule.action, Action::Limit { packets: 50, .. })), "{plan:?}");
 
-    let all: Vec<Sample> = usual.iter().map(|sample| Sample { class: Class::Udp as u8, protocol: 17, ..*sample }).collect();
+    let all: Vec<Sample> =
+        usual.iter().map(|sample| Sample { class: Class::Udp as u8, protocol: 17, ..*sample }).collect();
     let refused = super::plan::plan(&[attack(Vector::UdpFlood, &all)], &Background::new(&all, 100.0), Language::FILTER);
     assert!(refused.rules.is_empty() && refused.left_out[0].contains("cut the target off"), "{refused:?}");
 }
@@ -138,10 +142,22 @@ fn outbound_rules_name_the_culprit_as_source() {
 
 fn any_sample() -> impl Strategy<Value = Sample> {
     let (a, b) = ((0..4u128, 0..30u8, any::<bool>()), (any::<u8>(), any::<u8>(), any::<u8>(), 0..2000u16));
-    (a, b, (0..3u16, any::<u16>()), 0..9u32).prop_map(|((peer, class, v6), (protocol, flags, ttl, length), ports, weight)| {
-        let peer = if v6 { Addr::from_v6_bits(peer << 64) } else { Addr::from_v4_bits(peer as u32) };
-        Sample { peer, source_port: ports.0, destination_port: ports.1, weight, class, protocol, flags, ttl, length }
-    })
+    (a, b, (0..3u16, any::<u16>()), 0..9u32).prop_map(
+        |((peer, class, v6), (protocol, flags, ttl, length), ports, weight)| {
+            let peer = if v6 { Addr::from_v6_bits(peer << 64) } else { Addr::from_v4_bits(peer as u32) };
+            Sample {
+                peer,
+                source_port: ports.0,
+                destination_port: ports.1,
+                weight,
+                class,
+                protocol,
+                flags,
+                ttl,
+                length,
+            }
+        },
+    )
 }
 
 proptest! {
