@@ -22,7 +22,7 @@
 //! | [`inventory`] | what is ours: networks, guests, and what each interface is and may carry | |
 //! | [`posture`] | what must hold on this host, asked of the kernel and systemd | [`PostureResult`](base::PostureResult) |
 //! | [`detect`] | rate and shape, one file per detector | [`Finding`](detect::Finding) |
-//! | [`incident`] | a pure state machine: open, extend, close | [`Incident`](incident::Incident) |
+//! | [`incident`] | a pure state machine: open, extend, close; what could be done about it | [`Incident`](incident::Incident) |
 //! | [`output`] | sinks with bounded queues | the world |
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |

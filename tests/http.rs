@@ -221,6 +221,12 @@ fn a_published_snapshot_shows_up() {
     for id in ["now", "old"] {
         let one = get(&running, &format!("/api/v1/incidents/{id}")).json();
         assert_eq!((&one["id"], &one["opened_at"]), (&id.into(), &"2026-01-01T00:00:00.300Z".into()));
+        // What could be done is written out here alone: not for a thousand incidents at once.
+        assert_eq!(
+            (one["mitigations"][0]["kind"].as_str(), one["mitigations"][4]["kind"].as_str()),
+            (Some("nftables"), Some("blackhole"))
+        );
+        assert!(all["open"][0].get("mitigations").is_none());
     }
     running.shared.publish(Snapshot::default());
     assert_eq!(get(&running, "/api/v1/incidents/now").status, 404);

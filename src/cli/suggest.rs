@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -149,7 +149,13 @@ fn from_daemon(args: &SuggestArgs) -> Result<Value, String> {
 
 fn agent(args: &SuggestArgs) -> Result<Agent, String> {
     let roots = match &args.ca_file {
-        None => RootCerts::PlatformVerifier,
+        None if args.url.starts_with("https") => {
+            let system = rustls_native_certs::load_native_certs().certs;
+            let certificates = system.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+            RootCerts::Specific(Arc::new(certificates.collect()))
+        }
+        // Asked for by nobody.
+        None => RootCerts::Specific(Arc::default()),
         Some(path) => {
             let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             let certificates = parse_pem(&pem).filter_map(|item| match item {

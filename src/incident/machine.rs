@@ -170,9 +170,9 @@ impl Incidents {
         self.recent.iter()
     }
 
-    /// Hosts whose usual traffic gave way to that of others.
-    pub fn usual_evictions(&self) -> u64 {
-        self.usual.evictions()
+    /// Of the table of usual traffic: hosts by direction in it, how many fit, and those that gave way to others.
+    pub fn usual_traffic(&self) -> (usize, usize, u64) {
+        self.usual.filling()
     }
 
     /// Keeps some of what the tick brought to hosts that are in no trouble: what a suggested filter must spare. Call it

@@ -229,9 +229,9 @@ impl UsualTraffic {
         usual
     }
 
-    /// Hosts that gave way to others.
-    pub fn evictions(&self) -> u64 {
-        self.evictions
+    /// Hosts by direction, how many fit, and those that gave way to others.
+    pub fn filling(&self) -> (usize, usize, u64) {
+        (self.hosts.len(), HOSTS, self.evictions)
     }
 }
 
@@ -257,12 +257,12 @@ mod tests {
         for n in 0..1000 {
             usual.offer(host(n), Sample::default(), &mut 0);
         }
-        assert_eq!((usual.hosts.len(), usual.evictions()), (HOSTS, 0), "none was quiet");
+        assert_eq!(usual.filling(), (HOSTS, HOSTS, 0), "none was quiet");
         usual.tick = 100;
         for n in 2000..2010 {
             usual.offer(host(n), Sample { weight: 3, ..Sample::default() }, &mut 0);
         }
-        assert_eq!((usual.hosts.len(), usual.evictions()), (HOSTS, 10));
+        assert_eq!(usual.filling(), (HOSTS, HOSTS, 10));
         let of = usual.of(&Target::Host(host(2001).0), false, 101);
         assert_eq!((of.samples.len(), of.packets_per_second), (1, 30.0));
         assert!(usual.of(&Target::Host(host(2001).0), false, 100).samples.is_empty(), "that is part of the attack");

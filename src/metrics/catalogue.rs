@@ -187,6 +187,7 @@ label_values! {
         Stations = "stations",
         Segment = "segment",
         Baseline = "baseline",
+        UsualTraffic = "usual_traffic",
     }
 }
 

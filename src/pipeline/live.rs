@@ -438,6 +438,8 @@ impl Live {
         if let Some(baseline) = self.engine.baseline() {
             self.metrics.table(Table::Baseline, baseline.len(), baseline.capacity(), baseline.evictions());
         }
+        let (usual, capacity, evictions) = self.engine.incidents().usual_traffic();
+        self.metrics.table(Table::UsualTraffic, usual, capacity, evictions);
         self.metrics.stations(stations.len(), meter.new_stations());
         let (refused, echoes) = self.engine.incidents().dropped_findings();
         self.metrics.findings_dropped(refused, echoes);
