@@ -4,7 +4,7 @@ use super::applications::AppCounts;
 use super::registers::Registers;
 use super::report::Scale;
 use crate::base::{Addr, Timestamp};
-use crate::packet::{Class, Service};
+use crate::packet::{Class, Packet, Service};
 
 /// Packets and octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,6 +209,25 @@ pub struct Sample {
 
 // What is not an address fits beside it.
 const _: () = assert!(size_of::<Sample>() == 32);
+
+impl Sample {
+    /// A packet that came from `peer` or went there, of no weight yet.
+    #[inline]
+    pub(super) fn of(packet: &Packet, peer: Addr) -> Sample {
+        Sample {
+            peer,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            weight: 0,
+            class: packet.class as u8,
+            protocol: packet.protocol,
+            flags: packet.flags,
+            ttl: packet.ttl,
+            // Of large segments the headers are repeated in each, which is little of it.
+            length: packet.ip_len / packet.segments.max(1),
+        }
+    }
+}
 
 /// Samples kept per host, direction and tick.
 pub const SAMPLES: usize = 16;

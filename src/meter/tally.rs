@@ -374,7 +374,7 @@ impl Tally {
             self.host(index, packet, Side::Received, place.source, handshake);
             self.received.offer(packet.segments.into(), place.source ^ place.destination, || Received {
                 target: packet.destination,
-                sample: sample(packet, packet.source),
+                sample: Sample::of(packet, packet.source),
             });
         }
         // What is said to a group stays on the segment, and is counted by stations: it goes to no host outside.
@@ -468,7 +468,7 @@ impl Tally {
         let packets = u32::from(packet.segments);
         counts.add(packet.class, packets, packet.wire_len);
         peers.add(peer_hash);
-        samples.offer(packets, random, || sample(packet, peer));
+        samples.offer(packets, random, || Sample::of(packet, peer));
         if handshake != Handshake::Nothing {
             tick.pairs.count(handshake, sent);
         }
@@ -567,22 +567,6 @@ impl HostCounts {
             log_len: slot.log_len,
             log: slot.log,
         }
-    }
-}
-
-/// A packet as a sample, of no weight yet.
-fn sample(packet: &Packet, peer: Addr) -> Sample {
-    Sample {
-        peer,
-        source_port: packet.source_port,
-        destination_port: packet.destination_port,
-        weight: 0,
-        class: packet.class as u8,
-        protocol: packet.protocol,
-        flags: packet.flags,
-        ttl: packet.ttl,
-        // Of large segments the headers are repeated in each, which is little of it.
-        length: packet.ip_len / packet.segments.max(1),
     }
 }
 
