@@ -223,6 +223,7 @@ fn json_has_the_published_keys_and_no_others() {
         "coverage",
         "planned",
         "timeline",
+        "mitigations",
     ];
     for (line, incident) in out(&output).lines().zip(&found) {
         let mut wanted = KEYS.to_vec();
@@ -249,6 +250,20 @@ fn json_has_the_published_keys_and_no_others() {
         );
         assert_eq!(names(&incident["coverage"]), ["captured", "kernel_dropped", "sampled"]);
         assert_eq!(names(&incident["timeline"][0]), ["at", "bits_per_second", "packets_per_second"]);
+        assert_eq!(
+            names(&incident["mitigations"][0]),
+            [
+                "action",
+                "attack_samples",
+                "kind",
+                "matches_attack",
+                "matches_usual",
+                "notes",
+                "refused",
+                "text",
+                "usual_samples"
+            ]
+        );
         assert_eq!(incident["target"]["kind"], "host");
         assert_eq!(incident["evidence"][0]["limit_from"], "default");
         assert_eq!(incident["coverage"]["captured"], 1.0);

@@ -219,14 +219,15 @@ impl Incidents {
                 let planned = self.windows.iter().find_map(|window| window.covers(&key.target, now));
                 let Some(mut record) = Record::open(first, planned, now, losses) else { continue };
                 let until = record.since().tick().saturating_sub(MARGIN);
-                record.set_usual(self.usual.of(&key.target, key.direction == Direction::Outbound, until));
+                let most = room(self.open.len());
+                record.set_usual(self.usual.of(&key.target, key.direction == Direction::Outbound, until, most));
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 self.merge_narrower(&key, first, now, events);
                 self.merge_stations(&key, first.vector, now, events);
                 opened = true;
             }
-            let room = (KEPT / self.open.len().max(1)).clamp(LEAST_KEPT, MOST_KEPT);
+            let room = room(self.open.len());
             let Some(record) = self.open.get_mut(&key) else { continue };
             let was_carpet = record.is_carpet();
             let changed = record.extend(&findings, now, losses, room);
@@ -386,6 +387,11 @@ impl Incidents {
             self.recent.pop_front();
         }
     }
+}
+
+/// Packets that each of so many open incidents may keep.
+fn room(open: usize) -> usize {
+    (KEPT / open.max(1)).clamp(LEAST_KEPT, MOST_KEPT)
 }
 
 fn is_flood(vector: Vector) -> bool {

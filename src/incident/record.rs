@@ -14,6 +14,7 @@ use crate::meter::{Registers, Sample};
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::sync::Arc;
 
 /// Counters of each frequent-items sketch: error at most 3.5/128 of the packets (the library's bound).
 const SKETCH: usize = 128;
@@ -53,7 +54,7 @@ pub(super) struct Record {
     peers: Registers,
     top_peers: FrequentItemsSketch<Addr>,
     /// The target's traffic from before.
-    usual: Usual,
+    usual: Arc<Usual>,
     /// Sampled packets so far.
     samples: u64,
     source_ports: FrequentItemsSketch<u16>,
@@ -103,7 +104,7 @@ impl Record {
             spoofing_likely: false,
             peers: Registers::default(),
             top_peers: FrequentItemsSketch::new(SKETCH).ok()?,
-            usual: Usual::default(),
+            usual: Arc::default(),
             samples: 0,
             source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
             destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
@@ -137,7 +138,7 @@ impl Record {
 
     /// What the target's traffic was like before.
     pub fn set_usual(&mut self, usual: Usual) {
-        self.usual = usual;
+        self.usual = Arc::new(usual);
     }
 
     /// Adds everything that one tick found about this target and direction; keeps at most `room` packets of it.
@@ -223,21 +224,18 @@ impl Record {
 
     fn suggestions(&self) -> Suggestions {
         let outbound = self.direction == Direction::Outbound;
-        let attacks: Vec<Attack<'_>> = self
-            .parts
-            .iter()
-            .map(|part| {
-                // It had lasted for up to a second when it was found.
-                let seconds = self.updated_at.seconds_since(part.opened_at) + 1.0;
-                Attack {
-                    vector: part.vector,
-                    samples: part.kept.items(),
-                    packets_per_second: part.packets as f64 / seconds,
-                    name_peers: outbound || !self.spoofing_likely,
-                }
-            })
-            .collect();
-        Suggestions::new(&self.target, self.direction, &attacks, &self.usual)
+        let attack = |part: &VectorPart| {
+            // It had lasted for up to a second when it was found.
+            let seconds = self.updated_at.seconds_since(part.opened_at) + 1.0;
+            Attack {
+                vector: part.vector,
+                samples: part.kept.items().to_vec(),
+                packets_per_second: part.packets as f64 / seconds,
+                name_peers: outbound || !self.spoofing_likely,
+            }
+        };
+        let attacks = self.parts.iter().map(attack).collect();
+        Suggestions::open(self.target.clone(), self.direction, attacks, Arc::clone(&self.usual))
     }
 
     fn take(&mut self, traffic: &Traffic) {
@@ -378,7 +376,12 @@ impl Record {
             planned: self.planned.clone(),
             drill: false,
             timeline: self.timeline.clone(),
-            suggestions: self.suggestions(),
+            suggestions: match closed {
+                None => self.suggestions(),
+                // Another incident tells of its packets.
+                Some((_, CloseReason::Merged)) => Suggestions::default(),
+                Some(_) => self.suggestions().closed(),
+            },
         })
     }
 }

@@ -13,11 +13,9 @@ use std::collections::BTreeMap;
 /// Hosts, each direction for itself.
 const HOSTS: usize = 256;
 /// Packets of one lot of all hosts together, 32 octets each, and of one host at most: few hosts may keep more of each. Two
-/// lots are 640 KiB.
-const KEPT: usize = 10_000;
+/// lots are 512 KiB.
+const KEPT: usize = 8_000;
 const KEPT_EACH: usize = 255;
-/// Packets of one target that are handed on.
-const MOST: usize = 256;
 /// Ticks that a lot covers.
 const LOT: u64 = 600;
 /// Ticks without traffic after which a host may give way.
@@ -195,8 +193,8 @@ impl UsualTraffic {
         host.offer(tick, sample, most);
     }
 
-    /// What was usual for a target before tick `until`.
-    pub fn of(&self, target: &Target, outbound: bool, until: u64) -> Usual {
+    /// What was usual for a target before tick `until`, by at most so many packets.
+    pub fn of(&self, target: &Target, outbound: bool, until: u64, most: usize) -> Usual {
         let is_of = |address: Addr| match target {
             Target::Host(host) => *host == address,
             Target::Prefix(network) => network.contains(&address.ip()),
@@ -219,13 +217,14 @@ impl UsualTraffic {
             }
             usual.packets_per_second += packets * 10.0 / (to.saturating_sub(from) + 1) as f64;
         }
-        // Of a network there may be many more than are needed.
-        let each = usual.samples.len().div_ceil(MOST).max(1);
+        // More than are wanted: each n-th stands for all.
+        let each = usual.samples.len().div_ceil(most.max(1)).max(1);
         let mut at = 0;
         usual.samples.retain(|_| {
             at += 1;
             at % each == 0
         });
+        usual.samples.shrink_to_fit();
         usual
     }
 
@@ -263,8 +262,8 @@ mod tests {
             usual.offer(host(n), Sample { weight: 3, ..Sample::default() }, &mut 0);
         }
         assert_eq!(usual.filling(), (HOSTS, HOSTS, 10));
-        let of = usual.of(&Target::Host(host(2001).0), false, 101);
+        let of = usual.of(&Target::Host(host(2001).0), false, 101, 9);
         assert_eq!((of.samples.len(), of.packets_per_second), (1, 30.0));
-        assert!(usual.of(&Target::Host(host(2001).0), false, 100).samples.is_empty(), "that is part of the attack");
+        assert!(usual.of(&Target::Host(host(2001).0), false, 100, 9).samples.is_empty(), "that is part of the attack");
     }
 }

@@ -22,6 +22,7 @@ use crate::detect::Target;
 use ipnet::IpNet;
 use plan::{Action, Background, Language, Plan};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// One suggestion. Public API: part of the incident JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,9 +64,48 @@ enum Subject {
     Nobody(&'static str),
 }
 
+/// What the suggestions against an incident are made of. While it is open these are samples, and rules are worked out when
+/// somebody asks: there may be a thousand incidents, told of every second. What is closed keeps its rules alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suggestions(State);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+enum State {
+    #[default]
+    Nothing,
+    Open {
+        target: Target,
+        direction: Direction,
+        attacks: Vec<Attack>,
+        usual: Arc<Usual>,
+    },
+    Closed(Arc<Rules>),
+}
+
+impl Suggestions {
+    pub(super) fn open(target: Target, direction: Direction, attacks: Vec<Attack>, usual: Arc<Usual>) -> Suggestions {
+        Suggestions(State::Open { target, direction, attacks, usual })
+    }
+
+    /// Works the rules out, for good.
+    pub(super) fn closed(self) -> Suggestions {
+        Suggestions(State::Closed(self.rules()))
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        match &self.0 {
+            State::Nothing => Arc::default(),
+            State::Open { target, direction, attacks, usual } => {
+                Arc::new(Rules::new(target, *direction, attacks, usual))
+            }
+            State::Closed(rules) => Arc::clone(rules),
+        }
+    }
+}
+
 /// The rules against an incident, as structure.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Suggestions {
+struct Rules {
     subject: Subject,
     /// For filters on hosts, and for routes.
     filter: Plan,
@@ -74,16 +114,16 @@ pub struct Suggestions {
     usual_samples: usize,
 }
 
-impl Default for Suggestions {
+impl Default for Rules {
     fn default() -> Self {
         let (filter, flowspec) = Default::default();
         let subject = Subject::Nobody("nothing is known of its packets");
-        Suggestions { subject, filter, flowspec, attack_samples: 0, usual_samples: 0 }
+        Rules { subject, filter, flowspec, attack_samples: 0, usual_samples: 0 }
     }
 }
 
-impl Suggestions {
-    pub(super) fn new(target: &Target, direction: Direction, attacks: &[Attack<'_>], usual: &Usual) -> Suggestions {
+impl Rules {
+    fn new(target: &Target, direction: Direction, attacks: &[Attack], usual: &Usual) -> Rules {
         let subject = subject(target, direction, attacks.first().map(|attack| attack.vector));
         let (mut filter, mut flowspec) = (Plan::default(), Plan::default());
         if matches!(subject, Subject::Network { .. }) {
@@ -92,7 +132,7 @@ impl Suggestions {
             flowspec = plan::plan(attacks, &background, Language::FLOWSPEC);
         }
         let attack_samples = attacks.iter().map(|attack| attack.samples.len()).sum();
-        Suggestions { subject, filter, flowspec, attack_samples, usual_samples: usual.samples.len() }
+        Rules { subject, filter, flowspec, attack_samples, usual_samples: usual.samples.len() }
     }
 
     /// Everything that can be said, one entry for each of [`KINDS`].
@@ -222,7 +262,7 @@ impl<'a> Detailed<'a> {
 impl Incident {
     /// What could be done about it, by what was seen until now.
     pub fn mitigations(&self) -> Vec<Mitigation> {
-        self.suggestions.write(self)
+        self.suggestions.rules().write(self)
     }
 }
 

@@ -33,10 +33,11 @@ const REPEATED: usize = 3;
 /// A step must take away at least this part of what is wrongly matched.
 const WORTH: f64 = 0.1;
 
-/// What became of the packets of one vector.
-pub(in crate::incident) struct Attack<'a> {
+/// Packets of one vector.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::incident) struct Attack {
     pub vector: Vector,
-    pub samples: &'a [Sample],
+    pub samples: Vec<Sample>,
     pub packets_per_second: f64,
     /// Which of its peers may stand in rules: none where sources are invented.
     pub name_peers: bool,
@@ -413,8 +414,8 @@ fn kinds(samples: &[Sample]) -> Vec<Kind> {
 }
 
 /// The narrowed matches of one vector, for the given kinds.
-fn matches(attack: &Attack<'_>, kinds: &[Kind], usual: &Background<'_>, spare: f64, language: Language) -> Vec<Match> {
-    let in_evidence = self::kinds(attack.samples);
+fn matches(attack: &Attack, kinds: &[Kind], usual: &Background<'_>, spare: f64, language: Language) -> Vec<Match> {
+    let in_evidence = self::kinds(&attack.samples);
     let of = |&kind: &Kind| {
         let bare = Match::of(kind);
         let samples: Vec<&Sample> = attack.samples.iter().filter(|sample| bare.matches(sample)).collect();
@@ -444,7 +445,7 @@ fn matches(attack: &Attack<'_>, kinds: &[Kind], usual: &Background<'_>, spare: f
 }
 
 /// Whether a usual packet would be taken for one of the attack. Replies of a service are told by its port.
-fn comes_in(attack: &Attack<'_>, kinds: &[Kind], sample: &Sample) -> bool {
+fn comes_in(attack: &Attack, kinds: &[Kind], sample: &Sample) -> bool {
     let by_port = attack.vector.class() == VectorClass::Amplification && Kind::of(sample) == Some(Kind::Udp);
     let same_port = |other: &Sample| other.source_port == sample.source_port;
     Kind::of(sample).is_some_and(|kind| kinds.contains(&kind)) && (!by_port || attack.samples.iter().any(same_port))
@@ -456,11 +457,11 @@ fn is_session(vector: Vector) -> bool {
 }
 
 /// The rules against all vectors of an incident.
-pub(super) fn plan(attacks: &[Attack<'_>], usual: &Background<'_>, language: Language) -> Plan {
+pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Language) -> Plan {
     let mut plan = Plan::default();
     let spare = SPARE / attacks.len().max(1) as f64;
     for attack in attacks {
-        let found = kinds(attack.samples);
+        let found = kinds(&attack.samples);
         if attack.samples.len() < LEAST || found.is_empty() {
             let seen = attack.samples.len();
             let why = if found.is_empty() && seen > 0 { "no filter tells its packets" } else { "too few to say" };
@@ -506,7 +507,7 @@ pub(super) fn plan(attacks: &[Attack<'_>], usual: &Background<'_>, language: Lan
     let any = |sample: &Sample| plan.rules.iter().any(|rule| rule.what.matches(sample));
     let (mut matched, mut whole) = (0.0, 0.0);
     for attack in attacks {
-        let kinds = kinds(attack.samples);
+        let kinds = kinds(&attack.samples);
         let mixture = Mixture::new(usual, attack.packets_per_second, |sample| comes_in(attack, &kinds, sample));
         let all = weight(attack.samples.iter());
         let share = part(weight(attack.samples.iter().filter(|sample| any(sample))), all);
@@ -522,7 +523,7 @@ pub(super) fn plan(attacks: &[Attack<'_>], usual: &Background<'_>, language: Lan
 }
 
 /// Twice what is usual may pass; a tenth of the attack where nothing is known.
-fn limit(attack: &Attack<'_>, usual: &Background<'_>, what: &Match, share: f64) -> Action {
+fn limit(attack: &Attack, usual: &Background<'_>, what: &Match, share: f64) -> Action {
     let matched: Vec<&Sample> = attack.samples.iter().filter(|sample| what.matches(sample)).collect();
     let octets: f64 = matched.iter().map(|sample| f64::from(sample.weight.max(1)) * f64::from(sample.length)).sum();
     let mean = part(octets, weight(matched.iter().copied())).max(64.0);

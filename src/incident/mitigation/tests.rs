@@ -1,6 +1,6 @@
 use super::plan::{Action, Attack, Background, LEAST, Language, plan};
 use super::shape::{Kind, Match};
-use super::{KINDS, Mitigation, Suggestions};
+use super::{KINDS, Mitigation, Rules};
 use crate::base::{Addr, Direction, Mac, Vector};
 use crate::detect::Target;
 use crate::incident::usual::Usual;
@@ -48,13 +48,13 @@ fn web() -> Vec<Sample> {
     (0..100).map(of).collect()
 }
 
-fn attack(vector: Vector, samples: &[Sample]) -> Attack<'_> {
-    Attack { vector, samples, packets_per_second: 5000.0, name_peers: false }
+fn attack(vector: Vector, samples: &[Sample]) -> Attack {
+    Attack { vector, samples: samples.to_vec(), packets_per_second: 5000.0, name_peers: false }
 }
 
-fn write(target: &Target, direction: Direction, attacks: &[Attack<'_>], usual: Vec<Sample>) -> Vec<Mitigation> {
+fn write(target: &Target, direction: Direction, attacks: &[Attack], usual: Vec<Sample>) -> Vec<Mitigation> {
     let usual = Usual { samples: usual, packets_per_second: 100.0 };
-    let suggestions = Suggestions::new(target, direction, attacks, &usual);
+    let suggestions = Rules::new(target, direction, attacks, &usual);
     KINDS.iter().map(|kind| suggestions.of_kind(kind, "20260101T000005Z-9cfc2aa2")).collect()
 }
 
@@ -170,7 +170,7 @@ proptest! {
     ) {
         let target = if v6 { "2001:db8:10::7" } else { TARGET };
         let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
-        let attacks = [Attack { vector: Vector::UdpFlood, samples: &attack, packets_per_second: 1e6, name_peers }];
+        let attacks = [Attack { vector: Vector::UdpFlood, samples: attack, packets_per_second: 1e6, name_peers }];
         for one in write(&Target::Host(address(target)), direction, &attacks, usual) {
             prop_assert!(one.refused.is_some() || !one.text.is_empty());
             prop_assert!(one.kind == "blackhole" || one.refused.is_none() || one.text.is_empty());
