@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const KEEP: f64 = 0.965;
 /// Usual packets among those of an attack, by which its samples are corrected: at most so many of them.
 const MOST_STRANGERS: f64 = 0.5;
+/// What is usual goes on for the moments in which an attack begins and ends: there is more of it than by its rate.
+const MARGIN: f64 = 1.3;
 /// Share of the usual traffic that a drop may match.
 pub(super) const SPARE: f64 = 0.01;
 /// Share of the usual traffic from which on not even a rate limit is worth it: it would be one for the target as a whole.
@@ -131,7 +133,7 @@ impl<'a> Mixture<'a> {
         let like: Vec<&Sample> = usual.samples.iter().filter(|sample| is_like(sample)).collect();
         let like_whole = weight(like.iter().copied());
         let rate = usual.packets_per_second * part(like_whole, usual.whole);
-        Mixture { part: part(rate, packets_per_second).min(MOST_STRANGERS), like, like_whole }
+        Mixture { part: (part(rate, packets_per_second) * MARGIN).min(MOST_STRANGERS), like, like_whole }
     }
 
     /// Share of the attack itself, of a share of its samples.
@@ -206,7 +208,7 @@ impl<'a> Draft<'a> {
             let judged = steps.into_iter().filter_map(|step| {
                 let (attack, after) = self.shares(&step);
                 // What is lost of the attack counts against what is gained, so that of equals the loosest wins.
-                let cost = after + (1.0 - attack) / 2.0 + exceptions(&step) as f64 * EXCEPTION;
+                let cost = after + (1.0 - attack) + exceptions(&step) as f64 * EXCEPTION;
                 (attack >= self.keep && after < usual * (1.0 - WORTH)).then_some((cost, step))
             });
             let best = judged.reduce(|best, step| if step.0 < best.0 { step } else { best });
