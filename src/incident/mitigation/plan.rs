@@ -23,6 +23,8 @@ const REFUSE: f64 = 0.5;
 pub(super) const LEAST: usize = 8;
 /// Most values of one list in a rule.
 const VALUES: usize = 8;
+/// Part of what the others weigh on average: sources of a tool are alike, but of each only few packets are sampled.
+const ALIKE: f64 = 0.1;
 /// Most networks of one list.
 const NETWORKS: usize = 32;
 /// Values that a list may have where it is written although nothing demands it.
@@ -186,7 +188,9 @@ impl<'a> Draft<'a> {
         if self.sizes && from > 0 && to - from <= 8 {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
-        if name_peers && let Some(peers) = self.peers(128, self.of_samples(0.99), OBVIOUS.min(language.networks)) {
+        // Of whole connections there is nothing else to tell them by.
+        let most = if self.sizes { OBVIOUS } else { language.networks };
+        if name_peers && let Some(peers) = self.peers(128, self.of_samples(0.99), most) {
             steps.push(Match { peers, ..self.what.clone() });
         }
         for step in steps {
@@ -362,7 +366,7 @@ impl<'a> Draft<'a> {
 
 /// Whether what comes next weighs about as much as those before it: then it is one of them, although they are enough.
 fn is_alike(weight: f64, sum: f64, values: usize) -> bool {
-    weight * values as f64 >= sum * 0.3
+    weight * values as f64 >= sum * ALIKE
 }
 
 fn exceptions(what: &Match) -> usize {
@@ -489,6 +493,13 @@ pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Languag
         }
         for what in best {
             let share = usual.share(|sample| what.matches(sample));
+            if is_session(attack.vector) && what.peers.is_empty() {
+                plan.left_out.push(format!(
+                    "{}: it comes from too many addresses to list, and a rule without them would close the service",
+                    attack.vector
+                ));
+                continue;
+            }
             if share > REFUSE {
                 plan.left_out.push(format!(
                     "{}: {} look like {:.0} % of the usual traffic, a rule would cut the target off",
