@@ -201,9 +201,10 @@ fn watch(interface: &str, count: usize, options: &RingOptions) -> Result<(), Box
 }
 
 fn get(address: &str, path: &str) -> Result<(), Box<dyn Error>> {
+    // The version that knows no chunks: the body is what follows the head.
     let mut connection = TcpStream::connect(address)?;
     connection.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     let body = answer.split_once("\r\n\r\n").ok_or("the answer has no end of its head")?.1;

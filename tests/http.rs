@@ -32,7 +32,7 @@ fn run() -> Running {
 
 fn run_since(origin: Instant) -> Running {
     let interfaces = vec!["eth0".to_owned(), "vmbr0".to_owned()];
-    let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl"]).expect("valid metrics"));
+    let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl".to_owned()]).expect("valid metrics"));
     let hosts = Arc::new(HostTable::of_hosts(100, Hasher::fixed()));
     let stations = Arc::new(StationTable::of_stations(100, Hasher::fixed()));
     let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
@@ -122,6 +122,7 @@ fn incident(id: &str) -> Incident {
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
         planned: None,
+        drill: false,
         timeline: Vec::new(),
         suggestions: pegel::incident::Suggestions::default(),
     }

@@ -125,7 +125,8 @@ fn filled() -> Metrics {
     metrics.tick_time(1_767_225_600.1);
     metrics.http_refused(HttpRefusal::Auth);
     metrics.output_totals("jsonl", 1, 0, 0);
-    metrics.output_totals("alertmanager", 0, 1, 1);
+    metrics.output_totals("alertmanager/main", 0, 1, 1);
+    metrics.output_state("alertmanager/main", true, 0.25);
     metrics.config_reload(true, 1_767_225_600.5);
     metrics
 }
@@ -172,6 +173,7 @@ fn names_follow_the_rules() {
         "check",
         "class",
         "direction",
+        "drill",
         "group",
         "guest",
         "host",
@@ -250,7 +252,7 @@ fn known_series_begin_with_zero() {
         "pegel_table_evictions_total{table=\"worker_controls\"}",
         "pegel_guests",
         "pegel_inventory_problems{source=\"libvirt\"}",
-        "pegel_output_dropped_total{output=\"alertmanager\"}",
+        "pegel_output_failing{output=\"alertmanager/main\"}",
         "pegel_tick_duration_seconds_count",
     ] {
         assert_eq!(value(&fresh, series), Some(0.0), "{series}");
@@ -341,7 +343,7 @@ fn open_incidents_come_and_go() {
     let metrics = metrics();
     let active = |vector, severity| {
         format!(
-            "pegel_incident_active{{direction=\"inbound\",planned=\"false\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
+            "pegel_incident_active{{direction=\"inbound\",drill=\"false\",planned=\"false\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
         )
     };
     let rate = "pegel_incident_packets_per_second{direction=\"inbound\",target=\"203.0.113.7\"}";

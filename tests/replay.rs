@@ -222,6 +222,7 @@ fn json_has_the_published_keys_and_no_others() {
         "evidence",
         "coverage",
         "planned",
+        "drill",
         "timeline",
         "mitigations",
     ];

@@ -43,7 +43,7 @@ impl Default for OutputConfig {
             links: Links {
                 external_url: String::new(),
                 dashboard_url: String::new(),
-                runbook_url: "file:///usr/share/doc/pegel/runbooks/PegelIncident.md".to_owned(),
+                runbook_url: "/usr/share/doc/pegel/runbooks/PegelIncident.md".to_owned(),
             },
             alertmanagers: Vec::new(),
             webhooks: Vec::new(),
@@ -189,9 +189,9 @@ pub(super) fn resolve(written: WrittenOutputs, output: &mut OutputConfig, errors
         ("runbook_url", written.runbook_url, &mut output.links.runbook_url),
     ] {
         let Some(text) = written else { continue };
-        let is_one = ["http://", "https://", "file:///"].into_iter().any(|start| text.starts_with(start));
+        let is_one = ["http://", "https://", "/"].into_iter().any(|start| text.starts_with(start));
         if !text.is_empty() && (!is_one || !is_plain(&text)) {
-            let says = "must be a URL that begins with http://, https:// or file:///, or empty";
+            let says = "must be a URL that begins with http:// or https://, a path from / on, or empty";
             errors.push(format!("output.{key} = {text:?}: {says}"));
         } else {
             *to = text;
@@ -299,12 +299,19 @@ fn name(
     names: &mut BTreeSet<String>,
     errors: &mut Vec<String>,
 ) -> String {
-    let name = match (written, otherwise) {
-        (Some(name), _) if !is_name(&name) => {
+    // Host and port are a name, too.
+    let is_place = |name: &str| {
+        otherwise.is_some()
+            && name.len() <= 64
+            && name.split([':', '[', ']']).all(|part| part.is_empty() || is_name(part))
+    };
+    let name = match (written, &otherwise) {
+        (Some(name), _) if !is_name(&name) && !is_place(&name) => {
             errors.push(format!("{at}.name = {name:?}: {NAME}"));
             return name;
         }
-        (Some(name), _) | (None, Some(name)) => name,
+        (Some(name), _) => name,
+        (None, Some(name)) => name.clone(),
         (None, None) => {
             errors.push(format!("{at}.name: missing; metrics and messages call it by that"));
             return String::new();
