@@ -137,10 +137,10 @@ impl Drill {
         if order.rate.is_some_and(|rate| !(1.0..=FASTEST).contains(&rate)) {
             return Err(format!("the rate must be between 1 and {FASTEST}"));
         }
-        let of_network = |network: &IpNet| network.hosts().next();
-        let documentation = IpAddr::from([203, 0, 113, 7]);
-        let target = order.target.or_else(|| networks.first().and_then(of_network)).unwrap_or(documentation);
-        let rate = order.rate.map_or_else(String::new, |rate| format!("rate = {rate:?}\n"));
+        let target = target(vector, order.target, networks)?;
+        // At the rate of its profile, fragments are but a part of a flood of UDP.
+        let rate = order.rate.or((vector == Vector::FragmentFlood).then_some(12_000.0));
+        let rate = rate.map_or_else(String::new, |rate| format!("rate = {rate:?}\n"));
         let part = format!(
             "[[part]]\nprofile = \"{vector}\"\nfrom = 0.0\nto = {}.0\ntarget = \"{target}\"\n{rate}",
             order.seconds
@@ -170,6 +170,24 @@ impl Drill {
     fn abort(&mut self, now: Timestamp) -> Vec<Event> {
         self.replay.abort(now).into_iter().map(marked).collect()
     }
+}
+
+/// Whom it hits, of the family that the vector needs.
+fn target(vector: Vector, ordered: Option<IpAddr>, networks: &[IpNet]) -> Result<IpAddr, String> {
+    let fits = |address: &IpAddr| match vector {
+        Vector::Icmpv6Flood => address.is_ipv6(),
+        Vector::IcmpFlood | Vector::Smurf => address.is_ipv4(),
+        _ => true,
+    };
+    if let Some(address) = ordered {
+        return Some(address)
+            .filter(fits)
+            .ok_or_else(|| format!("{vector} does not go with {address}: another family"));
+    }
+    let ours = networks.iter().filter_map(|network| network.hosts().next()).find(fits);
+    // Addresses for documentation: RFC 5737, RFC 3849.
+    let others = [IpAddr::from([203, 0, 113, 7]), IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7])];
+    ours.or_else(|| others.into_iter().find(fits)).ok_or_else(|| format!("{vector} needs a target"))
 }
 
 /// The same limits, groups and rules, for one host, with small tables and a short quiet time.
