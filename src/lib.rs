@@ -62,7 +62,7 @@
 //!
 //! 1. A file under `output/` with a type that implements [`Sink`](output::Sink). It runs in a thread of its own and may
 //!    block; what does not fit into its queue is dropped and counted.
-//! 2. A row in [`SINKS`](output::SINKS), its keys under `[output]` in `config/`.
+//! 2. A row in [`SINKS`](output::SINKS), its keys in `config/outputs.rs`.
 //! 3. Start it in `pipeline/setup.rs`, `start_outputs`.
 
 // What network input can reach must not end the process. Tests may (clippy.toml), as may tests/ and benches/.

@@ -7,9 +7,10 @@
 
 mod bed;
 
-use bed::{Bed, WATCHED, flood, ip};
+use bed::{Bed, GUARD, LISTEN, WATCHED, flood, ip};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -334,4 +335,46 @@ fn a_posture_that_fails_is_told_on_an_idle_network_and_closes_when_it_holds() {
     let told: Vec<_> = lines.iter().map(|line| (&line["change"], &line["close_reason"])).collect();
     let (opened, closed) = ((&"opened".into(), &Value::Null), (&"closed".into(), &"quiet".into()));
     assert_eq!(told, [opened, closed, opened, closed]);
+}
+
+/// As under systemd, with a journal of our own: who reads it sees each fact as a field.
+#[test]
+fn under_systemd_each_fact_is_a_field_of_the_journal() {
+    let Some(bed) = Bed::new("journal") else { return };
+    let folder = bed.dir.join("journal");
+    fs::create_dir(&folder).unwrap();
+    let journal = UnixDatagram::bind(folder.join("socket")).unwrap();
+    journal.set_read_timeout(Some(GUARD)).unwrap();
+    // systemd tells by JOURNAL_STREAM which stream leads to the journal.
+    let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && mount --bind \"$1\" /run/systemd/journal \
+                  && export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) && shift && exec \"$@\"";
+    let (folder, state) = (folder.display().to_string(), bed.dir.join("state").display().to_string());
+    let pegel = [env!("CARGO_BIN_EXE_pegel"), "run", "-i", "vb", "--listen", LISTEN, "--state-dir", &state];
+    let arguments = [&["-m", "sh", "-c", script, "sh", &folder], &pegel[..]].concat();
+    let stderr = fs::File::create(bed.dir.join("stderr")).unwrap();
+    let mut pegel = bed.command("b", Path::new("unshare"), &arguments).stderr(stderr).spawn().unwrap();
+    let read_until = |sought: &str| {
+        let mut octets = vec![0; 65536];
+        loop {
+            let length = journal.recv(&mut octets).unwrap_or_else(|error| {
+                panic!("no {sought}: {error}; {}", fs::read_to_string(bed.dir.join("stderr")).unwrap_or_default())
+            });
+            let text = String::from_utf8_lossy(&octets[..length]).into_owned();
+            if text.contains(sought) {
+                return text;
+            }
+        }
+    };
+    read_until("capturing");
+    bed.send("a", "va", &flood("syn_flood", 3000, 1.0));
+    let message = read_until("incident opened");
+    for field in
+        ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "PEGEL_ID", "PEGEL_TARGET", "PEGEL_VECTORS", "PEGEL_SEVERITY"]
+    {
+        assert!(message.contains(field), "no {field} in {message:?}");
+    }
+    assert!(message.contains(WATCHED) && message.contains("syn_flood"), "{message:?}");
+    pegel.kill().unwrap();
+    pegel.wait().unwrap();
+    assert_eq!(fs::read_to_string(bed.dir.join("stderr")).unwrap(), "", "the journal is told once");
 }

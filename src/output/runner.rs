@@ -1,6 +1,6 @@
 //! The threads of the sinks, their queues, and the proof of what was handed over in a drill.
 
-use super::{Sink, Taken, instant};
+use super::{SINKS, Sink, Taken, instant};
 use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -79,6 +79,8 @@ pub struct Outputs {
 impl Outputs {
     /// Starts a sink in threads of its own, one for each of `sinks`.
     pub fn start(&mut self, name: &str, sinks: Vec<Box<dyn Sink>>) -> io::Result<()> {
+        let kind = name.split('/').next().unwrap_or(name);
+        debug_assert!(SINKS.iter().any(|spec| spec.name == kind), "{kind} is no row of SINKS");
         let counts = Arc::new(SinkCounts::default());
         let wants_progress = sinks.iter().any(|sink| sink.wants_progress());
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
