@@ -5,10 +5,16 @@
 # It asks through virsh: the files in /etc/libvirt/qemu are for root alone, and Pegel does not run as root.
 set -eu
 
-virsh list --all --name | while read -r name; do
-  [ -n "$name" ] || continue
+# Where virsh fails, so does this, and what was there before stays.
+names=$(virsh list --all --name)
+printf '%s\n' "$names" | while read -r name; do
+  case $name in
+    '') continue ;;
+    *[\"\\]*) echo "$name: a name with quotes is left out" >&2; continue ;;
+  esac
   # Columns of domiflist: interface, type, source, model, MAC.
-  virsh domiflist "$name" </dev/null | awk -v name="$name" '
+  cards=$(virsh domiflist "$name" </dev/null) || exit 1
+  printf '%s\n' "$cards" | awk -v name="$name" '
     $5 ~ /^([0-9a-f][0-9a-f]:)+[0-9a-f][0-9a-f]$/ { macs = macs separator "\"" $5 "\""; separator = ", " }
     END { if (macs) printf "[[guest]]\nname = \"%s\"\nmacs = [%s]\n", name, macs }'
 done

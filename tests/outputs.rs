@@ -464,7 +464,12 @@ fn scripts_written_for_fastnetmon_work_unchanged() {
         (incident.target.kind, incident.target.address) = ("prefix", None);
         incident.target.prefix = Some("203.0.113.0/24".to_owned());
     });
-    for event in [drill, note, prefix] {
+    // Restarting Pegel lifts no ban in the middle of an attack.
+    let restart = event(Change::Closed, |incident| {
+        incident.id = "another".to_owned();
+        incident.close_reason = Some(pegel::incident::CloseReason::Shutdown);
+    });
+    for event in [drill, note, prefix, restart] {
         assert!(matches!(sink.deliver(&event).unwrap(), Taken::Skipped(_)));
     }
     assert_eq!(fs::read_to_string(scratch.path("calls")).unwrap(), expected);

@@ -16,7 +16,7 @@ mkdir -p "$stage/completions" "$stage/doc"
 "$binary" completions fish >"$stage/completions/pegel.fish"
 
 cp README.md CHANGELOG.md LICENSE-MIT deploy/proxmox.md deploy/libvirt-table.sh "$stage/doc/"
-for folder in systemd prometheus grafana runbooks alertmanager; do
+for folder in systemd prometheus grafana runbooks; do
   if [ -d "deploy/$folder" ]; then cp -r "deploy/$folder" "$stage/doc/"; fi
 done
 find "$stage" -type d -exec chmod 755 {} +

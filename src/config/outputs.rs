@@ -5,7 +5,7 @@ use super::render::{Page, quoted, string};
 use super::resolve::whole;
 use super::written::{Reader, reader};
 use crate::base::Severity;
-use crate::output::alertmanager::{AlertmanagerConfig, Links};
+use crate::output::alertmanager::{AlertmanagerConfig, LABELS, Links};
 use crate::output::endpoint::Endpoint;
 use crate::output::hook::{HookConfig, HookMode};
 use crate::output::syslog::SyslogTarget;
@@ -230,7 +230,9 @@ fn alertmanager(
         let is_name = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && label.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && !label.starts_with("__");
-        if !is_name || value.is_empty() || value.contains(char::is_control) {
+        if LABELS.contains(&label.as_str()) {
+            errors.push(format!("{at}.labels.{label}: is set by Pegel itself"));
+        } else if !is_name || value.is_empty() || value.contains(char::is_control) {
             errors.push(format!("{at}.labels.{label} = {value:?}: must be a label's name and one line of text"));
         }
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Hosts, each direction for itself.
 const HOSTS: usize = 256;
 /// Packets of one lot of all hosts together, 32 octets each, and of one host at most: few hosts may keep more of each. Two
-/// lots are 512 KiB.
+/// lots are 512 KiB; up to three times that for a while, where ever other hosts were the only ones.
 const KEPT: usize = 8_000;
 const KEPT_EACH: usize = 255;
 /// Ticks that a lot covers.

@@ -93,11 +93,15 @@ impl IncidentSeries {
                 continue;
             }
             let Incident { vector, direction, severity, .. } = *incident;
+            active.insert((label.clone(), vector, direction, severity, incident.planned.is_some(), incident.drill));
+            if incident.drill {
+                // No packet of it was on any wire.
+                continue;
+            }
             let rate = incident.timeline.last().map_or(0, |point| point.packets_per_second);
             // One MAC address can be a target on two interfaces at once, and is one label.
-            let sum = rates.entry((label.clone(), direction)).or_default();
+            let sum = rates.entry((label, direction)).or_default();
             *sum = sum.saturating_add(rate);
-            active.insert((label, vector, direction, severity, incident.planned.is_some(), incident.drill));
         }
         for key in &active {
             let values = values(key);

@@ -3,6 +3,8 @@
 //! `ureq` blocks, which is right for a sink with a thread of its own. No redirects are followed and no proxy is taken
 //! from the environment: nothing leaves the machine but to where the operator said.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,7 +112,7 @@ impl Client {
             return Ok(None);
         }
         let password = if password_file.as_os_str().is_empty() { String::new() } else { secret(password_file)? };
-        Ok(Some(format!("Basic {}", base64(format!("{username}:{password}").as_bytes()))))
+        Ok(Some(format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))))
     }
 }
 
@@ -175,40 +177,4 @@ pub(super) fn secret(path: &std::path::Path) -> io::Result<String> {
         return Err(io::Error::other(format!("{}: its first line is no secret", path.display())));
     }
     Ok(line.to_owned())
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let word = group.iter().fold(0u32, |word, &octet| word << 8 | u32::from(octet)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let index = (word >> (18 - 6 * place) & 63) as usize;
-            let letter = ALPHABET.get(index).copied().unwrap_or(b'=');
-            text.push(if place <= group.len() { letter.into() } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 4648 §10.
-    #[test]
-    fn the_vectors_of_the_rfc() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }

@@ -11,7 +11,7 @@
 
 use super::{Sink, Stage, Stages, Taken, instant, text};
 use crate::base::{Direction, Severity};
-use crate::incident::{Event, Incident};
+use crate::incident::{CloseReason, Detailed, Event, Incident};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -81,7 +81,7 @@ impl Hook {
         command.args(arguments);
         let input = match self.config.mode {
             HookMode::Json => {
-                let mut line = serde_json::to_vec(incident)?;
+                let mut line = serde_json::to_vec(&Detailed::new(incident))?;
                 line.push(b'\n');
                 line
             }
@@ -125,6 +125,10 @@ impl Sink for Hook {
         let is_fastnetmon = self.config.mode == HookMode::FastNetMon;
         if !self.config.on.contains(&stage) || is_fastnetmon && stage == Stage::Update {
             return Ok(Taken::Skipped("not run then"));
+        }
+        let is_end_of_pegel = matches!(incident.close_reason, Some(CloseReason::Shutdown | CloseReason::ClockChange));
+        if is_fastnetmon && is_end_of_pegel && !incident.drill {
+            return Ok(Taken::Skipped("the attack is not over: Pegel ends or starts anew"));
         }
         if is_fastnetmon && incident.target.address.is_none() {
             return Ok(Taken::Skipped("FastNetMon's scripts take one address"));

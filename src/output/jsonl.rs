@@ -1,8 +1,8 @@
 //! The JSON-lines sink: each change of an incident appended to a file, in the public incident format with the change
-//! beside it. A file that has grown enough is renamed to `FILE.1`, the one before to `FILE.2`, and so on.
+//! beside it, and the suggestions against it. A file that has grown enough is renamed to `FILE.1`, the one before to `FILE.2`, and so on.
 
 use super::{Sink, Taken};
-use crate::incident::{Event, Incident};
+use crate::incident::{Detailed, Event};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,7 +30,7 @@ pub struct JsonLines {
 struct Line<'a> {
     change: &'static str,
     #[serde(flatten)]
-    incident: &'a Incident,
+    incident: Detailed<'a>,
 }
 
 impl JsonLines {
@@ -84,7 +84,7 @@ impl JsonLines {
 
 impl Sink for JsonLines {
     fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
-        let line = Line { change: event.change.name(), incident: &event.incident };
+        let line = Line { change: event.change.name(), incident: Detailed::new(&event.incident) };
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
         self.file()?;
@@ -110,7 +110,8 @@ mod tests {
         let path = directory.join("incidents.jsonl");
         let mut sink = JsonLines::open(&path, Rotation { max_mib: 1, keep: 2 }).unwrap();
         let event = Event { change: Change::Opened, incident: Arc::new(incident()) };
-        let line = serde_json::to_vec(&Line { change: "opened", incident: &event.incident }).unwrap().len() + 1;
+        let line =
+            serde_json::to_vec(&Line { change: "opened", incident: Detailed::new(&event.incident) }).unwrap().len() + 1;
         let per_file = (1 << 20) / line;
         for _ in 0..per_file * 3 + 1 {
             assert_eq!(sink.deliver(&event).unwrap(), Taken::Delivered);

@@ -44,7 +44,12 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// A last attempt before the end; it must not take longer than a second or two.
+    /// What became of changes that were not delivered at once, since the last call.
+    fn settled(&mut self) -> Settled {
+        Settled::default()
+    }
+
+    /// A last attempt before the end; what takes longer than a few seconds is left behind.
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -59,6 +64,13 @@ pub enum Taken {
     Skipped(&'static str),
     /// The other side did not take it the last time; it is told with the next attempt.
     Later,
+}
+
+/// Changes that were delivered later, or given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub delivered: u64,
+    pub given_up: u64,
 }
 
 /// A row of the registry of sinks.

@@ -1,6 +1,6 @@
 //! The threads of the sinks, their queues, and the proof of what was handed over in a drill.
 
-use super::{SINKS, Sink, Taken, instant};
+use super::{SINKS, Settled, Sink, Taken, instant};
 use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -195,12 +195,13 @@ impl Lane {
                 None => {
                     let outcome = sink.wake();
                     self.judge(outcome);
+                    self.count(sink.settled());
                 }
             }
         }
-        if let Err(error) = sink.finish() {
-            self.judge(Err(error));
-        }
+        let outcome = sink.finish();
+        self.judge(outcome);
+        self.count(sink.settled());
     }
 
     fn deliver(&self, sink: &mut dyn Sink, event: &Event) {
@@ -222,6 +223,12 @@ impl Lane {
             Ok(Taken::Skipped(_) | Taken::Later) => {}
             Err(error) => self.judge(Err(error)),
         }
+        self.count(sink.settled());
+    }
+
+    fn count(&self, settled: Settled) {
+        self.counts.delivered.fetch_add(settled.delivered, Ordering::Relaxed);
+        self.counts.dropped.fetch_add(settled.given_up, Ordering::Relaxed);
     }
 
     /// Counts what failed; the log is told when it begins and when it ends.

@@ -1,13 +1,13 @@
-//! The webhook sink: incidents posted as JSON, signed, and tried again until taken.
+//! The webhook sink: incidents posted as JSON, signed, and tried again until taken, or for about half an hour.
 //!
 //! The body is the public incident JSON with `stage` (open, update, close) beside it. The signature covers the time of
 //! sending, too, so that a receiver can turn away what is old: header `Pegel-Signature: t=SECONDS,v1=HEX`, where HEX is
 //! HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
 use super::endpoint::{Client, Endpoint, PostError, secret};
-use super::{Sink, Stages, Taken, backoff, chance, instant, wall_clock};
+use super::{Settled, Sink, Stages, Taken, backoff, chance, instant, wall_clock};
 use crate::base::Severity;
-use crate::incident::{Event, Incident};
+use crate::incident::{Detailed, Event};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
@@ -38,7 +38,7 @@ pub struct WebhookConfig {
 struct Body<'a> {
     stage: &'static str,
     #[serde(flatten)]
-    incident: &'a Incident,
+    incident: Detailed<'a>,
 }
 
 pub struct Webhook {
@@ -49,6 +49,7 @@ pub struct Webhook {
     /// Of the message that waits first.
     failures: u32,
     not_before: Option<Instant>,
+    settled: Settled,
 }
 
 impl Webhook {
@@ -60,6 +61,7 @@ impl Webhook {
             waiting: VecDeque::new(),
             failures: 0,
             not_before: None,
+            settled: Settled::default(),
         }
     }
 
@@ -69,12 +71,14 @@ impl Webhook {
             match post(&mut self.client, &self.secret_file, body) {
                 Ok(()) => {
                     self.waiting.pop_front();
+                    self.settled.delivered += 1;
                     (self.failures, self.not_before) = (0, None);
                 }
                 Err(error) => {
                     self.failures = self.failures.saturating_add(1);
                     if matches!(error, PostError::Refused(_)) || self.failures >= MOST_FAILURES {
                         self.waiting.pop_front();
+                        self.settled.given_up += 1;
                         (self.failures, self.not_before) = (0, None);
                     } else {
                         self.not_before = Some(instant() + backoff(self.failures, chance()));
@@ -114,10 +118,11 @@ fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
 impl Sink for Webhook {
     fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
         let Some(stage) = self.stages.of(event) else { return Ok(Taken::Skipped("nothing that it is told of")) };
-        let body = serde_json::to_vec(&Body { stage: stage.name(), incident: &event.incident })?;
+        let body = serde_json::to_vec(&Body { stage: stage.name(), incident: Detailed::new(&event.incident) })?;
         let full = self.waiting.len() >= WAITING;
         if full {
             self.waiting.pop_front();
+            self.settled.given_up += 1;
             self.failures = 0;
         }
         self.waiting.push_back(body);
@@ -127,7 +132,16 @@ impl Sink for Webhook {
                 false => Ok(Taken::Later),
             };
         }
-        self.post_waiting().map(|()| Taken::Delivered)
+        let outcome = self.post_waiting().map(|()| Taken::Delivered);
+        if outcome.is_ok() {
+            // The one that this call is about is counted by who called.
+            self.settled.delivered = self.settled.delivered.saturating_sub(1);
+        }
+        outcome
+    }
+
+    fn settled(&mut self) -> Settled {
+        std::mem::take(&mut self.settled)
     }
 
     fn due(&self) -> Option<Instant> {

@@ -1,6 +1,6 @@
 //! Drills: a synthetic attack, judged by the configuration in force, whose incident goes out to every output.
 //!
-//! What is proved: decoding, metering, the detector with the limits of that host, the state machine, the judging loop of
+//! What is proved: decoding, metering, the detector with that host's limits (but those that were learned), the state machine, the judging loop of
 //! the live run, and each output up to the other side's word that it took it. What is not: capturing; no packet is on
 //! any wire. The attack has a meter of its own, so that no figure of real traffic, nothing learned and no real incident
 //! is touched by it.
@@ -12,12 +12,12 @@ use super::replay::Replay;
 use crate::base::{Timestamp, Vector, VectorClass};
 use crate::capture::synthetic::{Profile, Scenario, Synthetic};
 use crate::config::Config;
-use crate::incident::{Change, Event, Incident};
+use crate::incident::{Change, CloseReason, Event, Incident};
 use crate::inventory::Sources;
 use crate::output::{Outputs, Receipt, Receipts, Taken};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -41,8 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(10);
 /// Octets of an order.
 const ORDER: u64 = 4096;
-/// The name under which metrics and API are told of.
-const PAGES: &str = "api and metrics";
+/// The name of the hop from here to the live run, which hands on to the outputs and the pages.
+const JUDGE: &str = "judging loop";
 
 /// What is to be played.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -265,9 +265,20 @@ impl Drills {
                 Change::Closed => self.open.remove(&incident.id),
                 _ => self.open.insert(incident.id.clone(), Incident::clone(incident)),
             };
-            let (output, outcome) = (PAGES.to_owned(), Ok(Taken::Delivered));
+            let (output, outcome) = (JUDGE.to_owned(), Ok(Taken::Delivered));
             self.receipts.keep(Receipt { output, incident: incident.id.clone(), change: event.change, outcome });
         }
+        events
+    }
+
+    /// The end of drills that are under way when the run ends.
+    pub fn stop(&mut self) -> Vec<Event> {
+        let mut events = self.take();
+        let now = wall_clock();
+        events.extend(std::mem::take(&mut self.open).into_values().map(|mut incident| {
+            (incident.closed_at, incident.close_reason) = (Some(now), Some(CloseReason::Shutdown));
+            Event { change: Change::Closed, incident: Arc::new(incident) }
+        }));
         events
     }
 
@@ -327,7 +338,7 @@ fn answer(client: &UnixStream, desk: &Desk, events: &SyncSender<Vec<Event>>, rec
     tracing::info!(target = %drill.target, vector = drill.vector.name(), seconds = order.seconds, "drill begins");
     receipts.take();
     let began = drill.began;
-    let mut run = Run { drill, began, events, receipts, client, state: desk.states() };
+    let mut run = Run { drill, began, events, receipts, client, incidents: BTreeSet::new(), state: desk.states() };
     let outcome = run.play(&order);
     if outcome.is_err() {
         // Nobody listens any more: what is open must not stay so.
@@ -353,7 +364,7 @@ struct State {
 
 impl Desk {
     fn states(&self) -> BTreeMap<String, State> {
-        let names = self.outputs.iter().cloned().chain([PAGES.to_owned()]);
+        let names = self.outputs.iter().cloned().chain([JUDGE.to_owned()]);
         names.map(|name| (name, State::default())).collect()
     }
 }
@@ -365,6 +376,8 @@ struct Run<'r> {
     events: &'r SyncSender<Vec<Event>>,
     receipts: &'r Receipts,
     client: &'r UnixStream,
+    /// The incidents of this drill: a slow output may still be busy with one before.
+    incidents: BTreeSet<String>,
     state: BTreeMap<String, State>,
 }
 
@@ -379,6 +392,7 @@ impl Run<'_> {
             let events = self.drill.advance(now);
             for event in &events {
                 opened |= event.change == Change::Opened;
+                self.incidents.insert(event.incident.id.clone());
                 self.tell_incident(event)?;
             }
             self.hand_over(events);
@@ -420,7 +434,10 @@ impl Run<'_> {
     }
 
     fn tell_receipts(&mut self) -> io::Result<()> {
-        for Receipt { output, change, outcome, .. } in self.receipts.take() {
+        for Receipt { output, incident, change, outcome } in self.receipts.take() {
+            if !self.incidents.contains(&incident) {
+                continue;
+            }
             let (outcome, says) = match outcome {
                 Ok(Taken::Delivered) => (DrillOutcome::Taken, String::new()),
                 Ok(Taken::Skipped(why)) => (DrillOutcome::Skipped, why.to_owned()),
@@ -467,7 +484,7 @@ impl Run<'_> {
         let took = self
             .state
             .iter()
-            .filter(|(name, state)| name.as_str() != PAGES && state.opened == Some(DrillOutcome::Taken));
+            .filter(|(name, state)| name.as_str() != JUDGE && state.opened == Some(DrillOutcome::Taken));
         match (lacking.is_empty(), took.count()) {
             (false, _) => (false, lacking.join("; ")),
             (true, 0) => (false, "no output wants to be told of such an incident".to_owned()),

@@ -391,6 +391,7 @@ impl Live {
             self.metrics.incident_event(event);
             self.outputs.offer(event);
             if event.change == Change::Opened
+                && !event.incident.drill
                 && let Some(address) = event.incident.target.address
             {
                 self.metrics.watch_host(address, "target");
@@ -571,6 +572,8 @@ impl Live {
         let now = self.judged.map_or_else(wall_clock, |tick| Timestamp::from_tick(tick + 1));
         self.engine.shut_down(now);
         self.tell_news();
+        let drilled = self.drills.stop();
+        self.tell(drilled);
         self.memory.stop(&self.engine, now);
         let losses = self.losses();
         self.outputs.finish();

@@ -30,7 +30,7 @@ pub(super) fn exabgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
             .collect();
         let then = match rule.action {
             Action::Drop => "discard".to_owned(),
-            Action::Limit { octets, .. } => format!("rate-limit {octets}"),
+            Action::Limit { octets, .. } => format!("rate-limit {}", octets / rule.what.peers.len().max(1) as u64),
         };
         text += &format!("announce flow route {{ match {{ {} }} then {{ {then}; }} }}\n", matches.join(" "));
     }
@@ -52,7 +52,7 @@ pub(super) fn gobgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
             .collect();
         let then = match rule.action {
             Action::Drop => "discard".to_owned(),
-            Action::Limit { octets, .. } => format!("rate-limit {octets}"),
+            Action::Limit { octets, .. } => format!("rate-limit {}", octets / rule.what.peers.len().max(1) as u64),
         };
         text += &format!("gobgp global rib add -a {family} match {} then {then}\n", matches.join(" "));
     }
@@ -66,7 +66,7 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A route has one network of the other side.
+/// A route has one network of the other side; a rate is shared out over those of a rule.
 fn routes(rules: &[Rule]) -> Vec<(&Rule, Option<IpNet>)> {
     let of = |rule: &Rule| match rule.what.peers.is_empty() {
         true => vec![None],

@@ -7,6 +7,22 @@ use crate::incident::Incident;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// The names of the labels that Pegel sets.
+pub const LABELS: [&str; 12] = [
+    "alertname",
+    "kind",
+    "target",
+    "prefix",
+    "class",
+    "direction",
+    "severity",
+    "interface",
+    "vlan",
+    "guest",
+    "planned",
+    "drill",
+];
+
 pub type Labels = BTreeMap<String, String>;
 
 /// As `POST /api/v2/alerts` takes it.
@@ -45,6 +61,7 @@ pub fn labels(incident: &Incident, external: &Labels) -> Labels {
         ("direction", incident.direction.name().to_owned()),
         ("severity", incident.severity.name().to_owned()),
         ("interface", target.interface.clone().unwrap_or_default()),
+        ("vlan", target.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()),
         ("guest", target.guest.clone().unwrap_or_default()),
         ("planned", yes(incident.planned.is_some())),
         ("drill", yes(incident.drill)),

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long an alert that ended is told as such: an Alertmanager that was away in the meantime hears of it, too.
 const RESOLVED_FOR: Duration = Duration::from_secs(300);
+/// After so long without a word about it, which comes every ten seconds while it is open and packets are judged, an
+/// incident is over: the word of its end was lost in a full queue. Its alert is not refreshed any more and lapses by itself.
+const SILENT_FOR: Duration = Duration::from_secs(600);
 /// Alerts in the book: more than can be open at once by default, and those that ended lately.
 const MOST: usize = 4096;
 
@@ -17,6 +20,8 @@ struct Entry {
     incident: Arc<Incident>,
     /// When it ended.
     ended: Option<(Timestamp, Instant)>,
+    /// When there was word of it last.
+    heard: Instant,
     /// When it changed, where it was not told since.
     changed: Option<Instant>,
     told: Option<Instant>,
@@ -53,14 +58,15 @@ impl Book {
                 }
                 !goes_on
             }
-            // Nothing that is worth a message of its own; the next refresh tells it.
-            Change::Progress => {
+            // Nothing that is worth a message of its own, the next refresh tells it; unless a change before was lost in a
+            // full queue.
+            Change::Progress if known.is_some_and(|known| *known == labels(incident, &self.external)) => {
                 if let Some(entry) = known.and_then(|labels| self.alerts.get_mut(labels)) {
-                    entry.incident = Arc::clone(incident);
+                    (entry.incident, entry.heard) = (Arc::clone(incident), now);
                 }
                 false
             }
-            Change::Opened | Change::Extended | Change::Escalated => {
+            Change::Progress | Change::Opened | Change::Extended | Change::Escalated => {
                 if !is_told(incident, self.least) {
                     return false;
                 }
@@ -71,7 +77,8 @@ impl Book {
                 }
                 self.open.insert(incident.id.clone(), labels.clone());
                 let incident = Arc::clone(incident);
-                let entry = Entry { incident, ended: None, changed: Some(now), told: None, is_refused: false };
+                let entry =
+                    Entry { incident, ended: None, heard: now, changed: Some(now), told: None, is_refused: false };
                 self.alerts.insert(labels, entry);
                 self.make_room();
                 true
@@ -79,9 +86,12 @@ impl Book {
         }
     }
 
-    /// The alert with these labels ends, if it is (still) about this incident.
+    /// The alert with these labels ends, if it is (still) about this incident, and about no other that is open.
     fn end(&mut self, labels: &Labels, incident: &Arc<Incident>, now: Instant) {
-        let Some(entry) = self.alerts.get_mut(labels).filter(|entry| entry.incident.id == incident.id) else { return };
+        if self.open.iter().any(|(id, of)| *id != incident.id && of == labels) {
+            return;
+        }
+        let Some(entry) = self.alerts.get_mut(labels) else { return };
         entry.incident = Arc::clone(incident);
         entry.ended = Some((incident.closed_at.unwrap_or(incident.updated_at), now));
         entry.changed = Some(now);
@@ -94,7 +104,10 @@ impl Book {
             let age = |entry: &Entry| entry.ended.map(|(_, at)| at);
             let oldest = self.alerts.iter().min_by_key(|(_, entry)| (age(entry).is_none(), age(entry)));
             let Some(labels) = oldest.map(|(labels, _)| labels.clone()) else { return };
-            if let Some(entry) = self.alerts.remove(&labels) {
+            // Of an incident that has other labels by now, only the former alert goes.
+            if let Some(entry) = self.alerts.remove(&labels)
+                && self.open.get(&entry.incident.id) == Some(&labels)
+            {
                 self.open.remove(&entry.incident.id);
             }
         }
@@ -104,8 +117,10 @@ impl Book {
     pub fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Alert> {
         self.alerts.retain(|_, entry| match entry.ended {
             Some((_, at)) => entry.changed.is_some() || now.saturating_duration_since(at) < RESOLVED_FOR,
-            None => true,
+            None => entry.changed.is_some() || now.saturating_duration_since(entry.heard) < SILENT_FOR,
         });
+        let alerts = &self.alerts;
+        self.open.retain(|_, labels| alerts.contains_key(labels));
         let lapses = wall.plus_seconds(self.refresh.as_secs_f64() * 5.0);
         let (refresh, links) = (self.refresh, &self.links);
         let due = self.alerts.iter().filter(|(_, entry)| entry.next(refresh).is_some_and(|at| at <= now));
@@ -190,9 +205,10 @@ mod tests {
         assert_eq!((told.len(), told[0].ends_at), (1, wall.plus_seconds(300.0)));
         assert_eq!(book.next(), Some(now + REFRESH));
         assert!(tell(&mut book, now, wall).is_empty());
-        (now, wall) = (now + REFRESH, wall.plus_seconds(60.0));
         incident.peak.packets_per_second = 7777;
+        (now, wall) = (now + REFRESH - Duration::from_secs(5), wall.plus_seconds(60.0));
         assert!(!book.take(&event(Change::Progress, &incident), now));
+        now += Duration::from_secs(5);
         let told = tell(&mut book, now, wall);
         assert_eq!(told[0].annotations["packets_per_second"], "7777");
         incident.closed_at = Some(wall);
@@ -319,5 +335,60 @@ mod tests {
         }
         assert_eq!(book.alerts.len(), MOST);
         assert_eq!(book.alerts.values().filter(|entry| entry.ended.is_some()).count(), 100);
+    }
+
+    #[test]
+    fn changes_that_were_lost_in_a_full_queue_are_made_up_for() {
+        let (mut now, wall) = start();
+        let (mut book, incident) = (book(), incident());
+        // The opening was lost.
+        assert!(book.take(&event(Change::Progress, &incident), now));
+        assert_eq!(tell(&mut book, now, wall).len(), 1);
+        // The end is lost: it is not refreshed for ever.
+        let mut times = 0;
+        while let Some(next) = book.next() {
+            now = next;
+            times += tell(&mut book, now, wall).len();
+        }
+        assert_eq!((times, book.alerts.len(), book.open.len()), (9, 0, 0));
+    }
+
+    #[test]
+    fn one_of_two_incidents_of_the_same_labels_does_not_end_the_other() {
+        let (now, wall) = start();
+        let (mut book, incident) = (book(), incident());
+        let mut another = incident.clone();
+        another.id = "another".to_owned();
+        book.take(&event(Change::Opened, &incident), now);
+        book.take(&event(Change::Opened, &another), now);
+        assert_eq!(tell(&mut book, now, wall).len(), 1);
+        for (closed, open) in [(&another, true), (&incident, false)] {
+            let mut closed = closed.clone();
+            closed.closed_at = Some(wall);
+            book.take(&event(Change::Closed, &closed), now);
+            let told = book.due(now + REFRESH - Duration::from_secs(1), wall);
+            book.told(&told, now);
+            assert!(told.iter().all(|alert| (alert.ends_at > wall) == open), "{told:?}");
+        }
+        assert!(book.open.is_empty());
+    }
+
+    #[test]
+    fn a_former_alert_that_has_to_go_leaves_its_incident_open() {
+        let (mut now, wall) = start();
+        let (mut book, mut incident) = (book(), incident());
+        incident.severity = Severity::Warning;
+        book.take(&event(Change::Opened, &incident), now);
+        incident.severity = Severity::Critical;
+        book.take(&event(Change::Escalated, &incident), now);
+        for number in 0..MOST {
+            let mut another = incident.clone();
+            another.id = format!("i{number}");
+            another.target.address = Some(format!("2001:db8::{number:x}").parse().unwrap());
+            now += Duration::from_millis(1);
+            book.take(&event(Change::Opened, &another), now);
+        }
+        incident.closed_at = Some(wall);
+        assert!(book.open.contains_key(&incident.id) && book.take(&event(Change::Closed, &incident), now));
     }
 }

@@ -6,7 +6,7 @@
 mod alert;
 pub mod book;
 
-pub use alert::Links;
+pub use alert::{LABELS, Links};
 
 use super::endpoint::{Client, Endpoint, PostError};
 use super::{Sink, Taken, backoff, chance, instant, wall_clock};
@@ -64,11 +64,7 @@ impl Alertmanager {
         for batch in batches {
             match self.send(&batch) {
                 Ok(()) => self.book.told(&batch, instant()),
-                Err(PostError::Failed(error)) => {
-                    self.failures = self.failures.saturating_add(1);
-                    self.not_before = Some(instant() + backoff(self.failures, chance()));
-                    return Err(error);
-                }
+                Err(PostError::Failed(error)) => return Err(self.failed(error)),
                 // It took those of the batch that it understands: find out which it does not.
                 Err(PostError::Refused(says)) if batch.len() == 1 => {
                     self.book.refused(&batch, instant());
@@ -79,9 +75,10 @@ impl Alertmanager {
                         let alone = std::slice::from_ref(&alert);
                         match self.send(alone) {
                             Ok(()) => self.book.told(alone, instant()),
-                            Err(error) => {
+                            Err(PostError::Failed(error)) => return Err(self.failed(error)),
+                            Err(PostError::Refused(says)) => {
                                 self.book.refused(alone, instant());
-                                refused = Some(io::Error::from(error).to_string());
+                                refused = Some(says);
                             }
                         }
                     }
@@ -94,6 +91,13 @@ impl Alertmanager {
             Some(says) => Err(io::Error::new(io::ErrorKind::InvalidData, says)),
             None => Ok(()),
         }
+    }
+
+    /// Not again before a while.
+    fn failed(&mut self, error: io::Error) -> io::Error {
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(instant() + backoff(self.failures, chance()));
+        error
     }
 
     fn send(&mut self, alerts: &[Alert]) -> Result<(), PostError> {
