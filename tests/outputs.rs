@@ -16,7 +16,7 @@ use pegel::output::endpoint::Endpoint;
 use pegel::output::hook::{Hook, HookConfig, HookMode};
 use pegel::output::syslog::{Syslog, SyslogTarget};
 use pegel::output::webhook::{Webhook, WebhookConfig};
-use pegel::output::{Outputs, Sink, Stage, Taken};
+use pegel::output::{Outputs, Settled, Sink, Stage, Taken};
 use pegel::pipeline::replay;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -231,6 +231,24 @@ fn what_one_alert_is_refused_for_does_not_keep_others_and_is_not_tried_again() {
 }
 
 #[test]
+fn who_fails_while_it_is_found_out_what_is_refused_has_refused_nothing() {
+    let (down, url) = listener();
+    let address = down.local_addr().unwrap();
+    drop(down);
+    let mut sink = alertmanager(endpoint(&url));
+    sink.deliver(&on_target(1)).unwrap_err();
+    assert_eq!(sink.deliver(&on_target(2)).unwrap(), Taken::Later);
+    // Both at once are refused; one alone finds the server failing.
+    let statuses = std::sync::Mutex::new(vec![503, 400]);
+    let requests = serve(TcpListener::bind(address).unwrap(), move |_| statuses.lock().unwrap().pop().unwrap_or(200));
+    assert!(wake(&mut sink).unwrap_err().to_string().contains("503"));
+    wake(&mut sink).unwrap();
+    let told: Vec<usize> =
+        (0..3).map(|_| requests.recv_timeout(GUARD).unwrap().json().as_array().unwrap().len()).collect();
+    assert_eq!(told, [2, 1, 2]);
+}
+
+#[test]
 fn passwords_and_tokens_are_read_anew_and_secrets_that_are_missing_are_named() {
     let scratch = Scratch::new("auth");
     let (listener, url) = listener();
@@ -337,6 +355,18 @@ fn a_webhook_is_signed_in_order_and_tried_again() {
         let said = tools::run(&openssl, &["dgst", "-sha256", "-hmac", "s3cret", &signed.display().to_string()]);
         assert_eq!(said.trim().rsplit(' ').next(), Some(signature));
     }
+    // What waits is bounded, and what is lost is counted.
+    let (listener, url) = self::listener();
+    let requests = serve(listener, |_| 503);
+    let mut sink = Webhook::new(&WebhookConfig { endpoint: endpoint(&url), ..config.clone() });
+    let mut outcomes = Vec::new();
+    for number in 0..300u32 {
+        outcomes.push(sink.deliver(&event(Change::Opened, |incident| incident.id = format!("i{number}"))));
+    }
+    assert!(outcomes[0].is_err() && outcomes[256].is_err(), "{:?}", outcomes[256]);
+    assert_eq!(sink.settled(), Settled { delivered: 0, given_up: 300 - 256 });
+    // It did not ask three hundred times: a second or two have passed.
+    assert!(requests.try_iter().count() < 10);
     // What is wrong stays wrong.
     let (listener, url) = self::listener();
     let requests = serve(listener, |_| 400);
