@@ -41,6 +41,10 @@ fn orders_that_cannot_be_played_say_what_can() {
     let config = Config::default();
     let refused = |order: DrillOrder| Drill::new(&order, &config, &[], START).err().unwrap_or_default();
     assert!(refused(order("teardrop")).contains("these can: syn_flood "));
+    for address in ["0.0.0.0", "::", "224.0.0.1", "ff02::1"] {
+        let order = DrillOrder { target: Some(address.parse().unwrap()), ..order("syn_flood") };
+        assert!(refused(order).contains("is no host's address"));
+    }
     assert!(refused(order("icmpv6_flood")).contains("another family"));
     assert!(refused(order("mac_not_allowed")).contains("cannot be drilled"));
     assert!(refused(DrillOrder { seconds: LONGEST + 1, ..order("syn_flood") }).contains("3600 seconds"));

@@ -231,6 +231,57 @@ fn what_one_alert_is_refused_for_does_not_keep_others_and_is_not_tried_again() {
 }
 
 #[test]
+fn a_slow_alertmanager_is_told_of_many_changes_at_once() {
+    let (listener, url) = listener();
+    let (release, held) = channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    // The first request is answered when all else is waiting, and the others at once.
+    let requests = serve(listener, move |_| {
+        let _ = held.lock().unwrap().recv_timeout(GUARD);
+        200
+    });
+    let mut outputs = Outputs::default();
+    let sink = alertmanager(Endpoint { timeout_seconds: 60, ..endpoint(&url) });
+    outputs.start("alertmanager/main", vec![Box::new(sink)]).unwrap();
+    let of = |number: u32, change| {
+        event(change, |incident| {
+            incident.id = format!("i{number}");
+            incident.target.address = Some(format!("2001:db8::{number:x}").parse().unwrap());
+        })
+    };
+    outputs.offer(&of(0, Change::Opened));
+    let (sender, told) = channel();
+    std::thread::spawn(move || requests.into_iter().for_each(|request| drop(sender.send(request.json()))));
+    for number in 1..300 {
+        outputs.offer(&of(number, Change::Opened));
+    }
+    // Progress does not take the place of changes.
+    for number in (0..300).cycle().take(3000) {
+        outputs.offer(&of(number, Change::Progress));
+    }
+    for number in 0..150 {
+        outputs.offer(&of(number, Change::Closed));
+    }
+    drop(release);
+    let (mut open, mut messages) = (std::collections::BTreeMap::new(), 0);
+    let is_over = |alert: &Value| {
+        let ends: pegel::base::Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
+        ends < pegel::base::Timestamp::from_parts(1_780_000_000, 0)
+    };
+    while open.len() < 300 || open.values().filter(|open| **open).count() != 150 {
+        let alerts = told.recv_timeout(GUARD).expect("it is told of all");
+        messages += 1;
+        for alert in alerts.as_array().unwrap() {
+            open.insert(alert["labels"]["target"].to_string(), !is_over(alert));
+        }
+    }
+    assert!(messages < 20, "{messages} messages for 300 alerts");
+    let (_, counts) = outputs.counts().next().unwrap();
+    assert_eq!(counts.dropped.load(std::sync::atomic::Ordering::Relaxed), 0);
+    outputs.finish();
+}
+
+#[test]
 fn who_fails_while_it_is_found_out_what_is_refused_has_refused_nothing() {
     let (down, url) = listener();
     let address = down.local_addr().unwrap();

@@ -286,6 +286,14 @@ fn a_drill_goes_all_the_way_and_is_marked_everywhere() {
     assert_eq!((of("pegel_incidents_total{"), of("pegel_incident_active{")), (0, 0));
     assert_eq!(of("pegel_receive_packets_total{class=\"udp\"}"), 0);
 
+    // Who goes away in the middle leaves nothing open.
+    let mut gone = drill(&["--vector", "udp_flood", "--for", "30"]).stdout(Stdio::null()).spawn().unwrap();
+    alertmanager.wait_for(|alerts| !alerts.is_empty());
+    gone.kill().unwrap();
+    gone.wait().unwrap();
+    alertmanager.wait_for(<[Value]>::is_empty);
+    assert_eq!(pegel.incidents("open"), Vec::<Value>::new());
+
     // An output that fails, fails the drill.
     drop(alertmanager);
     let output = drill(&["--vector", "udp_flood", "--for", "1"]).output().unwrap();

@@ -35,7 +35,7 @@ pub struct Endpoint {
 /// Why a POST was not taken.
 #[derive(Debug)]
 pub enum PostError {
-    /// The other side says that this request is wrong, and will be however often it is sent (400).
+    /// The other side says that this request is wrong, and will be however often it is sent (400, 413, 422).
     Refused(String),
     /// Nobody was there, it took too long, or the other side could not: it may later.
     Failed(io::Error),
@@ -98,7 +98,7 @@ impl Client {
         let says: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
         let says = format!("answer {status}: {}", says.trim());
         match status.as_u16() {
-            400 => Err(PostError::Refused(says)),
+            400 | 413 | 422 => Err(PostError::Refused(says)),
             _ => Err(PostError::Failed(io::Error::other(says))),
         }
     }

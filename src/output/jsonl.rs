@@ -6,7 +6,7 @@ use crate::incident::{Detailed, Event};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// When a file is put aside.
@@ -42,13 +42,21 @@ impl JsonLines {
     }
 
     fn file(&mut self) -> io::Result<&mut File> {
-        match &mut self.file {
-            // A rotated file is gone from its path: write to the new one.
-            Some(_) if self.path.exists() => {}
+        // What somebody else rotated is another file than the one of this name: write to that.
+        let there = fs::metadata(&self.path).ok().map(|there| (there.dev(), there.ino()));
+        let same = |file: &File| file.metadata().is_ok_and(|own| there == Some((own.dev(), own.ino())));
+        match &self.file {
+            Some(file) if same(file) => {}
             _ => {
-                // Incidents name addresses: not for every local user.
-                let file = OpenOptions::new().create(true).append(true).mode(0o640).open(&self.path)?;
-                self.length = file.metadata()?.len();
+                // Incidents name addresses: not for every local user. A pipe without a reader must not hold up the start.
+                let mut options = OpenOptions::new();
+                options.create(true).append(true).mode(0o640).custom_flags(libc::O_NONBLOCK);
+                let file = options.open(&self.path)?;
+                let metadata = file.metadata()?;
+                if !metadata.is_file() {
+                    return Err(io::Error::other("it is no regular file"));
+                }
+                self.length = metadata.len();
                 self.file = Some(file);
             }
         }
@@ -90,7 +98,12 @@ impl Sink for JsonLines {
         self.file()?;
         self.rotate_before(bytes.len() as u64)?;
         // One write a line: readers never see half of one.
-        self.file()?.write_all(&bytes)?;
+        let (length, file) = (self.length, self.file()?);
+        if let Err(error) = file.write_all(&bytes) {
+            // Half a line, as on a full disk, would spoil the next one. If that cannot be mended, nothing can.
+            let _ = file.set_len(length);
+            return Err(error);
+        }
         self.length += bytes.len() as u64;
         Ok(Taken::Delivered)
     }
@@ -119,6 +132,31 @@ mod tests {
         let lines = |path: &Path| fs::read_to_string(path).map(|text| text.lines().count()).unwrap_or(0);
         let counts = [path.clone(), sink.numbered(1), sink.numbered(2), sink.numbered(3)].map(|path| lines(&path));
         assert_eq!(counts, [1, per_file, per_file, 0]);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn what_somebody_else_rotates_is_written_anew_and_only_to_files() {
+        let directory = std::env::temp_dir().join(format!("pegel-jsonl-else-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("incidents.jsonl");
+        let mut sink = JsonLines::open(&path, Rotation { max_mib: 0, keep: 0 }).unwrap();
+        let event = Event { change: Change::Opened, incident: Arc::new(incident()) };
+        let lines = |path: &Path| fs::read_to_string(path).map(|text| text.lines().count()).unwrap_or(0);
+        sink.deliver(&event).unwrap();
+        // As logrotate does it with `create`.
+        fs::rename(&path, directory.join("old")).unwrap();
+        fs::write(&path, "").unwrap();
+        sink.deliver(&event).unwrap();
+        assert_eq!((lines(&path), lines(&directory.join("old"))), (1, 1));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(sink.deliver(&event).is_err());
+        fs::remove_dir(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        // Neither of them waits for a reader.
+        assert!(sink.deliver(&event).is_err());
+        assert!(JsonLines::open(&path, Rotation { max_mib: 0, keep: 0 }).is_err());
         fs::remove_dir_all(&directory).unwrap();
     }
 }

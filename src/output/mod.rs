@@ -29,6 +29,16 @@ pub trait Sink: Send {
     /// Delivers one change. An error is counted, and logged once until the next success.
     fn deliver(&mut self, event: &Event) -> io::Result<Taken>;
 
+    /// Whether one message can tell of many changes: then [`Sink::deliver_all`] gets all that wait.
+    fn takes_all(&self) -> bool {
+        false
+    }
+
+    /// Delivers several changes; an outcome for each, in order.
+    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Taken>> {
+        events.iter().map(|event| self.deliver(event)).collect()
+    }
+
     /// Whether the sink wants to be told every few seconds how open incidents go on.
     fn wants_progress(&self) -> bool {
         false

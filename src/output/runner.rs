@@ -5,7 +5,7 @@ use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -63,8 +63,8 @@ impl Receipts {
 struct Running {
     name: String,
     wants_progress: bool,
-    /// One for each of its threads: all changes of an incident go through the same.
-    queues: Vec<SyncSender<Event>>,
+    /// One for each of its threads: all changes of an incident go through the same. And how many events wait there.
+    queues: Vec<(SyncSender<Event>, Arc<AtomicUsize>)>,
     counts: Arc<SinkCounts>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -86,11 +86,13 @@ impl Outputs {
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for sink in sinks {
             let (queue, events) = sync_channel(QUEUE);
-            let lane = Lane { name: name.to_owned(), counts: Arc::clone(&counts), receipts: self.receipts.clone() };
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let (name, counts, receipts) = (name.to_owned(), Arc::clone(&counts), self.receipts.clone());
+            let lane = Lane { name, counts, receipts, waiting: Arc::clone(&waiting) };
             // The kernel keeps 15 characters of a thread's name.
-            let thread =
-                std::thread::Builder::new().name(format!("out-{name}")).spawn(move || lane.run(sink, &events))?;
-            queues.push(queue);
+            let thread = std::thread::Builder::new().name(format!("out-{}", lane.name));
+            let thread = thread.spawn(move || lane.run(sink, &events))?;
+            queues.push((queue, waiting));
             threads.push(thread);
         }
         self.running.push(Running { name: name.to_owned(), wants_progress, queues, counts, threads });
@@ -115,8 +117,14 @@ impl Outputs {
             let mut hasher = DefaultHasher::new();
             event.incident.id.hash(&mut hasher);
             let lane = hasher.finish() % sink.queues.len().max(1) as u64;
-            let Some(queue) = sink.queues.get(lane as usize) else { continue };
+            let Some((queue, waiting)) = sink.queues.get(lane as usize) else { continue };
+            // Changes come first: there is always room for some.
+            if event.change == Change::Progress && waiting.load(Ordering::Relaxed) > QUEUE / 4 {
+                continue;
+            }
+            waiting.fetch_add(1, Ordering::Relaxed);
             if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(event.clone()) {
+                waiting.fetch_sub(1, Ordering::Relaxed);
                 sink.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 if event.incident.drill {
                     self.receipts.keep(receipt(&sink.name, event, Err("its queue is full".to_owned())));
@@ -170,42 +178,53 @@ struct Lane {
     name: String,
     counts: Arc<SinkCounts>,
     receipts: Receipts,
+    /// Events in its queue.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Lane {
     fn run(self, mut sink: Box<dyn Sink>, events: &Receiver<Event>) {
         loop {
-            // What is due comes first: a storm of events must not keep it from happening.
-            let due = sink.due();
-            let now = instant();
-            let next = match due {
-                Some(at) if at <= now => None,
-                Some(at) => match events.recv_timeout(at.saturating_duration_since(now)) {
-                    Ok(event) => Some(event),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => break,
-                },
-                None => match events.recv() {
-                    Ok(event) => Some(event),
-                    Err(_) => break,
-                },
-            };
-            match next {
-                Some(event) => self.deliver(&mut *sink, &event),
-                None => {
-                    let outcome = sink.wake();
-                    self.judge(outcome);
-                    self.count(sink.settled());
+            // All that waits, where one message can tell it: a slow receiver must not fall behind by one for each.
+            let most = if sink.takes_all() { QUEUE } else { 1 };
+            let mut waiting: Vec<Event> = events.try_iter().take(most).collect();
+            if waiting.is_empty() {
+                let now = instant();
+                let next = match sink.due() {
+                    Some(at) if at <= now => None,
+                    Some(at) => match events.recv_timeout(at.saturating_duration_since(now)) {
+                        Ok(event) => Some(event),
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    },
+                    None => match events.recv() {
+                        Ok(event) => Some(event),
+                        Err(_) => break,
+                    },
+                };
+                match next {
+                    Some(event) => waiting.push(event),
+                    None => {
+                        let outcome = sink.wake();
+                        self.judge(outcome);
+                        self.count(sink.settled());
+                        continue;
+                    }
                 }
             }
+            // Counted in before they were sent.
+            self.waiting.fetch_sub(waiting.len(), Ordering::Relaxed);
+            for (event, outcome) in waiting.iter().zip(sink.deliver_all(&waiting)) {
+                self.note(event, outcome);
+            }
+            self.count(sink.settled());
         }
         let outcome = sink.finish();
         self.judge(outcome);
         self.count(sink.settled());
     }
 
-    fn deliver(&self, sink: &mut dyn Sink, event: &Event) {
-        let outcome = sink.deliver(event);
+    fn note(&self, event: &Event, outcome: io::Result<Taken>) {
         if event.incident.drill && event.change != Change::Progress {
             let outcome = outcome.as_ref().copied().map_err(ToString::to_string);
             self.receipts.keep(receipt(&self.name, event, outcome));
@@ -223,7 +242,6 @@ impl Lane {
             Ok(Taken::Skipped(_) | Taken::Later) => {}
             Err(error) => self.judge(Err(error)),
         }
-        self.count(sink.settled());
     }
 
     fn count(&self, settled: Settled) {

@@ -180,6 +180,9 @@ fn target(vector: Vector, ordered: Option<IpAddr>, networks: &[IpNet]) -> Result
         _ => true,
     };
     if let Some(address) = ordered {
+        if address.is_unspecified() || address.is_multicast() {
+            return Err(format!("{address} is no host's address"));
+        }
         return Some(address)
             .filter(fits)
             .ok_or_else(|| format!("{vector} does not go with {address}: another family"));
@@ -390,12 +393,13 @@ impl Run<'_> {
         loop {
             let now = wall_clock();
             let events = self.drill.advance(now);
+            // Before the client hears of it: it may be gone, and what ended must not stay open.
+            self.hand_over(events.clone());
             for event in &events {
                 opened |= event.change == Change::Opened;
                 self.incidents.insert(event.incident.id.clone());
                 self.tell_incident(event)?;
             }
-            self.hand_over(events);
             self.tell_receipts()?;
             if self.drill.is_over(now) {
                 break;

@@ -108,13 +108,28 @@ impl Alertmanager {
 
 impl Sink for Alertmanager {
     fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
-        if !self.book.take(event, instant()) {
-            return Ok(Taken::Skipped("nothing that it is told of"));
-        }
-        if self.not_before.is_some_and(|at| instant() < at) {
-            return Ok(Taken::Later);
-        }
-        self.tell().map(|()| Taken::Delivered)
+        self.deliver_all(std::slice::from_ref(event)).pop().unwrap_or(Ok(Taken::Later))
+    }
+
+    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Taken>> {
+        let is_told: Vec<bool> = events.iter().map(|event| self.book.take(event, instant())).collect();
+        // Who drills wants to know now.
+        let drills = events.iter().any(|event| event.incident.drill);
+        let outcome = match self.not_before {
+            _ if !is_told.contains(&true) => Ok(Taken::Later),
+            Some(at) if instant() < at && !drills => Ok(Taken::Later),
+            _ => self.tell().map(|()| Taken::Delivered),
+        };
+        let of_all = || match &outcome {
+            Ok(taken) => Ok(*taken),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        let skipped = Taken::Skipped("nothing that it is told of");
+        is_told.into_iter().map(|is_told| if is_told { of_all() } else { Ok(skipped) }).collect()
+    }
+
+    fn takes_all(&self) -> bool {
+        true
     }
 
     fn wants_progress(&self) -> bool {
