@@ -1,19 +1,13 @@
 //! `pegel suggest`: what could be done about an incident?
 
 use super::{exit, print_out};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::output::endpoint::{Client, Endpoint};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio_rustls::rustls::crypto::ring;
-use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -28,7 +22,7 @@ Exit codes: 0 printed, 1 refused (standard error says why) or no such incident, 
 /// Octets of an answer or a file that are read at most.
 const MOST: u64 = 64 << 20;
 /// Seconds for the whole question to the daemon.
-const PATIENCE: u64 = 10;
+const PATIENCE: u32 = 10;
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -130,60 +124,20 @@ fn from_daemon(args: &SuggestArgs) -> Result<Value, String> {
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Err("an id is letters, digits and a dash".to_owned());
     }
-    let url = format!("{}/api/v1/incidents/{id}", args.url.trim_end_matches('/'));
-    let mut request = agent(args)?.get(&url);
-    if let (Some(user), Some(path)) = (&args.user, &args.password_file) {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let password = text.lines().next().unwrap_or_default();
-        request = request.header("Authorization", format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
-    }
-    let mut answer = request.call().map_err(|error| format!("{}: {error}; is Pegel running there?", args.url))?;
-    let status = answer.status();
-    if status == 404 {
-        return Err(format!("{}: no open or recent incident has the id {id}", args.url));
-    }
-    if !status.is_success() {
-        return Err(format!("{}: answered {status}", args.url));
-    }
-    let body = answer.body_mut().with_config().limit(MOST).read_to_string();
-    find(&body.map_err(|error| format!("{}: {error}", args.url))?, Some(id))
-}
-
-fn agent(args: &SuggestArgs) -> Result<Agent, String> {
-    let roots = match &args.ca_file {
-        None if args.url.starts_with("https") => {
-            let system = rustls_native_certs::load_native_certs().certs;
-            let certificates = system.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
-            RootCerts::Specific(Arc::new(certificates.collect()))
-        }
-        // Asked for by nobody.
-        None => RootCerts::Specific(Arc::default()),
-        Some(path) => {
-            let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let certificates = parse_pem(&pem).filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                Ok(_) => None,
-                Err(error) => Some(Err(format!("{}: {error}", path.display()))),
-            });
-            let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
-            if certificates.is_empty() {
-                return Err(format!("{}: holds no certificate", path.display()));
-            }
-            RootCerts::Specific(Arc::new(certificates))
-        }
+    let endpoint = Endpoint {
+        url: args.url.clone(),
+        ca_file: args.ca_file.clone().unwrap_or_default(),
+        username: args.user.clone().unwrap_or_default(),
+        password_file: args.password_file.clone().unwrap_or_default(),
+        bearer_token_file: PathBuf::new(),
+        timeout_seconds: PATIENCE,
     };
-    let tls = TlsConfig::builder()
-        .root_certs(roots)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build();
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(PATIENCE)))
-        .max_redirects(0)
-        // What is asked is on this machine or a name of the operator's, not for a proxy to see.
-        .proxy(None)
-        .tls_config(tls);
-    Ok(config.build().into())
+    let answer = Client::new(&endpoint, &format!("/api/v1/incidents/{id}")).get(MOST);
+    match answer.map_err(|error| format!("{}: {error}; is Pegel running there?", args.url))? {
+        (200, body) => find(&body, Some(id)),
+        (404, _) => Err(format!("{}: no open or recent incident has the id {id}", args.url)),
+        (status, _) => Err(format!("{}: answered {status}", args.url)),
+    }
 }
 
 /// Text of an incident, without what steers a terminal.

@@ -1,4 +1,4 @@
-//! How Pegel speaks HTTP to others: one POST at a time, with a time limit, to exactly the address that was configured.
+//! How Pegel speaks HTTP to others: one request at a time, with a time limit, to exactly the address that was configured.
 //!
 //! `ureq` blocks, which is right for a sink with a thread of its own. No redirects are followed and no proxy is taken
 //! from the environment: nothing leaves the machine but to where the operator said.
@@ -58,7 +58,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Posts to `path` below the endpoint's URL.
+    /// Speaks to `path` below the endpoint's URL.
     pub fn new(endpoint: &Endpoint, path: &str) -> Client {
         let url = format!("{}{path}", endpoint.url.trim_end_matches('/'));
         Client { endpoint: endpoint.clone(), url, agent: None }
@@ -101,6 +101,17 @@ impl Client {
             400 | 413 | 422 => Err(PostError::Refused(says)),
             _ => Err(PostError::Failed(io::Error::other(says))),
         }
+    }
+
+    /// Status and body, of which at most `most` octets are read.
+    pub fn get(&self, most: u64) -> io::Result<(u16, String)> {
+        let mut request = agent(&self.endpoint)?.get(&self.url);
+        if let Some(authorization) = self.authorization()? {
+            request = request.header("Authorization", authorization);
+        }
+        let mut response = request.call().map_err(failed)?;
+        let body = response.body_mut().with_config().limit(most).read_to_string().map_err(failed)?;
+        Ok((response.status().as_u16(), body))
     }
 
     fn authorization(&self) -> io::Result<Option<String>> {

@@ -81,14 +81,12 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Language {
     pub ttl: bool,
-    /// Networks of the other side in one rule.
-    pub networks: usize,
 }
 
 impl Language {
-    pub const FILTER: Language = Language { ttl: true, networks: NETWORKS };
+    pub const FILTER: Language = Language { ttl: true };
     /// RFC 8955 has no component for the TTL.
-    pub const FLOWSPEC: Language = Language { ttl: false, networks: NETWORKS };
+    pub const FLOWSPEC: Language = Language { ttl: false };
 }
 
 fn weight<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
@@ -172,7 +170,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Narrows by what nearly all have in common and is little to write: the port of a service, a fixed size, few peers.
-    fn take_obvious(&mut self, name_peers: bool, language: Language) {
+    fn take_obvious(&mut self, name_peers: bool) {
         let mut steps = Vec::new();
         if self.what.kind.has_ports() {
             steps.extend(self.listed(|sample| sample.source_port, self.of_samples(0.99), OBVIOUS).map(|ports| {
@@ -189,7 +187,7 @@ impl<'a> Draft<'a> {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
         // Of whole connections there is nothing else to tell them by.
-        let most = if self.sizes { OBVIOUS } else { language.networks };
+        let most = if self.sizes { OBVIOUS } else { NETWORKS };
         if name_peers && let Some(peers) = self.peers(128, self.of_samples(0.99), most) {
             steps.push(Match { peers, ..self.what.clone() });
         }
@@ -246,7 +244,7 @@ impl<'a> Draft<'a> {
             let v4 = self.attack.first().is_some_and(|sample| sample.peer.is_v4());
             let lengths: [u8; 2] = if v4 { [32, 24] } else { [128, 64] };
             for length in lengths {
-                let peers = self.peers(length, self.of_samples(self.keep), language.networks);
+                let peers = self.peers(length, self.of_samples(self.keep), NETWORKS);
                 steps.extend(peers.map(|peers| Match { peers, ..now.clone() }));
             }
         }
@@ -443,7 +441,7 @@ fn matches(attack: &Attack, kinds: &[Kind], usual: &Background<'_>, spare: f64, 
             mixture,
             sizes: !session,
         };
-        draft.take_obvious(attack.name_peers, language);
+        draft.take_obvious(attack.name_peers);
         draft.narrow(spare / kinds.len().max(1) as f64, attack.name_peers, language);
         draft.what
     };

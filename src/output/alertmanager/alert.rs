@@ -2,7 +2,7 @@
 //! identity there. Figures are annotations.
 
 use super::super::text;
-use crate::base::{Severity, Timestamp};
+use crate::base::Timestamp;
 use crate::incident::Incident;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -115,9 +115,4 @@ pub fn generator(incident: &Incident, links: &Links) -> String {
         "" => String::new(),
         base => format!("{base}/api/v1/incidents/{}", incident.id),
     }
-}
-
-/// Whether an incident is worth telling an Alertmanager whose bound is `least`.
-pub fn is_told(incident: &Incident, least: Severity) -> bool {
-    incident.severity >= least
 }

@@ -1,6 +1,6 @@
 //! The book of alerts: what one Alertmanager should know now, and what it was told. Time is an argument.
 
-use super::alert::{Alert, Labels, Links, annotations, generator, is_told, labels};
+use super::alert::{Alert, Labels, Links, annotations, generator, labels};
 use crate::base::{Severity, Timestamp};
 use crate::incident::{Change, CloseReason, Event, Incident};
 use std::collections::BTreeMap;
@@ -58,19 +58,19 @@ impl Book {
                 }
                 !goes_on
             }
-            // Nothing that is worth a message of its own, the next refresh tells it; unless a change before was lost in a
-            // full queue.
-            Change::Progress if known.is_some_and(|known| *known == labels(incident, &self.external)) => {
-                if let Some(entry) = known.and_then(|labels| self.alerts.get_mut(labels)) {
-                    (entry.incident, entry.heard) = (Arc::clone(incident), now);
-                }
-                false
-            }
             Change::Progress | Change::Opened | Change::Extended | Change::Escalated => {
-                if !is_told(incident, self.least) {
+                if incident.severity < self.least {
                     return false;
                 }
                 let labels = labels(incident, &self.external);
+                if event.change == Change::Progress && known == Some(&labels) {
+                    // Nothing that is worth a message of its own; the next refresh tells it. (Anything else means that a
+                    // change before was lost in a full queue.)
+                    if let Some(entry) = self.alerts.get_mut(&labels) {
+                        (entry.incident, entry.heard) = (Arc::clone(incident), now);
+                    }
+                    return false;
+                }
                 if let Some(before) = known.filter(|&before| *before != labels).cloned() {
                     // Its severity or class is another now, and so is the alert.
                     self.end(&before, incident, now);

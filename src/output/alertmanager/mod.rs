@@ -14,7 +14,7 @@ use crate::base::Severity;
 use crate::incident::Event;
 use alert::Alert;
 use book::Book;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -57,32 +57,22 @@ impl Alertmanager {
     /// Tells everything that is due.
     fn tell(&mut self) -> io::Result<()> {
         let mut refused = None;
-        let batches: Vec<Vec<Alert>> = {
-            let alerts = self.book.due(instant(), wall_clock());
-            alerts.chunks(BATCH).map(<[Alert]>::to_vec).collect()
-        };
-        for batch in batches {
-            match self.send(&batch) {
-                Ok(()) => self.book.told(&batch, instant()),
-                Err(PostError::Failed(error)) => return Err(self.failed(error)),
-                // It took those of the batch that it understands: find out which it does not.
+        let alerts = self.book.due(instant(), wall_clock());
+        let mut batches: VecDeque<&[Alert]> = alerts.chunks(BATCH).collect();
+        while let Some(batch) = batches.pop_front() {
+            match self.send(batch) {
+                Ok(()) => self.book.told(batch, instant()),
+                Err(PostError::Failed(error)) => {
+                    self.failures = self.failures.saturating_add(1);
+                    self.not_before = Some(instant() + backoff(self.failures, chance()));
+                    return Err(error);
+                }
                 Err(PostError::Refused(says)) if batch.len() == 1 => {
-                    self.book.refused(&batch, instant());
+                    self.book.refused(batch, instant());
                     refused = Some(says);
                 }
-                Err(PostError::Refused(_)) => {
-                    for alert in batch {
-                        let alone = std::slice::from_ref(&alert);
-                        match self.send(alone) {
-                            Ok(()) => self.book.told(alone, instant()),
-                            Err(PostError::Failed(error)) => return Err(self.failed(error)),
-                            Err(PostError::Refused(says)) => {
-                                self.book.refused(alone, instant());
-                                refused = Some(says);
-                            }
-                        }
-                    }
-                }
+                // It took those of the batch that it understands: find out which it does not.
+                Err(PostError::Refused(_)) => batch.chunks(1).rev().for_each(|alone| batches.push_front(alone)),
             }
         }
         self.failures = 0;
@@ -91,13 +81,6 @@ impl Alertmanager {
             Some(says) => Err(io::Error::new(io::ErrorKind::InvalidData, says)),
             None => Ok(()),
         }
-    }
-
-    /// Not again before a while.
-    fn failed(&mut self, error: io::Error) -> io::Error {
-        self.failures = self.failures.saturating_add(1);
-        self.not_before = Some(instant() + backoff(self.failures, chance()));
-        error
     }
 
     fn send(&mut self, alerts: &[Alert]) -> Result<(), PostError> {
