@@ -23,7 +23,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -33,6 +32,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tools::Scratch;
 
 const GUARD: Duration = Duration::from_secs(20);
 
@@ -63,37 +63,6 @@ fn on_target(number: u8) -> Event {
         incident.id = format!("incident-{number}");
         incident.target.address = Some(format!("203.0.113.{number}").parse().unwrap());
     })
-}
-
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("pegel-outputs-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-
-    fn script(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.file(name, text);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// What a server was asked: headers in lower case, and the body.
@@ -323,32 +292,15 @@ fn passwords_and_tokens_are_read_anew_and_secrets_that_are_missing_are_named() {
 
 #[test]
 fn tls_is_held_to_the_certificate_that_was_named() {
-    let Some(openssl) = tools::tool("openssl") else { return };
-    let scratch = Scratch::new("tls");
-    let make = |arguments: &str| {
-        let arguments: Vec<String> =
-            arguments.split(' ').map(|word| word.replace("DIR", &scratch.0.display().to_string())).collect();
-        tools::run(&openssl, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    };
-    make(
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout DIR/ca.key -out DIR/ca.pem -subj /CN=ca",
-    );
-    make(
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout DIR/key.pem -out DIR/request -subj /CN=localhost",
-    );
-    scratch.file("extensions", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-    make(
-        "x509 -req -in DIR/request -CA DIR/ca.pem -CAkey DIR/ca.key -CAcreateserial -days 2 -extfile DIR/extensions -out DIR/cert.pem",
-    );
+    let Some(scratch) = Scratch::with_certificates("tls") else { return };
     let (listener, url) = listener();
-    let pem = |name: &str| fs::read(scratch.path(name)).unwrap();
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem("cert.pem")).collect();
-    let key = PrivateKeyDer::from_pem_slice(&pem("key.pem")).unwrap();
+    let certificate = CertificateDer::from_pem_file(scratch.path("web.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(scratch.path("web.key")).unwrap();
     let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(certificates.unwrap(), key)
+        .with_single_cert(vec![certificate], key)
         .unwrap();
     let tls = Arc::new(tls);
     std::thread::spawn(move || {
@@ -362,7 +314,7 @@ fn tls_is_held_to_the_certificate_that_was_named() {
     });
     let url = url.replace("http:", "https:");
     let unknown = alertmanager(endpoint(&url)).deliver(&opened()).map_err(|error| error.to_string());
-    let known = alertmanager(Endpoint { ca_file: scratch.path("ca.pem"), ..endpoint(&url) })
+    let known = alertmanager(Endpoint { ca_file: scratch.path("ca.crt"), ..endpoint(&url) })
         .deliver(&opened())
         .map_err(|error| error.to_string());
     let absent = alertmanager(Endpoint { ca_file: scratch.path("none.pem"), ..endpoint(&url) }).deliver(&opened());

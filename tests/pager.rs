@@ -7,12 +7,12 @@
 mod bed;
 mod tools;
 
-use bed::{Bed, GUARD, Pegel, WATCHED, command_in, flood};
+use bed::{Background, Bed, GUARD, Pegel, WATCHED, command_in, flood};
 use pegel::base::Timestamp;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 use tools::tool;
@@ -22,12 +22,12 @@ struct Alertmanager<'b> {
     bed: &'b Bed,
     program: PathBuf,
     port: u16,
-    child: Option<Child>,
+    server: Option<Background>,
 }
 
 impl<'b> Alertmanager<'b> {
     fn start(bed: &'b Bed, port: u16) -> Option<Alertmanager<'b>> {
-        let mut alertmanager = Alertmanager { bed, program: tool("prometheus-alertmanager")?, port, child: None };
+        let mut alertmanager = Alertmanager { bed, program: tool("prometheus-alertmanager")?, port, server: None };
         alertmanager.go();
         Some(alertmanager)
     }
@@ -40,23 +40,13 @@ impl<'b> Alertmanager<'b> {
             format!("--web.listen-address=127.0.0.1:{}", self.port),
             "--cluster.listen-address=".to_owned(),
         ];
-        let log = fs::File::create(self.bed.dir.join(format!("{}.log", self.port))).unwrap();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut command = self.bed.command("b", &self.program, &arguments);
-        command.current_dir(&self.bed.dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.child = Some(command.spawn().unwrap());
+        self.server = Some(self.bed.server(&self.program, &arguments, &format!("{}.log", self.port)));
         let start = Instant::now();
         while self.get("/-/ready").is_empty() {
             let log = || fs::read_to_string(self.bed.dir.join(format!("{}.log", self.port))).unwrap_or_default();
             assert!(start.elapsed() < GUARD, "it does not answer:\n{}", log());
             sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
         }
     }
 
@@ -85,12 +75,6 @@ impl<'b> Alertmanager<'b> {
     }
 }
 
-impl Drop for Alertmanager<'_> {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 fn config(ports: &[u16], quiet: f64) -> String {
     let mut text = format!("[incident]\nquiet_seconds = {quiet:?}\n");
     for port in ports {
@@ -101,23 +85,6 @@ fn config(ports: &[u16], quiet: f64) -> String {
 
 fn start(bed: &Bed, config: &str) -> Pegel {
     bed.pegel(&["--config", &bed.file("pegel.toml", config)])
-}
-
-/// The sender, at work in the background.
-struct Sender(Child);
-
-impl Sender {
-    fn start(bed: &Bed, scenario: &str) -> Sender {
-        let file = bed.file("scenario.toml", scenario);
-        Sender(bed.peer("a", &["send", "va", &file]).stdout(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn seconds(text: &Value) -> f64 {
@@ -143,7 +110,7 @@ fn a_flood_is_an_alert_with_the_right_labels_within_a_moment_and_ends() {
     for round in 0..10 {
         // Another seed, other packets.
         let attack = flood("syn_flood", 5000, 60.0).replace("seed = 1", &format!("seed = {round}"));
-        let sender = Sender::start(&bed, &attack);
+        let sender = bed.sending(&attack);
         let alerts = alertmanager.wait_for(|alerts| !alerts.is_empty());
         let seen = now();
         let labels = &alerts[0]["labels"];
@@ -191,7 +158,7 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
     let Some(second) = Alertmanager::start(&bed, 9094) else { return };
     let pegel = start(&bed, &config(&[9093, 9094], 2.0));
     let attack = format!("{}{}", flood("syn_flood", 3000, 60.0), second_part(60.0));
-    let sender = Sender::start(&bed, &attack);
+    let sender = bed.sending(&attack);
     let targets = |alerts: &[Value]| {
         let mut targets: Vec<String> =
             alerts.iter().map(|alert| alert["labels"]["target"].as_str().unwrap().to_owned()).collect();
@@ -203,7 +170,7 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
     let both = |alerts: &[Value]| targets(alerts) == ["10.231.7.2", "10.231.7.9"];
     first.wait_for(both);
     second.wait_for(both);
-    first.kill();
+    first.server = None;
     // Without its memory, as on another machine.
     fs::remove_dir_all(bed.dir.join("9093")).unwrap();
     pegel.wait_for("/metrics", |page| page.contains("pegel_output_failing{output=\"alertmanager/127.0.0.1:9093\"} 1"));
@@ -212,7 +179,7 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
     first.wait_for(both);
     pegel.wait_for("/metrics", |page| page.contains("pegel_output_failing{output=\"alertmanager/127.0.0.1:9093\"} 0"));
     // It ends while the first is away again: that one must not hear of it as open.
-    first.kill();
+    first.server = None;
     drop(sender);
     second.wait_for(<[Value]>::is_empty);
     pegel.wait_for("/metrics", |page| page.contains("pegel_output_failing{output=\"alertmanager/127.0.0.1:9093\"} 1"));

@@ -7,12 +7,12 @@
 mod bed;
 mod tools;
 
-use bed::{Bed, GUARD, WATCHED, command_in};
+use bed::{Background, Bed, GUARD, WATCHED, command_in};
 use pegel::metrics::{MAX_GUESTS, MAX_HOSTS, MAX_TARGETS};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tools::tool;
@@ -26,26 +26,6 @@ const RATE_INTERVAL: &str = "15s";
 const WITHOUT_DATA: &[(&str, &str)] =
     &[("pegel_packet_anomalies_total", "nothing malformed is sent"), ("pegel_inventory_problems", "there are none")];
 
-/// A server in the namespace that Pegel runs in; ends with its test.
-struct Server(Child);
-
-impl Server {
-    fn start(bed: &Bed, program: &Path, arguments: &[&str]) -> Server {
-        let name = program.file_name().unwrap().to_string_lossy().into_owned();
-        let log = fs::File::create(bed.dir.join(format!("{name}.log"))).unwrap();
-        let mut command = bed.command("b", program, arguments);
-        command.current_dir(&bed.dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Server(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn deploy(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
 }
@@ -54,7 +34,7 @@ fn deploy(path: &str) -> PathBuf {
 struct Prometheus<'b> {
     bed: &'b Bed,
     promtool: PathBuf,
-    server: Server,
+    server: Background,
 }
 
 impl<'b> Prometheus<'b> {
@@ -72,7 +52,7 @@ impl<'b> Prometheus<'b> {
         let config = format!("--config.file={}", bed.file("prometheus.yml", &config));
         let data = format!("--storage.tsdb.path={}", bed.dir.join("tsdb").display());
         let listen = format!("--web.listen-address={PROMETHEUS}");
-        let server = Server::start(bed, &program, &[&config, &data, &listen]);
+        let server = bed.server(&program, &[&config, &data, &listen], "prometheus.log");
         let prometheus = Prometheus { bed, promtool, server };
         prometheus.wait_for("up", |answer| !answer.is_empty());
         Some(prometheus)
@@ -117,12 +97,6 @@ impl<'b> Prometheus<'b> {
     }
 }
 
-/// Sends a scenario while the test goes on.
-fn sending(bed: &Bed, scenario: &str) -> Server {
-    let file = bed.file("flood.toml", scenario);
-    Server(bed.peer("a", &["send", "va", &file]).stdout(Stdio::null()).spawn().unwrap())
-}
-
 #[test]
 fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     let Some(bed) = Bed::new("prometheus") else { return };
@@ -147,11 +121,11 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     prometheus.wait_for("count_over_time(pegel_incidents_open[1m]) >= 2", |answer| !answer.is_empty());
 
     let address = format!("{WATCHED}:8080");
-    let _service = Server(bed.peer("b", &["serve", &address]).stdout(Stdio::null()).spawn().unwrap());
+    let _service = Background(bed.peer("b", &["serve", &address]).stdout(Stdio::null()).spawn().unwrap());
     let part = |profile: &str, rate: u32| {
         format!("[[part]]\nprofile = \"{profile}\"\nto = 60.0\nrate = {rate}\ntarget = \"{WATCHED}\"\n")
     };
-    let flood = sending(&bed, &format!("seed = 1\n{}{}", part("syn_flood", 5000), part("icmp_flood", 1000)));
+    let flood = bed.sending(&format!("seed = 1\n{}{}", part("syn_flood", 5000), part("icmp_flood", 1000)));
     let firing = prometheus.wait_for(&critical, |answer| !answer.is_empty());
     assert_eq!(firing.len(), 1, "{firing:?}");
     let labels = &firing[0]["metric"];
@@ -248,7 +222,7 @@ fn a_million_sources_leave_the_page_within_its_cap() {
             host % 100
         );
     }
-    let flood = sending(&bed, &scenario);
+    let flood = bed.sending(&scenario);
     prometheus.wait_for("pegel_incident_series_refused_total > 0", |answer| !answer.is_empty());
     prometheus.wait_for("pegel_host_series_refused_total > 0", |answer| !answer.is_empty());
     prometheus.wait_for("pegel_receive_packets_total{class=\"tcp_syn\"} > 1e6", |answer| !answer.is_empty());
@@ -268,7 +242,7 @@ fn a_million_sources_leave_the_page_within_its_cap() {
 struct Alertmanager<'b> {
     bed: &'b Bed,
     amtool: PathBuf,
-    _server: Server,
+    _server: Background,
 }
 
 impl<'b> Alertmanager<'b> {
@@ -277,7 +251,11 @@ impl<'b> Alertmanager<'b> {
         let config = format!("--config.file={}", deploy("prometheus/alertmanager.yml").display());
         let data = format!("--storage.path={}", bed.dir.join("alertmanager").display());
         let listen = format!("--web.listen-address={ALERTMANAGER}");
-        let _server = Server::start(bed, &program, &[&config, &data, &listen, "--cluster.listen-address="]);
+        let _server = bed.server(
+            &program,
+            &[&config, &data, &listen, "--cluster.listen-address="],
+            "prometheus-alertmanager.log",
+        );
         let alertmanager = Alertmanager { bed, amtool, _server };
         let start = Instant::now();
         while !alertmanager.call(&["alert", "query"]).status().unwrap().success() {

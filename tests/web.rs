@@ -5,6 +5,8 @@
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
+mod tools;
+
 use pegel::http::{Server, Shared, Web, start};
 use pegel::meter::{Hasher, HostTable, StationTable};
 use pegel::metrics::Metrics;
@@ -20,6 +22,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, version};
+use tools::Scratch;
 
 const GUARD: Duration = Duration::from_secs(60);
 /// Base64 of `prometheus:secret`, `prometheus:wrong`, `nobody:secret` and `prometheus:other`.
@@ -28,91 +31,34 @@ const WRONG: &str = "Authorization: Basic cHJvbWV0aGV1czp3cm9uZw==\r\n";
 const UNKNOWN: &str = "Authorization: Basic bm9ib2R5OnNlY3JldA==\r\n";
 const OTHER: &str = "Authorization: Basic cHJvbWV0aGV1czpvdGhlcg==\r\n";
 
-/// A directory that goes away with the test.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(test: &str) -> Place {
-        let path = std::env::temp_dir().join(format!("pegel-web-{}-{test}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Place(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn openssl(&self, arguments: &str) -> bool {
-        match Command::new("openssl").args(arguments.split(' ')).current_dir(&self.0).output() {
-            Ok(output) => {
-                assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-                true
-            }
-            Err(error) => {
-                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "openssl: {error}");
-                eprintln!("skipped: cannot run openssl: {error}");
-                false
-            }
-        }
-    }
-
-    /// An authority (`ca`), and a certificate of it for `localhost` (`web`); `None` without openssl.
-    fn with_certificates(test: &str) -> Option<Place> {
-        let place = Place::new(test);
-        let new = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-        let authority = "-x509 -keyout ca.key -out ca.crt -days 2 -subj /CN=test";
-        place.openssl(&format!("{new} {authority}")).then_some(())?;
-        place.certificate("web");
-        Some(place)
-    }
-
-    fn certificate(&self, name: &str) {
-        self.file("extensions", "subjectAltName=DNS:localhost\n");
-        let new = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-        self.openssl(&format!("{new} -keyout {name}.new -out {name}.csr -subj /CN={name}"));
-        let sign = "-CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile extensions";
-        self.openssl(&format!("x509 -req -in {name}.csr {sign} -out {name}.crt.new"));
-        fs::rename(self.0.join(format!("{name}.new")), self.0.join(format!("{name}.key"))).unwrap();
-        fs::rename(self.0.join(format!("{name}.crt.new")), self.0.join(format!("{name}.crt"))).unwrap();
-    }
-
-    fn serve(&self, web: &str) -> Running {
-        let file = self.file("web.yml", web);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let web = Web::read(&file, listener.local_addr().unwrap(), false).unwrap();
-        let metrics = Arc::new(Metrics::new(&[], &[]).unwrap());
-        let hosts = Arc::new(HostTable::of_hosts(16, Hasher::fixed()));
-        let stations = Arc::new(StationTable::of_stations(16, Hasher::fixed()));
-        let shared = Arc::new(Shared::new(Arc::clone(&metrics), hosts, stations, Vec::new(), Instant::now()));
-        // The pipeline of this test lives for ever.
-        shared.beat(u64::MAX);
-        Running { server: start(listener, shared, web).unwrap(), metrics }
-    }
-
-    /// A client that trusts the authority; with `certificate`, one that shows that.
-    fn client(&self, certificate: Option<&str>) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.0.join("ca.crt")).unwrap()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-            .unwrap()
-            .with_root_certificates(roots);
-        match certificate {
-            None => builder.with_no_client_auth(),
-            Some(name) => {
-                let chain = vec![CertificateDer::from_pem_file(self.0.join(format!("{name}.crt"))).unwrap()];
-                let key = PrivateKeyDer::from_pem_file(self.0.join(format!("{name}.key"))).unwrap();
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-        }
-    }
+fn serve(place: &Scratch, web: &str) -> Running {
+    let file = place.file("web.yml", web);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let web = Web::read(&file, listener.local_addr().unwrap(), false).unwrap();
+    let metrics = Arc::new(Metrics::new(&[], &[]).unwrap());
+    let hosts = Arc::new(HostTable::of_hosts(16, Hasher::fixed()));
+    let stations = Arc::new(StationTable::of_stations(16, Hasher::fixed()));
+    let shared = Arc::new(Shared::new(Arc::clone(&metrics), hosts, stations, Vec::new(), Instant::now()));
+    // The pipeline of this test lives for ever.
+    shared.beat(u64::MAX);
+    Running { server: start(listener, shared, web).unwrap(), metrics }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+/// A client that trusts the authority; with `certificate`, one that shows that.
+fn client(place: &Scratch, certificate: Option<&str>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(place.path("ca.crt")).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots);
+    match certificate {
+        None => builder.with_no_client_auth(),
+        Some(name) => {
+            let chain = vec![CertificateDer::from_pem_file(place.path(&format!("{name}.crt"))).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(place.path(&format!("{name}.key"))).unwrap();
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
     }
 }
 
@@ -181,8 +127,8 @@ const TLS: &str = "tls_server_config:\n  cert_file: web.crt\n  key_file: web.key
 
 #[test]
 fn without_the_password_no_route_answers() {
-    let place = Place::new("password");
-    let running = place.serve(&users("secret"));
+    let place = Scratch::new("password");
+    let running = serve(&place, &users("secret"));
     for path in ["/", "/metrics", "/healthz", "/readyz", "/api/v1/incidents", "/nothing"] {
         for headers in ["", WRONG, UNKNOWN, "Authorization: Bearer secret\r\n"] {
             let (status, text) = running.ask(path, headers);
@@ -203,8 +149,8 @@ fn without_the_password_no_route_answers() {
 
 #[test]
 fn guessing_does_not_hinder_who_is_known() {
-    let place = Place::new("guess");
-    let running = place.serve(&users("secret"));
+    let place = Scratch::new("guess");
+    let running = serve(&place, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     // One is being checked, the others wait for their turn, which comes four times a second at most.
     let guesses: Vec<TcpStream> = (0..25)
@@ -227,8 +173,8 @@ fn guessing_does_not_hinder_who_is_known() {
 
 #[test]
 fn a_changed_password_holds_without_a_restart() {
-    let place = Place::new("changed");
-    let running = place.serve(&users("secret"));
+    let place = Scratch::new("changed");
+    let running = serve(&place, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     place.file("web.yml", "basic_auth_users:\n  prometheus: nonsense, and much of it\n");
     // Longer than between two looks: the next connection looks, and what it finds is not taken.
@@ -242,10 +188,10 @@ fn a_changed_password_holds_without_a_restart() {
 
 #[test]
 fn tls_is_spoken_and_nothing_else() {
-    let Some(place) = Place::with_certificates("tls") else { return };
-    let running = place.serve(&format!("{TLS}  min_version: TLS13\n{}", users("secret")));
+    let Some(place) = Scratch::with_certificates("tls") else { return };
+    let running = serve(&place, &format!("{TLS}  min_version: TLS13\n{}", users("secret")));
     assert!(running.server.url().starts_with("https://127.0.0.1:"), "{}", running.server.url());
-    let client = place.client(None);
+    let client = client(&place, None);
     assert_eq!(running.ask_tls(&client, "/healthz", RIGHT).unwrap().0, 200);
     assert_eq!(running.ask_tls(&client, "/healthz", "").unwrap().0, 401);
     assert_eq!(running.refused("tls"), 0);
@@ -269,21 +215,21 @@ fn tls_is_spoken_and_nothing_else() {
 
 #[test]
 fn client_certificates_can_be_required() {
-    let Some(place) = Place::with_certificates("client") else { return };
+    let Some(place) = Scratch::with_certificates("client") else { return };
     place.certificate("prometheus");
     let running =
-        place.serve(&format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"));
-    assert_eq!(running.ask_tls(&place.client(Some("prometheus")), "/healthz", "").unwrap().0, 200);
-    assert!(running.ask_tls(&place.client(None), "/healthz", "").is_err());
+        serve(&place, &format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"));
+    assert_eq!(running.ask_tls(&client(&place, Some("prometheus")), "/healthz", "").unwrap().0, 200);
+    assert!(running.ask_tls(&client(&place, None), "/healthz", "").is_err());
     wait_until("the stranger counted", || running.refused("tls") == 1);
     running.server.stop();
 }
 
 #[test]
 fn a_renewed_certificate_holds_for_the_next_connection() {
-    let Some(place) = Place::with_certificates("renewed") else { return };
-    let running = place.serve(TLS);
-    let client = place.client(None);
+    let Some(place) = Scratch::with_certificates("renewed") else { return };
+    let running = serve(&place, TLS);
+    let client = client(&place, None);
     let shown = || {
         let mut stream = running.tls(&client);
         stream.write_all(request("/healthz", "").as_bytes()).unwrap();
@@ -292,12 +238,12 @@ fn a_renewed_certificate_holds_for_the_next_connection() {
         certificate
     };
     let first = shown();
-    let good = fs::read(place.0.join("web.key")).unwrap();
+    let good = fs::read(place.path("web.key")).unwrap();
     // A key that does not belong to the certificate: half of a renewal.
     place.openssl("ecparam -name prime256v1 -genkey -noout -out web.key");
     sleep(Duration::from_millis(1100));
     assert_eq!(shown(), first);
-    fs::write(place.0.join("web.key"), good).unwrap();
+    fs::write(place.path("web.key"), good).unwrap();
     place.certificate("web");
     wait_until("the new certificate", || shown() != first);
     running.server.stop();
@@ -305,9 +251,9 @@ fn a_renewed_certificate_holds_for_the_next_connection() {
 
 #[test]
 fn who_dawdles_inside_or_before_tls_loses_the_place() {
-    let Some(place) = Place::with_certificates("dawdle") else { return };
-    let running = place.serve(TLS);
-    let client = place.client(None);
+    let Some(place) = Scratch::with_certificates("dawdle") else { return };
+    let running = serve(&place, TLS);
+    let client = client(&place, None);
     // Half of all places say nothing at all, half of them begin a request and go on by crumbs.
     let silent: Vec<TcpStream> = (0..16).map(|_| running.connect()).collect();
     let mut slow: Vec<_> = (0..16)
@@ -334,9 +280,9 @@ fn who_dawdles_inside_or_before_tls_loses_the_place() {
 
 #[test]
 fn endless_requests_inside_tls_are_cut_off() {
-    let Some(place) = Place::with_certificates("endless") else { return };
-    let running = place.serve(TLS);
-    let client = place.client(None);
+    let Some(place) = Scratch::with_certificates("endless") else { return };
+    let running = serve(&place, TLS);
+    let client = client(&place, None);
     let mut stream = running.tls(&client);
     stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
     let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
@@ -347,7 +293,7 @@ fn endless_requests_inside_tls_are_cut_off() {
 
 #[test]
 fn strangers_are_kept_out_unless_told_otherwise() {
-    let place = Place::new("exposure");
+    let place = Scratch::new("exposure");
     let read = |web: &str, listen: &str, allow| {
         let file = if web.is_empty() { PathBuf::new() } else { place.file("web.yml", web) };
         Web::read(&file, listen.parse::<SocketAddr>().unwrap(), allow).map(|_| ()).map_err(|errors| errors.join("\n"))
@@ -371,8 +317,28 @@ fn pegel(arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn suggest_asks_by_tls_and_with_a_password() {
+    let Some(place) = Scratch::with_certificates("suggest") else { return };
+    let running = serve(&place, &format!("{TLS}{}", users("secret")));
+    let (ca, url) = (place.path("ca.crt").display().to_string(), running.server.url());
+    let ask = |password: &str, trust: &[&str]| {
+        let password = place.file("password", password).display().to_string();
+        let all = ["suggest", "20260101T000005Z-9cfc2aa2", "--url", &url, "--user", "prometheus", "--password-file"];
+        let output = pegel(&[&all[..], &[&password], trust].concat());
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // There is no such incident: it was let in to be told so.
+    assert!(ask("secret", &["--ca-file", &ca]).contains("no open or recent incident has the id"));
+    assert!(ask("wrong", &["--ca-file", &ca]).contains("answered 401"));
+    let stranger = ask("secret", &[]);
+    assert!(stranger.contains("UnknownIssuer") || stranger.contains("trusts no certificate"), "{stranger}");
+    running.server.stop();
+}
+
+#[test]
 fn check_config_and_run_tell_every_error_and_the_cures() {
-    let place = Place::new("cli");
+    let place = Scratch::new("cli");
     let web = place.file("web.yml", "tls_server_config:\n  cert_file: no.crt\n  key_file: web.yml\nusers: {}\n");
     let text = format!("[http]\nlisten = \"192.0.2.1:7343\"\nweb_config = {:?}\n", web.to_str().unwrap());
     let config = place.file("pegel.toml", &text).display().to_string();

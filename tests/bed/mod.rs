@@ -75,12 +75,36 @@ impl Bed {
         Pegel::start(&self.ns("b"), &self.dir, LISTEN, &[&["-i", "vb"], arguments].concat())
     }
 
+    /// Sends a scenario from the other side while the test goes on.
+    pub fn sending(&self, scenario: &str) -> Background {
+        let file = self.file("sending.toml", scenario);
+        Background(self.peer("a", &["send", "va", &file]).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Starts a server beside Pegel, with this file of the bed as its log.
+    pub fn server(&self, program: &Path, arguments: &[&str], log: &str) -> Background {
+        let log = fs::File::create(self.dir.join(log)).unwrap();
+        let mut command = self.command("b", program, arguments);
+        command.current_dir(&self.dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Background(command.spawn().unwrap())
+    }
+
     pub fn send(&self, side: &str, interface: &str, scenario: &str) -> Output {
         let file = self.file("scenario.toml", scenario);
         let output = self.peer(side, &["send", interface, &file]).output().unwrap();
         assert!(output.status.success(), "sender: {}", String::from_utf8_lossy(&output.stderr));
         print!("sent {}", String::from_utf8_lossy(&output.stdout));
         output
+    }
+}
+
+/// What goes on beside a test, and ends with it.
+pub struct Background(pub Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

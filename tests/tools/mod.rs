@@ -2,8 +2,13 @@
 
 #![allow(dead_code)] // not every test file uses all of it
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Arguments of openssl for a key and a request.
+const NEW_KEY: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
 /// `None`, with a message, where a program is not there. Where `CI` is "true", that is a failure.
 pub fn tool(name: &str) -> Option<PathBuf> {
@@ -25,4 +30,63 @@ pub fn run(program: &Path, arguments: &[&str]) -> String {
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(output.status.success(), "{} {arguments:?}: {}\n{said}", program.display(), output.status);
     said
+}
+
+/// A directory that goes away with the test.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(test: &str) -> Scratch {
+        // Test files run side by side, and may name tests alike.
+        let path = std::env::temp_dir().join(format!("pegel-test-{}-{test}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Runs `openssl` there; false, with a message, where there is none.
+    pub fn openssl(&self, arguments: &str) -> bool {
+        let Some(openssl) = tool("openssl") else { return false };
+        let output = Command::new(openssl).args(arguments.split(' ')).current_dir(&self.0).output().unwrap();
+        assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        true
+    }
+
+    /// An authority (`ca.crt`), and a certificate of it for this machine (`web.crt`, `web.key`); `None` without openssl.
+    pub fn with_certificates(test: &str) -> Option<Scratch> {
+        let scratch = Scratch::new(test);
+        let authority = "-x509 -keyout ca.key -out ca.crt -days 2 -subj /CN=test";
+        scratch.openssl(&format!("{NEW_KEY} {authority}")).then_some(())?;
+        scratch.certificate("web");
+        Some(scratch)
+    }
+
+    pub fn certificate(&self, name: &str) {
+        self.file("extensions", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+        self.openssl(&format!("{NEW_KEY} -keyout {name}.new -out {name}.csr -subj /CN={name}"));
+        let sign = "-CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile extensions";
+        self.openssl(&format!("x509 -req -in {name}.csr {sign} -out {name}.crt.new"));
+        fs::rename(self.path(&format!("{name}.new")), self.path(&format!("{name}.key"))).unwrap();
+        fs::rename(self.path(&format!("{name}.crt.new")), self.path(&format!("{name}.crt"))).unwrap();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
