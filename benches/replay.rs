@@ -5,9 +5,9 @@ mod common;
 use common::{KINDS, scenario};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use pegel::capture::pcap_file::PcapFile;
-use pegel::capture::synthetic::write_pcap;
 use pegel::config::Config;
-use pegel::pipeline::replay::incidents;
+use pegel::runtime::replay::incidents;
+use pegel::traffic::write_pcap;
 use std::io::BufWriter;
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use pegel::base::{Networks, Timestamp};
 use pegel::config::Config;
 use pegel::meter::{BATCH, Hasher, Tally, TickReport};
 use pegel::packet::Packet;
-use pegel::pipeline::engine::Engine;
+use pegel::runtime::engine::Engine;
 use std::sync::Arc;
 
 fn report(packets: &[Packet], networks: &Arc<Networks>) -> TickReport {
@@ -27,7 +27,7 @@ fn tick(criterion: &mut Criterion) {
         let packets = Frames::of(profile, rate, (rate / 10.0) as u64).packets();
         let report = report(&packets, &networks);
         let config = Config { networks: networks.iter().copied().collect(), ..Config::default() };
-        let site = pegel::pipeline::site(&config, Arc::clone(&networks), Arc::default());
+        let site = pegel::runtime::site(&config, Arc::clone(&networks), Arc::default());
         let mut engine = Engine::new(&config, site, Hasher::fixed());
         let mut tick = packets.first().map_or(0, |packet| packet.time.tick());
         group.bench_function(name, |bencher| {

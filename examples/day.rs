@@ -10,9 +10,9 @@
 
 use pegel::base::Severity;
 use pegel::capture::PacketSource;
-use pegel::capture::synthetic::{HOUR, day};
 use pegel::config::Config;
-use pegel::pipeline::replay;
+use pegel::runtime::replay;
+use pegel::traffic::{HOUR, day};
 use std::error::Error;
 use std::process::ExitCode;
 

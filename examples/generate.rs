@@ -9,7 +9,7 @@
 //! `-` is standard output. The parameter after `=` is what the profile is named after: how many sources, targets or MAC
 //! addresses there are, or the octets of a frame.
 
-use pegel::capture::synthetic::{Part, Profile, Scenario, write_pcap};
+use pegel::traffic::{Part, Profile, Scenario, write_pcap};
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -40,7 +40,7 @@ fn of_profile(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
         Some((name, number)) => (name, Some(number.parse::<u64>()?)),
         None => (written, None),
     };
-    let profile = Profile::from_name(name).ok_or("there is no such profile; see src/capture/synthetic/profiles.rs")?;
+    let profile = Profile::from_name(name).ok_or("there is no such profile; see src/traffic/profiles.rs")?;
     // Twice the rate of the mixed traffic is what floods of small packets run at.
     let rate = match profile {
         Profile::BenchMixed | Profile::BenchDnsAmp => 5e5,

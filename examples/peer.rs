@@ -13,8 +13,8 @@
 #![allow(clippy::disallowed_methods)] // a sender paces itself by the clock
 
 use pegel::capture::afpacket::{AfPacket, Fanout, RingOptions};
-use pegel::capture::synthetic::Scenario;
 use pegel::capture::{Frame, FrameSink, PacketSource};
+use pegel::traffic::Scenario;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

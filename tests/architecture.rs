@@ -9,18 +9,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("capture", &["base"]),
     ("packet", &["base", "capture"]),
+    ("traffic", &["base", "capture", "packet"]),
     ("meter", &["base", "capture", "packet"]),
     ("inventory", &["base"]),
     ("posture", &["base"]),
     ("detect", &["base", "inventory", "meter", "packet"]),
-    ("incident", &["base", "detect", "meter", "packet"]),
+    ("mitigation", &["base", "detect", "meter", "packet"]),
+    ("incident", &["base", "detect", "meter", "mitigation", "packet"]),
     ("output", &["base", "incident"]),
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
     ("http", &["base", "detect", "incident", "meter", "metrics"]),
     ("state", &["incident"]),
     (
-        "pipeline",
+        "runtime",
         &[
             "base",
             "capture",
@@ -35,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "packet",
             "posture",
             "state",
+            "traffic",
         ],
     ),
     (
@@ -49,7 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "metrics",
             "output",
             "packet",
-            "pipeline",
+            "runtime",
             "posture",
             "state",
         ],
@@ -57,7 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms of which everything is a function of packets and their timestamps.
-const TIMELESS: &[&str] = &["base", "packet", "meter", "detect", "incident"];
+const TIMELESS: &[&str] = &["base", "packet", "meter", "detect", "incident", "mitigation", "traffic"];
 
 const MOST_LINES: usize = 600;
 const MOST_LINES_OF_MAIN: usize = 50;
@@ -250,6 +253,6 @@ fn the_reading_of_sources_is_right() {
     assert_eq!(seen("detect/x.rs", "use super::super::http::A; use super::base::B;"), ["http"]);
     assert_eq!(seen("detect/mod.rs", "use super::http::A;"), ["http"]);
     assert_eq!(seen("detect/x.rs", "use crate::base::A;\n#[cfg(test)]\nmod tests {\n use crate::cli::B;\n}"), ["base"]);
-    assert_eq!((depth("meter/tally.rs"), depth("meter/mod.rs"), depth("capture/synthetic/mod.rs")), (2, 1, 2));
-    assert_eq!((room("meter/tally.rs"), room("main.rs"), room("pipeline.rs")), (Some("meter"), None, Some("pipeline")));
+    assert_eq!((depth("meter/tally.rs"), depth("meter/mod.rs"), depth("traffic/lan/mod.rs")), (2, 1, 2));
+    assert_eq!((room("meter/tally.rs"), room("main.rs"), room("pipeline.rs")), (Some("meter"), None, Some("runtime")));
 }

@@ -4,10 +4,10 @@
 
 use pegel::base::Severity;
 use pegel::capture::PacketSource;
-use pegel::capture::synthetic::day;
 use pegel::config::Config;
 use pegel::incident::Incident;
-use pegel::pipeline::replay;
+use pegel::runtime::replay;
+use pegel::traffic::day;
 
 /// Seconds of an hour.
 const SHORT_HOUR: f64 = 60.0;

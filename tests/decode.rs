@@ -2,9 +2,9 @@
 //! give what they should.
 
 use pegel::base::{Addr, Mac, Timestamp};
-use pegel::capture::synthetic::{PROFILES, Part, Profile, Scenario};
 use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::packet::{Anomaly, Class, Decoder, Packet, Service, Tunnels};
+use pegel::traffic::{PROFILES, Part, Profile, Scenario};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

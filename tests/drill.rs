@@ -4,7 +4,7 @@
 use pegel::base::Timestamp;
 use pegel::config::Config;
 use pegel::incident::Change;
-use pegel::pipeline::drill::{Drill, DrillOrder, FASTEST, LONGEST, vectors};
+use pegel::runtime::drill::{Drill, DrillOrder, FASTEST, LONGEST, vectors};
 
 const START: Timestamp = Timestamp::from_parts(1_800_000_000, 50_000_000);
 

@@ -124,7 +124,7 @@ fn incident(id: &str) -> Incident {
         planned: None,
         drill: false,
         timeline: Vec::new(),
-        suggestions: pegel::incident::Suggestions::default(),
+        suggestions: pegel::mitigation::Suggestions::default(),
     }
 }
 

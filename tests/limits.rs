@@ -1,10 +1,10 @@
 //! Limits as an operator meets them: of groups, learned, planned windows, and what is allowed.
 
 use pegel::base::{Addr, Direction};
-use pegel::capture::synthetic::{Part, Profile, Scenario, write_pcap};
 use pegel::config::Config;
 use pegel::detect::baseline::Measure;
-use pegel::pipeline::replay::Replay;
+use pegel::runtime::replay::Replay;
+use pegel::traffic::{Part, Profile, Scenario, write_pcap};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,11 +1,11 @@
 //! Which site, which zone: the names that incidents carry, and what may not show in them.
 
 use pegel::base::{Timestamp, Vector};
-use pegel::capture::synthetic::{Part, Profile, Scenario};
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::incident::Incident;
-use pegel::pipeline::replay::incidents;
+use pegel::runtime::replay::incidents;
+use pegel::traffic::{Part, Profile, Scenario};
 
 fn config() -> Config {
     Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() }

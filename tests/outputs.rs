@@ -8,7 +8,6 @@
 mod tools;
 
 use pegel::base::Severity;
-use pegel::capture::synthetic::Scenario;
 use pegel::config::Config;
 use pegel::incident::{Change, Event, Incident};
 use pegel::output::alertmanager::{Alertmanager, AlertmanagerConfig, Links};
@@ -17,7 +16,8 @@ use pegel::output::hook::{Hook, HookConfig, HookMode};
 use pegel::output::syslog::{Syslog, SyslogTarget};
 use pegel::output::webhook::{Webhook, WebhookConfig};
 use pegel::output::{Outputs, Settled, Sink, Stage, Taken};
-use pegel::pipeline::replay;
+use pegel::runtime::replay;
+use pegel::traffic::Scenario;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

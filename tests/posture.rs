@@ -5,7 +5,7 @@ use pegel::base::{Direction, Networks, PostureResult, PostureState, Severity, Ti
 use pegel::config::Config;
 use pegel::incident::{Change, CloseReason, Event};
 use pegel::meter::{Hasher, TickReport};
-use pegel::pipeline::engine::Engine;
+use pegel::runtime::engine::Engine;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn at(seconds: f64) -> Timestamp {
 
 fn engine(text: &str) -> Engine {
     let config = Config::parse(text, "test").expect("valid");
-    let site = pegel::pipeline::site(&config, Arc::new(Networks::default()), Arc::default());
+    let site = pegel::runtime::site(&config, Arc::new(Networks::default()), Arc::default());
     Engine::new(&config, site, Hasher::fixed())
 }
 

@@ -1,7 +1,7 @@
 //! `pegel` as a user runs it: captures in, incidents out, and what it says about files that are none.
 
 use flate2::{Compression, write::GzEncoder};
-use pegel::capture::synthetic::{Part, Profile, Scenario, write_pcap};
+use pegel::traffic::{Part, Profile, Scenario, write_pcap};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,12 +6,12 @@
 mod rising;
 
 use pegel::base::{Direction, Severity, Timestamp, Vector, VectorClass};
-use pegel::capture::synthetic::{PROFILES, Part, Scenario, Synthetic};
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::detect::DETECTORS;
 use pegel::incident::{Event, Incident};
-use pegel::pipeline::replay::Replay;
+use pegel::runtime::replay::Replay;
+use pegel::traffic::{PROFILES, Part, Scenario, Synthetic};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -6,10 +6,11 @@
 mod bed;
 
 use bed::{Bed, WATCHED};
-use pegel::capture::synthetic::{PROFILES, Part, Scenario, write_pcap};
 use pegel::config::Config;
-use pegel::incident::{Incident, Mitigation};
-use pegel::pipeline::replay;
+use pegel::incident::Incident;
+use pegel::mitigation::Mitigation;
+use pegel::runtime::replay;
+use pegel::traffic::{PROFILES, Part, Scenario, write_pcap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 use pegel::base::Timestamp;
-use pegel::capture::synthetic::{Part, Profile, Scenario};
 use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::packet::{Decoder, Packet};
+use pegel::traffic::{Part, Profile, Scenario};
 
 /// Name, profile and packets a second of each kind.
 pub const KINDS: &[(&str, Profile, f64)] = &[

@@ -1,13 +1,12 @@
 //! Capture: frames from a file, an interface or a generator, handed on one at a time as borrowed slices.
 //!
 //! A source owns its buffers; nothing is copied or allocated per frame. [`SOURCES`] lists what there is; to add one,
-//! implement [`PacketSource`], add its row there, and open it in the wiring (`pipeline`).
+//! implement [`PacketSource`], add its row there, and open it in the wiring (`runtime`).
 
 pub mod afpacket;
 pub mod frame;
 pub mod pcap_file;
 pub mod pcap_live;
-pub mod synthetic;
 
 pub use frame::{Frame, FrameDirection, FrameSink, LinkType, Vlan};
 

@@ -23,7 +23,7 @@ pub(super) struct PrintArgs {
 
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
     let path = args.file.clone().unwrap_or_else(|| DEFAULT_PATH.into());
-    let web = |config| match crate::pipeline::web(&config) {
+    let web = |config| match crate::runtime::web(&config) {
         Ok(_) => Ok(()),
         Err(errors) => Err(ConfigErrors { source: path.display().to_string(), errors }),
     };

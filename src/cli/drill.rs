@@ -2,7 +2,7 @@
 
 use super::table::Table;
 use super::{StateArgs, exit, print_out};
-use crate::pipeline::drill::{DrillNews, DrillOrder, DrillOutcome, FASTEST, LONGEST, SOCKET, vectors};
+use crate::runtime::drill::{DrillNews, DrillOrder, DrillOutcome, FASTEST, LONGEST, SOCKET, vectors};
 use clap::{Args, ValueEnum};
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::net::IpAddr;

@@ -4,7 +4,7 @@ use super::table::Table;
 use super::{Common, exit, print_out};
 use crate::base::{Addr, Direction};
 use crate::detect::{DETECTORS, LimitFrom};
-use crate::pipeline;
+use crate::runtime;
 use clap::Args;
 use std::process::ExitCode;
 
@@ -29,12 +29,12 @@ pub(super) fn run(args: &LimitsArgs) -> ExitCode {
     if let Some(path) = &args.state_dir {
         config.state_dir.clone_from(path);
     }
-    let now = pipeline::wall_clock();
-    let (baseline, note) = pipeline::read_baseline(&config, now);
+    let now = runtime::wall_clock();
+    let (baseline, note) = runtime::read_baseline(&config, now);
     if let Some(note) = note {
         eprintln!("pegel: note: {note}");
     }
-    let site = pipeline::site(&config, std::sync::Arc::default(), std::sync::Arc::default());
+    let site = runtime::site(&config, std::sync::Arc::default(), std::sync::Arc::default());
     let group = site.group_of_host(args.host);
     let hour = crate::detect::baseline::hour_of_week(now);
     let mut table = Table::new(&["DIRECTION", "DETECTOR", "LIMIT", "VALUE", "UNIT", "FROM"]);

@@ -3,8 +3,8 @@
 use super::table::Table;
 use super::{Common, exit, print_out};
 use crate::base::PostureState;
-use crate::pipeline::wall_clock;
 use crate::posture::{Kernel, Tools, Watch};
+use crate::runtime::wall_clock;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
 use crate::incident::{Detailed, Event, Incident, PlannedWindow, Schedule, Scope};
 use crate::packet::Anomaly;
-use crate::pipeline::replay::Replay;
+use crate::runtime::replay::Replay;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;

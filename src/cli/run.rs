@@ -2,8 +2,8 @@
 
 use super::{Common, exit};
 use crate::config::{ConfigErrors, DEFAULT_PATH};
-use crate::pipeline;
-use crate::pipeline::live::{self, LiveRequest, Signals};
+use crate::runtime;
+use crate::runtime::live::{self, LiveRequest, Signals};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
@@ -59,7 +59,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     config.state_dir = args.state_dir.unwrap_or(config.state_dir);
     config.output.jsonl = args.jsonl.unwrap_or(config.output.jsonl);
 
-    if let Err(errors) = pipeline::web(&config) {
+    if let Err(errors) = runtime::web(&config) {
         let source = args.common.config.unwrap_or_else(|| DEFAULT_PATH.into()).display().to_string();
         eprintln!("{}", ConfigErrors { source, errors });
         return ExitCode::from(exit::CONFIG);

@@ -4,7 +4,7 @@ use super::table::Table;
 use super::{exit, print_out};
 use crate::base::Timestamp;
 use crate::incident::{PlannedWindow, Schedule, Scope};
-use crate::pipeline;
+use crate::runtime;
 use crate::state::{MOST_WINDOWS, StateDir, StateError};
 use clap::{Args, Subcommand};
 use std::path::Path;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &WindowArgs) -> ExitCode {
         Ok(path) => path,
         Err(code) => return code,
     };
-    let now = pipeline::wall_clock();
+    let now = runtime::wall_clock();
     match act(&args.action, &path, now) {
         Ok(text) => print_out(&text).err().unwrap_or(ExitCode::from(exit::OK)),
         Err(error) => {

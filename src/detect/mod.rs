@@ -22,13 +22,13 @@ mod fragment_flood;
 mod http_flood;
 mod icmp_flood;
 mod land_attack;
+mod layer2;
 mod open_reflector;
 mod other_amplification;
 mod posture;
 mod protocol_flood;
 mod rst_flood;
 mod scan;
-mod segment;
 pub mod settings;
 mod shape;
 mod slow_http;
@@ -122,7 +122,7 @@ fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> 
     let guest = match &finding.target {
         Target::Station { mac, .. } => {
             let known = site.guest_of_mac(*mac).map(|(guest, _)| guest);
-            known.or_else(|| site.guest_of_port(&segment::port_of(window, site, finding.interface.as_deref(), *mac)?))
+            known.or_else(|| site.guest_of_port(&layer2::port_of(window, site, finding.interface.as_deref(), *mac)?))
         }
         Target::Host(address) => site.guest_of_address(*address),
         _ => None,
@@ -181,26 +181,26 @@ pub const DETECTORS: &[DetectorSpec] = &[
     brute_force::SPEC,
     backscatter::SPEC,
     spoofed_source::SPEC,
-    segment::MAC_NOT_ALLOWED,
-    segment::MAC_IP_MISMATCH,
-    segment::ARP_SPOOF,
-    segment::ND_SPOOF,
-    segment::GATEWAY_MAC_CHANGED,
-    segment::IP_CONFLICT,
-    segment::MAC_FLAP,
-    segment::MAC_FLOOD,
-    segment::ARP_FLOOD,
-    segment::GRATUITOUS_ARP_STORM,
-    segment::BROADCAST_STORM,
-    segment::MULTICAST_STORM,
-    segment::ROGUE_DHCP,
-    segment::DHCP_STARVATION,
-    segment::DHCP_FLOOD,
-    segment::ROGUE_RA,
-    segment::STP_FROM_GUEST,
-    segment::UNKNOWN_UNICAST_FLOOD,
-    segment::L2_LOOP,
-    segment::GATEWAY_SILENT,
+    layer2::MAC_NOT_ALLOWED,
+    layer2::MAC_IP_MISMATCH,
+    layer2::ARP_SPOOF,
+    layer2::ND_SPOOF,
+    layer2::GATEWAY_MAC_CHANGED,
+    layer2::IP_CONFLICT,
+    layer2::MAC_FLAP,
+    layer2::MAC_FLOOD,
+    layer2::ARP_FLOOD,
+    layer2::GRATUITOUS_ARP_STORM,
+    layer2::BROADCAST_STORM,
+    layer2::MULTICAST_STORM,
+    layer2::ROGUE_DHCP,
+    layer2::DHCP_STARVATION,
+    layer2::DHCP_FLOOD,
+    layer2::ROGUE_RA,
+    layer2::STP_FROM_GUEST,
+    layer2::UNKNOWN_UNICAST_FLOOD,
+    layer2::L2_LOOP,
+    layer2::GATEWAY_SILENT,
     posture::SPEC,
     // Last: the vectors that it raises are those of others.
     total::SPEC,

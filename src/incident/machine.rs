@@ -3,10 +3,10 @@
 use super::model::{CloseReason, Incident};
 use super::planned::PlannedWindow;
 use super::record::Record;
-use super::usual::UsualTraffic;
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Finding, Target};
 use crate::meter::Window;
+use crate::mitigation::UsualTraffic;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -6,14 +6,11 @@
 //! quiet period.
 
 pub mod machine;
-pub mod mitigation;
 pub mod model;
 pub mod planned;
 mod pulses;
 mod record;
-mod usual;
 
 pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
-pub use mitigation::{Detailed, Mitigation, Suggestions};
-pub use model::{CloseReason, Incident};
+pub use model::{CloseReason, Detailed, Incident};
 pub use planned::{Planned, PlannedWindow, Schedule, Scope};

@@ -1,9 +1,9 @@
 //! The incident as the world sees it: one JSON object. Public API: fields are only ever added.
 
-use super::mitigation::Suggestions;
 use super::planned::Planned;
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Target};
+use crate::mitigation::{Mitigation, Suggestions};
 use serde::{Serialize, Serializer};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +56,26 @@ impl Incident {
     /// True where another incident tells of the same packets.
     pub fn is_part_of_another(&self) -> bool {
         self.close_reason == Some(CloseReason::Merged)
+    }
+
+    /// What could be done about it, by what was seen until now.
+    pub fn mitigations(&self) -> Vec<Mitigation> {
+        self.suggestions.write(&self.id)
+    }
+}
+
+/// An incident with what could be done about it, written out: the object of `pegel replay --format json` and of
+/// `/api/v1/incidents/{id}`.
+#[derive(Serialize)]
+pub struct Detailed<'a> {
+    #[serde(flatten)]
+    incident: &'a Incident,
+    mitigations: Vec<Mitigation>,
+}
+
+impl<'a> Detailed<'a> {
+    pub fn new(incident: &'a Incident) -> Detailed<'a> {
+        Detailed { incident, mitigations: incident.mitigations() }
     }
 }
 

@@ -1,16 +1,15 @@
 //! What one open incident gathers.
 
 use super::machine::LossCounts;
-use super::mitigation::{Attack, Suggestions};
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
 use super::planned::Planned;
 use super::pulses::Pulses;
-use super::usual::{Thinned, Usual};
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
 use crate::meter::{Registers, Sample};
+use crate::mitigation::{Attack, Suggestions, Thinned, Usual};
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use std::collections::BTreeSet;
 use std::hash::Hash;

@@ -16,7 +16,7 @@
 //! | prefixes ([`prefixes`]) | addresses | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
 //! | contacts ([`contacts`]) | addresses | 1,024 a worker, 512 looked at a tick | as worker hosts, by openings; the others of the tick |
 //! | control frames ([`link`]) | ARP, ND, DHCP … | 512 a tick, 64 of stations that share a counter | the later ones of the tick |
-//! | segment ([`segment`]) | MAC and IP addresses | 64 to 8,192 entries each | the eighth used longest ago |
+//! | segment ([`lan`]) | MAC and IP addresses | 64 to 8,192 entries each | the eighth used longest ago |
 //! | shared stations | MAC addresses | `meter.stations` | the eighth that was silent longest |
 
 mod active;
@@ -26,6 +26,7 @@ pub mod counts;
 mod handshakes;
 pub mod hash;
 pub mod host;
+pub mod lan;
 pub mod link;
 mod log;
 pub mod merge;
@@ -33,7 +34,6 @@ pub mod prefixes;
 mod registers;
 pub mod report;
 pub mod requests;
-pub mod segment;
 pub mod set_table;
 pub mod shared;
 mod stations;
@@ -46,13 +46,13 @@ pub use contacts::{Contact, ContactKind};
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
 pub use host::{Flow, HostWindow, ServiceFlow, Span};
+pub use lan::{Place, Segments};
 pub use link::{ForeignUse, Granted, LinkCounts};
 pub use merge::{Meter, MeterSizes, Window};
 pub use prefixes::{PrefixLengths, Received};
 pub use registers::Registers;
 pub use report::{Scale, StationCounts, TickReport, Totals};
 pub use requests::{REQUESTS, Request};
-pub use segment::{Place, Segments};
 pub use shared::{HostTable, StationTable};
 pub use tally::{BATCH, Tally, TallySizes};
 pub use windows::IDLE_TICKS;

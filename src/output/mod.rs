@@ -143,10 +143,10 @@ mod tests {
     pub(super) fn incident() -> Incident {
         use crate::config::Config;
         let flood = "seed = 1\n[[part]]\nprofile = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
-        let scenario = crate::capture::synthetic::Scenario::parse(flood).unwrap();
+        let scenario = crate::traffic::Scenario::parse(flood).unwrap();
         let mut source = scenario.source();
         let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
-        crate::pipeline::replay::incidents(&config, &mut source).unwrap().remove(0)
+        crate::runtime::replay::incidents(&config, &mut source).unwrap().remove(0)
     }
 
     #[test]

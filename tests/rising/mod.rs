@@ -2,9 +2,9 @@
 
 use super::{NETWORKS, line, on_all_cores, play};
 use pegel::base::{Direction, Vector, VectorClass};
-use pegel::capture::synthetic::{Burst, Part, Profile, Scenario};
 use pegel::config::Config;
 use pegel::packet::AMPLIFIERS;
+use pegel::traffic::{Burst, Part, Profile, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Strengths that are measured, in times of the limit.

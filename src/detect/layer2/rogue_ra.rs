@@ -8,7 +8,7 @@ use super::{About, control_frames, is_guest, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
-use crate::meter::segment::Router;
+use crate::meter::lan::Router;
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {

@@ -7,7 +7,7 @@ use super::{About, control_frames, is_guest, who};
 use crate::base::{Addr, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
-use crate::meter::segment::Server;
+use crate::meter::lan::Server;
 use std::sync::Arc;
 
 pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {

@@ -8,7 +8,7 @@ use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limit, se
 use super::{About, who};
 use crate::base::{Mac, Vector};
 use crate::inventory::Site;
-use crate::meter::segment::{Noise, Rates};
+use crate::meter::lan::{Noise, Rates};
 use crate::meter::{Count, Window};
 use std::sync::Arc;
 

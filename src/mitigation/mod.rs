@@ -6,6 +6,7 @@
 //!
 //! Text holds addresses, numbers, MAC addresses and words of ours, never anything that the network says.
 
+pub mod background;
 mod filters;
 mod plan;
 mod routes;
@@ -13,10 +14,9 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use plan::Attack;
+pub use background::{Thinned, Usual, UsualTraffic};
+pub use plan::Attack;
 
-use super::model::Incident;
-use super::usual::Usual;
 use crate::base::{Direction, Mac, Vector};
 use crate::detect::Target;
 use ipnet::IpNet;
@@ -83,13 +83,18 @@ enum State {
 }
 
 impl Suggestions {
-    pub(super) fn open(target: Target, direction: Direction, attacks: Vec<Attack>, usual: Arc<Usual>) -> Suggestions {
+    pub fn open(target: Target, direction: Direction, attacks: Vec<Attack>, usual: Arc<Usual>) -> Suggestions {
         Suggestions(State::Open { target, direction, attacks, usual })
     }
 
     /// Works the rules out, for good.
-    pub(super) fn closed(self) -> Suggestions {
+    pub fn closed(self) -> Suggestions {
         Suggestions(State::Closed(self.rules()))
+    }
+
+    /// What could be done by what was seen until now, written out; `id` is the incident's, for names in the text.
+    pub fn write(&self, id: &str) -> Vec<Mitigation> {
+        self.rules().write(id)
     }
 
     fn rules(&self) -> Arc<Rules> {
@@ -136,8 +141,8 @@ impl Rules {
     }
 
     /// Everything that can be said, one entry for each of [`KINDS`].
-    fn write(&self, incident: &Incident) -> Vec<Mitigation> {
-        KINDS.iter().map(|kind| self.of_kind(kind, &incident.id)).collect()
+    fn write(&self, id: &str) -> Vec<Mitigation> {
+        KINDS.iter().map(|kind| self.of_kind(kind, id)).collect()
     }
 
     fn of_kind(&self, kind: &'static str, id: &str) -> Mitigation {
@@ -241,28 +246,6 @@ impl Rules {
             refused: Some(format!("it cuts {network} off from everyone: only to save what else is on the line")),
             ..self.refusal("blackhole", String::new())
         }
-    }
-}
-
-/// An incident with what could be done about it, written out: the object of `pegel replay --format json` and of
-/// `/api/v1/incidents/{id}`.
-#[derive(Serialize)]
-pub struct Detailed<'a> {
-    #[serde(flatten)]
-    incident: &'a Incident,
-    mitigations: Vec<Mitigation>,
-}
-
-impl<'a> Detailed<'a> {
-    pub fn new(incident: &'a Incident) -> Detailed<'a> {
-        Detailed { incident, mitigations: incident.mitigations() }
-    }
-}
-
-impl Incident {
-    /// What could be done about it, by what was seen until now.
-    pub fn mitigations(&self) -> Vec<Mitigation> {
-        self.suggestions.rules().write(self)
     }
 }
 

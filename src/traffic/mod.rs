@@ -18,6 +18,7 @@ mod day;
 mod flood;
 mod foreign;
 mod frames;
+mod lan;
 mod mail;
 mod payload;
 mod profiles;
@@ -25,7 +26,6 @@ mod recon;
 mod reflection;
 mod restart;
 mod rng;
-mod segment;
 mod services;
 mod setting;
 mod tcp;
@@ -40,8 +40,8 @@ pub use profiles::{PROFILES, Profile, ProfileSpec};
 pub use setting::Params;
 pub use write::write_pcap;
 
-use super::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
 use crate::base::Timestamp;
+use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
 use agenda::Traffic;
 use frames::FrameBuffer;
 

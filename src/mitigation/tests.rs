@@ -1,9 +1,9 @@
+use super::Usual;
 use super::plan::{Action, Attack, Background, LEAST, Language, plan};
 use super::shape::{Kind, Match};
 use super::{KINDS, Mitigation, Rules};
 use crate::base::{Addr, Direction, Mac, Vector};
 use crate::detect::Target;
-use crate::incident::usual::Usual;
 use crate::meter::Sample;
 use crate::packet::{Class, tcp};
 use proptest::prelude::*;

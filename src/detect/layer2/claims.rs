@@ -13,7 +13,7 @@ use super::{About, control_frames, is_guest, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::{Site, VirtualMac};
 use crate::meter::Window;
-use crate::meter::segment::Claim;
+use crate::meter::lan::Claim;
 use std::sync::Arc;
 
 const FORGED: Setting = Setting {

@@ -7,7 +7,7 @@ use super::{About, control_frames, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
-use crate::meter::segment::Gateway;
+use crate::meter::lan::Gateway;
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {

@@ -39,7 +39,7 @@ const WORTH: f64 = 0.1;
 
 /// Packets of one vector.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::incident) struct Attack {
+pub struct Attack {
     pub vector: Vector,
     pub samples: Vec<Sample>,
     pub packets_per_second: f64,

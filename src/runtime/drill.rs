@@ -10,11 +10,11 @@
 use super::live::{instant, wall_clock};
 use super::replay::Replay;
 use crate::base::{Timestamp, Vector, VectorClass};
-use crate::capture::synthetic::{Profile, Scenario, Synthetic};
 use crate::config::Config;
 use crate::incident::{Change, CloseReason, Event, Incident};
 use crate::inventory::Sources;
 use crate::output::{Outputs, Receipt, Receipts, Taken};
+use crate::traffic::{Profile, Scenario, Synthetic};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

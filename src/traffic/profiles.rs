@@ -1,8 +1,8 @@
 //! The registry of profiles: name, summary, defaults and what builds it.
 
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
+use super::lan::{self, Act, Segment, boot, conflict, gateway, life, servers, spoof, storm, switch};
 use super::rng::Rng;
-use super::segment::{self, Act, Segment, boot, conflict, gateway, life, servers, spoof, storm, switch};
 use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
 use super::templates::Template;
@@ -100,8 +100,8 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
         Build::Template(template) => amplification::template(&setting, template),
         Build::Talks(talks) => services::talk(&setting, talks),
         Build::Adjusted(build) => build(&mut setting),
-        Build::Script(act) => segment::script(Segment::new(&setting, &part.params), act),
-        Build::Stream(act) => segment::stream(Segment::new(&setting, &part.params), act),
+        Build::Script(act) => lan::script(Segment::new(&setting, &part.params), act),
+        Build::Stream(act) => lan::stream(Segment::new(&setting, &part.params), act),
     };
     Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
 }

@@ -4,8 +4,8 @@ use super::ethernet::{Path, frame, gratuitous, who_has};
 use super::lease::{DISCOVER, query};
 use super::{Agenda, Cable, Card, EVERYBODY, MILLISECOND, SECOND, Segment, Way, inside};
 use crate::base::{Addr, Mac};
-use crate::capture::synthetic::frames::{ACK, PSH, SYN};
-use crate::capture::synthetic::rng::mix;
+use crate::traffic::frames::{ACK, PSH, SYN};
+use crate::traffic::rng::mix;
 
 /// Local experimental EtherType 1 (IEEE 802).
 const EXPERIMENTAL: u16 = 0x88b5;

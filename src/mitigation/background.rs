@@ -25,7 +25,7 @@ const MOST_EVICTIONS: usize = 4;
 
 /// Samples of which each `stride`-th is kept; at most so many.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Thinned<T> {
+pub struct Thinned<T> {
     items: Vec<T>,
     stride: u32,
     passed: u32,
@@ -125,7 +125,7 @@ impl Host {
 
 /// Packets of one target from before an attack.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Usual {
+pub struct Usual {
     pub samples: Vec<Sample>,
     /// Packets a second, about.
     pub packets_per_second: f64,
@@ -134,7 +134,7 @@ pub(super) struct Usual {
 /// The packets of all hosts, bounded. Who has been quiet longest gives way; where nobody was quiet for a second, newcomers
 /// are left out.
 #[derive(Default)]
-pub(super) struct UsualTraffic {
+pub struct UsualTraffic {
     hosts: BTreeMap<(Addr, bool), Host>,
     tick: u64,
     evictions: u64,
