@@ -13,8 +13,8 @@ const FRAMES: u64 = 1_000;
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
     let decoder = Decoder::default();
-    for &(name, profile, rate) in KINDS {
-        let frames = Frames::of(profile, rate, FRAMES);
+    for &(name, model, rate) in KINDS {
+        let frames = Frames::of(model, rate, FRAMES);
         group.throughput(Throughput::Elements(frames.iter().count() as u64));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

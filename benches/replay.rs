@@ -17,10 +17,10 @@ fn replay(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     let config = Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() };
-    for &(name, profile, rate) in KINDS {
+    for &(name, model, rate) in KINDS {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{name}-{}.pcap", std::process::id()));
         let file = BufWriter::with_capacity(1 << 20, std::fs::File::create(&path).expect("a file"));
-        let packets = write_pcap(&mut scenario(profile, rate, PACKETS).source(), file).expect("written");
+        let packets = write_pcap(&mut scenario(model, rate, PACKETS).source(), file).expect("written");
         group.throughput(Throughput::Elements(packets));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

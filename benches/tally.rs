@@ -24,8 +24,8 @@ fn ticks(packets: &[Packet]) -> Vec<(u64, Vec<&[Packet]>)> {
 fn tally(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tally");
     let known = || Networks::new(["203.0.113.0/24".parse().expect("a network")]);
-    for &(name, profile, rate) in KINDS {
-        let packets = Frames::of(profile, rate, PACKETS).packets();
+    for &(name, model, rate) in KINDS {
+        let packets = Frames::of(model, rate, PACKETS).packets();
         let ticks = ticks(&packets);
         group.throughput(Throughput::Elements(packets.len() as u64));
         for (networks, mode) in [(known(), "known"), (Networks::default(), "unknown")] {

@@ -22,9 +22,9 @@ fn report(packets: &[Packet], networks: &Arc<Networks>) -> TickReport {
 fn tick(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tick");
     let networks = Arc::new(Networks::new(["203.0.113.0/24".parse().expect("a network")]));
-    for &(name, profile, rate) in KINDS {
+    for &(name, model, rate) in KINDS {
         // A tenth of a second: one tick.
-        let packets = Frames::of(profile, rate, (rate / 10.0) as u64).packets();
+        let packets = Frames::of(model, rate, (rate / 10.0) as u64).packets();
         let report = report(&packets, &networks);
         let config = Config { networks: networks.iter().copied().collect(), ..Config::default() };
         let site = pegel::runtime::site(&config, Arc::clone(&networks), Arc::default());

@@ -38,10 +38,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             incident.direction,
             incident.target.label(),
             vectors.join("+"),
-            incident.evidence.first().map_or("", |evidence| &evidence.says),
+            incident.evidence.first().map_or("", |evidence| &evidence.message),
         );
     }
-    let alarms = incidents.iter().filter(|incident| incident.severity > Severity::Information).count();
+    let alarms = incidents.iter().filter(|incident| incident.severity > Severity::Info).count();
     println!("{} packets, {} notes, {alarms} alarms", source.stats().received, incidents.len() - alarms);
     Ok(if alarms == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

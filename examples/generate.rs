@@ -1,4 +1,4 @@
-//! Writes a capture of one synthetic profile or of a scenario, for benches and for looking at.
+//! Writes a capture of one synthetic model or of a scenario, for benches and for looking at.
 //!
 //! ```text
 //! cargo run --release --example generate -- bench_syn 5000000 out.pcap
@@ -6,10 +6,10 @@
 //! cargo run --release --example generate -- examples/attack.toml attack.pcap
 //! ```
 //!
-//! `-` is standard output. The parameter after `=` is what the profile is named after: how many sources, targets or MAC
+//! `-` is standard output. The parameter after `=` is what the model is named after: how many sources, targets or MAC
 //! addresses there are, or the octets of a frame.
 
-use pegel::traffic::{Part, Profile, Scenario, write_pcap};
+use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (scenario, path) = match arguments.as_slice() {
         [scenario, path] => (Scenario::parse(&std::fs::read_to_string(scenario)?)?, path),
-        [profile, packets, path] => (of_profile(profile, packets.parse()?)?, path),
+        [model, packets, path] => (of_model(model, packets.parse()?)?, path),
         _ => return Err("usage: generate PROFILE[=NUMBER] PACKETS FILE, or generate SCENARIO.toml FILE".into()),
     };
     let out: Box<dyn Write> = if path == "-" { Box::new(std::io::stdout()) } else { Box::new(File::create(path)?) };
@@ -35,28 +35,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn of_profile(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
+fn of_model(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
     let (name, number) = match written.split_once('=') {
         Some((name, number)) => (name, Some(number.parse::<u64>()?)),
         None => (written, None),
     };
-    let profile = Profile::from_name(name).ok_or("there is no such profile; see src/traffic/profiles.rs")?;
+    let model = TrafficModel::from_name(name).ok_or("there is no such model; see src/traffic/models.rs")?;
     // Twice the rate of the mixed traffic is what floods of small packets run at.
-    let rate = match profile {
-        Profile::BenchMixed | Profile::BenchDnsAmp => 5e5,
+    let rate = match model {
+        TrafficModel::BenchMixed | TrafficModel::BenchDnsAmp => 5e5,
         _ if name.starts_with("bench_") => 1e6,
         _ => 5e5,
     };
-    let mut part = Part::new(profile, 0.0, packets / rate);
+    let mut part = Part::new(model, 0.0, packets / rate);
     part.params.rate = Some(rate);
-    match (profile, number) {
+    match (model, number) {
         (_, None) => {}
-        (Profile::BenchSources | Profile::BenchMacs, number) => part.params.sources = number,
-        (Profile::BenchTargets, number) => part.params.targets = number,
-        (Profile::BenchSize, Some(octets)) => {
+        (TrafficModel::BenchSources | TrafficModel::BenchMacs, number) => part.params.sources = number,
+        (TrafficModel::BenchTargets, number) => part.params.targets = number,
+        (TrafficModel::BenchSize, Some(octets)) => {
             part.params.payload = Some(usize::try_from(octets.saturating_sub(UDP_HEADERS))?);
         }
-        _ => return Err("this profile takes no number".into()),
+        _ => return Err("this model takes no number".into()),
     }
     Ok(Scenario::new(1, vec![part]))
 }

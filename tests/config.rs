@@ -41,7 +41,7 @@ fn every_invalid_file_gets_its_message() {
         }
         let wanted = read(&expected);
         if said != wanted {
-            wrong.push(format!("{}\n  says:\n{said}  should say:\n{wanted}", path.display()));
+            wrong.push(format!("{}\n  message:\n{said}  should say:\n{wanted}", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

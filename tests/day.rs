@@ -34,14 +34,14 @@ fn line(incident: &Incident) -> String {
         vectors.join("+"),
         incident.opened_at.seconds_since(start) / SHORT_HOUR,
         incident.totals.packets,
-        incident.evidence.first().map_or("", |evidence| &evidence.says),
+        incident.evidence.first().map_or("", |evidence| &evidence.message),
     )
 }
 
 fn raises_nothing(networks: &[&str]) {
     let (packets, incidents) = play(networks);
     let (notes, alarms): (Vec<&Incident>, Vec<&Incident>) =
-        incidents.iter().partition(|incident| incident.severity == Severity::Information);
+        incidents.iter().partition(|incident| incident.severity == Severity::Info);
     println!("{packets} packets, {} notes, {} alarms", notes.len(), alarms.len());
     notes.iter().for_each(|note| println!("    {}", line(note)));
     let alarms: Vec<String> = alarms.into_iter().map(line).collect();

@@ -4,7 +4,7 @@
 use pegel::base::{Addr, Mac, Timestamp};
 use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::packet::{Anomaly, Class, Decoder, Packet, Service, Tunnels};
-use pegel::traffic::{PROFILES, Part, Profile, Scenario};
+use pegel::traffic::{MODELS, Part, Scenario, TrafficModel};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -278,9 +278,9 @@ fn first_fragments_have_ports_and_later_ones_do_not() {
 #[test]
 fn cooked_captures_tell_station_and_direction() {
     for (kind, direction) in [
-        (0u16, FrameDirection::Entered),
-        (3, FrameDirection::Entered),
-        (4, FrameDirection::Left),
+        (0u16, FrameDirection::Ingress),
+        (3, FrameDirection::Ingress),
+        (4, FrameDirection::Egress),
         (9, FrameDirection::Unknown),
     ] {
         let mut sll = kind.to_be_bytes().to_vec();
@@ -458,15 +458,15 @@ fn what_could_be_read_before_an_anomaly_is_kept() {
 
 // The short path and the lax one.
 
-/// Some frames of every profile, over both families and both directions.
+/// Some frames of every model, over both families and both directions.
 static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut corpus = Vec::new();
-    for spec in PROFILES {
+    for spec in MODELS {
         for (v6, direction) in [(false, None), (true, None), (false, Some(pegel::base::Direction::Outbound))] {
-            let mut part = Part::new(spec.profile, 0.0, 0.5);
+            let mut part = Part::new(spec.model, 0.0, 0.5);
             part.params.mbit = Some(2.0);
             part.params.rate =
-                Some(if matches!(spec.profile, Profile::Browser | Profile::FlashCrowd) { 4.0 } else { 60.0 });
+                Some(if matches!(spec.model, TrafficModel::Browser | TrafficModel::FlashCrowd) { 4.0 } else { 60.0 });
             part.params.direction = direction;
             part.params.source_network = v6.then(|| "2001:db8:8000::/33".parse().expect("a network"));
             let mut source = Scenario::new(11, vec![part]).source();

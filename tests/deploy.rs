@@ -124,7 +124,7 @@ fn alerts_say_what_an_operator_needs() {
     for (name, alert) in alerts() {
         assert!(name.starts_with("Pegel"), "{name}");
         let severity = alert["labels"]["severity"].as_str().unwrap_or_default();
-        assert!(["critical", "warning", "information"].contains(&severity), "{name}: severity {severity:?}");
+        assert!(["critical", "warning", "info"].contains(&severity), "{name}: severity {severity:?}");
         for key in ["summary", "description"] {
             let text = alert["annotations"][key].as_str().unwrap_or_default();
             assert!(text.len() > 10, "{name}: {key} {text:?}");
@@ -223,20 +223,20 @@ fn alertmanager_takes_its_configuration_and_routes_by_it() {
     let config = format!("--config.file={file}");
     for (labels, receiver) in [
         ("alertname=PegelIncident severity=critical kind=host", "pager"),
-        ("alertname=PegelIncidentCritical severity=critical planned=false drill=false", "pager"),
+        ("alertname=PegelIncidentCritical severity=critical maintenance=false drill=false", "pager"),
         ("alertname=PegelDown severity=critical", "pager"),
         ("alertname=PegelIncident severity=warning kind=host", "operator"),
-        ("alertname=PegelIncidentWarning severity=warning planned=false drill=false", "operator"),
+        ("alertname=PegelIncidentWarning severity=warning maintenance=false drill=false", "operator"),
         ("alertname=PegelTableFull severity=warning", "operator"),
-        ("alertname=PegelIncident severity=information", "silence"),
-        ("alertname=PegelIncidentInformation severity=information planned=true", "silence"),
-        ("alertname=PegelIncident severity=warning planned=backups", "planned"),
-        ("alertname=PegelIncidentWarning severity=warning planned=true", "planned"),
+        ("alertname=PegelIncident severity=info", "silence"),
+        ("alertname=PegelIncidentInfo severity=info maintenance=true", "silence"),
+        ("alertname=PegelIncident severity=warning maintenance=backups", "planned"),
+        ("alertname=PegelIncidentWarning severity=warning maintenance=true", "planned"),
         // Critical in spite of a window: several times over its limit.
-        ("alertname=PegelIncident severity=critical planned=backups", "pager"),
+        ("alertname=PegelIncident severity=critical maintenance=backups", "pager"),
         ("alertname=PegelIncident severity=critical drill=true", "drills"),
-        ("alertname=PegelIncident severity=information drill=true planned=backups", "drills"),
-        ("alertname=PegelIncidentDrill severity=information drill=true", "drills"),
+        ("alertname=PegelIncident severity=info drill=true maintenance=backups", "drills"),
+        ("alertname=PegelIncidentDrill severity=info drill=true", "drills"),
     ] {
         let arguments = ["config", "routes", "test", &config].into_iter().chain(labels.split(' ')).collect::<Vec<_>>();
         let said = run(&amtool, &arguments);

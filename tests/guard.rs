@@ -10,7 +10,7 @@ mod bed;
 
 use bed::bridge::{
     ALL, BRIDGE, Bridge, GATEWAY, GUESTS, PORTS, STRANGER, Sending, UPLINK, WORLD, aftermath, assert_names, gateway_v6,
-    mac, says, text, v4, v6,
+    mac, message, text, v4, v6,
 };
 use bed::frames::{
     self, ACK, DISCOVER, Mac, OFFER, REQUEST, Script, advertisement, announcement, bpdu, dhcp_answer, dhcp_query,
@@ -99,7 +99,7 @@ fn the_first_foreign_frame_that_leaves_is_told_whatever_it_carries() {
         }
     }
     for incident in watching[0].all_incidents() {
-        assert!(says(&incident).contains("port tap104i0"), "{incident:#}");
+        assert!(message(&incident).contains("port tap104i0"), "{incident:#}");
     }
 }
 
@@ -107,7 +107,7 @@ fn the_first_foreign_frame_that_leaves_is_told_whatever_it_carries() {
 fn a_foreign_mac_is_found_where_the_bridge_learned_it_where_only_the_uplink_is_captured() {
     let Some(bed) = Bridge::new("foreign-up") else { return };
     let incidents = told(&bed, &[UPLINK], "", "mac_not_allowed", |bed| bed.send("105", &one(&rarp(STRANGER))));
-    assert!(says(&incidents[0]).contains("port tap105i0"), "{:#}", incidents[0]);
+    assert!(message(&incidents[0]).contains("port tap105i0"), "{:#}", incidents[0]);
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn a_routers_shared_mac_leaves_only_where_that_is_configured() {
     let frame = announcement([0, 0, 0x5e, 0, 1, 7], v4(254));
     for incident in told(&bed, &[ALL, UPLINK], "", "mac_not_allowed", |bed| bed.send("104", &one(&frame))) {
         assert_eq!(incident["target"]["mac"], "00:00:5e:00:01:07", "{incident:#}");
-        let says = says(&incident);
-        assert!(says.contains("virtual VRRP address") && says.contains("port tap104i0"), "{says}");
+        let message = message(&incident);
+        assert!(message.contains("virtual VRRP address") && message.contains("port tap104i0"), "{message}");
     }
     watching.iter().for_each(Pegel::assert_silent);
 }
@@ -138,7 +138,7 @@ fn a_guest_that_no_file_describes_is_told_with_its_port() {
     let incidents = told(&bed, &[ALL, UPLINK], "", "mac_not_allowed", |bed| bed.talk("104", "198.51.100.20"));
     for incident in incidents {
         assert_eq!((&incident["target"]["mac"], &incident["target"]["guest"]), (&text(mac(104)).into(), &Value::Null));
-        assert!(says(&incident).contains("tap104i0"), "{incident:#}");
+        assert!(message(&incident).contains("tap104i0"), "{incident:#}");
         assert!(incident["detected_after_seconds"].as_f64().unwrap() <= 0.2, "{incident:#}");
     }
 }
@@ -152,7 +152,7 @@ fn a_guest_that_uses_anothers_address_is_told() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(says(&incident).contains("10.231.8.105"), "{incident:#}");
+        assert!(message(&incident).contains("10.231.8.105"), "{incident:#}");
     }
 }
 
@@ -244,7 +244,7 @@ fn a_gateway_that_answers_from_another_card_is_told() {
     for incident in incidents {
         assert_eq!(incident["target"]["mac"], "02:00:00:00:08:99", "{incident:#}");
         assert_eq!((&incident["severity"], &incident["target"]["guest"]), (&"warning".into(), &Value::Null));
-        assert!(says(&incident).contains("eno1") && says(&incident).contains(&text(WORLD)), "{incident:#}");
+        assert!(message(&incident).contains("eno1") && message(&incident).contains(&text(WORLD)), "{incident:#}");
     }
 }
 
@@ -266,8 +266,11 @@ fn two_guests_with_one_address_are_told() {
     for incident in incidents {
         assert_eq!(incident["target"]["address"], "10.231.8.105", "{incident:#}");
         assert_eq!(incident["target"]["guest"], "105 (mail)", "{incident:#}");
-        let says = says(&incident);
-        assert!(["105 (mail)", "106 (dns)", "tap105i0", "veth106i0"].iter().all(|name| says.contains(name)), "{says}");
+        let message = message(&incident);
+        assert!(
+            ["105 (mail)", "106 (dns)", "tap105i0", "veth106i0"].iter().all(|name| message.contains(name)),
+            "{message}"
+        );
     }
 }
 
@@ -286,7 +289,7 @@ fn a_station_at_two_ports_in_turn_is_told() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(says(&incident).contains("tap107i0"), "{incident:#}");
+        assert!(message(&incident).contains("tap107i0"), "{incident:#}");
     }
 }
 
@@ -402,7 +405,7 @@ fn a_guest_that_answers_dhcp_is_told() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(says(&incident).contains("as 10.231.8.104"), "{incident:#}");
+        assert!(message(&incident).contains("as 10.231.8.104"), "{incident:#}");
     }
 }
 
@@ -414,7 +417,7 @@ fn a_guest_that_answers_dhcp_for_ipv6_is_told() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(says(&incident).contains("as fe80::5054:ff:fe00:104"), "{incident:#}");
+        assert!(message(&incident).contains("as fe80::5054:ff:fe00:104"), "{incident:#}");
     }
 }
 
@@ -483,7 +486,7 @@ fn frames_to_many_that_nobody_has_are_told() {
         bed.send("107", &stream(3000, 1500, |number| ether(mac(107), made_up(number), 0x88b5, &[0x5a; 64])));
     });
     for incident in incidents {
-        assert!(says(&incident).contains("107 (build)") && says(&incident).contains("tap107i0"), "{incident:#}");
+        assert!(message(&incident).contains("107 (build)") && message(&incident).contains("tap107i0"), "{incident:#}");
     }
 }
 
@@ -502,8 +505,11 @@ fn loop_frames(bed: &Bridge) {
 }
 
 fn assert_names_all(incident: &Value) {
-    let says = says(incident);
-    assert!(["104 (shop)", "105 (mail)", "106 (dns)", "107 (build)"].iter().all(|name| says.contains(name)), "{says}");
+    let message = message(incident);
+    assert!(
+        ["104 (shop)", "105 (mail)", "106 (dns)", "107 (build)"].iter().all(|name| message.contains(name)),
+        "{message}"
+    );
 }
 
 #[test]
@@ -531,7 +537,7 @@ fn gateway_loses(bed: &Bridge, families: &[u8]) -> Sending {
 fn assert_silent_router(incident: &Value, router: &str) {
     assert_eq!((&incident["vector"], &incident["target"]["address"]), (&"gateway_silent".into(), &router.into()));
     assert_eq!(incident["severity"], "critical", "{incident:#}");
-    assert!(says(incident).contains("105 (mail)") && says(incident).contains(&text(WORLD)), "{incident:#}");
+    assert!(message(incident).contains("105 (mail)") && message(incident).contains(&text(WORLD)), "{incident:#}");
 }
 
 #[test]
@@ -751,7 +757,7 @@ fn a_guest_that_reboots_ten_times_is_no_incident() {
 fn services_that_tell_of_themselves_are_no_incident() {
     let Some(bed) = Bridge::new("mdns") else { return };
     silent(&bed, &[ALL, UPLINK], "", |bed| {
-        let segment = "seed = 1\n[[part]]\nprofile = \"mdns_chatter\"\nfrom = 0.0\nto = 3.0\nrate = 50\n";
+        let segment = "seed = 1\n[[part]]\nmodel = \"mdns_chatter\"\nfrom = 0.0\nto = 3.0\nrate = 50\n";
         std::thread::scope(|scope| {
             for (guest, ..) in GUESTS {
                 scope.spawn(move || {
@@ -770,7 +776,7 @@ fn a_segment_that_wakes_after_a_power_cut_is_no_incident() {
     let Some(bed) = Bridge::without_guests("power-cut") else { return };
     silent(&bed, &[ALL, UPLINK, BRIDGE], "", |bed| {
         // Two hundred on other hosts, and the four here.
-        let others = "seed = 1\n[[part]]\nprofile = \"power_cut\"\nfrom = 0.0\nto = 6.0\n";
+        let others = "seed = 1\n[[part]]\nmodel = \"power_cut\"\nfrom = 0.0\nto = 6.0\n";
         std::thread::scope(|scope| {
             for (guest, ..) in GUESTS {
                 scope.spawn(move || {

@@ -211,7 +211,7 @@ fn what_is_wrong_is_told_with_file_and_line_and_the_rest_counts() {
     let huge = directory.file("pve/nodes/alpha/lxc/108.conf", vec![b'#'; (1 << 20) + 5]);
     let output = pegel(&["guests", "--config", &config]);
     assert!(output.status.success());
-    let says = err(&output);
+    let message = err(&output);
     let expected = [
         format!("pegel: warning: proxmox: {conf}:2: virtio=BC:24:11: not a MAC address"),
         format!("pegel: warning: proxmox: {conf}:3: no \"key: value\""),
@@ -223,11 +223,11 @@ fn what_is_wrong_is_told_with_file_and_line_and_the_rest_counts() {
          (static); both are kept"
             .to_owned(),
     ];
-    assert_eq!(says.lines().count(), expected.len(), "{says}");
-    for (line, start) in says.lines().zip(&expected) {
+    assert_eq!(message.lines().count(), expected.len(), "{message}");
+    for (line, start) in message.lines().zip(&expected) {
         assert!(line.starts_with(start), "{line}\n{start}");
     }
-    assert!(!says.contains('\u{1b}') && !out(&output).contains('\u{1b}'));
+    assert!(!message.contains('\u{1b}') && !out(&output).contains('\u{1b}'));
     let table = rows(out(&output));
     assert!(table.iter().any(|row| row.starts_with("107 (b\u{fffd}d) proxmox bc:24:11:00:07:01")), "{table:#?}");
     assert!(

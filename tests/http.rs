@@ -1,7 +1,7 @@
 //! The server from outside: a plain socket that speaks just enough HTTP.
 
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
-use pegel::http::{CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
+use pegel::http::{CardView, GuestView, InterfaceView, InventoryView, ProblemView, TrafficView};
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
 use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
@@ -121,7 +121,7 @@ fn incident(id: &str) -> Incident {
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
-        planned: None,
+        maintenance: None,
         drill: false,
         timeline: Vec::new(),
         suggestions: pegel::mitigation::Suggestions::default(),
@@ -264,7 +264,7 @@ fn tables_show_the_busiest_first() {
 const TICK: u64 = 17_672_256_000;
 
 /// A bridge with an uplink, and a guest on it.
-fn place() -> PlaceView {
+fn place() -> InventoryView {
     let interface = |name: &str, role| InterfaceView {
         name: name.to_owned(),
         role,
@@ -272,7 +272,7 @@ fn place() -> PlaceView {
         segment: "eth0".to_owned(),
     };
     let count = |packets| Count { packets, bytes: packets * 100 };
-    let flow = FlowView::new(count(900), count(30));
+    let flow = TrafficView::new(count(900), count(30));
     let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
     let card = CardView {
         mac,
@@ -282,7 +282,7 @@ fn place() -> PlaceView {
         port: Some("tap104i0".to_owned()),
         interface: Some("vmbr0".to_owned()),
         receive: flow,
-        transmit: FlowView::default(),
+        transmit: TrafficView::default(),
         last_seen: Some(Timestamp::from_tick(TICK)),
     };
     let guest = |id: &str, cards: Vec<CardView>| GuestView {
@@ -291,15 +291,19 @@ fn place() -> PlaceView {
         origin: "proxmox",
         label: format!("{id} (shop)"),
         receive: flow,
-        transmit: FlowView::default(),
+        transmit: TrafficView::default(),
         cards,
     };
-    PlaceView {
+    InventoryView {
         tick: TICK,
         guests: vec![guest("104", vec![card]), guest("105", Vec::new())],
         labels: [(mac, "104 (shop)".to_owned())].into(),
         interfaces: vec![interface("eth0", "uplink"), interface("vmbr0", "bridge")],
-        problems: vec![ProblemView { source: "proxmox", at: "104.conf:7".to_owned(), says: "no such card".to_owned() }],
+        problems: vec![ProblemView {
+            source: "proxmox",
+            at: "104.conf:7".to_owned(),
+            message: "no such card".to_owned(),
+        }],
     }
 }
 
@@ -308,7 +312,7 @@ fn guests_and_interfaces_are_told() {
     let running = run();
     let none = get(&running, "/api/v1/guests").json();
     assert_eq!(none, serde_json::json!({"guests": [], "entries": 0}));
-    running.shared.publish_place(place());
+    running.shared.publish_inventory(place());
     let guests = get(&running, "/api/v1/guests").json();
     assert_eq!(guests["guests"].as_array().map(Vec::len), Some(2));
     let flow = serde_json::json!(
@@ -330,7 +334,7 @@ fn guests_and_interfaces_are_told() {
             {"name": "eth0", "role": "uplink", "bridge": "vmbr0", "segment": "eth0"},
             {"name": "vmbr0", "role": "bridge", "bridge": "vmbr0", "segment": "eth0"},
         ],
-        "problems": [{"source": "proxmox", "at": "104.conf:7", "says": "no such card"}],
+        "problems": [{"source": "proxmox", "at": "104.conf:7", "message": "no such card"}],
     });
     assert_eq!(inventory, expected);
     running.server.stop();
@@ -339,7 +343,7 @@ fn guests_and_interfaces_are_told() {
 #[test]
 fn stations_have_rates_a_guest_and_a_port() {
     let running = run();
-    running.shared.publish_place(place());
+    running.shared.publish_inventory(place());
     let count = |packets| Count { packets, bytes: packets * 100 };
     // Number, interface, received, sent, broadcast and entered in each of so many ticks, of which the last is so long ago.
     for (last, interface, received, sent, broadcast, entered, ticks, age) in [

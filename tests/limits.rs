@@ -2,9 +2,9 @@
 
 use pegel::base::{Addr, Direction};
 use pegel::config::Config;
-use pegel::detect::baseline::Measure;
+use pegel::detect::baseline::Quantity;
 use pegel::runtime::replay::Replay;
-use pegel::traffic::{Part, Profile, Scenario, write_pcap};
+use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -57,7 +57,7 @@ fn printed(arguments: &[&str]) -> String {
 
 /// Two seconds of a SYN flood of `rate` to 203.0.113.7, from the first second of 2026 on.
 fn flood(rate: f64) -> Vec<u8> {
-    let mut part = Part::new(Profile::SynFlood, 1.0, 3.0);
+    let mut part = Part::new(TrafficModel::SynFlood, 1.0, 3.0);
     part.params.rate = Some(rate);
     let mut bytes = Vec::new();
     write_pcap(&mut Scenario::new(3, vec![part]).source(), &mut bytes).expect("a Vec takes all");
@@ -79,7 +79,10 @@ fn evidence_names_the_group_whose_limit_it_was() {
     let found = incidents(&["--config", &config, &capture]);
     let evidence = &found[0]["evidence"][0];
     assert_eq!((&evidence["limit"], &evidence["limit_from"]), (&2000.0.into(), &"group".into()), "{evidence}");
-    assert!(evidence["says"].as_str().is_some_and(|says| says.contains("limit 2000 (group web)")), "{evidence}");
+    assert!(
+        evidence["message"].as_str().is_some_and(|message| message.contains("limit 2000 (group web)")),
+        "{evidence}"
+    );
 }
 
 #[test]
@@ -87,8 +90,8 @@ fn the_operator_may_overrule_a_severity() {
     let directory = Directory::new("severity");
     let capture = directory.file("flood.pcap", flood(3000.0));
     assert_eq!(incidents(&[&capture])[0]["severity"], "critical");
-    let config = directory.file("c.toml", "[detect.syn_flood]\nseverity = \"information\"\n");
-    assert_eq!(incidents(&["--config", &config, &capture])[0]["severity"], "information");
+    let config = directory.file("c.toml", "[detect.syn_flood]\nseverity = \"info\"\n");
+    assert_eq!(incidents(&["--config", &config, &capture])[0]["severity"], "info");
 }
 
 #[test]
@@ -105,20 +108,20 @@ fn what_is_allowed_is_suppressed_and_said() {
 #[test]
 fn planned_windows_mark_and_lower_but_hide_nothing() {
     let directory = Directory::new("planned");
-    let window = ["--window", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--why", "update"];
+    let window = ["--maintenance", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--why", "update"];
     let weak = directory.file("weak.pcap", flood(600.0));
     let found = incidents(&[&window[..], &[&weak]].concat());
     assert_eq!(found[0]["planned"]["why"], "update");
     assert_eq!(found[0]["planned"]["until"], "2026-01-01T01:00:00.000Z");
-    assert_eq!(found[0]["severity"], "information");
+    assert_eq!(found[0]["severity"], "info");
     let without = incidents(&[&weak]);
     assert_eq!((&without[0]["planned"], &without[0]["severity"]), (&Value::Null, &"warning".into()));
     let strong = directory.file("strong.pcap", flood(3000.0));
     assert_eq!(incidents(&[&window[..], &[&strong]].concat())[0]["severity"], "critical");
-    let config = directory.file("c.toml", "[[window]]\nwhy = \"nightly\"\nfrom = \"23:30\"\nto = \"00:30\"\n");
+    let config = directory.file("c.toml", "[[maintenance]]\nwhy = \"nightly\"\nfrom = \"23:30\"\nto = \"00:30\"\n");
     assert_eq!(incidents(&["--config", &config, &weak])[0]["planned"]["why"], "nightly");
     for wrong in ["2026", "2026-01-02T00:00:00Z/2026-01-01T00:00:00Z"] {
-        assert_eq!(pegel(&["replay", "--window", wrong, "--why", "x", &weak]).status.code(), Some(2));
+        assert_eq!(pegel(&["replay", "--maintenance", wrong, "--why", "x", &weak]).status.code(), Some(2));
     }
 }
 
@@ -139,7 +142,7 @@ fn windows_are_added_listed_and_removed() {
     assert_eq!((again.status.code(), err(&again).contains("no window has the id w1")), (Some(1), true));
     assert_eq!(window(&["add", "--for", "soon", "--why", "x"]).status.code(), Some(2));
     assert_eq!(window(&["add", "--for", "1m", "--why", " "]).status.code(), Some(1));
-    directory.file("state/windows.json", "{");
+    directory.file("state/maintenance.json", "{");
     assert_eq!(window(&["list"]).status.code(), Some(1), "a broken file is told of");
 }
 
@@ -179,7 +182,7 @@ fn a_damaged_baseline_stops_a_replay_by_it_but_not_the_limits() {
 }
 
 fn pings(from: f64, to: f64, rate: f64) -> Part {
-    let mut part = Part::new(Profile::IcmpFlood, from, to);
+    let mut part = Part::new(TrafficModel::IcmpFlood, from, to);
     part.params.rate = Some(rate);
     part
 }
@@ -208,10 +211,10 @@ fn what_is_usual_raises_a_default_and_floods_teach_nothing() {
     assert_eq!(found.len() + replay.open().len(), 1, "{found:#?}");
     let evidence = &found[0].evidence[0];
     assert!(found[0].opened_at.seconds_since(scenario.start) > LEARNED + 299.0, "{evidence:?}");
-    assert!(evidence.says.contains("(learned)"), "{evidence:?}");
+    assert!(evidence.message.contains("(learned)"), "{evidence:?}");
     let baseline = replay.engine().baseline().expect("it learns");
     let host: Addr = "203.0.113.7".parse().expect("an address");
-    let level = baseline.level_at(host, Direction::Inbound, Measure::Icmp, scenario.start).expect("known");
+    let level = baseline.level_at(host, Direction::Inbound, Quantity::Icmp, scenario.start).expect("known");
     assert!((300.0..800.0).contains(&level), "{level}: ten minutes of flood must not count");
     // What was learned is what the next run begins with.
     directory.file("baseline.bin", baseline.to_bytes(scenario.start));

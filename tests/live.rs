@@ -101,7 +101,7 @@ fn a_foreign_mac_that_leaves_is_told_from_the_first_frame() {
     bed.send("a", "va", &flood("foreign_mac", 5, 1.0));
     sleep(Duration::from_millis(500));
     assert_eq!(pegel.incidents("open"), Vec::<Value>::new());
-    let leaving = "seed = 1\n[[part]]\nprofile = \"foreign_mac\"\nfrom = 0.0\nto = 0.5\nrate = 2\n\
+    let leaving = "seed = 1\n[[part]]\nmodel = \"foreign_mac\"\nfrom = 0.0\nto = 0.5\nrate = 2\n\
                    source_mac = \"52:54:00:de:ad:01\"\n";
     bed.send("b", "vb", leaving);
     let incident = pegel.wait_for_incident();
@@ -313,9 +313,9 @@ fn a_posture_that_fails_is_told_on_an_idle_network_and_closes_when_it_holds() {
     let incident = pegel.wait_for_incident();
     assert_eq!(incident["vector"], "posture_failed", "{incident:#}");
     assert_eq!((&incident["target"]["kind"], &incident["target"]["sensor"]), (&"sensor".into(), &"route".into()));
-    let says = incident["evidence"][0]["says"].as_str().unwrap();
-    assert!(says.starts_with("there is no default route for IPv4, expected one via vb, since 20"), "{says}");
-    assert!(says.ends_with("; why: a test"), "{says}");
+    let message = incident["evidence"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("there is no default route for IPv4, expected one via vb, since 20"), "{message}");
+    assert!(message.ends_with("; why: a test"), "{message}");
     assert_eq!(shown(&pegel.get("/metrics"), "route"), [0.0, 0.0]);
     ip(&format!("-n {} route add default via 10.231.7.1", bed.ns("b")));
     pegel.wait_for("/metrics", |page| all(page, 1.0) && page.contains("pegel_incidents_open 0"));

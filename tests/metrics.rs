@@ -61,10 +61,10 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         names: Vec::new(),
         evidence: Vec::new(),
         coverage: Coverage { captured: 1.0, kernel_dropped: 0, sampled: 1 },
-        planned: None,
+        maintenance: None,
         drill: false,
         timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
-        suggestions: pegel::incident::Suggestions::default(),
+        suggestions: pegel::mitigation::Suggestions::default(),
     }
 }
 
@@ -73,7 +73,7 @@ fn check(name: &str, state: PostureState) -> PostureResult {
         name: name.to_owned(),
         what: String::new(),
         state,
-        says: String::new(),
+        message: String::new(),
         why: String::new(),
         failures: 0,
         since: Timestamp::ZERO,
@@ -245,7 +245,7 @@ fn known_series_begin_with_zero() {
         "pegel_packet_anomalies_total{anomaly=\"vxlan_invalid\"}",
         "pegel_capture_dropped_packets_total{interface=\"vmbr0\",stage=\"queue\"}",
         "pegel_capture_up{interface=\"eth0\"}",
-        "pegel_incidents_total{direction=\"outbound\",severity=\"information\",vector=\"mac_not_allowed\"}",
+        "pegel_incidents_total{direction=\"outbound\",severity=\"info\",vector=\"mac_not_allowed\"}",
         "pegel_incidents_total{direction=\"internal\",severity=\"warning\",vector=\"posture_failed\"}",
         "pegel_findings_dropped_total{reason=\"echo\"}",
         "pegel_table_evictions_total{table=\"busy_hosts\"}",

@@ -5,17 +5,17 @@ use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, P
 use pegel::config::Config;
 use pegel::incident::Incident;
 use pegel::runtime::replay::incidents;
-use pegel::traffic::{Part, Profile, Scenario};
+use pegel::traffic::{Part, Scenario, TrafficModel};
 
 fn config() -> Config {
     Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() }
 }
 
 /// The one incident of an attack on a host that has work of its own.
-fn incident(profile: Profile, change: fn(&mut Part)) -> Incident {
-    let mut attack = Part::new(profile, 2.0, 5.0);
+fn incident(model: TrafficModel, change: fn(&mut Part)) -> Incident {
+    let mut attack = Part::new(model, 2.0, 5.0);
     change(&mut attack);
-    let mut calm = Part::new(Profile::HttpProgram, 0.0, 6.0);
+    let mut calm = Part::new(TrafficModel::HttpProgram, 0.0, 6.0);
     calm.params.target = "203.0.113.7/32".parse().ok();
     calm.params.rate = Some(50.0);
     let scenario = Scenario::new(3, vec![attack, calm]);
@@ -31,16 +31,16 @@ fn names(incident: &Incident) -> Vec<(&str, &str, bool)> {
 
 #[test]
 fn the_site_under_attack_is_told_from_its_neighbours() {
-    let found = incident(Profile::HttpFlood, |_| {});
+    let found = incident(TrafficModel::HttpFlood, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::HttpFlood, vec![("site1.example", "http_host", true)]));
-    let found = incident(Profile::TlsFlood, |_| {});
+    let found = incident(TrafficModel::TlsFlood, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::TlsHandshakeFlood, vec![("site3.example", "tls_sni", true)]));
-    let found = incident(Profile::SlowHttp, |_| {});
+    let found = incident(TrafficModel::SlowHttp, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::SlowHttp, vec![("site1.example", "http_host", true)]));
-    let found = incident(Profile::DnsWaterTorture, |_| {});
+    let found = incident(TrafficModel::DnsWaterTorture, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::DnsWaterTorture, vec![("shop.example", "dns_zone", true)]));
     // Tools that name no site: all of it could not be attributed.
-    let found = incident(Profile::HttpFloodPaths, |part| part.params.rate = Some(900.0));
+    let found = incident(TrafficModel::HttpFloodPaths, |part| part.params.rate = Some(900.0));
     assert_eq!((found.vector, names(&found)), (Vector::HttpFlood, vec![("", "http_host", true)]));
 }
 
@@ -126,5 +126,5 @@ fn nothing_hostile_gets_out() {
     for name in &incident.names {
         assert!(name.name.bytes().all(|octet| octet.is_ascii_graphic()) && name.name.len() < 512, "{}", name.name);
     }
-    assert!(incident.evidence.iter().all(|evidence| evidence.says.bytes().all(|octet| !octet.is_ascii_control())));
+    assert!(incident.evidence.iter().all(|evidence| evidence.message.bytes().all(|octet| !octet.is_ascii_control())));
 }

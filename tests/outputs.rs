@@ -15,7 +15,7 @@ use pegel::output::endpoint::Endpoint;
 use pegel::output::hook::{Hook, HookConfig, HookMode};
 use pegel::output::syslog::{Syslog, SyslogTarget};
 use pegel::output::webhook::{Webhook, WebhookConfig};
-use pegel::output::{Outputs, Settled, Sink, Stage, Taken};
+use pegel::output::{Delivery, Outputs, Settled, Sink, Stage};
 use pegel::runtime::replay;
 use pegel::traffic::Scenario;
 use serde_json::Value;
@@ -39,7 +39,7 @@ const GUARD: Duration = Duration::from_secs(20);
 /// A SYN flood on 203.0.113.7, as the state machine tells of it.
 static FLOOD: LazyLock<Incident> = LazyLock::new(|| {
     let part =
-        "seed = 1\n[[part]]\nprofile = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
+        "seed = 1\n[[part]]\nmodel = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
     let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
     replay::incidents(&config, &mut Scenario::parse(part).unwrap().source()).unwrap().remove(0)
 });
@@ -148,7 +148,7 @@ fn an_alert_has_identity_in_labels_and_figures_in_annotations() {
     let (listener, url) = listener();
     let requests = serve(listener, |_| 200);
     let mut sink = alertmanager(endpoint(&format!("{url}/am/")));
-    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
+    assert_eq!(sink.deliver(&opened()).unwrap(), Delivery::Delivered);
     let request = requests.recv_timeout(GUARD).unwrap();
     assert_eq!(request.line, "POST /am/api/v2/alerts HTTP/1.1");
     assert_eq!(request.headers["content-type"], "application/json");
@@ -174,7 +174,7 @@ fn who_was_down_or_failed_is_told_once_it_works_again() {
     let error = sink.deliver(&opened()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
     // Another change does not make it ask at once again.
-    assert_eq!(sink.deliver(&on_target(8)).unwrap(), Taken::Later);
+    assert_eq!(sink.deliver(&on_target(8)).unwrap(), Delivery::Later);
     let statuses = std::sync::Mutex::new(vec![200, 503]);
     let requests = serve(TcpListener::bind(address).unwrap(), move |_| statuses.lock().unwrap().pop().unwrap_or(200));
     assert!(wake(&mut sink).unwrap_err().to_string().contains("503"));
@@ -257,7 +257,7 @@ fn who_fails_while_it_is_found_out_what_is_refused_has_refused_nothing() {
     drop(down);
     let mut sink = alertmanager(endpoint(&url));
     sink.deliver(&on_target(1)).unwrap_err();
-    assert_eq!(sink.deliver(&on_target(2)).unwrap(), Taken::Later);
+    assert_eq!(sink.deliver(&on_target(2)).unwrap(), Delivery::Later);
     // Both at once are refused; one alone finds the server failing.
     let statuses = std::sync::Mutex::new(vec![503, 400]);
     let requests = serve(TcpListener::bind(address).unwrap(), move |_| statuses.lock().unwrap().pop().unwrap_or(200));
@@ -322,7 +322,7 @@ fn tls_is_held_to_the_certificate_that_was_named() {
         unknown.as_ref().is_err_and(|error| error.contains("UnknownIssuer") || error.contains("trusts no")),
         "{unknown:?}"
     );
-    assert_eq!(known, Ok(Taken::Delivered));
+    assert_eq!(known, Ok(Delivery::Delivered));
     assert!(absent.unwrap_err().to_string().contains("none.pem"));
 }
 
@@ -340,7 +340,7 @@ fn a_webhook_is_signed_in_order_and_tried_again() {
     };
     let mut sink = Webhook::new(&config);
     assert!(sink.deliver(&opened()).unwrap_err().to_string().contains("500"));
-    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Later);
+    assert_eq!(sink.deliver(&closed()).unwrap(), Delivery::Later);
     wake(&mut sink).unwrap();
     assert_eq!(sink.due(), None);
     let requests: Vec<Request> = (0..3).map(|_| requests.recv_timeout(GUARD).unwrap()).collect();
@@ -411,9 +411,9 @@ fn a_hook_gets_the_incident_and_the_facts_and_nothing_of_a_shell() {
     // One word, whatever is in it.
     let out = scratch.path("out; touch $HOME ");
     let mut sink = hook(&[&tell, &out], |_| {});
-    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
-    assert_eq!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Taken::Delivered);
-    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Delivered);
+    assert_eq!(sink.deliver(&opened()).unwrap(), Delivery::Delivered);
+    assert_eq!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Delivery::Delivered);
+    assert_eq!(sink.deliver(&closed()).unwrap(), Delivery::Delivered);
     let read = |end: &str| fs::read_to_string(format!("{}{end}", out.display())).unwrap();
     let told: Value = serde_json::from_str(&read(".open.json")).unwrap();
     assert_eq!((told["id"].as_str(), told["vector"].as_str()), (Some(FLOOD.id.as_str()), Some("syn_flood")));
@@ -450,7 +450,7 @@ fn a_hook_that_reads_nothing_fails_or_is_absent_is_told_as_it_is() {
         incident.evidence = vec![incident.evidence[0].clone(); 2000];
     });
     let ends = scratch.script("ends", "#!/bin/sh\nexit 0\n");
-    assert_eq!(hook(&[&ends], |_| {}).deliver(&big).unwrap(), Taken::Delivered);
+    assert_eq!(hook(&[&ends], |_| {}).deliver(&big).unwrap(), Delivery::Delivered);
     let fails = scratch.script("fails", "#!/bin/sh\nexit 3\n");
     assert!(hook(&[&fails], |_| {}).deliver(&big).unwrap_err().to_string().contains("exit status: 3"));
     let absent = scratch.path("absent");
@@ -471,10 +471,10 @@ fn scripts_written_for_fastnetmon_work_unchanged() {
     );
     let mut sink = hook(&[&script], |config| config.mode = HookMode::FastNetMon);
     let peak = FLOOD.peak.packets_per_second;
-    assert_eq!(sink.deliver(&opened()).unwrap(), Taken::Delivered);
+    assert_eq!(sink.deliver(&opened()).unwrap(), Delivery::Delivered);
     // FastNetMon has no word for it.
-    assert!(matches!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Taken::Skipped(_)));
-    assert_eq!(sink.deliver(&closed()).unwrap(), Taken::Delivered);
+    assert!(matches!(sink.deliver(&event(Change::Extended, |_| {})).unwrap(), Delivery::Skipped(_)));
+    assert_eq!(sink.deliver(&closed()).unwrap(), Delivery::Delivered);
     let outgoing = |incident: &mut Incident| {
         incident.id = "another".to_owned();
         incident.direction = pegel::base::Direction::Outbound;
@@ -490,7 +490,7 @@ fn scripts_written_for_fastnetmon_work_unchanged() {
     // A script that bans must not be run for what is none, or for what is no address.
     let drill = event(Change::Opened, |incident| (incident.id, incident.drill) = ("d".to_owned(), true));
     let note = event(Change::Opened, |incident| {
-        (incident.id, incident.severity) = ("n".to_owned(), Severity::Information);
+        (incident.id, incident.severity) = ("n".to_owned(), Severity::Info);
     });
     let prefix = event(Change::Opened, |incident| {
         incident.id = "p".to_owned();
@@ -503,7 +503,7 @@ fn scripts_written_for_fastnetmon_work_unchanged() {
         incident.close_reason = Some(pegel::incident::CloseReason::Shutdown);
     });
     for event in [drill, note, prefix, restart] {
-        assert!(matches!(sink.deliver(&event).unwrap(), Taken::Skipped(_)));
+        assert!(matches!(sink.deliver(&event).unwrap(), Delivery::Skipped(_)));
     }
     assert_eq!(fs::read_to_string(scratch.path("calls")).unwrap(), expected);
 }

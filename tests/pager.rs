@@ -69,7 +69,7 @@ impl<'b> Alertmanager<'b> {
                 return alerts;
             }
             let log = || fs::read_to_string(self.bed.dir.join("log")).unwrap_or_default();
-            assert!(start.elapsed() < GUARD, "Alertmanager has {alerts:?}; Pegel says:\n{}", log());
+            assert!(start.elapsed() < GUARD, "Alertmanager has {alerts:?}; Pegel message:\n{}", log());
             sleep(Duration::from_millis(10));
         }
     }
@@ -194,7 +194,7 @@ fn an_alertmanager_that_was_killed_is_told_what_holds_when_it_is_back() {
 /// Another host of the same network is hit as well.
 fn second_part(seconds: f64) -> String {
     format!(
-        "[[part]]\nprofile = \"dns_amplification\"\nfrom = 0.0\nto = {seconds:?}\nrate = 2000\ntarget = \"10.231.7.9\"\n"
+        "[[part]]\nmodel = \"dns_amplification\"\nfrom = 0.0\nto = {seconds:?}\nrate = 2000\ntarget = \"10.231.7.9\"\n"
     )
 }
 

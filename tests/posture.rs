@@ -22,7 +22,7 @@ fn engine(text: &str) -> Engine {
 }
 
 fn result(name: &str, failures: u32) -> PostureResult {
-    let (state, says) = match failures {
+    let (state, message) = match failures {
         0 => (PostureState::Ok, "unit pve-firewall.service is active (running)"),
         _ => (PostureState::Failed, "unit pve-firewall.service is inactive (dead), expected active"),
     };
@@ -30,7 +30,7 @@ fn result(name: &str, failures: u32) -> PostureResult {
         name: name.to_owned(),
         what: "unit pve-firewall.service is active".to_owned(),
         state,
-        says: says.to_owned(),
+        message: message.to_owned(),
         why: "the guests are bridged".to_owned(),
         failures,
         since: at(0.0),
@@ -62,9 +62,9 @@ fn a_failing_check_is_one_incident_on_an_idle_network_and_closes_when_it_holds()
     assert_eq!((incident.direction, incident.severity), (Direction::Internal, Severity::Warning));
     assert_eq!((incident.target.kind, incident.target.sensor.as_deref()), ("sensor", Some("firewall")));
     assert_eq!(incident.detected_after_seconds, 5.1);
-    let says = "unit pve-firewall.service is inactive (dead), expected active, since 2026-01-01T00:00:00.000Z; \
+    let message = "unit pve-firewall.service is inactive (dead), expected active, since 2026-01-01T00:00:00.000Z; \
                 why: the guests are bridged";
-    assert_eq!(incident.evidence.iter().map(|evidence| evidence.says.as_str()).collect::<Vec<_>>(), [says]);
+    assert_eq!(incident.evidence.iter().map(|evidence| evidence.message.as_str()).collect::<Vec<_>>(), [message]);
     // The next look finds the same; the evidence follows.
     engine.set_posture(vec![result("firewall", 2), result("route", 0)]);
     assert_eq!(changes(&idle(&mut engine, 200.0, 210.0)), []);

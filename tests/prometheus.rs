@@ -122,8 +122,8 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
 
     let address = format!("{WATCHED}:8080");
     let _service = Background(bed.peer("b", &["serve", &address]).stdout(Stdio::null()).spawn().unwrap());
-    let part = |profile: &str, rate: u32| {
-        format!("[[part]]\nprofile = \"{profile}\"\nto = 60.0\nrate = {rate}\ntarget = \"{WATCHED}\"\n")
+    let part = |model: &str, rate: u32| {
+        format!("[[part]]\nmodel = \"{model}\"\nto = 60.0\nrate = {rate}\ntarget = \"{WATCHED}\"\n")
     };
     let flood = bed.sending(&format!("seed = 1\n{}{}", part("syn_flood", 5000), part("icmp_flood", 1000)));
     let firing = prometheus.wait_for(&critical, |answer| !answer.is_empty());
@@ -179,7 +179,7 @@ fn series(page: &str) -> usize {
     page.lines().filter(|line| !line.starts_with('#')).count()
 }
 
-/// As README says: what is there from the start with one interface, and what can come.
+/// As README message: what is there from the start with one interface, and what can come.
 const FIXED_SERIES: usize = 1200;
 const MOST_SERIES: usize = FIXED_SERIES + 4 * MAX_HOSTS + 4 * MAX_GUESTS + 6 * MAX_TARGETS;
 
@@ -217,7 +217,7 @@ fn a_million_sources_leave_the_page_within_its_cap() {
     let mut scenario = String::from("seed = 1\n");
     for host in 0..HOSTS {
         scenario += &format!(
-            "[[part]]\nprofile = \"syn_flood\"\nto = 20.0\nrate = 300\nsources = 0\ntarget = \"10.{}.{}.7\"\n",
+            "[[part]]\nmodel = \"syn_flood\"\nto = 20.0\nrate = 300\nsources = 0\ntarget = \"10.{}.{}.7\"\n",
             128 + host / 100,
             host % 100
         );
@@ -321,7 +321,7 @@ fn alertmanager_tells_each_thing_once_and_keeps_drills_apart() {
         "case=muted-2 alertname=PegelIncidentWarning target=203.0.113.7 direction=outbound severity=warning instance=gw2 drill=false",
         // The other direction is another incident; and none that is louder than what was pushed is muted by it.
         "case=told-2 alertname=PegelIncidentWarning target=203.0.113.7 direction=inbound severity=warning instance=gw1 drill=false",
-        "case=told-3 alertname=PegelIncident kind=host target=198.51.100.9 direction=inbound severity=information",
+        "case=told-3 alertname=PegelIncident kind=host target=198.51.100.9 direction=inbound severity=info",
         "case=told-4 alertname=PegelIncidentCritical target=198.51.100.9 direction=inbound severity=critical instance=gw2 drill=false",
         "case=muted-3 alertname=PegelIncidentWarning target=198.51.100.9 direction=inbound severity=warning instance=gw2 drill=false",
         // A host in a network that is hit; one of another network, one the other way, one that is worse, one without.

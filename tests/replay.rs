@@ -1,7 +1,7 @@
 //! `pegel` as a user runs it: captures in, incidents out, and what it says about files that are none.
 
 use flate2::{Compression, write::GzEncoder};
-use pegel::traffic::{Part, Profile, Scenario, write_pcap};
+use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -64,15 +64,15 @@ fn pcap(parts: Vec<Part>) -> Vec<u8> {
     bytes
 }
 
-fn part(profile: Profile, from: f64, to: f64, rate: f64) -> Part {
-    let mut part = Part::new(profile, from, to);
+fn part(model: TrafficModel, from: f64, to: f64, rate: f64) -> Part {
+    let mut part = Part::new(model, from, to);
     part.params.rate = Some(rate);
     part
 }
 
 /// Two seconds of a SYN flood beside a web server.
 fn flood() -> Vec<u8> {
-    pcap(vec![part(Profile::SynFlood, 1.0, 3.0, 1_500.0), part(Profile::WebServer, 0.0, 4.0, 20.0)])
+    pcap(vec![part(TrafficModel::SynFlood, 1.0, 3.0, 1_500.0), part(TrafficModel::WebServer, 0.0, 4.0, 20.0)])
 }
 
 const NETWORK: &[&str] = &["--format", "json", "--network", "203.0.113.0/24"];
@@ -193,9 +193,10 @@ fn names(object: &Value) -> Vec<&str> {
 #[test]
 fn json_has_the_published_keys_and_no_others() {
     let directory = Directory::new("keys");
-    let mut outbound = part(Profile::SynFlood, 1.0, 3.0, 1_500.0);
+    let mut outbound = part(TrafficModel::SynFlood, 1.0, 3.0, 1_500.0);
     outbound.params.direction = Some(pegel::base::Direction::Outbound);
-    let file = directory.file("both.pcap", &pcap(vec![part(Profile::DnsAmplification, 1.0, 3.0, 900.0), outbound]));
+    let file =
+        directory.file("both.pcap", &pcap(vec![part(TrafficModel::DnsAmplification, 1.0, 3.0, 900.0), outbound]));
     let output = replay(NETWORK, &[&file]);
     let found = incidents(&output);
     assert_eq!(found.len(), 2, "{}", out(&output));
@@ -247,7 +248,7 @@ fn json_has_the_published_keys_and_no_others() {
         assert_eq!(names(&incident["ports"]["destination"][0]), ["port", "share"]);
         assert_eq!(
             names(&incident["evidence"][0]),
-            ["limit", "limit_from", "measure", "says", "value", "window_seconds"]
+            ["limit", "limit_from", "measure", "message", "value", "window_seconds"]
         );
         assert_eq!(names(&incident["coverage"]), ["captured", "kernel_dropped", "sampled"]);
         assert_eq!(names(&incident["timeline"][0]), ["at", "bits_per_second", "packets_per_second"]);
@@ -258,11 +259,11 @@ fn json_has_the_published_keys_and_no_others() {
                 "attack_samples",
                 "kind",
                 "matches_attack",
-                "matches_usual",
+                "collateral",
                 "notes",
                 "refused",
                 "text",
-                "usual_samples"
+                "background_samples"
             ]
         );
         assert_eq!(incident["target"]["kind"], "host");
@@ -280,10 +281,10 @@ fn json_has_the_published_keys_and_no_others() {
 #[test]
 fn what_goes_quiet_is_closed_and_printed_in_order_of_closing() {
     let directory = Directory::new("quiet");
-    let mut second = part(Profile::SynFlood, 80.0, 82.0, 1_500.0);
+    let mut second = part(TrafficModel::SynFlood, 80.0, 82.0, 1_500.0);
     second.params.target = "203.0.113.8/32".parse().ok();
-    let calm = part(Profile::NtpClient, 0.0, 90.0, 1.0);
-    let file = directory.file("two.pcap", &pcap(vec![part(Profile::SynFlood, 1.0, 3.0, 1_500.0), second, calm]));
+    let calm = part(TrafficModel::NtpClient, 0.0, 90.0, 1.0);
+    let file = directory.file("two.pcap", &pcap(vec![part(TrafficModel::SynFlood, 1.0, 3.0, 1_500.0), second, calm]));
     let found = incidents(&replay(NETWORK, &[&file]));
     assert_eq!(found.len(), 2);
     assert_eq!((&found[0]["target"]["address"], &found[0]["close_reason"]), (&"203.0.113.7".into(), &"quiet".into()));
@@ -313,7 +314,7 @@ fn the_table_tells_a_person_what_happened() {
     assert!(text.lines().all(|line| line.trim_end() == line), "spaces at the end of a line");
     let unknown = replay(&[], &[&file]);
     assert!(out(&unknown).contains("Note: inside networks are unknown"), "{}", out(&unknown));
-    let calm = directory.file("calm.pcap", &pcap(vec![part(Profile::WebServer, 0.0, 3.0, 20.0)]));
+    let calm = directory.file("calm.pcap", &pcap(vec![part(TrafficModel::WebServer, 0.0, 3.0, 20.0)]));
     let output = replay(&["--network", "203.0.113.0/24"], &[&calm]);
     assert!(code(&output) == 0 && out(&output).starts_with("No attack found in "), "{}", out(&output));
     assert_eq!(out(&replay(NETWORK, &[&calm])), "");
@@ -363,7 +364,7 @@ fn a_capture_that_was_cut_off_is_read_to_its_end() {
 #[test]
 fn captures_without_a_usable_clock_give_no_false_rates() {
     let directory = Directory::new("clock");
-    let frames = frames(vec![part(Profile::SynFlood, 0.0, 2.0, 1_500.0)]);
+    let frames = frames(vec![part(TrafficModel::SynFlood, 0.0, 2.0, 1_500.0)]);
     let all = |seconds: u32| legacy(1, frames.iter().map(|(_, frame)| (seconds, 0, frame.clone())));
     for (name, seconds) in [("zero", 0), ("equal", 1_767_225_600), ("last", u32::MAX)] {
         let output = replay(&[], &[&directory.file(name, &all(seconds))]);
@@ -376,7 +377,7 @@ fn captures_without_a_usable_clock_give_no_false_rates() {
 #[test]
 fn captures_with_odd_clocks_are_read() {
     let directory = Directory::new("odd");
-    let frames = frames(vec![part(Profile::SynFlood, 0.0, 2.0, 1_500.0)]);
+    let frames = frames(vec![part(TrafficModel::SynFlood, 0.0, 2.0, 1_500.0)]);
     let at = |nanos: u64| ((nanos / 1_000_000_000) as u32, (nanos % 1_000_000_000 / 1000) as u32);
     let record = |nanos: u64, frame: &Vec<u8>| {
         let (seconds, micros) = at(nanos);
@@ -425,11 +426,11 @@ fn captures_with_odd_clocks_are_read() {
     assert!(code(&output) == 0 && out(&output).contains("1 incident in 3"), "{}", out(&output));
     // One packet, and none.
     let one = legacy(1, frames.iter().take(1).map(|(nanos, frame)| record(*nanos, frame)));
-    for (name, bytes, says) in
+    for (name, bytes, message) in
         [("one", one, "No attack found in 1 packets"), ("none", legacy(1, []), "No attack found in 0 packets")]
     {
         let output = replay(&[], &[&directory.file(name, &bytes)]);
-        assert!(code(&output) == 0 && out(&output).starts_with(says), "{}", out(&output));
+        assert!(code(&output) == 0 && out(&output).starts_with(message), "{}", out(&output));
     }
 }
 
@@ -451,7 +452,7 @@ fn interface_rules_hold_from_the_first_packet_of_a_capture() {
         "pegel.toml",
         b"[[interface]]\nname = \"vmbr0\"\nallowed_macs = [\"52:54:00:12:34:56\"]\nupstream_macs = [\"02:00:00:00:00:01\"]\n",
     );
-    let mut foreign = part(Profile::ForeignMac, 0.0, 2.0, 10.0);
+    let mut foreign = part(TrafficModel::ForeignMac, 0.0, 2.0, 10.0);
     foreign.params.direction = Some(pegel::base::Direction::Outbound);
     let frames = frames(vec![foreign]);
     for (name, flags) in [("outbound", 2), ("unknown", 0)] {
@@ -508,7 +509,7 @@ fn a_limit_of_the_configuration_is_told_as_such() {
     let found = incidents(&replay(&arguments, &[&file]));
     let evidence = &found[0]["evidence"][0];
     assert_eq!((&evidence["limit"], &evidence["limit_from"]), (&700.0.into(), &"config".into()));
-    assert!(evidence["says"].as_str().is_some_and(|says| says.contains("limit 700 (config)")), "{evidence}");
+    assert!(evidence["message"].as_str().is_some_and(|message| message.contains("limit 700 (config)")), "{evidence}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use pegel::config::Config;
 use pegel::detect::DETECTORS;
 use pegel::incident::{Event, Incident};
 use pegel::runtime::replay::Replay;
-use pegel::traffic::{PROFILES, Part, Scenario, Synthetic};
+use pegel::traffic::{MODELS, Part, Scenario, Synthetic};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -59,7 +59,7 @@ struct Written {
     /// Exactly the incidents that there must be.
     #[serde(default)]
     expect: Vec<Expect>,
-    /// Detectors for which this is a look-alike. Nothing at all may be raised above `information`.
+    /// Detectors for which this is a look-alike. Nothing at all may be raised above `info`.
     #[serde(default)]
     silent_for: Vec<String>,
 }
@@ -76,7 +76,7 @@ enum Mode {
 enum Seen {
     #[default]
     Both,
-    Entered,
+    Ingress,
 }
 
 #[derive(Deserialize)]
@@ -135,10 +135,10 @@ impl PacketSource for Seeing {
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
         for _ in 0..1024 {
             let Some(mut frame) = self.inner.next_frame() else { return Ok(Poll::End) };
-            if self.seen == Seen::Entered && frame.direction == FrameDirection::Left {
+            if self.seen == Seen::Ingress && frame.direction == FrameDirection::Egress {
                 continue;
             }
-            let entered = frame.direction == FrameDirection::Entered;
+            let entered = frame.direction == FrameDirection::Ingress;
             if !self.directions {
                 frame.direction = FrameDirection::Unknown;
             }
@@ -154,7 +154,7 @@ impl PacketSource for Seeing {
                 sink.frame(Frame {
                     data: &reset,
                     wire_len: reset.len() as u32,
-                    direction: FrameDirection::Left,
+                    direction: FrameDirection::Egress,
                     ..frame
                 });
             }
@@ -217,7 +217,7 @@ fn scenarios() -> BTreeMap<String, Written> {
 
 /// The first attack: what the delay is counted from, and until when it lasts.
 fn attack(scenario: &Scenario) -> Option<(f64, f64)> {
-    let is_attack = |part: &&Part| PROFILES.iter().any(|spec| spec.profile == part.profile && spec.attack);
+    let is_attack = |part: &&Part| MODELS.iter().any(|spec| spec.model == part.model && spec.attack);
     let onset = scenario.parts.iter().find(is_attack)?.from_seconds;
     let end = scenario.parts.iter().filter(is_attack).map(|part| part.to_seconds).fold(0.0, f64::max);
     Some((onset, end))
@@ -282,7 +282,7 @@ fn line(incident: &Incident, start: Timestamp) -> String {
         incident.totals.packets,
         others.distinct,
         if others.spoofing_likely { " (spoofed)" } else { "" },
-        incident.evidence.first().map_or("", |evidence| &evidence.says),
+        incident.evidence.first().map_or("", |evidence| &evidence.message),
     )
 }
 
@@ -356,10 +356,10 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
         play(&config, &written.interfaces, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
     // What is only information may come along, but must be there where it is expected.
     let expected = |incident: &Incident| {
-        written.expect.iter().any(|expect| expect.severity == "information" && expect.vector == incident.vector.name())
+        written.expect.iter().any(|expect| expect.severity == "info" && expect.vector == incident.vector.name())
     };
     let mut alarms: Vec<&Incident> =
-        incidents.iter().filter(|incident| incident.severity > Severity::Information || expected(incident)).collect();
+        incidents.iter().filter(|incident| incident.severity > Severity::Info || expected(incident)).collect();
     let mut wrong = Vec::new();
     for expect in &written.expect {
         let direction = Direction::from_name(&expect.direction).expect("a direction");
@@ -377,7 +377,7 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     let silenced = |incident: &&Incident| {
         let of = |name: &String| DETECTORS.iter().find(|spec| spec.name == name);
         let specs = written.silent_for.iter().filter_map(of);
-        incident.severity == Severity::Information
+        incident.severity == Severity::Info
             && specs.flat_map(|spec| spec.vectors).any(|vector| incident.vectors.contains(vector))
     };
     alarms.extend(incidents.iter().filter(silenced));

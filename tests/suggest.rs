@@ -10,7 +10,7 @@ use pegel::config::Config;
 use pegel::incident::Incident;
 use pegel::mitigation::Mitigation;
 use pegel::runtime::replay;
-use pegel::traffic::{PROFILES, Part, Scenario, write_pcap};
+use pegel::traffic::{MODELS, Part, Scenario, write_pcap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -18,26 +18,26 @@ use std::process::{Command, Output, Stdio};
 /// What the target of every attack does beside: it serves, asks resolvers and time servers, talks and is watched.
 const BESIDE: &str = r#"
 [[part]]
-profile = "web_server"
+model = "web_server"
 rate = 60.0
 to = 14.0
 [[part]]
-profile = "dns_resolver"
+model = "dns_resolver"
 rate = 20.0
 to = 14.0
 [[part]]
-profile = "voip"
+model = "voip"
 sources = 1
 to = 14.0
 [[part]]
-profile = "ping_monitor"
+model = "ping_monitor"
 rate = 5.0
 to = 14.0
 "#;
 
 struct Case {
     name: &'static str,
-    /// The attack, from second 6 to second 9; `TARGET` where the profile has another.
+    /// The attack, from second 6 to second 9; `TARGET` where the model has another.
     attack: &'static str,
     target: &'static str,
     vectors: &'static [&'static str],
@@ -56,28 +56,28 @@ const fn case(name: &'static str, attack: &'static str, vectors: &'static [&'sta
 }
 
 const CASES: &[Case] = &[
-    case("syn", r#"profile = "syn_flood", rate = 3000.0"#, &["syn_flood"]),
-    case("syn_ack", r#"profile = "syn_ack_flood", rate = 3000.0"#, &["syn_ack_flood"]),
-    case("ack", r#"profile = "ack_flood", rate = 12000.0"#, &["ack_flood"]),
-    case("rst", r#"profile = "rst_flood", rate = 3000.0"#, &["rst_flood"]),
-    case("xmas", r#"profile = "xmas_flood", rate = 2000.0"#, &["xmas_flood"]),
-    case("udp", r#"profile = "udp_flood", rate = 5000.0"#, &["udp_flood"]),
-    case("dns", r#"profile = "dns_amplification", rate = 1000.0"#, &["dns_amplification"]),
-    case("ntp", r#"profile = "ntp_amplification", rate = 1000.0"#, &["ntp_amplification"]),
-    case("memcached", r#"profile = "memcached_amplification", rate = 1000.0"#, &["memcached_amplification"]),
-    case("cldap", r#"profile = "cldap_amplification", rate = 1000.0"#, &["cldap_amplification"]),
-    case("icmp", r#"profile = "icmp_flood", rate = 3000.0"#, &["icmp_flood"]),
-    case("fragments", r#"profile = "fragment_flood", rate = 12000.0"#, &["udp_flood", "fragment_flood"]),
-    case("gre", r#"profile = "gre_flood", rate = 6000.0"#, &["gre_flood"]),
-    case("reflection", r#"profile = "syn_ack_reflection", rate = 2000.0"#, &["syn_ack_flood", "tcp_reflection"]),
-    case("http", r#"profile = "http_flood", rate = 1500.0"#, &["http_flood"]),
-    case("quic", r#"profile = "quic_flood", rate = 5000.0"#, &["quic_flood"]),
-    Case { target: "203.0.113.0/24", ..case("carpet", r#"profile = "carpet_bombing", rate = 6000.0"#, &["udp_flood"]) },
+    case("syn", r#"model = "syn_flood", rate = 3000.0"#, &["syn_flood"]),
+    case("syn_ack", r#"model = "syn_ack_flood", rate = 3000.0"#, &["syn_ack_flood"]),
+    case("ack", r#"model = "ack_flood", rate = 12000.0"#, &["ack_flood"]),
+    case("rst", r#"model = "rst_flood", rate = 3000.0"#, &["rst_flood"]),
+    case("xmas", r#"model = "xmas_flood", rate = 2000.0"#, &["xmas_flood"]),
+    case("udp", r#"model = "udp_flood", rate = 5000.0"#, &["udp_flood"]),
+    case("dns", r#"model = "dns_amplification", rate = 1000.0"#, &["dns_amplification"]),
+    case("ntp", r#"model = "ntp_amplification", rate = 1000.0"#, &["ntp_amplification"]),
+    case("memcached", r#"model = "memcached_amplification", rate = 1000.0"#, &["memcached_amplification"]),
+    case("cldap", r#"model = "cldap_amplification", rate = 1000.0"#, &["cldap_amplification"]),
+    case("icmp", r#"model = "icmp_flood", rate = 3000.0"#, &["icmp_flood"]),
+    case("fragments", r#"model = "fragment_flood", rate = 12000.0"#, &["udp_flood", "fragment_flood"]),
+    case("gre", r#"model = "gre_flood", rate = 6000.0"#, &["gre_flood"]),
+    case("reflection", r#"model = "syn_ack_reflection", rate = 2000.0"#, &["syn_ack_flood", "tcp_reflection"]),
+    case("http", r#"model = "http_flood", rate = 1500.0"#, &["http_flood"]),
+    case("quic", r#"model = "quic_flood", rate = 5000.0"#, &["quic_flood"]),
+    Case { target: "203.0.113.0/24", ..case("carpet", r#"model = "carpet_bombing", rate = 6000.0"#, &["udp_flood"]) },
     Case {
         target: TARGET6,
         ..case(
             "syn6",
-            r#"profile = "syn_flood", rate = 1500.0, target = "2001:db8:10::7", source_network = "2000::/3""#,
+            r#"model = "syn_flood", rate = 1500.0, target = "2001:db8:10::7", source_network = "2000::/3""#,
             &["syn_flood"],
         )
     },
@@ -85,22 +85,22 @@ const CASES: &[Case] = &[
         target: TARGET6,
         ..case(
             "udp6",
-            r#"profile = "udp_flood", rate = 5000.0, target = "2001:db8:10::7", source_network = "2001:db8:8000::/33""#,
+            r#"model = "udp_flood", rate = 5000.0, target = "2001:db8:10::7", source_network = "2001:db8:8000::/33""#,
             &["udp_flood"],
         )
     },
-    Case { target: TARGET6, ..case("icmp6", r#"profile = "icmpv6_flood", rate = 3000.0"#, &["icmpv6_flood"]) },
+    Case { target: TARGET6, ..case("icmp6", r#"model = "icmpv6_flood", rate = 3000.0"#, &["icmpv6_flood"]) },
     Case {
         target: CULPRIT,
         ..case(
             "outbound",
-            r#"profile = "udp_flood", rate = 12000.0, payload = 64, direction = "outbound", source_network = "203.0.113.66/32", sources = 1"#,
+            r#"model = "udp_flood", rate = 12000.0, payload = 64, direction = "outbound", source_network = "203.0.113.66/32", sources = 1"#,
             &["udp_flood"],
         )
     },
     case(
         "several",
-        "profile = \"syn_flood\", rate = 3000.0\n+\nprofile = \"ntp_amplification\", rate = 1000.0",
+        "model = \"syn_flood\", rate = 3000.0\n+\nmodel = \"ntp_amplification\", rate = 1000.0",
         &["syn_flood", "ntp_amplification"],
     ),
 ];
@@ -125,7 +125,7 @@ impl Case {
         let mut parts = parts(BESIDE);
         for part in &mut parts {
             // A host that answers as much as it gets has no flood of fragments, by the detector's word.
-            if self.name == "fragments" && part.profile.name() == "web_server" {
+            if self.name == "fragments" && part.model.name() == "web_server" {
                 part.params.rate = Some(10.0);
             }
         }
@@ -234,19 +234,19 @@ fn judge(case: &Case, tcpdump: bool, nft: bool) -> Vec<String> {
         wrong.push(format!("matches {:.3} of usual traffic", spared));
     }
     // What it says of itself is what it does; the samples of the attack have some usual packets among them.
-    let said = (filter.matches_attack.unwrap_or(0.0), filter.matches_usual.unwrap_or(1.0));
+    let said = (filter.matches_attack.unwrap_or(0.0), filter.collateral.unwrap_or(1.0));
     if said.0 > hit + 0.05 || said.0 < hit - 0.25 || (said.1 - spared).abs() > 0.05 {
         wrong.push(format!("says {said:?}, does ({hit:.3}, {spared:.3})"));
     }
-    if filter.usual_samples < 30 || filter.attack_samples < 30 {
-        wrong.push(format!("few samples: {} and {}", filter.attack_samples, filter.usual_samples));
+    if filter.background_samples < 30 || filter.attack_samples < 30 {
+        wrong.push(format!("few samples: {} and {}", filter.attack_samples, filter.background_samples));
     }
     for kind in ["nftables", "exabgp", "gobgp"] {
         let one = of(&all, kind);
         let most = if kind == "nftables" { case.usual } else { case.routes };
         let action = if most > 0.01 { "rate_limit" } else { "drop" };
-        if one.action != action || one.matches_usual.is_none_or(|usual| usual > most) || one.refused.is_some() {
-            wrong.push(format!("{kind}: {} of {:?}, {:?}", one.action, one.matches_usual, one.refused));
+        if one.action != action || one.collateral.is_none_or(|usual| usual > most) || one.refused.is_some() {
+            wrong.push(format!("{kind}: {} of {:?}, {:?}", one.action, one.collateral, one.refused));
         }
     }
     if tcpdump {
@@ -292,7 +292,7 @@ fn a_blackhole_is_the_last_resort() {
     let blackhole = of(&all, "blackhole");
     assert!(blackhole.text.contains("203.0.113.7/32") && blackhole.text.contains("65535:666"));
     assert!(blackhole.refused.as_ref().is_some_and(|why| why.contains("cuts 203.0.113.7/32 off")));
-    assert_eq!(blackhole.matches_usual, Some(1.0));
+    assert_eq!(blackhole.collateral, Some(1.0));
 }
 
 /// The bridge guard's incidents: a rule for the bridge and a filter by MAC, and no routes.
@@ -300,7 +300,7 @@ fn a_blackhole_is_the_last_resort() {
 fn a_station_is_told_by_its_mac() {
     let text = r#"
 [[part]]
-profile = "foreign_mac"
+model = "foreign_mac"
 rate = 20.0
 direction = "outbound"
 from = 2.0
@@ -330,7 +330,7 @@ to = 5.0
 #[test]
 fn the_cases_are_what_they_say() {
     for case in CASES {
-        let is_attack = |part: &Part| PROFILES.iter().any(|spec| spec.profile == part.profile && spec.attack);
+        let is_attack = |part: &Part| MODELS.iter().any(|spec| spec.model == part.model && spec.attack);
         assert!(case.attack().iter().all(is_attack) && !case.beside().iter().any(is_attack), "{}", case.name);
     }
 }
@@ -345,11 +345,11 @@ fn a_kernel_drops_the_attack_by_these_rules() {
     }
     // Frames for another station would not come as far as the rules.
     bed::ip(&format!("-n {} link set vb address {MAC}", bed.ns("b")));
-    for profile in ["syn_flood", "dns_amplification", "icmp_flood", "udp_flood"] {
+    for model in ["syn_flood", "dns_amplification", "icmp_flood", "udp_flood"] {
         let to = format!("target = \"{WATCHED}\"\ntarget_mac = \"{MAC}\"\n");
         let part = |from: f64, seconds: f64, rate: u32| {
             let to_seconds = from + seconds;
-            format!("[[part]]\nprofile = \"{profile}\"\nfrom = {from}\nto = {to_seconds}\nrate = {rate}\n{to}")
+            format!("[[part]]\nmodel = \"{model}\"\nfrom = {from}\nto = {to_seconds}\nrate = {rate}\n{to}")
         };
         let mut beside = parts(BESIDE);
         beside.iter_mut().for_each(|part| part.params.target = Some(format!("{WATCHED}/32").parse().unwrap()));
@@ -368,7 +368,7 @@ fn a_kernel_drops_the_attack_by_these_rules() {
         let listed = nft(&["list", "ruleset"]);
         let counters = listed.split("counter packets ").skip(1).filter_map(|rest| rest.split(' ').next());
         let dropped: u64 = counters.filter_map(|count| count.parse::<u64>().ok()).sum();
-        assert!(dropped >= 1900, "{profile}: {dropped} of 2000\n{listed}");
+        assert!(dropped >= 1900, "{model}: {dropped} of 2000\n{listed}");
         nft(&["flush", "ruleset"]);
     }
 }
@@ -409,11 +409,11 @@ fn the_command_prints_what_a_replay_found() {
     assert!(filter.starts_with("ip dst host 203.0.113.7 and ip proto 6 "), "{filter}");
     assert!(capture.count(&filter) > 8000.0);
 
-    let (code, out, says) = pegel(&["suggest", "nothing", "--file", "-"], line.as_bytes());
+    let (code, out, message) = pegel(&["suggest", "nothing", "--file", "-"], line.as_bytes());
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(says.contains("no incident has the id nothing"), "{says}");
+    assert!(message.contains("no incident has the id nothing"), "{message}");
     // Nobody listens there: port 9 is discard.
-    let (code, _, says) = pegel(&["suggest", "20260101T000005Z-9cfc2aa2", "--url", "http://127.0.0.1:9"], b"");
+    let (code, _, message) = pegel(&["suggest", "20260101T000005Z-9cfc2aa2", "--url", "http://127.0.0.1:9"], b"");
     assert_eq!(code, 1);
-    assert!(says.contains("is Pegel running there?"), "{says}");
+    assert!(message.contains("is Pegel running there?"), "{message}");
 }

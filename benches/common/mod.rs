@@ -4,17 +4,17 @@
 use pegel::base::Timestamp;
 use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::packet::{Decoder, Packet};
-use pegel::traffic::{Part, Profile, Scenario};
+use pegel::traffic::{Part, Scenario, TrafficModel};
 
-/// Name, profile and packets a second of each kind.
-pub const KINDS: &[(&str, Profile, f64)] = &[
-    ("syn", Profile::BenchSyn, 1_000_000.0),
-    ("mixed", Profile::BenchMixed, 500_000.0),
-    ("dns_amp", Profile::BenchDnsAmp, 500_000.0),
+/// Name, model and packets a second of each kind.
+pub const KINDS: &[(&str, TrafficModel, f64)] = &[
+    ("syn", TrafficModel::BenchSyn, 1_000_000.0),
+    ("mixed", TrafficModel::BenchMixed, 500_000.0),
+    ("dns_amp", TrafficModel::BenchDnsAmp, 500_000.0),
 ];
 
-pub fn scenario(profile: Profile, rate: f64, packets: u64) -> Scenario {
-    let mut part = Part::new(profile, 0.0, packets as f64 / rate);
+pub fn scenario(model: TrafficModel, rate: f64, packets: u64) -> Scenario {
+    let mut part = Part::new(model, 0.0, packets as f64 / rate);
     part.params.rate = Some(rate);
     Scenario::new(1, vec![part])
 }
@@ -27,8 +27,8 @@ pub struct Frames {
 }
 
 impl Frames {
-    pub fn of(profile: Profile, rate: f64, packets: u64) -> Frames {
-        let mut source = scenario(profile, rate, packets).source();
+    pub fn of(model: TrafficModel, rate: f64, packets: u64) -> Frames {
+        let mut source = scenario(model, rate, packets).source();
         let mut frames = Frames { bytes: Vec::new(), index: Vec::new() };
         while let Some(frame) = source.next_frame() {
             frames.index.push((frame.time, frames.bytes.len(), frame.data.len()));

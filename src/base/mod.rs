@@ -3,17 +3,17 @@
 //! Nothing here knows of any stage. Everything is small, `Copy` where it can be, and pure.
 
 pub mod address;
+pub mod interface;
 pub mod network;
 pub mod numbers;
 pub mod posture;
 pub mod time;
-pub mod view;
 pub mod words;
 
 pub use address::{Addr, Mac};
+pub use interface::{CapturedInterface, CountPolicy, InterfaceRole};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};
 pub use posture::{PostureResult, PostureState};
 pub use time::{TICK_NANOS, Timestamp};
-pub use view::{Counted, Role, View};
 pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

@@ -30,7 +30,7 @@ pub struct PostureResult {
     pub what: String,
     pub state: PostureState,
     /// What was found, complete in itself.
-    pub says: String,
+    pub message: String,
     /// The operator's reason; may be empty.
     pub why: String,
     /// How often it failed in a row. A look that could not tell neither adds to it nor ends it.

@@ -46,9 +46,9 @@ words! {
 }
 
 words! {
-    /// How loudly to tell. `information` is never worth waking anyone.
+    /// How loudly to tell. `info` is never worth waking anyone.
     Severity {
-        Information = "information",
+        Info = "info",
         Warning = "warning",
         Critical = "critical",
     }
@@ -214,6 +214,6 @@ mod tests {
 
     #[test]
     fn severities_are_ordered() {
-        assert!(Severity::Critical > Severity::Warning && Severity::Warning > Severity::Information);
+        assert!(Severity::Critical > Severity::Warning && Severity::Warning > Severity::Info);
     }
 }

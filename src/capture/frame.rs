@@ -45,8 +45,8 @@ impl LinkType {
 pub enum FrameDirection {
     #[default]
     Unknown,
-    Entered,
-    Left,
+    Ingress,
+    Egress,
 }
 
 /// A VLAN tag (IEEE 802.1Q) that is not part of a frame's octets, since the kernel or the card took it out.

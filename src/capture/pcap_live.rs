@@ -60,7 +60,7 @@ pub struct PcapLive {
 impl PcapLive {
     /// Starts capturing on interface `name`; frames carry `index`.
     pub fn open(name: &str, index: u16, options: &LiveOptions) -> Result<PcapLive, CaptureError> {
-        let directed = [("inbound", FrameDirection::Entered), ("outbound", FrameDirection::Left)];
+        let directed = [("inbound", FrameDirection::Ingress), ("outbound", FrameDirection::Egress)];
         let mut handles = Vec::new();
         for (word, direction) in directed {
             let mut capture = activate(name, options)?;

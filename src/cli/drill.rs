@@ -128,19 +128,19 @@ fn words(news: &DrillNews, colours: bool) -> String {
         DrillNews::Incident { after_seconds, change, summary, .. } => {
             format!("{after_seconds:>8.3} s incident {change}: {summary}\n")
         }
-        DrillNews::Output { after_seconds, output, change, outcome, says } => {
+        DrillNews::Output { after_seconds, output, change, outcome, message } => {
             let (code, word) = match outcome {
-                DrillOutcome::Taken => ("32", "took it"),
+                DrillOutcome::Delivery => ("32", "took it"),
                 DrillOutcome::Skipped => ("33", "skipped it"),
                 DrillOutcome::Failed => ("31", "did not take it"),
             };
-            let says = if says.is_empty() { String::new() } else { format!(": {says}") };
-            format!("{after_seconds:>8.3} s   {output} ({change}) {}{says}\n", paint(code, word))
+            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+            format!("{after_seconds:>8.3} s   {output} ({change}) {}{message}\n", paint(code, word))
         }
-        DrillNews::Ended { after_seconds, passed, says } => {
+        DrillNews::Ended { after_seconds, passed, message } => {
             let word = if *passed { paint("32", "passed") } else { paint("31", "FAILED") };
-            format!("{after_seconds:>8.3} s drill {word}: {says}\n")
+            format!("{after_seconds:>8.3} s drill {word}: {message}\n")
         }
-        DrillNews::Refused { says } => format!("refused: {says}\n"),
+        DrillNews::Refused { message } => format!("refused: {message}\n"),
     }
 }

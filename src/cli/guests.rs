@@ -207,7 +207,7 @@ fn as_json(inventory: &Inventory) -> Value {
         "interfaces": kernel.links.iter().map(interface).collect::<Vec<_>>(),
         "gateways": kernel.gateways.iter().map(gateway).collect::<Vec<_>>(),
         "problems": inventory.problems.iter().map(|problem| {
-            json!({"source": problem.source, "at": problem.at, "says": problem.says})
+            json!({"source": problem.source, "at": problem.at, "message": problem.message})
         }).collect::<Vec<_>>(),
     })
 }

@@ -5,12 +5,12 @@ mod drill;
 mod guests;
 mod limits;
 mod list;
+mod maintenance;
 mod posture;
 mod replay;
 mod run;
 mod suggest;
 mod table;
-mod window;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -71,7 +71,7 @@ enum Command {
     /// Print what could be done about an incident: filters and routes, tried on what was seen
     Suggest(suggest::SuggestArgs),
     /// Plan windows in which incidents are expected
-    Window(window::WindowArgs),
+    Window(maintenance::MaintenanceArgs),
     /// Play a synthetic attack to every output of the running daemon, to see that alerts arrive
     Drill(drill::DrillArgs),
     /// Look now at what must hold on this host ([posture] of the configuration)
@@ -144,7 +144,7 @@ impl Cli {
             Command::PrintLimits(args) => limits::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Suggest(args) => suggest::run(&args),
-            Command::Window(args) => window::run(&args),
+            Command::Window(args) => maintenance::run(&args),
             Command::Drill(args) => drill::run(&args),
             Command::Posture(args) => posture::run(&args),
             Command::List(args) => list::run(&args),

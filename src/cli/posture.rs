@@ -52,7 +52,7 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
         all_hold &= holds;
         if !(args.quiet && holds) {
             rows += 1;
-            table.row([&result.name, result.state.name(), &result.what, &result.says]);
+            table.row([&result.name, result.state.name(), &result.what, &result.message]);
         }
     }
     if rows > 0

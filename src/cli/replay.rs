@@ -5,7 +5,7 @@ use super::{Common, exit, print_out};
 use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
-use crate::incident::{Detailed, Event, Incident, PlannedWindow, Schedule, Scope};
+use crate::incident::{Detailed, Event, Incident, MaintenanceWindow, Schedule, Scope};
 use crate::packet::Anomaly;
 use crate::runtime::replay::Replay;
 use clap::{Args, ValueEnum};
@@ -24,8 +24,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// A planned window: two moments, as in 2026-01-01T02:00:00Z/2026-01-01T04:00:00Z; repeatable
-    #[arg(long, value_name = "START/END", value_parser = window, requires = "why")]
-    window: Vec<Schedule>,
+    #[arg(long, value_name = "START/END", value_parser = maintenance, requires = "why")]
+    maintenance: Vec<Schedule>,
     /// What was planned
     #[arg(long)]
     why: Option<String>,
@@ -47,17 +47,17 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    for (index, schedule) in args.window.iter().enumerate() {
-        let (id, why) = (format!("--window {}", index + 1), args.why.clone().unwrap_or_default());
-        config.windows.push(PlannedWindow { id, why, scope: Scope::All, schedule: schedule.clone() });
+    for (index, schedule) in args.maintenance.iter().enumerate() {
+        let (id, why) = (format!("--maintenance {}", index + 1), args.why.clone().unwrap_or_default());
+        config.maintenance.push(MaintenanceWindow { id, why, scope: Scope::All, schedule: schedule.clone() });
     }
     let mut replay = Replay::new(&config);
     if let Some(path) = args.state_dir {
         config.state_dir = path;
         match replay.remember(&config) {
             Ok(()) => {}
-            Err(says) => {
-                eprintln!("pegel: {says}");
+            Err(message) => {
+                eprintln!("pegel: {message}");
                 return ExitCode::from(exit::FAILED);
             }
         }
@@ -73,7 +73,7 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
     session.finish(args.files.len())
 }
 
-fn window(text: &str) -> Result<Schedule, String> {
+fn maintenance(text: &str) -> Result<Schedule, String> {
     let moments = text.split_once('/').and_then(|(from, until)| Some((from.parse().ok()?, until.parse().ok()?)));
     match moments {
         Some((from, until)) if from < until => Ok(Schedule::Once { from, until }),
@@ -182,7 +182,7 @@ impl Session {
             for incident in &self.incidents {
                 let _ = writeln!(page, "{}  {} {}", incident.id, incident.direction, incident.target.label());
                 for evidence in &incident.evidence {
-                    let _ = writeln!(page, "    {}", evidence.says);
+                    let _ = writeln!(page, "    {}", evidence.message);
                 }
             }
             page.push('\n');

@@ -82,8 +82,8 @@ pub(super) fn run(args: &SuggestArgs) -> ExitCode {
     });
     match told {
         Ok(text) => print_out(&text).err().unwrap_or(ExitCode::from(exit::OK)),
-        Err(says) => {
-            eprintln!("pegel: {says}");
+        Err(message) => {
+            eprintln!("pegel: {message}");
             ExitCode::from(exit::FAILED)
         }
     }
@@ -98,7 +98,7 @@ fn from_file(path: &Path, id: Option<&str>) -> Result<Value, String> {
         std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text))
     };
     outcome.map_err(|error| format!("{shown}: {error}"))?;
-    find(&text, id).map_err(|says| format!("{shown}: {says}"))
+    find(&text, id).map_err(|message| format!("{shown}: {message}"))
 }
 
 /// The incident of this name among the JSON objects of a text, or the only one.
@@ -159,8 +159,8 @@ fn only(incident: &Value, kind: &str) -> Result<String, String> {
         return Err(format!("no {kind}: {refused}"));
     }
     let notes = found["notes"].as_array().into_iter().flatten().map(plain);
-    for says in std::iter::once(refused).filter(|says| !says.is_empty()).chain(notes) {
-        eprintln!("pegel: {kind}: {says}");
+    for message in std::iter::once(refused).filter(|message| !message.is_empty()).chain(notes) {
+        eprintln!("pegel: {kind}: {message}");
     }
     Ok(text)
 }
@@ -203,11 +203,11 @@ fn shares(one: &Value) -> String {
     let percent = |name: &str| one[name].as_f64().map(|share| format!("{:.1} %", share * 100.0));
     let Some(attack) = percent("matches_attack") else { return String::new() };
     let samples = |name: &str| one[name].as_u64().unwrap_or(0);
-    let usual = percent("matches_usual").unwrap_or_else(|| "an unknown share".to_owned());
+    let usual = percent("collateral").unwrap_or_else(|| "an unknown share".to_owned());
     format!(
         ": matches {attack} of {} packets of the attack, {usual} of {} usual ones",
         samples("attack_samples"),
-        samples("usual_samples")
+        samples("background_samples")
     )
 }
 
@@ -220,7 +220,7 @@ mod tests {
     fn incidents_are_found_by_name_or_alone() {
         let two = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
         assert_eq!(find(two, Some("b")).map(|found| found["id"].clone()), Ok(json!("b")));
-        assert!(find(two, None).is_err_and(|says| says.contains("2 incidents")));
+        assert!(find(two, None).is_err_and(|message| message.contains("2 incidents")));
         assert!(find(two, Some("c")).is_err() && find("", None).is_err() && find("{", None).is_err());
         assert!(find("{\"id\":\"a\"}", None).is_ok());
     }

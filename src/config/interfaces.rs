@@ -1,7 +1,7 @@
 //! `[[interface]]`: what an interface is, and what may leave there.
 
 use super::written::WrittenInterface;
-use crate::base::{Mac, Role};
+use crate::base::{InterfaceRole, Mac};
 use crate::inventory::{InterfacePolicy, VirtualMac};
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ pub(super) fn resolve(written: Vec<WrittenInterface>, resolved: &mut Vec<Interfa
     for (index, interface) in written.into_iter().enumerate() {
         let at = format!("interface[{index}]");
         let role = interface.role.and_then(|text| {
-            let role = Role::ALL.into_iter().find(|role| role.name() == text);
+            let role = InterfaceRole::ALL.into_iter().find(|role| role.name() == text);
             if role.is_none() {
-                let names = Role::ALL.map(|role| format!("{:?}", role.name())).join(", ");
+                let names = InterfaceRole::ALL.map(|role| format!("{:?}", role.name())).join(", ");
                 errors.push(format!("{at}.role = {text:?}: must be one of {names}"));
             }
             role

@@ -7,19 +7,19 @@
 mod guests;
 mod interfaces;
 mod limits;
+mod maintenance;
 mod outputs;
 mod posture;
 mod render;
 mod resolve;
-mod windows;
 mod written;
 
 pub use outputs::OutputConfig;
 pub use render::render;
 
 use crate::detect::{AllowRule, DETECTORS, Settings};
-use crate::incident::{IncidentSettings, PlannedWindow};
-use crate::inventory::{Group, InterfacePolicy, SegmentPolicy, Sources};
+use crate::incident::{IncidentSettings, MaintenanceWindow};
+use crate::inventory::{Group, InterfacePolicy, LanPolicy, Sources};
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 use crate::packet::Tunnels;
 use crate::posture::Posture;
@@ -52,13 +52,13 @@ pub struct Config {
     pub metrics_hosts: Vec<IpAddr>,
     pub output: OutputConfig,
     pub interfaces: Vec<InterfacePolicy>,
-    pub segment: SegmentPolicy,
+    pub segment: LanPolicy,
     /// Where guests are described, and those that the configuration itself describes.
     pub inventory: Sources,
     /// What outlives the process.
     pub state_dir: PathBuf,
     pub baseline: BaselineConfig,
-    pub windows: Vec<PlannedWindow>,
+    pub maintenance: Vec<MaintenanceWindow>,
     /// Hosts with limits of their own, which are in `detect`.
     pub groups: Vec<Group>,
     pub allow: Vec<AllowRule>,
@@ -166,7 +166,7 @@ impl Default for Config {
             metrics_hosts: Vec::new(),
             output: OutputConfig::default(),
             interfaces: Vec::new(),
-            segment: SegmentPolicy::default(),
+            segment: LanPolicy::default(),
             inventory: Sources {
                 proxmox: PathBuf::from("/etc/pve"),
                 libvirt: vec![PathBuf::from("/etc/libvirt/qemu"), PathBuf::from("/run/libvirt/qemu")],
@@ -176,7 +176,7 @@ impl Default for Config {
             },
             state_dir: PathBuf::from("/var/lib/pegel"),
             baseline: BaselineConfig { enabled: true, hosts: 256 },
-            windows: Vec::new(),
+            maintenance: Vec::new(),
             groups: Vec::new(),
             allow: Vec::new(),
             posture: Posture { interval_seconds: 60, checks: Vec::new() },
@@ -268,7 +268,7 @@ mod tests {
             packets_per_second = 1000
             [detect.udp_flood]
             enabled = false
-            severity = "information"
+            severity = "info"
             [http]
             web_config = "/etc/pegel/web.yml"
             allow_unauthenticated = true
@@ -285,7 +285,7 @@ mod tests {
             ca_file = "/etc/pegel/ca.pem"
             username = "pegel"
             password_file = "/etc/pegel/password"
-            severity = "information"
+            severity = "info"
             refresh_seconds = 30
             labels = { site = "fra1", rack = "a \"b\"" }
             [[alertmanager]]
@@ -332,12 +332,12 @@ mod tests {
             [[guest]]
             name = "mail"
             mac = "52:54:00:12:34:58"
-            [[window]]
+            [[maintenance]]
             why = "backups"
             days = ["sat", "sun"]
             from = "22:30"
             to = "01:00"
-            [[window]]
+            [[maintenance]]
             name = "move"
             why = "moving house"
             scope = "203.0.113.0/28"

@@ -96,7 +96,7 @@ struct WrittenHook {
 }
 
 const WHOLE: &str = "a whole number";
-const SEVERITY: &str = "\"information\", \"warning\" or \"critical\"";
+const SEVERITY: &str = "\"info\", \"warning\" or \"critical\"";
 
 impl WrittenOutputs {
     /// `output` is the table of that name, the others are the arrays of tables.
@@ -179,8 +179,8 @@ pub(super) fn resolve(written: WrittenOutputs, output: &mut OutputConfig, errors
     if let Some(text) = written.syslog.filter(|text| !text.is_empty()) {
         output.syslog = text.parse().ok();
         if output.syslog.is_none() {
-            let says = "must be \"local\", \"unix:/path\", \"udp:host:port\" or \"tcp:host:port\"";
-            errors.push(format!("output.syslog = {text:?}: {says}"));
+            let message = "must be \"local\", \"unix:/path\", \"udp:host:port\" or \"tcp:host:port\"";
+            errors.push(format!("output.syslog = {text:?}: {message}"));
         }
     }
     for (key, written, to) in [
@@ -191,8 +191,8 @@ pub(super) fn resolve(written: WrittenOutputs, output: &mut OutputConfig, errors
         let Some(text) = written else { continue };
         let is_one = ["http://", "https://", "/"].into_iter().any(|start| text.starts_with(start));
         if !text.is_empty() && (!is_one || !is_plain(&text)) {
-            let says = "must be a URL that begins with http:// or https://, a path from / on, or empty";
-            errors.push(format!("output.{key} = {text:?}: {says}"));
+            let message = "must be a URL that begins with http:// or https://, a path from / on, or empty";
+            errors.push(format!("output.{key} = {text:?}: {message}"));
         } else {
             *to = text;
         }
@@ -345,8 +345,8 @@ fn endpoint(
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let host = host.map(|rest| rest.split('/').next().unwrap_or_default()).unwrap_or_default();
     if host.is_empty() || host.contains('@') || !is_plain(&url) {
-        let says = "must be a URL with http:// or https:// and a host, without name and password";
-        errors.push(format!("{at}.url = {url:?}: {says}"));
+        let message = "must be a URL with http:// or https:// and a host, without name and password";
+        errors.push(format!("{at}.url = {url:?}: {message}"));
         return None;
     }
     let name = name(at, written.name, Some(host.to_owned()), names, errors);
@@ -415,7 +415,7 @@ pub(super) fn render_receivers(page: &mut Page<'_>, output: &OutputConfig) {
         page.note("url = \"http://127.0.0.1:9093\"");
         page.note("In metrics; unless written, host and port.");
         page.note("name = \"main\"");
-        page.note("Incidents from this severity on: \"information\", \"warning\" or \"critical\".");
+        page.note("Incidents from this severity on: \"info\", \"warning\" or \"critical\".");
         page.note("severity = \"warning\"");
         page.note(
             "What is open is told again so often (5 to 3600); an alert lapses after five times that without Pegel.",

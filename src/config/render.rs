@@ -1,6 +1,6 @@
 //! The configuration as TOML again: for `print-config`, and with comments as the sample file.
 
-use super::windows::DAYS;
+use super::maintenance::DAYS;
 use super::{Config, guests, outputs};
 use crate::base::Direction;
 use crate::detect::{DETECTORS, GroupLimit};
@@ -133,9 +133,7 @@ pub fn render(config: &Config, comments: bool) -> String {
     outputs::render(&mut page, &config.output);
 
     page.gap();
-    page.note(
-        "Detectors. Beside its settings each has enabled, and may have severity = \"information\", \"warning\" or",
-    );
+    page.note("Detectors. Beside its settings each has enabled, and may have severity = \"info\", \"warning\" or");
     page.note("\"critical\": what all that it finds counts as, instead of by how far a limit is exceeded.");
     for (spec, settings) in DETECTORS.iter().zip(&config.detect) {
         page.section(&format!("detect.{}", spec.name));
@@ -183,7 +181,7 @@ pub fn render(config: &Config, comments: bool) -> String {
         page.note("upstream_macs = []");
     }
     guests::render_guests(&mut page, config);
-    windows(&mut page, config);
+    maintenance(&mut page, config);
     groups(&mut page, config);
     allow(&mut page, config);
     posture(&mut page, config);
@@ -191,13 +189,13 @@ pub fn render(config: &Config, comments: bool) -> String {
     text
 }
 
-fn windows(page: &mut Page<'_>, config: &Config) {
-    for window in &config.windows {
-        page.section("[window]");
-        page.key("name", string(&window.id));
-        page.key("why", string(&window.why));
-        page.key("scope", string(window.scope));
-        match window.schedule {
+fn maintenance(page: &mut Page<'_>, config: &Config) {
+    for maintenance in &config.maintenance {
+        page.section("[maintenance]");
+        page.key("name", string(&maintenance.id));
+        page.key("why", string(&maintenance.why));
+        page.key("scope", string(maintenance.scope));
+        match maintenance.schedule {
             Schedule::Once { from, until } => {
                 page.key("from", string(from));
                 page.key("to", string(until));
@@ -211,13 +209,13 @@ fn windows(page: &mut Page<'_>, config: &Config) {
             }
         }
     }
-    if page.comments && config.windows.is_empty() {
+    if page.comments && config.maintenance.is_empty() {
         page.gap();
         page.note(
             "Planned work. An incident that opens in it is marked as planned, and one severity lower unless it exceeds",
         );
-        page.note("three times its limit. Also at run time: pegel window add --for 30m --why \"kernel update\".");
-        page.note("[[window]]");
+        page.note("three times its limit. Also at run time: pegel maintenance add --for 30m --why \"kernel update\".");
+        page.note("[[maintenance]]");
         page.note("name = \"backups\"");
         page.note("why = \"the backups start all at once\"");
         page.note("\"all\", an address or a network.");

@@ -1,7 +1,7 @@
 //! From what was written to what is in force: ranges, defaults, cross-checks.
 
 use super::written::{Written, is_near};
-use super::{CaptureSource, Config, guests, interfaces, limits, outputs, posture, windows};
+use super::{CaptureSource, Config, guests, interfaces, limits, maintenance, outputs, posture};
 use crate::base::{Addr, Severity};
 use crate::detect::{DETECTORS, Setting, Settings};
 use crate::packet::Tunnels;
@@ -17,8 +17,8 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     let target = &mut config.capture;
     for (index, name) in capture.interfaces.unwrap_or_default().into_iter().enumerate() {
         if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
-            let says = "must be an interface name of 1 to 15 characters without spaces or slashes";
-            errors.push(format!("capture.interfaces[{index}] = {name:?}: {says}"));
+            let message = "must be an interface name of 1 to 15 characters without spaces or slashes";
+            errors.push(format!("capture.interfaces[{index}] = {name:?}: {message}"));
         } else {
             target.interfaces.push(name);
         }
@@ -96,7 +96,7 @@ pub(super) fn resolve(written: Written, errors: &mut Vec<String>) -> Config {
     }
     config.baseline.enabled = written.baseline_enabled.unwrap_or(config.baseline.enabled);
     whole("baseline.hosts", written.baseline_hosts, 1..=65_536, &mut config.baseline.hosts, errors);
-    windows::resolve(written.windows, &mut config, errors);
+    maintenance::resolve(written.maintenance, &mut config, errors);
     limits::groups(written.groups, &mut config, errors);
     limits::allow(written.allow, &mut config, errors);
     posture::resolve(written.posture, &mut config, errors);
@@ -192,7 +192,7 @@ fn detector(name: &str, keys: Vec<(String, Value)>, resolved: &mut [Settings], e
         if key == "severity" {
             settings.severity = value.as_str().and_then(Severity::from_name);
             if settings.severity.is_none() {
-                let allowed = "must be \"information\", \"warning\" or \"critical\"";
+                let allowed = "must be \"info\", \"warning\" or \"critical\"";
                 errors.push(format!("{path} = {}: {allowed}", shown.trim()));
             }
             continue;

@@ -29,7 +29,7 @@ pub(super) struct Written {
     pub state_dir: Option<String>,
     pub baseline_enabled: Option<bool>,
     pub baseline_hosts: Option<i64>,
-    pub windows: Vec<WrittenWindow>,
+    pub maintenance: Vec<WrittenMaintenance>,
     pub groups: Vec<WrittenGroup>,
     pub allow: Vec<WrittenAllow>,
     pub posture: WrittenPosture,
@@ -84,7 +84,7 @@ pub(super) struct WrittenInventory {
 }
 
 #[derive(Default)]
-pub(super) struct WrittenWindow {
+pub(super) struct WrittenMaintenance {
     pub name: Option<String>,
     pub why: Option<String>,
     pub scope: Option<String>,
@@ -222,7 +222,7 @@ impl Written {
         let interfaces: Vec<Table> = top.take("interface", "one or more [[interface]] tables").unwrap_or_default();
         written.state_dir = top.take("state_dir", "a directory in quotes");
         let baseline = top.table("baseline");
-        let windows: Vec<Table> = top.take("window", "one or more [[window]] tables").unwrap_or_default();
+        let maintenance: Vec<Table> = top.take("maintenance", "one or more [[maintenance]] tables").unwrap_or_default();
         let groups: Vec<Table> = top.take("group", "one or more [[group]] tables").unwrap_or_default();
         let allow: Vec<Table> = top.take("allow", "one or more [[allow]] tables").unwrap_or_default();
         let inventory = top.table("inventory");
@@ -321,9 +321,9 @@ impl Written {
         written.baseline_enabled = section.take("enabled", "true or false");
         written.baseline_hosts = section.take("hosts", whole);
         section.close();
-        for (index, table) in windows.into_iter().enumerate() {
-            let mut section = reader(&format!("window[{index}]."), table, errors);
-            written.windows.push(WrittenWindow {
+        for (index, table) in maintenance.into_iter().enumerate() {
+            let mut section = reader(&format!("maintenance[{index}]."), table, errors);
+            written.maintenance.push(WrittenMaintenance {
                 name: section.take("name", "a name in quotes"),
                 why: section.take("why", "a reason in quotes"),
                 scope: section.take("scope", "\"all\", an address or a network"),

@@ -8,7 +8,7 @@ use crate::base::{Addr, Direction, Networks, Timestamp, Vector};
 use crate::meter::Sample;
 use ipnet::IpNet;
 
-/// Share of a finding's packets that must be as the rule says: a flood with some allowed packets in it is a flood.
+/// Share of a finding's packets that must be as the rule message: a flood with some allowed packets in it is a flood.
 const SHARE: f64 = 0.9;
 /// Seconds of packet time in which a rule is told of once.
 const TOLD_EVERY: f64 = 3600.0;

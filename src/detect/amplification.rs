@@ -7,10 +7,10 @@
 //!
 //! Replies that a host of ours sends to requests which are seen too are told by `open_reflector`.
 
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
 use crate::base::{Addr, Networks, Vector};
-use crate::meter::{Count, Flow, Sample, ServiceFlow, Span, Window};
+use crate::meter::{Count, HostDirection, Sample, ServiceTraffic, Span, Window};
 use crate::packet::{AMPLIFIERS, Amplifier, Class, Service};
 use std::sync::Arc;
 
@@ -83,63 +83,63 @@ struct Amplification {
 }
 
 impl Detector for Amplification {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // The least that can be over a limit of either kind: most hosts end here.
-        let least = case.limit(&self.ambiguous).value.min(case.limit(&self.unambiguous).value).min(LEAST_BURST);
-        if (case.forward_packets() as f64) < least {
+        let least = host.limit(&self.ambiguous).value.min(host.limit(&self.unambiguous).value).min(LEAST_BURST);
+        if (host.forward_packets() as f64) < least {
             return;
         }
-        for service in case.services(Span::Second) {
-            if case.is_outbound() && are_answers(&service) {
+        for service in host.services(Span::Second) {
+            if host.is_outbound() && are_answers(&service) {
                 continue;
             }
             if let Some(row) = service.service.row() {
-                findings.extend(self.judge_service(case, &service, row));
+                findings.extend(self.judge_service(host, &service, row));
             }
         }
     }
 }
 
 /// Samples of replies, without their later fragments.
-pub(super) fn replies<'a>(flow: &Flow<'a>, row: &'static Amplifier) -> impl Iterator<Item = &'a Sample> {
-    flow.samples(WITHOUT_FRAGMENTS).filter(|sample| row.has_port(sample.source_port))
+pub(super) fn replies<'a>(host: &HostDirection<'a>, row: &'static Amplifier) -> impl Iterator<Item = &'a Sample> {
+    host.samples(WITHOUT_FRAGMENTS).filter(|sample| row.has_port(sample.source_port))
 }
 
 /// Replies beyond what was asked for. A question may get more than one packet of answer; a client that retries asks
 /// more than it gets.
-fn unasked(service: &ServiceFlow) -> u64 {
+fn unasked(service: &ServiceTraffic) -> u64 {
     let answers = service.service.row().map_or(0, |row| row.answers);
     service.replies.packets.saturating_sub(service.requests.saturating_mul(answers))
 }
 
 /// Replies in this time that the host never asked for: so often at least somebody asked in its name.
-pub(super) fn forged(flow: &Flow<'_>, span: Span) -> u64 {
-    flow.services(span).iter().map(unasked).sum()
+pub(super) fn forged(host: &HostDirection<'_>, span: Span) -> u64 {
+    host.services(span).iter().map(unasked).sum()
 }
 
 /// How many of the host's packets of a class are replies of services that amplify, by its samples.
-pub(super) fn replies_among(flow: &Flow<'_>, classes: &[Class], span: Span) -> u64 {
-    let services = flow.services(Span::Second);
+pub(super) fn replies_among(host: &HostDirection<'_>, classes: &[Class], span: Span) -> u64 {
+    let services = host.services(Span::Second);
     let is_reply = |sample: &&Sample| {
         let service = Service::of_port(sample.source_port);
         services.iter().any(|counted| Some(counted.service) == service && counted.replies.packets > 0)
     };
     let weight = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|s| u64::from(s.weight)).sum::<u64>();
-    let replies = weight(&mut flow.samples(classes).filter(is_reply));
-    let all = weight(&mut flow.samples(classes)).max(1);
-    let counted = flow.services(span).iter().map(|service| service.replies.packets).sum::<u64>();
-    (flow.forward(span).of_all(classes).packets.saturating_mul(replies) / all).min(counted)
+    let replies = weight(&mut host.samples(classes).filter(is_reply));
+    let all = weight(&mut host.samples(classes)).max(1);
+    let counted = host.services(span).iter().map(|service| service.replies.packets).sum::<u64>();
+    (host.forward(span).of_all(classes).packets.saturating_mul(replies) / all).min(counted)
 }
 
 /// Whether requests explain what a host of ours sends: it is a reflector, or serves honestly.
-pub(super) fn are_answers(service: &ServiceFlow) -> bool {
+pub(super) fn are_answers(service: &ServiceTraffic) -> bool {
     service.requests.saturating_mul(MOST_REPLIES) >= service.replies.packets
 }
 
 /// How suspicious the shape of a service's replies is.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
-    Usual,
+    Background,
     /// Could be honest traffic of which the other way is not seen.
     Doubtful,
     Clear,
@@ -147,14 +147,14 @@ enum Shape {
 
 /// Whether most replies come from the host's own network, as those to a search among neighbours do. The search itself
 /// went to a group, maybe before anything was kept of the host.
-fn from_neighbours(flow: &Flow<'_>, row: &'static Amplifier, networks: &Networks) -> bool {
-    let host = flow.host().address();
+fn from_neighbours(host: &HostDirection<'_>, row: &'static Amplifier, networks: &Networks) -> bool {
+    let own = host.window().address();
     let near = |peer: Addr| {
-        let host_bits = if host.is_v4() { 8 } else { 64 };
-        networks.contains(peer) || peer.bits() >> host_bits == host.bits() >> host_bits
+        let host_bits = if own.is_v4() { 8 } else { 64 };
+        networks.contains(peer) || peer.bits() >> host_bits == own.bits() >> host_bits
     };
     let (mut neighbours, mut all) = (0, 0);
-    for sample in replies(flow, row) {
+    for sample in replies(host, row) {
         all += u64::from(sample.weight);
         neighbours += if near(sample.peer) { u64::from(sample.weight) } else { 0 };
     }
@@ -163,9 +163,9 @@ fn from_neighbours(flow: &Flow<'_>, row: &'static Amplifier, networks: &Networks
 
 /// Whether most replies arrive at the port of the service itself, as they do between gateways and exchanges, which both
 /// ask and answer.
-fn among_peers(flow: &Flow<'_>, row: &'static Amplifier) -> bool {
+fn among_peers(host: &HostDirection<'_>, row: &'static Amplifier) -> bool {
     let (mut own, mut all) = (0, 0);
-    for sample in replies(flow, row) {
+    for sample in replies(host, row) {
         all += u64::from(sample.weight);
         own += if row.has_port(sample.destination_port) { u64::from(sample.weight) } else { 0 };
     }
@@ -174,22 +174,22 @@ fn among_peers(flow: &Flow<'_>, row: &'static Amplifier) -> bool {
 
 /// Whether at least every second reply comes from a source of its own, however few of them were sampled: other packets that
 /// came with them (errors) take the place of samples. What else the host gets has at most a source a packet.
-fn is_crowd(flow: &Flow<'_>, service: &ServiceFlow) -> bool {
-    let others = flow.forward_packets().saturating_sub(service.replies.packets);
-    flow.distinct_peers() - others as f64 >= service.replies.packets as f64 / 2.0
+fn is_crowd(host: &HostDirection<'_>, service: &ServiceTraffic) -> bool {
+    let others = host.forward_packets().saturating_sub(service.replies.packets);
+    host.distinct_peers() - others as f64 >= service.replies.packets as f64 / 2.0
 }
 
-fn shape_of(flow: &Flow<'_>, service: &ServiceFlow, row: &'static Amplifier, networks: &Networks) -> Shape {
-    if row.answers > HONEST_ANSWERS && from_neighbours(flow, row, networks) {
-        return Shape::Usual;
+fn shape_of(host: &HostDirection<'_>, service: &ServiceTraffic, row: &'static Amplifier, networks: &Networks) -> Shape {
+    if row.answers > HONEST_ANSWERS && from_neighbours(host, row, networks) {
+        return Shape::Background;
     }
     if row.unambiguous {
         return Shape::Clear;
     }
-    let one_way = flow.back(Span::Second).packets() == 0;
-    let profile = Profile::of(replies(flow, row));
+    let one_way = host.reverse(Span::Second).packets() == 0;
+    let profile = SampleProfile::of(replies(host, row));
     let large = mean_size(service) >= if one_way { LARGE_ONE_WAY } else { LARGE };
-    let crowd = is_crowd(flow, service);
+    let crowd = is_crowd(host, service);
     if large && (!row.sessions || crowd || profile.many_reflectors()) {
         return Shape::Clear;
     }
@@ -200,58 +200,63 @@ fn shape_of(flow: &Flow<'_>, service: &ServiceFlow, row: &'static Amplifier, net
     match service.requests.saturating_mul(10) <= service.replies.packets && strangers && converging {
         true if one_way
             && row.sessions
-            && (row.crawled || among_peers(flow, row) || !(crowd || profile.scattered())) =>
+            && (row.crawled || among_peers(host, row) || !(crowd || profile.scattered())) =>
         {
             Shape::Doubtful
         }
         true => Shape::Clear,
-        false => Shape::Usual,
+        false => Shape::Background,
     }
 }
 
 /// Octets of a reply on average, headers included.
-pub(super) fn mean_size(service: &ServiceFlow) -> u64 {
+pub(super) fn mean_size(service: &ServiceTraffic) -> u64 {
     service.replies.bytes / service.replies.packets.max(1)
 }
 
 impl Amplification {
-    fn judge_service(&self, flow: &Case<'_>, second: &ServiceFlow, row: &'static Amplifier) -> Option<Finding> {
+    fn judge_service(
+        &self,
+        host: &HostContext<'_>,
+        second: &ServiceTraffic,
+        row: &'static Amplifier,
+    ) -> Option<Finding> {
         let unsolicited = |span: Span| {
             let service = match span {
                 Span::Second => Some(*second),
-                _ => flow.services(span).into_iter().find(|s| s.service == second.service),
+                _ => host.services(span).into_iter().find(|s| s.service == second.service),
             };
             service.map_or(0, |service| unasked(&service))
         };
-        let limit = flow.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
-        let limit = match shape_of(flow, second, row, &self.networks) {
+        let limit = host.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
+        let limit = match shape_of(host, second, row, &self.networks) {
             Shape::Clear => limit,
             Shape::Doubtful => limit.times(UNSEEN_SESSIONS),
-            Shape::Usual => return None,
+            Shape::Background => return None,
         };
-        let over = shape::over_from(LEAST_BURST, limit, unsolicited)?;
+        let over = shape::exceeded_from(LEAST_BURST, limit, unsolicited)?;
         let mean = mean_size(second);
         // Fragments have no ports: they belong to the service that sends most.
-        let most = flow.services(Span::Second).into_iter().max_by_key(|service| service.replies.bytes);
+        let most = host.services(Span::Second).into_iter().max_by_key(|service| service.replies.bytes);
         let with_fragments = most.is_some_and(|service| service.service == second.service);
-        let fragments = if with_fragments { flow.forward(Span::Second).of(Class::Fragment).packets } else { 0 };
+        let fragments = if with_fragments { host.forward(Span::Second).of(Class::Fragment).packets } else { 0 };
         let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
-        let mut finding = flow.finding(row.vector, classes).graded(over.rate, over.limit.value);
-        finding.since = flow.onset(|tick| unasked(&flow.service_in_tick(tick, second.service)));
+        let mut finding = host.finding(row.vector, classes).graded(over.rate, over.limit.value);
+        finding.since = host.onset(|tick| unasked(&host.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
         finding.now.samples.retain(ours);
         finding.recent.samples.retain(ours);
         let fragment_count = |span| match with_fragments {
-            true => flow.forward(span).of(Class::Fragment),
+            true => host.forward(span).of(Class::Fragment),
             false => Count::default(),
         };
         finding.recent.count = second.replies;
         finding.recent.count.merge(fragment_count(Span::Second));
-        let tick = flow.services(Span::Tick).into_iter().find(|s| s.service == second.service);
+        let tick = host.services(Span::Tick).into_iter().find(|s| s.service == second.service);
         finding.now.count = tick.map_or_else(Default::default, |s| s.replies);
         finding.now.count.merge(fragment_count(Span::Tick));
-        let profile = Profile::of(finding.recent.samples.iter());
+        let profile = SampleProfile::of(finding.recent.samples.iter());
         let name = row.service.to_uppercase();
         let asked = second.requests;
         let port = finding.recent.samples.iter().map(|sample| sample.source_port).find(|&port| row.has_port(port));
@@ -259,7 +264,7 @@ impl Amplification {
         finding.evidence = vec![
             over.evidence(
                 "unsolicited_replies_per_second",
-                &format!("unsolicited {name} replies/s {}", flow.whom()),
+                &format!("unsolicited {name} replies/s {}", host.whom()),
                 &format!("; {asked} requests went the other way in the last second"),
             ),
             shape::context(
@@ -268,7 +273,7 @@ impl Amplification {
                 1.0,
                 format!("replies from UDP port {port} of {mean} octets on average, {fragments} fragments with them",),
             ),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

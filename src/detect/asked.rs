@@ -1,7 +1,7 @@
 //! What the requests of the last second ask for, and who repeats himself: shared by the detectors of floods that are
 //! made of requests. Rates are exact; shares come from the meter's sample, where each request has its weight.
 
-use super::{Case, NameCount, Target};
+use super::{HostContext, NameCount, Target};
 use crate::base::Addr;
 use crate::meter::{Request, Window};
 use crate::packet::{App, Name};
@@ -75,12 +75,12 @@ pub(super) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    pub fn of(case: &Case<'_>, window: &Window<'a>, apps: &[App]) -> Asking<'a> {
-        let Target::Host(address) = *case.target() else {
+    pub fn of(host: &HostContext<'_>, window: &Window<'a>, apps: &[App]) -> Asking<'a> {
+        let Target::Host(address) = *host.target() else {
             return Asking { requests: Vec::new(), newest: 0, by_source: BTreeMap::new(), all: Source::default() };
         };
         let of =
-            |ticks| window.requests(ticks, address, case.is_outbound()).filter(|request| apps.contains(&request.app));
+            |ticks| window.requests(ticks, address, host.is_outbound()).filter(|request| apps.contains(&request.app));
         let requests: Vec<&Request> = of(TICKS).collect();
         let mut sources: BTreeMap<Addr, Vec<&Request>> = BTreeMap::new();
         for request in &requests {
@@ -137,7 +137,7 @@ impl<'a> Asking<'a> {
     }
 
     /// For evidence: `; 94 % for shop.example`, or what could not be read.
-    pub fn says(&self) -> String {
+    pub fn message(&self) -> String {
         match self.top_name() {
             Some((name, share)) if name.is_empty() => {
                 format!("; {:.0} % without a name that could be read", share * 100.0)

@@ -2,12 +2,12 @@
 //!
 //! The sender is itself under attack; we see what it sends back to invented sources. For information only.
 
-use super::contacts;
+use super::attempts;
 use super::shape::measured;
 use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
-use crate::meter::{Contact, ContactKind, Window};
+use crate::meter::{AttemptKind, ConnectionAttempts, Window};
 use crate::packet::Class;
 use std::sync::Arc;
 
@@ -33,21 +33,21 @@ struct Backscatter {
 }
 
 impl Detector for Backscatter {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(window.contacts.iter().filter_map(|contact| self.find(contact)));
     }
 }
 
 impl Backscatter {
-    fn find(&self, contact: &Contact) -> Option<Finding> {
+    fn find(&self, contact: &ConnectionAttempts) -> Option<Finding> {
         let limit = self.answers.base();
         let (ports, hosts) = (contact.ports.estimate(), contact.targets.estimate());
-        if contact.kind != ContactKind::Answer || ports.max(hosts) < limit.value {
+        if contact.kind != AttemptKind::Answer || ports.max(hosts) < limit.value {
             return None;
         }
-        let direction = contacts::direction(contact, &self.site).filter(|&way| way == Direction::Inbound)?;
-        let mut finding = contacts::finding(contact, direction, Vector::Backscatter, Class::TcpRst);
-        let seconds = contacts::seconds(contact);
+        let direction = attempts::direction(contact, &self.site).filter(|&way| way == Direction::Inbound)?;
+        let mut finding = attempts::finding(contact, direction, Vector::Backscatter, Class::TcpRst);
+        let seconds = attempts::seconds(contact);
         finding.evidence = vec![measured(
             "unasked_answers",
             ports.max(hosts).round(),

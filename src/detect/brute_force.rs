@@ -3,12 +3,12 @@
 //! Only the rate of connections shows on the wire; passwords do not. Services that honest clients connect to many times a
 //! minute (web, mail between servers, databases) are no login ports here.
 
-use super::contacts;
+use super::attempts;
 use super::shape::measured;
 use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use crate::base::Vector;
 use crate::inventory::Site;
-use crate::meter::{Contact, ContactKind, Window};
+use crate::meter::{AttemptKind, ConnectionAttempts, Window};
 use crate::packet::Class;
 use std::sync::Arc;
 
@@ -37,16 +37,16 @@ struct BruteForce {
 }
 
 impl Detector for BruteForce {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         findings.extend(window.contacts.iter().filter_map(|contact| self.find(contact)));
     }
 }
 
 impl BruteForce {
-    fn find(&self, contact: &Contact) -> Option<Finding> {
+    fn find(&self, contact: &ConnectionAttempts) -> Option<Finding> {
         let limit = self.connections.base();
         let connections = f64::from(contact.opened.min(contact.answered));
-        if contact.kind != ContactKind::Tcp
+        if contact.kind != AttemptKind::Tcp
             || connections < limit.value
             || contact.answered * 2 < contact.opened
             || contact.low != contact.high
@@ -55,9 +55,9 @@ impl BruteForce {
         {
             return None;
         }
-        let direction = contacts::direction(contact, &self.site)?;
-        let mut finding = contacts::finding(contact, direction, Vector::BruteForce, Class::TcpSyn);
-        let seconds = contacts::seconds(contact);
+        let direction = attempts::direction(contact, &self.site)?;
+        let mut finding = attempts::finding(contact, direction, Vector::BruteForce, Class::TcpSyn);
+        let seconds = attempts::seconds(contact);
         let host = contact.low;
         finding.evidence = vec![
             measured(
@@ -75,7 +75,7 @@ impl BruteForce {
                     limit.from.name()
                 ),
             ),
-            contacts::station(contact),
+            attempts::station(contact),
         ];
         Some(finding)
     }

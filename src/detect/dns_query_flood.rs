@@ -7,10 +7,10 @@
 use super::asked::Asking;
 use super::dns::{self, queries, replies};
 use super::settings::{Limit, Limits};
-use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use super::shape::{self, Exceeded, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
 use crate::base::Vector;
-use crate::meter::{Flow, Span, Window};
+use crate::meter::{HostDirection, Span, Window};
 use crate::packet::{App, Class};
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -32,7 +32,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
 const CLASSES: &[Class] = &[Class::Udp];
 
 /// Share of the limit that is enough where ten seconds make it unmistakable.
-const SLOW: f64 = 0.1;
+const SUSTAINED_FRACTION: f64 = 0.1;
 /// Times the limit that one question must be repeated where it is answered, and how often by each source.
 const REPEATED: f64 = 5.0;
 const EACH: u64 = 100;
@@ -42,84 +42,85 @@ struct DnsQueryFlood {
 }
 
 impl Detector for DnsQueryFlood {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 /// Queries beyond those that were answered with more than an error.
-fn useless(flow: &Flow<'_>, span: Span) -> u64 {
-    queries(flow, span).saturating_sub(flow.answers(span, &[App::DnsAnswer, App::DnsNxdomain]))
+fn useless(host: &HostDirection<'_>, span: Span) -> u64 {
+    queries(host, span).saturating_sub(host.reverse_app_packets(span, &[App::DnsAnswer, App::DnsNxdomain]))
 }
 
 impl DnsQueryFlood {
-    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let limit = case.limit(&self.limit);
-        let second = queries(case, Span::Second);
-        if (second as f64) < limit.value * SLOW / 2.0 {
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let limit = host.limit(&self.limit);
+        let second = queries(host, Span::Second);
+        if (second as f64) < limit.value * SUSTAINED_FRACTION / 2.0 {
             return None;
         }
         // Answers take their time: in a burst only nearly all without one says something.
-        let lost = shape::over(limit, |span| {
-            let (asked, useless) = (queries(case, span), useless(case, span));
+        let lost = shape::exceeded(limit, |span| {
+            let (asked, useless) = (queries(host, span), useless(host, span));
             let enough = if span == Span::Burst { useless * 5 >= asked * 4 } else { useless * 2 >= asked };
             if enough { useless } else { 0 }
         });
-        let profile = Profile::of_flow(case, CLASSES);
+        let profile = SampleProfile::of_flow(host, CLASSES);
         // A capture of one direction shows no answers at all: what few forwarders ask from a port of theirs is no flood.
-        let one_way = replies(case, Span::TenSeconds) == 0 && !profile.many_flows();
+        let one_way = replies(host, Span::TenSeconds) == 0 && !profile.many_flows();
         let lost = lost.filter(|_| !one_way);
-        let (over, why) = match (lost, slow(case, limit, &profile)) {
+        let (over, why) = match (lost, sustained(host, limit, &profile)) {
             (Some(over), _) => (over, "without an answer that helps"),
             (None, Some(over)) => (over, "from ever new sources, without answer"),
-            (None, None) => (repeated(case, limit, window)?, "for one name, by sources that ask it over and over"),
+            (None, None) => (repeated(host, limit, window)?, "for one name, by sources that ask it over and over"),
         };
-        let asking = Asking::of(case, window, dns::QUERIES);
+        let asking = Asking::of(host, window, dns::QUERIES);
         if dns::made_up(&asking).is_some() {
             return None;
         }
-        let mut finding = case.finding(Vector::DnsQueryFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = host.finding(Vector::DnsQueryFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = match over.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
-            _ => case.onset(|tick| case.asks_in_tick(tick, dns::QUERIES)),
+            _ => host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES)),
         };
-        finding.spoofing_likely = !case.is_outbound() && profile.many_sources();
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.names = asking.names("dns_zone", None);
-        let (failures, answers) = (case.answers(Span::Second, &[App::DnsFailure]), replies(case, Span::Second));
+        let (failures, answers) =
+            (host.reverse_app_packets(Span::Second, &[App::DnsFailure]), replies(host, Span::Second));
         finding.evidence = vec![
             over.evidence(
                 "useless_dns_queries_per_second",
-                &format!("DNS queries/s {} {why}", case.whom()),
+                &format!("DNS queries/s {} {why}", host.whom()),
                 &format!(
                     "; {second} queries and {answers} answers in the last second, {failures} of them errors{}",
-                    asking.says()
+                    asking.message()
                 ),
             ),
-            profile.evidence(case.distinct_peers(), case.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }
 }
 
 /// Ten seconds in which nearly every query had a source of its own and none was answered.
-fn slow(case: &Case<'_>, limit: Limit, profile: &Profile) -> Option<Over> {
-    let limit = limit.times(SLOW);
-    let ten = useless(case, Span::TenSeconds);
+fn sustained(host: &HostContext<'_>, limit: Limit, profile: &SampleProfile) -> Option<Exceeded> {
+    let limit = limit.times(SUSTAINED_FRACTION);
+    let ten = useless(host, Span::TenSeconds);
     let enough =
-        ten as f64 >= limit.value * Span::TenSeconds.seconds() && ten * 10 >= queries(case, Span::TenSeconds) * 9;
-    let lasting = useless(case, Span::Second) as f64 >= limit.value / 2.0;
-    (enough && lasting && profile.many_sources() && shape::steadily_spread(case, ten, 0.0)).then_some(Over {
+        ten as f64 >= limit.value * Span::TenSeconds.seconds() && ten * 10 >= queries(host, Span::TenSeconds) * 9;
+    let lasting = useless(host, Span::Second) as f64 >= limit.value / 2.0;
+    (enough && lasting && profile.many_sources() && shape::steadily_spread(host, ten, 0.0)).then_some(Exceeded {
         rate: ten as f64 / 10.0,
         limit,
         span: Span::TenSeconds,
     })
 }
 
-fn repeated(case: &Case<'_>, limit: Limit, window: &Window<'_>) -> Option<Over> {
+fn repeated(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option<Exceeded> {
     let limit = limit.times(REPEATED);
-    let rate = |span: Span| queries(case, span);
-    shape::over(limit, rate)?;
-    let asking = Asking::of(case, window, dns::QUERIES);
+    let rate = |span: Span| queries(host, span);
+    shape::exceeded(limit, rate)?;
+    let asking = Asking::of(host, window, dns::QUERIES);
     let (_, share) = asking.sources(|source| source.is_known() && source.rate >= EACH && source.repeated >= 0.8);
-    shape::over(limit, |span| (rate(span) as f64 * share) as u64)
+    shape::exceeded(limit, |span| (rate(span) as f64 * share) as u64)
 }

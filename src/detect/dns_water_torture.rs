@@ -7,7 +7,7 @@ use super::asked::Asking;
 use super::dns::{self, queries};
 use super::settings::Limits;
 use super::shape;
-use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -39,23 +39,23 @@ struct DnsWaterTorture {
 }
 
 impl Detector for DnsWaterTorture {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 impl DnsWaterTorture {
-    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let base = case.limit(&self.limit);
-        let second = queries(case, Span::Second);
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = host.limit(&self.limit);
+        let second = queries(host, Span::Second);
         if (second as f64) < base.value / 2.0 {
             return None;
         }
-        let asking = Asking::of(case, window, dns::QUERIES);
+        let asking = Asking::of(host, window, dns::QUERIES);
         let (zone, share, below) = dns::made_up(&asking)?;
         // What the answers say; where none are seen at all, the names alone must do.
-        let answered = case.answers(Span::Second, &[App::DnsAnswer]);
-        let failed = case.answers(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
+        let answered = host.reverse_app_packets(Span::Second, &[App::DnsAnswer]);
+        let failed = host.reverse_app_packets(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
         let torture = second as f64 * share;
         let lost = (second.saturating_sub(answered).saturating_sub(failed)) as f64;
         if (failed as f64 + lost) < torture * 0.5 {
@@ -63,14 +63,14 @@ impl DnsWaterTorture {
         }
         let few = asking.by_source.len() < SOURCES || answered + failed == 0;
         let limit = base.times(if few { FEW } else { 1.0 });
-        let over = shape::over(limit, |span| (queries(case, span) as f64 * share) as u64)?;
-        let mut finding = case.finding(Vector::DnsWaterTorture, CLASSES).graded(over.rate, over.limit.value);
-        finding.since = case.onset(|tick| case.asks_in_tick(tick, dns::QUERIES));
+        let over = shape::exceeded(limit, |span| (queries(host, span) as f64 * share) as u64)?;
+        let mut finding = host.finding(Vector::DnsWaterTorture, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));
         finding.names = asking.names("dns_zone", None);
         finding.evidence = vec![
             over.evidence(
                 "made_up_names_per_second",
-                &format!("DNS queries/s {} for ever new names below {zone}", case.whom()),
+                &format!("DNS queries/s {} for ever new names below {zone}", host.whom()),
                 &format!("; {failed} names did not exist or failed in the last second, {answered} were answered"),
             ),
             shape::context(

@@ -1,6 +1,6 @@
 //! The seam between detection and incidents: what a detector found in one tick, and why.
 
-use super::Case;
+use super::HostContext;
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
 use crate::meter::{Count, HostTick, Registers, Sample};
 use crate::packet::Class;
@@ -68,7 +68,7 @@ pub struct Evidence {
     pub limit_from: Option<LimitFrom>,
     pub window_seconds: f64,
     /// The same in words, complete in itself.
-    pub says: String,
+    pub message: String,
 }
 
 /// Traffic that belongs to a finding.
@@ -120,27 +120,27 @@ pub struct NameCount {
 
 impl Finding {
     /// A finding about a case, with the traffic of `classes` filled in.
-    pub(super) fn of_case(flow: &Case<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
+    pub(super) fn of_host(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
         use crate::meter::Span;
-        let in_tick = |tick: &HostTick| flow.in_tick(tick, classes).packets;
+        let in_tick = |tick: &HostTick| host.in_tick(tick, classes).packets;
         Finding {
-            target: flow.target().clone(),
+            target: host.target().clone(),
             interface: None,
             vlan: None,
-            direction: flow.direction(),
+            direction: host.direction(),
             vector,
             severity: Severity::Warning,
             confidence: 0.9,
-            since: flow.onset(in_tick),
+            since: host.onset(in_tick),
             now: Traffic {
-                count: flow.forward(Span::Tick).of_all(classes),
-                samples: flow.tick_samples(classes).copied().collect(),
-                peers: flow.tick_peers(),
+                count: host.forward(Span::Tick).of_all(classes),
+                samples: host.tick_samples(classes).copied().collect(),
+                peers: host.tick_peers(),
             },
             recent: Traffic {
-                count: flow.forward(Span::Second).of_all(classes),
-                samples: flow.samples(classes).copied().collect(),
-                peers: flow.peers(),
+                count: host.forward(Span::Second).of_all(classes),
+                samples: host.samples(classes).copied().collect(),
+                peers: host.peers(),
             },
             spoofing_likely: false,
             pattern: None,
@@ -153,7 +153,7 @@ impl Finding {
     /// Evidence about a group's limit says which group.
     pub(super) fn name_group(&mut self, group: &str) {
         for evidence in self.evidence.iter_mut().filter(|evidence| evidence.limit_from == Some(LimitFrom::Group)) {
-            evidence.says = evidence.says.replacen("(group)", &format!("(group {group})"), 1);
+            evidence.message = evidence.message.replacen("(group)", &format!("(group {group})"), 1);
         }
     }
 

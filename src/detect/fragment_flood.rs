@@ -4,9 +4,9 @@
 //! are answered. A flood leaves first fragments out, or gets no answer. Fragments that come along with replies of an
 //! amplifier are part of that.
 
-use super::baseline::Measure;
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, other_amplification, settings::Limits};
+use super::baseline::Quantity;
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, other_amplification, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -32,7 +32,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
             max: 1e9,
             unit: "packets/s",
             doc: "Later fragments a second that get no answer.",
-            learns: Some(Measure::Fragment),
+            learns: Some(Quantity::Fragment),
         },
     ],
     build: |settings, _| {
@@ -51,41 +51,41 @@ struct FragmentFlood {
 }
 
 impl Detector for FragmentFlood {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl FragmentFlood {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
-        let fragments = flow.forward(Span::Second).of(Class::Fragment).packets;
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
+        let fragments = host.forward(Span::Second).of(Class::Fragment).packets;
         if fragments == 0 {
             return None;
         }
-        let amplified: u64 = flow.services(Span::Second).iter().map(|s| s.replies.packets).sum();
-        if amplified * 10 >= fragments || other_amplification::brings(flow, fragments) {
+        let amplified: u64 = host.services(Span::Second).iter().map(|s| s.replies.packets).sum();
+        if amplified * 10 >= fragments || other_amplification::brings(host, fragments) {
             return None;
         }
-        let firsts = flow.first_fragments();
+        let firsts = host.first_fragments();
         // The largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500.
         let orphaned = firsts * 50 < fragments;
-        let answered = flow.back(Span::Second).packets() * 10 >= fragments;
+        let answered = host.reverse(Span::Second).packets() * 10 >= fragments;
         let limit = match (orphaned, answered) {
             (true, _) => &self.orphans,
             (false, false) => &self.unanswered,
             (false, true) => return None,
         };
-        let over = shape::over(flow.limit(limit), |span| flow.forward(span).of(Class::Fragment).packets)?;
-        let profile = Profile::of_flow(flow, CLASSES);
-        let mut finding = flow.finding(Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+        let over = shape::exceeded(host.limit(limit), |span| host.forward(span).of(Class::Fragment).packets)?;
+        let profile = SampleProfile::of_flow(host, CLASSES);
+        let mut finding = host.finding(Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.evidence = vec![
             over.evidence(
                 "fragments_per_second",
-                &format!("later IP fragments/s {}", flow.whom()),
+                &format!("later IP fragments/s {}", host.whom()),
                 &format!("; {firsts} first fragments came with them in the last second"),
             ),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

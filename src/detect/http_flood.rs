@@ -7,8 +7,8 @@
 
 use super::asked::{Asking, Source};
 use super::settings::{Limit, Limits};
-use super::shape::{self, Over};
-use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use super::shape::{self, Exceeded};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -37,7 +37,7 @@ const BY_HAND: u64 = 8;
 /// The same for things that differ: a browser opens a page with a hundred pictures in a second.
 const BROWSER: u64 = 50;
 /// Share of the limit that is enough over ten seconds, and how much more is needed of programs that keep connections.
-const SLOW: f64 = 0.1;
+const SUSTAINED_FRACTION: f64 = 0.1;
 const KEPT: f64 = 5.0;
 
 struct HttpFlood {
@@ -45,8 +45,8 @@ struct HttpFlood {
 }
 
 impl Detector for HttpFlood {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
@@ -75,36 +75,36 @@ fn is_tool(source: &Source, fresh: bool) -> bool {
 }
 
 impl HttpFlood {
-    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let base = case.limit(&self.limit);
-        let second = case.asks(Span::Second, REQUESTS);
-        if (second as f64) < base.value * SLOW / 2.0 {
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = host.limit(&self.limit);
+        let second = host.app_packets(Span::Second, REQUESTS);
+        if (second as f64) < base.value * SUSTAINED_FRACTION / 2.0 {
             return None;
         }
-        let asking = Asking::of(case, window, REQUESTS);
-        if case.is_outbound() && !asking.is_concentrated() {
+        let asking = Asking::of(host, window, REQUESTS);
+        if host.is_outbound() && !asking.is_concentrated() {
             return None;
         }
         // Connections opened for them, by whichever of its packets was captured.
-        let opened = case.forward(Span::Second).of(Class::TcpSyn).packets.max(case.completed(Span::Second));
+        let opened = host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.completed(Span::Second));
         let fresh = opened * 2 >= second;
         // Who asks many sites for many things is a crawler, or a visitor of all of them.
         let one_site = asking.top_name().is_some_and(|(_, share)| share >= 0.5);
         let (sources, share) = asking.sources(|source| hammers(source, fresh) && (one_site || source.repeated >= 0.6));
         let (tools, tool_share) = asking.sources(|source| is_tool(source, fresh));
         let limit = base.times(if fresh || tool_share * 2.0 >= share { 1.0 } else { KEPT });
-        let part = |share: f64| move |span: Span| (case.asks(span, REQUESTS) as f64 * share) as u64;
-        let (over, sources) = if let Some(over) = shape::over(limit, part(share)) {
+        let part = |share: f64| move |span: Span| (host.app_packets(span, REQUESTS) as f64 * share) as u64;
+        let (over, sources) = if let Some(over) = shape::exceeded(limit, part(share)) {
             (over, Some(sources))
-        } else if let Some(over) = slow(case, base, tool_share) {
+        } else if let Some(over) = sustained(host, base, tool_share) {
             (over, Some(tools))
         } else {
-            (crowd(case, base, &asking)?, None)
+            (crowd(host, base, &asking)?, None)
         };
-        let mut finding = case.finding(Vector::HttpFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = host.finding(Vector::HttpFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = match over.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
-            _ => case.onset(|tick| case.asks_in_tick(tick, REQUESTS)),
+            _ => host.onset(|tick| host.app_packets_in_tick(tick, REQUESTS)),
         };
         finding.names = asking.names("http_host", sources.as_ref());
         let by = sources.as_ref().map_or(asking.by_source.len(), std::collections::BTreeSet::len);
@@ -112,8 +112,8 @@ impl HttpFlood {
         finding.evidence = vec![
             over.evidence(
                 "repeated_requests_per_second",
-                &format!("HTTP requests/s {} by sources that repeat themselves", case.whom()),
-                &asking.says(),
+                &format!("HTTP requests/s {} by sources that repeat themselves", host.whom()),
+                &asking.message(),
             ),
             shape::context(
                 "requests_for_one_path_share",
@@ -130,11 +130,11 @@ impl HttpFlood {
 }
 
 /// Ten seconds of requests of which most are a tool's, to go by the last one.
-fn slow(case: &Case<'_>, base: Limit, share: f64) -> Option<Over> {
-    let limit = base.times(SLOW);
-    let rate = |span: Span| case.asks(span, REQUESTS) as f64 * share / span.seconds();
+fn sustained(host: &HostContext<'_>, base: Limit, share: f64) -> Option<Exceeded> {
+    let limit = base.times(SUSTAINED_FRACTION);
+    let rate = |span: Span| host.app_packets(span, REQUESTS) as f64 * share / span.seconds();
     let lasting = rate(Span::Second) >= limit.value / 2.0;
-    (share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Over {
+    (share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Exceeded {
         rate: rate(Span::TenSeconds),
         limit,
         span: Span::TenSeconds,
@@ -143,14 +143,14 @@ fn slow(case: &Case<'_>, base: Limit, share: f64) -> Option<Over> {
 
 /// So many sources that each is hardly seen twice in the sample, all asking for one path and nothing that belongs to it:
 /// several times a second each, or more than the server can answer. Visitors who poll a page do neither.
-fn crowd(case: &Case<'_>, limit: Limit, asking: &Asking<'_>) -> Option<Over> {
+fn crowd(host: &HostContext<'_>, limit: Limit, asking: &Asking<'_>) -> Option<Exceeded> {
     if asking.by_source.len() < 64 || asking.all.repeated < 0.8 || asking.all.plain < 0.5 {
         return None;
     }
-    let over = shape::over(limit, |span| case.asks(span, REQUESTS))?;
-    let requests = case.asks(Span::Second, REQUESTS);
-    let each = requests as f64 / case.distinct_peers().max(1.0);
-    let answers = case.answers(Span::Second, &[App::HttpAnswer]);
-    let swamped = answers > 0 && answers * 2 < requests && case.asks(Span::TenSeconds, REQUESTS) >= 5 * requests;
+    let over = shape::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
+    let requests = host.app_packets(Span::Second, REQUESTS);
+    let each = requests as f64 / host.distinct_peers().max(1.0);
+    let answers = host.reverse_app_packets(Span::Second, &[App::HttpAnswer]);
+    let swamped = answers > 0 && answers * 2 < requests && host.app_packets(Span::TenSeconds, REQUESTS) >= 5 * requests;
     (each >= 3.0 || swamped).then_some(over)
 }

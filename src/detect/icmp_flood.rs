@@ -3,10 +3,11 @@
 //! A host asks for echo replies by its own requests and for errors by its own packets; what goes beyond is unsolicited.
 //! Neighbour discovery belongs to layer 2 and is not counted here, replies of whole networks are `smurf`'s.
 
-use super::baseline::Measure;
-use super::shape::{self, Profile};
+use super::baseline::Quantity;
+use super::shape::{self, SampleProfile};
 use super::{
-    Case, Detector, DetectorSpec, Finding, Setting, Settings, amplification, settings::Limits, smurf, tcp_reflection,
+    Detector, DetectorSpec, Finding, HostContext, Setting, Settings, amplification, settings::Limits, smurf,
+    tcp_reflection,
 };
 use crate::base::Vector;
 use crate::meter::{Span, Window};
@@ -19,7 +20,7 @@ const SETTINGS: &[Setting] = &[Setting {
     max: 1e9,
     unit: "packets/s",
     doc: "Echo requests and unsolicited other messages a second.",
-    learns: Some(Measure::Icmp),
+    learns: Some(Quantity::Icmp),
 }];
 
 pub(super) const ICMP: DetectorSpec = DetectorSpec {
@@ -79,56 +80,56 @@ struct IcmpFlood {
 }
 
 impl Detector for IcmpFlood {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl IcmpFlood {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let family = self.family;
-        let limit = flow.limit(&self.limit);
+        let limit = host.limit(&self.limit);
         // No rate can be over its limit with fewer packets in a second than make a burst.
-        if (flow.forward(Span::Second).of_all(family.all).packets as f64) < limit.value.min(shape::LEAST_BURST) {
+        if (host.forward(Span::Second).of_all(family.all).packets as f64) < limit.value.min(shape::LEAST_BURST) {
             return None;
         }
-        let profile = Profile::of_flow(flow, family.all);
+        let profile = SampleProfile::of_flow(host, family.all);
         // What we send to many hosts, and they answer, is monitoring; an outgoing flood has few victims.
-        let monitors = flow.is_outbound() && !profile.is_concentrated();
-        let smurf = smurf::of_same_networks(flow, family.reply);
+        let monitors = host.is_outbound() && !profile.is_concentrated();
+        let smurf = smurf::of_same_networks(host, family.reply);
         let unsolicited = |span: Span| {
-            let forward = flow.forward(span);
+            let forward = host.forward(span);
             let total = forward.of_all(family.all).packets;
             if total == 0 {
                 return 0;
             }
-            let back = flow.back(span);
+            let reverse = host.reverse(span);
             let replies = forward.of(family.reply).packets;
-            let asked = if smurf { replies } else { replies.min(back.of(family.echo).packets) };
+            let asked = if smurf { replies } else { replies.min(reverse.of(family.echo).packets) };
             // Any packet of the host's own can be answered by an error, but only one each. So can what was sent in its
             // name, of which the replies that it gets tell.
-            let sent = back.packets().saturating_sub(back.of_all(family.all).packets);
+            let sent = reverse.packets().saturating_sub(reverse.of_all(family.all).packets);
             let sent = sent
-                .saturating_add(amplification::forged(flow, span))
-                .saturating_add(tcp_reflection::unasked(flow, span));
+                .saturating_add(amplification::forged(host, span))
+                .saturating_add(tcp_reflection::unasked(host, span));
             let provoked = forward.of(family.error).packets.min(sent);
             let answered =
-                if monitors { forward.of(family.echo).packets.min(back.of(family.reply).packets) } else { 0 };
+                if monitors { forward.of(family.echo).packets.min(reverse.of(family.reply).packets) } else { 0 };
             total.saturating_sub(asked).saturating_sub(provoked).saturating_sub(answered)
         };
-        let over = shape::over(limit, unsolicited)?;
-        let mut finding = flow.finding(family.vector, family.all).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
-        let forward = flow.forward(Span::Second);
+        let over = shape::exceeded(limit, unsolicited)?;
+        let mut finding = host.finding(family.vector, family.all).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
+        let forward = host.forward(Span::Second);
         let counts = [family.echo, family.reply, family.error, family.other].map(|class| forward.of(class).packets);
         let [echo, reply, error, other] = counts;
         finding.evidence = vec![
             over.evidence(
                 "unsolicited_icmp_per_second",
-                &format!("unsolicited {} packets/s {}", family.name, flow.whom()),
+                &format!("unsolicited {} packets/s {}", family.name, host.whom()),
                 &format!("; in the last second {echo} echo requests, {reply} replies, {error} errors, {other} others"),
             ),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

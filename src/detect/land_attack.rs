@@ -2,8 +2,8 @@
 //!
 //! No sane packet looks so but over loopback, so a few are enough. They are a class of their own: nothing else counts them.
 
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
 use crate::base::Vector;
 use crate::meter::Window;
 use crate::packet::Class;
@@ -33,24 +33,25 @@ struct LandAttack {
 }
 
 impl Detector for LandAttack {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl LandAttack {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         // The same packets are counted as sent, too: who is named as the source did not send them.
-        if flow.is_outbound() {
+        if host.is_outbound() {
             return None;
         }
-        let over =
-            shape::over_from(LEAST_BURST, flow.limit(&self.limit), |span| flow.forward(span).of(Class::Land).packets)?;
-        let profile = Profile::of_flow(flow, CLASSES);
-        let mut finding = flow.finding(Vector::LandAttack, CLASSES).graded(over.rate, over.limit.value);
+        let over = shape::exceeded_from(LEAST_BURST, host.limit(&self.limit), |span| {
+            host.forward(span).of(Class::Land).packets
+        })?;
+        let profile = SampleProfile::of_flow(host, CLASSES);
+        let mut finding = host.finding(Vector::LandAttack, CLASSES).graded(over.rate, over.limit.value);
         finding.spoofing_likely = true;
         let port = profile.top_port.map_or(String::new(), |(port, _)| format!("; mostly port {port} to port {port}"));
-        let what = format!("packets/s {} that claim to come from the same address and port", flow.whom());
+        let what = format!("packets/s {} that claim to come from the same address and port", host.whom());
         finding.evidence = vec![over.evidence("land_packets_per_second", &what, &port)];
         Some(finding)
     }

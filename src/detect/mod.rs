@@ -7,18 +7,18 @@ mod ack_flood;
 mod allow;
 mod amplification;
 mod asked;
+mod attempts;
 mod backscatter;
 pub mod baseline;
 mod brute_force;
 mod carpet;
-mod case;
 mod connection_flood;
-mod contacts;
 mod dns;
 mod dns_query_flood;
 mod dns_water_torture;
 mod finding;
 mod fragment_flood;
+mod host_context;
 mod http_flood;
 mod icmp_flood;
 mod land_attack;
@@ -44,8 +44,8 @@ mod udp_flood;
 
 pub use allow::{AllowList, AllowRule, Allowed};
 pub use baseline::Baseline;
-pub use case::Case;
 pub use finding::{Evidence, Finding, LimitFrom, NameCount, Target, Traffic};
+pub use host_context::HostContext;
 pub use settings::{GroupLimit, Limit, Setting, Settings};
 
 use crate::base::{Severity, Vector};
@@ -53,32 +53,32 @@ use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
 
-/// Looks at what was measured, at the end of each tick. Must not read a clock: the window carries the time.
+/// Inspects what was measured, at the end of each tick. Must not read a clock: the window carries the time.
 pub trait Detector: Send {
-    /// Judges one busy host in one direction; called for each, so it must be quick to see that there is nothing.
-    fn judge(&self, _case: &Case<'_>, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+    /// Inspects one busy host in one direction. Called for each of them, so it must be quick to find nothing.
+    fn inspect_host(&self, _host: &HostContext<'_>, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 
-    /// Judges the window as a whole: stations, totals.
-    fn survey(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+    /// Inspects the tick as a whole: stations, totals.
+    fn inspect_tick(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 }
 
-/// A detector in force.
-pub struct Armed {
+/// A detector that the configuration leaves on.
+pub struct EnabledDetector {
     detector: Box<dyn Detector>,
-    /// What its findings count as, whatever it grades them itself.
+    /// Severity of all its findings, where the operator sets one.
     severity: Option<Severity>,
 }
 
-impl Armed {
-    /// Has it look, and puts the operator's word on what it found. The only place where severities are overruled.
-    fn look(
+impl EnabledDetector {
+    /// Runs one inspection and applies the configured severity to what it found: the only place that overrides one.
+    fn run(
         &self,
         group: Option<&str>,
         findings: &mut Vec<Finding>,
-        look: impl FnOnce(&dyn Detector, &mut Vec<Finding>),
+        inspect: impl FnOnce(&dyn Detector, &mut Vec<Finding>),
     ) {
         let before = findings.len();
-        look(&*self.detector, findings);
+        inspect(&*self.detector, findings);
         for finding in findings.iter_mut().skip(before) {
             finding.severity = self.severity.unwrap_or(finding.severity);
             if let Some(group) = group {
@@ -88,9 +88,9 @@ impl Armed {
     }
 }
 
-/// Leads the detectors through a window; what they find is found anew every tick as long as it lasts.
+/// Runs all detectors on a window. A finding is made anew every tick for as long as it lasts.
 pub fn run(
-    detectors: &[Armed],
+    detectors: &[EnabledDetector],
     site: &Site,
     baseline: Option<&Baseline>,
     window: &Window<'_>,
@@ -98,25 +98,25 @@ pub fn run(
 ) {
     for host in window.hosts() {
         for &direction in site.directions() {
-            let flow = host.flow(direction);
-            if flow.forward_packets() == 0 {
+            let traffic = host.in_direction(direction);
+            if traffic.forward_packets() == 0 {
                 continue;
             }
-            let usual = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
-            let case = Case::of_host(flow, direction).at(site, usual);
-            judge(detectors, &case, site, window, findings);
+            let learned = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
+            let context = HostContext::of_host(traffic, direction).at(site, learned);
+            inspect(detectors, &context, site, window, findings);
         }
     }
-    carpet::judge(detectors, site, window, findings);
-    for armed in detectors {
-        armed.look(None, findings, |detector, findings| detector.survey(window, findings));
+    carpet::inspect_prefixes(detectors, site, window, findings);
+    for enabled in detectors {
+        enabled.run(None, findings, |detector, findings| detector.inspect_tick(window, findings));
     }
     for finding in findings {
         finding.guest = guest(finding, site, window);
     }
 }
 
-/// The guest that a finding is about: the station's, or that of the port where a strange MAC comes in, or the one that has
+/// The guest that a finding is about: the station's, or that of the port where an unknown MAC enters, or the one that has
 /// the address.
 fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> {
     let guest = match &finding.target {
@@ -130,11 +130,17 @@ fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> 
     guest.map(ToString::to_string)
 }
 
-/// Has every detector judge one case.
-fn judge(detectors: &[Armed], case: &Case<'_>, site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
-    let group = case.group().map(|id| site.group_name(id));
-    for armed in detectors {
-        armed.look(group, findings, |detector, findings| detector.judge(case, window, findings));
+/// Runs every detector on one host or prefix.
+fn inspect(
+    detectors: &[EnabledDetector],
+    host: &HostContext<'_>,
+    site: &Site,
+    window: &Window<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let group = host.group().map(|id| site.group_name(id));
+    for enabled in detectors {
+        enabled.run(group, findings, |detector, findings| detector.inspect_host(host, window, findings));
     }
 }
 
@@ -207,12 +213,12 @@ pub const DETECTORS: &[DetectorSpec] = &[
 ];
 
 /// Builds every enabled detector.
-pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<Armed> {
+pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<EnabledDetector> {
     DETECTORS
         .iter()
         .zip(settings)
         .filter(|(_, settings)| settings.enabled)
-        .map(|(spec, settings)| Armed { detector: (spec.build)(settings, site), severity: settings.severity })
+        .map(|(spec, settings)| EnabledDetector { detector: (spec.build)(settings, site), severity: settings.severity })
         .collect()
 }
 

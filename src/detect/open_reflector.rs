@@ -5,10 +5,10 @@
 //! are large and most go to one victim: clients of a server are many.
 
 use super::amplification::{self, LARGE_ONE_WAY};
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
 use crate::base::{Networks, Vector};
-use crate::meter::{Sample, ServiceFlow, Span, Window};
+use crate::meter::{Sample, ServiceTraffic, Span, Window};
 use crate::packet::{Amplifier, Class};
 use std::sync::Arc;
 
@@ -59,62 +59,67 @@ struct OpenReflector {
 }
 
 impl Detector for OpenReflector {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        let least = case.limit(&self.ambiguous).value.min(case.limit(&self.unambiguous).value).min(LEAST_BURST);
-        if !case.is_outbound() || (case.forward_packets() as f64) < least {
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        let least = host.limit(&self.ambiguous).value.min(host.limit(&self.unambiguous).value).min(LEAST_BURST);
+        if !host.is_outbound() || (host.forward_packets() as f64) < least {
             return;
         }
         // A host has one such incident: the service that sends most makes it.
-        let mut services = case.services(Span::Second);
+        let mut services = host.services(Span::Second);
         services.sort_by_key(|service| std::cmp::Reverse(service.replies.bytes));
-        findings.extend(services.iter().find_map(|service| self.judge_service(case, service, service.service.row()?)));
+        findings.extend(services.iter().find_map(|service| self.judge_service(host, service, service.service.row()?)));
     }
 }
 
 impl OpenReflector {
-    fn judge_service(&self, flow: &Case<'_>, service: &ServiceFlow, row: &'static Amplifier) -> Option<Finding> {
+    fn judge_service(
+        &self,
+        host: &HostContext<'_>,
+        service: &ServiceTraffic,
+        row: &'static Amplifier,
+    ) -> Option<Finding> {
         if !amplification::are_answers(service) || service.replies.packets == 0 {
             return None;
         }
-        let limit = flow.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
+        let limit = host.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
         let count = |span: Span| match span {
             Span::Second => service.replies.packets,
             _ => {
-                let services = flow.services(span).into_iter();
+                let services = host.services(span).into_iter();
                 services.filter(|s| s.service == service.service).map(|s| s.replies.packets).sum()
             }
         };
-        let over = shape::over_from(LEAST_BURST, limit, count)?;
+        let over = shape::exceeded_from(LEAST_BURST, limit, count)?;
         // Inside, all of these are asked honestly.
         let (mut outside, mut all) = (0u64, 0u64);
-        for sample in amplification::replies(flow, row) {
+        for sample in amplification::replies(host, row) {
             all += u64::from(sample.weight);
             outside += if self.networks.contains(sample.peer) { 0 } else { u64::from(sample.weight) };
         }
         if outside * 2 <= all {
             return None;
         }
-        let profile = Profile::of(amplification::replies(flow, row));
+        let profile = SampleProfile::of(amplification::replies(host, row));
         let mean = amplification::mean_size(service);
         let one_victim = profile.top_peer.is_some_and(|(_, share)| share >= ONE_VICTIM);
         if !row.unambiguous && (mean < LARGE_ONE_WAY || !one_victim) {
             return None;
         }
-        let mut finding = flow.finding(Vector::OpenReflector, CLASSES).graded(over.rate, over.limit.value);
-        finding.since = flow.onset(|tick| flow.service_in_tick(tick, service.service).replies.packets);
+        let mut finding = host.finding(Vector::OpenReflector, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = host.onset(|tick| host.service_in_tick(tick, service.service).replies.packets);
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
         finding.now.samples.retain(ours);
         finding.recent.samples.retain(ours);
         finding.recent.count = service.replies;
-        finding.recent.count.merge(flow.forward(Span::Second).of(Class::Fragment));
-        let tick = flow.services(Span::Tick).into_iter().find(|s| s.service == service.service);
+        finding.recent.count.merge(host.forward(Span::Second).of(Class::Fragment));
+        let tick = host.services(Span::Tick).into_iter().find(|s| s.service == service.service);
         finding.now.count = tick.map_or_else(Default::default, |s| s.replies);
-        finding.now.count.merge(flow.forward(Span::Tick).of(Class::Fragment));
+        finding.now.count.merge(host.forward(Span::Tick).of(Class::Fragment));
         let name = row.service.to_uppercase();
         finding.evidence = vec![
             over.evidence(
                 "reflected_replies_per_second",
-                &format!("{name} replies/s {} to outside", flow.whom()),
+                &format!("{name} replies/s {} to outside", host.whom()),
                 &format!("; {} requests came in the last second", service.requests),
             ),
             shape::context(
@@ -126,7 +131,7 @@ impl OpenReflector {
                     service.replies.packets, service.requests
                 ),
             ),
-            profile.evidence(flow.distinct_peers(), true),
+            profile.evidence(host.distinct_peers(), true),
         ];
         Some(finding)
     }

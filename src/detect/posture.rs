@@ -28,7 +28,7 @@ struct Posture {
 }
 
 impl Detector for Posture {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let fails = |result: &&PostureResult| f64::from(result.failures) >= self.failures.value.max(1.0);
         findings.extend(window.posture.iter().filter(fails).map(|result| self.finding(result)));
     }
@@ -36,7 +36,7 @@ impl Detector for Posture {
 
 impl Posture {
     fn finding(&self, result: &PostureResult) -> Finding {
-        let PostureResult { name, says, why, since, failures, .. } = result;
+        let PostureResult { name, message, why, since, failures, .. } = result;
         let why = if why.is_empty() { String::new() } else { format!("; why: {why}") };
         let evidence = Evidence {
             measure: "failed_checks",
@@ -45,7 +45,7 @@ impl Posture {
             limit: Some(self.failures.value),
             limit_from: Some(self.failures.from),
             window_seconds: 0.0,
-            says: format!("{says}, since {since}{why}"),
+            message: format!("{message}, since {since}{why}"),
         };
         Finding {
             target: Target::Sensor { what: name.clone() },

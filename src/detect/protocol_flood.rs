@@ -4,8 +4,8 @@
 //! no answer it is a flood. Few one-way senders are what traffic cleaning centres and mirror ports (ERSPAN) look like, so
 //! these are judged by a rate that only a torrent reaches. Routing protocols talk to groups, which are no targets.
 
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, Settings, settings::Limits};
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, Settings, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -69,43 +69,43 @@ struct ProtocolFlood {
 }
 
 impl Detector for ProtocolFlood {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl ProtocolFlood {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let classes = self.classes;
-        let packets = flow.forward(Span::Second).of_all(classes).packets;
-        let (scattered, steady) = (flow.limit(&self.scattered), flow.limit(&self.steady));
+        let packets = host.forward(Span::Second).of_all(classes).packets;
+        let (scattered, steady) = (host.limit(&self.scattered), host.limit(&self.steady));
         if (packets as f64) < scattered.value.min(steady.value).min(shape::LEAST_BURST) {
             return None;
         }
-        let profile = Profile::of_flow(flow, classes);
+        let profile = SampleProfile::of_flow(host, classes);
         let limit = if profile.scattered() {
             scattered
-        } else if flow.forward(Span::Second).of_all(TUNNELS).packets * 2 >= packets {
+        } else if host.forward(Span::Second).of_all(TUNNELS).packets * 2 >= packets {
             steady.times(10.0)
         } else {
             steady
         };
         let unanswered = |span: Span| {
-            let back = flow.back(span).of_all(classes).packets;
-            flow.forward(span).of_all(classes).packets.saturating_sub(back.saturating_mul(PER_ANSWER))
+            let reverse = host.reverse(span).of_all(classes).packets;
+            host.forward(span).of_all(classes).packets.saturating_sub(reverse.saturating_mul(PER_ANSWER))
         };
-        let over = shape::over(limit, unanswered)?;
-        let mut finding = flow.finding(self.vector, classes).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
-        let answers = flow.back(Span::Second).of_all(classes).packets;
+        let over = shape::exceeded(limit, unanswered)?;
+        let mut finding = host.finding(self.vector, classes).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
+        let answers = host.reverse(Span::Second).of_all(classes).packets;
         let name = if self.vector == Vector::GreFlood { "GRE" } else { "packets of other IP protocols" };
         finding.evidence = vec![
             over.evidence(
                 "unanswered_packets_per_second",
-                &format!("{name}/s {}", flow.whom()),
+                &format!("{name}/s {}", host.whom()),
                 &format!("; {answers} answers in the last second"),
             ),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

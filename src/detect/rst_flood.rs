@@ -3,9 +3,9 @@
 //! A refused or aborted connection costs one RST for a segment that the host sent itself, or ends a connection that its
 //! peer opened; whatever goes beyond both is unprovoked.
 
-use super::baseline::Measure;
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits, tcp_flags, tcp_reflection};
+use super::baseline::Quantity;
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits, tcp_flags, tcp_reflection};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unprovoked RSTs a second.",
-        learns: Some(Measure::Rst),
+        learns: Some(Quantity::Rst),
     }],
     build: |settings, _| Box::new(RstFlood { limit: settings.limit("packets_per_second") }),
 };
@@ -44,34 +44,34 @@ struct RstFlood {
 }
 
 impl Detector for RstFlood {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl RstFlood {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let unprovoked = |span: Span| {
-            let forward = flow.forward(span);
-            let provoking = flow.back(span).of_all(PROVOKING).packets;
+            let forward = host.forward(span);
+            let provoking = host.reverse(span).of_all(PROVOKING).packets;
             // Peers may also abort what they opened themselves.
             let opened = forward.of(Class::TcpSyn).packets;
             forward.of(Class::TcpRst).packets.saturating_sub(provoking).saturating_sub(opened)
         };
-        let over = shape::over(flow.limit(&self.limit), unprovoked)?;
-        if tcp_flags::is_mixture(flow) || tcp_reflection::takes(flow) {
+        let over = shape::exceeded(host.limit(&self.limit), unprovoked)?;
+        if tcp_flags::is_mixture(host) || tcp_reflection::takes(host) {
             return None;
         }
-        let profile = Profile::of_flow(flow, CLASSES);
+        let profile = SampleProfile::of_flow(host, CLASSES);
         // A service that stops aborts the connections of all its clients, who may have been silent for long.
-        if flow.is_outbound() && !profile.is_concentrated() {
+        if host.is_outbound() && !profile.is_concentrated() {
             return None;
         }
-        let mut finding = flow.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+        let mut finding = host.finding(Vector::RstFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.evidence = vec![
-            over.evidence("unprovoked_rst_per_second", &format!("RST/s {} that nothing provoked", flow.whom()), ""),
-            profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+            over.evidence("unprovoked_rst_per_second", &format!("RST/s {} that nothing provoked", host.whom()), ""),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

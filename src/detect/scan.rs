@@ -2,12 +2,12 @@
 //!
 //! Clients, resolvers, crawlers and monitoring are answered by most whom they ask. Scans are worth a note, not a page.
 
-use super::contacts;
+use super::attempts;
 use super::shape::measured;
 use super::{Detector, DetectorSpec, Finding, Setting, Target, settings::Limit, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
-use crate::meter::{Contact, ContactKind, Window};
+use crate::meter::{AttemptKind, ConnectionAttempts, Window};
 use crate::packet::Class;
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ struct Scan {
 }
 
 impl Detector for Scan {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for contact in window.contacts {
             findings.extend(self.find(contact, window));
         }
@@ -79,59 +79,66 @@ impl Detector for Scan {
 }
 
 impl Scan {
-    fn find(&self, contact: &Contact, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, contact: &ConnectionAttempts, window: &Window<'_>) -> Option<Finding> {
         let (ports, hosts) = (contact.ports.estimate(), contact.targets.estimate());
         let answered = f64::from(contact.answered) / f64::from(contact.opened.max(1));
         match contact.kind {
-            ContactKind::Answer => None,
-            ContactKind::Arp => {
+            AttemptKind::Answer => None,
+            AttemptKind::Arp => {
                 let limit = self.arp.base();
                 (hosts >= limit.value && answered < ANSWERED).then(|| arp_scan(contact, hosts, limit, window))
             }
             _ if answered >= ANSWERED => None,
-            ContactKind::Tcp | ContactKind::Udp | ContactKind::Protocol if ports >= hosts * CLEARLY => {
-                let traceroute = contact.kind == ContactKind::Udp && TRACEROUTE.contains(&contact.port);
+            AttemptKind::Tcp | AttemptKind::Udp | AttemptKind::Protocol if ports >= hosts * CLEARLY => {
+                let traceroute = contact.kind == AttemptKind::Udp && TRACEROUTE.contains(&contact.port);
                 let limit = self.ports.base();
                 if ports < limit.value || traceroute {
                     return None;
                 }
-                let direction = contacts::direction(contact, &self.site)?;
+                let direction = attempts::direction(contact, &self.site)?;
                 Some(self.told(contact, direction, Vector::PortScan, ports, limit))
             }
             _ => {
-                let limit = self.hosts.base().times(if contact.kind == ContactKind::Echo { 0.5 } else { 1.0 });
-                let usual = contact.kind == ContactKind::Udp && ASKED_EVERYWHERE.contains(&contact.port);
+                let limit = self.hosts.base().times(if contact.kind == AttemptKind::Echo { 0.5 } else { 1.0 });
+                let usual = contact.kind == AttemptKind::Udp && ASKED_EVERYWHERE.contains(&contact.port);
                 // Peers of a peer-to-peer network, and a server's clients, each have a port of their own.
-                let scattered = contact.kind != ContactKind::Echo && ports * CLEARLY > hosts;
+                let scattered = contact.kind != AttemptKind::Echo && ports * CLEARLY > hosts;
                 if hosts < limit.value || usual || scattered {
                     return None;
                 }
-                let direction = contacts::direction(contact, &self.site)?;
+                let direction = attempts::direction(contact, &self.site)?;
                 Some(self.told(contact, direction, Vector::HostSweep, hosts, limit))
             }
         }
     }
 
-    fn told(&self, contact: &Contact, direction: Direction, vector: Vector, value: f64, limit: Limit) -> Finding {
+    fn told(
+        &self,
+        contact: &ConnectionAttempts,
+        direction: Direction,
+        vector: Vector,
+        value: f64,
+        limit: Limit,
+    ) -> Finding {
         let (class, what) = match contact.kind {
-            ContactKind::Udp => (Class::Udp, "UDP"),
-            ContactKind::Echo => (Class::IcmpEcho, "echo requests"),
-            ContactKind::Protocol => (Class::IpOther, "other IP protocols"),
+            AttemptKind::Udp => (Class::Udp, "UDP"),
+            AttemptKind::Echo => (Class::IcmpEcho, "echo requests"),
+            AttemptKind::Protocol => (Class::IpOther, "other IP protocols"),
             _ => (Class::TcpSyn, "TCP"),
         };
-        let mut finding = contacts::finding(contact, direction, vector, class);
+        let mut finding = attempts::finding(contact, direction, vector, class);
         let whom = match (&finding.target, contact.low == contact.high) {
-            (Target::Host(_), _) if direction == Direction::Outbound => contacts::span(contact.low, contact.high)
+            (Target::Host(_), _) if direction == Direction::Outbound => attempts::span(contact.low, contact.high)
                 .map_or_else(|| "many networks".to_owned(), |network| network.to_string()),
             (target, _) => target.to_string(),
         };
-        let seconds = contacts::seconds(contact);
+        let seconds = attempts::seconds(contact);
         // The set of those tried is full at this many.
         let many = if value >= 600.0 { "600 or more".to_owned() } else { format!("about {value:.0}") };
         let (measure, tried) = match (vector, contact.kind) {
-            (Vector::PortScan, ContactKind::Protocol) => ("distinct_protocols", format!("{many} IP protocols")),
+            (Vector::PortScan, AttemptKind::Protocol) => ("distinct_protocols", format!("{many} IP protocols")),
             (Vector::PortScan, _) => ("distinct_ports", format!("{many} ports ({what})")),
-            (_, ContactKind::Echo) => ("distinct_hosts", format!("{many} hosts by {what}")),
+            (_, AttemptKind::Echo) => ("distinct_hosts", format!("{many} hosts by {what}")),
             _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", contact.port)),
         };
         finding.evidence = vec![
@@ -149,20 +156,20 @@ impl Scan {
                     contact.opened
                 ),
             ),
-            contacts::station(contact),
+            attempts::station(contact),
         ];
         finding
     }
 }
 
 /// ARP stays within a segment: the target is the station that asks.
-fn arp_scan(contact: &Contact, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
+fn arp_scan(contact: &ConnectionAttempts, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
     let interface = window.segment_name(contact.interface);
-    let mut finding = contacts::finding(contact, Direction::Internal, Vector::ArpScan, Class::Arp);
+    let mut finding = attempts::finding(contact, Direction::Internal, Vector::ArpScan, Class::Arp);
     finding.target = Target::Station { mac: contact.mac, interface: interface.clone() };
     finding.interface = Some(interface);
-    let seconds = contacts::seconds(contact);
-    let network = contacts::span(contact.low, contact.high).map_or_else(String::new, |net| format!(" of {net}"));
+    let seconds = attempts::seconds(contact);
+    let network = attempts::span(contact.low, contact.high).map_or_else(String::new, |net| format!(" of {net}"));
     finding.evidence = vec![measured(
         "distinct_addresses",
         addresses.round(),

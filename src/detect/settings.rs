@@ -1,6 +1,6 @@
 //! Settings of detectors: declared beside the detector, checked and written by the configuration.
 
-use super::baseline::Measure;
+use super::baseline::Quantity;
 use super::{DetectorSpec, LimitFrom};
 use crate::base::{Direction, Severity};
 use crate::inventory::GroupId;
@@ -16,7 +16,7 @@ pub struct Setting {
     /// One sentence for the sample file.
     pub doc: &'static str,
     /// What of a host's usual traffic may raise this limit; `None` where nothing usual should.
-    pub learns: Option<Measure>,
+    pub learns: Option<Quantity>,
 }
 
 impl Setting {
@@ -32,7 +32,7 @@ struct Entry {
     key: &'static str,
     value: f64,
     default: f64,
-    learns: Option<Measure>,
+    learns: Option<Quantity>,
 }
 
 /// A limit that a group of hosts has in one direction.
@@ -118,12 +118,12 @@ impl Limit {
     }
 }
 
-/// A limit as a detector keeps it. Which value is in force depends on the host: [`Case::limit`](super::Case::limit).
+/// A limit as a detector keeps it. Which value is in force depends on the host: [`HostContext::limit`](super::HostContext::limit).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     base: Limit,
     groups: Vec<GroupLimit>,
-    learns: Option<Measure>,
+    learns: Option<Quantity>,
 }
 
 impl Limits {
@@ -139,7 +139,7 @@ impl Limits {
 
     /// What is in force for a host of this group: what its group says, else what the operator says for all, else what
     /// is usual for the host where that is more than the default.
-    pub fn of(&self, group: Option<GroupId>, direction: Direction, usual: impl Fn(Measure) -> Option<f64>) -> Limit {
+    pub fn of(&self, group: Option<GroupId>, direction: Direction, usual: impl Fn(Quantity) -> Option<f64>) -> Limit {
         if let Some(group) = group
             && let Some(limit) = self.groups.iter().find(|limit| limit.group == group && limit.direction == direction)
         {

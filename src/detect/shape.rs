@@ -3,7 +3,7 @@
 use super::Evidence;
 use super::settings::Limit;
 use crate::base::{Addr, Timestamp};
-use crate::meter::{Flow, HostTick, Sample, Span};
+use crate::meter::{HostDirection, HostTick, Sample, Span};
 use crate::packet::Class;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub(super) const SETTLED: f64 = 0.7;
 
 /// A rate over its limit, and how it was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Over {
+pub(super) struct Exceeded {
     /// Per second.
     pub rate: f64,
     pub limit: Limit,
@@ -33,45 +33,51 @@ pub(super) struct Over {
 /// at three times or more within 0.3 s.
 ///
 /// Where both are over, the burst tells as soon as it is there how strong the flood is.
-pub(super) fn over(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
-    over_from(LEAST_BURST, limit, count)
+pub(super) fn exceeded(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
+    exceeded_from(LEAST_BURST, limit, count)
 }
 
 /// The same for packets that are suspicious in themselves, of which `least` already make a burst.
-pub(super) fn over_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
+pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
     let (second, burst) = (count(Span::Second) as f64, count(Span::Burst) as f64);
     let burst_rate = burst / Span::Burst.seconds();
     if burst >= (limit.value / 2.0).max(least) && (second < limit.value || burst_rate >= second * 1.5) {
-        Some(Over { rate: burst_rate, limit, span: Span::Burst })
+        Some(Exceeded { rate: burst_rate, limit, span: Span::Burst })
     } else if second >= limit.value {
-        Some(Over { rate: second, limit, span: Span::Second })
+        Some(Exceeded { rate: second, limit, span: Span::Second })
     } else {
         None
     }
 }
 
-impl Over {
+impl Exceeded {
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
     pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
-        let says = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
-        measured(measure, self.rate.round(), self.limit, self.span.seconds(), says)
+        let message = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
+        measured(measure, self.rate.round(), self.limit, self.span.seconds(), message)
     }
 }
 
 /// Evidence that was compared with a limit.
-pub(super) fn measured(measure: &'static str, value: f64, limit: Limit, window_seconds: f64, says: String) -> Evidence {
+pub(super) fn measured(
+    measure: &'static str,
+    value: f64,
+    limit: Limit,
+    window_seconds: f64,
+    message: String,
+) -> Evidence {
     let (limit, limit_from) = (Some(limit.value), Some(limit.from));
-    Evidence { measure, value, limit, limit_from, window_seconds, says }
+    Evidence { measure, value, limit, limit_from, window_seconds, message }
 }
 
 /// Evidence for context: a figure without a limit.
-pub(super) fn context(measure: &'static str, value: f64, window_seconds: f64, says: String) -> Evidence {
-    Evidence { measure, value, limit: None, limit_from: None, window_seconds, says }
+pub(super) fn context(measure: &'static str, value: f64, window_seconds: f64, message: String) -> Evidence {
+    Evidence { measure, value, limit: None, limit_from: None, window_seconds, message }
 }
 
 /// What the sampled packets of the last second look like.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Profile {
+pub(super) struct SampleProfile {
     pub samples: usize,
     /// Distinct peers among the samples.
     pub peers: usize,
@@ -88,8 +94,8 @@ pub(super) struct Profile {
     pub top_port: Option<(u16, f64)>,
 }
 
-impl Profile {
-    pub fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Profile {
+impl SampleProfile {
+    pub fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> SampleProfile {
         let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
         let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
         let mut flows = BTreeSet::new();
@@ -104,12 +110,12 @@ impl Profile {
             flows.insert((sample.peer, sample.source_port, sample.destination_port));
         }
         if count == 0 {
-            return Profile::default();
+            return SampleProfile::default();
         }
         let share = |packets: u64| packets as f64 / weight.max(1) as f64;
         let top_peer =
             peers.iter().max_by_key(|(_, packets)| **packets).map(|(peer, packets)| (*peer, share(*packets)));
-        Profile {
+        SampleProfile {
             samples: count,
             peers: peers.len(),
             peer_diversity: peers.len() as f64 / count as f64,
@@ -121,8 +127,8 @@ impl Profile {
         }
     }
 
-    pub fn of_flow(flow: &Flow<'_>, classes: &[Class]) -> Profile {
-        Profile::of(flow.samples(classes))
+    pub fn of_flow(host: &HostDirection<'_>, classes: &[Class]) -> SampleProfile {
+        SampleProfile::of(host.samples(classes))
     }
 
     /// Nearly every packet from a source of its own: invented sources, or a very large botnet.
@@ -197,8 +203,8 @@ impl Profile {
 
 /// A flood that is weak but unmistakable: over ten seconds nearly every packet came from an address of its own.
 /// `packets` are those of the flood in the last ten full seconds.
-pub(super) fn steadily_spread(flow: &Flow<'_>, packets: u64, floor: f64) -> bool {
-    packets as f64 >= floor && flow.distinct_peers_in_ten_seconds() >= 0.6 * packets as f64
+pub(super) fn steadily_spread(host: &HostDirection<'_>, packets: u64, floor: f64) -> bool {
+    packets as f64 >= floor && host.distinct_peers_in_ten_seconds() >= 0.6 * packets as f64
 }
 
 /// When a flood that is judged over ten seconds began, as near as the windows tell.
@@ -218,9 +224,9 @@ pub(super) fn source_ports<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec
     ports
 }
 
-/// How many of `classes` one tick brought in the direction of `flow`: for [`Flow::onset`].
-pub(super) fn packets_in<'a>(flow: &'a Flow<'_>, classes: &'a [Class]) -> impl Fn(&HostTick) -> u64 + 'a {
-    move |tick| flow.in_tick(tick, classes).packets
+/// How many of `classes` one tick brought in the direction of `host`: for [`HostDirection::onset`].
+pub(super) fn packets_in<'a>(host: &'a HostDirection<'_>, classes: &'a [Class]) -> impl Fn(&HostTick) -> u64 + 'a {
+    move |tick| host.in_tick(tick, classes).packets
 }
 
 #[cfg(test)]
@@ -237,10 +243,10 @@ mod tests {
 
     #[test]
     fn a_second_at_the_limit_or_a_burst_at_two_and_a_half_times() {
-        assert!(over(limit(1000.0), spans(999, 300)).is_none());
-        assert_eq!(over(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
-        assert_eq!(over(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
-        assert!(over(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
+        assert!(exceeded(limit(1000.0), spans(999, 300)).is_none());
+        assert_eq!(exceeded(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
+        assert_eq!(exceeded(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
+        assert!(exceeded(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
     }
 
     #[test]
@@ -255,8 +261,8 @@ mod tests {
         };
         let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514)).collect();
         let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16)).collect();
-        assert!(Profile::of(logs.iter()).one_flow_each() && !Profile::of(bots.iter()).one_flow_each());
-        assert!(!Profile::of(logs.iter().take(4)).one_flow_each(), "too few to say");
+        assert!(SampleProfile::of(logs.iter()).one_flow_each() && !SampleProfile::of(bots.iter()).one_flow_each());
+        assert!(!SampleProfile::of(logs.iter().take(4)).one_flow_each(), "too few to say");
     }
 
     #[test]
@@ -271,7 +277,7 @@ mod tests {
         };
         let scan: Vec<Sample> = (0..50).map(|n| sample(1, n)).collect();
         let flood: Vec<Sample> = (0..50).map(|n| sample(n, 80)).collect();
-        let (scan, flood) = (Profile::of(scan.iter()), Profile::of(flood.iter()));
+        let (scan, flood) = (SampleProfile::of(scan.iter()), SampleProfile::of(flood.iter()));
         assert!(scan.is_port_scan() && !scan.many_sources());
         assert!(flood.many_sources() && !flood.is_port_scan());
         assert_eq!(flood.top_port, Some((80, 1.0)));

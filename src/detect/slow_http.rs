@@ -7,8 +7,8 @@
 use super::asked::Asking;
 use super::http_flood::REQUESTS;
 use super::settings::{Limit, Limits};
-use super::shape::{self, Over};
-use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use super::shape::{self, Exceeded};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -33,27 +33,27 @@ const CLASSES: &[Class] = &[Class::TcpData];
 const OPEN: &[App] = &[App::HttpUnfinished, App::HttpBodyAwaited];
 
 /// How many connections of a span are held up in one way.
-type Counting = fn(&Case<'_>, Span) -> u64;
+type Counting = fn(&HostContext<'_>, Span) -> u64;
 
 struct SlowHttp {
     limit: Limits,
 }
 
 impl Detector for SlowHttp {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 /// Answers beyond those to requests that were complete at once.
-fn late_answers(case: &Case<'_>, span: Span) -> u64 {
-    case.answers(span, &[App::HttpAnswer]).saturating_sub(case.asks(span, &[App::HttpRequest]))
+fn late_answers(host: &HostContext<'_>, span: Span) -> u64 {
+    host.reverse_app_packets(span, &[App::HttpAnswer]).saturating_sub(host.app_packets(span, &[App::HttpRequest]))
 }
 
 /// Heads that were begun and not ended, in excess of those that a later segment ended or that were answered.
-fn open_heads(case: &Case<'_>, span: Span) -> u64 {
-    let begun = case.asks(span, &[App::HttpUnfinished]);
-    begun.saturating_sub(case.asks(span, &[App::HttpEnd]).max(late_answers(case, span)))
+fn open_heads(host: &HostContext<'_>, span: Span) -> u64 {
+    let begun = host.app_packets(span, &[App::HttpUnfinished]);
+    begun.saturating_sub(host.app_packets(span, &[App::HttpEnd]).max(late_answers(host, span)))
 }
 
 /// Octets between two acknowledgements without a window that a player takes at least, who stops while he has enough.
@@ -63,10 +63,10 @@ const DRAUGHT: u64 = 8192;
 const PROBES: (u64, u64) = (3, 30);
 
 /// Clients that asked and take next to nothing of the answer.
-fn stalled(case: &Case<'_>, span: Span) -> u64 {
-    let acknowledgements = case.asks(span, &[App::Stalled]);
-    let requests = case.asks(Span::Minute, REQUESTS).max(case.asks(Span::TenSeconds, REQUESTS));
-    let taken = case.back(span).of(Class::TcpData).bytes;
+fn stalled(host: &HostContext<'_>, span: Span) -> u64 {
+    let acknowledgements = host.app_packets(span, &[App::Stalled]);
+    let requests = host.app_packets(Span::Minute, REQUESTS).max(host.app_packets(Span::TenSeconds, REQUESTS));
+    let taken = host.reverse(span).of(Class::TcpData).bytes;
     // More of them than the probes of that many requests are a flood of another kind.
     let plausible = acknowledgements <= requests.saturating_mul(PROBES.1);
     if span != Span::Second && plausible && taken < acknowledgements * DRAUGHT {
@@ -77,20 +77,22 @@ fn stalled(case: &Case<'_>, span: Span) -> u64 {
 }
 
 /// Heads that wait for a body of which only crumbs come: a real body of that length brings full segments.
-fn open_bodies(case: &Case<'_>, span: Span) -> u64 {
-    let waiting = case.asks(span, &[App::HttpBodyAwaited]);
-    let crumbs = case.asks(span, &[App::Crumb]);
-    let data = case.forward(span).of(Class::TcpData);
+fn open_bodies(host: &HostContext<'_>, span: Span) -> u64 {
+    let waiting = host.app_packets(span, &[App::HttpBodyAwaited]);
+    let crumbs = host.app_packets(span, &[App::TinySegment]);
+    let data = host.forward(span).of(Class::TcpData);
     // A frame with a head, or with a crumb, has at most a full segment's octets; what is beyond half of that is a body.
     let bulky = data.bytes >= 800 * data.packets;
-    if crumbs * 4 >= waiting && !bulky { waiting.saturating_sub(late_answers(case, span)) } else { 0 }
+    if crumbs * 4 >= waiting && !bulky { waiting.saturating_sub(late_answers(host, span)) } else { 0 }
 }
 
 impl SlowHttp {
-    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let limit = case.limit(&self.limit);
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let limit = host.limit(&self.limit);
         // Something of it must go on, or its end would be reported for a minute more.
-        if case.asks(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::Crumb, App::Stalled]) == 0 {
+        if host.app_packets(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::TinySegment, App::Stalled])
+            == 0
+        {
             return None;
         }
         let ways: [(_, _, Counting); 3] = [
@@ -100,17 +102,17 @@ impl SlowHttp {
         ];
         let (measure, what, over) = ways
             .into_iter()
-            .find_map(|(measure, what, count)| Some((measure, what, over(limit, |span| count(case, span))?)))?;
+            .find_map(|(measure, what, count)| Some((measure, what, exceeded(limit, |span| count(host, span))?)))?;
         let count = over.rate;
-        let mut finding = case.finding(Vector::SlowHttp, CLASSES).graded(count, over.limit.value);
+        let mut finding = host.finding(Vector::SlowHttp, CLASSES).graded(count, over.limit.value);
         let seconds = over.span.seconds();
-        if case.asks(Span::TenSeconds, REQUESTS) > case.asks(Span::Second, REQUESTS) {
+        if host.app_packets(Span::TenSeconds, REQUESTS) > host.app_packets(Span::Second, REQUESTS) {
             finding.since = shape::ten_seconds_before(window.end);
         }
-        let asking = Asking::of(case, window, if measure == "stalled_answers" { REQUESTS } else { OPEN });
+        let asking = Asking::of(host, window, if measure == "stalled_answers" { REQUESTS } else { OPEN });
         finding.names = asking.names("http_host", None);
-        let crumbs = case.asks(over.span, &[App::Crumb, App::Stalled]);
-        let answers = case.answers(over.span, &[App::HttpAnswer]);
+        let crumbs = host.app_packets(over.span, &[App::TinySegment, App::Stalled]);
+        let answers = host.reverse_app_packets(over.span, &[App::HttpAnswer]);
         finding.evidence = vec![
             shape::measured(
                 measure,
@@ -119,7 +121,7 @@ impl SlowHttp {
                 seconds,
                 format!(
                     "{count:.0} connections {} {what} within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
-                    case.whom(),
+                    host.whom(),
                     over.limit.value,
                     over.limit.from.name(),
                 ),
@@ -130,7 +132,7 @@ impl SlowHttp {
                 seconds,
                 format!(
                     "{crumbs} segments of at most 64 octets, or without room for an answer, kept them alive in that time{}",
-                    asking.says()
+                    asking.message()
                 ),
             ),
         ];
@@ -139,14 +141,14 @@ impl SlowHttp {
 }
 
 /// Here `rate` is the number of connections in the span.
-fn over(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Over> {
+fn exceeded(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
     // The ten seconds are full ones: what came since is in the last second alone.
     let ten = count(Span::TenSeconds).max(count(Span::Second)) as f64;
     let minute = count(Span::Minute) as f64;
     if ten >= limit.value {
-        Some(Over { rate: ten, limit, span: Span::TenSeconds })
+        Some(Exceeded { rate: ten, limit, span: Span::TenSeconds })
     } else if minute >= 2.0 * limit.value {
-        Some(Over { rate: minute, limit: limit.times(2.0), span: Span::Minute })
+        Some(Exceeded { rate: minute, limit: limit.times(2.0), span: Span::Minute })
     } else {
         None
     }

@@ -4,10 +4,10 @@
 //! Either side shows it: echo replies that the victim never asked for, from many hosts of the same networks; or, where we
 //! see the network that is abused, the requests. Nobody pings a group a hundred times a second.
 
-use super::shape::{self, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::shape::{self, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
 use crate::base::Vector;
-use crate::meter::{Flow, Span, Window};
+use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
 use std::collections::BTreeSet;
 
@@ -56,16 +56,16 @@ struct Smurf {
 }
 
 impl Detector for Smurf {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 /// Whether echo replies of this class come from many hosts of the same networks, as replies of a broadcast domain do.
 /// Forged ones come from anywhere.
-pub(super) fn of_same_networks(flow: &Flow<'_>, reply: Class) -> bool {
+pub(super) fn of_same_networks(host: &HostDirection<'_>, reply: Class) -> bool {
     let (mut hosts, mut networks) = (BTreeSet::new(), BTreeSet::new());
-    for sample in flow.samples(&[reply]) {
+    for sample in host.samples(&[reply]) {
         hosts.insert(sample.peer);
         networks.insert(sample.peer.network(if sample.peer.is_v4() { 24 } else { 64 }));
     }
@@ -73,39 +73,40 @@ pub(super) fn of_same_networks(flow: &Flow<'_>, reply: Class) -> bool {
 }
 
 impl Smurf {
-    fn find(&self, flow: &Case<'_>) -> Option<Finding> {
-        let second = flow.forward(Span::Second).of_all(CLASSES).packets;
-        let (replies, requests) = (flow.limit(&self.replies), flow.limit(&self.requests));
-        if flow.is_outbound() || (second as f64) < replies.value.min(requests.value).min(LEAST_BURST) {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
+        let second = host.forward(Span::Second).of_all(CLASSES).packets;
+        let (replies, requests) = (host.limit(&self.replies), host.limit(&self.requests));
+        if host.is_outbound() || (second as f64) < replies.value.min(requests.value).min(LEAST_BURST) {
             return None;
         }
-        let asked = shape::over_from(LEAST_BURST, requests, |span| flow.forward(span).of(Class::IcmpEchoGroup).packets);
+        let asked =
+            shape::exceeded_from(LEAST_BURST, requests, |span| host.forward(span).of(Class::IcmpEchoGroup).packets);
         let unsolicited = |reply: Class, echo: Class| {
             let count = move |span: Span| {
-                let forward = flow.forward(span);
+                let forward = host.forward(span);
                 // Whoever pings a group now and then gets an answer of each host.
                 let group = forward.of(Class::IcmpEchoGroup).packets.min(GROUP_PINGS) * HOSTS;
-                forward.of(reply).packets.saturating_sub(flow.back(span).of(echo).packets).saturating_sub(group)
+                forward.of(reply).packets.saturating_sub(host.reverse(span).of(echo).packets).saturating_sub(group)
             };
-            shape::over(replies, count).filter(|_| of_same_networks(flow, reply))
+            shape::exceeded(replies, count).filter(|_| of_same_networks(host, reply))
         };
         let answered = unsolicited(Class::IcmpReply, Class::IcmpEcho)
             .or_else(|| unsolicited(Class::Icmpv6Reply, Class::Icmpv6Echo));
         let over = answered.or(asked)?;
-        let mut finding = flow.finding(Vector::Smurf, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = host.finding(Vector::Smurf, CLASSES).graded(over.rate, over.limit.value);
         // Only the requests are forged; who replies is who he says.
         finding.spoofing_likely = asked.is_some();
         if let Some(over) = answered {
-            let profile = Profile::of_flow(flow, &[Class::IcmpReply, Class::Icmpv6Reply]);
+            let profile = SampleProfile::of_flow(host, &[Class::IcmpReply, Class::Icmpv6Reply]);
             finding.evidence.push(over.evidence(
                 "unsolicited_echo_reply_per_second",
-                &format!("unsolicited echo replies/s {}", flow.whom()),
+                &format!("unsolicited echo replies/s {}", host.whom()),
                 "; from many hosts of the same networks",
             ));
-            finding.evidence.push(profile.evidence(flow.distinct_peers(), false));
+            finding.evidence.push(profile.evidence(host.distinct_peers(), false));
         }
         if let Some(over) = asked {
-            let what = format!("echo requests/s to broadcast or group addresses with source {}", flow.target());
+            let what = format!("echo requests/s to broadcast or group addresses with source {}", host.target());
             finding.evidence.push(over.evidence("group_echo_request_per_second", &what, ""));
         }
         Some(finding)

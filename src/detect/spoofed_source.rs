@@ -32,7 +32,7 @@ struct SpoofedSource {
 }
 
 impl Detector for SpoofedSource {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         let mut by_station: BTreeMap<_, StationCounts> = BTreeMap::new();
         for station in window.stations.iter().filter(|station| station.spoofed > 0) {

@@ -5,11 +5,11 @@
 //! service); floods do neither. One source walking through ports is a scan. Peers that were all there before, and that
 //! now open a few connections each, come back after a restart ([`is_return`]).
 
-use super::baseline::Measure;
-use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits, tcp_flags};
+use super::baseline::Quantity;
+use super::shape::{self, Exceeded, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limit, settings::Limits, tcp_flags};
 use crate::base::Vector;
-use crate::meter::{Flow, Span, Window};
+use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -23,14 +23,14 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         max: 1e9,
         unit: "packets/s",
         doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
-        learns: Some(Measure::Syn),
+        learns: Some(Quantity::Syn),
     }],
     build: |settings, _| Box::new(SynFlood { limit: settings.limit("packets_per_second") }),
 };
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
 /// Share of the limit that is enough where ten seconds make it unmistakable.
-const SLOW: f64 = 0.2;
+const SUSTAINED_FRACTION: f64 = 0.2;
 
 /// How many times the limit a second of SYNs from port to port is no mere scan.
 const HARM: f64 = 30.0;
@@ -48,11 +48,11 @@ struct Handshakes {
 }
 
 impl Handshakes {
-    fn of(flow: &Flow<'_>, span: Span) -> Self {
+    fn of(host: &HostDirection<'_>, span: Span) -> Self {
         Handshakes {
-            syns: flow.forward(span).of(Class::TcpSyn).packets,
-            completed: flow.completed(span),
-            repeated: flow.repeated_syns(span),
+            syns: host.forward(span).of(Class::TcpSyn).packets,
+            completed: host.completed(span),
+            repeated: host.repeated_syns(span),
         }
     }
 
@@ -66,55 +66,55 @@ impl Handshakes {
 }
 
 impl Detector for SynFlood {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 impl SynFlood {
-    fn find(&self, flow: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let base = flow.limit(&self.limit);
-        let second = Handshakes::of(flow, Span::Second);
-        if (second.syns as f64) < base.value * SLOW / 2.0 {
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let base = host.limit(&self.limit);
+        let second = Handshakes::of(host, Span::Second);
+        if (second.syns as f64) < base.value * SUSTAINED_FRACTION / 2.0 {
             return None;
         }
         // Nobody waits for repeats of a service that is down: what real clients send again, they also sent once.
         let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
         let limit = base.times(if patient { 10.0 } else { 1.0 });
-        let burst = over_burst(flow, limit);
-        let settled = settled(flow, second);
-        let over = match shape::over(limit, |span| if span == Span::Second { settled } else { 0 }) {
+        let burst = exceeded_burst(host, limit);
+        let settled = settled(host, second);
+        let over = match shape::exceeded(limit, |span| if span == Span::Second { settled } else { 0 }) {
             // At a steady rate a share of handshakes is still under way; floods leave far more.
             Some(over) if Handshakes::share(second.unanswered(), second.syns) >= 0.3 => Some(over),
             _ => burst,
         };
-        let profile = Profile::of_flow(flow, CLASSES);
+        let profile = SampleProfile::of_flow(host, CLASSES);
         let (over, since) = match over {
-            Some(over) => (over, flow.onset(shape::packets_in(flow, CLASSES))),
-            None => (slow(flow, base, &profile)?, shape::ten_seconds_before(window.end)),
+            Some(over) => (over, host.onset(shape::packets_in(host, CLASSES))),
+            None => (sustained(host, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
         // One source that walks through ports scans, until its rate alone does harm.
         let scan = profile.is_port_scan() && (over.span != Span::Second || over.rate < base.value * HARM);
-        if scan || (flow.is_outbound() && !profile.is_concentrated()) || tcp_flags::is_mixture(flow) {
+        if scan || (host.is_outbound() && !profile.is_concentrated()) || tcp_flags::is_mixture(host) {
             return None;
         }
-        if !flow.is_outbound() && is_return(flow, base) {
+        if !host.is_outbound() && is_return(host, base) {
             return None;
         }
-        let distinct = flow.distinct_peers();
-        let mut finding = flow.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
+        let distinct = host.distinct_peers();
+        let mut finding = host.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
         finding.since = since;
-        finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+        finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let span = over.span;
-        let seen = Handshakes::of(flow, span);
+        let seen = Handshakes::of(host, span);
         let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;
         finding.evidence = vec![
             over.evidence(
                 "unanswered_syn_per_second",
-                &format!("unanswered SYN/s {}", flow.whom()),
+                &format!("unanswered SYN/s {}", host.whom()),
                 &format!("; {completed:.1} % of SYNs were completed, 97 % is usual"),
             ),
-            profile.evidence(distinct, flow.is_outbound()),
+            profile.evidence(distinct, host.is_outbound()),
         ];
         Some(finding)
     }
@@ -122,36 +122,36 @@ impl SynFlood {
 
 /// Unanswered SYNs of a second. Where many are completed, those of the last 0.2 s are given the time to be: all clients of a
 /// service that connect anew at once have half of their handshakes under way for a moment.
-fn settled(flow: &Flow<'_>, second: Handshakes) -> u64 {
+fn settled(host: &HostDirection<'_>, second: Handshakes) -> u64 {
     let unanswered = second.unanswered();
     if Handshakes::share(unanswered, second.syns) >= 0.7 {
         return unanswered;
     }
-    unanswered.saturating_sub(Handshakes::of(flow, Span::Burst).unanswered())
+    unanswered.saturating_sub(Handshakes::of(host, Span::Burst).unanswered())
 }
 
 /// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
-fn slow(flow: &Flow<'_>, base: Limit, profile: &Profile) -> Option<Over> {
-    let ten = Handshakes::of(flow, Span::TenSeconds);
-    let limit = base.times(SLOW);
+fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> Option<Exceeded> {
+    let ten = Handshakes::of(host, Span::TenSeconds);
+    let limit = base.times(SUSTAINED_FRACTION);
     let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
     let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
     // The flood must still go on, or its end would be reported for nine more seconds.
-    let lasting = Handshakes::of(flow, Span::Second).unanswered() as f64 >= limit.value / 2.0;
-    (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(flow, ten.unanswered(), 0.0))
-        .then_some(Over { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
+    let lasting = Handshakes::of(host, Span::Second).unanswered() as f64 >= limit.value / 2.0;
+    (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(host, ten.unanswered(), 0.0))
+        .then_some(Exceeded { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
 }
 
 /// A burst is judged before its handshakes had time to complete, so nearly all must be open and there must be more than
 /// any client opens at once.
-fn over_burst(flow: &Flow<'_>, limit: Limit) -> Option<Over> {
-    let burst = Handshakes::of(flow, Span::Burst);
+fn exceeded_burst(host: &HostDirection<'_>, limit: Limit) -> Option<Exceeded> {
+    let burst = Handshakes::of(host, Span::Burst);
     if Handshakes::share(burst.unanswered(), burst.syns) < 0.8 {
         return None;
     }
-    let over = shape::over(limit, |span| if span == Span::Burst { burst.unanswered() } else { 0 })?;
+    let over = shape::exceeded(limit, |span| if span == Span::Burst { burst.unanswered() } else { 0 })?;
     // A crowd that arrives within 0.2 s is judged by its second; unless each packet is a stranger or it is a torrent.
-    let second = Handshakes::of(flow, Span::Second);
+    let second = Handshakes::of(host, Span::Second);
     let open = Handshakes::share(second.unanswered(), second.syns) >= 0.7;
     open.then_some(over)
 }
@@ -162,16 +162,16 @@ const SYNS_OF_ONE: f64 = 8.0;
 /// Clients that come back after the service, or the whole host, restarted: all at once, and maybe to no answer, but nearly
 /// all of them were there in the seconds before, and each opens few connections. Strangers are a flood, and so is a known
 /// peer that sends more. After ten seconds nobody was there before, so that a flood is excused for no longer than that.
-fn is_return(flow: &Flow<'_>, base: Limit) -> bool {
-    let before = flow.peers_before((base.value * SLOW) as u64);
-    let (known, now) = (before.estimate(), flow.peers());
+fn is_return(host: &HostDirection<'_>, base: Limit) -> bool {
+    let before = host.peers_before((base.value * SUSTAINED_FRACTION) as u64);
+    let (known, now) = (before.estimate(), host.peers());
     let all = {
         let mut all = before;
         all.merge(&now);
         all.estimate()
     };
     let present = now.estimate();
-    let syns = flow.forward(Span::Second).of(Class::TcpSyn).packets as f64;
+    let syns = host.forward(Span::Second).of(Class::TcpSyn).packets as f64;
     // Among very many others, some strangers would not show.
     let shows = known <= present * 10.0;
     shows && (all - known) <= present * 0.2 && syns <= present * SYNS_OF_ONE

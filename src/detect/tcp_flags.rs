@@ -5,11 +5,11 @@
 //! is a `tcp_flood`, and no pattern is told of by itself.
 
 use super::rst_flood::PROVOKING;
-use super::shape::{self, Profile};
+use super::shape::{self, SampleProfile};
 use super::syn_ack_flood::unsolicited;
-use super::{Case, Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limit, settings::Limits};
 use crate::base::Vector;
-use crate::meter::{Flow, Span, Window};
+use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -71,7 +71,7 @@ const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData];
 const LEAST_BURST: f64 = 30.0;
 
 /// Segments that belong to no connection, by flag pattern.
-struct Strays {
+struct UnmatchedTcp {
     syn: u64,
     syn_ack: u64,
     ack: u64,
@@ -82,22 +82,22 @@ struct Strays {
     other: u64,
 }
 
-impl Strays {
-    fn of(flow: &Flow<'_>, span: Span) -> Strays {
-        let (forward, back) = (flow.forward(span), flow.back(span));
-        let completed = flow.completed(span);
+impl UnmatchedTcp {
+    fn of(host: &HostDirection<'_>, span: Span) -> UnmatchedTcp {
+        let (forward, reverse) = (host.forward(span), host.reverse(span));
+        let completed = host.completed(span);
         // Flags are unknown where captures are cut very short; then both ways are.
-        let abnormal = |class| forward.of(class).packets.saturating_sub(back.of(class).packets.saturating_mul(2));
-        let rst = forward.of(Class::TcpRst).packets.saturating_sub(back.of_all(PROVOKING).packets);
-        Strays {
-            syn: forward.of(Class::TcpSyn).packets.saturating_sub(completed).saturating_sub(flow.repeated_syns(span)),
-            syn_ack: unsolicited(flow, span),
+        let abnormal = |class| forward.of(class).packets.saturating_sub(reverse.of(class).packets.saturating_mul(2));
+        let rst = forward.of(Class::TcpRst).packets.saturating_sub(reverse.of_all(PROVOKING).packets);
+        UnmatchedTcp {
+            syn: forward.of(Class::TcpSyn).packets.saturating_sub(completed).saturating_sub(host.repeated_syns(span)),
+            syn_ack: unsolicited(host, span),
             ack: forward
                 .of_all(CONVERSATION)
                 .packets
-                .saturating_sub(back.of_all(CONVERSATION).packets.saturating_mul(4)),
+                .saturating_sub(reverse.of_all(CONVERSATION).packets.saturating_mul(4)),
             rst,
-            fin: stray_fins(flow, span),
+            fin: stray_fins(host, span),
             null: abnormal(Class::TcpNull),
             xmas: abnormal(Class::TcpXmas),
             other: abnormal(Class::TcpOther),
@@ -114,11 +114,11 @@ impl Strays {
 }
 
 /// FINs beyond those of connections: each end sends one, and again where it is not acknowledged.
-fn stray_fins(flow: &Flow<'_>, span: Span) -> u64 {
-    let (forward, back) = (flow.forward(span), flow.back(span));
+fn stray_fins(host: &HostDirection<'_>, span: Span) -> u64 {
+    let (forward, reverse) = (host.forward(span), host.reverse(span));
     // Where only one direction is captured, the openings show that there are connections.
-    let opened = flow.completed(span) + forward.of(Class::TcpSynAck).packets;
-    let ended = back.of(Class::TcpFin).packets.saturating_add(opened).saturating_mul(2);
+    let opened = host.completed(span) + forward.of(Class::TcpSynAck).packets;
+    let ended = reverse.of(Class::TcpFin).packets.saturating_add(opened).saturating_mul(2);
     forward.of(Class::TcpFin).packets.saturating_sub(ended)
 }
 
@@ -136,12 +136,12 @@ enum Mix {
 impl Mix {
     /// As the last second shows it. At the onset most of that is still without the flood, at the end again: there the last
     /// 0.2 s show it, and the last ten seconds.
-    fn of(flow: &Flow<'_>) -> Mix {
+    fn of(host: &HostDirection<'_>) -> Mix {
         let spans = [Span::Second, Span::Burst, Span::TenSeconds];
-        spans.into_iter().map(|span| Mix::within(flow, span)).find(|&mix| mix != Mix::Single).unwrap_or(Mix::Single)
+        spans.into_iter().map(|span| Mix::within(host, span)).find(|&mix| mix != Mix::Single).unwrap_or(Mix::Single)
     }
 
-    fn within(flow: &Flow<'_>, span: Span) -> Mix {
+    fn within(host: &HostDirection<'_>, span: Span) -> Mix {
         /// Segments, together and of each pattern, that nobody takes for noise: 600 and 100 a second.
         const FLOOD: u64 = 120;
         const PART: u64 = 20;
@@ -150,10 +150,10 @@ impl Mix {
             Span::TenSeconds => 50,
             _ => 5,
         };
-        let strays = Strays::of(flow, span);
-        let total = strays.total();
-        let abnormal = strays.null + strays.xmas + strays.other;
-        let with_part = |least: u64| strays.all().into_iter().filter(|&count| count > 0 && count >= least).count();
+        let unmatched = UnmatchedTcp::of(host, span);
+        let total = unmatched.total();
+        let abnormal = unmatched.null + unmatched.xmas + unmatched.other;
+        let with_part = |least: u64| unmatched.all().into_iter().filter(|&count| count > 0 && count >= least).count();
         if abnormal * 10 >= total && with_part(total / 25) >= 3 {
             Mix::Drawn
         } else if total >= FLOOD * fifths && with_part((total / 7).max(PART * fifths)) >= 3 {
@@ -165,8 +165,8 @@ impl Mix {
 }
 
 /// Whether several flag patterns flood at once, so that none is to be told of by itself.
-pub(super) fn is_mixture(flow: &Flow<'_>) -> bool {
-    Mix::of(flow) != Mix::Single
+pub(super) fn is_mixture(host: &HostDirection<'_>) -> bool {
+    Mix::of(host) != Mix::Single
 }
 
 struct TcpFlags {
@@ -176,50 +176,50 @@ struct TcpFlags {
 }
 
 impl Detector for TcpFlags {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // The least that can be over any limit: most hosts end here.
-        let least = [&self.fin, &self.abnormal, &self.mixed].map(|limit| case.limit(limit).value);
+        let least = [&self.fin, &self.abnormal, &self.mixed].map(|limit| host.limit(limit).value);
         let least = least.into_iter().fold(LEAST_BURST, f64::min);
-        if (case.forward(Span::Second).of_all(MIXTURE).packets as f64) < least {
+        if (host.forward(Span::Second).of_all(MIXTURE).packets as f64) < least {
             return;
         }
-        let mixed = case.limit(&self.mixed);
-        let mixed = match Mix::of(case) {
+        let mixed = host.limit(&self.mixed);
+        let mixed = match Mix::of(host) {
             Mix::Single => None,
             Mix::Drawn => Some(mixed),
             Mix::Gathered => Some(mixed.times(2.0)),
         };
         if let Some(limit) = mixed {
-            findings.extend(find(case, limit, Vector::TcpFlood, MIXTURE, |strays| strays.total()));
+            findings.extend(find(host, limit, Vector::TcpFlood, MIXTURE, |unmatched| unmatched.total()));
             return;
         }
-        let (fin, abnormal) = (case.limit(&self.fin), case.limit(&self.abnormal));
-        let fin = find(case, fin, Vector::FinFlood, &[Class::TcpFin], |strays| strays.fin);
-        let null = find(case, abnormal, Vector::TcpNullFlood, &[Class::TcpNull], |strays| strays.null);
-        let xmas = find(case, abnormal, Vector::XmasFlood, &[Class::TcpXmas], |strays| strays.xmas);
-        let other = find(case, abnormal, Vector::TcpFlood, &[Class::TcpOther], |strays| strays.other);
+        let (fin, abnormal) = (host.limit(&self.fin), host.limit(&self.abnormal));
+        let fin = find(host, fin, Vector::FinFlood, &[Class::TcpFin], |unmatched| unmatched.fin);
+        let null = find(host, abnormal, Vector::TcpNullFlood, &[Class::TcpNull], |unmatched| unmatched.null);
+        let xmas = find(host, abnormal, Vector::XmasFlood, &[Class::TcpXmas], |unmatched| unmatched.xmas);
+        let other = find(host, abnormal, Vector::TcpFlood, &[Class::TcpOther], |unmatched| unmatched.other);
         findings.extend([fin, null, xmas, other].into_iter().flatten());
     }
 }
 
 fn find(
-    flow: &Case<'_>,
+    host: &HostContext<'_>,
     limit: Limit,
     vector: Vector,
     classes: &'static [Class],
-    count: fn(&Strays) -> u64,
+    count: fn(&UnmatchedTcp) -> u64,
 ) -> Option<Finding> {
     let least = if vector == Vector::FinFlood { shape::LEAST_BURST } else { LEAST_BURST };
-    if (flow.forward(Span::Second).of_all(classes).packets as f64) < limit.value.min(least) {
+    if (host.forward(Span::Second).of_all(classes).packets as f64) < limit.value.min(least) {
         return None;
     }
-    let over = shape::over_from(least, limit, |span| count(&Strays::of(flow, span)))?;
-    let profile = Profile::of_flow(flow, classes);
+    let over = shape::exceeded_from(least, limit, |span| count(&UnmatchedTcp::of(host, span)))?;
+    let profile = SampleProfile::of_flow(host, classes);
     if profile.is_port_scan() {
         return None;
     }
-    let mut finding = flow.finding(vector, classes).graded(over.rate, over.limit.value);
-    finding.spoofing_likely = !flow.is_outbound() && profile.many_sources();
+    let mut finding = host.finding(vector, classes).graded(over.rate, over.limit.value);
+    finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
     let (measure, what) = match vector {
         Vector::FinFlood => ("stray_fin_per_second", "FIN/s that end no connection"),
         Vector::TcpNullFlood => ("null_segments_per_second", "segments/s without any flag"),
@@ -227,14 +227,14 @@ fn find(
         _ if classes.len() > 1 => ("mixed_segments_per_second", "segments/s of no connection, with ever other flags"),
         _ => ("abnormal_segments_per_second", "segments/s with flags that no stack sets together"),
     };
-    let resets = flow.back(Span::Second).of(Class::TcpRst).packets;
+    let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
     finding.evidence = vec![
         over.evidence(
             measure,
-            &format!("{what} {}", flow.whom()),
+            &format!("{what} {}", host.whom()),
             &format!("; {resets} RSTs went the other way in the last second"),
         ),
-        profile.evidence(flow.distinct_peers(), flow.is_outbound()),
+        profile.evidence(host.distinct_peers(), host.is_outbound()),
     ];
     Some(finding)
 }

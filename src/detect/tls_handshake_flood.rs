@@ -5,8 +5,8 @@
 
 use super::asked::Asking;
 use super::settings::Limits;
-use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Finding, Setting};
+use super::shape::{self, Exceeded, SampleProfile};
+use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -42,52 +42,54 @@ struct TlsHandshakeFlood {
 }
 
 impl Detector for TlsHandshakeFlood {
-    fn judge(&self, case: &Case<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(case, window));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 impl TlsHandshakeFlood {
-    fn find(&self, case: &Case<'_>, window: &Window<'_>) -> Option<Finding> {
-        let limit = case.limit(&self.limit);
-        let hellos = case.asks(Span::Second, HELLO);
-        let (more, data) = (case.asks(Span::Second, HANDSHAKE), case.asks(Span::Second, DATA));
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+        let limit = host.limit(&self.limit);
+        let hellos = host.app_packets(Span::Second, HELLO);
+        let (more, data) = (host.app_packets(Span::Second, HANDSHAKE), host.app_packets(Span::Second, DATA));
         if ((hellos + more) as f64) < limit.value / 2.0 {
             return None;
         }
-        let asking = Asking::of(case, window, HELLO);
-        if case.is_outbound() && !asking.is_concentrated() {
+        let asking = Asking::of(host, window, HELLO);
+        if host.is_outbound() && !asking.is_concentrated() {
             return None;
         }
         // Who has just said hello has not had time to go on.
-        let settled = hellos.saturating_sub(case.in_last(shape::UNDER_WAY, |tick| case.asks_in_tick(tick, HELLO)));
+        let settled =
+            hellos.saturating_sub(host.in_last(shape::UNDER_WAY, |tick| host.app_packets_in_tick(tick, HELLO)));
         let rate = if (more + data) * 2 < settled { settled as f64 / shape::SETTLED } else { 0.0 };
-        let bare = (rate >= limit.value).then_some(Over { rate, limit, span: Span::Second });
-        let again =
-            |span: Span| case.asks(span, HANDSHAKE).saturating_sub(SEGMENTS * case.asks(span, HELLO)) / SEGMENTS;
+        let bare = (rate >= limit.value).then_some(Exceeded { rate, limit, span: Span::Second });
+        let again = |span: Span| {
+            host.app_packets(span, HANDSHAKE).saturating_sub(SEGMENTS * host.app_packets(span, HELLO)) / SEGMENTS
+        };
         let (keen, share) = asking.sources(|source| source.is_known() && source.rate >= EACH);
         let (over, sources, why) = if let Some(over) = bare {
             (over, None, "after which nothing comes")
         } else if data * 10 < hellos * 3
-            && let Some(over) = shape::over(limit, |span| (case.asks(span, HELLO) as f64 * share) as u64)
+            && let Some(over) = shape::exceeded(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
         {
             (over, Some(keen), "without data, by sources with more than 20/s each")
         } else if data * 2 < more {
-            (shape::over(limit, again)?, None, "begun anew within connections")
+            (shape::exceeded(limit, again)?, None, "begun anew within connections")
         } else {
             return None;
         };
-        let profile = Profile::of_flow(case, CLASSES);
-        let mut finding = case.finding(Vector::TlsHandshakeFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.since = case.onset(|tick| case.asks_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
+        let profile = SampleProfile::of_flow(host, CLASSES);
+        let mut finding = host.finding(Vector::TlsHandshakeFlood, CLASSES).graded(over.rate, over.limit.value);
+        finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
         finding.names = asking.names("tls_sni", sources.as_ref());
         finding.evidence = vec![
             over.evidence(
                 "tls_handshakes_per_second",
-                &format!("TLS handshakes/s {} {why}", case.whom()),
-                &format!("; {hellos} hellos and {data} segments with data in the last second{}", asking.says()),
+                &format!("TLS handshakes/s {} {why}", host.whom()),
+                &format!("; {hellos} hellos and {data} segments with data in the last second{}", asking.message()),
             ),
-            profile.evidence(case.distinct_peers(), case.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }

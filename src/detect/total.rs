@@ -3,8 +3,8 @@
 //! The one detector without shape: a download is as good as a flood. It is off until a limit is set, which is what groups
 //! are for ("this host never gets more than 1 Gbit/s"). What it finds is called by the protocol that dominates.
 
-use super::shape::{self, Over, Profile};
-use super::{Case, Detector, DetectorSpec, Evidence, Finding, Setting, settings::Limits};
+use super::shape::{self, Exceeded, SampleProfile};
+use super::{Detector, DetectorSpec, Evidence, Finding, HostContext, Setting, settings::Limits};
 use crate::base::Vector;
 use crate::meter::{HostTick, Span, Window};
 use crate::packet::Class;
@@ -97,30 +97,30 @@ struct Total {
 }
 
 impl Detector for Total {
-    fn judge(&self, case: &Case<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // What each host of a prefix may have says nothing about all of them together.
-        if case.hosts().is_some() {
+        if host.hosts().is_some() {
             return;
         }
-        let mut over: Vec<(&'static Rule, Over)> = Vec::new();
+        let mut over: Vec<(&'static Rule, Exceeded)> = Vec::new();
         for (rule, limits) in &self.rules {
-            let limit = case.limit(limits);
+            let limit = host.limit(limits);
             if limit.value > 0.0 {
-                over.extend(shape::over(limit, |span| amount(case, rule, span)).map(|over| (*rule, over)));
+                over.extend(shape::exceeded(limit, |span| amount(host, rule, span)).map(|over| (*rule, over)));
             }
         }
-        findings.extend(find(case, &over));
+        findings.extend(find(host, &over));
     }
 }
 
-fn amount(case: &Case<'_>, rule: &Rule, span: Span) -> u64 {
-    let count = case.forward(span).of_all(rule.classes);
+fn amount(host: &HostContext<'_>, rule: &Rule, span: Span) -> u64 {
+    let count = host.forward(span).of_all(rule.classes);
     if rule.bits { count.bytes.saturating_mul(8) } else { count.packets }
 }
 
 /// One finding for all limits that are exceeded: they are about the same packets.
-fn find(case: &Case<'_>, over: &[(&'static Rule, Over)]) -> Option<Finding> {
-    let times = |over: &Over| over.rate / over.limit.value;
+fn find(host: &HostContext<'_>, over: &[(&'static Rule, Exceeded)]) -> Option<Finding> {
+    let times = |over: &Exceeded| over.rate / over.limit.value;
     let (rule, worst) = over.iter().max_by(|a, b| times(&a.1).total_cmp(&times(&b.1)))?;
     // The protocol of the traffic that is too much: by octets where these are limited.
     let (vector, classes) = [
@@ -134,28 +134,28 @@ fn find(case: &Case<'_>, over: &[(&'static Rule, Over)]) -> Option<Finding> {
     .max_by_key(|(_, classes)| {
         let both: &[Class] = rule.classes;
         let counted: Vec<Class> = classes.iter().copied().filter(|class| both.contains(class)).collect();
-        let count = case.forward(Span::Second).of_all(&counted);
+        let count = host.forward(Span::Second).of_all(&counted);
         if rule.bits { count.bytes } else { count.packets }
     })?;
     let classes = if rule.classes.len() == ALL.len() { ALL } else { classes };
-    let mut finding = case.finding(vector, classes).graded(worst.rate, worst.limit.value);
-    finding.since = case.onset(in_tick(case, rule));
-    let profile = Profile::of_flow(case, classes);
-    finding.spoofing_likely = !case.is_outbound() && profile.many_sources();
+    let mut finding = host.finding(vector, classes).graded(worst.rate, worst.limit.value);
+    finding.since = host.onset(in_tick(host, rule));
+    let profile = SampleProfile::of_flow(host, classes);
+    finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
     let mut evidence: Vec<Evidence> = Vec::new();
     for (rule, over) in over.iter().filter(|(known, _)| known.key == rule.key).chain(over) {
         if evidence.iter().all(|known| known.measure != rule.key) {
-            evidence.push(over.evidence(rule.key, &format!("{} {}", rule.what, case.whom()), ""));
+            evidence.push(over.evidence(rule.key, &format!("{} {}", rule.what, host.whom()), ""));
         }
     }
-    evidence.push(profile.evidence(case.distinct_peers(), case.is_outbound()));
+    evidence.push(profile.evidence(host.distinct_peers(), host.is_outbound()));
     finding.evidence = evidence;
     Some(finding)
 }
 
-fn in_tick<'a>(case: &'a Case<'_>, rule: &'a Rule) -> impl Fn(&HostTick) -> u64 + 'a {
+fn in_tick<'a>(host: &'a HostContext<'_>, rule: &'a Rule) -> impl Fn(&HostTick) -> u64 + 'a {
     move |tick| {
-        let count = case.in_tick(tick, rule.classes);
+        let count = host.in_tick(tick, rule.classes);
         if rule.bits { count.bytes } else { count.packets }
     }
 }

@@ -33,7 +33,7 @@ const REST: Duration = Duration::from_millis(250);
 type Digest = [u8; 32];
 
 /// Checks who asks.
-pub(super) struct Door {
+pub(super) struct BasicAuth {
     web: Arc<Web>,
     metrics: Arc<Metrics>,
     /// Of this process alone.
@@ -48,12 +48,12 @@ enum Verdict {
     Busy,
 }
 
-impl Door {
-    pub fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<Door> {
+impl BasicAuth {
+    pub fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<BasicAuth> {
         let mut key = Digest::default();
         let random = ring::default_provider().secure_random.fill(&mut key);
         random.map_err(|_| io::Error::other("the system has no random numbers"))?;
-        Ok(Door { web, metrics, key, known: Arc::default(), turn: Arc::new(Semaphore::new(1)) })
+        Ok(BasicAuth { web, metrics, key, known: Arc::default(), turn: Arc::new(Semaphore::new(1)) })
     }
 
     fn digest(&self, parts: &[&str]) -> Digest {
@@ -124,7 +124,7 @@ fn decode(header: &HeaderValue) -> Option<(String, String)> {
 }
 
 /// Lets in who may read. Every route is behind it, health as well.
-pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(door): State<Arc<BasicAuth>>, request: Request, next: Next) -> Response {
     let policy = door.web.policy();
     if policy.users.is_empty() {
         return next.run(request).await;

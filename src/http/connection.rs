@@ -37,20 +37,20 @@ Connection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type
 {\"error\":\"too many connections\"}\n";
 
 /// A listener that lets so many in at once and tells the others to come back.
-pub(super) struct Gate {
+pub(super) struct LimitedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
     web: Arc<Web>,
     metrics: Arc<Metrics>,
 }
 
-impl Gate {
+impl LimitedListener {
     pub fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
-        Gate { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
+        LimitedListener { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
     }
 }
 
-impl axum::serve::Listener for Gate {
+impl axum::serve::Listener for LimitedListener {
     type Io = Limited;
     type Addr = SocketAddr;
 

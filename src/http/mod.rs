@@ -6,17 +6,17 @@
 
 mod auth;
 mod connection;
-mod place;
 mod routes;
 mod secured;
 mod shared;
 mod tables;
 mod tls;
+mod views;
 mod web;
 mod web_config;
 
-pub use place::{CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
 pub use shared::{STUCK_AFTER_MILLIS, Shared, Snapshot};
+pub use views::{CardView, GuestView, InterfaceView, InventoryView, ProblemView, TrafficView};
 pub use web::Web;
 
 use std::future::IntoFuture;
@@ -43,7 +43,7 @@ pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result
     let address = listener.local_addr()?;
     let secured = web.is_secured();
     let web = Arc::new(web);
-    let door = Arc::new(auth::Door::new(Arc::clone(&web), Arc::clone(&shared.metrics))?);
+    let door = Arc::new(auth::BasicAuth::new(Arc::clone(&web), Arc::clone(&shared.metrics))?);
     listener.set_nonblocking(true)?;
     // One thread beside it checks passwords, where there are any.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,7 +57,7 @@ pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result
     };
     let (stop, told) = watch::channel(false);
     let thread = std::thread::Builder::new().name("pegel-http".to_owned()).spawn(move || {
-        let gate = connection::Gate::new(listener, web, Arc::clone(&shared.metrics));
+        let gate = connection::LimitedListener::new(listener, web, Arc::clone(&shared.metrics));
         runtime.block_on(serve(gate, routes::router(shared, door), told));
         // Connections that outlived the grace end here.
         runtime.shutdown_background();
@@ -65,7 +65,7 @@ pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result
     Ok(Server { address, secured, stop, thread })
 }
 
-async fn serve(gate: connection::Gate, routes: axum::Router, told: watch::Receiver<bool>) {
+async fn serve(gate: connection::LimitedListener, routes: axum::Router, told: watch::Receiver<bool>) {
     let serving = axum::serve(gate, routes).with_graceful_shutdown(stopped(told.clone())).into_future();
     let patience = async {
         stopped(told).await;

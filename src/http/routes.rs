@@ -1,9 +1,9 @@
 //! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
 
-use super::auth::{Door, guard};
-use super::place::{GuestView, InterfaceView, ProblemView};
+use super::auth::{BasicAuth, guard};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
+use super::views::{GuestView, InterfaceView, ProblemView};
 use crate::incident::{Detailed, Incident};
 use crate::metrics;
 use axum::Router;
@@ -39,7 +39,7 @@ const INDEX: &str = concat!(
 "
 );
 
-pub(super) fn router(shared: Arc<Shared>, door: Arc<Door>) -> Router {
+pub(super) fn router(shared: Arc<Shared>, door: Arc<BasicAuth>) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(page))
@@ -81,23 +81,23 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
-pub(super) fn failure(status: StatusCode, says: &str) -> Response {
+pub(super) fn failure(status: StatusCode, message: &str) -> Response {
     #[derive(Serialize)]
     struct Failure<'a> {
         error: &'a str,
     }
-    json(status, &Failure { error: says })
+    json(status, &Failure { error: message })
 }
 
-fn bad_request(says: &str) -> Response {
-    failure(StatusCode::BAD_REQUEST, says)
+fn bad_request(message: &str) -> Response {
+    failure(StatusCode::BAD_REQUEST, message)
 }
 
 /// `word` or, with status 503, why not.
 fn probe(answer: Result<(), String>, word: &str) -> Response {
     match answer {
         Ok(()) => format!("{word}\n").into_response(),
-        Err(says) => (StatusCode::SERVICE_UNAVAILABLE, format!("{says}\n")).into_response(),
+        Err(message) => (StatusCode::SERVICE_UNAVAILABLE, format!("{message}\n")).into_response(),
     }
 }
 

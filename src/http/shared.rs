@@ -1,6 +1,6 @@
 //! What the pipeline tells and the server reads.
 
-use super::place::PlaceView;
+use super::views::InventoryView;
 use crate::base::Timestamp;
 use crate::detect::Allowed;
 use crate::incident::Incident;
@@ -50,7 +50,7 @@ pub struct Shared {
     /// Names by the index that stations carry.
     pub(super) interfaces: Vec<String>,
     incidents: Mutex<Arc<Snapshot>>,
-    place: Mutex<Arc<PlaceView>>,
+    place: Mutex<Arc<InventoryView>>,
     origin: Instant,
     /// Milliseconds from `origin` to the last tick.
     beat: AtomicU64,
@@ -96,14 +96,14 @@ impl Shared {
     }
 
     /// Replaces what the API tells of guests and interfaces.
-    pub fn publish_place(&self, place: PlaceView) {
+    pub fn publish_inventory(&self, place: InventoryView) {
         let new = Arc::new(place);
         let old = std::mem::replace(&mut *lock(&self.place), new);
         // As above.
         drop(old);
     }
 
-    pub(super) fn place(&self) -> Arc<PlaceView> {
+    pub(super) fn place(&self) -> Arc<InventoryView> {
         Arc::clone(&lock(&self.place))
     }
 

@@ -41,7 +41,7 @@ fn told<T>(result: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
 }
 
 fn unreadable(key: &str, path: &Path, error: &pem::Error) -> String {
-    let says = match error {
+    let message = match error {
         pem::Error::Io(error) => format!("cannot be read: {error}"),
         pem::Error::NoItemsFound => match key {
             "key_file" => "has no private key in PEM".to_owned(),
@@ -49,7 +49,7 @@ fn unreadable(key: &str, path: &Path, error: &pem::Error) -> String {
         },
         other => format!("is not PEM: {other}"),
     };
-    format!("tls_server_config.{key}: {} {says}", path.display())
+    format!("tls_server_config.{key}: {} {message}", path.display())
 }
 
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

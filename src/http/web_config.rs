@@ -100,8 +100,8 @@ impl WebConfig {
             }
             Err(error) => {
                 let line = error.location().map_or_else(String::new, |at| format!("line {}: ", at.line()));
-                let says = error.without_snippet().to_string();
-                errors.push(format!("{line}{}", says.lines().next().unwrap_or("not YAML")));
+                let message = error.without_snippet().to_string();
+                errors.push(format!("{line}{}", message.lines().next().unwrap_or("not YAML")));
                 return config;
             }
         };
@@ -152,8 +152,8 @@ fn tls_files(map: Map<String, Value>, directory: &Path, errors: &mut Vec<String>
             errors.push("tls_server_config.client_ca_file: missing; client_auth_type needs it".to_owned());
         }
         (Some(ClientAuth::None), Some(_)) => {
-            let says = "has no effect without client_auth_type: RequireAndVerifyClientCert";
-            errors.push(format!("tls_server_config.client_ca_file: {says}"));
+            let message = "has no effect without client_auth_type: RequireAndVerifyClientCert";
+            errors.push(format!("tls_server_config.client_ca_file: {message}"));
         }
         _ => {}
     }

@@ -1,12 +1,12 @@
 //! The state machine: open, extend, close. Time is an argument; the same findings give the same incidents.
 
+use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
-use super::planned::PlannedWindow;
 use super::record::Record;
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Finding, Target};
 use crate::meter::Window;
-use crate::mitigation::UsualTraffic;
+use crate::mitigation::BackgroundTraffic;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -92,9 +92,9 @@ impl Key {
 
 pub struct Incidents {
     settings: IncidentSettings,
-    windows: Vec<PlannedWindow>,
+    maintenance: Vec<MaintenanceWindow>,
     open: BTreeMap<Key, Record>,
-    usual: UsualTraffic,
+    usual: BackgroundTraffic,
     recent: VecDeque<Arc<Incident>>,
     /// Findings dropped since too many incidents were open.
     refused: u64,
@@ -115,9 +115,9 @@ impl Incidents {
     pub fn new(settings: IncidentSettings) -> Self {
         Incidents {
             settings,
-            windows: Vec::new(),
+            maintenance: Vec::new(),
             open: BTreeMap::new(),
-            usual: UsualTraffic::default(),
+            usual: BackgroundTraffic::default(),
             recent: VecDeque::new(),
             refused: 0,
             echoes: 0,
@@ -129,9 +129,9 @@ impl Incidents {
     }
 
     /// What is planned, from now on.
-    pub fn set_windows<'w>(&mut self, windows: impl Iterator<Item = &'w PlannedWindow> + Clone) {
-        if !self.windows.iter().eq(windows.clone()) {
-            self.windows = windows.cloned().collect();
+    pub fn set_maintenance<'w>(&mut self, windows: impl Iterator<Item = &'w MaintenanceWindow> + Clone) {
+        if !self.maintenance.iter().eq(windows.clone()) {
+            self.maintenance = windows.cloned().collect();
         }
     }
 
@@ -154,10 +154,10 @@ impl Incidents {
         let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
         for (Key { target, .. }, record) in &self.open {
             match target {
-                Target::Host(address) if record.severity() > Severity::Information => {
+                Target::Host(address) if record.severity() > Severity::Info => {
                     hosts.insert(*address);
                 }
-                Target::Prefix(network) if record.severity() > Severity::Information => networks.push(*network),
+                Target::Prefix(network) if record.severity() > Severity::Info => networks.push(*network),
                 _ => {}
             }
         }
@@ -216,11 +216,11 @@ impl Incidents {
                     self.refused += findings.len() as u64;
                     continue;
                 }
-                let planned = self.windows.iter().find_map(|window| window.covers(&key.target, now));
-                let Some(mut record) = Record::open(first, planned, now, losses) else { continue };
+                let maintenance = self.maintenance.iter().find_map(|window| window.covers(&key.target, now));
+                let Some(mut record) = Record::open(first, maintenance, now, losses) else { continue };
                 let until = record.since().tick().saturating_sub(MARGIN);
                 let most = room(self.open.len());
-                record.set_usual(self.usual.of(&key.target, key.direction == Direction::Outbound, until, most));
+                record.set_background(self.usual.of(&key.target, key.direction == Direction::Outbound, until, most));
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 self.merge_narrower(&key, first, now, events);
@@ -493,7 +493,7 @@ mod tests {
     fn a_sweep_that_goes_on_is_one_note() {
         let mut machine = machine();
         let swept = |network: &str, sender: u32, at| {
-            let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Information, at);
+            let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Info, at);
             finding.target = Target::Prefix(network.parse().unwrap());
             let sample = crate::meter::Sample { peer: Addr::from_v4_bits(sender), weight: 1, ..Default::default() };
             (finding.now.samples, finding.recent.samples) = (vec![sample], vec![sample]);
@@ -525,7 +525,7 @@ mod tests {
             let mut machine = machine();
             let schedule = Schedule::Once { from: time(0.0), until: time(30.0) };
             let (id, why) = ("w1".to_owned(), "update".to_owned());
-            machine.set_windows([PlannedWindow { id, why, scope: Scope::All, schedule }].iter());
+            machine.set_maintenance([MaintenanceWindow { id, why, scope: Scope::All, schedule }].iter());
             let found = |at| {
                 let mut finding = finding(7, Inbound, SynFlood, Critical, at);
                 finding.evidence.push(crate::detect::Evidence {
@@ -534,19 +534,19 @@ mod tests {
                     limit: Some(100.0),
                     limit_from: None,
                     window_seconds: 1.0,
-                    says: String::new(),
+                    message: String::new(),
                 });
                 finding
             };
             observe(&mut machine, &[found(at)], at);
             observe(&mut machine, &[found(later)], later);
             let incident = machine.open().next().expect("an incident");
-            (incident.planned.map(|planned| (planned.why, planned.until)), incident.severity)
+            (incident.maintenance.map(|maintenance| (maintenance.why, maintenance.until)), incident.severity)
         };
-        let planned = Some(("update".to_owned(), time(30.0)));
-        assert_eq!(open(200.0, 1.0, 2.0), (planned.clone(), Warning));
-        assert_eq!(open(301.0, 1.0, 2.0), (planned.clone(), Critical), "more than three times the limit");
-        assert_eq!(open(200.0, 1.0, 31.0), (planned, Critical), "it outlasts the window");
+        let maintenance = Some(("update".to_owned(), time(30.0)));
+        assert_eq!(open(200.0, 1.0, 2.0), (maintenance.clone(), Warning));
+        assert_eq!(open(301.0, 1.0, 2.0), (maintenance.clone(), Critical), "more than three times the limit");
+        assert_eq!(open(200.0, 1.0, 31.0), (maintenance, Critical), "it outlasts the window");
         assert_eq!(open(200.0, 31.0, 32.0), (None, Critical));
     }
 

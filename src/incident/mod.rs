@@ -6,11 +6,11 @@
 //! quiet period.
 
 pub mod machine;
+pub mod maintenance;
 pub mod model;
-pub mod planned;
 mod pulses;
 mod record;
 
 pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
+pub use maintenance::{MaintenanceMark, MaintenanceWindow, Schedule, Scope};
 pub use model::{CloseReason, Detailed, Incident};
-pub use planned::{Planned, PlannedWindow, Schedule, Scope};

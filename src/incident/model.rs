@@ -1,6 +1,6 @@
 //! The incident as the world sees it: one JSON object. Public API: fields are only ever added.
 
-use super::planned::Planned;
+use super::maintenance::MaintenanceMark;
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
 use crate::detect::{Evidence, Target};
 use crate::mitigation::{Mitigation, Suggestions};
@@ -42,7 +42,7 @@ pub struct Incident {
     pub evidence: Vec<Evidence>,
     pub coverage: Coverage,
     /// Set where it was opened within a planned window.
-    pub planned: Option<Planned>,
+    pub maintenance: Option<MaintenanceMark>,
     /// Made by `pegel drill`: no packet of it was ever on a wire.
     pub drill: bool,
     /// At most [`TIMELINE`] points, evenly spaced.

@@ -64,7 +64,7 @@ impl Pulses {
             limit: None,
             limit_from: None,
             window_seconds: (self.span(opened) * 10.0).round() / 10.0,
-            says: format!("{} pulses of about {length:.1} s, one every {every:.1} s", self.bursts),
+            message: format!("{} pulses of about {length:.1} s, one every {every:.1} s", self.bursts),
         }
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         // Two ticks of each thirty: bursts of 0.2 s every 3 s.
         let (pulses, wave) = play(|tick| if tick % 30 < 2 { 1000 } else { 0 });
         assert_eq!(wave, 7);
-        assert_eq!(pulses.evidence(at(0.0)).says, "7 pulses of about 0.2 s, one every 3.0 s");
+        assert_eq!(pulses.evidence(at(0.0)).message, "7 pulses of about 0.2 s, one every 3.0 s");
         assert_eq!(play(|_| 1000).1, 0);
         assert_eq!(play(|tick| if tick % 50 < 45 { 1000 } else { 0 }).1, 0, "a flood with gaps");
         assert_eq!(play(|tick| if tick < 2 || tick > 100 && tick < 103 { 1000 } else { 3 }).1, 0, "two are no wave");

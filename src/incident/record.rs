@@ -1,15 +1,15 @@
 //! What one open incident gathers.
 
 use super::machine::LossCounts;
+use super::maintenance::MaintenanceMark;
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
 };
-use super::planned::Planned;
 use super::pulses::Pulses;
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
 use crate::meter::{Registers, Sample};
-use crate::mitigation::{Attack, Suggestions, Thinned, Usual};
+use crate::mitigation::{Attack, BackgroundSample, Decimated, Suggestions};
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -29,7 +29,7 @@ struct VectorPart {
     evidence: Vec<Evidence>,
     strongest: f64,
     /// Some of its packets, and when the first of them were found.
-    kept: Thinned<Sample>,
+    kept: Decimated<Sample>,
     opened_at: Timestamp,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Record {
     guest: Option<String>,
     direction: Direction,
     severity: Severity,
-    planned: Option<Planned>,
+    maintenance: Option<MaintenanceMark>,
     confidence: f64,
     pub(super) opened_at: Timestamp,
     pub(super) updated_at: Timestamp,
@@ -53,7 +53,7 @@ pub(super) struct Record {
     peers: Registers,
     top_peers: FrequentItemsSketch<Addr>,
     /// The target's traffic from before.
-    usual: Arc<Usual>,
+    usual: Arc<BackgroundSample>,
     /// Sampled packets so far.
     samples: u64,
     source_ports: FrequentItemsSketch<u16>,
@@ -82,7 +82,12 @@ pub(super) struct Changed {
 impl Record {
     /// Opens an incident at `now` on the first finding. `None` only if the sketches cannot be made, which their fixed
     /// sizes exclude.
-    pub fn open(finding: &Finding, planned: Option<Planned>, now: Timestamp, losses: LossCounts) -> Option<Record> {
+    pub fn open(
+        finding: &Finding,
+        maintenance: Option<MaintenanceMark>,
+        now: Timestamp,
+        losses: LossCounts,
+    ) -> Option<Record> {
         let since = if finding.since == Timestamp::ZERO { now } else { finding.since.min(now) };
         Some(Record {
             id: identifier(finding, now),
@@ -91,8 +96,8 @@ impl Record {
             vlan: finding.vlan,
             guest: finding.guest.clone(),
             direction: finding.direction,
-            severity: planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now)),
-            planned,
+            severity: maintenance.as_ref().map_or(finding.severity, |maintenance| maintenance.severity(finding, now)),
+            maintenance,
             confidence: finding.confidence,
             opened_at: now,
             updated_at: now,
@@ -136,7 +141,7 @@ impl Record {
     }
 
     /// What the target's traffic was like before.
-    pub fn set_usual(&mut self, usual: Usual) {
+    pub fn set_background(&mut self, usual: BackgroundSample) {
         self.usual = Arc::new(usual);
     }
 
@@ -149,7 +154,8 @@ impl Record {
         for finding in findings {
             let new = self.part(finding, now);
             changed.vector |= new;
-            let severity = self.planned.as_ref().map_or(finding.severity, |planned| planned.severity(finding, now));
+            let severity =
+                self.maintenance.as_ref().map_or(finding.severity, |maintenance| maintenance.severity(finding, now));
             if severity > self.severity {
                 self.severity = severity;
                 changed.severity = true;
@@ -205,7 +211,7 @@ impl Record {
                     severity: finding.severity,
                     evidence: finding.evidence.clone(),
                     strongest: strength,
-                    kept: Thinned::default(),
+                    kept: Decimated::default(),
                     opened_at: now,
                 });
                 true
@@ -372,7 +378,7 @@ impl Record {
                 kernel_dropped: dropped,
                 sampled: self.sampled,
             },
-            planned: self.planned.clone(),
+            maintenance: self.maintenance.clone(),
             drill: false,
             timeline: self.timeline.clone(),
             suggestions: match closed {

@@ -37,7 +37,7 @@ impl Entry {
             match card_mac(&text) {
                 Ok(mac) if macs.contains(&mac) => {}
                 Ok(mac) => macs.push(mac),
-                Err(says) => errors.push(format!("{key} = {text:?}: {says}")),
+                Err(message) => errors.push(format!("{key} = {text:?}: {message}")),
             }
         }
         if macs.is_empty() && errors.len() == before {
@@ -64,8 +64,8 @@ impl Entry {
         }
         for (key, text) in [("port", &self.port), ("bridge", &self.bridge)] {
             if let Some(text) = text.as_ref().filter(|text| !is_interface(text)) {
-                let says = "must be an interface name of 1 to 15 characters without spaces or slashes";
-                errors.push(format!("{at}.{key} = {text:?}: {says}"));
+                let message = "must be an interface name of 1 to 15 characters without spaces or slashes";
+                errors.push(format!("{at}.{key} = {text:?}: {message}"));
             }
         }
         (nic.port, nic.bridge) = (self.port, self.bridge);

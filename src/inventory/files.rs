@@ -25,19 +25,19 @@ impl Problems {
         Problems { source, list: Vec::new() }
     }
 
-    pub fn add(&mut self, at: impl ToString, says: impl Into<String>) {
+    pub fn add(&mut self, at: impl ToString, message: impl Into<String>) {
         if self.list.len() < MOST_PROBLEMS {
-            let says = says.into();
-            self.list.push(Problem { source: self.source, at: at.to_string(), says });
+            let message = message.into();
+            self.list.push(Problem { source: self.source, at: at.to_string(), message });
         } else if self.list.len() == MOST_PROBLEMS {
-            let says = format!("more than {MOST_PROBLEMS} problems; the others are left out");
-            self.list.push(Problem { source: self.source, at: self.source.to_owned(), says });
+            let message = format!("more than {MOST_PROBLEMS} problems; the others are left out");
+            self.list.push(Problem { source: self.source, at: self.source.to_owned(), message });
         }
     }
 
     /// The same with a line, from 1.
-    pub fn add_line(&mut self, path: &Path, line: usize, says: impl Into<String>) {
-        self.add(format!("{}:{line}", path.display()), says);
+    pub fn add_line(&mut self, path: &Path, line: usize, message: impl Into<String>) {
+        self.add(format!("{}:{line}", path.display()), message);
     }
 
     pub fn into_list(self) -> Vec<Problem> {
@@ -82,8 +82,8 @@ pub(super) fn text(path: &Path, problems: &mut Problems) -> Option<String> {
     match read(path) {
         Ok((octets, is_whole)) => {
             if !is_whole {
-                let says = format!("larger than {MOST_OCTETS} octets; the rest of it is left out");
-                problems.add(path.display(), says);
+                let message = format!("larger than {MOST_OCTETS} octets; the rest of it is left out");
+                problems.add(path.display(), message);
             }
             Some(String::from_utf8_lossy(&octets).into_owned())
         }
@@ -152,6 +152,6 @@ mod tests {
         }
         let list = problems.into_list();
         assert_eq!(list.len(), MOST_PROBLEMS + 1);
-        assert!(list[MOST_PROBLEMS].says.starts_with("more than 1000 problems"));
+        assert!(list[MOST_PROBLEMS].message.starts_with("more than 1000 problems"));
     }
 }

@@ -75,12 +75,12 @@ pub struct Problem {
     /// File and line, as far as there are any: `/etc/pve/nodes/a/qemu-server/104.conf:7`.
     pub at: String,
     /// What is wrong and what was done about it.
-    pub says: String,
+    pub message: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.at, self.says)
+        write!(f, "{}: {}", self.at, self.message)
     }
 }
 

@@ -121,9 +121,9 @@ pub(super) fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option
 }
 
 impl Description<'_> {
-    fn wrong(&mut self, at: u64, says: String) {
+    fn wrong(&mut self, at: u64, message: String) {
         let line = self.line(at);
-        self.problems.add_line(self.path, line, says);
+        self.problems.add_line(self.path, line, message);
     }
 
     /// The line at which the element lies that begins at `at` or after white space.
@@ -169,8 +169,8 @@ impl Description<'_> {
                 }
                 other => {
                     let given = value("address").unwrap_or_default();
-                    let says = other.err().map_or("none that a card may have".to_owned(), |error| error.to_string());
-                    wrong = Some(format!("mac address={given:?}: {says}; the interface is left out"));
+                    let message = other.err().map_or("none that a card may have".to_owned(), |error| error.to_string());
+                    wrong = Some(format!("mac address={given:?}: {message}; the interface is left out"));
                     card.is_told = true;
                 }
             },
@@ -197,8 +197,8 @@ impl Description<'_> {
             }
             _ => {}
         }
-        if let Some(says) = wrong {
-            self.wrong(at, says);
+        if let Some(message) = wrong {
+            self.wrong(at, message);
         }
     }
 
@@ -336,13 +336,13 @@ mod tests {
     #[test]
     fn what_is_no_domain_is_told() {
         let deep = format!("<domain><name>x</name>{}", "<a>".repeat(100));
-        for (text, says) in [
+        for (text, message) in [
             ("", "web.xml: describes no domain with a name; the file is left out"),
             ("<network><name>x</name></network>", "web.xml: describes no domain with a name; the file is left out"),
             ("<domain><name>x</name>", "web.xml:1: ends within its description; what was read counts"),
             (&deep, "web.xml:1: more than 64 elements within each other; the rest is left out"),
         ] {
-            assert_eq!(read_one(text).1, [says], "{text}");
+            assert_eq!(read_one(text).1, [message], "{text}");
         }
     }
 }

@@ -30,5 +30,5 @@ pub const MOST_GRANTED: usize = 20_000;
 pub use guest::{Guest, Inventory, Nic, Origin, Problem};
 pub use kernel::{FdbEntry, Kernel, Link, Neighbour};
 pub use read::Sources;
-pub use site::{Group, GroupId, InterfacePolicy, SegmentPolicy, Site, Uplink};
+pub use site::{Group, GroupId, InterfacePolicy, LanPolicy, Site, Uplink};
 pub use virtual_macs::VirtualMac;

@@ -135,7 +135,7 @@ pub(super) fn guest(vmid: u32, kind: Kind, is_here: bool, text: &str, path: &Pat
             continue;
         };
         let value = value.trim();
-        let mut wrong = |says: String| problems.add_line(path, line, says);
+        let mut wrong = |message: String| problems.add_line(path, line, message);
         if key == name_key {
             name = entry::plain_name(value);
         } else if let Some(n) = index_of(key, "net") {

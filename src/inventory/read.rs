@@ -145,12 +145,12 @@ fn duplicates(guests: &[Guest]) -> Vec<Problem> {
         for nic in &guest.nics {
             let Some(first) = by_mac.get(&nic.mac).filter(|(first, _)| *first != index) else { continue };
             let Some(other) = guests.get(first.0) else { continue };
-            let says = format!(
+            let message = format!(
                 "this MAC address is of two guests, {other} ({}) and {guest} ({}); both are kept",
                 other.origin.name(),
                 guest.origin.name()
             );
-            problems.push(Problem { source: guest.origin.name(), at: nic.mac.to_string(), says });
+            problems.push(Problem { source: guest.origin.name(), at: nic.mac.to_string(), message });
             if problems.len() >= files::MOST_PROBLEMS {
                 return problems;
             }
@@ -200,8 +200,8 @@ mod tests {
         let (guests, problems) = joined(known, guest("mail", "mail", Origin::Static, FIRST, ""));
         assert_eq!(guests.len(), 2);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let says = "02:00:00:00:00:01: this MAC address is of two guests, 104 (shop) (proxmox) and mail (static); both are kept";
-        assert_eq!(shown, [says]);
+        let message = "02:00:00:00:00:01: this MAC address is of two guests, 104 (shop) (proxmox) and mail (static); both are kept";
+        assert_eq!(shown, [message]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::guest::{Guest, Inventory, Nic, Origin};
 use super::proxmox::owner;
 use super::virtual_macs::VirtualMac;
-use crate::base::{Addr, Direction, Mac, Networks, Role, View};
+use crate::base::{Addr, CapturedInterface, Direction, InterfaceRole, Mac, Networks};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct InterfacePolicy {
     /// As captured, or `*` for every interface.
     pub name: String,
     /// The operator's word; otherwise it is found out.
-    pub role: Option<Role>,
+    pub role: Option<InterfaceRole>,
     /// The bridge that it belongs to, by the operator's word.
     pub bridge: Option<String>,
     /// The only MAC addresses that frames leaving here may carry; empty where no rule was given.
@@ -40,7 +40,7 @@ pub struct GroupId(pub usize);
 
 /// What the operator says of the segments: who may do there what others must not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SegmentPolicy {
+pub struct LanPolicy {
     /// Routers; empty: those of the kernel's default routes.
     pub gateways: Vec<Addr>,
     /// The only DHCP servers; empty: whoever was there first.
@@ -82,7 +82,7 @@ pub struct Site {
     nics: BTreeMap<Mac, (usize, usize)>,
     /// Own addresses of this machine.
     own_macs: BTreeSet<Mac>,
-    segment: SegmentPolicy,
+    segment: LanPolicy,
     policies: Vec<InterfacePolicy>,
     groups: Vec<Group>,
     /// Networks of all groups, the longest prefixes first.
@@ -102,7 +102,7 @@ impl Site {
         self
     }
 
-    pub fn with_segment(mut self, segment: SegmentPolicy) -> Self {
+    pub fn with_segment(mut self, segment: LanPolicy) -> Self {
         self.segment = segment;
         self
     }
@@ -120,7 +120,7 @@ impl Site {
         &self.inventory
     }
 
-    pub fn segment(&self) -> &SegmentPolicy {
+    pub fn segment(&self) -> &LanPolicy {
         &self.segment
     }
 
@@ -150,16 +150,16 @@ impl Site {
     }
 
     /// What an interface is: by the operator's word, else by the kernel's.
-    pub fn role(&self, interface: &str) -> Role {
+    pub fn role(&self, interface: &str) -> InterfaceRole {
         if let Some(role) = self.own_policy(interface).and_then(|policy| policy.role) {
             return role;
         }
-        let Some(link) = self.inventory.kernel.link(interface) else { return Role::Alone };
+        let Some(link) = self.inventory.kernel.link(interface) else { return InterfaceRole::Alone };
         match self.bridge(interface) {
-            _ if link.kind == "bridge" => Role::Bridge,
-            None => Role::Alone,
-            Some(_) if link.is_physical() => Role::Uplink,
-            Some(_) => Role::Port,
+            _ if link.kind == "bridge" => InterfaceRole::Bridge,
+            None => InterfaceRole::Alone,
+            Some(_) if link.is_physical() => InterfaceRole::Uplink,
+            Some(_) => InterfaceRole::Port,
         }
     }
 
@@ -182,9 +182,9 @@ impl Site {
     }
 
     /// How captured interfaces show the same frames.
-    pub fn views(&self, interfaces: &[String]) -> Arc<[View]> {
+    pub fn views(&self, interfaces: &[String]) -> Arc<[CapturedInterface]> {
         let known: Vec<_> = interfaces.iter().map(|name| (self.role(name), self.bridge(name))).collect();
-        View::of_all(&known).into()
+        CapturedInterface::of_all(&known).into()
     }
 
     /// Routers of the segments.
@@ -206,7 +206,7 @@ impl Site {
     pub fn uplink(&self, interface: Option<&str>) -> Option<Uplink<'_>> {
         let policy = self.policy(interface);
         let is_configured = policy.is_some_and(|policy| !policy.allowed_macs.is_empty());
-        if !is_configured && interface.is_none_or(|name| self.role(name) != Role::Uplink) {
+        if !is_configured && interface.is_none_or(|name| self.role(name) != InterfaceRole::Uplink) {
             return None;
         }
         Some(Uplink {

@@ -78,7 +78,7 @@ pub(super) fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: 
         let line = line_at(text.span().start);
         match entry::card_mac(text.get_ref()) {
             Ok(mac) => tables.grant(mac, path, line, problems),
-            Err(says) => problems.add_line(path, line, format!("{:?}: {says}; it is left out", text.get_ref())),
+            Err(message) => problems.add_line(path, line, format!("{:?}: {message}; it is left out", text.get_ref())),
         }
     }
 }
@@ -203,7 +203,7 @@ fn words(field: &str) -> impl Iterator<Item = &str> {
 }
 
 fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: &mut Tables, problems: &mut Problems) {
-    let mut wrong = |says: String| problems.add_line(path, line, says);
+    let mut wrong = |message: String| problems.add_line(path, line, message);
     let of = |wanted: Column| {
         let in_column =
             fields.iter().zip(columns).filter(move |(field, column)| **column == wanted && !field.is_empty());
@@ -214,7 +214,7 @@ fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: 
     };
     let mac = match entry::card_mac(text) {
         Ok(mac) => mac,
-        Err(says) => return wrong(format!("{text:?}: {says}; the line is left out")),
+        Err(message) => return wrong(format!("{text:?}: {message}; the line is left out")),
     };
     let mut nic = Nic { mac, ..Nic::default() };
     for word in of(Column::Addresses).flat_map(words) {
@@ -356,6 +356,6 @@ mod tests {
         assert!(problems[3].starts_with("t.toml:1: \"x\": not a MAC address"), "{problems:#?}");
         let mut problems = Problems::of("static");
         toml_file("granted = [\n\n", Path::new("t.toml"), &mut tables, &mut problems);
-        assert!(problems.into_list()[0].says.ends_with("the file is left out"));
+        assert!(problems.into_list()[0].message.ends_with("the file is left out"));
     }
 }

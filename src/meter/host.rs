@@ -201,27 +201,27 @@ impl HostWindow {
     }
 
     /// The traffic of this host as an attack of `direction` would flow.
-    pub fn flow(&self, direction: Direction) -> Flow<'_> {
-        Flow { host: self, outbound: direction == Direction::Outbound }
+    pub fn in_direction(&self, direction: Direction) -> HostDirection<'_> {
+        HostDirection { host: self, outbound: direction == Direction::Outbound }
     }
 }
 
 /// One host seen in the direction of a possible attack: *forward* is what would be the attack, *back* the answers.
 /// Inbound, forward is what the host receives; outbound, what it sends.
 #[derive(Clone, Copy)]
-pub struct Flow<'a> {
+pub struct HostDirection<'a> {
     host: &'a HostWindow,
     outbound: bool,
 }
 
-impl<'a> Flow<'a> {
-    pub fn host(&self) -> &'a HostWindow {
+impl<'a> HostDirection<'a> {
+    pub fn window(&self) -> &'a HostWindow {
         self.host
     }
 
     /// The same host seen the other way round.
-    pub fn opposite(&self) -> Flow<'a> {
-        Flow { outbound: !self.outbound, ..*self }
+    pub fn opposite(&self) -> HostDirection<'a> {
+        HostDirection { outbound: !self.outbound, ..*self }
     }
 
     fn counts(&self, span: Span, received: bool) -> SpanCounts<'a> {
@@ -245,7 +245,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Counts by class of the answers.
-    pub fn back(&self, span: Span) -> SpanCounts<'a> {
+    pub fn reverse(&self, span: Span) -> SpanCounts<'a> {
         self.counts(span, self.outbound)
     }
 
@@ -269,7 +269,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn app_packets(&self, span: Span, apps: &[App], sent: bool) -> u64 {
+    fn sum_app_packets(&self, span: Span, apps: &[App], sent: bool) -> u64 {
         let of = |counts: &AppCounts| apps.iter().map(|&app| counts.of(app, sent)).sum();
         match span {
             Span::Tick => of(&self.host.tick_back(0).apps),
@@ -281,17 +281,17 @@ impl<'a> Flow<'a> {
     }
 
     /// Packets in the direction of the attack whose payload begins like one of `apps`.
-    pub fn asks(&self, span: Span, apps: &[App]) -> u64 {
-        self.app_packets(span, apps, self.outbound)
+    pub fn app_packets(&self, span: Span, apps: &[App]) -> u64 {
+        self.sum_app_packets(span, apps, self.outbound)
     }
 
     /// The same of the answers.
-    pub fn answers(&self, span: Span, apps: &[App]) -> u64 {
-        self.app_packets(span, apps, !self.outbound)
+    pub fn reverse_app_packets(&self, span: Span, apps: &[App]) -> u64 {
+        self.sum_app_packets(span, apps, !self.outbound)
     }
 
-    /// Those of one tick: for [`Flow::onset`].
-    pub fn asks_in_tick(&self, tick: &HostTick, apps: &[App]) -> u64 {
+    /// Those of one tick: for [`HostDirection::onset`].
+    pub fn app_packets_in_tick(&self, tick: &HostTick, apps: &[App]) -> u64 {
         apps.iter().map(|&app| tick.apps.of(app, self.outbound)).sum()
     }
 
@@ -305,7 +305,7 @@ impl<'a> Flow<'a> {
         self.host.recent(ticks).map(measure).sum()
     }
 
-    /// TCP handshakes of one tick that were completed: for [`Flow::in_last`].
+    /// TCP handshakes of one tick that were completed: for [`HostDirection::in_last`].
     pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
         self.completed_in(&tick.pairs).into()
     }
@@ -389,13 +389,13 @@ impl<'a> Flow<'a> {
     }
 
     /// What the host had to do with amplification services over the last `span`, up to a second.
-    pub fn services(&self, span: Span) -> Vec<ServiceFlow> {
+    pub fn services(&self, span: Span) -> Vec<ServiceTraffic> {
         let ticks = match span {
             Span::Tick => 1,
             Span::Burst => 2,
             _ => TICKS,
         };
-        let mut services: Vec<ServiceFlow> = Vec::new();
+        let mut services: Vec<ServiceTraffic> = Vec::new();
         for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
             let Some(service) = row.service else { continue };
             let (replies, requests) = self.service_sides(row);
@@ -404,17 +404,17 @@ impl<'a> Flow<'a> {
                     known.replies.merge(replies);
                     known.requests += requests;
                 }
-                None => services.push(ServiceFlow { service, replies, requests }),
+                None => services.push(ServiceTraffic { service, replies, requests }),
             }
         }
         services
     }
 
-    /// The same of one service in one tick: for [`Flow::onset`].
-    pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceFlow {
+    /// The same of one service in one tick: for [`HostDirection::onset`].
+    pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceTraffic {
         let row = tick.services.iter().find(|row| row.service == Some(service));
         let (replies, requests) = row.map_or_else(Default::default, |row| self.service_sides(row));
-        ServiceFlow { service, replies, requests }
+        ServiceTraffic { service, replies, requests }
     }
 
     fn service_sides(&self, row: &ServiceCounts) -> (Count, u64) {
@@ -446,7 +446,7 @@ impl<'a> Flow<'a> {
         onset
     }
 
-    /// Count of the given classes in one tick, in the direction of the attack: for [`Flow::onset`].
+    /// Count of the given classes in one tick, in the direction of the attack: for [`HostDirection::onset`].
     pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
         if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }
     }
@@ -493,7 +493,7 @@ fn has(classes: &[Class], sample: &Sample) -> bool {
 
 /// One amplification service in one direction: replies forward, requests back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServiceFlow {
+pub struct ServiceTraffic {
     pub service: crate::packet::Service,
     pub replies: Count,
     /// Requests that went the other way.
@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn windows_slide() {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 0);
-        let flow_packets = |host: &HostWindow, span| host.flow(Direction::Inbound).forward(span).packets();
+        let flow_packets = |host: &HostWindow, span| host.in_direction(Direction::Inbound).forward(span).packets();
         for tick in 0..200 {
             host.roll(tick);
             if (50..60).contains(&tick) {
@@ -550,8 +550,8 @@ mod tests {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 5);
         host.roll(5);
         host.absorb(&mut tick_with(7));
-        assert_eq!(host.flow(Direction::Outbound).back(Span::Second).of(Class::Udp).packets, 7);
-        assert_eq!(host.flow(Direction::Outbound).forward_packets(), 0);
+        assert_eq!(host.in_direction(Direction::Outbound).reverse(Span::Second).of(Class::Udp).packets, 7);
+        assert_eq!(host.in_direction(Direction::Outbound).forward_packets(), 0);
     }
 
     #[test]
@@ -563,7 +563,7 @@ mod tests {
             counts.first = Timestamp::from_tick(tick);
             host.absorb(&mut counts);
         }
-        let flow = host.flow(Direction::Inbound);
+        let flow = host.in_direction(Direction::Inbound);
         assert_eq!(flow.onset(|tick| flow.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
     }
 }

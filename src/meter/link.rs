@@ -34,9 +34,9 @@ const ECHOED: usize = 8;
 
 /// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Granted(pub HashMap<Mac, Vec<IpNet>>);
+pub struct AssignedAddrs(pub HashMap<Mac, Vec<IpNet>>);
 
-impl Granted {
+impl AssignedAddrs {
     /// Whether a station may use an address as its source.
     pub fn allows(&self, mac: Mac, address: Addr) -> bool {
         self.0.get(&mac).is_none_or(|own| allowed(own, address))
@@ -161,7 +161,7 @@ struct Seen {
 
 pub(super) struct LinkNotes {
     hasher: Hasher,
-    granted: Arc<Granted>,
+    granted: Arc<AssignedAddrs>,
     report: LinkReport,
     counters: [u8; COUNTERS],
     seen: Box<[Seen]>,
@@ -175,7 +175,7 @@ impl LinkNotes {
         LinkNotes { hasher, granted: Arc::default(), report, counters: [0; COUNTERS], seen }
     }
 
-    pub fn set_granted(&mut self, granted: Arc<Granted>) {
+    pub fn set_assigned(&mut self, granted: Arc<AssignedAddrs>) {
         self.granted = granted;
     }
 
@@ -213,7 +213,7 @@ impl LinkNotes {
             fingerprint = self.hasher.word(fingerprint ^ word).rotate_left(5);
         }
         let second = packet.time.nanos() / (10 * TICK_NANOS);
-        let left = packet.direction == FrameDirection::Left;
+        let left = packet.direction == FrameDirection::Egress;
         let Some(seen) = self.seen.get_mut(fingerprint as usize % REMEMBERED) else { return };
         // Also over the turn of a second.
         if seen.fingerprint != fingerprint || second.wrapping_sub(seen.second) > 1 {
@@ -222,7 +222,7 @@ impl LinkNotes {
         }
         // Who moves away is announced from there in the same words as here before (RFC 903, RFC 5227 §2.3).
         let announces = packet.class == Class::Arp && (packet.flags > 2 || packet.source == packet.destination);
-        let returned = seen.left && packet.direction == FrameDirection::Entered && !announces;
+        let returned = seen.left && packet.direction == FrameDirection::Ingress && !announces;
         seen.second = second;
         if let Some(counts) = self.interface(packet.interface) {
             counts.again.add(packet.segments, packet.wire_len);

@@ -2,18 +2,18 @@
 //! detectors one immutable [`Window`].
 
 use super::active::{ActiveHosts, NO_WINDOW};
-use super::contacts::Contact;
+use super::attempts::ConnectionAttempts;
 use super::hash::Hasher;
 use super::host::HostWindow;
-use super::lan::Segments;
-use super::link::Granted;
+use super::lan::LanState;
+use super::link::AssignedAddrs;
 use super::prefixes::{Host, HostTickOf, PrefixLengths, Prefixes, Received};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
 use super::requests::{RecentRequests, Request};
 use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, Mac, PostureResult, Timestamp, View};
+use crate::base::{Addr, CapturedInterface, Mac, PostureResult, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct Window<'a> {
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],
     /// Senders that opened something in this tick and much lately.
-    pub contacts: &'a [Contact],
+    pub contacts: &'a [ConnectionAttempts],
     /// Names by interface index, as far as they are known.
     pub interfaces: &'a [String],
     /// This host's posture, as of the last look at it.
@@ -88,7 +88,7 @@ impl<'a> Window<'a> {
     }
 
     /// What is known of the links themselves.
-    pub fn segments(&self) -> &'a Segments {
+    pub fn segments(&self) -> &'a LanState {
         &self.meter.segments
     }
 
@@ -113,9 +113,9 @@ pub struct Meter {
     tick_stations: Vec<StationCounts>,
     tick: u64,
     /// Of the open tick.
-    contacts: Vec<Contact>,
+    contacts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
-    segments: Segments,
+    segments: LanState,
     posture: Vec<PostureResult>,
 }
 
@@ -140,7 +140,7 @@ impl Meter {
             tick: 0,
             contacts: Vec::new(),
             received: Vec::new(),
-            segments: Segments::new(hasher),
+            segments: LanState::new(hasher),
             posture: Vec::new(),
             sizes,
         }
@@ -180,11 +180,11 @@ impl Meter {
 
     /// What is known of the place from now on: what the interfaces are to each other, which addresses guests were given,
     /// and which are routers'.
-    pub fn set_place(&mut self, views: Arc<[View]>, granted: Arc<Granted>, gateways: Vec<Addr>) {
+    pub fn set_place(&mut self, views: Arc<[CapturedInterface]>, granted: Arc<AssignedAddrs>, gateways: Vec<Addr>) {
         self.segments.set_place(views, granted, gateways);
     }
 
-    pub fn segments(&self) -> &Segments {
+    pub fn segments(&self) -> &LanState {
         &self.segments
     }
 
@@ -265,9 +265,10 @@ impl Meter {
         self.segments.close(&self.tick_stations, end);
     }
 
-    fn contact(&mut self, contact: &Contact) {
-        let same =
-            |known: &&mut Contact| (known.kind, known.source, known.mac) == (contact.kind, contact.source, contact.mac);
+    fn contact(&mut self, contact: &ConnectionAttempts) {
+        let same = |known: &&mut ConnectionAttempts| {
+            (known.kind, known.source, known.mac) == (contact.kind, contact.source, contact.mac)
+        };
         match self.contacts.iter_mut().find(same) {
             Some(known) => known.merge(contact),
             None => self.contacts.push(*contact),

@@ -21,7 +21,7 @@
 
 mod active;
 mod applications;
-pub mod contacts;
+pub mod attempts;
 pub mod counts;
 mod handshakes;
 pub mod hash;
@@ -42,12 +42,12 @@ pub mod tally;
 mod windows;
 
 pub use applications::AppCounts;
-pub use contacts::{Contact, ContactKind};
+pub use attempts::{AttemptKind, ConnectionAttempts};
 pub use counts::{ClassCounts, ClassTick, Count, HostTick, Sample};
 pub use hash::Hasher;
-pub use host::{Flow, HostWindow, ServiceFlow, Span};
-pub use lan::{Place, Segments};
-pub use link::{ForeignUse, Granted, LinkCounts};
+pub use host::{HostDirection, HostWindow, ServiceTraffic, Span};
+pub use lan::{BroadcastDomain, LanState};
+pub use link::{AssignedAddrs, ForeignUse, LinkCounts};
 pub use merge::{Meter, MeterSizes, Window};
 pub use prefixes::{PrefixLengths, Received};
 pub use registers::Registers;

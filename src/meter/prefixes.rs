@@ -4,7 +4,7 @@
 //! many hosts get windows as busy hosts do, into which all counts of their hosts go; who sends to them is told by a
 //! uniform sample of all received packets.
 
-use super::contacts::linear_count;
+use super::attempts::linear_count;
 use super::counts::{HostTick, SAMPLES, Sample, Sampler, Weighed};
 use super::hash::Hasher;
 use super::host::HostWindow;

@@ -1,6 +1,6 @@
 //! The hand-over from a worker to the merger: one tick, copied out of the tally.
 
-use super::contacts::Contact;
+use super::attempts::ConnectionAttempts;
 use super::counts::{Count, HostTick, SmallCount};
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
@@ -233,7 +233,7 @@ pub struct TickReport {
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
     /// Senders that opened something in this tick and much lately.
-    pub contacts: Vec<Contact>,
+    pub contacts: Vec<ConnectionAttempts>,
     /// A sample of what our hosts received.
     pub received: SpreadSample,
     /// A sample of the requests.

@@ -110,11 +110,11 @@ impl StationSlot {
         let [unknown, entered, left] = &mut self.sent;
         let count = match packet.direction {
             FrameDirection::Unknown => unknown,
-            FrameDirection::Entered => {
+            FrameDirection::Ingress => {
                 self.last_entered = run.last;
                 entered
             }
-            FrameDirection::Left => left,
+            FrameDirection::Egress => left,
         };
         count.add(run.count.packets, run.count.bytes);
         if packet.destination_mac.is_group() {

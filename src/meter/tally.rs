@@ -4,11 +4,11 @@
 //! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
 //! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
 
-use super::contacts::Contacts;
+use super::attempts::AttemptTable;
 use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
 use super::handshakes::Handshakes;
 use super::hash::Hasher;
-use super::link::{Granted, LinkNotes};
+use super::link::{AssignedAddrs, LinkNotes};
 use super::log::{LOG, LogEntry};
 use super::prefixes::{Received, SpreadSample};
 use super::report::{Evictions, HostCounts, Scale, TickReport};
@@ -16,7 +16,7 @@ use super::requests::Requests;
 use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
 use super::stations::{Run, Stations};
 use super::sums::Sums;
-use crate::base::{Addr, Counted, Networks, Role, Timestamp, View};
+use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl HostSlot {
 
 /// Where a packet belongs: hashes of its addresses, their hosts in the table, and which of them are inside.
 #[derive(Clone, Copy)]
-struct Place {
+struct PacketHosts {
     source: u64,
     destination: u64,
     source_slot: SlotIndex,
@@ -107,9 +107,9 @@ struct Place {
     to_group: bool,
 }
 
-impl Default for Place {
+impl Default for PacketHosts {
     fn default() -> Self {
-        Place {
+        PacketHosts {
             source: 0,
             destination: 0,
             source_slot: NO_SLOT,
@@ -145,12 +145,12 @@ pub struct Tally {
     busy: u32,
     stations: Stations,
     handshakes: Handshakes,
-    contacts: Contacts,
+    contacts: AttemptTable,
     received: SpreadSample,
     requests: Requests,
     link: LinkNotes,
     /// By interface.
-    views: Arc<[View]>,
+    views: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
     is_partial: bool,
     elsewhere: Count,
@@ -177,7 +177,7 @@ impl Tally {
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             handshakes: Handshakes::new(sizes.handshakes, hasher),
-            contacts: Contacts::new(hasher),
+            contacts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
             requests: Requests::new(hasher),
             link: LinkNotes::new(hasher),
@@ -198,14 +198,14 @@ impl Tally {
     }
 
     /// Which interfaces show the same frames, from now on.
-    pub fn set_views(&mut self, views: &Arc<[View]>) {
-        self.is_partial = views.iter().any(|view| view.counted != Counted::All);
+    pub fn set_views(&mut self, views: &Arc<[CapturedInterface]>) {
+        self.is_partial = views.iter().any(|view| view.counted != CountPolicy::All);
         self.views = Arc::clone(views);
     }
 
     /// Which addresses guests were given, from now on.
-    pub fn set_granted(&mut self, granted: Arc<Granted>) {
-        self.link.set_granted(granted);
+    pub fn set_assigned(&mut self, granted: Arc<AssignedAddrs>) {
+        self.link.set_assigned(granted);
     }
 
     /// Takes note of what a packet asks for, if it is a request, and of what it says of the segment; `frame` brought it. To
@@ -226,16 +226,16 @@ impl Tally {
 
     /// Whether what leaves an interface leaves the machine: by a guest's port it reaches the guest.
     fn leads_out(&self, interface: u16) -> bool {
-        self.views.get(usize::from(interface)).is_none_or(|view| view.role != Role::Port)
+        self.views.get(usize::from(interface)).is_none_or(|view| view.role != InterfaceRole::Port)
     }
 
     #[inline(never)]
     fn is_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
-        let counted = self.views.get(usize::from(packet.interface)).map_or(Counted::All, |view| view.counted);
+        let counted = self.views.get(usize::from(packet.interface)).map_or(CountPolicy::All, |view| view.counted);
         let elsewhere = match counted {
-            Counted::All => false,
-            Counted::Entered => packet.direction == FrameDirection::Left,
-            Counted::Nothing => true,
+            CountPolicy::All => false,
+            CountPolicy::Ingress => packet.direction == FrameDirection::Egress,
+            CountPolicy::Nothing => true,
         };
         if elsewhere {
             self.first.get_or_insert(packet.time);
@@ -243,7 +243,7 @@ impl Tally {
             self.elsewhere.add(packet.segments, packet.wire_len);
             let mut run = Run::new(packet);
             run.add(packet);
-            if packet.direction == FrameDirection::Left && packet.has_ip && self.leads_out(packet.interface) {
+            if packet.direction == FrameDirection::Egress && packet.has_ip && self.leads_out(packet.interface) {
                 let ours = |address| self.networks.contains(address);
                 if !ours(packet.source) && !ours(packet.destination) && !self.networks.is_unknown() {
                     run.foreign(packet);
@@ -266,7 +266,7 @@ impl Tally {
         self.first.get_or_insert(first.time);
         self.last = last.time;
         // First find the hosts of all: their cache misses are under way together.
-        let mut places = [Place::default(); BATCH];
+        let mut places = [PacketHosts::default(); BATCH];
         self.locate(batch, &mut places);
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
@@ -282,7 +282,7 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            if packet.direction == FrameDirection::Left
+            if packet.direction == FrameDirection::Egress
                 && packet.has_ip
                 && !(place.to_us || place.from_us)
                 && self.leads_out(packet.interface)
@@ -316,13 +316,13 @@ impl Tally {
     }
 
     #[inline]
-    fn locate(&self, batch: &[Packet], places: &mut [Place; BATCH]) {
+    fn locate(&self, batch: &[Packet], places: &mut [PacketHosts; BATCH]) {
         let unknown = self.networks.is_unknown();
-        let mut previous = Place::default();
+        let mut previous = PacketHosts::default();
         let mut previous_destination = None;
         for (packet, place) in batch.iter().zip(places) {
             if !packet.has_ip {
-                place.from_us = packet.direction == FrameDirection::Left;
+                place.from_us = packet.direction == FrameDirection::Egress;
                 place.to_us = !place.from_us;
                 continue;
             }
@@ -358,7 +358,7 @@ impl Tally {
 
     /// Counts a packet at its receiver and at its sender, as far as they are counted.
     #[inline]
-    fn count_hosts(&mut self, packet: &Packet, place: &Place) {
+    fn count_hosts(&mut self, packet: &Packet, place: &PacketHosts) {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_seeming_sender(packet, place);
         }
@@ -390,7 +390,7 @@ impl Tally {
 
     /// An echo request to a group is kept as something that its seeming sender receives: that is who will get the answers.
     #[inline(never)]
-    fn count_seeming_sender(&mut self, packet: &Packet, place: &Place) {
+    fn count_seeming_sender(&mut self, packet: &Packet, place: &PacketHosts) {
         if packet.source.is_group_or_none() || !(place.from_us || self.networks.is_unknown()) {
             return;
         }

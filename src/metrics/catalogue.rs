@@ -105,7 +105,7 @@ metrics! {
         "Incidents opened, by vector and severity at that moment";
     Gauge INCIDENTS_OPEN "pegel_incidents_open" []
         "Incidents that are open now";
-    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "planned" "drill"]
+    Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "maintenance" "drill"]
         "Open incidents (always 1) with their main vector, highest severity so far, and whether they opened in a planned window or are a drill";
     Gauge INCIDENT_PACKETS_PER_SECOND "pegel_incident_packets_per_second" ["target" "direction"]
         "Packets per second of an open incident at the last point of its timeline";
@@ -178,7 +178,7 @@ label_values! {
         WorkerHosts = "worker_hosts",
         WorkerDetails = "worker_details",
         WorkerStations = "worker_stations",
-        WorkerContacts = "worker_contacts",
+        WorkerAttempts = "worker_connection_attempts",
         WorkerRequests = "worker_requests",
         WorkerControls = "worker_controls",
         Hosts = "hosts",
@@ -187,7 +187,7 @@ label_values! {
         Stations = "stations",
         Segment = "segment",
         Baseline = "baseline",
-        UsualTraffic = "usual_traffic",
+        BackgroundTraffic = "background_traffic",
     }
 }
 
@@ -233,7 +233,7 @@ label_values! {
         Open = "open",
         Load = "load",
         Save = "save",
-        Windows = "windows",
+        Maintenance = "maintenance",
     }
 }
 
@@ -241,6 +241,6 @@ label_values! {
     /// Why a finding led nowhere: the values of `reason`.
     DropReason {
         OpenIncidentsFull = "open_incidents_full",
-        Echo = "echo",
+        SideEffect = "side_effect",
     }
 }

@@ -55,7 +55,7 @@ impl IncidentSeries {
             rate: make.gauges(spec::INCIDENT_PACKETS_PER_SECOND)?,
             refused: make.counter(spec::INCIDENT_SERIES_REFUSED)?,
             findings_full: Follower::new(dropped(DropReason::OpenIncidentsFull)?),
-            findings_echo: Follower::new(dropped(DropReason::Echo)?),
+            findings_echo: Follower::new(dropped(DropReason::SideEffect)?),
             shown: Mutex::new(Shown::default()),
         })
     }
@@ -93,7 +93,7 @@ impl IncidentSeries {
                 continue;
             }
             let Incident { vector, direction, severity, .. } = *incident;
-            active.insert((label.clone(), vector, direction, severity, incident.planned.is_some(), incident.drill));
+            active.insert((label.clone(), vector, direction, severity, incident.maintenance.is_some(), incident.drill));
             if incident.drill {
                 // No packet of it was on any wire.
                 continue;
@@ -134,9 +134,9 @@ const fn directions(vector: Vector) -> &'static [Direction] {
 }
 
 /// Label values of [`spec::INCIDENT_ACTIVE`].
-fn values((target, vector, direction, severity, planned, drill): &ActiveKey) -> [&str; 6] {
+fn values((target, vector, direction, severity, maintenance, drill): &ActiveKey) -> [&str; 6] {
     let yes = |is: bool| if is { "true" } else { "false" };
-    [target.as_str(), vector.name(), direction.name(), severity.name(), yes(*planned), yes(*drill)]
+    [target.as_str(), vector.name(), direction.name(), severity.name(), yes(*maintenance), yes(*drill)]
 }
 
 /// The targets that get series, and those that do not: who has them keeps them, then the most severe come first.

@@ -25,13 +25,13 @@ const MOST_EVICTIONS: usize = 4;
 
 /// Samples of which each `stride`-th is kept; at most so many.
 #[derive(Clone, Debug, Default)]
-pub struct Thinned<T> {
+pub struct Decimated<T> {
     items: Vec<T>,
     stride: u32,
     passed: u32,
 }
 
-impl<T> Thinned<T> {
+impl<T> Decimated<T> {
     /// Keeps each n-th item, so that the kept ones are spread over all that were offered and no more than `most` (at least
     /// two).
     pub fn offer(&mut self, item: T, most: usize) {
@@ -101,7 +101,7 @@ impl Kept {
 struct Lot {
     /// When it was begun.
     from: u64,
-    kept: Thinned<Kept>,
+    kept: Decimated<Kept>,
 }
 
 #[derive(Default)]
@@ -125,7 +125,7 @@ impl Host {
 
 /// Packets of one target from before an attack.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Usual {
+pub struct BackgroundSample {
     pub samples: Vec<Sample>,
     /// Packets a second, about.
     pub packets_per_second: f64,
@@ -134,13 +134,13 @@ pub struct Usual {
 /// The packets of all hosts, bounded. Who has been quiet longest gives way; where nobody was quiet for a second, newcomers
 /// are left out.
 #[derive(Default)]
-pub struct UsualTraffic {
+pub struct BackgroundTraffic {
     hosts: BTreeMap<(Addr, bool), Host>,
     tick: u64,
     evictions: u64,
 }
 
-impl UsualTraffic {
+impl BackgroundTraffic {
     /// Keeps some of what the tick brought to hosts that are not `troubled`.
     pub fn observe(&mut self, window: &Window<'_>, inside_known: bool, troubled: impl Fn(Addr, bool) -> bool) {
         self.tick = window.tick;
@@ -155,7 +155,7 @@ impl UsualTraffic {
         }
         for host in window.hosts() {
             let address = host.address();
-            let flow = host.flow(Direction::Outbound);
+            let flow = host.in_direction(Direction::Outbound);
             let tick = host.tick_back(0);
             // One packet of each host stands for all that it sent in the tick.
             let samples = tick.sent_samples.samples();
@@ -194,13 +194,13 @@ impl UsualTraffic {
     }
 
     /// What was usual for a target before tick `until`, by at most so many packets.
-    pub fn of(&self, target: &Target, outbound: bool, until: u64, most: usize) -> Usual {
+    pub fn of(&self, target: &Target, outbound: bool, until: u64, most: usize) -> BackgroundSample {
         let is_of = |address: Addr| match target {
             Target::Host(host) => *host == address,
             Target::Prefix(network) => network.contains(&address.ip()),
             _ => false,
         };
-        let mut usual = Usual::default();
+        let mut usual = BackgroundSample::default();
         for (_, host) in self.hosts.iter().filter(|((address, sent), _)| *sent == outbound && is_of(*address)) {
             let (mut packets, mut from, mut to) = (0.0, u64::MAX, 0);
             for lot in [&host.before, &host.now] {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_spread_over_everything() {
-        let mut thinned = Thinned::default();
+        let mut thinned = Decimated::default();
         for n in 0..10_000 {
             thinned.offer(n, 40);
         }
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_table_is_bounded_and_a_host_that_is_quiet_gives_way() {
-        let mut usual = UsualTraffic::default();
+        let mut usual = BackgroundTraffic::default();
         let host = |n: u32| (Addr::from_v4_bits(n), false);
         for n in 0..1000 {
             usual.offer(host(n), Sample::default(), &mut 0);

@@ -14,7 +14,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use background::{Thinned, Usual, UsualTraffic};
+pub use background::{BackgroundSample, BackgroundTraffic, Decimated};
 pub use plan::Attack;
 
 use crate::base::{Direction, Mac, Vector};
@@ -36,9 +36,9 @@ pub struct Mitigation {
     /// Share of the incident's sampled packets that it matches.
     pub matches_attack: Option<f64>,
     /// Share of the target's usual traffic, sampled before the incident, that it matches; `null` where too little was seen.
-    pub matches_usual: Option<f64>,
+    pub collateral: Option<f64>,
     pub attack_samples: usize,
-    pub usual_samples: usize,
+    pub background_samples: usize,
     /// Why it is not, or not lightly, to be used.
     pub refused: Option<String>,
     /// What it leaves alone, and what else to know before it is used.
@@ -77,13 +77,18 @@ enum State {
         target: Target,
         direction: Direction,
         attacks: Vec<Attack>,
-        usual: Arc<Usual>,
+        usual: Arc<BackgroundSample>,
     },
     Closed(Arc<Rules>),
 }
 
 impl Suggestions {
-    pub fn open(target: Target, direction: Direction, attacks: Vec<Attack>, usual: Arc<Usual>) -> Suggestions {
+    pub fn open(
+        target: Target,
+        direction: Direction,
+        attacks: Vec<Attack>,
+        usual: Arc<BackgroundSample>,
+    ) -> Suggestions {
         Suggestions(State::Open { target, direction, attacks, usual })
     }
 
@@ -116,19 +121,19 @@ struct Rules {
     filter: Plan,
     flowspec: Plan,
     attack_samples: usize,
-    usual_samples: usize,
+    background_samples: usize,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         let (filter, flowspec) = Default::default();
         let subject = Subject::Nobody("nothing is known of its packets");
-        Rules { subject, filter, flowspec, attack_samples: 0, usual_samples: 0 }
+        Rules { subject, filter, flowspec, attack_samples: 0, background_samples: 0 }
     }
 }
 
 impl Rules {
-    fn new(target: &Target, direction: Direction, attacks: &[Attack], usual: &Usual) -> Rules {
+    fn new(target: &Target, direction: Direction, attacks: &[Attack], usual: &BackgroundSample) -> Rules {
         let subject = subject(target, direction, attacks.first().map(|attack| attack.vector));
         let (mut filter, mut flowspec) = (Plan::default(), Plan::default());
         if matches!(subject, Subject::Network { .. }) {
@@ -137,7 +142,7 @@ impl Rules {
             flowspec = plan::plan(attacks, &background, Language::FLOWSPEC);
         }
         let attack_samples = attacks.iter().map(|attack| attack.samples.len()).sum();
-        Rules { subject, filter, flowspec, attack_samples, usual_samples: usual.samples.len() }
+        Rules { subject, filter, flowspec, attack_samples, background_samples: usual.samples.len() }
     }
 
     /// Everything that can be said, one entry for each of [`KINDS`].
@@ -178,9 +183,9 @@ impl Rules {
                     },
                     text,
                     matches_attack: Some(rounded(plan.attack)),
-                    matches_usual: plan.usual.map(rounded),
+                    collateral: plan.usual.map(rounded),
                     attack_samples: self.attack_samples,
-                    usual_samples: self.usual_samples,
+                    background_samples: self.background_samples,
                     refused: None,
                     notes,
                 }
@@ -191,7 +196,7 @@ impl Rules {
     /// The shares in words.
     fn heading(&self, plan: &Plan) -> String {
         let usual = match plan.usual {
-            Some(share) => format!("{:.1} % of usual traffic ({} packets)", share * 100.0, self.usual_samples),
+            Some(share) => format!("{:.1} % of usual traffic ({} packets)", share * 100.0, self.background_samples),
             None => "an unknown share of usual traffic (too little seen)".to_owned(),
         };
         format!("matches {:.1} % of the attack ({} sampled packets), {usual}", plan.attack * 100.0, self.attack_samples)
@@ -203,9 +208,9 @@ impl Rules {
             action: if kind == "blackhole" { "blackhole" } else { "drop" },
             text: String::new(),
             matches_attack: None,
-            matches_usual: None,
+            collateral: None,
             attack_samples: self.attack_samples,
-            usual_samples: self.usual_samples,
+            background_samples: self.background_samples,
             refused: Some(why),
             notes: Vec::new(),
         }
@@ -242,7 +247,7 @@ impl Rules {
             action: "blackhole",
             text: routes::blackhole(network),
             matches_attack: Some(1.0),
-            matches_usual: Some(1.0),
+            collateral: Some(1.0),
             refused: Some(format!("it cuts {network} off from everyone: only to save what else is on the line")),
             ..self.refusal("blackhole", String::new())
         }

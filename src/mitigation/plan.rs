@@ -502,7 +502,7 @@ pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Languag
                 plan.left_out.push(format!(
                     "{}: {} look like {:.0} % of the usual traffic, a rule would cut the target off",
                     attack.vector,
-                    what.kind.says(),
+                    what.kind.message(),
                     share * 100.0
                 ));
                 continue;

@@ -92,7 +92,7 @@ impl Kind {
     }
 
     /// A name for remarks.
-    pub fn says(self) -> String {
+    pub fn message(self) -> String {
         match self {
             Kind::Tcp { mask: 0, .. } => "TCP".to_owned(),
             Kind::Tcp { set: 0, .. } => "TCP without flags".to_owned(),

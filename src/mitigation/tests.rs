@@ -1,4 +1,4 @@
-use super::Usual;
+use super::BackgroundSample;
 use super::plan::{Action, Attack, Background, LEAST, Language, plan};
 use super::shape::{Kind, Match};
 use super::{KINDS, Mitigation, Rules};
@@ -53,7 +53,7 @@ fn attack(vector: Vector, samples: &[Sample]) -> Attack {
 }
 
 fn write(target: &Target, direction: Direction, attacks: &[Attack], usual: Vec<Sample>) -> Vec<Mitigation> {
-    let usual = Usual { samples: usual, packets_per_second: 100.0 };
+    let usual = BackgroundSample { samples: usual, packets_per_second: 100.0 };
     let suggestions = Rules::new(target, direction, attacks, &usual);
     KINDS.iter().map(|kind| suggestions.of_kind(kind, "20260101T000005Z-9cfc2aa2")).collect()
 }
@@ -65,7 +65,7 @@ fn an_amplification_is_told_by_its_port_and_everything_is_written() {
     let found = write(&Target::Host(address(TARGET)), Direction::Inbound, &attacks, web());
     assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), KINDS);
     for one in &found[..4] {
-        assert_eq!((one.matches_attack, one.matches_usual), (Some(1.0), Some(0.0)), "{one:?}");
+        assert_eq!((one.matches_attack, one.collateral), (Some(1.0), Some(0.0)), "{one:?}");
         assert!(one.refused.is_none() && one.text.contains("123") && one.text.contains(TARGET));
     }
     assert_eq!(
@@ -184,7 +184,7 @@ proptest! {
                     prop_assert!(terms.iter().all(|term| term.contains(target)), "{line}");
                 }
             }
-            for share in [one.matches_attack, one.matches_usual].into_iter().flatten() {
+            for share in [one.matches_attack, one.collateral].into_iter().flatten() {
                 prop_assert!((0.0..=1.0).contains(&share));
             }
         }

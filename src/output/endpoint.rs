@@ -44,7 +44,7 @@ pub enum PostError {
 impl From<PostError> for io::Error {
     fn from(error: PostError) -> io::Error {
         match error {
-            PostError::Refused(says) => io::Error::new(io::ErrorKind::InvalidData, says),
+            PostError::Refused(message) => io::Error::new(io::ErrorKind::InvalidData, message),
             PostError::Failed(error) => error,
         }
     }
@@ -95,11 +95,11 @@ impl Client {
         if status.is_success() {
             return Ok(());
         }
-        let says: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-        let says = format!("answer {status}: {}", says.trim());
+        let message: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+        let message = format!("answer {status}: {}", message.trim());
         match status.as_u16() {
-            400 | 413 | 422 => Err(PostError::Refused(says)),
-            _ => Err(PostError::Failed(io::Error::other(says))),
+            400 | 413 | 422 => Err(PostError::Refused(message)),
+            _ => Err(PostError::Failed(io::Error::other(message))),
         }
     }
 
@@ -181,8 +181,8 @@ fn failed(error: ureq::Error) -> io::Error {
 
 /// The first line of a file.
 pub(super) fn secret(path: &std::path::Path) -> io::Result<String> {
-    let says = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(says)?;
+    let message = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(message)?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() || line.contains(char::is_control) {
         return Err(io::Error::other(format!("{}: its first line is no secret", path.display())));

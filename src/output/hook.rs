@@ -9,7 +9,7 @@
 //! `outgoing`, packets a second, `ban` or `unban`, with a report in plain text on standard input of `ban`
 //! (`src/notify_about_attack.sh` in pavel-odintsov/fastnetmon). Scripts written for that work unchanged.
 
-use super::{Sink, Stage, Stages, Taken, instant, text};
+use super::{Delivery, Sink, Stage, Stages, instant, text};
 use crate::base::{Direction, Severity};
 use crate::incident::{CloseReason, Detailed, Event, Incident};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -116,24 +116,24 @@ impl Hook {
 }
 
 impl Sink for Hook {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let incident = &*event.incident;
         if incident.drill && !self.config.drill {
-            return Ok(Taken::Skipped("not run in drills (drill = false)"));
+            return Ok(Delivery::Skipped("not run in drills (drill = false)"));
         }
-        let Some(stage) = self.stages.of(event) else { return Ok(Taken::Skipped("nothing that it is told of")) };
+        let Some(stage) = self.stages.of(event) else { return Ok(Delivery::Skipped("nothing that it is told of")) };
         let is_fastnetmon = self.config.mode == HookMode::FastNetMon;
         if !self.config.on.contains(&stage) || is_fastnetmon && stage == Stage::Update {
-            return Ok(Taken::Skipped("not run then"));
+            return Ok(Delivery::Skipped("not run then"));
         }
         let is_end_of_pegel = matches!(incident.close_reason, Some(CloseReason::Shutdown | CloseReason::ClockChange));
         if is_fastnetmon && is_end_of_pegel && !incident.drill {
-            return Ok(Taken::Skipped("the attack is not over: Pegel ends or starts anew"));
+            return Ok(Delivery::Skipped("the attack is not over: Pegel ends or starts anew"));
         }
         if is_fastnetmon && incident.target.address.is_none() {
-            return Ok(Taken::Skipped("FastNetMon's scripts take one address"));
+            return Ok(Delivery::Skipped("FastNetMon's scripts take one address"));
         }
-        self.run(stage, incident).map(|()| Taken::Delivered)
+        self.run(stage, incident).map(|()| Delivery::Delivered)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The JSON-lines sink: each change of an incident appended to a file, in the public incident format with the change
 //! beside it, and the suggestions against it. A file that has grown enough is renamed to `FILE.1`, the one before to `FILE.2`, and so on.
 
-use super::{Sink, Taken};
+use super::{Delivery, Sink};
 use crate::incident::{Detailed, Event};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
@@ -91,7 +91,7 @@ impl JsonLines {
 }
 
 impl Sink for JsonLines {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let line = Line { change: event.change.name(), incident: Detailed::new(&event.incident) };
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
@@ -105,7 +105,7 @@ impl Sink for JsonLines {
             return Err(error);
         }
         self.length += bytes.len() as u64;
-        Ok(Taken::Delivered)
+        Ok(Delivery::Delivered)
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
             serde_json::to_vec(&Line { change: "opened", incident: Detailed::new(&event.incident) }).unwrap().len() + 1;
         let per_file = (1 << 20) / line;
         for _ in 0..per_file * 3 + 1 {
-            assert_eq!(sink.deliver(&event).unwrap(), Taken::Delivered);
+            assert_eq!(sink.deliver(&event).unwrap(), Delivery::Delivered);
         }
         let lines = |path: &Path| fs::read_to_string(path).map(|text| text.lines().count()).unwrap_or(0);
         let counts = [path.clone(), sink.numbered(1), sink.numbered(2), sink.numbered(3)].map(|path| lines(&path));

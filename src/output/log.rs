@@ -1,6 +1,6 @@
 //! The log sink: one line for each change of an incident, for people and the journal.
 
-use super::{Sink, Taken};
+use super::{Delivery, Sink};
 use crate::base::Severity;
 use crate::incident::{Change, Event};
 use std::io;
@@ -8,9 +8,9 @@ use std::io;
 pub struct Log;
 
 impl Sink for Log {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let incident = &event.incident;
-        let says = incident.evidence.first().map_or("", |evidence| evidence.says.as_str());
+        let message = incident.evidence.first().map_or("", |evidence| evidence.message.as_str());
         let vectors = incident.vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join("+");
         let (target, change) = (incident.target.label(), event.change.name());
         let (id, direction) = (incident.id.as_str(), incident.direction.name());
@@ -18,16 +18,16 @@ impl Sink for Log {
         let drill = if incident.drill { "DRILL: " } else { "" };
         // A closed incident asks for nothing any more, whatever it was.
         match (incident.severity, event.change) {
-            (_, Change::Closed) | (Severity::Information, _) => {
-                tracing::info!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
+            (_, Change::Closed) | (Severity::Info, _) => {
+                tracing::info!(id, target, vectors, direction, severity, "{drill}incident {change}: {message}");
             }
             (Severity::Warning, _) => {
-                tracing::warn!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
+                tracing::warn!(id, target, vectors, direction, severity, "{drill}incident {change}: {message}");
             }
             (Severity::Critical, _) => {
-                tracing::error!(id, target, vectors, direction, severity, "{drill}incident {change}: {says}");
+                tracing::error!(id, target, vectors, direction, severity, "{drill}incident {change}: {message}");
             }
         }
-        Ok(Taken::Delivered)
+        Ok(Delivery::Delivered)
     }
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Takes incidents out of Pegel.
 pub trait Sink: Send {
     /// Delivers one change. An error is counted, and logged once until the next success.
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken>;
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery>;
 
     /// Whether one message can tell of many changes: then [`Sink::deliver_all`] gets all that wait.
     fn takes_all(&self) -> bool {
@@ -35,7 +35,7 @@ pub trait Sink: Send {
     }
 
     /// Delivers several changes; an outcome for each, in order.
-    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Taken>> {
+    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Delivery>> {
         events.iter().map(|event| self.deliver(event)).collect()
     }
 
@@ -67,7 +67,7 @@ pub trait Sink: Send {
 
 /// What a sink did with a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Delivery {
     /// The other side has it.
     Delivered,
     /// It is none of this sink's business, and says why.
@@ -142,7 +142,8 @@ mod tests {
     /// A SYN flood on 203.0.113.7, as the state machine opens it.
     pub(super) fn incident() -> Incident {
         use crate::config::Config;
-        let flood = "seed = 1\n[[part]]\nprofile = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
+        let flood =
+            "seed = 1\n[[part]]\nmodel = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
         let scenario = crate::traffic::Scenario::parse(flood).unwrap();
         let mut source = scenario.source();
         let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };

@@ -1,6 +1,6 @@
 //! The threads of the sinks, their queues, and the proof of what was handed over in a drill.
 
-use super::{SINKS, Settled, Sink, Taken, instant};
+use super::{Delivery, SINKS, Settled, Sink, instant};
 use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -37,7 +37,7 @@ pub struct Receipt {
     pub incident: String,
     pub change: Change,
     /// `Err` says why it was not taken.
-    pub outcome: Result<Taken, String>,
+    pub outcome: Result<Delivery, String>,
 }
 
 /// The receipts of drills, shared by those who write them and who reads them.
@@ -88,7 +88,7 @@ impl Outputs {
             let (queue, events) = sync_channel(QUEUE);
             let waiting = Arc::new(AtomicUsize::new(0));
             let (name, counts, receipts) = (name.to_owned(), Arc::clone(&counts), self.receipts.clone());
-            let lane = Lane { name, counts, receipts, waiting: Arc::clone(&waiting) };
+            let lane = SinkWorker { name, counts, receipts, waiting: Arc::clone(&waiting) };
             // The kernel keeps 15 characters of a thread's name.
             let thread = std::thread::Builder::new().name(format!("out-{}", lane.name));
             let thread = thread.spawn(move || lane.run(sink, &events))?;
@@ -169,12 +169,12 @@ impl Outputs {
     }
 }
 
-fn receipt(output: &str, event: &Event, outcome: Result<Taken, String>) -> Receipt {
+fn receipt(output: &str, event: &Event, outcome: Result<Delivery, String>) -> Receipt {
     Receipt { output: output.to_owned(), incident: event.incident.id.clone(), change: event.change, outcome }
 }
 
 /// One thread of a sink.
-struct Lane {
+struct SinkWorker {
     name: String,
     counts: Arc<SinkCounts>,
     receipts: Receipts,
@@ -182,7 +182,7 @@ struct Lane {
     waiting: Arc<AtomicUsize>,
 }
 
-impl Lane {
+impl SinkWorker {
     fn run(self, mut sink: Box<dyn Sink>, events: &Receiver<Event>) {
         loop {
             // All that waits, where one message can tell it: a slow receiver must not fall behind by one for each.
@@ -224,13 +224,13 @@ impl Lane {
         self.count(sink.settled());
     }
 
-    fn note(&self, event: &Event, outcome: io::Result<Taken>) {
+    fn note(&self, event: &Event, outcome: io::Result<Delivery>) {
         if event.incident.drill && event.change != Change::Progress {
             let outcome = outcome.as_ref().copied().map_err(ToString::to_string);
             self.receipts.keep(receipt(&self.name, event, outcome));
         }
         match outcome {
-            Ok(Taken::Delivered) => {
+            Ok(Delivery::Delivered) => {
                 self.counts.delivered.fetch_add(1, Ordering::Relaxed);
                 if matches!(event.change, Change::Opened | Change::Extended | Change::Escalated) {
                     let delay = super::wall_clock().seconds_since(event.incident.updated_at).max(0.0);
@@ -239,7 +239,7 @@ impl Lane {
                 self.judge(Ok(()));
             }
             // Nothing was tried.
-            Ok(Taken::Skipped(_) | Taken::Later) => {}
+            Ok(Delivery::Skipped(_) | Delivery::Later) => {}
             Err(error) => self.judge(Err(error)),
         }
     }

@@ -1,6 +1,6 @@
 //! The syslog sink: RFC 5424 messages with the main facts as structured data, to the machine's own syslog or another.
 
-use super::{Sink, Taken, text, wall_clock};
+use super::{Delivery, Sink, text, wall_clock};
 use crate::base::{Severity, Timestamp};
 use crate::incident::{Change, Event, Incident};
 use std::fmt::{self, Write as _};
@@ -107,7 +107,7 @@ fn first(address: &str) -> io::Result<SocketAddr> {
 }
 
 impl Sink for Syslog {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let message = message(event, &self.hostname, wall_clock());
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -123,7 +123,7 @@ impl Sink for Syslog {
             // The next change begins with a new connection.
             self.connection = None;
         }
-        sent.map(|()| Taken::Delivered)
+        sent.map(|()| Delivery::Delivered)
     }
 }
 
@@ -131,7 +131,7 @@ impl Sink for Syslog {
 fn message(event: &Event, hostname: &str, now: Timestamp) -> String {
     const DAEMON: u8 = 3 << 3;
     let severity = match (event.incident.severity, event.change) {
-        (_, Change::Closed) | (Severity::Information, _) => 6,
+        (_, Change::Closed) | (Severity::Info, _) => 6,
         (Severity::Warning, _) => 4,
         (Severity::Critical, _) => 2,
     };

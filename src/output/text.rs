@@ -28,9 +28,9 @@ pub fn summary(incident: &Incident) -> String {
             format!(", up to {} packets/s, {}bit/s", grouped(packets), scaled(incident.peak.bits_per_second))
         }
     };
-    let planned = if incident.planned.is_some() { " (planned)" } else { "" };
+    let maintenance = if incident.maintenance.is_some() { " (planned)" } else { "" };
     format!(
-        "{drill}{} {} {way} {}{rate}, since {}{planned}",
+        "{drill}{} {} {way} {}{rate}, since {}{maintenance}",
         incident.severity,
         names.join(" + "),
         target(incident),
@@ -40,7 +40,7 @@ pub fn summary(incident: &Incident) -> String {
 
 /// What was measured, a sentence a line.
 pub fn evidence(incident: &Incident) -> String {
-    incident.evidence.iter().map(|evidence| evidence.says.as_str()).collect::<Vec<_>>().join("\n")
+    incident.evidence.iter().map(|evidence| evidence.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// Everything that matters, in lines: who, how much, from where, what else, how much of it was seen.
@@ -79,8 +79,8 @@ pub fn report(incident: &Incident) -> String {
     for name in incident.names.iter().filter(|name| !name.name.is_empty()).take(5) {
         line(name.kind, format!("{} ({:.1} %)", name.name, name.share * 100.0));
     }
-    if let Some(planned) = &incident.planned {
-        line("planned", format!("{}, until {}", planned.why, planned.until));
+    if let Some(maintenance) = &incident.maintenance {
+        line("maintenance", format!("{}, until {}", maintenance.why, maintenance.until));
     }
     let coverage = incident.coverage;
     line(
@@ -89,7 +89,7 @@ pub fn report(incident: &Incident) -> String {
     );
     text.push('\n');
     for evidence in &incident.evidence {
-        let _ = writeln!(text, "- {}", evidence.says);
+        let _ = writeln!(text, "- {}", evidence.message);
     }
     text
 }

@@ -5,7 +5,7 @@
 //! HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
 use super::endpoint::{Client, Endpoint, PostError, secret};
-use super::{Settled, Sink, Stages, Taken, backoff, chance, instant, wall_clock};
+use super::{Delivery, Settled, Sink, Stages, backoff, chance, instant, wall_clock};
 use crate::base::Severity;
 use crate::incident::{Detailed, Event};
 use hmac::{Hmac, KeyInit, Mac};
@@ -116,8 +116,8 @@ fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
 }
 
 impl Sink for Webhook {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
-        let Some(stage) = self.stages.of(event) else { return Ok(Taken::Skipped("nothing that it is told of")) };
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
+        let Some(stage) = self.stages.of(event) else { return Ok(Delivery::Skipped("nothing that it is told of")) };
         let body = serde_json::to_vec(&Body { stage: stage.name(), incident: Detailed::new(&event.incident) })?;
         let full = self.waiting.len() >= WAITING;
         if full {
@@ -130,10 +130,10 @@ impl Sink for Webhook {
         if self.not_before.is_some_and(|at| instant() < at) && !event.incident.drill {
             return match full {
                 true => Err(io::Error::other(format!("{WAITING} messages wait already: the oldest is lost"))),
-                false => Ok(Taken::Later),
+                false => Ok(Delivery::Later),
             };
         }
-        let outcome = self.post_waiting().map(|()| Taken::Delivered);
+        let outcome = self.post_waiting().map(|()| Delivery::Delivered);
         if outcome.is_ok() {
             // The one that this call is about is counted by who called.
             self.settled.delivered = self.settled.delivered.saturating_sub(1);

@@ -1,11 +1,11 @@
 //! What can be wrong with a packet, by name. Malformed traffic is a signal: each is counted, none is fatal.
 
 macro_rules! anomalies {
-    ($($variant:ident = $text:literal, $says:literal;)*) => {
+    ($($variant:ident = $text:literal, $message:literal;)*) => {
         /// The first thing that was wrong with a packet. Names are label values of `pegel_packet_anomalies_total{anomaly}`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum Anomaly { $(#[doc = $says] $variant,)* }
+        pub enum Anomaly { $(#[doc = $message] $variant,)* }
 
         impl Anomaly {
             pub const ALL: &'static [Anomaly] = &[$(Anomaly::$variant,)*];

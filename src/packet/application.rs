@@ -31,7 +31,7 @@ apps! {
     /// TLS records that carry data, not only the end of a handshake.
     TlsData,
     /// A few octets of something else.
-    Crumb,
+    TinySegment,
     /// An acknowledgement without payload whose sender takes no more for now: its window is zero (RFC 9293 §3.8.6).
     Stalled,
     /// A DNS query with one question (RFC 1035 §4.1.1).
@@ -157,7 +157,7 @@ fn rest(payload: &[u8], whole: bool) -> App {
     } else if payload.ends_with(b"\r\n\r\n") || payload == b"\r\n" {
         App::HttpEnd
     } else if payload.len() <= CRUMB {
-        App::Crumb
+        App::TinySegment
     } else {
         App::None
     }
@@ -192,11 +192,11 @@ mod tests {
     fn requests_are_told_by_their_first_octets() {
         assert_eq!(tcp(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), App::HttpRequest);
         assert_eq!(tcp(b"GET /?1 HTTP/1.1\r\nHost: a\r\n"), App::HttpUnfinished);
-        assert_eq!(tcp(b"GET key\r\n"), App::Crumb, "Redis");
+        assert_eq!(tcp(b"GET key\r\n"), App::TinySegment, "Redis");
         assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\n"), App::HttpBodyAwaited);
         assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\nx"), App::HttpRequest);
         assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), App::HttpRequest);
-        assert_eq!(tcp(b"X-a: b\r\n"), App::Crumb);
+        assert_eq!(tcp(b"X-a: b\r\n"), App::TinySegment);
         assert_eq!(tcp(b"X-a: b\r\n\r\n"), App::HttpEnd);
         assert_eq!(tcp(b"HTTP/1.1 200 OK\r\n"), App::HttpAnswer);
         assert_eq!(tcp(&[b'a'; 500]), App::None);

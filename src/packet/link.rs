@@ -192,8 +192,8 @@ fn null<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
 /// Packet type of Linux cooked captures: 4 is what we sent, 0 to 3 is what arrived.
 fn sll_direction(packet_type: u16, packet: &mut Packet) {
     packet.direction = match packet_type {
-        4 => FrameDirection::Left,
-        0..=3 => FrameDirection::Entered,
+        4 => FrameDirection::Egress,
+        0..=3 => FrameDirection::Ingress,
         _ => packet.direction,
     };
 }

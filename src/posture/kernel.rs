@@ -34,7 +34,7 @@ impl Kernel {
                     format!("there is no {key} (is its kernel module loaded?), expected {value}"),
                 );
             }
-            Err(says) => return Found::unknown(says),
+            Err(message) => return Found::unknown(message),
         };
         // Settings of several numbers have tabs between them.
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -69,7 +69,7 @@ impl Kernel {
                     Ok(None) => {}
                     Ok(Some(value)) if value == "0" => {}
                     Ok(Some(value)) => forwards.push(format!("{key} is {value}")),
-                    Err(says) => return Found::unknown(says),
+                    Err(message) => return Found::unknown(message),
                 }
             }
         }
@@ -99,9 +99,9 @@ impl Kernel {
         }
         // Some devices, loopback among them, never say more than "unknown" (RFC 2863 allows it).
         let holds = matches!(state.as_str(), "up" | "unknown");
-        let says =
+        let message =
             if holds { format!("interface {name} is up") } else { format!("interface {name} is {state}, expected up") };
-        Ok(Found::when(holds, says))
+        Ok(Found::when(holds, message))
     }
 
     pub(super) fn bridge_port(&self, port: &str, bridge: &str) -> Found {
@@ -133,7 +133,7 @@ impl Kernel {
             // Without the family there are no routes. Without any table, this is not the place to look.
             Ok(None) if family == Family::Ipv6 && self.proc.join("net/route").exists() => String::new(),
             Ok(None) => return Found::unknown(format!("{} is not there", file.display())),
-            Err(says) => return Found::unknown(says),
+            Err(message) => return Found::unknown(message),
         };
         let default = if family == Family::Ipv4 { default_v4 } else { default_v6 };
         let mut through: Vec<&str> = table.lines().filter_map(default).collect();
@@ -244,7 +244,7 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
         assert_eq!(wrong, Found::when(false, "net.bridge.bridge-nf-call-iptables is 1, expected 0"));
         let gone = kernel.sysctl("net.bridge.bridge-nf-call-ip6tables", "1");
         assert_eq!(gone.state, Failed);
-        assert!(gone.says.contains("is its kernel module loaded?"), "{gone:?}");
+        assert!(gone.message.contains("is its kernel module loaded?"), "{gone:?}");
         assert_eq!(kernel.sysctl("net.bridge", "1").state, Unknown, "a directory");
     }
 
@@ -290,15 +290,15 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
     fn ports_are_told_with_what_they_belong_to() {
         let root = Root::new("ports");
         let kernel = Kernel::under(root.path());
-        let says = || kernel.bridge_port("eno1", "vmbr0").says;
+        let message = || kernel.bridge_port("eno1", "vmbr0").message;
         let expected = ", expected eno1 to be a port of vmbr0";
-        assert_eq!(says(), format!("there is no interface eno1{expected}"));
+        assert_eq!(message(), format!("there is no interface eno1{expected}"));
         root.file("sys/class/net/eno1/flags", "0x1003\n");
-        assert_eq!(says(), format!("there is no bridge vmbr0{expected}"));
+        assert_eq!(message(), format!("there is no bridge vmbr0{expected}"));
         root.file("sys/class/net/vmbr0/flags", "0x1003\n");
-        assert_eq!(says(), format!("eno1 is a port of nothing{expected}"));
+        assert_eq!(message(), format!("eno1 is a port of nothing{expected}"));
         std::os::unix::fs::symlink("../vmbr1", root.path().join("sys/class/net/eno1/master")).expect("a link");
-        assert_eq!(says(), format!("eno1 belongs to vmbr1{expected}"));
+        assert_eq!(message(), format!("eno1 belongs to vmbr1{expected}"));
         root.file("sys/class/net/vmbr0/brif/eno1/state", "3\n");
         assert_eq!(kernel.bridge_port("eno1", "vmbr0"), Found::when(true, "eno1 is a port of vmbr0"));
     }

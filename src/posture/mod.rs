@@ -127,16 +127,16 @@ impl fmt::Display for Must {
 struct Found {
     state: PostureState,
     /// A sentence, complete in itself: what was found, and where that is not so, what should be.
-    says: String,
+    message: String,
 }
 
 impl Found {
-    fn when(holds: bool, says: impl Into<String>) -> Found {
-        Found { state: if holds { PostureState::Ok } else { PostureState::Failed }, says: says.into() }
+    fn when(holds: bool, message: impl Into<String>) -> Found {
+        Found { state: if holds { PostureState::Ok } else { PostureState::Failed }, message: message.into() }
     }
 
-    fn unknown(says: impl Into<String>) -> Found {
-        Found { state: PostureState::Unknown, says: says.into() }
+    fn unknown(message: impl Into<String>) -> Found {
+        Found { state: PostureState::Unknown, message: message.into() }
     }
 }
 

@@ -66,9 +66,9 @@ mod tests {
     fn a_chain_must_do_something() {
         let (accept, drop) = (CHAIN.replace("POLICY", "accept"), CHAIN.replace("POLICY", "drop"));
         let empty = listed(&[&accept]);
-        let says = "nftables chain inet filter forward has 0 rule(s), expected some";
-        assert_eq!(empty, Found::when(false, says));
-        assert_eq!(listed(&[&accept, RULE, RULE]).says, "nftables chain inet filter forward has 2 rule(s)");
+        let message = "nftables chain inet filter forward has 0 rule(s), expected some";
+        assert_eq!(empty, Found::when(false, message));
+        assert_eq!(listed(&[&accept, RULE, RULE]).message, "nftables chain inet filter forward has 2 rule(s)");
         assert_eq!(listed(&[&accept, RULE]).state, Holds);
         assert_eq!(listed(&[&drop]).state, Holds);
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(refused(gone).state, Failed);
         let denied = refused("Error: cache initialization failed: Operation not permitted (you must be root)\n");
         assert_eq!(denied.state, Unknown);
-        assert!(denied.says.contains("CAP_NET_ADMIN"), "{denied:?}");
+        assert!(denied.message.contains("CAP_NET_ADMIN"), "{denied:?}");
         assert_eq!(refused("Error: JSON support not compiled-in\n").state, Unknown);
         let nonsense = Said { success: true, output: "table inet filter {}".to_owned(), error: String::new() };
         assert_eq!(judge("x", &nonsense).state, Unknown);

@@ -53,17 +53,17 @@ mod tests {
             assert_eq!(found(&text, "").state, expected, "{text}");
         }
         let dead = found("LoadState=loaded\nActiveState=inactive\nSubState=dead\n", "");
-        assert_eq!(dead.says, "unit x.service is inactive (dead), expected active");
+        assert_eq!(dead.message, "unit x.service is inactive (dead), expected active");
         let gone = found("LoadState=not-found\nActiveState=inactive\nSubState=dead\n", "");
-        assert_eq!(gone.says, "unit x.service is inactive (dead, there is no such unit), expected active");
+        assert_eq!(gone.message, "unit x.service is inactive (dead, there is no such unit), expected active");
         let masked = found("LoadState=masked\nActiveState=inactive\nSubState=dead\n", "");
-        assert_eq!(masked.says, "unit x.service is inactive (dead, masked), expected active");
+        assert_eq!(masked.message, "unit x.service is inactive (dead, masked), expected active");
     }
 
     #[test]
     fn without_systemd_nothing_can_be_told() {
-        let says = "System has not been booted with systemd as init system (PID 1). Can't operate.";
-        let told = format!("systemctl cannot tell of x.service: {says}");
-        assert_eq!(found("", &format!("{says}\nFailed to connect to bus\n")), Found::unknown(told));
+        let message = "System has not been booted with systemd as init system (PID 1). Can't operate.";
+        let told = format!("systemctl cannot tell of x.service: {message}");
+        assert_eq!(found("", &format!("{message}\nFailed to connect to bus\n")), Found::unknown(told));
     }
 }

@@ -40,7 +40,7 @@ enum Hung {
     /// It was killed and is gone: it may be tried again in the next round.
     Gone,
     /// It does not even die (it waits in the kernel): nothing is started before it has.
-    Left(Child),
+    Running(Child),
 }
 
 /// The tools of this machine.
@@ -67,7 +67,7 @@ impl Tools {
     pub(super) fn begin_round(&mut self) {
         self.hung.retain(|_, hung| match hung {
             Hung::Gone => false,
-            Hung::Left(child) => matches!(child.try_wait(), Ok(None)),
+            Hung::Running(child) => matches!(child.try_wait(), Ok(None)),
         });
     }
 
@@ -75,7 +75,9 @@ impl Tools {
     pub(super) fn run(&mut self, program: &str, arguments: &[&str]) -> Result<Said, String> {
         match self.hung.get(program) {
             Some(Hung::Gone) => return Err(format!("{program} did not answer just now")),
-            Some(Hung::Left(_)) => return Err(format!("{program} hangs since an earlier check and cannot be ended")),
+            Some(Hung::Running(_)) => {
+                return Err(format!("{program} hangs since an earlier check and cannot be ended"));
+            }
             None => {}
         }
         let mut files = self.directories.iter().map(|directory| directory.join(program));
@@ -96,7 +98,7 @@ impl Tools {
         // An error means that it has ended meanwhile.
         let _ = child.kill();
         let gone = listen(&mut child, DYING, &mut output, &mut error).is_some();
-        self.hung.insert(program.to_owned(), if gone { Hung::Gone } else { Hung::Left(child) });
+        self.hung.insert(program.to_owned(), if gone { Hung::Gone } else { Hung::Running(child) });
         Err(format!("{program} did not answer within {} s", self.limit.as_secs_f64()))
     }
 }

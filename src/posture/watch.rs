@@ -52,7 +52,7 @@ pub fn unknown(posture: &Posture) -> Vec<PostureResult> {
         name: check.name.clone(),
         what: check.must.to_string(),
         state: PostureState::Unknown,
-        says: "not looked at yet".to_owned(),
+        message: "not looked at yet".to_owned(),
         why: check.why.clone(),
         failures: 0,
         since: Timestamp::ZERO,
@@ -75,11 +75,11 @@ fn look_at(must: &Must, kernel: &Kernel, tools: &mut Tools) -> Found {
 
 /// Adds what was found to what is known.
 fn note(result: &mut PostureResult, found: Found, now: Timestamp) {
-    let Found { state, says } = found;
+    let Found { state, message } = found;
     // What cannot be told has not got better by that.
     if state == PostureState::Unknown && result.is_failing() {
         result.state = state;
-        result.says = format!("{} failed when it could last be told; now: {says}", result.what);
+        result.message = format!("{} failed when it could last be told; now: {message}", result.what);
         return;
     }
     // A failure goes on over looks that could not tell.
@@ -88,7 +88,7 @@ fn note(result: &mut PostureResult, found: Found, now: Timestamp) {
         result.since = now;
     }
     result.failures = if state == PostureState::Failed { result.failures.saturating_add(1) } else { 0 };
-    (result.state, result.says) = (state, says);
+    (result.state, result.message) = (state, message);
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ pub(super) mod tests {
         let root = Root::new("rows");
         let mut watch =
             watch(&root, vec![check("ports", Must::Sysctl { key: "net.x".to_owned(), value: "1".to_owned() })]);
-        assert_eq!((watch.results[0].state, watch.results[0].says.as_str()), (Unknown, "not looked at yet"));
+        assert_eq!((watch.results[0].state, watch.results[0].message.as_str()), (Unknown, "not looked at yet"));
         let mut look = |minute: u64, value: &str| {
             match value {
                 // A directory cannot be read.
@@ -207,9 +207,9 @@ pub(super) mod tests {
                 check("chain", Must::NftChain { family, table, chain }),
             ],
         );
-        let says: Vec<_> = watch.look(at(0)).iter().map(|result| (result.state, result.says.as_str())).collect();
+        let message: Vec<_> = watch.look(at(0)).iter().map(|result| (result.state, result.message.as_str())).collect();
         assert_eq!(
-            says,
+            message,
             [
                 (Holds, "unit pve-firewall.service is active (running)"),
                 (Unknown, "nft cannot tell of table inet filter: it says nothing"),

@@ -1,7 +1,7 @@
 //! One capturing thread: poll, decode, tally, hand over. Several may share an interface. It outlives the interface:
 //! where that goes down or away, it keeps ticking and tries again.
 
-use super::engine::Place;
+use super::engine::LanConfig;
 use super::live::{instant, wall_clock};
 use super::overload::{Load, Overload};
 use super::source::{Opening, Source};
@@ -54,12 +54,12 @@ pub(super) enum Message {
 }
 
 /// From the judge to a capturing thread.
-pub(super) enum Order {
+pub(super) enum WorkerCommand {
     Networks(Arc<Networks>),
-    Place(Place),
+    LanConfig(LanConfig),
 }
 
-pub(super) struct Capturing {
+pub(super) struct CaptureThread {
     /// Among all workers.
     pub worker: usize,
     pub opening: Opening,
@@ -67,17 +67,17 @@ pub(super) struct Capturing {
     pub least_sampling: u16,
     pub decoder: Decoder,
     pub messages: SyncSender<Message>,
-    pub boxes: Receiver<Box<TickReport>>,
-    pub orders: Receiver<Order>,
+    pub report_pool: Receiver<Box<TickReport>>,
+    pub orders: Receiver<WorkerCommand>,
     pub stop: Arc<AtomicBool>,
 }
 
 /// Sends reports to the judge.
-struct ToJudge {
+struct ReportSender {
     worker: usize,
     messages: SyncSender<Message>,
-    boxes: Receiver<Box<TickReport>>,
-    orders: Receiver<Order>,
+    report_pool: Receiver<Box<TickReport>>,
+    orders: Receiver<WorkerCommand>,
     stats: SourceStats,
     sampling: u16,
     /// Of this tick and those that were late.
@@ -87,19 +87,19 @@ struct ToJudge {
     last: bool,
 }
 
-impl Handover for ToJudge {
+impl Handover for ReportSender {
     fn tick(&mut self, tally: &mut Tally, tick: u64, scale: Scale) {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Networks(networks) => tally.set_networks(networks),
-                Order::Place(place) => {
+                WorkerCommand::Networks(networks) => tally.set_networks(networks),
+                WorkerCommand::LanConfig(place) => {
                     tally.set_views(&place.views);
-                    tally.set_granted(place.granted);
+                    tally.set_assigned(place.granted);
                 }
             }
         }
         self.scale.merge(scale);
-        let mut report = match self.boxes.try_recv() {
+        let mut report = match self.report_pool.try_recv() {
             Ok(report) => report,
             Err(_) if self.last => Box::default(),
             Err(_) => {
@@ -122,7 +122,7 @@ impl Handover for ToJudge {
     }
 }
 
-impl Capturing {
+impl CaptureThread {
     pub fn start(self, source: Source, tally: Tally) -> std::io::Result<JoinHandle<()>> {
         let name = match self.opening.number {
             0 => format!("cap-{}", self.opening.name),
@@ -132,11 +132,11 @@ impl Capturing {
     }
 
     fn run(self, source: Source, tally: Tally) {
-        let Capturing { worker, opening, least_sampling, messages, stop, .. } = self;
-        let handover = ToJudge {
+        let CaptureThread { worker, opening, least_sampling, messages, stop, .. } = self;
+        let handover = ReportSender {
             worker,
             messages: messages.clone(),
-            boxes: self.boxes,
+            report_pool: self.report_pool,
             orders: self.orders,
             stats: SourceStats::default(),
             sampling: source.sampling(),
@@ -145,7 +145,7 @@ impl Capturing {
             last: false,
         };
         let mut counting = Worker::new(self.decoder, tally, handover);
-        let mut looks = Looks::new(least_sampling);
+        let mut looks = WorkerHousekeeping::new(least_sampling);
         let mut source = Some(source);
         while !stop.load(Ordering::Relaxed) {
             let now = wall_clock();
@@ -156,7 +156,7 @@ impl Capturing {
                     && let Ok(again) = opening.open()
                 {
                     counting.handover.sampling = again.sampling();
-                    looks = Looks::new(least_sampling);
+                    looks = WorkerHousekeeping::new(least_sampling);
                     source = Some(again);
                     let _ = messages.send(Message::Up { worker });
                 }
@@ -197,7 +197,7 @@ impl Capturing {
 }
 
 /// What a thread looks at from time to time.
-struct Looks {
+struct WorkerHousekeeping {
     began: Instant,
     last: Instant,
     /// Time spent waiting for frames since the last look.
@@ -211,15 +211,25 @@ struct Looks {
     least: u16,
 }
 
-impl Looks {
-    fn new(least: u16) -> Looks {
+impl WorkerHousekeeping {
+    fn new(least: u16) -> WorkerHousekeeping {
         let (now, overload) = (instant(), Overload::new(least));
         let (waited, idle) = (Duration::ZERO, true);
-        Looks { began: now, last: now, waited, idle, idle_looks: 0, dropped: 0, freezes: 0, overload, least }
+        WorkerHousekeeping {
+            began: now,
+            last: now,
+            waited,
+            idle,
+            idle_looks: 0,
+            dropped: 0,
+            freezes: 0,
+            overload,
+            least,
+        }
     }
 
     /// Takes a look where it is time for one; says what is wrong with the interface, if anything.
-    fn take(&mut self, source: &mut Source, opening: &Opening, judge: &mut ToJudge) -> Option<String> {
+    fn take(&mut self, source: &mut Source, opening: &Opening, judge: &mut ReportSender) -> Option<String> {
         let now = instant();
         let passed = now.saturating_duration_since(self.last);
         if passed < LOOK {

@@ -13,8 +13,8 @@ use crate::base::{Timestamp, Vector, VectorClass};
 use crate::config::Config;
 use crate::incident::{Change, CloseReason, Event, Incident};
 use crate::inventory::Sources;
-use crate::output::{Outputs, Receipt, Receipts, Taken};
-use crate::traffic::{Profile, Scenario, Synthetic};
+use crate::output::{Delivery, Outputs, Receipt, Receipts};
+use crate::traffic::{Scenario, Synthetic, TrafficModel};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,23 +80,23 @@ pub enum DrillNews {
         output: String,
         change: String,
         outcome: DrillOutcome,
-        says: String,
+        message: String,
     },
     /// The end: whether every output that wants such incidents took opening and closing.
     Ended {
         after_seconds: f64,
         passed: bool,
-        says: String,
+        message: String,
     },
     Refused {
-        says: String,
+        message: String,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DrillOutcome {
-    Taken,
+    Delivery,
     Skipped,
     Failed,
 }
@@ -106,7 +106,7 @@ pub fn vectors() -> impl Iterator<Item = Vector> {
     let is_one = |vector: &Vector| {
         matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification | VectorClass::Application)
             && !vector.is_note()
-            && Profile::from_name(vector.name()).is_some()
+            && TrafficModel::from_name(vector.name()).is_some()
     };
     Vector::ALL.iter().copied().filter(is_one)
 }
@@ -142,7 +142,7 @@ impl Drill {
         let rate = order.rate.or((vector == Vector::FragmentFlood).then_some(12_000.0));
         let rate = rate.map_or_else(String::new, |rate| format!("rate = {rate:?}\n"));
         let part = format!(
-            "[[part]]\nprofile = \"{vector}\"\nfrom = 0.0\nto = {}.0\ntarget = \"{target}\"\n{rate}",
+            "[[part]]\nmodel = \"{vector}\"\nfrom = 0.0\nto = {}.0\ntarget = \"{target}\"\n{rate}",
             order.seconds
         );
         let mut scenario = Scenario::parse(&part)?;
@@ -214,14 +214,14 @@ fn marked(event: Event) -> Event {
 /// The live run's side: where events of drills come in.
 pub(super) struct Drills {
     events: Receiver<Vec<Event>>,
-    desk: Arc<Desk>,
+    desk: Arc<DrillContext>,
     receipts: Receipts,
     open: BTreeMap<String, Incident>,
     socket: Option<PathBuf>,
 }
 
 /// What a drill needs to know of the run.
-struct Desk {
+struct DrillContext {
     now: Mutex<(Arc<Config>, Vec<IpNet>)>,
     outputs: Vec<String>,
 }
@@ -231,7 +231,7 @@ impl Drills {
     pub fn start(config: &Config, networks: Vec<IpNet>, outputs: &Outputs) -> Drills {
         let (sender, events) = sync_channel(64);
         let now = Mutex::new((Arc::new(config.clone()), networks));
-        let desk = Arc::new(Desk { now, outputs: outputs.names() });
+        let desk = Arc::new(DrillContext { now, outputs: outputs.names() });
         let receipts = outputs.receipts();
         let path = config.state_dir.join(SOCKET);
         let socket = match listen(&path) {
@@ -268,7 +268,7 @@ impl Drills {
                 Change::Closed => self.open.remove(&incident.id),
                 _ => self.open.insert(incident.id.clone(), Incident::clone(incident)),
             };
-            let (output, outcome) = (JUDGE.to_owned(), Ok(Taken::Delivered));
+            let (output, outcome) = (JUDGE.to_owned(), Ok(Delivery::Delivered));
             self.receipts.keep(Receipt { output, incident: incident.id.clone(), change: event.change, outcome });
         }
         events
@@ -316,7 +316,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// One drill after the other, until the run ends.
-fn serve(listener: &UnixListener, desk: &Desk, events: &SyncSender<Vec<Event>>, receipts: &Receipts) {
+fn serve(listener: &UnixListener, desk: &DrillContext, events: &SyncSender<Vec<Event>>, receipts: &Receipts) {
     for client in listener.incoming() {
         let Ok(client) = client else { continue };
         if let Err(error) = answer(&client, desk, events, receipts) {
@@ -325,7 +325,12 @@ fn serve(listener: &UnixListener, desk: &Desk, events: &SyncSender<Vec<Event>>, 
     }
 }
 
-fn answer(client: &UnixStream, desk: &Desk, events: &SyncSender<Vec<Event>>, receipts: &Receipts) -> io::Result<()> {
+fn answer(
+    client: &UnixStream,
+    desk: &DrillContext,
+    events: &SyncSender<Vec<Event>>,
+    receipts: &Receipts,
+) -> io::Result<()> {
     client.set_read_timeout(Some(Duration::from_secs(5)))?;
     client.set_write_timeout(Some(Duration::from_secs(5)))?;
     let mut line = String::new();
@@ -336,7 +341,7 @@ fn answer(client: &UnixStream, desk: &Desk, events: &SyncSender<Vec<Event>>, rec
         .and_then(|order| Ok((Drill::new(&order, &config, &networks, wall_clock())?, order)));
     let (drill, order) = match drill {
         Ok(both) => both,
-        Err(says) => return tell(client, &DrillNews::Refused { says }),
+        Err(message) => return tell(client, &DrillNews::Refused { message }),
     };
     tracing::info!(target = %drill.target, vector = drill.vector.name(), seconds = order.seconds, "drill begins");
     receipts.take();
@@ -365,7 +370,7 @@ struct State {
     closed: Option<DrillOutcome>,
 }
 
-impl Desk {
+impl DrillContext {
     fn states(&self) -> BTreeMap<String, State> {
         let names = self.outputs.iter().cloned().chain([JUDGE.to_owned()]);
         names.map(|name| (name, State::default())).collect()
@@ -412,8 +417,8 @@ impl Run<'_> {
             std::thread::park_timeout(STEP);
             self.tell_receipts()?;
         }
-        let (passed, says) = self.verdict(opened);
-        tell(self.client, &DrillNews::Ended { after_seconds: self.after(), passed, says })
+        let (passed, message) = self.verdict(opened);
+        tell(self.client, &DrillNews::Ended { after_seconds: self.after(), passed, message })
     }
 
     fn after(&self) -> f64 {
@@ -442,34 +447,34 @@ impl Run<'_> {
             if !self.incidents.contains(&incident) {
                 continue;
             }
-            let (outcome, says) = match outcome {
-                Ok(Taken::Delivered) => (DrillOutcome::Taken, String::new()),
-                Ok(Taken::Skipped(why)) => (DrillOutcome::Skipped, why.to_owned()),
-                Ok(Taken::Later) => (DrillOutcome::Failed, "it failed before and is not tried again yet".to_owned()),
-                Err(says) => (DrillOutcome::Failed, says),
+            let (outcome, message) = match outcome {
+                Ok(Delivery::Delivered) => (DrillOutcome::Delivery, String::new()),
+                Ok(Delivery::Skipped(why)) => (DrillOutcome::Skipped, why.to_owned()),
+                Ok(Delivery::Later) => (DrillOutcome::Failed, "it failed before and is not tried again yet".to_owned()),
+                Err(message) => (DrillOutcome::Failed, message),
             };
             if let Some(state) = self.state.get_mut(&output) {
                 match change {
                     Change::Opened => state.opened = Some(outcome),
                     Change::Closed => state.closed = Some(outcome),
                     // It failed to hear of the opening, but knows now.
-                    _ if outcome == DrillOutcome::Taken && state.opened == Some(DrillOutcome::Failed) => {
+                    _ if outcome == DrillOutcome::Delivery && state.opened == Some(DrillOutcome::Failed) => {
                         state.opened = Some(outcome);
                     }
                     _ => {}
                 }
             }
             let (after_seconds, change) = (self.after(), change.name().to_owned());
-            tell(self.client, &DrillNews::Output { after_seconds, output, change, outcome, says })?;
+            tell(self.client, &DrillNews::Output { after_seconds, output, change, outcome, message })?;
         }
         Ok(())
     }
 
     fn verdict(&self, opened: bool) -> (bool, String) {
         if !opened {
-            let says = "no incident was opened: a limit of this host, an allow rule or a detector that is off keeps it \
+            let message = "no incident was opened: a limit of this host, an allow rule or a detector that is off keeps it \
                         from that; see pegel print-limits, or order a higher rate";
-            return (false, says.to_owned());
+            return (false, message.to_owned());
         }
         let lacking: Vec<String> = self
             .state
@@ -488,7 +493,7 @@ impl Run<'_> {
         let took = self
             .state
             .iter()
-            .filter(|(name, state)| name.as_str() != JUDGE && state.opened == Some(DrillOutcome::Taken));
+            .filter(|(name, state)| name.as_str() != JUDGE && state.opened == Some(DrillOutcome::Delivery));
         match (lacking.is_empty(), took.count()) {
             (false, _) => (false, lacking.join("; ")),
             (true, 0) => (false, "no output wants to be told of such an incident".to_owned()),

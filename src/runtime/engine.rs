@@ -1,12 +1,12 @@
 //! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
 
 use super::guests::GuestRates;
-use crate::base::{Networks, PostureResult, Timestamp, View};
+use crate::base::{CapturedInterface, Networks, PostureResult, Timestamp};
 use crate::config::Config;
-use crate::detect::{self, AllowList, Armed, Baseline, Finding};
-use crate::incident::{CloseReason, Event, Incidents, LossCounts, PlannedWindow};
+use crate::detect::{self, AllowList, Baseline, EnabledDetector, Finding};
+use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::Site;
-use crate::meter::{Granted, Hasher, IDLE_TICKS, Meter, TickReport, Totals};
+use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, TickReport, Totals};
 use std::sync::Arc;
 
 /// Packets with one and the same timestamp from which on a tick has no usable clock: at a resolution of a microsecond
@@ -15,14 +15,14 @@ const FROZEN: u64 = 256;
 
 /// What workers know of the place.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
-    pub views: Arc<[View]>,
-    pub granted: Arc<Granted>,
+pub struct LanConfig {
+    pub views: Arc<[CapturedInterface]>,
+    pub granted: Arc<AssignedAddrs>,
 }
 
 pub struct Engine {
     meter: Meter,
-    detectors: Vec<Armed>,
+    detectors: Vec<EnabledDetector>,
     allow: AllowList,
     /// What is usual here, where that is learned.
     baseline: Option<Baseline>,
@@ -33,7 +33,7 @@ pub struct Engine {
     pub interfaces: Vec<String>,
     /// The names that the place was last worked out for.
     placed: Option<Vec<String>>,
-    place: Place,
+    place: LanConfig,
     tick: Option<u64>,
     findings: Vec<Finding>,
     events: Vec<Event>,
@@ -46,7 +46,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(config: &Config, site: Arc<Site>, hasher: Hasher) -> Self {
         let mut incidents = Incidents::new(config.incident);
-        incidents.set_windows(config.windows.iter());
+        incidents.set_maintenance(config.maintenance.iter());
         Engine {
             meter: Meter::new(config.meter, hasher),
             detectors: detect::build(&config.detect, &site),
@@ -57,7 +57,7 @@ impl Engine {
             site,
             interfaces: Vec::new(),
             placed: None,
-            place: Place::default(),
+            place: LanConfig::default(),
             tick: None,
             findings: Vec::new(),
             events: Vec::new(),
@@ -95,15 +95,15 @@ impl Engine {
 
     /// What the interfaces are to each other and what guests were given, where that changed since the last call: workers
     /// need to know.
-    pub fn new_place(&mut self) -> Option<&Place> {
+    pub fn new_place(&mut self) -> Option<&LanConfig> {
         if self.placed.as_ref() == Some(&self.interfaces) {
             return None;
         }
         self.placed = Some(self.interfaces.clone());
         let views = self.site.views(&self.interfaces);
-        let granted = Arc::new(Granted(self.site.granted().collect()));
+        let granted = Arc::new(AssignedAddrs(self.site.granted().collect()));
         self.meter.set_place(Arc::clone(&views), Arc::clone(&granted), self.site.gateways());
-        self.place = Place { views, granted };
+        self.place = LanConfig { views, granted };
         Some(&self.place)
     }
 
@@ -130,8 +130,8 @@ impl Engine {
     }
 
     /// What is planned, from now on.
-    pub fn set_windows<'w>(&mut self, windows: impl Iterator<Item = &'w PlannedWindow> + Clone) {
-        self.incidents.set_windows(windows);
+    pub fn set_maintenance<'w>(&mut self, windows: impl Iterator<Item = &'w MaintenanceWindow> + Clone) {
+        self.incidents.set_maintenance(windows);
     }
 
     /// Has it learn, beginning with what is known already.

@@ -3,7 +3,7 @@
 //! A frame of a guest passes its tap, perhaps a firewall bridge, the bridge and the uplink, and each of these that is
 //! captured shows it. For every card one interface is chosen, and only what is seen there counts.
 
-use crate::base::{Counted, Mac, Role, Timestamp};
+use crate::base::{CountPolicy, InterfaceRole, Mac, Timestamp};
 use crate::inventory::{Guest, Nic, Origin, Site};
 use crate::meter::{Count, Meter, StationCounts};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ enum Standpoint {
     /// A port where its frames enter.
     Entrance,
     /// Where the traffic of the segment is counted.
-    Counted,
+    CountPolicy,
 }
 
 /// What a card did in one tick.
@@ -99,7 +99,7 @@ impl Card {
             return;
         };
         let mut sent = station.sent;
-        if standpoint != Standpoint::Counted {
+        if standpoint != Standpoint::CountPolicy {
             // What leaves at a guest's own port with its address is not from it.
             sent.packets = sent.packets.saturating_sub(station.left.packets);
             sent.bytes = sent.bytes.saturating_sub(station.left.bytes);
@@ -180,10 +180,10 @@ fn standpoint(station: &StationCounts, nic: &Nic, meter: &Meter, interfaces: &[S
     let enters = || meter.segments().port_of(view.segment, station.mac) == Some(station.interface);
     if nic.port.is_some() && nic.port.as_ref() == interfaces.get(usize::from(station.interface)) {
         Some(Standpoint::Own)
-    } else if view.role == Role::Port && enters() {
+    } else if view.role == InterfaceRole::Port && enters() {
         Some(Standpoint::Entrance)
     } else {
-        (view.counted != Counted::Nothing).then_some(Standpoint::Counted)
+        (view.counted != CountPolicy::Nothing).then_some(Standpoint::CountPolicy)
     }
 }
 
@@ -213,8 +213,8 @@ mod tests {
         Guest { id: "104".to_owned(), name: name.to_owned(), origin: Origin::Proxmox, nics: vec![nic] }
     }
 
-    fn site(guests: Vec<Guest>, interfaces: &[(&str, Role)]) -> Site {
-        let policy = |(name, role): &(&str, Role)| InterfacePolicy {
+    fn site(guests: Vec<Guest>, interfaces: &[(&str, InterfaceRole)]) -> Site {
+        let policy = |(name, role): &(&str, InterfaceRole)| InterfacePolicy {
             name: (*name).to_owned(),
             role: Some(*role),
             bridge: Some("vmbr0".to_owned()),
@@ -225,10 +225,11 @@ mod tests {
         Site::new(Arc::default(), policies).with_inventory(Arc::new(inventory))
     }
 
-    const ALL: &[(&str, Role)] = &[("tap104i0", Role::Port), ("vmbr0", Role::Bridge), ("eno1", Role::Uplink)];
+    const ALL: &[(&str, InterfaceRole)] =
+        &[("tap104i0", InterfaceRole::Port), ("vmbr0", InterfaceRole::Bridge), ("eno1", InterfaceRole::Uplink)];
 
     impl Bench {
-        fn new(guests: Vec<Guest>, interfaces: &[(&str, Role)]) -> Bench {
+        fn new(guests: Vec<Guest>, interfaces: &[(&str, InterfaceRole)]) -> Bench {
             let sizes = MeterSizes {
                 hosts: 64,
                 busy_hosts: 4,

@@ -5,22 +5,22 @@
 //! is back in time, the tick goes on in the tally and is counted as late. Clocks are read here and in the capturing
 //! threads only to say how late it is; what is decided depends on packet time alone.
 
-use super::capture_thread::{Message, Order};
-use super::census::Census;
+use super::capture_thread::{Message, WorkerCommand};
 use super::drill::Drills;
 use super::engine::Engine;
-use super::memory::Memory;
-use super::place_view;
-use super::posture::Lookout;
+use super::host_checks::HostCheckPoller;
+use super::inventory_poller::InventoryPoller;
+use super::inventory_view;
+use super::persistence::Persistence;
 use super::setup::{LiveError, choose_interfaces, inside, needs_restart, start_http, start_outputs};
-use super::supervisor::{Progress, Supervisor};
+use super::systemd_notifier::{Progress, SystemdNotifier};
 use super::workers::Workers;
 use crate::base::{Addr, Networks, Timestamp};
 use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Event, Incident, LossCounts};
 use crate::inventory::Inventory;
-use crate::meter::{Hasher, REQUESTS, TickReport, contacts::SENDERS, link::CONTROLS};
+use crate::meter::{Hasher, REQUESTS, TickReport, attempts::SENDERS, link::CONTROLS};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use ipnet::IpNet;
@@ -90,17 +90,17 @@ struct Live {
     request: LiveRequest,
     interfaces: Vec<String>,
     networks: Arc<Networks>,
-    census: Census,
+    census: InventoryPoller,
     engine: Engine,
     outputs: Outputs,
     drills: Drills,
-    memory: Memory,
-    lookout: Lookout,
+    memory: Persistence,
+    lookout: HostCheckPoller,
     metrics: Arc<Metrics>,
     shared: Arc<http::Shared>,
     server: Option<http::Server>,
     workers: Workers,
-    supervisor: Supervisor,
+    supervisor: SystemdNotifier,
     messages: Receiver<Message>,
     /// Reports that wait for other workers, by tick.
     pending: BTreeMap<u64, Vec<(usize, Box<TickReport>)>>,
@@ -120,7 +120,7 @@ impl Live {
     fn start(request: LiveRequest, interfaces: Vec<String>, signals: &Signals) -> Result<Live, LiveError> {
         let config = &request.config;
         let networks = Arc::new(inside(&request, &interfaces));
-        let census = Census::start(&config.inventory);
+        let census = InventoryPoller::start(&config.inventory);
         let site = super::site(config, Arc::clone(&networks), Arc::clone(census.known()));
         // Nobody outside may know which addresses share a set of the tables.
         let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
@@ -133,10 +133,10 @@ impl Live {
         for &host in &config.metrics_hosts {
             metrics.watch_host(Addr::from(host), "configured");
         }
-        let memory = Memory::start(config, &mut engine, &metrics, wall_clock());
+        let memory = Persistence::start(config, &mut engine, &metrics, wall_clock());
         // In the state directory, which memory has made.
         let drills = Drills::start(config, networks.iter().copied().collect(), &outputs);
-        let lookout = Lookout::start(&config.posture);
+        let lookout = HostCheckPoller::start(&config.posture);
         metrics.posture(lookout.known());
         let origin = instant();
         let (hosts, stations) = engine.meter().tables();
@@ -166,7 +166,7 @@ impl Live {
             shared,
             server,
             workers,
-            supervisor: Supervisor::new(origin),
+            supervisor: SystemdNotifier::new(origin),
             messages,
             pending: BTreeMap::new(),
             judged: None,
@@ -180,7 +180,7 @@ impl Live {
         live.tell_place();
         live.greet();
         live.publish();
-        place_view::tell(&live.engine, &live.metrics, &live.shared);
+        inventory_view::tell(&live.engine, &live.metrics, &live.shared);
         live.supervisor.ready();
         Ok(live)
     }
@@ -358,7 +358,7 @@ impl Live {
     fn give_back(&self, worker: usize, report: Box<TickReport>) {
         if let Some(state) = self.workers.get(worker) {
             // There is room for all boxes that there are; the worker may have ended.
-            let _ = state.boxes.try_send(report);
+            let _ = state.report_pool.try_send(report);
         }
     }
 
@@ -424,11 +424,11 @@ impl Live {
         let controls = sum(|r| r.link.controls.len());
         self.metrics.table(Table::WorkerControls, controls, CONTROLS * count, evicted.controls);
         self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
-        self.metrics.table(Table::WorkerContacts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
+        self.metrics.table(Table::WorkerAttempts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
     }
 
     fn every_second(&mut self, losses: LossCounts) {
-        place_view::tell(&self.engine, &self.metrics, &self.shared);
+        inventory_view::tell(&self.engine, &self.metrics, &self.shared);
         let meter = self.engine.meter();
         let (hosts, stations) = meter.tables();
         let (_, windows, prefixes) = meter.evictions();
@@ -440,7 +440,7 @@ impl Live {
             self.metrics.table(Table::Baseline, baseline.len(), baseline.capacity(), baseline.evictions());
         }
         let (usual, capacity, evictions) = self.engine.incidents().usual_traffic();
-        self.metrics.table(Table::UsualTraffic, usual, capacity, evictions);
+        self.metrics.table(Table::BackgroundTraffic, usual, capacity, evictions);
         self.metrics.stations(stations.len(), meter.new_stations());
         let (refused, echoes) = self.engine.incidents().dropped_findings();
         self.metrics.findings_dropped(refused, echoes);
@@ -503,7 +503,7 @@ impl Live {
         if let Some(place) = self.engine.new_place().cloned() {
             for worker in self.workers.iter() {
                 // Room for four orders: a worker takes them at least each tick.
-                let _ = worker.orders.try_send(Order::Place(place.clone()));
+                let _ = worker.orders.try_send(WorkerCommand::LanConfig(place.clone()));
             }
         }
     }
@@ -539,7 +539,7 @@ impl Live {
                 }
                 for worker in self.workers.iter() {
                     // Room for four orders: a worker takes them at least each tick.
-                    let _ = worker.orders.try_send(Order::Networks(Arc::clone(&self.networks)));
+                    let _ = worker.orders.try_send(WorkerCommand::Networks(Arc::clone(&self.networks)));
                 }
                 self.tell_place();
                 self.metrics.config_reload(true, now);

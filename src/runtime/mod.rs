@@ -4,24 +4,24 @@
 //! [`supervisor`] tells systemd whether all this goes on.
 
 mod capture_thread;
-mod census;
 pub mod drill;
 pub mod engine;
 pub mod guests;
+mod host_checks;
+mod inventory_poller;
+mod inventory_view;
 pub mod live;
-mod memory;
 pub mod overload;
-mod place_view;
-mod posture;
+mod persistence;
 pub mod replay;
 mod setup;
 mod source;
-mod supervisor;
+mod systemd_notifier;
 pub mod worker;
 mod workers;
 
 pub use live::wall_clock;
-pub use memory::read_baseline;
+pub use persistence::read_baseline;
 pub use setup::web;
 
 use crate::base::Networks;

@@ -55,7 +55,7 @@ impl Replay {
     /// Has it judge by what was learned until now, and go on learning; what it learns is not kept, so that the next replay
     /// gives the same.
     pub fn remember(&mut self, config: &Config) -> Result<(), String> {
-        let baseline = super::memory::learned(config)?;
+        let baseline = super::persistence::learned(config)?;
         self.worker.handover.engine.set_baseline(Some(baseline));
         Ok(())
     }
@@ -74,7 +74,7 @@ impl Replay {
         loop {
             if let Some(place) = self.worker.handover.engine.new_place().cloned() {
                 self.worker.tally().set_views(&place.views);
-                self.worker.tally().set_granted(place.granted);
+                self.worker.tally().set_assigned(place.granted);
             }
             let outcome = source.poll(&mut self.worker);
             let engine = &mut self.worker.handover.engine;

@@ -1,6 +1,6 @@
 //! The capturing threads as the judge knows them: several may share an interface, whose figures are their sum.
 
-use super::capture_thread::{Capturing, Message, Order};
+use super::capture_thread::{CaptureThread, Message, WorkerCommand};
 use super::live::instant;
 use super::setup::{LiveError, explain};
 use super::source::open_all;
@@ -21,8 +21,8 @@ const BOXES: usize = 4;
 /// One capturing thread.
 pub(super) struct WorkerState {
     pub interface: String,
-    pub orders: SyncSender<Order>,
-    pub boxes: SyncSender<Box<TickReport>>,
+    pub orders: SyncSender<WorkerCommand>,
+    pub report_pool: SyncSender<Box<TickReport>>,
     /// Taken when it is waited for.
     thread: Option<JoinHandle<()>>,
     /// Last tick that is complete.
@@ -80,20 +80,20 @@ impl Workers {
         let mut workers = Vec::with_capacity(opened.len());
         for (worker, (opening, source)) in opened.into_iter().enumerate() {
             let (orders, their_orders) = sync_channel(4);
-            let (boxes, their_boxes) = sync_channel(BOXES);
+            let (report_pool, their_boxes) = sync_channel(BOXES);
             for _ in 0..BOXES {
                 // The channel has room for exactly these.
-                let _ = boxes.try_send(Box::new(TickReport::with_room(config.tally)));
+                let _ = report_pool.try_send(Box::new(TickReport::with_room(config.tally)));
             }
             let tally = Tally::new(config.tally, Arc::clone(networks), hasher);
             let (interface, sampling) = (opening.name.clone(), source.sampling());
-            let thread = Capturing {
+            let thread = CaptureThread {
                 worker,
                 opening,
                 least_sampling: sampling,
                 decoder: Decoder { tunnels: config.tunnels },
                 messages: sender.clone(),
-                boxes: their_boxes,
+                report_pool: their_boxes,
                 orders: their_orders,
                 stop: Arc::clone(stop),
             }
@@ -102,7 +102,7 @@ impl Workers {
             workers.push(WorkerState {
                 interface,
                 orders,
-                boxes,
+                report_pool,
                 thread: Some(thread),
                 done: None,
                 up: true,

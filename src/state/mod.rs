@@ -1,9 +1,9 @@
 //! State: what outlives the process, in one directory. Every file is written as a whole or not at all; one that cannot be
 //! read is set aside and never stops a run.
 
-mod windows;
+mod maintenance;
 
-pub use windows::{MOST_WINDOWS, StateError};
+pub use maintenance::{MOST_MAINTENANCE, StateError};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -153,7 +153,7 @@ mod tests {
         }
         state.write("x", b"ours").unwrap();
         assert!(StateDir::open(&path).is_err());
-        assert!(state.edit_windows(|windows| windows.clear()).is_err());
+        assert!(state.edit_maintenance(|maintenance| maintenance.clear()).is_err());
         assert_eq!(fs::read(&outside).unwrap(), b"theirs");
         assert_eq!(state.read("x").unwrap().as_deref(), Some(&b"ours"[..]));
         std::os::unix::fs::symlink("/dev/zero", path.join("endless")).unwrap();

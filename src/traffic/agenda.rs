@@ -12,7 +12,7 @@ pub trait Traffic: Send {
     fn next(&mut self, frame: &mut FrameBuffer) -> bool;
 }
 
-/// What a profile does, in packets that it plans. All moments are nanoseconds since the Unix epoch.
+/// What a model does, in packets that it plans. All moments are nanoseconds since the Unix epoch.
 pub trait Model: Send {
     /// Plans what begins at `now`: a packet of a flood, a session, a query.
     fn begin(&mut self, now: u64, agenda: &mut Agenda);

@@ -378,7 +378,7 @@ mod tests {
         let app = |message: Message| App::of(&message.octets());
         assert_eq!(app(Message::Get { path: 0, query: 5, site: 1 }), App::HttpRequest);
         assert_eq!(app(Message::HalfGet { query: 5 }), App::HttpUnfinished);
-        assert_eq!((app(Message::Rest), app(Message::Line(5))), (App::HttpEnd, App::Crumb));
+        assert_eq!((app(Message::Rest), app(Message::Line(5))), (App::HttpEnd, App::TinySegment));
         assert_eq!(app(Message::Form), App::HttpBodyAwaited);
         assert_eq!((app(Message::Finished), app(Message::Again)), (App::TlsHandshake, App::TlsHandshake));
         let hello = Message::Hello { site: 3 }.octets();

@@ -315,12 +315,12 @@ impl Traffic for Mixed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Params, Part, Profile, Scenario};
+    use super::super::{Params, Part, Scenario, TrafficModel};
     use std::collections::HashSet;
 
-    /// Distinct values of some octets in 3,000 frames of a profile, and the length of the frames.
-    fn distinct(profile: Profile, params: Params, octets: std::ops::Range<usize>) -> (usize, usize) {
-        let mut part = Part::new(profile, 0.0, 3.0);
+    /// Distinct values of some octets in 3,000 frames of a model, and the length of the frames.
+    fn distinct(model: TrafficModel, params: Params, octets: std::ops::Range<usize>) -> (usize, usize) {
+        let mut part = Part::new(model, 0.0, 3.0);
         part.params = Params { rate: Some(1_000.0), ..params };
         let mut source = Scenario::new(1, vec![part]).source();
         let (mut found, mut length) = (HashSet::new(), 0);
@@ -337,21 +337,21 @@ mod tests {
         let targets = |count| Params { targets: Some(count), ..Params::default() };
         for count in [1, 10, 1_000, 10_000_000] {
             let seen = count.min(3_000) as usize;
-            assert_eq!(distinct(Profile::BenchSources, sources(count), 26..30), (seen, 60));
-            assert_eq!(distinct(Profile::BenchTargets, targets(count), 30..34), (seen, 60));
-            assert_eq!(distinct(Profile::BenchMacs, sources(count), 6..12), (seen, 60));
+            assert_eq!(distinct(TrafficModel::BenchSources, sources(count), 26..30), (seen, 60));
+            assert_eq!(distinct(TrafficModel::BenchTargets, targets(count), 30..34), (seen, 60));
+            assert_eq!(distinct(TrafficModel::BenchMacs, sources(count), 6..12), (seen, 60));
         }
-        assert_eq!(distinct(Profile::BenchSources, sources(1_000), 30..34), (1, 60));
-        assert_eq!(distinct(Profile::BenchTargets, targets(1_000), 6..12), (1, 60));
-        assert_eq!(distinct(Profile::BenchMacs, sources(1_000), 30..34), (1, 60));
+        assert_eq!(distinct(TrafficModel::BenchSources, sources(1_000), 30..34), (1, 60));
+        assert_eq!(distinct(TrafficModel::BenchTargets, targets(1_000), 6..12), (1, 60));
+        assert_eq!(distinct(TrafficModel::BenchMacs, sources(1_000), 30..34), (1, 60));
         let payload = |payload| Params { payload: Some(payload), ..Params::default() };
-        assert_eq!(distinct(Profile::BenchSize, payload(1458), 30..34), (1, 1500));
-        assert_eq!(distinct(Profile::BenchSize, payload(0), 30..34), (1, 60));
+        assert_eq!(distinct(TrafficModel::BenchSize, payload(1458), 30..34), (1, 1500));
+        assert_eq!(distinct(TrafficModel::BenchSize, payload(0), 30..34), (1, 60));
     }
 
     #[test]
     fn mixed_frames_average_423_octets_over_many_hosts() {
-        let mut part = Part::new(Profile::BenchMixed, 0.0, 0.1);
+        let mut part = Part::new(TrafficModel::BenchMixed, 0.0, 0.1);
         part.params.rate = Some(1_000_000.0);
         let mut source = Scenario::new(1, vec![part]).source();
         let (mut count, mut octets, mut hosts) = (0u64, 0u64, HashSet::new());

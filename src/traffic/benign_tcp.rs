@@ -211,19 +211,19 @@ impl Model for Idling {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Part, Profile, Scenario};
+    use super::super::{Part, Scenario, TrafficModel};
     use crate::capture::FrameDirection;
 
     /// Frames and octets in, then out, over a span.
-    fn both_ways(profile: Profile, mbit: f64, from: f64, to: f64) -> [(u64, u64); 2] {
-        let mut part = Part::new(profile, 0.0, 4.0);
+    fn both_ways(model: TrafficModel, mbit: f64, from: f64, to: f64) -> [(u64, u64); 2] {
+        let mut part = Part::new(model, 0.0, 4.0);
         part.params.mbit = Some(mbit);
         let scenario = Scenario::new(2, vec![part]);
         let mut source = scenario.source();
         let mut sums = [(0, 0); 2];
         while let Some(frame) = source.next_frame() {
             if (from..to).contains(&frame.time.seconds_since(scenario.start)) {
-                let sum = &mut sums[usize::from(frame.direction == FrameDirection::Left)];
+                let sum = &mut sums[usize::from(frame.direction == FrameDirection::Egress)];
                 *sum = (sum.0 + 1, sum.1 + u64::from(frame.wire_len));
             }
         }
@@ -236,29 +236,29 @@ mod tests {
 
     #[test]
     fn downloads_keep_their_rate_and_acknowledge_every_second_segment() {
-        let [inward, outward] = both_ways(Profile::Download, 20.0, 2.0, 4.0);
+        let [inward, outward] = both_ways(TrafficModel::Download, 20.0, 2.0, 4.0);
         near(inward.1 * 8, 40_000_000);
         near(outward.0, inward.0 / 2);
     }
 
     #[test]
     fn uploads_go_the_other_way() {
-        let [inward, outward] = both_ways(Profile::Upload, 20.0, 2.0, 4.0);
+        let [inward, outward] = both_ways(TrafficModel::Upload, 20.0, 2.0, 4.0);
         near(outward.1 * 8, 40_000_000);
         near(inward.0, outward.0 / 2);
     }
 
     #[test]
     fn speed_tests_turn_round() {
-        let [down, _] = both_ways(Profile::SpeedTest, 40.0, 1.0, 1.8);
+        let [down, _] = both_ways(TrafficModel::SpeedTest, 40.0, 1.0, 1.8);
         near(down.1 * 8, 32_000_000);
-        let [_, up] = both_ways(Profile::SpeedTest, 40.0, 2.5, 3.5);
+        let [_, up] = both_ways(TrafficModel::SpeedTest, 40.0, 2.5, 3.5);
         near(up.1 * 8, 40_000_000);
     }
 
     #[test]
     fn servers_complete_their_handshakes() {
-        let mut part = Part::new(Profile::WebServer, 0.0, 3.0);
+        let mut part = Part::new(TrafficModel::WebServer, 0.0, 3.0);
         part.params.rate = Some(50.0);
         let mut source = Scenario::new(2, vec![part]).source();
         let (mut syn, mut syn_ack, mut fin) = (0u64, 0u64, 0u64);

@@ -394,19 +394,19 @@ impl Model for Bulk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Part, Profile, Scenario};
+    use super::super::{Part, Scenario, TrafficModel};
     use crate::capture::FrameDirection;
 
     /// Frames that entered, left, and stayed inside, in two seconds.
-    fn count(profile: Profile) -> [u64; 3] {
-        let mut part = Part::new(profile, 0.0, 2.0);
+    fn count(model: TrafficModel) -> [u64; 3] {
+        let mut part = Part::new(model, 0.0, 2.0);
         part.params.mbit = Some(20.0);
         let mut source = Scenario::new(4, vec![part]).source();
         let mut counts = [0; 3];
         while let Some(frame) = source.next_frame() {
             counts[match frame.direction {
-                FrameDirection::Entered => 0,
-                FrameDirection::Left => 1,
+                FrameDirection::Ingress => 0,
+                FrameDirection::Egress => 1,
                 FrameDirection::Unknown => 2,
             }] += 1;
         }
@@ -415,29 +415,29 @@ mod tests {
 
     #[test]
     fn questions_are_answered() {
-        for profile in [
-            Profile::DnsResolver,
-            Profile::DnsServer,
-            Profile::NtpServer,
-            Profile::NtpClient,
-            Profile::Voip,
-            Profile::PingMonitor,
-            Profile::GameServer,
-            Profile::Wireguard,
+        for model in [
+            TrafficModel::DnsResolver,
+            TrafficModel::DnsServer,
+            TrafficModel::NtpServer,
+            TrafficModel::NtpClient,
+            TrafficModel::Voip,
+            TrafficModel::PingMonitor,
+            TrafficModel::GameServer,
+            TrafficModel::Wireguard,
         ] {
-            let [entered, left, _] = count(profile);
+            let [entered, left, _] = count(model);
             // Answers of the last round trip are cut off at the end.
-            assert!(entered > 0 && entered.abs_diff(left) <= 2 + left / 20, "{profile:?}: {entered} {left}");
+            assert!(entered > 0 && entered.abs_diff(left) <= 2 + left / 20, "{model:?}: {entered} {left}");
         }
     }
 
     #[test]
     fn some_traffic_is_one_sided_by_nature() {
-        assert_eq!(count(Profile::MulticastIptv), [2_000, 0, 0]);
-        assert_eq!(count(Profile::MdnsSsdpChatter)[..2], [0, 0]);
-        let [data, acknowledgements, _] = count(Profile::QuicDownload);
+        assert_eq!(count(TrafficModel::MulticastIptv), [2_000, 0, 0]);
+        assert_eq!(count(TrafficModel::MdnsSsdpChatter)[..2], [0, 0]);
+        let [data, acknowledgements, _] = count(TrafficModel::QuicDownload);
         assert!((2 * acknowledgements..5 * acknowledgements).contains(&data), "{data} {acknowledgements}");
-        let [entered, left, _] = count(Profile::NfsFragments);
+        let [entered, left, _] = count(TrafficModel::NfsFragments);
         assert!(entered.abs_diff(left) < entered / 10, "{entered} {left}");
     }
 }

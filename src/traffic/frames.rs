@@ -54,8 +54,8 @@ pub enum SeenAs {
     Uplink,
     /// On the host's end of a guest's port: what the guest sends enters the host, what it gets leaves.
     Port,
-    Entered,
-    Left,
+    Ingress,
+    Egress,
     /// On a mirror port.
     Unknown,
 }
@@ -63,10 +63,12 @@ pub enum SeenAs {
 impl SeenAs {
     pub const fn direction(self, way: Way) -> FrameDirection {
         match (self, way) {
-            (SeenAs::Uplink, Way::Inward) | (SeenAs::Port, Way::Outward | Way::Internal) | (SeenAs::Entered, _) => {
-                FrameDirection::Entered
+            (SeenAs::Uplink, Way::Inward) | (SeenAs::Port, Way::Outward | Way::Internal) | (SeenAs::Ingress, _) => {
+                FrameDirection::Ingress
             }
-            (SeenAs::Uplink, Way::Outward) | (SeenAs::Port, Way::Inward) | (SeenAs::Left, _) => FrameDirection::Left,
+            (SeenAs::Uplink, Way::Outward) | (SeenAs::Port, Way::Inward) | (SeenAs::Egress, _) => {
+                FrameDirection::Egress
+            }
             (SeenAs::Uplink, Way::Internal) | (SeenAs::Unknown, _) => FrameDirection::Unknown,
         }
     }
@@ -74,8 +76,8 @@ impl SeenAs {
 
 /// The place of a capture: what its frames have in common.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
-    /// Number of the interface; of the first where a profile uses several.
+pub struct CapturePoint {
+    /// Number of the interface; of the first where a model uses several.
     pub interface: u16,
     pub vlan: Option<u16>,
     pub seen_as: SeenAs,
@@ -298,7 +300,7 @@ impl Macs {
 pub struct FrameBuffer {
     /// Nanoseconds since the Unix epoch.
     pub time: u64,
-    pub place: Place,
+    pub place: CapturePoint,
     /// How many interfaces behind that of the place.
     pub port: u16,
     pub direction: FrameDirection,
@@ -317,7 +319,7 @@ impl FrameBuffer {
 
     /// Pads what came over a wire to the smallest frame; what an inside host hands to its virtual port is not padded.
     pub fn finish(&mut self) {
-        if self.direction == FrameDirection::Entered && self.data.len() < MIN_FRAME {
+        if self.direction == FrameDirection::Ingress && self.data.len() < MIN_FRAME {
             self.data.resize(MIN_FRAME, 0);
         }
     }
@@ -473,9 +475,9 @@ mod tests {
     #[test]
     fn a_port_sees_the_other_way_round() {
         let directions = |seen: SeenAs| [Way::Inward, Way::Outward].map(|way| seen.direction(way));
-        assert_eq!(directions(SeenAs::Uplink), [FrameDirection::Entered, FrameDirection::Left]);
-        assert_eq!(directions(SeenAs::Port), [FrameDirection::Left, FrameDirection::Entered]);
-        assert_eq!(directions(SeenAs::Left), [FrameDirection::Left; 2]);
+        assert_eq!(directions(SeenAs::Uplink), [FrameDirection::Ingress, FrameDirection::Egress]);
+        assert_eq!(directions(SeenAs::Port), [FrameDirection::Egress, FrameDirection::Ingress]);
+        assert_eq!(directions(SeenAs::Egress), [FrameDirection::Egress; 2]);
         assert_eq!(SeenAs::default().direction(Way::Internal), FrameDirection::Unknown);
     }
 

@@ -1,7 +1,7 @@
 //! Synthetic traffic: attacks as the tools send them and the benign traffic that looks like them, by seed.
 //!
-//! A [`Scenario`] is a list of [`Part`]s, each one profile over a span of packet time; [`Synthetic`] merges their streams.
-//! The same scenario gives the same octets on every machine. `profiles` is the registry: to add a profile, write its
+//! A [`Scenario`] is a list of [`Part`]s, each one model over a span of packet time; [`Synthetic`] merges their streams.
+//! The same scenario gives the same octets on every machine. `models` is the registry: to add a model, write its
 //! `Model` in one of the model files and give it a row there. Words of a scenario file: `written`.
 //!
 //! A model plans packets (`frames::Plan`); the clockwork (`agenda`) keeps them in order of time and writes them, and
@@ -20,8 +20,8 @@ mod foreign;
 mod frames;
 mod lan;
 mod mail;
+mod models;
 mod payload;
-mod profiles;
 mod recon;
 mod reflection;
 mod restart;
@@ -35,8 +35,8 @@ mod written;
 
 pub use agenda::{Burst, Hours};
 pub use day::{HOUR, day};
-pub use frames::{Place, SeenAs};
-pub use profiles::{PROFILES, Profile, ProfileSpec};
+pub use frames::{CapturePoint, SeenAs};
+pub use models::{MODELS, ModelSpec, TrafficModel};
 pub use setting::Params;
 pub use write::write_pcap;
 
@@ -62,16 +62,16 @@ pub struct Scenario {
 /// One kind of traffic over a span of packet time, in seconds after the start of the scenario.
 #[derive(Clone, Debug)]
 pub struct Part {
-    pub profile: Profile,
+    pub model: TrafficModel,
     pub from_seconds: f64,
     pub to_seconds: f64,
     pub params: Params,
 }
 
 impl Part {
-    /// A profile as it comes, to be changed through `params`.
-    pub fn new(profile: Profile, from_seconds: f64, to_seconds: f64) -> Part {
-        Part { profile, from_seconds, to_seconds, params: Params::default() }
+    /// A model as it comes, to be changed through `params`.
+    pub fn new(model: TrafficModel, from_seconds: f64, to_seconds: f64) -> Part {
+        Part { model, from_seconds, to_seconds, params: Params::default() }
     }
 }
 
@@ -92,7 +92,7 @@ impl Scenario {
             .iter()
             .enumerate()
             .map(|(index, part)| Stream {
-                traffic: profiles::traffic(part, self.start, self.seed, index as u64),
+                traffic: models::traffic(part, self.start, self.seed, index as u64),
                 frame: FrameBuffer { place: part.params.place, ..FrameBuffer::default() },
                 bridged: part.params.bridged.clone(),
                 ready: false,
@@ -117,11 +117,11 @@ impl Stream {
     fn copy(&self, number: usize) -> Option<(u16, FrameDirection)> {
         let to_group = self.frame.data.first().is_some_and(|octet| octet & 1 == 1);
         let other = match self.frame.direction {
-            FrameDirection::Entered => FrameDirection::Left,
-            FrameDirection::Left => FrameDirection::Entered,
+            FrameDirection::Ingress => FrameDirection::Egress,
+            FrameDirection::Egress => FrameDirection::Ingress,
             FrameDirection::Unknown => return None,
         };
-        let all = to_group && other == FrameDirection::Left;
+        let all = to_group && other == FrameDirection::Egress;
         self.bridged.get(number).filter(|_| all || number == 0).map(|interface| (*interface, other))
     }
 }
@@ -150,7 +150,7 @@ impl Synthetic {
         };
         let stream = self.streams.get(index)?;
         self.delivered += 1;
-        let Place { interface, vlan, .. } = stream.frame.place;
+        let CapturePoint { interface, vlan, .. } = stream.frame.place;
         let (interface, direction) =
             seen.unwrap_or((interface.saturating_add(stream.frame.port), stream.frame.direction));
         // As the kernel hands it over: the tag is beside the frame, but was on the wire.
@@ -241,14 +241,14 @@ mod tests {
         out
     }
 
-    /// Every profile in its own span of a second, at a modest rate.
+    /// Every model in its own span of a second, at a modest rate.
     fn everything(seed: u64) -> Scenario {
-        let parts = PROFILES.iter().enumerate().map(|(index, spec)| {
+        let parts = MODELS.iter().enumerate().map(|(index, spec)| {
             let from = index as f64 * 2.0;
-            let mut part = Part::new(spec.profile, from, from + 1.0);
+            let mut part = Part::new(spec.model, from, from + 1.0);
             part.params.mbit = Some(5.0);
             part.params.rate =
-                Some(if matches!(spec.profile, Profile::Browser | Profile::FlashCrowd) { 2.0 } else { 30.0 });
+                Some(if matches!(spec.model, TrafficModel::Browser | TrafficModel::FlashCrowd) { 2.0 } else { 30.0 });
             part
         });
         Scenario::new(seed, parts.collect())
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn every_profile_makes_sound_frames_within_its_span() {
         let scenario = everything(3);
-        for (part, spec) in scenario.parts.iter().zip(PROFILES) {
+        for (part, spec) in scenario.parts.iter().zip(MODELS) {
             let mut count = 0;
             let mut last = scenario.start.plus_seconds(part.from_seconds);
             let end = scenario.start.plus_seconds(part.to_seconds);
@@ -321,7 +321,7 @@ mod tests {
                 assert!(frame.time >= last && frame.time < end, "{}: {}", spec.name, frame.time);
                 last = frame.time;
                 assert!(frame.data.len() <= 1514 && frame.data.len() == frame.wire_len as usize, "{}", spec.name);
-                assert!(frame.direction != FrameDirection::Entered || frame.data.len() >= 60, "{}", spec.name);
+                assert!(frame.direction != FrameDirection::Ingress || frame.data.len() >= 60, "{}", spec.name);
                 checksums_hold(frame.data);
                 count += 1;
             });
@@ -331,9 +331,9 @@ mod tests {
 
     #[test]
     fn every_profile_can_be_turned_around_and_speak_ipv6() {
-        for spec in PROFILES {
+        for spec in MODELS {
             for v6 in [false, true] {
-                let mut part = Part::new(spec.profile, 0.0, 0.3);
+                let mut part = Part::new(spec.model, 0.0, 0.3);
                 part.params.direction = Some(crate::base::Direction::Outbound);
                 part.params.mbit = Some(5.0);
                 part.params.rate = Some(50.0);
@@ -351,8 +351,8 @@ mod tests {
                 .iter()
                 .any(|part| name.contains(part))
         };
-        for spec in PROFILES.iter().filter(|spec| spec.attack && !spec.is_story() && alone(spec.name)) {
-            let mut part = Part::new(spec.profile, 1.0, 3.0);
+        for spec in MODELS.iter().filter(|spec| spec.attack && !spec.is_story() && alone(spec.name)) {
+            let mut part = Part::new(spec.model, 1.0, 3.0);
             part.params.rate = Some(2_000.0);
             part.params.payload = Some(400);
             let mut count = 0i64;
@@ -376,13 +376,13 @@ mod tests {
 
     #[test]
     fn sources_are_as_many_as_asked() {
-        let mut part = Part::new(Profile::SynFlood, 0.0, 2.0);
+        let mut part = Part::new(TrafficModel::SynFlood, 0.0, 2.0);
         part.params.rate = Some(10_000.0);
         part.params.sources = Some(300);
         part.params.source_network = "198.18.0.0/15".parse().ok();
         let mut sources = HashSet::new();
         play(&Scenario::new(5, vec![part]), |frame| {
-            assert_eq!((frame.data.len(), frame.direction), (60, FrameDirection::Entered));
+            assert_eq!((frame.data.len(), frame.direction), (60, FrameDirection::Ingress));
             assert_eq!(frame.data[30..34], [203, 0, 113, 7]);
             assert_eq!(frame.data[..12], [2, 0, 203, 0, 113, 7, 2, 0, 0, 0, 0, 1]);
             sources.insert(Addr::from_v4_bits(u32::from_be_bytes([
@@ -398,12 +398,12 @@ mod tests {
     #[test]
     fn outbound_floods_leave_from_one_card() {
         for network in ["203.0.113.66/32", "0.0.0.0/0"] {
-            let mut part = Part::new(Profile::SynFlood, 0.0, 1.0);
+            let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
             part.params.direction = Some(crate::base::Direction::Outbound);
             part.params.source_network = network.parse().ok();
             part.params.sources = Some(0);
             play(&Scenario::new(5, vec![part]), |frame| {
-                assert_eq!((frame.data.len(), frame.direction), (54, FrameDirection::Left));
+                assert_eq!((frame.data.len(), frame.direction), (54, FrameDirection::Egress));
                 assert_eq!(frame.data[..12], [2, 0, 0, 0, 0, 1, 2, 0, 203, 0, 113, 66]);
                 assert_eq!(frame.data[30..34], [198, 51, 100, 7]);
             });
@@ -412,12 +412,12 @@ mod tests {
 
     #[test]
     fn a_bridge_shows_frames_on_all_its_ports() {
-        let mut part = Part::new(Profile::SegmentLife, 0.0, 1.0);
-        part.params.place = Place { interface: 1, vlan: None, seen_as: SeenAs::Port };
+        let mut part = Part::new(TrafficModel::SegmentLife, 0.0, 1.0);
+        part.params.place = CapturePoint { interface: 1, vlan: None, seen_as: SeenAs::Port };
         (part.params.sources, part.params.bridged) = (Some(1), vec![0, 2]);
         let mut seen = Vec::new();
         play(&Scenario::new(1, vec![part]), |frame| seen.push((frame.interface, frame.direction, frame.data.to_vec())));
-        let (entered, left) = (FrameDirection::Entered, FrameDirection::Left);
+        let (entered, left) = (FrameDirection::Ingress, FrameDirection::Egress);
         // The question for the gateway, to all; and its answer, which came by the uplink.
         let places: Vec<_> = seen.iter().map(|(interface, direction, _)| (*interface, *direction)).collect();
         assert_eq!(places[..5], [(1, entered), (0, left), (2, left), (1, left), (0, entered)]);
@@ -432,7 +432,7 @@ mod tests {
                 self.0 += 1;
             }
         }
-        let mut part = Part::new(Profile::UdpFlood, 0.0, 1.0);
+        let mut part = Part::new(TrafficModel::UdpFlood, 0.0, 1.0);
         part.params.rate = Some(1_500.0);
         let mut source = Scenario::new(1, vec![part]).source();
         let mut sink = Count(0);

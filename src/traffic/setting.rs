@@ -1,22 +1,22 @@
-//! What a part asks for, and what comes of it with the defaults of its profile: every number known.
+//! What a part asks for, and what comes of it with the defaults of its model: every number known.
 
 use super::Part;
 use super::agenda::{Burst, Hours};
-use super::frames::{GATEWAY, Macs, Place, Way, station};
-use super::profiles::Profile;
+use super::frames::{CapturePoint, GATEWAY, Macs, Way, station};
+use super::models::TrafficModel;
 use super::rng::{Rng, mix};
 use crate::base::{Addr, Direction, Mac, Timestamp};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Changes to the defaults of a profile. What a profile does not use is ignored.
+/// Changes to the defaults of a model. What a model does not use is ignored.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
-    /// Packets a second; sessions, queries or requests a second where the profile says so.
+    /// Packets a second; sessions, queries or requests a second where the model says so.
     pub rate: Option<f64>,
-    /// Mbit/s of bulk profiles, headers included.
+    /// Mbit/s of bulk models, headers included.
     pub mbit: Option<f64>,
-    /// Whom the profile is about: the victim, or the one host of a benign profile. A prefix spreads over its hosts.
+    /// Whom the model is about: the victim, or the one host of a benign model. A prefix spreads over its hosts.
     pub target: Option<IpNet>,
     /// Distinct hosts of `target`; 0 (the default): all of them.
     pub targets: Option<u64>,
@@ -26,23 +26,23 @@ pub struct Params {
     pub sources: Option<u64>,
     /// Where these are drawn from; of the target's family.
     pub source_network: Option<IpNet>,
-    /// Octets of payload, where the profile has a say in it.
+    /// Octets of payload, where the model has a say in it.
     pub payload: Option<usize>,
     /// `Inbound` (the default): the target is inside. `Outbound`: it is outside, and the sources are inside.
     pub direction: Option<Direction>,
     pub burst: Option<Burst>,
-    /// The span is a day, and this busy are its hours; of profiles with a rate.
+    /// The span is a day, and this busy are its hours; of models with a rate.
     pub hours: Option<Hours>,
     /// MAC of the sources, of the target: instead of the gateway's or the derived one.
     pub source_mac: Option<Mac>,
     pub target_mac: Option<Mac>,
     /// The interface, VLAN and end of the line that the frames are captured on.
-    pub place: Place,
+    pub place: CapturePoint,
     /// Other ports of the same bridge that show the frames as well, the uplink first.
     pub bridged: Vec<u16>,
 }
 
-/// What a profile uses where a part does not say.
+/// What a model uses where a part does not say.
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults {
     pub rate: f64,
@@ -79,7 +79,7 @@ pub enum Peers {
     Wide,
 }
 
-/// Whom a profile is about by default: in 203.0.113.0/24, or in 2001:db8:10::/48 where the sources are IPv6.
+/// Whom a model is about by default: in 203.0.113.0/24, or in 2001:db8:10::/48 where the sources are IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
     Host(u8),
@@ -220,7 +220,7 @@ impl Setting {
     pub fn resolve(part: &Part, defaults: &Defaults, attack: bool, start: Timestamp, rng: &mut Rng) -> Setting {
         let params = &part.params;
         // A foreign MAC is one that leaves: its `source_mac` is always the guest's.
-        let inbound = params.direction != Some(Direction::Outbound) && part.profile != Profile::ForeignMac;
+        let inbound = params.direction != Some(Direction::Outbound) && part.model != TrafficModel::ForeignMac;
         let v6_asked = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
         let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_asked, inbound));
         let v6 = matches!(target, IpNet::V6(_));

@@ -36,12 +36,12 @@ pub fn write_pcap<W: Write>(source: &mut Synthetic, mut out: W) -> io::Result<u6
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Part, Profile, Scenario};
+    use super::super::{Part, Scenario, TrafficModel};
     use super::*;
 
     #[test]
     fn files_have_the_right_header_and_records() {
-        let mut part = Part::new(Profile::SynFlood, 0.0, 1.0);
+        let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
         part.params.rate = Some(10.0);
         let mut file = Vec::new();
         let frames = write_pcap(&mut Scenario::new(1, vec![part]).source(), &mut file).expect("a Vec takes all");
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn tags_are_part_of_the_octets() {
-        let mut part = Part::new(Profile::SynFlood, 0.0, 1.0);
+        let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
         part.params.rate = Some(1.0);
         part.params.place.vlan = Some(104);
         let mut file = Vec::new();

@@ -4,7 +4,7 @@
 //! seed = 7
 //! start = "2026-01-01T00:00:00Z"      # optional
 //! [[part]]
-//! profile = "syn_flood"
+//! model = "syn_flood"
 //! from = 10.0                          # seconds after start
 //! to = 20.0
 //! rate = 5000.0                        # packets (or sessions, requests) a second
@@ -14,7 +14,7 @@
 //! sources = 65536                      # 0 = another one in every packet
 //! source_network = "198.18.0.0/15"
 //! payload = 512                        # octets
-//! mbit = 1000.0                        # bulk profiles, Mbit/s
+//! mbit = 1000.0                        # bulk models, Mbit/s
 //! direction = "outbound"               # the sources are inside, the target outside
 //! burst = { on = 0.2, off = 4.8 }      # seconds
 //! hours = [0.4, 0.3, …]                # 24 shares: the span is a day, and this busy are its hours
@@ -26,7 +26,7 @@
 //! bridged = [0, 2]                     # other ports of the bridge, uplink first, which show the frames as well
 //! ```
 
-use super::{Burst, DEFAULT_START, Params, Part, Place, Profile, Scenario, SeenAs};
+use super::{Burst, CapturePoint, DEFAULT_START, Params, Part, Scenario, SeenAs, TrafficModel};
 use crate::base::{Direction, Timestamp};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ struct WrittenScenario {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenPart {
-    profile: String,
+    model: String,
     #[serde(default)]
     from: f64,
     to: f64,
@@ -84,7 +84,7 @@ pub fn parse(text: &str) -> Result<Scenario, String> {
         None => DEFAULT_START,
     };
     let parts = written.part.into_iter().enumerate().map(|(index, written)| {
-        let name = written.profile.clone();
+        let name = written.model.clone();
         part(written).map_err(|error| format!("part {} ({name}): {error}", index + 1))
     });
     Ok(Scenario { seed: written.seed, start, parts: parts.collect::<Result<_, _>>()? })
@@ -97,8 +97,8 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 fn part(written: WrittenPart) -> Result<Part, String> {
-    let profile = Profile::from_name(&written.profile)
-        .ok_or_else(|| format!("no profile of this name; there are {}", names()))?;
+    let model = TrafficModel::from_name(&written.model)
+        .ok_or_else(|| format!("no model of this name; there are {}", names()))?;
     if !(written.from >= 0.0 && written.to > written.from && written.to.is_finite()) {
         return Err("from and to must be seconds after the start, with to after from".into());
     }
@@ -132,8 +132,8 @@ fn part(written: WrittenPart) -> Result<Part, String> {
     let seen_as = match written.seen_as.as_deref() {
         None | Some("uplink") => SeenAs::Uplink,
         Some("port") => SeenAs::Port,
-        Some("entered") => SeenAs::Entered,
-        Some("left") => SeenAs::Left,
+        Some("entered") => SeenAs::Ingress,
+        Some("left") => SeenAs::Egress,
         Some("unknown") => SeenAs::Unknown,
         Some(_) => return Err("seen_as: must be uplink, port, entered, left or unknown".into()),
     };
@@ -151,7 +151,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         hours: written.hours,
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
-        place: Place { interface: written.interface, vlan: written.vlan, seen_as },
+        place: CapturePoint { interface: written.interface, vlan: written.vlan, seen_as },
         bridged: written.bridged,
     };
     if let (Some(target), Some(sources)) = (params.target, params.source_network)
@@ -168,7 +168,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
     if params.payload.is_some_and(|payload| payload > 65_000) {
         return Err("payload: at most 65000 octets".into());
     }
-    Ok(Part { profile, from_seconds: written.from, to_seconds: written.to, params })
+    Ok(Part { model, from_seconds: written.from, to_seconds: written.to, params })
 }
 
 /// A prefix, or an address as the prefix of itself.
@@ -178,7 +178,7 @@ fn network(name: &str, text: &str) -> Result<IpNet, String> {
 }
 
 fn names() -> String {
-    super::PROFILES.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
+    super::MODELS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
         seed = 7
         start = "2026-03-01T00:00:00Z"
         [[part]]
-        profile = "syn_flood"
+        model = "syn_flood"
         from = 10.0
         to = 20
         rate = 5000.0
@@ -209,7 +209,7 @@ mod tests {
         seen_as = "port"
         bridged = [0, 1]
         [[part]]
-        profile = "carpet_bombing"
+        model = "carpet_bombing"
         to = 1.0
         target = "2001:db8:10::/64"
     "#;
@@ -219,10 +219,10 @@ mod tests {
         let scenario = parse(WHOLE).expect("valid");
         assert_eq!((scenario.seed, scenario.start.to_string().as_str()), (7, "2026-03-01T00:00:00.000Z"));
         let [first, second] = &scenario.parts[..] else { panic!("two parts") };
-        assert_eq!((first.profile, first.from_seconds, first.to_seconds), (Profile::SynFlood, 10.0, 20.0));
+        assert_eq!((first.model, first.from_seconds, first.to_seconds), (TrafficModel::SynFlood, 10.0, 20.0));
         assert_eq!(first.params.burst, Some(Burst { on: 0.2, off: 4.8 }));
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
-        let Place { interface, vlan, seen_as } = first.params.place;
+        let CapturePoint { interface, vlan, seen_as } = first.params.place;
         assert_eq!((interface, vlan, seen_as), (2, Some(104), SeenAs::Port));
         assert_eq!(first.params.bridged, [0, 1]);
         assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
@@ -231,9 +231,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (change, says) in [
+        for (change, message) in [
             (("rate =", "rat ="), "rat"),
-            (("syn_flood", "sin_flood"), "no profile"),
+            (("syn_flood", "sin_flood"), "no model"),
             (("to = 20", "to = 5"), "to after from"),
             (("203.0.113.7", "203.0.113"), "target: not an address"),
             (("outbound", "sideways"), "direction"),
@@ -247,7 +247,7 @@ mod tests {
             (("2026-03-01T00", "March"), "start"),
         ] {
             let error = parse(&WHOLE.replacen(change.0, change.1, 1)).map(|_| ()).expect_err(change.0);
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }

@@ -378,7 +378,7 @@ impl Pegel {
     /// Nothing that wakes anybody, and something was seen.
     pub fn assert_silent(&self) {
         let all = self.all_incidents();
-        let loud: Vec<_> = all.iter().filter(|incident| incident["severity"] != "information").collect();
+        let loud: Vec<_> = all.iter().filter(|incident| incident["severity"] != "info").collect();
         assert!(loud.is_empty(), "{loud:#?}");
         let page = self.get("/metrics");
         let seen =
@@ -388,15 +388,15 @@ impl Pegel {
 }
 
 /// All that an incident says as evidence.
-pub fn says(incident: &Value) -> String {
+pub fn message(incident: &Value) -> String {
     let all = incident["evidence"].as_array().unwrap().iter();
-    all.map(|evidence| evidence["says"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
+    all.map(|evidence| evidence["message"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 /// The incident is about this guest, and says where it is plugged in.
 pub fn assert_names(incident: &Value, guest: u8) {
     let (id, name, port) = GUESTS.into_iter().find(|(id, ..)| *id == guest).unwrap();
     assert_eq!(incident["target"]["guest"], format!("{id} ({name})"), "{incident:#}");
-    let says = says(incident);
-    assert!(says.contains(port), "{port} in {says}");
+    let message = message(incident);
+    assert!(message.contains(port), "{port} in {message}");
 }

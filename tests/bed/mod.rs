@@ -249,8 +249,8 @@ pub fn peer() -> PathBuf {
     peer
 }
 
-pub fn flood(profile: &str, rate: u32, seconds: f64) -> String {
+pub fn flood(model: &str, rate: u32, seconds: f64) -> String {
     format!(
-        "seed = 1\n[[part]]\nprofile = \"{profile}\"\nfrom = 0.0\nto = {seconds}\nrate = {rate}\ntarget = \"{WATCHED}\"\n"
+        "seed = 1\n[[part]]\nmodel = \"{model}\"\nfrom = 0.0\nto = {seconds}\nrate = {rate}\ntarget = \"{WATCHED}\"\n"
     )
 }

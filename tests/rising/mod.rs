@@ -4,7 +4,7 @@ use super::{NETWORKS, line, on_all_cores, play};
 use pegel::base::{Direction, Vector, VectorClass};
 use pegel::config::Config;
 use pegel::packet::AMPLIFIERS;
-use pegel::traffic::{Burst, Part, Profile, Scenario};
+use pegel::traffic::{Burst, Part, Scenario, TrafficModel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Strengths that are measured, in times of the limit.
@@ -19,8 +19,8 @@ const PHASES: [f64; 5] = [0.0, 0.025, 0.05, 0.075, 0.099];
 #[derive(Clone, Copy)]
 struct Rising {
     vector: Vector,
-    profile: Profile,
-    /// The rate of the profile at which the vector's limit is reached.
+    model: TrafficModel,
+    /// The rate of the model at which the vector's limit is reached.
     limit: f64,
     /// Seconds at most.
     most: [f64; 3],
@@ -31,8 +31,8 @@ struct Rising {
     change: fn(&mut Part),
 }
 
-const fn rising(vector: Vector, profile: Profile, limit: f64) -> Rising {
-    Rising { vector, profile, limit, most: SOON, works: false, note: "", change: |_| {} }
+const fn rising(vector: Vector, model: TrafficModel, limit: f64) -> Rising {
+    Rising { vector, model, limit, most: SOON, works: false, note: "", change: |_| {} }
 }
 
 impl Rising {
@@ -53,9 +53,9 @@ impl Rising {
 
     /// The attack from `from` on, at so many times its limit.
     fn part(&self, from: f64, to: f64, times: f64) -> Part {
-        let mut part = Part::new(self.profile, from, to);
+        let mut part = Part::new(self.model, from, to);
         part.params.rate = Some(self.limit * times);
-        part.params.payload = (self.profile == Profile::UdpFlood).then_some(64);
+        part.params.payload = (self.model == TrafficModel::UdpFlood).then_some(64);
         (self.change)(&mut part);
         part
     }
@@ -67,91 +67,93 @@ fn outbound(part: &mut Part) {
 
 /// Floods at the limits of their detectors' defaults.
 const FLOODS: &[Rising] = &[
-    rising(Vector::SynFlood, Profile::SynFlood, 300.0),
-    rising(Vector::SynFlood, Profile::SynFloodOptions, 300.0),
-    rising(Vector::SynFlood, Profile::SynFloodAnswered, 300.0),
-    rising(Vector::AckFlood, Profile::AckFlood, 2000.0),
-    rising(Vector::RstFlood, Profile::RstFlood, 500.0),
-    rising(Vector::SynAckFlood, Profile::SynAckFlood, 300.0),
-    rising(Vector::FinFlood, Profile::FinFlood, 500.0),
-    rising(Vector::TcpNullFlood, Profile::TcpNullFlood, 100.0),
-    rising(Vector::XmasFlood, Profile::XmasFlood, 100.0),
-    rising(Vector::TcpFlood, Profile::TcpFlood, 300.0),
-    rising(Vector::LandAttack, Profile::LandAttack, 20.0),
-    rising(Vector::UdpFlood, Profile::UdpFlood, 1000.0),
-    rising(Vector::QuicFlood, Profile::QuicFlood, 1000.0),
-    rising(Vector::QuicFlood, Profile::QuicFloodAnswered, 1000.0),
-    rising(Vector::GreFlood, Profile::GreFlood, 500.0),
-    rising(Vector::IpProtoFlood, Profile::IpProtoFlood, 500.0),
-    rising(Vector::Smurf, Profile::Smurf, 300.0),
-    rising(Vector::Smurf, Profile::SmurfRequests, 100.0),
-    rising(Vector::Icmpv6Flood, Profile::Icmpv6FloodHidden, 300.0),
-    rising(Vector::IcmpFlood, Profile::IcmpFlood, 300.0),
-    rising(Vector::Icmpv6Flood, Profile::Icmpv6Flood, 300.0),
+    rising(Vector::SynFlood, TrafficModel::SynFlood, 300.0),
+    rising(Vector::SynFlood, TrafficModel::SynFloodOptions, 300.0),
+    rising(Vector::SynFlood, TrafficModel::SynFloodAnswered, 300.0),
+    rising(Vector::AckFlood, TrafficModel::AckFlood, 2000.0),
+    rising(Vector::RstFlood, TrafficModel::RstFlood, 500.0),
+    rising(Vector::SynAckFlood, TrafficModel::SynAckFlood, 300.0),
+    rising(Vector::FinFlood, TrafficModel::FinFlood, 500.0),
+    rising(Vector::TcpNullFlood, TrafficModel::TcpNullFlood, 100.0),
+    rising(Vector::XmasFlood, TrafficModel::XmasFlood, 100.0),
+    rising(Vector::TcpFlood, TrafficModel::TcpFlood, 300.0),
+    rising(Vector::LandAttack, TrafficModel::LandAttack, 20.0),
+    rising(Vector::UdpFlood, TrafficModel::UdpFlood, 1000.0),
+    rising(Vector::QuicFlood, TrafficModel::QuicFlood, 1000.0),
+    rising(Vector::QuicFlood, TrafficModel::QuicFloodAnswered, 1000.0),
+    rising(Vector::GreFlood, TrafficModel::GreFlood, 500.0),
+    rising(Vector::IpProtoFlood, TrafficModel::IpProtoFlood, 500.0),
+    rising(Vector::Smurf, TrafficModel::Smurf, 300.0),
+    rising(Vector::Smurf, TrafficModel::SmurfRequests, 100.0),
+    rising(Vector::Icmpv6Flood, TrafficModel::Icmpv6FloodHidden, 300.0),
+    rising(Vector::IcmpFlood, TrafficModel::IcmpFlood, 300.0),
+    rising(Vector::Icmpv6Flood, TrafficModel::Icmpv6Flood, 300.0),
     // Two of three fragments are later ones.
-    rising(Vector::FragmentFlood, Profile::FragmentFlood, 7500.0),
-    rising(Vector::SynFlood, Profile::SynFlood, 300.0).with("one source", |part| {
+    rising(Vector::FragmentFlood, TrafficModel::FragmentFlood, 7500.0),
+    rising(Vector::SynFlood, TrafficModel::SynFlood, 300.0).with("one source", |part| {
         part.params.sources = Some(1);
         part.params.source_network = "198.51.100.9/32".parse().ok();
     }),
-    rising(Vector::SynFlood, Profile::SynFlood, 300.0).with("outbound", outbound),
-    rising(Vector::IcmpFlood, Profile::IcmpFlood, 300.0).with("outbound", outbound),
-    rising(Vector::OtherAmplification, Profile::OtherAmplification, 500.0),
-    rising(Vector::TcpReflection, Profile::SynAckReflection, 300.0),
-    rising(Vector::TcpReflection, Profile::MiddleboxReflection, 300.0).with("middleboxes", |_| {}),
+    rising(Vector::SynFlood, TrafficModel::SynFlood, 300.0).with("outbound", outbound),
+    rising(Vector::IcmpFlood, TrafficModel::IcmpFlood, 300.0).with("outbound", outbound),
+    rising(Vector::OtherAmplification, TrafficModel::OtherAmplification, 500.0),
+    rising(Vector::TcpReflection, TrafficModel::SynAckReflection, 300.0),
+    rising(Vector::TcpReflection, TrafficModel::MiddleboxReflection, 300.0).with("middleboxes", |_| {}),
 ];
 
 /// What does not come as a flood of packets to one host.
 const OTHERS: &[Rising] = &[
     // By numbers of a second, of which the first tick may be a part only.
-    rising(Vector::MacFlood, Profile::MacFlood, 300.0).within(BY_SECONDS),
-    rising(Vector::ArpFlood, Profile::ArpFlood, 1500.0).within(BY_SECONDS),
-    rising(Vector::GratuitousArpStorm, Profile::GratuitousStorm, 50.0).within(BY_SECONDS),
-    rising(Vector::BroadcastStorm, Profile::BroadcastStorm, 1500.0).within(BY_SECONDS),
-    rising(Vector::MulticastStorm, Profile::MulticastStorm, 5000.0).within(BY_SECONDS),
-    rising(Vector::UnknownUnicastFlood, Profile::UnknownUnicast, 1000.0).within(BY_SECONDS),
-    rising(Vector::DhcpFlood, Profile::DhcpFlood, 20.0).within([1.2, 0.6, 0.3]),
-    rising(Vector::OpenReflector, Profile::DnsAnyAnswered, 100.0),
+    rising(Vector::MacFlood, TrafficModel::MacFlood, 300.0).within(BY_SECONDS),
+    rising(Vector::ArpFlood, TrafficModel::ArpFlood, 1500.0).within(BY_SECONDS),
+    rising(Vector::GratuitousArpStorm, TrafficModel::GratuitousStorm, 50.0).within(BY_SECONDS),
+    rising(Vector::BroadcastStorm, TrafficModel::BroadcastStorm, 1500.0).within(BY_SECONDS),
+    rising(Vector::MulticastStorm, TrafficModel::MulticastStorm, 5000.0).within(BY_SECONDS),
+    rising(Vector::UnknownUnicastFlood, TrafficModel::UnknownUnicast, 1000.0).within(BY_SECONDS),
+    rising(Vector::DhcpFlood, TrafficModel::DhcpFlood, 20.0).within([1.2, 0.6, 0.3]),
+    rising(Vector::OpenReflector, TrafficModel::DnsAnyAnswered, 100.0),
     // Ten replies to each request.
-    rising(Vector::OpenReflector, Profile::MonlistAnswered, 1.0).with("monlist", |_| {}),
+    rising(Vector::OpenReflector, TrafficModel::MonlistAnswered, 1.0).with("monlist", |_| {}),
     // Five packets in a tick.
-    rising(Vector::SpoofedSource, Profile::UdpFlood, 50.0).with("", |part| {
+    rising(Vector::SpoofedSource, TrafficModel::UdpFlood, 50.0).with("", |part| {
         part.params.direction = Some(Direction::Outbound);
         (part.params.source_network, part.params.sources) = ("0.0.0.0/0".parse().ok(), Some(0));
     }),
     // Twice the limit of a host.
-    rising(Vector::UdpFlood, Profile::CarpetBombing, 2000.0).with("carpet bombing", |_| {}).within([1.0, 0.4, 0.4]),
-    rising(Vector::SynFlood, Profile::SynFlood, 600.0)
+    rising(Vector::UdpFlood, TrafficModel::CarpetBombing, 2000.0)
+        .with("carpet bombing", |_| {})
+        .within([1.0, 0.4, 0.4]),
+    rising(Vector::SynFlood, TrafficModel::SynFlood, 600.0)
         .with("carpet bombing", |part| {
             part.params.target = "203.0.113.0/24".parse().ok();
         })
         .within([1.0, 0.4, 0.3]),
-    rising(Vector::HttpFlood, Profile::HttpFlood, 300.0).within([1.0, 0.4, 0.3]),
-    rising(Vector::HttpFlood, Profile::HttpFloodPaths, 300.0).with("made-up paths", |_| {}),
-    rising(Vector::TlsHandshakeFlood, Profile::TlsFlood, 300.0).within([1.2, 0.8, 0.5]),
-    rising(Vector::DnsQueryFlood, Profile::DnsQueryFlood, 1000.0),
-    rising(Vector::DnsWaterTorture, Profile::DnsWaterTorture, 100.0).within([1.0, 0.5, 0.2]),
-    rising(Vector::ConnectionFlood, Profile::ConnectionFlood, 200.0).within([1.2, 0.8, 0.6]),
+    rising(Vector::HttpFlood, TrafficModel::HttpFlood, 300.0).within([1.0, 0.4, 0.3]),
+    rising(Vector::HttpFlood, TrafficModel::HttpFloodPaths, 300.0).with("made-up paths", |_| {}),
+    rising(Vector::TlsHandshakeFlood, TrafficModel::TlsFlood, 300.0).within([1.2, 0.8, 0.5]),
+    rising(Vector::DnsQueryFlood, TrafficModel::DnsQueryFlood, 1000.0),
+    rising(Vector::DnsWaterTorture, TrafficModel::DnsWaterTorture, 100.0).within([1.0, 0.5, 0.2]),
+    rising(Vector::ConnectionFlood, TrafficModel::ConnectionFlood, 200.0).within([1.2, 0.8, 0.6]),
     // A hundred connections within ten seconds, counted once a second.
-    rising(Vector::SlowHttp, Profile::SlowHttp, 10.0).within([8.0, 4.5, 1.6]),
-    rising(Vector::SlowHttp, Profile::SlowHttpPost, 10.0).with("bodies", |_| {}).within([8.0, 4.5, 1.6]),
+    rising(Vector::SlowHttp, TrafficModel::SlowHttp, 10.0).within([8.0, 4.5, 1.6]),
+    rising(Vector::SlowHttp, TrafficModel::SlowHttpPost, 10.0).with("bodies", |_| {}).within([8.0, 4.5, 1.6]),
 ];
 
 /// What is told by a count: the rate at which it goes on, and the seconds until it is told.
-const COUNTED: &[(Vector, Profile, f64, f64)] = &[
-    (Vector::PortScan, Profile::PortScan, 100.0, 1.0),
-    (Vector::HostSweep, Profile::HostSweep, 100.0, 1.0),
-    (Vector::ArpScan, Profile::ArpScan, 100.0, 1.5),
-    (Vector::BruteForce, Profile::BruteForce, 10.0, 5.0),
-    (Vector::Backscatter, Profile::Backscatter, 40.0, 3.0),
-    (Vector::MacNotAllowed, Profile::ForeignMac, 10.0, 0.3),
+const COUNTED: &[(Vector, TrafficModel, f64, f64)] = &[
+    (Vector::PortScan, TrafficModel::PortScan, 100.0, 1.0),
+    (Vector::HostSweep, TrafficModel::HostSweep, 100.0, 1.0),
+    (Vector::ArpScan, TrafficModel::ArpScan, 100.0, 1.5),
+    (Vector::BruteForce, TrafficModel::BruteForce, 10.0, 5.0),
+    (Vector::Backscatter, TrafficModel::Backscatter, 40.0, 3.0),
+    (Vector::MacNotAllowed, TrafficModel::ForeignMac, 10.0, 0.3),
 ];
 
 /// Every service that reflects and amplifies, at the limit of its kind.
 fn amplifications() -> impl Iterator<Item = Rising> {
     AMPLIFIERS.iter().map(|row| {
-        let profile = Profile::from_name(row.vector.name()).expect("a profile for every service");
-        Rising { works: true, ..rising(row.vector, profile, if row.unambiguous { 50.0 } else { 100.0 }) }
+        let model = TrafficModel::from_name(row.vector.name()).expect("a model for every service");
+        Rising { works: true, ..rising(row.vector, model, if row.unambiguous { 50.0 } else { 100.0 }) }
     })
 }
 
@@ -166,7 +168,7 @@ fn delay(rising: &Rising, onset: f64, times: f64, lasts: f64) -> Result<f64, Str
     let mut config = Config::parse(written, "config").map_err(|errors| errors.to_string())?;
     config.networks = NETWORKS.iter().map(|network| network.parse().expect("a network")).collect();
     // Something must go on before, as it does in life.
-    let mut calm = Part::new(Profile::WebServer, 0.0, onset + lasts);
+    let mut calm = Part::new(TrafficModel::WebServer, 0.0, onset + lasts);
     calm.params.rate = Some(5.0);
     let mut work = calm.clone();
     work.params.target = "203.0.113.7/32".parse().ok().filter(|_| rising.works);
@@ -201,7 +203,7 @@ fn attacks_are_found_within_their_time() {
     // Vectors by their delays, the worst of each.
     let mut worst: BTreeMap<String, [f64; 3]> = BTreeMap::new();
     for (index, ((rising, times, most), delay)) in runs.iter().zip(delays).enumerate() {
-        let name = rising.profile.name();
+        let name = rising.model.name();
         match delay {
             Ok(delay) => {
                 println!("{name} at {times} times its limit: {delay:.3} s");
@@ -232,8 +234,8 @@ fn attacks_are_found_within_their_time() {
 #[test]
 fn what_is_counted_is_told_soon() {
     println!("| vector | at | told after |\n|---|---|---|");
-    let results = on_all_cores(COUNTED, |&(vector, profile, rate, most)| {
-        let rising = rising(vector, profile, rate);
+    let results = on_all_cores(COUNTED, |&(vector, model, rate, most)| {
+        let rising = rising(vector, model, rate);
         let worst = worst_delay(&rising, 1.0, most)?;
         println!("| {vector} | {rate}/s | {worst:.1} s |");
         if worst <= most + 1e-6 { Ok(()) } else { Err(format!("{vector}: {worst:.3} s, not {most} s")) }
@@ -285,7 +287,7 @@ fn pulses_of_a_fifth_of_a_second_are_one_incident_wherever_they_fall() {
             (1, Some(delay)) if delay <= 0.3 + 1e-6 && lasted => Ok(()),
             _ => {
                 let lines: Vec<String> = incidents.iter().map(|i| line(i, scenario.start)).collect();
-                Err(format!("{} at {phase}: {lines:#?}", rising.profile.name()))
+                Err(format!("{} at {phase}: {lines:#?}", rising.model.name()))
             }
         }
     });

@@ -24,10 +24,10 @@ mod block;
 mod fanout;
 mod filter;
 mod interface;
-mod lots;
 mod mapping;
 mod offload;
 mod options;
+mod sampling_history;
 mod shown;
 mod socket;
 
@@ -40,11 +40,11 @@ use block::Frames;
 use fanout::Membership;
 use filter::{Filter, NOTHING};
 use interface::{Framing, unsupported};
-use lots::Lots;
 use mapping::Mapping;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
+use sampling_history::SamplingHistory;
 use shown::shown;
 use socket::PacketSocket;
 use std::os::fd::AsFd;
@@ -69,7 +69,7 @@ pub struct AfPacket {
     /// Each frame has a header that tells of segments.
     offload: bool,
     filter: Filter,
-    lots: Lots,
+    lots: SamplingHistory,
     stats: SourceStats,
     /// Times that the kernel found the ring full.
     freezes: u64,
@@ -151,7 +151,7 @@ impl AfPacket {
             framing,
             offload,
             filter,
-            lots: Lots::new(sampling),
+            lots: SamplingHistory::new(sampling),
             stats: SourceStats::default(),
             freezes: 0,
             dropped_before: None,

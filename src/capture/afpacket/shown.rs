@@ -2,8 +2,8 @@
 
 use super::block::RingFrame;
 use super::interface::Framing;
-use super::lots::Lots;
 use super::offload::OnWire;
+use super::sampling_history::SamplingHistory;
 use crate::capture::{Frame, FrameDirection, Vlan};
 
 /// IEEE 802.1Q: octets of a tag, and what it is announced by where the kernel does not tell.
@@ -16,16 +16,16 @@ pub(super) fn shown<'b>(
     raw: &RingFrame<'b>,
     framing: Framing,
     offload: bool,
-    lots: &Lots,
+    lots: &SamplingHistory,
     index: u16,
 ) -> Option<Frame<'b>> {
     let direction = match raw.kind {
         libc::PACKET_OUTGOING if framing.loopback => return None,
-        libc::PACKET_OUTGOING => FrameDirection::Left,
+        libc::PACKET_OUTGOING => FrameDirection::Egress,
         // What we sent to a group and hear ourselves.
         libc::PACKET_LOOPBACK => return None,
         libc::PACKET_HOST | libc::PACKET_BROADCAST | libc::PACKET_MULTICAST | libc::PACKET_OTHERHOST => {
-            FrameDirection::Entered
+            FrameDirection::Ingress
         }
         _ => FrameDirection::Unknown,
     };

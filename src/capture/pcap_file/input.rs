@@ -16,12 +16,12 @@ const COMPRESSED_READ: usize = 64 * 1024;
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Counts what was read, for the progress.
-struct Counted {
+struct CountingReader {
     inner: Box<dyn Read + Send>,
     count: u64,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         loop {
             match self.inner.read(into) {
@@ -37,10 +37,10 @@ impl Read for Counted {
 }
 
 /// The compressed bytes from the beginning: the cursor gives back what sniffing took.
-type Compressed = BufReader<Chain<Cursor<Vec<u8>>, Counted>>;
+type Compressed = BufReader<Chain<Cursor<Vec<u8>>, CountingReader>>;
 
 enum Stream {
-    Plain(Counted),
+    Plain(CountingReader),
     Gzip(Box<MultiGzDecoder<Compressed>>),
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Input {
 impl Input {
     /// Reads enough to see whether the stream is compressed.
     pub fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
-        let stream = Stream::Plain(Counted { inner: reader, count: 0 });
+        let stream = Stream::Plain(CountingReader { inner: reader, count: 0 });
         let mut input = Input { stream, buffer: vec![0; WINDOW], start: 0, end: 0, offset: 0, total };
         input.ensure(GZIP.len())?;
         if !input.bytes().starts_with(&GZIP) {

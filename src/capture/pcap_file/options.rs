@@ -47,8 +47,8 @@ pub(super) fn flags<const BIG: bool>(options: &[u8]) -> Flags {
         .find_map(|(code, value)| if code == FLAGS { <[u8; 4]>::try_from(value).ok().map(word::<BIG>) } else { None });
     let Some(word) = word else { return Flags::default() };
     let direction = match word & 0b11 {
-        0b01 => FrameDirection::Entered,
-        0b10 => FrameDirection::Left,
+        0b01 => FrameDirection::Ingress,
+        0b10 => FrameDirection::Egress,
         _ => FrameDirection::Unknown,
     };
     // Bits 5 to 8, in octets; zero is "not given".
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn options_end_at_damage() {
         let options = [2, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(flags::<false>(&options).direction, FrameDirection::Entered);
+        assert_eq!(flags::<false>(&options).direction, FrameDirection::Ingress);
         assert_eq!(flags::<false>(&options[..7]), Flags::default());
         // Behind an option that overruns and behind the end of the options, nothing counts.
         let overrun = [&[9, 9, 255, 0][..], &options].concat();
@@ -198,14 +198,14 @@ mod tests {
         assert_eq!(flags::<false>(&ended), Flags::default());
         // An odd length is padded.
         let comment = [&[1, 0, 5, 0, b'h', b'e', b'l', b'l', b'o', 0, 0, 0][..], &options].concat();
-        assert_eq!(flags::<false>(&comment).direction, FrameDirection::Entered);
+        assert_eq!(flags::<false>(&comment).direction, FrameDirection::Ingress);
     }
 
     #[test]
     fn flags_tell_direction_and_fcs() {
         let word = |value: u32| [&[0, 2, 0, 4][..], &value.to_be_bytes()].concat();
-        assert_eq!(flags::<true>(&word(0b10)), Flags { direction: FrameDirection::Left, fcs: None });
-        assert_eq!(flags::<true>(&word(4 << 5 | 1)), Flags { direction: FrameDirection::Entered, fcs: Some(4) });
+        assert_eq!(flags::<true>(&word(0b10)), Flags { direction: FrameDirection::Egress, fcs: None });
+        assert_eq!(flags::<true>(&word(4 << 5 | 1)), Flags { direction: FrameDirection::Ingress, fcs: Some(4) });
         assert_eq!(flags::<true>(&word(0b11)), Flags::default());
     }
 

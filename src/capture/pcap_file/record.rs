@@ -69,7 +69,7 @@ impl Link {
         let data = data.get(..wire as usize).unwrap_or(data);
         match data.split_first() {
             Some((octet, data)) if self.direction_octet => {
-                let direction = if *octet == 0 { FrameDirection::Entered } else { FrameDirection::Left };
+                let direction = if *octet == 0 { FrameDirection::Ingress } else { FrameDirection::Egress };
                 (data, wire.saturating_sub(1), direction)
             }
             _ => (data, wire, FrameDirection::Unknown),
@@ -104,8 +104,8 @@ mod tests {
     fn the_direction_octet_comes_off() {
         let link = Link::new(204, 0);
         assert_eq!(link.kind, LinkType::Ppp);
-        assert_eq!(link.trim(&[0, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Entered));
-        assert_eq!(link.trim(&[1, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Left));
+        assert_eq!(link.trim(&[0, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Ingress));
+        assert_eq!(link.trim(&[1, 7, 8], 3, 0), (&[7u8, 8][..], 2, FrameDirection::Egress));
         assert_eq!(link.trim(&[], 0, 0), (&[][..], 0, FrameDirection::Unknown));
     }
 }

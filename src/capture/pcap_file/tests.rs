@@ -216,7 +216,7 @@ fn pcap_link_field_carries_fcs_and_direction() {
     let bytes = [LE.pcap(MICRO, 4, 204), LE.record(1, 0, 40, &[1, 0xff, 3])].concat();
     let seen = frames(&bytes).remove(0);
     assert_eq!((seen.data, seen.wire_len), (vec![0xff, 3], 39));
-    assert_eq!((seen.link, seen.direction), (LinkType::Ppp, FrameDirection::Left));
+    assert_eq!((seen.link, seen.direction), (LinkType::Ppp, FrameDirection::Egress));
 }
 
 #[test]
@@ -244,8 +244,8 @@ fn pcapng_of_two_sections() {
     let seen = |nanos, data: &[u8], wire_len, interface| Seen { interface, ..ethernet(nanos, data, wire_len) };
     let expected = [
         seen(7_000_000_000, b"first", 60, 0),
-        Seen { link: LinkType::RawIp, direction: FrameDirection::Entered, ..seen(8_000_000_001, b"second", 60, 1) },
-        Seen { direction: FrameDirection::Left, ..seen(9_000_000_000, b"third", 5, 2) },
+        Seen { link: LinkType::RawIp, direction: FrameDirection::Ingress, ..seen(8_000_000_001, b"second", 60, 1) },
+        Seen { direction: FrameDirection::Egress, ..seen(9_000_000_000, b"third", 5, 2) },
         seen(9_000_000_000, b"simple", 6, 0),
         seen(11_000_000_000, b"old", 64, 2),
     ];

@@ -6,8 +6,8 @@
 //! profile: which:1 slots:1 | (slot:1 centre:4 spread:4 minutes:4)*    only slots that were seen
 //! ```
 
-use super::profile::{Profile, SLOTS, Slot};
-use super::{Baseline, Host, PROFILES};
+use super::weekly_profile::{SLOTS, Slot, WeeklyProfile};
+use super::{Baseline, Host, MODELS};
 use crate::base::{Addr, Timestamp};
 use std::fmt;
 
@@ -123,9 +123,9 @@ impl Reader<'_> {
     fn host(&mut self) -> Option<(Addr, Host)> {
         let address = Addr::from_v6_bits(u128::from_le_bytes(self.take()?));
         let mut host = Host { activity: self.figure()?, ..Host::default() };
-        for _ in 0..self.byte().filter(|count| *count <= PROFILES)? {
+        for _ in 0..self.byte().filter(|count| *count <= MODELS)? {
             let which = self.byte()?;
-            let mut profile = Box::<Profile>::default();
+            let mut profile = Box::<WeeklyProfile>::default();
             for _ in 0..self.byte().filter(|count| *count <= SLOTS)? {
                 let index = self.byte()?;
                 let slot = Slot { centre: self.figure()?, spread: self.figure()?, minutes: self.figure()? };

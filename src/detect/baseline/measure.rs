@@ -1,14 +1,14 @@
 //! Measures: what of a host's traffic is learned, and limits which.
 
 use crate::detect::rst_flood::PROVOKING;
-use crate::meter::{Flow, Span};
+use crate::meter::{HostDirection, Span};
 use crate::packet::Class;
 
 /// One figure of a host and direction. Each is as near as can be to what the detector that asks for it counts, *before*
 /// it looks at shape: a busy web server completes its handshakes, so thousands of clients do not raise what is usual of
-/// [`Measure::Syn`], and a flood that completes none stays as visible as on a quiet host.
+/// [`Quantity::Syn`], and a flood that completes none stays as visible as on a quiet host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum Quantity {
     /// SYNs that are neither completed nor repeated.
     Syn,
     /// TCP segments with ACK beyond ten for each that went the other way.
@@ -31,15 +31,15 @@ const ICMP: &[Class] =
 const ECHO: &[Class] = &[Class::IcmpEcho, Class::Icmpv6Echo];
 const REPLY: &[Class] = &[Class::IcmpReply, Class::Icmpv6Reply];
 
-impl Measure {
-    pub const ALL: [Measure; Measure::COUNT] = [
-        Measure::Syn,
-        Measure::Ack,
-        Measure::Rst,
-        Measure::UdpSpread,
-        Measure::UdpSteady,
-        Measure::Icmp,
-        Measure::Fragment,
+impl Quantity {
+    pub const ALL: [Quantity; Quantity::COUNT] = [
+        Quantity::Syn,
+        Quantity::Ack,
+        Quantity::Rst,
+        Quantity::UdpSpread,
+        Quantity::UdpSteady,
+        Quantity::Icmp,
+        Quantity::Fragment,
     ];
     pub const COUNT: usize = 7;
 
@@ -48,23 +48,23 @@ impl Measure {
     }
 }
 
-/// All measures of the last second, in the order of [`Measure::ALL`]. `spread` tells whether UDP is in many flows; it is
+/// All measures of the last second, in the order of [`Quantity::ALL`]. `spread` tells whether UDP is in many flows; it is
 /// asked only where there is enough UDP to learn from.
-pub(super) fn of_second(flow: &Flow<'_>, spread: impl FnOnce() -> bool) -> [f32; Measure::COUNT] {
-    let (forward, back) = (flow.forward(Span::Second), flow.back(Span::Second));
+pub(super) fn of_second(host: &HostDirection<'_>, spread: impl FnOnce() -> bool) -> [f32; Quantity::COUNT] {
+    let (forward, reverse) = (host.forward(Span::Second), host.reverse(Span::Second));
     let of = |class| forward.of(class).packets;
     let syn =
-        of(Class::TcpSyn).saturating_sub(flow.completed(Span::Second)).saturating_sub(flow.repeated_syns(Span::Second));
-    let answers = back.of_all(PROVOKING).packets;
+        of(Class::TcpSyn).saturating_sub(host.completed(Span::Second)).saturating_sub(host.repeated_syns(Span::Second));
+    let answers = reverse.of_all(PROVOKING).packets;
     let ack = (of(Class::TcpAck) + of(Class::TcpData)).saturating_sub(answers.saturating_mul(10));
     let rst = of(Class::TcpRst).saturating_sub(answers).saturating_sub(of(Class::TcpSyn));
-    let udp = forward.of_all(UDP).packets.saturating_sub(back.of_all(UDP).packets.saturating_mul(2));
+    let udp = forward.of_all(UDP).packets.saturating_sub(reverse.of_all(UDP).packets.saturating_mul(2));
     let (udp_spread, udp_steady) = match udp {
         0..10 => (0, 0),
         udp if spread() => (udp, 0),
         udp => (0, udp),
     };
-    let replies = forward.of_all(REPLY).packets.saturating_sub(back.of_all(ECHO).packets);
+    let replies = forward.of_all(REPLY).packets.saturating_sub(reverse.of_all(ECHO).packets);
     let icmp = forward.of_all(ICMP).packets + replies;
     [syn, ack, rst, udp_spread, udp_steady, icmp, of(Class::Fragment)].map(|packets| packets as f32)
 }

@@ -1,29 +1,29 @@
 //! Baseline: what is usual for a host, by hour of the week. It raises limits that would be too low for a busy host; the
 //! shape that a detector asks for stays the same.
 //!
-//! Learned is the highest second of each minute, of each [`Measure`] in each direction. While a host has an open
+//! Learned is the highest second of each minute, of each [`Quantity`] in each direction. While a host has an open
 //! incident it teaches nothing, and neither does the minute in which that opened nor the one before it. All time is
 //! packet time; [`Baseline::to_bytes`] and [`Baseline::from_bytes`] keep it over restarts.
 
 mod format;
 mod measure;
-mod profile;
 #[cfg(test)]
 mod tests;
+mod weekly_profile;
 
 pub use format::FormatError;
-pub use measure::Measure;
+pub use measure::Quantity;
 
 use crate::base::{Addr, Direction, Timestamp};
 use crate::inventory::Site;
-use crate::meter::{Flow, Window};
+use crate::meter::{HostDirection, Window};
 use crate::packet::Class;
-use profile::{Profile, SLOTS};
 use std::collections::BTreeMap;
+use weekly_profile::{SLOTS, WeeklyProfile};
 
 /// Directions that are learned, apart from each other.
 const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
-const PROFILES: usize = DIRECTIONS.len() * Measure::COUNT;
+const MODELS: usize = DIRECTIONS.len() * Quantity::COUNT;
 
 /// Figures that are never higher than this teach nothing: every default is far above, and most hosts have no more.
 const WORTH_LEARNING: f32 = 20.0;
@@ -44,13 +44,13 @@ fn minute_of(time: Timestamp) -> u64 {
     time.nanos() / 60_000_000_000
 }
 
-type Figures = [[f32; Measure::COUNT]; DIRECTIONS.len()];
+type Figures = [[f32; Quantity::COUNT]; DIRECTIONS.len()];
 
 /// What is known of one host: 14 profiles of 168 slots of 12 octets at most, 28 KiB. The 256 hosts of the default are
 /// thus 7 MiB at worst; a profile takes memory from its first minute worth learning, and most hosts have two or three.
 #[derive(Debug, Default)]
 struct Host {
-    profiles: [Option<Box<Profile>>; PROFILES],
+    profiles: [Option<Box<WeeklyProfile>>; MODELS],
     /// The most that is usual in the present hour; 0 where that is not known.
     levels: Figures,
     /// Highest second of the present minute, and of the one before it, which counts once this one ends well too.
@@ -66,11 +66,11 @@ struct Host {
 
 /// What may be called usual of one host in one direction, now.
 #[derive(Clone, Copy)]
-pub struct Levels<'a>(&'a [f32; Measure::COUNT]);
+pub struct LearnedLevels<'a>(&'a [f32; Quantity::COUNT]);
 
-impl Levels<'_> {
+impl LearnedLevels<'_> {
     /// The most that is usual; `None` where too little was seen to tell.
-    pub fn of(&self, measure: Measure) -> Option<f64> {
+    pub fn of(&self, measure: Quantity) -> Option<f64> {
         self.0.get(measure.index()).copied().filter(|level| *level > 0.0).map(f64::from)
     }
 }
@@ -112,15 +112,15 @@ impl Baseline {
     }
 
     /// What is usual for a host at present.
-    pub fn levels(&self, host: Addr, direction: Direction) -> Option<Levels<'_>> {
+    pub fn levels(&self, host: Addr, direction: Direction) -> Option<LearnedLevels<'_>> {
         let at = DIRECTIONS.iter().position(|known| *known == direction)?;
-        self.hosts.get(&host)?.levels.get(at).map(Levels)
+        self.hosts.get(&host)?.levels.get(at).map(LearnedLevels)
     }
 
     /// What is usual for a host at any other time: for those who ask.
-    pub fn level_at(&self, host: Addr, direction: Direction, measure: Measure, time: Timestamp) -> Option<f64> {
+    pub fn level_at(&self, host: Addr, direction: Direction, measure: Quantity, time: Timestamp) -> Option<f64> {
         let at = DIRECTIONS.iter().position(|known| *known == direction)?;
-        let profile = self.hosts.get(&host)?.profiles.get(at * Measure::COUNT + measure.index())?.as_deref()?;
+        let profile = self.hosts.get(&host)?.profiles.get(at * Quantity::COUNT + measure.index())?.as_deref()?;
         Some(profile.level(hour_of_week(time))).filter(|level| *level > 0.0).map(f64::from)
     }
 
@@ -149,15 +149,15 @@ impl Baseline {
             if address.is_group_or_none() || !(site.networks.is_unknown() || site.networks.contains(address)) {
                 continue;
             }
-            let flows = DIRECTIONS.map(|direction| window.flow(direction));
-            let packets: u64 = flows.iter().map(Flow::forward_packets).sum();
+            let flows = DIRECTIONS.map(|direction| window.in_direction(direction));
+            let packets: u64 = flows.iter().map(HostDirection::forward_packets).sum();
             let Some(host) = self.place(address, packets) else { continue };
             host.packets += packets;
             for (flow, maxima) in flows.iter().zip(&mut host.maxima) {
                 if flow.forward_packets() == 0 {
                     continue;
                 }
-                let spread = || super::shape::Profile::of_flow(flow, &[Class::Udp, Class::Quic]).many_flows();
+                let spread = || super::shape::SampleProfile::of_flow(flow, &[Class::Udp, Class::Quic]).many_flows();
                 for (maximum, value) in maxima.iter_mut().zip(measure::of_second(flow, spread)) {
                     *maximum = maximum.max(value);
                 }
@@ -197,7 +197,7 @@ impl Baseline {
         self.seconds = 0;
     }
 
-    /// What was loaded is as old as the first moment says: it fades, and in the end it goes.
+    /// What was loaded is as old as the first moment message: it fades, and in the end it goes.
     pub fn grow_old(&mut self, now: Timestamp) {
         let Some(saved) = self.saved.take() else { return };
         let days = now.seconds_since(saved) / 86_400.0;

@@ -1,4 +1,4 @@
-use super::profile::Slot;
+use super::weekly_profile::Slot;
 use super::*;
 use proptest::prelude::*;
 
@@ -13,8 +13,8 @@ fn learned(hosts: u32) -> Baseline {
     let mut baseline = Baseline::new(hosts as usize);
     for number in 0..hosts {
         let mut host = Host { activity: number as f32, ..Host::default() };
-        for which in [0, Measure::COUNT + 3] {
-            let mut profile = Box::<Profile>::default();
+        for which in [0, Quantity::COUNT + 3] {
+            let mut profile = Box::<WeeklyProfile>::default();
             for slot in [0, 72, 167] {
                 profile.slots[slot] = Slot { centre: 1000.0, spread: 10.0, minutes: 150.0 };
             }
@@ -26,7 +26,7 @@ fn learned(hosts: u32) -> Baseline {
 }
 
 fn level(baseline: &Baseline, number: u32) -> Option<f64> {
-    baseline.level_at(address(number), Direction::Inbound, Measure::Syn, SAVED)
+    baseline.level_at(address(number), Direction::Inbound, Quantity::Syn, SAVED)
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Claims {
 }
 
 impl Detector for Claims {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for claim in window.segments().claims() {
             let Some(verdict) = judge(claim, window, &self.site, &self.limit) else { continue };
             if verdict.vector == self.vector {
@@ -182,13 +182,13 @@ fn gateway_moved(claim: &Claim, window: &Window<'_>, site: &Site) -> Verdict {
     let by_guest = is_guest(window, site, claim.interface, claimant.mac);
     let (severity, how) = match (announced || is_virtual, by_guest) {
         (_, true) => (Severity::Critical, "a guest has it now"),
-        (true, false) => (Severity::Information, "it was announced and the old one lets it go, as in a failover"),
+        (true, false) => (Severity::Info, "it was announced and the old one lets it go, as in a failover"),
         (false, false) => (Severity::Warning, "it was not announced"),
     };
     Verdict {
         vector: Vector::GatewayMacChanged,
         severity,
-        confidence: if severity == Severity::Information { 0.6 } else { 0.8 },
+        confidence: if severity == Severity::Info { 0.6 } else { 0.8 },
         because: how.to_owned(),
     }
 }
@@ -216,7 +216,7 @@ impl Claims {
             limit: Some(limit.value - 1.0).filter(|_| self.vector != Vector::GatewayMacChanged),
             limit_from: Some(limit.from).filter(|_| self.vector != Vector::GatewayMacChanged),
             window_seconds: 60.0,
-            says: format!(
+            message: format!(
                 "{} claims {what} ({made} time(s), {}); {}{before}",
                 name(claimant.mac),
                 match (claimant.forged, claimant.announced) {

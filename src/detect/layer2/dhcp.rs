@@ -58,7 +58,7 @@ struct Rogue {
 const SETTLED: f64 = 5.0;
 
 impl Detector for Rogue {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let configured = &self.site.segment().dhcp_servers;
         for server in window
             .segments()
@@ -90,14 +90,14 @@ impl Detector for Rogue {
                 count: control_frames(server.answers_now),
                 since: server.first,
             };
-            let mut says = format!(
+            let mut message = format!(
                 "{} answers DHCP as {}; {because}",
                 who(window, &self.site, server.interface, server.mac),
                 server.address
             );
             for (what, address) in [("gives away", server.leased), ("names the router", server.router)] {
                 if address != Addr::UNSPECIFIED {
-                    says.push_str(&format!("; it {what} {address}"));
+                    message.push_str(&format!("; it {what} {address}"));
                 }
             }
             let main = Evidence {
@@ -106,12 +106,12 @@ impl Detector for Rogue {
                 limit: Some(0.0),
                 limit_from: Some(limit_from),
                 window_seconds: window.end.seconds_since(server.first).max(0.1),
-                says,
+                message,
             };
             let mut finding = about.station(server.mac, vec![main]);
             finding.severity = match (limit_from, is_peer, guest) {
                 (LimitFrom::Config, ..) | (_, false, true) => Severity::Critical,
-                (_, true, false) => Severity::Information,
+                (_, true, false) => Severity::Info,
                 _ => Severity::Warning,
             };
             findings.push(finding);
@@ -142,7 +142,7 @@ struct Starvation {
 const SILENT: f64 = 0.8;
 
 impl Detector for Starvation {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for asking in window.segments().dhcp_asking() {
             let silent = f64::from(asking.silent);
@@ -162,14 +162,14 @@ impl Detector for Starvation {
                 || "each from a station of its own".to_owned(),
                 |mac| format!("most from {}", who(window, &self.site, asking.interface, mac)),
             );
-            let says = format!(
+            let message = format!(
                 "{silent:.0} of {} DHCP clients of the last fifteen seconds have sent nothing else, limit {} ({}); {from}",
                 asking.clients,
                 limit.value,
                 limit.from.name()
             );
             let evidence = vec![
-                measured("silent_clients", silent, limit, 15.0, says),
+                measured("silent_clients", silent, limit, 15.0, message),
                 context(
                     "distinct_clients",
                     asking.distinct.round(),
@@ -193,7 +193,7 @@ struct Flood {
 }
 
 impl Detector for Flood {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for asker in window.segments().dhcp_askers().iter().filter(|asker| f64::from(asker.asks) >= limit.value) {
             let about = About {
@@ -205,7 +205,7 @@ impl Detector for Flood {
                 count: control_frames(asker.asks_now),
                 since: asker.first,
             };
-            let says = format!(
+            let message = format!(
                 "{} sent {} DHCP messages in a second as client {}, limit {} ({})",
                 who(window, &self.site, asker.interface, asker.sender),
                 asker.asks,
@@ -214,7 +214,7 @@ impl Detector for Flood {
                 limit.from.name()
             );
             let asks = f64::from(asker.asks);
-            let main = measured("dhcp_messages_per_second", asks, limit, 1.0, says);
+            let main = measured("dhcp_messages_per_second", asks, limit, 1.0, message);
             findings.push(about.station(asker.sender, vec![main]).graded(asks, limit.value));
         }
     }

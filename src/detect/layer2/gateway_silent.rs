@@ -36,7 +36,7 @@ const QUESTIONS: u32 = 3;
 const QUESTIONS_UNHEARD: u32 = 10;
 
 impl Detector for GatewaySilent {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for gateway in window.segments().gateways().filter(|gateway| gateway.questions_now > 0) {
             let Some(asked) = gateway.asked else { continue };
@@ -69,7 +69,7 @@ impl GatewaySilent {
         let mac = gateway
             .mac
             .map_or_else(String::new, |mac| format!(", until now {}", who(window, &self.site, gateway.interface, mac)));
-        let says = format!(
+        let message = format!(
             "the {family} router {}{mac} has not answered {} questions for {silent:.1} s, limit {} s ({})",
             gateway.address,
             gateway.questions,
@@ -80,12 +80,12 @@ impl GatewaySilent {
             gateway.askers.iter().map(|&mac| who(window, &self.site, gateway.interface, mac)).collect();
         let alive = gateway.alive.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {at}"));
         let mut evidence = vec![
-            measured("silent_seconds", (silent * 10.0).round() / 10.0, limit, silent, says),
+            measured("silent_seconds", (silent * 10.0).round() / 10.0, limit, silent, message),
             context("askers", askers.len() as f64, silent, format!("{alive}; asked for by {}", askers.join(", "))),
         ];
         if let Some(expired) = gateway.expired {
-            let says = format!("the time for which it advertised itself was over at {expired}");
-            evidence.push(context("advertisement_expired", 1.0, silent, says));
+            let message = format!("the time for which it advertised itself was over at {expired}");
+            evidence.push(context("advertisement_expired", 1.0, silent, message));
         }
         let mut finding = about.finding(Target::Host(gateway.address));
         finding.evidence = evidence;

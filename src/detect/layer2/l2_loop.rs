@@ -5,7 +5,7 @@
 use super::super::shape::{context, measured};
 use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use super::{About, who};
-use crate::base::{Counted, Severity, Vector};
+use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -54,14 +54,14 @@ const STATIONS: usize = 3;
 const LEAST_SHARE: f64 = 0.02;
 
 impl Detector for Loop {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for (interface, link) in window.segments().links() {
             let (now, second) = (link.now(), link.second());
             if now.again.is_zero() {
                 continue;
             }
             // Where another interface shows the same frames, copies are counted there; what comes back is seen here alone.
-            let is_counted = window.segments().view(interface).counted != Counted::Nothing;
+            let is_counted = window.segments().view(interface).counted != CountPolicy::Nothing;
             let (copies, returned) = (second.again.packets as f64, second.returned as f64);
             let copied = |(_, number): &(_, u32)| f64::from(*number) >= copies * LEAST_SHARE;
             let stations = second.echoed().filter(copied).count();
@@ -84,14 +84,14 @@ impl Detector for Loop {
             };
             let names: Vec<String> = second.echoed().map(|(mac, _)| who(window, &self.site, interface, mac)).collect();
             let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };
-            let says = format!(
+            let message = format!(
                 "{value:.0} frames to all within a second on {} {what}, octet by octet, limit {} ({})",
                 about.interface(),
                 limit.value,
                 limit.from.name()
             );
             let evidence = vec![
-                measured(measure, value, limit, 1.0, says),
+                measured(measure, value, limit, 1.0, message),
                 context("stations", stations as f64, 1.0, format!("they are frames of {}", names.join(", "))),
             ];
             let mut finding = about.segment(evidence);

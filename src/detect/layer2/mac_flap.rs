@@ -30,7 +30,7 @@ struct MacFlap {
 }
 
 impl Detector for MacFlap {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for moved in window.segments().moves().iter().filter(|moved| f64::from(moved.moves) >= limit.value) {
             let about = About {
@@ -43,7 +43,7 @@ impl Detector for MacFlap {
                 since: moved.first,
             };
             let port = |index| window.interface(index).unwrap_or("unknown");
-            let says = format!(
+            let message = format!(
                 "{} moved {} times within a minute, last from {} to {}, limit {} ({})",
                 who(window, &self.site, moved.to, moved.mac),
                 moved.moves,
@@ -52,7 +52,7 @@ impl Detector for MacFlap {
                 limit.value,
                 limit.from.name()
             );
-            findings.push(about.station(moved.mac, vec![measured("moves", moved.moves.into(), limit, 60.0, says)]));
+            findings.push(about.station(moved.mac, vec![measured("moves", moved.moves.into(), limit, 60.0, message)]));
         }
     }
 }

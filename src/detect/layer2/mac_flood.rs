@@ -5,7 +5,7 @@
 use super::super::shape::{context, measured};
 use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use super::About;
-use crate::base::{Counted, Severity, Vector};
+use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::{Count, Window};
 use std::sync::Arc;
@@ -39,10 +39,10 @@ const MUTE: f64 = 0.9;
 const SHARE: f64 = 0.5;
 
 impl Detector for MacFlood {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for (interface, link) in window.segments().links() {
-            if window.segments().view(interface).counted == Counted::Nothing {
+            if window.segments().view(interface).counted == CountPolicy::Nothing {
                 continue;
             }
             let now = link.now();
@@ -71,7 +71,7 @@ impl Detector for MacFlood {
                 count: frames(now.strangers),
                 since: link.since(|tick| tick.strangers as f64 >= limit.value / 20.0),
             };
-            let says = format!(
+            let message = format!(
                 "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent hardly \
                  anything and were not spoken to",
                 about.interface(),
@@ -79,7 +79,7 @@ impl Detector for MacFlood {
                 limit.from.name(),
                 mute * 100.0
             );
-            let main = measured("new_stations_per_second", distinct.round(), limit, 1.0, says);
+            let main = measured("new_stations_per_second", distinct.round(), limit, 1.0, message);
             let unheard = context(
                 "unheard_destinations",
                 second.unheard_seen.estimate().round(),

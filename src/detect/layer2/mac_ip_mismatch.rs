@@ -36,7 +36,7 @@ struct MacIpMismatch {
 }
 
 impl Detector for MacIpMismatch {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let segments = window.segments();
         let data = segments.foreign_sources().iter().map(|used| (used, None));
         let claims = segments.foreign_claims().iter().map(|(used, kind)| (used, Some(*kind)));
@@ -65,7 +65,7 @@ impl Detector for MacIpMismatch {
                 .guest_of_mac(mac)
                 .map(|(_, nic)| nic.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
             let how = kind.map_or("IP packets", ControlKind::name);
-            let says = format!(
+            let message = format!(
                 "{} sent {} packets in 0.1 s with {} address(es) that it was not given, limit {} ({}); one: {} ({how}) to \
                  {}; its own: {}",
                 who(window, &self.site, interface, mac),
@@ -83,7 +83,7 @@ impl Detector for MacIpMismatch {
                 limit: Some(limit.value - 1.0),
                 limit_from: Some(limit.from),
                 window_seconds: 0.1,
-                says,
+                message,
             };
             let kinds = context(
                 "foreign_addresses",

@@ -29,7 +29,7 @@ struct MacNotAllowed {
 const MANY: usize = 16;
 
 impl Detector for MacNotAllowed {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let mut known: Option<(u16, Option<Uplink<'_>>)> = None;
         let mut strangers: Vec<(&StationCounts, Count, Uplink<'_>)> = Vec::new();
         for station in window.stations {
@@ -78,7 +78,7 @@ impl MacNotAllowed {
             (address, 0) => format!("{kind} from {address}"),
             (address, vlan) => format!("{kind} from {address} in VLAN {vlan}"),
         };
-        let says = format!(
+        let message = format!(
             "{} frame(s) left {} with MAC {}, {}; first: {carried}",
             left.packets,
             about.interface(),
@@ -94,7 +94,7 @@ impl MacNotAllowed {
                 station.broadcast, station.multicast, station.arp, station.nd, station.dhcp
             ),
         );
-        graded(about.station(station.mac, vec![foreign(left, uplink, says), kinds]), uplink)
+        graded(about.station(station.mac, vec![foreign(left, uplink, message), kinds]), uplink)
     }
 
     /// One finding for all: what floods with made-up addresses is one incident.
@@ -110,7 +110,7 @@ impl MacNotAllowed {
             count: left,
             since: strangers.iter().map(|(station, ..)| station.first).min().unwrap_or(window.end),
         };
-        let says = format!(
+        let message = format!(
             "{} frames left {} with {} or more different MACs, {}; one of them: {}",
             left.packets,
             about.interface(),
@@ -118,7 +118,7 @@ impl MacNotAllowed {
             rule(uplink),
             first.mac
         );
-        Some(graded(about.segment(vec![foreign(left, uplink, says)]), uplink))
+        Some(graded(about.segment(vec![foreign(left, uplink, message)]), uplink))
     }
 }
 
@@ -130,14 +130,14 @@ fn rule(uplink: &Uplink<'_>) -> &'static str {
     }
 }
 
-fn foreign(left: Count, uplink: &Uplink<'_>, says: String) -> Evidence {
+fn foreign(left: Count, uplink: &Uplink<'_>, message: String) -> Evidence {
     Evidence {
         measure: "foreign_frames",
         value: left.packets as f64,
         limit: Some(0.0),
         limit_from: Some(if uplink.is_configured { LimitFrom::Config } else { LimitFrom::Default }),
         window_seconds: 0.1,
-        says,
+        message,
     }
 }
 
@@ -146,7 +146,7 @@ fn graded(finding: Finding, uplink: &Uplink<'_>) -> Finding {
     let sure = uplink.is_configured || uplink.knows_guests;
     Finding {
         direction: Direction::Outbound,
-        severity: if sure { Severity::Critical } else { Severity::Information },
+        severity: if sure { Severity::Critical } else { Severity::Info },
         confidence: if sure { 0.99 } else { 0.5 },
         ..finding
     }

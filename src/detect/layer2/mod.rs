@@ -18,9 +18,9 @@ mod unknown_unicast;
 
 use super::shape::context;
 use super::{Evidence, Finding, Target, Traffic};
-use crate::base::{Direction, Mac, Role, Severity, Timestamp, Vector};
+use crate::base::{Direction, InterfaceRole, Mac, Severity, Timestamp, Vector};
 use crate::inventory::{Site, VirtualMac};
-use crate::meter::{Count, Place, Window};
+use crate::meter::{BroadcastDomain, Count, Window};
 
 pub(super) use claims::{ARP_SPOOF, GATEWAY_MAC_CHANGED, IP_CONFLICT, ND_SPOOF};
 pub(super) use dhcp::{FLOOD as DHCP_FLOOD, ROGUE as ROGUE_DHCP, STARVATION as DHCP_STARVATION};
@@ -144,14 +144,14 @@ fn port(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Option<St
 fn is_guest(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> bool {
     let segments = window.segments();
     let seen = segments.port_of(segments.view(interface).segment, mac);
-    site.guest_of_mac(mac).is_some() || seen.is_some_and(|port| segments.view(port).role == Role::Port)
+    site.guest_of_mac(mac).is_some() || seen.is_some_and(|port| segments.view(port).role == InterfaceRole::Port)
 }
 
 fn whereabouts(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Evidence {
     let name = window.interface(interface).unwrap_or("unknown");
-    let place = Place { segment: window.segments().view(interface).segment, vlan: 0 };
+    let place = BroadcastDomain { segment: window.segments().view(interface).segment, vlan: 0 };
     let since = window.segments().heard_since(place, mac).filter(|since| *since < window.end);
     let heard = since.map_or_else(String::new, |since| format!(", heard since {since}"));
-    let says = format!("the station is {} on {name}{heard}", who(window, site, interface, mac));
-    context("station", 1.0, 0.1, says)
+    let message = format!("the station is {} on {name}{heard}", who(window, site, interface, mac));
+    context("station", 1.0, 0.1, message)
 }

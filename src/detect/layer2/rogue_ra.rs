@@ -39,7 +39,7 @@ const SETTLED: f64 = 10.0;
 const HASTY: u32 = 3;
 
 impl Detector for RogueRa {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let now: Vec<&Router> = window.segments().routers().filter(|router| router.advertisements_now > 0).collect();
         let Some(first) = now.first() else { return };
         let many = window.segments().routers().filter(|router| {
@@ -110,7 +110,7 @@ impl RogueRa {
         limit_from: LimitFrom,
         severity: Severity,
     ) -> Finding {
-        let says = format!(
+        let message = format!(
             "{} advertises itself as router {} for {} s; {because}",
             who(window, &self.site, router.interface, router.mac),
             router.address,
@@ -122,7 +122,7 @@ impl RogueRa {
             limit: Some(0.0),
             limit_from: Some(limit_from),
             window_seconds: window.end.seconds_since(router.first).max(0.1),
-            says,
+            message,
         };
         let mut finding = self.about(window, router, router.advertisements_now).station(router.mac, vec![main]);
         finding.severity = severity;
@@ -132,12 +132,12 @@ impl RogueRa {
     fn flood(&self, window: &Window<'_>, first: &Router, now: &[&Router], many: usize) -> Finding {
         let limit = self.limit.base();
         let frames = now.iter().map(|router| router.advertisements_now).sum();
-        let says = format!(
+        let message = format!(
             "{many} or more routers advertised themselves within ten seconds, limit {} ({})",
             limit.value,
             limit.from.name()
         );
-        let main = measured("routers", many as f64, limit, 10.0, says);
+        let main = measured("routers", many as f64, limit, 10.0, message);
         let about = self.about(window, first, frames);
         // One station may make them all up.
         let mut finding = match now.iter().all(|other| other.mac == first.mac) {

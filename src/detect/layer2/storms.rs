@@ -81,7 +81,7 @@ impl Storm {
 }
 
 impl Detector for Storm {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let (limit, noise) = (self.limit.base(), self.noise);
         let before = findings.len();
         for (interface, mac, rates) in window.segments().noisy() {
@@ -144,14 +144,15 @@ impl Storm {
     fn station(&self, window: &Window<'_>, interface: u16, mac: Mac, rates: &Rates, limit: Limit) -> Finding {
         let (measure, what) = self.what();
         let rate = f64::from(rates.per_second(self.noise));
-        let says = format!(
+        let message = format!(
             "{} sent {rate:.0} {what} within a second, limit {} ({})",
             who(window, &self.site, interface, mac),
             limit.value,
             limit.from.name()
         );
         let about = self.about(window, interface, rates);
-        let mut finding = about.station(mac, vec![measured(measure, rate, limit, 1.0, says)]).graded(rate, limit.value);
+        let mut finding =
+            about.station(mac, vec![measured(measure, rate, limit, 1.0, message)]).graded(rate, limit.value);
         finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }
@@ -160,13 +161,13 @@ impl Storm {
         let (measure, what) = self.what();
         let rate = f64::from(rates.per_second(self.noise));
         let about = self.about(window, interface, rates);
-        let says = format!(
+        let message = format!(
             "{rate:.0} {what} within a second on {}, most of them of {stations} stations, limit {} ({})",
             about.interface(),
             limit.value,
             limit.from.name()
         );
-        let mut finding = about.segment(vec![measured(measure, rate, limit, 1.0, says)]).graded(rate, limit.value);
+        let mut finding = about.segment(vec![measured(measure, rate, limit, 1.0, message)]).graded(rate, limit.value);
         finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }

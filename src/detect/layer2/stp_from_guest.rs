@@ -3,7 +3,7 @@
 
 use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom};
 use super::{About, control_frames, is_guest, who};
-use crate::base::{Role, Severity, Vector};
+use crate::base::{InterfaceRole, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ struct StpFromGuest {
 }
 
 impl Detector for StpFromGuest {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for speaker in window.segments().bridge_speakers() {
             let role = window.segments().view(speaker.interface).role;
-            let from_port = speaker.entered && role == Role::Port;
+            let from_port = speaker.entered && role == InterfaceRole::Port;
             if !from_port && !is_guest(window, &self.site, speaker.interface, speaker.mac) {
                 continue;
             }
@@ -43,7 +43,7 @@ impl Detector for StpFromGuest {
                 limit: Some(0.0),
                 limit_from: Some(LimitFrom::Default),
                 window_seconds: 0.1,
-                says: format!(
+                message: format!(
                     "{} sent {} spanning-tree frame(s) on {}; no guest needs to",
                     who(window, &self.site, speaker.interface, speaker.mac),
                     speaker.frames,

@@ -5,7 +5,7 @@
 use super::super::shape::measured;
 use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
 use super::{About, who};
-use crate::base::{Counted, Vector};
+use crate::base::{CountPolicy, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ const FRAMES_EACH: f64 = 4.0;
 const TIMES_HEARD: f64 = 2.0;
 
 impl Detector for UnknownUnicast {
-    fn survey(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for (interface, link) in window.segments().links() {
             let (now, second) = (link.now(), link.second());
@@ -53,7 +53,7 @@ impl Detector for UnknownUnicast {
             let made_up = second.strangers as f64 > rate / 2.0;
             // What a router sends to silent hosts of ours is aimed at addresses, and told by those.
             let routed = window.segments().is_router(interface, now.unheard_from);
-            let counted = window.segments().view(interface).counted != Counted::Nothing;
+            let counted = window.segments().view(interface).counted != CountPolicy::Nothing;
             // A flood of made-up senders speaks to nobody, too, and is told as that.
             if distinct < STATIONS
                 || rate > FRAMES_EACH * distinct
@@ -73,7 +73,7 @@ impl Detector for UnknownUnicast {
                 count: now.unheard,
                 since: link.since(|tick| !tick.unheard.is_zero()),
             };
-            let says = format!(
+            let message = format!(
                 "{rate:.0} frames within a second on {} went to about {distinct:.0} stations that have never been heard, \
                  limit {} ({}); one sender: {}",
                 about.interface(),
@@ -81,7 +81,7 @@ impl Detector for UnknownUnicast {
                 limit.from.name(),
                 who(window, &self.site, interface, now.unheard_from)
             );
-            let main = measured("unknown_unicast_per_second", rate, limit, 1.0, says);
+            let main = measured("unknown_unicast_per_second", rate, limit, 1.0, message);
             let mut finding = about.segment(vec![main]).graded(rate, limit.value);
             finding.recent.count = second.unheard;
             findings.push(finding);

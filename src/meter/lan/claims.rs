@@ -4,7 +4,7 @@
 //! *announced* where it is made before everyone unasked; *forged* where one station alone is told what it did not ask.
 
 use super::bounded::Bounded;
-use super::{HeardAll, Place};
+use super::{BroadcastDomain, HeardAll};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
@@ -47,7 +47,7 @@ pub struct Claimant {
 /// A claim of this tick that another station contests, or that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Claim {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     pub address: Addr,
     /// The address of a router.
@@ -102,11 +102,11 @@ struct Station {
 }
 
 pub(super) struct Claims {
-    bindings: Bounded<(Place, Addr), Binding>,
-    questions: Bounded<(Place, Addr, Mac), Question>,
-    stations: Bounded<(Place, Mac), Station>,
+    bindings: Bounded<(BroadcastDomain, Addr), Binding>,
+    questions: Bounded<(BroadcastDomain, Addr, Mac), Question>,
+    stations: Bounded<(BroadcastDomain, Mac), Station>,
     /// Addresses touched in this tick: worth a look.
-    touched: Vec<(Place, Addr, Mac)>,
+    touched: Vec<(BroadcastDomain, Addr, Mac)>,
     tick: Vec<Claim>,
 }
 
@@ -150,7 +150,7 @@ impl Claims {
     }
 
     /// Takes note of a frame. `whole` where every frame is seen: else what was asked is not known.
-    pub fn take(&mut self, control: &Control, place: Place, heard: &HeardAll, whole: bool) {
+    pub fn take(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll, whole: bool) {
         let asks = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
         if asks && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
             let question = Question { at: control.time, answered: None, is_probe: control.is_probe() };
@@ -176,7 +176,7 @@ impl Claims {
         }
     }
 
-    fn answer(&mut self, control: &Control, place: Place, heard: &HeardAll, whole: bool) {
+    fn answer(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll, whole: bool) {
         let (address, now) = (control.address, control.time);
         if control.destination_mac.is_group() {
             self.answer_to_all(control, place);
@@ -204,7 +204,7 @@ impl Claims {
     }
 
     /// An announcement, or the answer to a probe, which has no address to answer to (RFC 4861 §7.2.4).
-    fn answer_to_all(&mut self, control: &Control, place: Place) {
+    fn answer_to_all(&mut self, control: &Control, place: BroadcastDomain) {
         let tests = self.questions.iter().find(|((of, asked, who), question)| {
             (*of, *asked) == (place, control.address)
                 && *who != control.source_mac
@@ -220,7 +220,7 @@ impl Claims {
     }
 
     /// A station answers one that tests whether an address is free.
-    fn probe_answered(&mut self, control: &Control, place: Place, prober: Mac) {
+    fn probe_answered(&mut self, control: &Control, place: BroadcastDomain, prober: Mac) {
         let station = self.stations.at((place, control.source_mac), control.time, Station::default);
         station
             .probes
@@ -230,7 +230,7 @@ impl Claims {
         }
     }
 
-    fn forge(&mut self, control: &Control, place: Place, heard: &HeardAll) {
+    fn forge(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll) {
         let (now, victim) = (control.time, control.destination_mac);
         // What it has for good it may repeat.
         let known = self.bindings.get(&(place, control.address));
@@ -250,7 +250,7 @@ impl Claims {
         self.claim(control, place, if audible { Way::ForgedToAudible } else { Way::Forged });
     }
 
-    fn claim(&mut self, control: &Control, place: Place, way: Way) {
+    fn claim(&mut self, control: &Control, place: BroadcastDomain, way: Way) {
         let (address, now) = (control.address, control.time);
         let binding = self.bindings.at((place, address), now, Binding::default);
         binding.interface = control.interface;
@@ -313,7 +313,7 @@ impl Claims {
     }
 
     /// All frames of the tick have been told: says what is worth a look.
-    pub fn close(&mut self, is_gateway: impl Fn(Place, Addr, Mac) -> bool) {
+    pub fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(place, address, _)) = group.first() else { continue };

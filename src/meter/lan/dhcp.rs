@@ -1,9 +1,9 @@
 //! DHCP as a segment sees it: who offers leases, who has one, and who asks for how many.
 
 use super::bounded::Bounded;
-use super::{HeardAll, Place};
+use super::{BroadcastDomain, HeardAll};
 use crate::base::{Addr, Mac, Timestamp};
-use crate::meter::contacts::Vote;
+use crate::meter::attempts::Vote;
 use crate::meter::registers::Registers;
 use crate::packet::{Control, ControlKind};
 
@@ -29,7 +29,7 @@ const ANSWERS: f64 = 10.0;
 /// A DHCP server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Server {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
     /// The address that it calls itself by.
@@ -63,7 +63,7 @@ struct Client {
 /// Who asks, on one segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Asking {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     /// Clients of the last fifteen seconds that asked once, five seconds ago or longer, and those of them that say nothing else.
     pub clients: u32,
@@ -80,7 +80,7 @@ pub struct Asking {
 /// The client that asks most in a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Asker {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     /// By its hardware address in the message, and the station that sent it.
     pub client: Mac,
@@ -91,9 +91,9 @@ pub struct Asker {
 }
 
 pub(super) struct Dhcp {
-    servers: Bounded<(Place, bool, Mac), Server>,
+    servers: Bounded<(BroadcastDomain, bool, Mac), Server>,
     leases: Bounded<Mac, Vec<Addr>>,
-    clients: Bounded<(Place, Mac), Client>,
+    clients: Bounded<(BroadcastDomain, Mac), Client>,
     /// Clients by hash, of this ten seconds and the ten before.
     distinct: [Registers; 2],
     generation: u64,
@@ -157,7 +157,7 @@ impl Dhcp {
     }
 
     /// `hash` is that of the client's hardware address.
-    pub fn take(&mut self, control: &Control, place: Place, hash: u64) {
+    pub fn take(&mut self, control: &Control, place: BroadcastDomain, hash: u64) {
         match control.kind {
             ControlKind::DhcpAsk => self.ask(control, place, hash),
             ControlKind::DhcpOffer | ControlKind::DhcpAck => self.answer(control, place),
@@ -165,7 +165,7 @@ impl Dhcp {
         }
     }
 
-    fn ask(&mut self, control: &Control, place: Place, hash: u64) {
+    fn ask(&mut self, control: &Control, place: BroadcastDomain, hash: u64) {
         if control.mac == Mac::ZERO {
             return;
         }
@@ -232,7 +232,7 @@ impl Dhcp {
         }
     }
 
-    fn answer(&mut self, control: &Control, place: Place) {
+    fn answer(&mut self, control: &Control, place: BroadcastDomain) {
         let (now, v4) = (control.time, control.target.is_v4());
         let key = (place, v4, control.source_mac);
         let server = self.servers.at(key, now, || Server {

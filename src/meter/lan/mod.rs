@@ -1,7 +1,7 @@
 //! Segment: what the merger knows of the links themselves, over time: who claims which address, where stations are, who
 //! offers leases and routes, and how loud everyone is. Measurements only; what they mean is for detectors.
 //!
-//! Everything here is bounded: see the caps in each file. Interfaces of one bridge are one segment ([`View`]).
+//! Everything here is bounded: see the caps in each file. Interfaces of one bridge are one segment ([`CapturedInterface`]).
 //!
 //! - [`claims`]: stations and the addresses that they claim
 //! - [`dhcp`]: servers, leases, clients
@@ -12,21 +12,21 @@
 mod bounded;
 pub mod claims;
 pub mod dhcp;
-pub mod places;
 pub mod rates;
 pub mod routers;
+pub mod station_ports;
 
 pub use claims::{Claim, Claimant};
 pub use dhcp::{Asker, Asking, Server};
-pub use places::Move;
 pub use rates::{LinkSecond, Noise, Rates};
 pub use routers::{Gateway, Router};
+pub use station_ports::Move;
 
-use super::contacts::Few;
+use super::attempts::LinearCounter;
 use super::hash::Hasher;
-use super::link::{COUNTERS, ForeignUse, Granted, LinkReport, share};
+use super::link::{AssignedAddrs, COUNTERS, ForeignUse, LinkReport, share};
 use super::report::StationCounts;
-use crate::base::{Addr, Counted, Mac, Role, Timestamp, View};
+use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Mac, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Control, ControlKind};
 use bounded::Bounded;
@@ -46,7 +46,7 @@ const FOREIGN: usize = 256;
 
 /// A segment and a VLAN on it: addresses mean the same station only there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct BroadcastDomain {
     pub segment: u16,
     pub vlan: u16,
 }
@@ -63,7 +63,7 @@ pub(super) struct HeardStation {
     spoken_to: u32,
     spoken_at: Timestamp,
     /// Source addresses of its frames: the first of each tick.
-    sources: Few,
+    sources: LinearCounter,
 }
 
 /// Frames to a station alone after which answers to it are taken to be seen, and seconds for which that holds.
@@ -100,7 +100,7 @@ impl HeardStation {
 pub(super) struct HeardAll(Bounded<(u16, Mac), HeardStation>);
 
 impl HeardAll {
-    pub fn of(&self, place: Place, mac: Mac) -> Option<&HeardStation> {
+    pub fn of(&self, place: BroadcastDomain, mac: Mac) -> Option<&HeardStation> {
         self.0.get(&(place.segment, mac))
     }
 }
@@ -108,7 +108,7 @@ impl HeardAll {
 /// Who speaks spanning tree where.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BridgeSpeaker {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
     pub entered: bool,
@@ -119,18 +119,18 @@ pub struct BridgeSpeaker {
 /// An address that a guest claims without having been given it.
 pub type ForeignClaim = (ForeignUse, ControlKind);
 
-pub struct Segments {
+pub struct LanState {
     hasher: Hasher,
     tick: u64,
-    views: Arc<[View]>,
-    granted: Arc<Granted>,
+    views: Arc<[CapturedInterface]>,
+    granted: Arc<AssignedAddrs>,
     heard: HeardAll,
     /// Control frames of late, with the interface that showed them first.
-    shown: Bounded<(Place, u64), (u16, Timestamp)>,
+    shown: Bounded<(BroadcastDomain, u64), (u16, Timestamp)>,
     claims: claims::Claims,
     dhcp: dhcp::Dhcp,
     routers: routers::Routers,
-    places: places::Places,
+    places: station_ports::StationPorts,
     rates: rates::AllRates,
     speakers: Vec<BridgeSpeaker>,
     foreign: Vec<ForeignUse>,
@@ -142,9 +142,9 @@ pub struct Segments {
     left_out: Box<[Timestamp]>,
 }
 
-impl Segments {
-    pub fn new(hasher: Hasher) -> Segments {
-        Segments {
+impl LanState {
+    pub fn new(hasher: Hasher) -> LanState {
+        LanState {
             hasher,
             tick: 0,
             views: Arc::default(),
@@ -154,7 +154,7 @@ impl Segments {
             claims: claims::Claims::new(),
             dhcp: dhcp::Dhcp::new(),
             routers: routers::Routers::new(),
-            places: places::Places::new(),
+            places: station_ports::StationPorts::new(),
             rates: rates::AllRates::new(),
             speakers: Vec::new(),
             foreign: Vec::new(),
@@ -166,7 +166,7 @@ impl Segments {
     }
 
     /// What is known of the place from now on: interfaces, what guests were given, routers.
-    pub fn set_place(&mut self, views: Arc<[View]>, granted: Arc<Granted>, gateways: Vec<Addr>) {
+    pub fn set_place(&mut self, views: Arc<[CapturedInterface]>, granted: Arc<AssignedAddrs>, gateways: Vec<Addr>) {
         if self.views != views {
             // What was learned by other numbers means nothing any more.
             self.clear();
@@ -176,8 +176,8 @@ impl Segments {
         self.routers.set_given(gateways);
     }
 
-    pub fn view(&self, interface: u16) -> View {
-        self.views.get(usize::from(interface)).copied().unwrap_or(View::alone(interface))
+    pub fn view(&self, interface: u16) -> CapturedInterface {
+        self.views.get(usize::from(interface)).copied().unwrap_or(CapturedInterface::alone(interface))
     }
 
     /// Forgets everything: for clocks that were set.
@@ -223,7 +223,7 @@ impl Segments {
         }
         for used in &report.foreign {
             let same = |known: &&mut ForeignUse| (known.mac, known.address) == (used.mac, used.address);
-            let at_port = self.view(used.interface).role == Role::Port;
+            let at_port = self.view(used.interface).role == InterfaceRole::Port;
             if let Some(known) = self.foreign.iter_mut().find(same) {
                 if known.interface == used.interface {
                     known.count.merge(used.count);
@@ -253,7 +253,8 @@ impl Segments {
         }
         // In the order of their frames: who moves is at the new place in the end.
         let at_ports = |station: &&StationCounts| {
-            !station.entered.is_zero() && matches!(self.view(station.interface).role, Role::Port | Role::Uplink)
+            !station.entered.is_zero()
+                && matches!(self.view(station.interface).role, InterfaceRole::Port | InterfaceRole::Uplink)
         };
         let mut entered: Vec<&StationCounts> = stations.iter().filter(at_ports).collect();
         entered.sort_by_key(|station| station.last_entered);
@@ -261,7 +262,7 @@ impl Segments {
             let segment = self.view(station.interface).segment;
             self.places.enters(segment, station.mac, station.interface, station.last_entered);
         }
-        let Segments { routers, claims, dhcp, heard, .. } = self;
+        let LanState { routers, claims, dhcp, heard, .. } = self;
         claims.close(|place, address, holder| {
             routers.is_gateway(place, address) || heard.of(place, holder).is_some_and(HeardStation::routes)
         });
@@ -284,8 +285,8 @@ impl Segments {
         false
     }
 
-    fn place(&self, interface: u16, vlan: u16) -> Place {
-        Place { segment: self.view(interface).segment, vlan }
+    fn place(&self, interface: u16, vlan: u16) -> BroadcastDomain {
+        BroadcastDomain { segment: self.view(interface).segment, vlan }
     }
 
     fn control(&mut self, control: &Control) {
@@ -349,8 +350,8 @@ impl Segments {
         }
     }
 
-    fn speaks(&mut self, control: &Control, place: Place) {
-        let entered = control.direction == FrameDirection::Entered;
+    fn speaks(&mut self, control: &Control, place: BroadcastDomain) {
+        let entered = control.direction == FrameDirection::Ingress;
         let same = |known: &&mut BridgeSpeaker| {
             (known.interface, known.mac, known.entered) == (control.interface, control.source_mac, entered)
         };
@@ -370,7 +371,7 @@ impl Segments {
 
     fn station(&mut self, station: &StationCounts) {
         let view = self.view(station.interface);
-        if view.counted != Counted::Nothing {
+        if view.counted != CountPolicy::Nothing {
             self.rates.station(station);
         }
         let key = (view.segment, station.mac);
@@ -389,7 +390,7 @@ impl Segments {
             talks: false,
             spoken_to: 0,
             spoken_at: first,
-            sources: Few::default(),
+            sources: LinearCounter::default(),
         };
         let heard = self.heard.0.at(key, last, new);
         if !station.address.is_group_or_none() {
@@ -426,7 +427,7 @@ impl Segments {
     }
 
     /// Since when a station has been heard.
-    pub fn heard_since(&self, place: Place, mac: Mac) -> Option<Timestamp> {
+    pub fn heard_since(&self, place: BroadcastDomain, mac: Mac) -> Option<Timestamp> {
         self.heard.of(place, mac).map(|heard| heard.first)
     }
 

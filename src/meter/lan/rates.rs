@@ -3,7 +3,7 @@
 
 use super::bounded::Bounded;
 use crate::base::{Mac, Timestamp};
-use crate::meter::contacts::Few;
+use crate::meter::attempts::LinearCounter;
 use crate::meter::link::LinkCounts;
 use crate::meter::report::StationCounts;
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub struct Rates {
     vlan: u16,
     tick: u64,
     /// Addresses that were announced, in this second and in the one before.
-    announced: [(u64, u32, Few); 2],
+    announced: [(u64, u32, LinearCounter); 2],
 }
 
 impl Rates {
@@ -104,7 +104,7 @@ impl Rates {
 
     /// Announcements of each address within about a second, on average.
     pub fn announcements_of_each(&self) -> f64 {
-        let of = |(_, count, addresses): &(u64, u32, Few)| f64::from(*count) / addresses.estimate().max(1.0);
+        let of = |(_, count, addresses): &(u64, u32, LinearCounter)| f64::from(*count) / addresses.estimate().max(1.0);
         self.announced.iter().map(of).fold(0.0, f64::max)
     }
 
@@ -129,7 +129,7 @@ impl Rates {
         let [now, before] = &mut self.announced;
         if now.0 != second {
             *before = *now;
-            *now = (second, 0, Few::default());
+            *now = (second, 0, LinearCounter::default());
         }
         now.1 = now.1.saturating_add(1);
         now.2.add(hash);

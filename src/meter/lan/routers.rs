@@ -1,7 +1,7 @@
 //! Routers: who advertises itself as one, and whether those that guests ask for still answer.
 
 use super::bounded::Bounded;
-use super::{HeardAll, Place};
+use super::{BroadcastDomain, HeardAll};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
@@ -18,7 +18,7 @@ const LEAST_APART: f64 = 3.0;
 /// A router that advertises itself by IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Router {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
     pub address: Addr,
@@ -37,7 +37,7 @@ pub struct Router {
 /// A router's address that someone asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
-    pub place: Place,
+    pub place: BroadcastDomain,
     pub interface: u16,
     pub address: Addr,
     /// By the operator's or the kernel's word; else it was heard of.
@@ -56,11 +56,11 @@ pub struct Gateway {
 }
 
 pub(super) struct Routers {
-    routers: Bounded<(Place, Addr, Mac), Router>,
-    gateways: Bounded<(Place, Addr), Gateway>,
+    routers: Bounded<(BroadcastDomain, Addr, Mac), Router>,
+    gateways: Bounded<(BroadcastDomain, Addr), Gateway>,
     given: Vec<Addr>,
     /// The last solicitation of a router, by segment.
-    solicited: Bounded<Place, Timestamp>,
+    solicited: Bounded<BroadcastDomain, Timestamp>,
 }
 
 impl Routers {
@@ -105,12 +105,12 @@ impl Routers {
     }
 
     /// Whether an address is known to be a router's.
-    pub fn is_gateway(&self, place: Place, address: Addr) -> bool {
+    pub fn is_gateway(&self, place: BroadcastDomain, address: Addr) -> bool {
         self.given.contains(&address) || self.gateways.get(&(place, address)).is_some()
     }
 
     /// `answers_are_seen` where an answer to its sender could not be missed.
-    pub fn take(&mut self, control: &Control, place: Place, answers_are_seen: bool) {
+    pub fn take(&mut self, control: &Control, place: BroadcastDomain, answers_are_seen: bool) {
         let now = control.time;
         match control.kind {
             ControlKind::RouterAdvertisement => self.advertisement(control, place),
@@ -134,7 +134,7 @@ impl Routers {
         }
     }
 
-    fn gateway(&mut self, control: &Control, place: Place, address: Addr, is_given: bool) -> &mut Gateway {
+    fn gateway(&mut self, control: &Control, place: BroadcastDomain, address: Addr, is_given: bool) -> &mut Gateway {
         self.gateways.at((place, address), control.time, || Gateway {
             place,
             interface: control.interface,
@@ -151,7 +151,7 @@ impl Routers {
         })
     }
 
-    fn question(&mut self, control: &Control, place: Place, counts: bool) {
+    fn question(&mut self, control: &Control, place: BroadcastDomain, counts: bool) {
         let (target, now) = (control.target, control.time);
         if self.given.contains(&target) {
             self.gateway(control, place, target, true);
@@ -176,7 +176,7 @@ impl Routers {
         }
     }
 
-    fn advertisement(&mut self, control: &Control, place: Place) {
+    fn advertisement(&mut self, control: &Control, place: BroadcastDomain) {
         let now = control.time;
         let solicited = self.solicited.get(&place).is_some_and(|at| now.seconds_since(*at) <= ANSWERS);
         let key = (place, control.address, control.source_mac);

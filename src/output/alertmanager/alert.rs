@@ -19,7 +19,7 @@ pub const LABELS: [&str; 12] = [
     "interface",
     "vlan",
     "guest",
-    "planned",
+    "maintenance",
     "drill",
 ];
 
@@ -63,7 +63,7 @@ pub fn labels(incident: &Incident, external: &Labels) -> Labels {
         ("interface", target.interface.clone().unwrap_or_default()),
         ("vlan", target.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()),
         ("guest", target.guest.clone().unwrap_or_default()),
-        ("planned", yes(incident.planned.is_some())),
+        ("maintenance", yes(incident.maintenance.is_some())),
         ("drill", yes(incident.drill)),
     ];
     let mut labels = external.clone();
@@ -98,8 +98,8 @@ pub fn annotations(incident: &Incident, links: &Links) -> BTreeMap<&'static str,
         ("bits_per_second", incident.peak.bits_per_second.to_string()),
         ("incident", incident.id.clone()),
     ]);
-    if let Some(planned) = &incident.planned {
-        notes.insert("planned", planned.why.clone());
+    if let Some(maintenance) = &incident.maintenance {
+        notes.insert("maintenance", maintenance.why.clone());
     }
     for (name, link) in [("dashboard", &links.dashboard_url), ("runbook", &links.runbook_url)] {
         if !link.is_empty() {

@@ -4,16 +4,16 @@
 //! to tell and when, without a clock or a socket; here it is sent.
 
 mod alert;
-pub mod book;
+pub mod alert_state;
 
 pub use alert::{LABELS, Links};
 
 use super::endpoint::{Client, Endpoint, PostError};
-use super::{Sink, Taken, backoff, chance, instant, wall_clock};
+use super::{Delivery, Sink, backoff, chance, instant, wall_clock};
 use crate::base::Severity;
 use crate::incident::Event;
 use alert::Alert;
-use book::Book;
+use alert_state::AlertState;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub struct AlertmanagerConfig {
 
 pub struct Alertmanager {
     client: Client,
-    book: Book,
+    book: AlertState,
     failures: u32,
     /// Not before then, since the last attempt failed.
     not_before: Option<Instant>,
@@ -48,7 +48,7 @@ impl Alertmanager {
         let refresh = Duration::from_secs(config.refresh_seconds.into());
         Alertmanager {
             client: Client::new(&config.endpoint, "/api/v2/alerts"),
-            book: Book::new(config.severity, refresh, config.labels.clone(), links),
+            book: AlertState::new(config.severity, refresh, config.labels.clone(), links),
             failures: 0,
             not_before: None,
         }
@@ -67,9 +67,9 @@ impl Alertmanager {
                     self.not_before = Some(instant() + backoff(self.failures, chance()));
                     return Err(error);
                 }
-                Err(PostError::Refused(says)) if batch.len() == 1 => {
+                Err(PostError::Refused(message)) if batch.len() == 1 => {
                     self.book.refused(batch, instant());
-                    refused = Some(says);
+                    refused = Some(message);
                 }
                 // It took those of the batch that it understands: find out which it does not.
                 Err(PostError::Refused(_)) => batch.chunks(1).rev().for_each(|alone| batches.push_front(alone)),
@@ -78,7 +78,7 @@ impl Alertmanager {
         self.failures = 0;
         self.not_before = None;
         match refused {
-            Some(says) => Err(io::Error::new(io::ErrorKind::InvalidData, says)),
+            Some(message) => Err(io::Error::new(io::ErrorKind::InvalidData, message)),
             None => Ok(()),
         }
     }
@@ -90,24 +90,24 @@ impl Alertmanager {
 }
 
 impl Sink for Alertmanager {
-    fn deliver(&mut self, event: &Event) -> io::Result<Taken> {
-        self.deliver_all(std::slice::from_ref(event)).pop().unwrap_or(Ok(Taken::Later))
+    fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
+        self.deliver_all(std::slice::from_ref(event)).pop().unwrap_or(Ok(Delivery::Later))
     }
 
-    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Taken>> {
+    fn deliver_all(&mut self, events: &[Event]) -> Vec<io::Result<Delivery>> {
         let is_told: Vec<bool> = events.iter().map(|event| self.book.take(event, instant())).collect();
         // Who drills wants to know now.
         let drills = events.iter().any(|event| event.incident.drill);
         let outcome = match self.not_before {
-            _ if !is_told.contains(&true) => Ok(Taken::Later),
-            Some(at) if instant() < at && !drills => Ok(Taken::Later),
-            _ => self.tell().map(|()| Taken::Delivered),
+            _ if !is_told.contains(&true) => Ok(Delivery::Later),
+            Some(at) if instant() < at && !drills => Ok(Delivery::Later),
+            _ => self.tell().map(|()| Delivery::Delivered),
         };
         let of_all = || match &outcome {
             Ok(taken) => Ok(*taken),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
-        let skipped = Taken::Skipped("nothing that it is told of");
+        let skipped = Delivery::Skipped("nothing that it is told of");
         is_told.into_iter().map(|is_told| if is_told { of_all() } else { Ok(skipped) }).collect()
     }
 

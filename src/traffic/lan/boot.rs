@@ -4,7 +4,7 @@ use super::ethernet::{Path, announcement, probe, who_has};
 use super::lease::{self, REQUEST, obtain};
 use super::life::{ADVERTISED, look_up_gateway, look_up_router, mdns};
 use super::neighbour::{duplicate_probe, listener_report, router_advertisement, router_solicitation, solicited_node};
-use super::{Agenda, Cable, Card, ELSEWHERE, MILLISECOND, SECOND, Segment, drawn_mac, guest, inside, talk};
+use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, SECOND, drawn_mac, guest, inside, talk};
 use crate::base::{Addr, Mac};
 
 /// An IPv6 stack comes up (RFC 4862, RFC 3810): groups are joined, addresses tested, a router is looked for and answers.
@@ -47,7 +47,7 @@ fn boot((time, until): (u64, u64), card: &Card, gateway: &Card, agenda: &mut Age
 }
 
 /// `count` guests with drawn MACs wake within 3 s, as after a power cut.
-pub fn power_cut(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn power_cut(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     for number in 0..segment.count.min(220) {
         let mac = drawn_mac(agenda.rng.next_u64());
         let card = Card::slaac(mac, inside(20 + number as u8));
@@ -57,12 +57,12 @@ pub fn power_cut(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) 
 }
 
 /// One guest boots; `target` is what it gets.
-pub fn one(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn one(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     boot((now, segment.end), &segment.victim, &segment.gateway, agenda);
 }
 
 /// `count` times in the span.
-pub fn again_and_again(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn again_and_again(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let times = segment.count.max(1);
     let step = (segment.end - now) / times;
     for number in 0..times {
@@ -79,7 +79,7 @@ pub fn again_and_again(segment: &Segment, now: u64, _count: u64, agenda: &mut Ag
 }
 
 /// `count` guests configure themselves one after the other, without DHCP.
-pub fn slaac(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn slaac(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     for number in 0..segment.count.min(200) {
         let card = Card::slaac(drawn_mac(agenda.rng.next_u64()), inside(20 + number as u8));
         wake_v6(now + number * SECOND, &card, &segment.gateway, agenda);
@@ -88,7 +88,7 @@ pub fn slaac(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// Guest 104 uses everything that it may: its listed addresses, its link-local one, none at all while it tests and asks,
 /// and 203.0.113.180, which the server has just leased to it.
-pub fn renewals(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn renewals(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let card = guest(104);
     let gateway = &segment.gateway;
     wake_v6(now, &card, gateway, agenda);
@@ -113,7 +113,7 @@ pub fn renewals(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// The bridge of a container engine: `count` veths with drawn MACs start within 5 s, ask for the bridge, and talk to the
 /// world, which the host translates. Seen on the bridge, where everything between containers and host enters or leaves.
-pub fn pods(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn pods(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let address = |number: u64| Addr::from_v4_bits(0xac11_0001 + number as u32);
     let bridge = Card::new(Mac([2, 0x42, 0xac, 0x11, 0, 1]), address(0));
     for number in 1..=segment.count.min(5_000) {

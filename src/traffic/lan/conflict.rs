@@ -1,7 +1,7 @@
 //! One address and two MACs: by mistake, by a kernel's generosity, and on purpose.
 
 use super::ethernet::{announcement, is_at, probe, who_has};
-use super::{Agenda, Cable, Card, MILLISECOND, SECOND, Segment, inside, talk};
+use super::{Agenda, Cable, Card, Lan, MILLISECOND, SECOND, inside, talk};
 use crate::base::Mac;
 
 /// Second card of the host that the part is about.
@@ -9,8 +9,8 @@ const SECOND_CARD: Mac = Mac([2, 0, 0xcb, 0, 0x71, 0xf7]);
 
 /// Two hosts were given the same address: both announce it when they boot, the first defends it once (RFC 5227 §2.4 b),
 /// and both answer whoever asks, every 2 s.
-pub fn two_hosts(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, victim, gateway, .. } = segment;
+pub fn two_hosts(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, victim, gateway, .. } = segment;
     agenda.inside_sends(now, announcement(victim.mac, victim.v4));
     let booted = now + 300 * MILLISECOND;
     agenda.inside_sends(booted, announcement(attacker.mac, victim.v4));
@@ -26,8 +26,8 @@ pub fn two_hosts(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) 
 
 /// A Linux host with two cards in one network (arp_ignore = 0): each card answers for the addresses of both, within
 /// microseconds.
-pub fn flux(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { victim, gateway, .. } = segment;
+pub fn flux(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { victim, gateway, .. } = segment;
     let other = Card { v4: inside(247), ..*victim };
     for (mac, address) in [(victim.mac, victim.v4), (SECOND_CARD, other.v4)] {
         agenda.inside_sends(now, probe(mac, address));
@@ -47,7 +47,7 @@ pub fn flux(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// Linux bonding in mode balance-alb: each of `count` clients is told one of two MACs, and keeps to it; when the bond
 /// balances anew in the middle, it tells half of them another one.
-pub fn balance(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn balance(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let server = segment.victim;
     let mac_of = |number: u64| if number.is_multiple_of(2) { server.mac } else { SECOND_CARD };
     for number in 0..segment.count.clamp(1, 50) {

@@ -5,7 +5,7 @@ use super::life;
 use super::neighbour::{
     OVERRIDE, ROUTER, Router, router_advertisement, router_solicitation, solicitation, unsolicited_advertisement,
 };
-use super::{Agenda, Cable, Card, MILLISECOND, PREFIX, SECOND, Segment, Way, inside, talk};
+use super::{Agenda, Cable, Card, Lan, MILLISECOND, PREFIX, SECOND, Way, inside, talk};
 use crate::base::{Addr, Mac};
 
 const NEW: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -15,17 +15,17 @@ const VIRTUAL: Mac = Mac([0, 0, 0x5e, 0, 1, 51]);
 const VRRP_ROUTERS: Addr = Addr::from_v4_bits(0xe000_0012);
 
 /// The segment with its gateway at the MAC that follows.
-fn replaced(segment: &Segment) -> Segment {
-    Segment { named: Some(segment.named.unwrap_or(NEW)), ..segment.clone() }
+fn replaced(segment: &Lan) -> Lan {
+    Lan { named: Some(segment.named.unwrap_or(NEW)), ..segment.clone() }
 }
 
 /// From now on `source_mac` answers for the gateway's addresses and does its work, and never said so.
-pub fn moved(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn moved(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     life::ordinary(&replaced(segment), now, count, agenda);
 }
 
 /// The same with a new router that announces itself as it starts, to both families.
-pub fn replaced_router(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn replaced_router(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let segment = replaced(segment);
     let mac = segment.named.unwrap_or(NEW);
     for number in 0..3 {
@@ -39,7 +39,7 @@ pub fn replaced_router(segment: &Segment, now: u64, count: u64, agenda: &mut Age
 
 /// keepalived without virtual MACs: the second router takes the address and says so five times to everybody; the first
 /// lives on under 203.0.113.2.
-pub fn failover(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn failover(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let segment = replaced(segment);
     let mac = segment.named.unwrap_or(NEW);
     for number in 0..5 {
@@ -58,7 +58,7 @@ pub fn failover(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
 
 /// Two routers share a virtual MAC: advertisements each second from the first on one port; in the middle it dies, and
 /// 3.6 s later the second advertises, announces and answers on the next port. Hosts notice nothing.
-pub fn vrrp(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn vrrp(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let gateway = Card { mac: VIRTUAL, ..segment.gateway };
     let takeover = segment.middle() + 3_600 * MILLISECOND;
     let routers = [(0, inside(2), 150), (1, inside(3), 100)];
@@ -93,7 +93,7 @@ pub fn vrrp(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// The gateway is gone: `count` hosts ask for it once a second each, as Linux does while it has something to send, and
 /// nobody answers.
-pub fn silent(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn silent(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for (number, host) in (0u64..).zip(segment.hosts()) {
         for time in segment.every(number * 130 * MILLISECOND, SECOND) {
             agenda.inside_sends(time, who_has(&host, segment.gateway.v4));
@@ -103,7 +103,7 @@ pub fn silent(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// The router says for the last time that it may be used for 3 s; then hosts solicit it in vain, by neighbour
 /// discovery and as a router.
-pub fn silent_v6(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn silent_v6(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let last = Router { lifetime: 3, prefix: PREFIX };
     agenda.outside_sends(now, router_advertisement((segment.gateway.mac, segment.gateway.local), last));
     for (number, host) in (0u64..).zip(segment.hosts()) {

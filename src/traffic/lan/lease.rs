@@ -44,7 +44,7 @@ fn message(op: u8, kind: u8, transaction: u32, client: Mac, (own, offered): (Add
     out
 }
 
-/// What a client without an address says: its card in `from` (of the frame) and in `client` (of the message).
+/// What a client without an address message: its card in `from` (of the frame) and in `client` (of the message).
 pub fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8]) -> Vec<u8> {
     let mut all = vec![61, 7, 1];
     all.extend(client.0);

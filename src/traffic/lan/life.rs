@@ -2,7 +2,7 @@
 
 use super::ethernet::{Path, REPLY, REQUEST, arp, is_at, who_has};
 use super::neighbour::{ROUTER, Router, SOLICITED, advertisement, router_advertisement, solicitation};
-use super::{Agenda, Cable, Card, EVERYBODY, MILLISECOND, PREFIX, SECOND, Segment, inside, talk};
+use super::{Agenda, Cable, Card, EVERYBODY, Lan, MILLISECOND, PREFIX, SECOND, inside, talk};
 use crate::base::{Addr, Mac};
 
 /// Routers advertise for three times their interval (RFC 4861 §6.2.1).
@@ -38,7 +38,7 @@ fn look_up_host(time: u64, card: &Card, gateway: &Card, agenda: &mut Agenda) {
 
 /// `count` hosts with `rate` datagrams a second each, and a gateway at `source_mac`: lookups as caches expire, by
 /// broadcast at first, then with a unicast poll (RFC 1122 §2.3.2.1), and the router's advertisements every 10 s.
-pub fn ordinary(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn ordinary(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     let gateway = Card { mac: segment.named.unwrap_or(segment.gateway.mac), ..segment.gateway };
     for time in segment.every(100 * MILLISECOND, 10 * SECOND) {
         agenda.outside_sends(time, router_advertisement((gateway.mac, gateway.local), ADVERTISED));
@@ -80,7 +80,7 @@ pub fn mdns(time: u64, card: &Card, number: u64, agenda: &mut Agenda) {
 }
 
 /// Hosts in turn tell of themselves: each twice, a second apart, with the same octets.
-pub fn mdns_chatter(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn mdns_chatter(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let number = count % segment.count.clamp(1, 200);
     let host = Card::host(20 + number as u8);
     mdns(now, &host, number, agenda);
@@ -89,7 +89,7 @@ pub fn mdns_chatter(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda
 
 /// Windows hosts look for each other: NetBIOS names by broadcast, thrice (RFC 1002 §4.2.1), LLMNR twice, SSDP thrice,
 /// mDNS as avahi repeats it, identical to the last octet; half of them ask by ARP as well. `rate` counts these occasions.
-pub fn windows(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn windows(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let number = agenda.rng.below(segment.count.clamp(1, 900));
     // A wider network than one /24: 10.20.0.0/22.
     let address = Addr::from_v4_bits(0x0a14_0000 | (number as u32 + 10));
@@ -141,7 +141,7 @@ const fn everybody_of(address: Addr) -> Addr {
 }
 
 /// Nobody needs the gateway: lookups in the first seconds, then neighbours talk with each other only.
-pub fn quiet_night(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn quiet_night(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let hosts: Vec<Card> = segment.hosts().collect();
     let router = Router { lifetime: 1_800, prefix: PREFIX };
     agenda.outside_sends(now, router_advertisement((segment.gateway.mac, segment.gateway.local), router));
@@ -162,7 +162,7 @@ pub fn quiet_night(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda
 }
 
 /// One host with a mistake in its configuration asks every second for a gateway that never was.
-pub fn wrong_gateway(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn wrong_gateway(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     let absent = Addr::from_v6_bits(super::LINK_LOCAL | 0xfe);
     for time in segment.every(0, SECOND) {
         agenda.inside_sends(time, who_has(&segment.victim, inside(254)));

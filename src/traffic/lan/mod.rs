@@ -1,6 +1,6 @@
 //! Life and abuse on one network segment: who answers for which address, who leads the tree, who leases addresses.
 //!
-//! Everything happens among a few stations ([`Segment`]) that are the same in every profile, so that the parts of a
+//! Everything happens among a few stations ([`Lan`]) that are the same in every model, so that the parts of a
 //! scenario tell one story: `segment_life` is what the others go along with. An [`Act`] writes whole frames, octet by
 //! octet: `ethernet`, `neighbour` and `lease` have the writers, the other files what is done with them.
 
@@ -27,8 +27,8 @@ use ethernet::Path;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// What a profile does when it begins for the `count`-th time.
-pub type Act = fn(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda);
+/// What a model does when it begins for the `count`-th time.
+pub type Act = fn(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda);
 
 const SECOND: u64 = 1_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
@@ -65,7 +65,7 @@ impl Card {
         Card { mac, v4, v6: Addr::from_v6_bits(PREFIX | number), local: Addr::from_v6_bits(LINK_LOCAL | number) }
     }
 
-    /// Host `number` of 203.0.113.0/24 with the MAC that other profiles give it.
+    /// Host `number` of 203.0.113.0/24 with the MAC that other models give it.
     pub const fn host(number: u8) -> Card {
         Card::new(station(inside(number)), inside(number))
     }
@@ -97,7 +97,7 @@ const fn guest(number: u8) -> Card {
 
 /// The stations of a segment, and what the part asks for.
 #[derive(Clone, Debug)]
-pub struct Segment {
+pub struct Lan {
     /// `source_mac` and `source_network` where they are given: 52:54:00:00:00:66 with 203.0.113.66.
     pub attacker: Card,
     /// `target` and `target_mac`: 203.0.113.7.
@@ -115,15 +115,15 @@ pub struct Segment {
     pub end: u64,
 }
 
-impl Segment {
-    pub fn new(setting: &Setting, params: &Params) -> Segment {
+impl Lan {
+    pub fn new(setting: &Setting, params: &Params) -> Lan {
         let v4 = |network: Option<IpNet>| match network.map(|network| network.addr()) {
             Some(IpAddr::V4(address)) => Some(Addr::from_v4_bits(address.to_bits())),
             _ => None,
         };
         let attacker_mac = params.source_mac.unwrap_or(Mac([0x52, 0x54, 0, 0, 0, 0x66]));
         let victim = v4(params.target).unwrap_or(inside(7));
-        Segment {
+        Lan {
             attacker: Card::new(attacker_mac, v4(params.source_network).unwrap_or(inside(66))),
             victim: Card::new(params.target_mac.unwrap_or(station(victim)), victim),
             gateway: Card::new(GATEWAY, inside(1)),
@@ -181,20 +181,20 @@ impl Cable for Agenda {
     }
 }
 
-/// A profile of a segment at play.
+/// A model of a segment at play.
 struct Scene {
-    segment: Segment,
+    segment: Lan,
     act: Act,
     count: u64,
 }
 
 /// All of it planned at the start.
-pub fn script(segment: Segment, act: Act) -> (Box<dyn Model>, Pacing) {
+pub fn script(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
     (Box::new(Scene { segment, act, count: 0 }), Pacing::Once)
 }
 
 /// `rate` times a second.
-pub fn stream(segment: Segment, act: Act) -> (Box<dyn Model>, Pacing) {
+pub fn stream(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
     let pacing = Pacing::Rate(segment.rate);
     (Box::new(Scene { segment, act, count: 0 }), pacing)
 }

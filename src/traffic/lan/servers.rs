@@ -5,25 +5,25 @@ use super::lease::{
 };
 use super::life::ADVERTISED;
 use super::neighbour::{Router, router_advertisement, router_solicitation};
-use super::{Agenda, Cable, Card, LINK_LOCAL, MILLISECOND, SECOND, Segment, drawn_mac, inside};
+use super::{Agenda, Cable, Card, LINK_LOCAL, Lan, MILLISECOND, SECOND, drawn_mac, inside};
 use crate::base::{Addr, Mac};
 
 /// The prefix that the attacker would like everybody to use.
 const ROGUE_PREFIX: u128 = 0x2001_0db8_0bad << 80;
 
 /// DHCPig: a DISCOVER of another client each time, of which the first ones are still offered something.
-pub fn starvation(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn starvation(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let client = drawn_mac(agenda.rng.next_u64());
     starve(client, client, segment, (now, count), agenda);
 }
 
 /// yersinia: the same from one card, the clients made up in the message only.
-pub fn starvation_one_card(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn starvation_one_card(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let client = drawn_mac(agenda.rng.next_u64());
     starve(segment.attacker.mac, client, segment, (now, count), agenda);
 }
 
-fn starve(from: Mac, client: Mac, segment: &Segment, (now, count): (u64, u64), agenda: &mut Agenda) {
+fn starve(from: Mac, client: Mac, segment: &Lan, (now, count): (u64, u64), agenda: &mut Agenda) {
     let transaction = agenda.rng.next_u32();
     agenda.inside_sends(now, query(from, client, DISCOVER, transaction, &[]));
     if count < 100 {
@@ -34,7 +34,7 @@ fn starve(from: Mac, client: Mac, segment: &Segment, (now, count): (u64, u64), a
 }
 
 /// The same to the end: every lease is taken, until there is none.
-pub fn starvation_leases(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn starvation_leases(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let client = Card::new(drawn_mac(agenda.rng.next_u64()), inside(100 + (count % 150) as u8));
     if count < 150 {
         lease::obtain(now, &client, &segment.gateway, agenda);
@@ -45,7 +45,7 @@ pub fn starvation_leases(segment: &Segment, now: u64, count: u64, agenda: &mut A
 }
 
 /// A client that has gone mad: DISCOVER and INFORM in turn.
-pub fn flood(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn flood(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let card = &segment.attacker;
     let transaction = agenda.rng.next_u32();
     let frame = if count.is_multiple_of(2) {
@@ -57,8 +57,8 @@ pub fn flood(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
 }
 
 /// New guests ask, `rate` a second; the real server offers, and before it the attacker, whom half of them take.
-pub fn rogue(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, gateway, .. } = segment;
+pub fn rogue(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, gateway, .. } = segment;
     let guest = Card::new(drawn_mac(agenda.rng.next_u64()), inside(100 + (count % 100) as u8));
     let transaction = agenda.rng.next_u32();
     agenda.inside_sends(now, query(guest.mac, guest.mac, DISCOVER, transaction, &[]));
@@ -88,14 +88,14 @@ fn obtain6(time: u64, guest: &Card, server: &Card, agenda: &mut Agenda) {
 }
 
 /// Guests get addresses of the one server, by DHCPv6; `rate` a second.
-pub fn leases6(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn leases6(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let guest = Card::slaac(drawn_mac(agenda.rng.next_u64()), inside(9));
     obtain6(now, &guest, &segment.gateway, agenda);
 }
 
 /// The same, and the attacker advertises itself beside the server.
-pub fn rogue6(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, gateway, .. } = segment;
+pub fn rogue6(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, gateway, .. } = segment;
     let guest = Card::slaac(drawn_mac(agenda.rng.next_u64()), inside(9));
     let transaction = agenda.rng.next_u32();
     agenda.inside_sends(now, query6(&guest, SOLICIT, transaction, None));
@@ -110,7 +110,7 @@ pub fn rogue6(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 }
 
 /// Two servers that share their work (failover): from the first DISCOVER on both offer, and guests take either.
-pub fn pair(_segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn pair(_segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let servers = [Card::new(Mac([2, 0, 0, 0, 0, 0xd1]), inside(2)), Card::new(Mac([2, 0, 0, 0, 0, 0xd2]), inside(3))];
     let guest = Card::new(drawn_mac(agenda.rng.next_u64()), inside(100 + (count % 100) as u8));
     let transaction = agenda.rng.next_u32();
@@ -123,8 +123,8 @@ pub fn pair(_segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
 }
 
 /// fake_router6: another router with another prefix every 5 s and to whoever solicits, beside the real one every 10 s.
-pub fn rogue_router(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, gateway, victim, .. } = segment;
+pub fn rogue_router(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, gateway, victim, .. } = segment;
     let forged = Router { lifetime: 1_800, prefix: ROGUE_PREFIX };
     for time in segment.every(0, 5 * SECOND) {
         agenda.inside_sends(time, router_advertisement((attacker.mac, attacker.local), forged));
@@ -138,7 +138,7 @@ pub fn rogue_router(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agen
 }
 
 /// flood_router6: advertisements of routers and prefixes that are all made up, each from another address and card.
-pub fn router_flood(_segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn router_flood(_segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let mac = drawn_mac(agenda.rng.next_u64());
     let source = Addr::from_v6_bits(LINK_LOCAL | u128::from(agenda.rng.next_u64()));
     let prefix = 0x2a01 << 112 | u128::from(agenda.rng.next_u64() >> 16) << 64;

@@ -4,12 +4,12 @@ use super::ethernet::{Path, announcement, gratuitous, is_at, who_has};
 use super::neighbour::{
     OVERRIDE, ROUTER, SOLICITED, advertisement, duplicate_probe, solicitation, unsolicited_advertisement,
 };
-use super::{Agenda, Cable, Card, ELSEWHERE, MILLISECOND, PREFIX, SECOND, Segment, drawn_mac, guest};
+use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, PREFIX, SECOND, drawn_mac, guest};
 use crate::base::Addr;
 
 /// The attacker finds out who the two are.
-fn reconnoitre(time: u64, segment: &Segment, agenda: &mut Agenda) {
-    let Segment { attacker, victim, gateway, .. } = segment;
+fn reconnoitre(time: u64, segment: &Lan, agenda: &mut Agenda) {
+    let Lan { attacker, victim, gateway, .. } = segment;
     agenda.inside_sends(time, who_has(attacker, gateway.v4));
     agenda.outside_sends(time + MILLISECOND, is_at((gateway.mac, gateway.v4), (attacker.mac, attacker.v4)));
     agenda.inside_sends(time + 2 * MILLISECOND, who_has(attacker, victim.v4));
@@ -18,8 +18,8 @@ fn reconnoitre(time: u64, segment: &Segment, agenda: &mut Agenda) {
 
 /// arpspoof -r, ettercap, bettercap: unsolicited replies to victim and gateway, `rate` a second each; what the two say
 /// to each other goes by way of the attacker, who passes it on.
-pub fn both_ways(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, victim, gateway, .. } = segment;
+pub fn both_ways(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, victim, gateway, .. } = segment;
     reconnoitre(now, segment, agenda);
     let step = (1e9 / segment.rate.clamp(0.01, 1e4)) as u64;
     for time in segment.every(50 * MILLISECOND, step) {
@@ -41,14 +41,14 @@ pub fn both_ways(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) 
 }
 
 /// Cain: one forged reply to the victim, and no more.
-pub fn once(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, victim, gateway, .. } = segment;
+pub fn once(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, victim, gateway, .. } = segment;
     agenda.between(now, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
 }
 
 /// arpspoof without -t: every 2 s to everybody, while the gateway goes on to say who it is.
-pub fn to_everybody(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, gateway, .. } = segment;
+pub fn to_everybody(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, gateway, .. } = segment;
     for (number, time) in (0u64..).zip(segment.every(0, 2 * SECOND)) {
         agenda.inside_sends(time, gratuitous(attacker.mac, gateway.v4));
         let asked = Card::host(201 + (number % 20) as u8);
@@ -61,8 +61,8 @@ pub fn to_everybody(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agen
 
 /// parasite6 answers the victim's solicitation beside the router, and fake_advertise6 says unasked, to all nodes, that
 /// the router and the victim are at the attacker; `rate` a second each, with override.
-pub fn advertised(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
-    let Segment { attacker, victim, gateway, .. } = segment;
+pub fn advertised(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+    let Lan { attacker, victim, gateway, .. } = segment;
     let claim = OVERRIDE | SOLICITED;
     agenda.inside_sends(now, solicitation(victim, gateway.local));
     let real = advertisement(
@@ -84,7 +84,7 @@ pub fn advertised(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda)
 }
 
 /// dos-new-ip6: whatever address a new guest tests, the attacker says at once that it has it.
-pub fn every_address_taken(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn every_address_taken(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for (number, time) in (0u64..).zip(segment.every(0, SECOND)) {
         let new = drawn_mac(number / 3);
         // Three tries with other addresses (RFC 7217), then the next guest.
@@ -96,7 +96,7 @@ pub fn every_address_taken(segment: &Segment, _now: u64, _count: u64, agenda: &m
 }
 
 /// Guest 104 with its own MAC sends, asks and answers as 203.0.113.105, another guest: `rate` times a second.
-pub fn as_another_guest(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn as_another_guest(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let card = guest(104);
     let stolen = Card { mac: card.mac, ..guest(105) };
     let gateway = &segment.gateway;
@@ -116,7 +116,7 @@ pub fn as_another_guest(segment: &Segment, now: u64, count: u64, agenda: &mut Ag
 }
 
 /// Guests 104 and 105 at ordinary work with their own addresses, on two ports of the bridge.
-pub fn two_guests(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn two_guests(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for (port, number) in [(0, 104), (1, 105)] {
         let card = guest(number);
         for time in segment.every(u64::from(port) * 20 * MILLISECOND, SECOND) {

@@ -2,7 +2,7 @@
 
 use super::ethernet::{Path, frame, gratuitous, who_has};
 use super::lease::{DISCOVER, query};
-use super::{Agenda, Cable, Card, EVERYBODY, MILLISECOND, SECOND, Segment, Way, inside};
+use super::{Agenda, Cable, Card, EVERYBODY, Lan, MILLISECOND, SECOND, Way, inside};
 use crate::base::{Addr, Mac};
 use crate::traffic::frames::{ACK, PSH, SYN};
 use crate::traffic::rng::mix;
@@ -17,7 +17,7 @@ const fn any_mac(draw: u64) -> Mac {
 }
 
 /// macof (dsniff): SYN with window 512 from and to random MACs and addresses.
-pub fn macof(_segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn macof(_segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let rng = &mut agenda.rng;
     let (from, to) = (any_mac(rng.next_u64()), any_mac(rng.next_u64()));
     let (source, target) = (Addr::from_v4_bits(rng.next_u32()), Addr::from_v4_bits(rng.next_u32()));
@@ -28,17 +28,17 @@ pub fn macof(_segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 }
 
 /// One station asks for four addresses again and again.
-pub fn arp(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn arp(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     agenda.inside_sends(now, who_has(&segment.attacker, inside(1 + (count % 4) as u8)));
 }
 
 /// One station announces its own address again and again.
-pub fn gratuitous_arp(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn gratuitous_arp(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     agenda.inside_sends(now, gratuitous(segment.attacker.mac, segment.attacker.v4));
 }
 
 /// A load balancer takes over: `count` addresses, each announced five times within a second, once.
-pub fn takeover(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn takeover(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let mac = segment.named.unwrap_or(Mac([2, 0, 0, 0, 0, 0xb1]));
     let addresses = segment.count.min(240);
     for round in 0..5 {
@@ -50,12 +50,12 @@ pub fn takeover(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
 }
 
 /// UDP to everybody from one station.
-pub fn broadcast(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn broadcast(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     shout(&segment.attacker, now, segment.payload, agenda);
 }
 
 /// The same from `count` stations in turn.
-pub fn broadcast_of_many(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn broadcast_of_many(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let card = Card::host(20 + (count % segment.count.clamp(1, 200)) as u8);
     shout(&card, now, segment.payload, agenda);
 }
@@ -68,7 +68,7 @@ fn shout(card: &Card, now: u64, octets: usize, agenda: &mut Agenda) {
 }
 
 /// One station to groups of 239/8 that nobody joined.
-pub fn multicast(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn multicast(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let group = Addr::from_v4_bits(0xef01_0200 | (count % 16) as u32);
     let path = Path::group((segment.attacker.mac, segment.attacker.v4), group, agenda.rng.next_u16());
     let mut payload = Vec::new();
@@ -77,7 +77,7 @@ pub fn multicast(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
 }
 
 /// Television: RTP of one source to one group, which the router asks for and three hosts have joined.
-pub fn television(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn television(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let group = Addr::from_v4_bits(0xef01_0101);
     if count == 0 {
         for time in segment.every(0, 10 * SECOND) {
@@ -102,7 +102,7 @@ pub fn television(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) 
 }
 
 /// One station to MACs that nobody has, which a switch has to send everywhere.
-pub fn unknown_unicast(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn unknown_unicast(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let draw = agenda.rng.next_u64();
     let Mac([a, rest @ ..]) = any_mac(draw);
     let [b, c, d, e, f] = rest;
@@ -112,7 +112,7 @@ pub fn unknown_unicast(segment: &Segment, now: u64, _count: u64, agenda: &mut Ag
 }
 
 /// A backup between two hosts of which the capture sees one way only: full segments to one MAC.
-pub fn backup(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn backup(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let (from, to) = (Card::host(21), segment.victim);
     let path = Path::new((from.mac, from.v4), (to.mac, to.v4), count as u16);
     let sequence = (count as u32).wrapping_mul(1_448);
@@ -145,19 +145,19 @@ fn circling(number: u64) -> Vec<u8> {
 const NEWS: u64 = 100 * MILLISECOND;
 
 /// Which of what has been said comes round now: any of the last two seconds.
-fn coming_round(segment: &Segment, now: u64, agenda: &mut Agenda) -> Vec<u8> {
+fn coming_round(segment: &Lan, now: u64, agenda: &mut Agenda) -> Vec<u8> {
     let latest = (now - segment.start) / NEWS;
     circling(latest - agenda.rng.below(20.min(latest + 1)))
 }
 
 /// A switching loop outside: `rate` frames a second come in, which are the same ones over and over.
-pub fn switching_loop(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn switching_loop(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let data = coming_round(segment, now, agenda);
     agenda.outside_sends(now, data);
 }
 
 /// A loop that passes through this host: what five of our guests send leaves once and enters over and over.
-pub fn own_frames_return(segment: &Segment, now: u64, count: u64, agenda: &mut Agenda) {
+pub fn own_frames_return(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     if count == 0 {
         for (number, time) in (0u64..).zip(segment.every(0, NEWS)) {
             agenda.on_port(time, 0, Way::Outward, circling(number));

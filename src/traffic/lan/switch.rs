@@ -1,14 +1,14 @@
 //! Ports of a switch or bridge: stations that move between them, and who wants to lead the spanning tree.
 
 use super::ethernet::{Path, bpdu, rarp, who_has};
-use super::{Agenda, Cable, Card, ELSEWHERE, MILLISECOND, SECOND, Segment, Way, guest};
+use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, SECOND, Way, guest};
 use crate::base::Mac;
 
 /// The switch above us.
 const SWITCH: Mac = Mac([2, 0, 0, 0, 0, 0x5a]);
 
 /// What `card` sends, entering on number `port` of the part's interfaces.
-fn say(time: u64, port: u16, card: &Card, segment: &Segment, agenda: &mut Agenda) {
+fn say(time: u64, port: u16, card: &Card, segment: &Lan, agenda: &mut Agenda) {
     let id = agenda.rng.next_u16();
     let path = Path::new((card.mac, card.v4), (segment.gateway.mac, ELSEWHERE), id);
     agenda.on_port(time, port, Way::Inward, path.udp((51_820, 51_820), &[4; 64]));
@@ -16,7 +16,7 @@ fn say(time: u64, port: u16, card: &Card, segment: &Segment, agenda: &mut Agenda
 
 /// One MAC enters on two ports in turn, `rate` changes a second, with five frames in between: a loop, or somebody who
 /// steals the port.
-pub fn flapping(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn flapping(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     let step = (1e9 / segment.rate.clamp(0.01, 1e3)) as u64;
     for (number, time) in segment.every(0, step).enumerate() {
         for frame in 0..5 {
@@ -26,7 +26,7 @@ pub fn flapping(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) 
 }
 
 /// A guest migrates in the middle: its new host announces it five times by RARP, as QEMU does, and it goes on from there.
-pub fn migration(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn migration(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
     let card = guest(104);
     let moved = segment.middle();
     agenda.on_port(now, 0, Way::Inward, who_has(&card, segment.gateway.v4));
@@ -46,7 +46,7 @@ pub fn migration(segment: &Segment, now: u64, _count: u64, agenda: &mut Agenda) 
 }
 
 /// yersinia -attack 4: a guest claims the root of the tree with priority 0, every 2 s.
-pub fn root_claim(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn root_claim(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for time in segment.every(0, 2 * SECOND) {
         let mac = segment.attacker.mac;
         agenda.inside_sends(time, bpdu(mac, (0, mac), 0));
@@ -54,7 +54,7 @@ pub fn root_claim(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda
 }
 
 /// The switch above says every 2 s who leads: a bridge beyond it.
-pub fn tree_above(segment: &Segment, _now: u64, _count: u64, agenda: &mut Agenda) {
+pub fn tree_above(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for time in segment.every(0, 2 * SECOND) {
         agenda.outside_sends(time, bpdu(SWITCH, (4_096, Mac([2, 0, 0, 0, 0, 0x51])), 4));
     }

@@ -1,6 +1,6 @@
-//! What each profile of a segment is about, by its octets.
+//! What each model of a segment is about, by its octets.
 
-use super::super::{Part, Profile, Scenario, SeenAs};
+use super::super::{Part, Scenario, SeenAs, TrafficModel};
 use crate::capture::FrameDirection;
 use std::collections::{HashMap, HashSet};
 
@@ -42,8 +42,8 @@ impl Seen {
     }
 }
 
-fn play(profile: Profile, seconds: f64, change: impl FnOnce(&mut Part)) -> Vec<Seen> {
-    let mut part = Part::new(profile, 0.0, seconds);
+fn play(model: TrafficModel, seconds: f64, change: impl FnOnce(&mut Part)) -> Vec<Seen> {
+    let mut part = Part::new(model, 0.0, seconds);
     change(&mut part);
     let scenario = Scenario::new(3, vec![part]);
     let mut source = scenario.source();
@@ -69,20 +69,20 @@ fn spoofers_claim_the_gateway() {
         let claims = seen.iter().filter_map(Seen::arp).filter(|arp| (arp.0, arp.1, arp.2) == (2, ATTACKER, 1));
         claims.count()
     };
-    assert_eq!(forged(&play(Profile::ArpSpoof, 10.0, |_| {})), 10);
-    assert_eq!(forged(&play(Profile::ArpSpoofGratuitous, 10.0, |_| {})), 5);
-    let once = play(Profile::ArpSpoofOneWay, 10.0, |_| {});
+    assert_eq!(forged(&play(TrafficModel::ArpSpoof, 10.0, |_| {})), 10);
+    assert_eq!(forged(&play(TrafficModel::ArpSpoofGratuitous, 10.0, |_| {})), 5);
+    let once = play(TrafficModel::ArpSpoofOneWay, 10.0, |_| {});
     assert_eq!((once.len(), forged(&once), &once[0].data[..6]), (1, 1, &VICTIM[..]));
-    assert_eq!(forged(&play(Profile::SegmentLife, 30.0, |_| {})), 0);
+    assert_eq!(forged(&play(TrafficModel::SegmentLife, 30.0, |_| {})), 0);
 
-    let advertised = play(Profile::NdSpoof, 5.0, |_| {});
+    let advertised = play(TrafficModel::NdSpoof, 5.0, |_| {});
     let unsolicited = |seen: &&Seen| seen.sender() == ATTACKER && seen.to_group() && seen.icmpv6() == Some((136, 0xa0));
     assert_eq!(advertised.iter().filter(unsolicited).count(), 5);
 }
 
 #[test]
 fn macs_and_addresses_are_as_asked() {
-    let seen = play(Profile::ArpSpoofOneWay, 1.0, |part| {
+    let seen = play(TrafficModel::ArpSpoofOneWay, 1.0, |part| {
         part.params.source_mac = "52:54:00:aa:00:01".parse().ok();
         part.params.target = "203.0.113.9/32".parse().ok();
     });
@@ -94,20 +94,20 @@ fn the_gateway_is_where_the_profile_says() {
     let answers = |seen: &[Seen]| -> HashSet<[u8; 6]> {
         seen.iter().filter_map(Seen::arp).filter(|arp| arp.0 == 2 && arp.2 == 1).map(|arp| arp.1).collect()
     };
-    assert_eq!(answers(&play(Profile::SegmentLife, 30.0, |_| {})), HashSet::from([GATEWAY]));
-    assert_eq!(answers(&play(Profile::GatewayChange, 30.0, |_| {})), HashSet::from([[2, 0, 0, 0, 0, 2]]));
-    let silent = play(Profile::GatewaySilent, 10.0, |_| {});
+    assert_eq!(answers(&play(TrafficModel::SegmentLife, 30.0, |_| {})), HashSet::from([GATEWAY]));
+    assert_eq!(answers(&play(TrafficModel::GatewayChange, 30.0, |_| {})), HashSet::from([[2, 0, 0, 0, 0, 2]]));
+    let silent = play(TrafficModel::GatewaySilent, 10.0, |_| {});
     assert_eq!((answers(&silent).len(), silent.len()), (0, 50));
-    let silent = play(Profile::GatewaySilentV6, 10.0, |_| {});
+    let silent = play(TrafficModel::GatewaySilentV6, 10.0, |_| {});
     assert!(silent.iter().all(|seen| matches!(seen.icmpv6(), Some((133..=135, _)))));
     assert_eq!(silent.iter().filter(|seen| seen.sender() == GATEWAY).count(), 1);
-    let quiet = play(Profile::QuietNight, 60.0, |_| {});
+    let quiet = play(TrafficModel::QuietNight, 60.0, |_| {});
     assert!(quiet.iter().all(|seen| seen.seconds < 3.0 || (seen.arp().is_none() && seen.icmpv6().is_none())));
 }
 
 #[test]
 fn a_virtual_mac_moves_to_the_next_interface() {
-    let seen = play(Profile::VrrpFailover, 20.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::VrrpFailover, 20.0, |part| part.params.place.interface = 1);
     let adverts: Vec<&Seen> = seen.iter().filter(|seen| seen.data[23] == 112).collect();
     assert!(adverts.iter().all(|seen| seen.sender() == [0, 0, 0x5e, 0, 1, 51] && seen.interface < 3));
     let of = |interface: u16| adverts.iter().filter(move |seen| seen.interface == interface);
@@ -118,29 +118,29 @@ fn a_virtual_mac_moves_to_the_next_interface() {
 
 #[test]
 fn addresses_with_two_macs() {
-    let of = |profile| -> HashMap<u8, HashSet<[u8; 6]>> {
+    let of = |model| -> HashMap<u8, HashSet<[u8; 6]>> {
         let mut found: HashMap<u8, HashSet<[u8; 6]>> = HashMap::new();
-        let seen = play(profile, 30.0, |_| {});
+        let seen = play(model, 30.0, |_| {});
         for arp in seen.iter().filter_map(Seen::arp).filter(|arp| arp.0 == 2) {
             found.entry(arp.2).or_default().insert(arp.1);
         }
         found
     };
-    assert_eq!(of(Profile::IpConflict).get(&7), Some(&HashSet::from([VICTIM, ATTACKER])));
-    let flux = of(Profile::ArpFlux);
+    assert_eq!(of(TrafficModel::IpConflict).get(&7), Some(&HashSet::from([VICTIM, ATTACKER])));
+    let flux = of(TrafficModel::ArpFlux);
     assert_eq!((flux[&7].len(), flux[&247].len()), (2, 2));
-    assert_eq!(of(Profile::ArpBalance)[&7].len(), 2);
+    assert_eq!(of(TrafficModel::ArpBalance)[&7].len(), 2);
 }
 
 #[test]
 fn stations_move_between_ports() {
-    let seen = play(Profile::MacFlap, 4.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::MacFlap, 4.0, |part| part.params.place.interface = 1);
     let ports: Vec<u16> = seen.iter().map(|seen| seen.interface).collect();
     let moves = ports.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert_eq!((seen.len(), moves, &ports[..6]), (40, 7, &[1, 1, 1, 1, 1, 2][..]));
-    assert!(seen.iter().all(|seen| seen.direction == FrameDirection::Entered && seen.sender() == ATTACKER));
+    assert!(seen.iter().all(|seen| seen.direction == FrameDirection::Ingress && seen.sender() == ATTACKER));
 
-    let seen = play(Profile::Migration, 10.0, |_| {});
+    let seen = play(TrafficModel::Migration, 10.0, |_| {});
     let moves = seen.windows(2).filter(|pair| pair[0].interface != pair[1].interface).count();
     let rarp = seen.iter().filter(|seen| seen.data[12..14] == [0x80, 0x35] && seen.interface == 1).count();
     assert_eq!((moves, rarp), (1, 5));
@@ -148,22 +148,22 @@ fn stations_move_between_ports() {
 
 #[test]
 fn guests_ports_see_the_guest_enter() {
-    let seen = play(Profile::SpoofingGuest, 4.0, |part| {
+    let seen = play(TrafficModel::SpoofingGuest, 4.0, |part| {
         (part.params.place.interface, part.params.place.seen_as) = (1, SeenAs::Port);
     });
-    assert!(seen.iter().all(|seen| seen.interface == 1 && seen.direction == FrameDirection::Entered));
+    assert!(seen.iter().all(|seen| seen.interface == 1 && seen.direction == FrameDirection::Ingress));
     assert!(seen.iter().all(|seen| seen.sender() == [0x52, 0x54, 0, 0, 1, 4]));
     assert!(seen.iter().filter_map(Seen::arp).all(|arp| arp.2 == 105));
-    let seen = play(Profile::StpFromGuest, 10.0, |part| part.params.place.seen_as = SeenAs::Port);
-    assert!(seen.iter().all(|seen| seen.data[14..17] == [0x42, 0x42, 3] && seen.direction == FrameDirection::Entered));
+    let seen = play(TrafficModel::StpFromGuest, 10.0, |part| part.params.place.seen_as = SeenAs::Port);
+    assert!(seen.iter().all(|seen| seen.data[14..17] == [0x42, 0x42, 3] && seen.direction == FrameDirection::Ingress));
     assert_eq!(seen.len(), 5);
-    let seen = play(Profile::StpSwitch, 10.0, |_| {});
-    assert!(seen.iter().all(|seen| seen.direction == FrameDirection::Entered));
+    let seen = play(TrafficModel::StpSwitch, 10.0, |_| {});
+    assert!(seen.iter().all(|seen| seen.direction == FrameDirection::Ingress));
 }
 
 #[test]
 fn a_power_cut_wakes_many_stations_fully() {
-    let seen = play(Profile::PowerCut, 10.0, |_| {});
+    let seen = play(TrafficModel::PowerCut, 10.0, |_| {});
     let stations: HashSet<[u8; 6]> = seen.iter().map(Seen::sender).collect();
     assert_eq!(stations.len(), 201);
     let dhcp = |kind| seen.iter().filter(|seen| seen.dhcp() == Some(kind)).count();
@@ -176,63 +176,63 @@ fn a_power_cut_wakes_many_stations_fully() {
     assert_eq!(arp(&|arp| arp.0 == 2 && arp.1 == GATEWAY), 200);
     let icmpv6 = |kind| seen.iter().filter(|seen| seen.icmpv6().is_some_and(|found| found.0 == kind)).count();
     assert_eq!([133, 134, 135, 136].map(icmpv6), [200, 200, 600, 200]);
-    assert_eq!(play(Profile::Pods, 10.0, |_| {}).iter().map(Seen::sender).collect::<HashSet<_>>().len(), 151);
+    assert_eq!(play(TrafficModel::Pods, 10.0, |_| {}).iter().map(Seen::sender).collect::<HashSet<_>>().len(), 151);
 }
 
 #[test]
 fn rates_of_floods_are_kept() {
-    for (profile, rate) in [
-        (Profile::MacFlood, 2_000),
-        (Profile::ArpFlood, 3_000),
-        (Profile::GratuitousStorm, 400),
-        (Profile::BroadcastStorm, 5_000),
-        (Profile::BroadcastStormMany, 5_000),
-        (Profile::MulticastStorm, 8_000),
-        (Profile::UnknownUnicast, 5_000),
-        (Profile::OneWayBackup, 5_000),
-        (Profile::L2Loop, 5_000),
-        (Profile::DhcpStarvationOneCard, 50),
-        (Profile::DhcpFlood, 200),
-        (Profile::RogueRaFlood, 500),
+    for (model, rate) in [
+        (TrafficModel::MacFlood, 2_000),
+        (TrafficModel::ArpFlood, 3_000),
+        (TrafficModel::GratuitousStorm, 400),
+        (TrafficModel::BroadcastStorm, 5_000),
+        (TrafficModel::BroadcastStormMany, 5_000),
+        (TrafficModel::MulticastStorm, 8_000),
+        (TrafficModel::UnknownUnicast, 5_000),
+        (TrafficModel::OneWayBackup, 5_000),
+        (TrafficModel::L2Loop, 5_000),
+        (TrafficModel::DhcpStarvationOneCard, 50),
+        (TrafficModel::DhcpFlood, 200),
+        (TrafficModel::RogueRaFlood, 500),
     ] {
-        let seen = play(profile, 2.0, |_| {});
+        let seen = play(model, 2.0, |_| {});
         let offers = seen.iter().filter(|seen| seen.dhcp() == Some(2) && seen.sender() == GATEWAY).count();
-        assert_eq!(seen.len() - offers, 2 * rate, "{}", profile.name());
+        assert_eq!(seen.len() - offers, 2 * rate, "{}", model.name());
     }
-    let macs: HashSet<[u8; 6]> = play(Profile::MacFlood, 2.0, |_| {}).iter().map(Seen::sender).collect();
+    let macs: HashSet<[u8; 6]> = play(TrafficModel::MacFlood, 2.0, |_| {}).iter().map(Seen::sender).collect();
     assert_eq!(macs.len(), 4_000);
-    assert!(play(Profile::UnknownUnicast, 0.5, |_| {}).iter().all(|seen| !seen.to_group()));
+    assert!(play(TrafficModel::UnknownUnicast, 0.5, |_| {}).iter().all(|seen| !seen.to_group()));
 }
 
 #[test]
 fn loops_repeat_frames_to_the_last_octet() {
-    for profile in [Profile::L2Loop, Profile::L2LoopBack] {
-        let seen = play(profile, 2.0, |_| {});
+    for model in [TrafficModel::L2Loop, TrafficModel::L2LoopBack] {
+        let seen = play(model, 2.0, |_| {});
         let distinct: HashSet<&[u8]> = seen.iter().map(|seen| seen.data.as_slice()).collect();
-        assert!(seen.len() > 9_900 && distinct.len() <= 40, "{}: {}", profile.name(), distinct.len());
+        assert!(seen.len() > 9_900 && distinct.len() <= 40, "{}: {}", model.name(), distinct.len());
         assert!(seen.iter().all(Seen::to_group));
     }
-    let back = play(Profile::L2LoopBack, 2.0, |_| {});
-    assert_eq!(back.iter().filter(|seen| seen.direction == FrameDirection::Left).count(), 20);
+    let back = play(TrafficModel::L2LoopBack, 2.0, |_| {});
+    assert_eq!(back.iter().filter(|seen| seen.direction == FrameDirection::Egress).count(), 20);
 }
 
 #[test]
 fn servers_and_routers_that_nobody_appointed() {
-    let offers = |profile| -> HashSet<[u8; 6]> {
-        let seen = play(profile, 10.0, |_| {});
+    let offers = |model| -> HashSet<[u8; 6]> {
+        let seen = play(model, 10.0, |_| {});
         seen.iter().filter(|seen| seen.dhcp() == Some(2)).map(Seen::sender).collect()
     };
-    assert_eq!(offers(Profile::RogueDhcp), HashSet::from([ATTACKER, GATEWAY]));
-    assert_eq!(offers(Profile::DhcpRelay).len(), 2);
-    assert_eq!(offers(Profile::DhcpBoot), HashSet::from([GATEWAY]));
-    let routers = |profile| -> HashSet<[u8; 6]> {
-        let seen = play(profile, 10.0, |_| {});
+    assert_eq!(offers(TrafficModel::RogueDhcp), HashSet::from([ATTACKER, GATEWAY]));
+    assert_eq!(offers(TrafficModel::DhcpRelay).len(), 2);
+    assert_eq!(offers(TrafficModel::DhcpBoot), HashSet::from([GATEWAY]));
+    let routers = |model| -> HashSet<[u8; 6]> {
+        let seen = play(model, 10.0, |_| {});
         let advertised = seen.iter().filter(|seen| seen.icmpv6().is_some_and(|found| found.0 == 134));
         advertised.map(Seen::sender).collect()
     };
-    assert_eq!(routers(Profile::RogueRa), HashSet::from([ATTACKER, GATEWAY]));
-    assert_eq!(routers(Profile::RogueRaFlood).len(), 5_000);
-    let v6: HashSet<[u8; 6]> = play(Profile::RogueDhcpV6, 10.0, |_| {})
+    assert_eq!(routers(TrafficModel::RogueRa), HashSet::from([ATTACKER, GATEWAY]));
+    assert_eq!(routers(TrafficModel::RogueRaFlood).len(), 5_000);
+    let v6: HashSet<[u8; 6]> = play(TrafficModel::RogueDhcpV6, 10.0, |_| {})
         .iter()
         .filter(|seen| seen.data[54..56] == 547u16.to_be_bytes() && seen.data[62] == 2)
         .map(Seen::sender)

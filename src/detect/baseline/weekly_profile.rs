@@ -60,17 +60,17 @@ impl Slot {
 
 /// The week of one figure.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
+pub struct WeeklyProfile {
     pub slots: [Slot; SLOTS],
 }
 
-impl Default for Profile {
+impl Default for WeeklyProfile {
     fn default() -> Self {
-        Profile { slots: [Slot::default(); SLOTS] }
+        WeeklyProfile { slots: [Slot::default(); SLOTS] }
     }
 }
 
-impl Profile {
+impl WeeklyProfile {
     /// Takes the maximum of a minute of hour `slot` of the week.
     pub fn learn(&mut self, slot: usize, value: f32) {
         if let Some(slot) = self.slots.get_mut(slot) {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_hour_counts_after_two_weeks_and_its_like_before() {
-        let mut profile = Profile::default();
+        let mut profile = WeeklyProfile::default();
         let (monday_noon, tuesday_noon) = (12, 36);
         for _ in 0..60 {
             profile.learn(monday_noon, 1000.0);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_week_is_a_circle() {
-        let mut profile = Profile::default();
+        let mut profile = WeeklyProfile::default();
         for _ in 0..120 {
             profile.learn(SLOTS - 1, 1000.0);
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn ageing_widens_and_makes_unsure() {
-        let mut profile = Profile::default();
+        let mut profile = WeeklyProfile::default();
         for value in steady(150) {
             profile.learn(3, value);
         }

@@ -1,17 +1,17 @@
-//! `pegel window`: what is planned.
+//! `pegel maintenance`: what is planned.
 
 use super::table::Table;
 use super::{exit, print_out};
 use crate::base::Timestamp;
-use crate::incident::{PlannedWindow, Schedule, Scope};
+use crate::incident::{MaintenanceWindow, Schedule, Scope};
 use crate::runtime;
-use crate::state::{MOST_WINDOWS, StateDir, StateError};
+use crate::state::{MOST_MAINTENANCE, StateDir, StateError};
 use clap::{Args, Subcommand};
 use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Args)]
-pub(super) struct WindowArgs {
+pub(super) struct MaintenanceArgs {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
@@ -36,7 +36,7 @@ enum Action {
     List,
     /// Remove a window
     Remove {
-        /// As `pegel window list` shows it
+        /// As `pegel maintenance list` shows it
         id: String,
     },
 }
@@ -59,7 +59,7 @@ fn seconds(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).filter(|seconds| (1..=30 * 86_400).contains(seconds)).ok_or_else(wrong)
 }
 
-pub(super) fn run(args: &WindowArgs) -> ExitCode {
+pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
     let path = match args.state.path() {
         Ok(path) => path,
         Err(code) => return code,
@@ -74,8 +74,8 @@ pub(super) fn run(args: &WindowArgs) -> ExitCode {
     }
 }
 
-fn is_over(window: &PlannedWindow, now: Timestamp) -> bool {
-    matches!(window.schedule, Schedule::Once { until, .. } if until <= now)
+fn is_over(maintenance: &MaintenanceWindow, now: Timestamp) -> bool {
+    matches!(maintenance.schedule, Schedule::Once { until, .. } if until <= now)
 }
 
 fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateError> {
@@ -88,34 +88,37 @@ fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateErro
                 return Err(StateError::Content(format!("--why must be one line of at most {LONGEST_WHY} octets")));
             }
             let until = now.plus_seconds(*length as f64);
-            let id = StateDir::open(path)?.edit_windows(|windows| {
-                windows.retain(|window| !is_over(window, now));
-                let numbers = windows.iter().filter_map(|window| window.id.strip_prefix('w')?.parse::<u64>().ok());
+            let id = StateDir::open(path)?.edit_maintenance(|maintenance| {
+                maintenance.retain(|maintenance| !is_over(maintenance, now));
+                let numbers =
+                    maintenance.iter().filter_map(|maintenance| maintenance.id.strip_prefix('w')?.parse::<u64>().ok());
                 let id = format!("w{}", numbers.max().unwrap_or(0).saturating_add(1));
-                if windows.len() >= MOST_WINDOWS {
-                    return Err(StateError::Content(format!("there are {MOST_WINDOWS} windows already")));
+                if maintenance.len() >= MOST_MAINTENANCE {
+                    return Err(StateError::Content(format!("there are {MOST_MAINTENANCE} already")));
                 }
                 let schedule = Schedule::Once { from: now, until };
-                windows.push(PlannedWindow { id: id.clone(), why: why.clone(), scope: *scope, schedule });
+                maintenance.push(MaintenanceWindow { id: id.clone(), why: why.clone(), scope: *scope, schedule });
                 Ok(id)
             })??;
             Ok(format!("{id}: planned for {scope} until {until}\n"))
         }
         Action::List => {
             let mut table = Table::new(&["ID", "SCOPE", "FROM", "UNTIL", "WHY"]);
-            for window in StateDir::at(path).windows()?.iter().filter(|window| !is_over(window, now)) {
-                if let Schedule::Once { from, until } = window.schedule {
-                    let row = [window.id.clone(), window.scope.to_string(), from.to_string(), until.to_string()];
-                    table.row(row.into_iter().chain([window.why.clone()]));
+            for maintenance in StateDir::at(path).maintenance()?.iter().filter(|maintenance| !is_over(maintenance, now))
+            {
+                if let Schedule::Once { from, until } = maintenance.schedule {
+                    let row =
+                        [maintenance.id.clone(), maintenance.scope.to_string(), from.to_string(), until.to_string()];
+                    table.row(row.into_iter().chain([maintenance.why.clone()]));
                 }
             }
             Ok(table.to_string())
         }
         Action::Remove { id } => {
-            let removed = StateDir::open(path)?.edit_windows(|windows| {
-                let before = windows.len();
-                windows.retain(|window| window.id != *id);
-                before > windows.len()
+            let removed = StateDir::open(path)?.edit_maintenance(|maintenance| {
+                let before = maintenance.len();
+                maintenance.retain(|maintenance| maintenance.id != *id);
+                before > maintenance.len()
             })?;
             match removed {
                 true => Ok(format!("{id}: removed\n")),

@@ -1,13 +1,13 @@
 //! Guests and interfaces as the API tells them, at one moment.
 
-use crate::base::{Mac, Role, Timestamp};
+use crate::base::{InterfaceRole, Mac, Timestamp};
 use crate::meter::Count;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What is known of the place, and what its guests do. Replaced as a whole about once a second.
 #[derive(Clone, Debug, Default)]
-pub struct PlaceView {
+pub struct InventoryView {
     /// Up to which everything is counted.
     pub tick: u64,
     /// Busiest first.
@@ -21,7 +21,7 @@ pub struct PlaceView {
 
 /// One direction, as seen from the guest or station.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct FlowView {
+pub struct TrafficView {
     /// Since it is known.
     pub packets: u64,
     pub bytes: u64,
@@ -30,10 +30,10 @@ pub struct FlowView {
     pub bits_per_second: u64,
 }
 
-impl FlowView {
+impl TrafficView {
     /// All so far, and what of it was within the last second.
-    pub fn new(total: Count, second: Count) -> FlowView {
-        FlowView {
+    pub fn new(total: Count, second: Count) -> TrafficView {
+        TrafficView {
             packets: total.packets,
             bytes: total.bytes,
             packets_per_second: second.packets,
@@ -41,7 +41,7 @@ impl FlowView {
         }
     }
 
-    pub fn merge(&mut self, other: FlowView) {
+    pub fn merge(&mut self, other: TrafficView) {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.packets_per_second += other.packets_per_second;
@@ -58,8 +58,8 @@ pub struct GuestView {
     /// As in incidents and metrics.
     pub label: String,
     /// Of all cards.
-    pub receive: FlowView,
-    pub transmit: FlowView,
+    pub receive: TrafficView,
+    pub transmit: TrafficView,
     pub cards: Vec<CardView>,
 }
 
@@ -74,8 +74,8 @@ pub struct CardView {
     pub port: Option<String>,
     /// Where its frames are counted, of all captured interfaces that show them.
     pub interface: Option<String>,
-    pub receive: FlowView,
-    pub transmit: FlowView,
+    pub receive: TrafficView,
+    pub transmit: TrafficView,
     /// When it last sent something.
     pub last_seen: Option<Timestamp>,
 }
@@ -93,7 +93,7 @@ pub struct InterfaceView {
 impl InterfaceView {
     /// Whether stations enter a bridge here.
     pub(super) fn is_entrance(&self) -> bool {
-        [Role::Port.name(), Role::Uplink.name()].contains(&self.role)
+        [InterfaceRole::Port.name(), InterfaceRole::Uplink.name()].contains(&self.role)
     }
 }
 
@@ -102,5 +102,5 @@ impl InterfaceView {
 pub struct ProblemView {
     pub source: &'static str,
     pub at: String,
-    pub says: String,
+    pub message: String,
 }

@@ -61,7 +61,7 @@ fn pace(allowed: Duration) -> Duration {
     allowed / 4
 }
 
-pub(super) struct Supervisor {
+pub(super) struct SystemdNotifier {
     /// Between feedings; `None` where no watchdog waits.
     pace: Option<Duration>,
     fed: Instant,
@@ -74,10 +74,10 @@ pub(super) struct Supervisor {
     frames: u64,
 }
 
-impl Supervisor {
+impl SystemdNotifier {
     /// `origin` is when the run began.
-    pub fn new(origin: Instant) -> Supervisor {
-        Supervisor {
+    pub fn new(origin: Instant) -> SystemdNotifier {
+        SystemdNotifier {
             pace: sd_notify::watchdog_enabled().map(pace),
             fed: origin,
             judged: None,

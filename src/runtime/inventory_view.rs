@@ -1,7 +1,7 @@
 //! What Prometheus and the API are told of guests and interfaces, about once a second.
 
 use super::engine::Engine;
-use crate::http::{self, CardView, FlowView, GuestView, InterfaceView, PlaceView, ProblemView};
+use crate::http::{self, CardView, GuestView, InterfaceView, InventoryView, ProblemView, TrafficView};
 use crate::inventory::{Guest, Nic};
 use crate::metrics::{CardTotals, Metrics, Table};
 use std::cmp::Reverse;
@@ -23,10 +23,10 @@ pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
     metrics.inventory_problems(inventory.problems.iter().map(|problem| problem.source));
     let (entries, capacity, evictions) = engine.meter().segments().table();
     metrics.table(Table::Segment, entries, capacity, evictions);
-    shared.publish_place(view(engine));
+    shared.publish_inventory(view(engine));
 }
 
-fn view(engine: &Engine) -> PlaceView {
+fn view(engine: &Engine) -> InventoryView {
     let inventory = engine.site().inventory();
     let mut guests: Vec<GuestView> = inventory.guests.iter().map(|guest| guest_view(engine, guest)).collect();
     // Those at rest stay in the order of the inventory.
@@ -42,9 +42,9 @@ fn view(engine: &Engine) -> PlaceView {
     let problems = inventory.problems.iter().map(|problem| ProblemView {
         source: problem.source,
         at: problem.at.clone(),
-        says: problem.says.clone(),
+        message: problem.message.clone(),
     });
-    PlaceView {
+    InventoryView {
         tick: engine.guests().tick(),
         guests,
         labels: labels.collect(),
@@ -55,7 +55,7 @@ fn view(engine: &Engine) -> PlaceView {
 
 fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {
     let cards: Vec<CardView> = guest.nics.iter().map(|nic| card_view(engine, guest, nic)).collect();
-    let (mut receive, mut transmit) = (FlowView::default(), FlowView::default());
+    let (mut receive, mut transmit) = (TrafficView::default(), TrafficView::default());
     for card in &cards {
         receive.merge(card.receive);
         transmit.merge(card.transmit);
@@ -85,8 +85,8 @@ fn card_view(engine: &Engine, guest: &Guest, nic: &Nic) -> CardView {
         let (received, sent) = card.second(guests.tick());
         view.vlan = nic.vlan.or((card.vlan != 0).then_some(card.vlan));
         view.interface = card.interface().and_then(|at| engine.interfaces.get(usize::from(at)).cloned());
-        view.receive = FlowView::new(card.received, received);
-        view.transmit = FlowView::new(card.sent, sent);
+        view.receive = TrafficView::new(card.received, received);
+        view.transmit = TrafficView::new(card.sent, sent);
         view.last_seen = card.last_seen;
     }
     view

@@ -1,8 +1,8 @@
-//! Windows that were planned at run time: `windows.json`, written by the command line and read by the daemon. A file and
+//! Windows that were planned at run time: `maintenance.json`, written by the command line and read by the daemon. A file and
 //! not a call, so that a window can be planned before the daemon runs, and nothing more listens.
 
 use super::StateDir;
-use crate::incident::{PlannedWindow, Schedule};
+use crate::incident::{MaintenanceWindow, Schedule};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::OpenOptions;
@@ -10,10 +10,10 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::SystemTime;
 
-const NAME: &str = "windows.json";
-const LOCK: &str = "windows.lock";
+const NAME: &str = "maintenance.json";
+const LOCK: &str = "maintenance.lock";
 /// Windows at once. More is a script gone wild.
-pub const MOST_WINDOWS: usize = 1000;
+pub const MOST_MAINTENANCE: usize = 1000;
 
 /// Why the file could not be used.
 #[derive(Debug)]
@@ -48,30 +48,30 @@ struct Entry {
     until: String,
 }
 
-fn entry(window: &PlannedWindow) -> Option<Entry> {
-    let Schedule::Once { from, until } = window.schedule else { return None };
-    let (id, why, scope) = (window.id.clone(), window.why.clone(), window.scope.to_string());
+fn entry(maintenance: &MaintenanceWindow) -> Option<Entry> {
+    let Schedule::Once { from, until } = maintenance.schedule else { return None };
+    let (id, why, scope) = (maintenance.id.clone(), maintenance.why.clone(), maintenance.scope.to_string());
     Some(Entry { id, why, scope, from: from.to_string(), until: until.to_string() })
 }
 
-fn parse(bytes: &[u8]) -> Result<Vec<PlannedWindow>, StateError> {
-    let content = |says: String| StateError::Content(format!("{NAME}: {says}"));
+fn parse(bytes: &[u8]) -> Result<Vec<MaintenanceWindow>, StateError> {
+    let content = |message: String| StateError::Content(format!("{NAME}: {message}"));
     let entries: Vec<Entry> = serde_json::from_slice(bytes).map_err(|error| content(error.to_string()))?;
-    if entries.len() > MOST_WINDOWS {
-        return Err(content(format!("{} windows, at most {MOST_WINDOWS}", entries.len())));
+    if entries.len() > MOST_MAINTENANCE {
+        return Err(content(format!("{} maintenance windows, at most {MOST_MAINTENANCE}", entries.len())));
     }
-    let window = |entry: Entry| {
-        let scope = entry.scope.parse().map_err(|says| content(format!("scope {:?} {says}", entry.scope)))?;
-        let time = |text: &str| text.parse().map_err(|says| content(format!("{text:?} {says}")));
+    let maintenance = |entry: Entry| {
+        let scope = entry.scope.parse().map_err(|message| content(format!("scope {:?} {message}", entry.scope)))?;
+        let time = |text: &str| text.parse().map_err(|message| content(format!("{text:?} {message}")));
         let schedule = Schedule::Once { from: time(&entry.from)?, until: time(&entry.until)? };
-        Ok(PlannedWindow { id: entry.id, why: entry.why, scope, schedule })
+        Ok(MaintenanceWindow { id: entry.id, why: entry.why, scope, schedule })
     };
-    entries.into_iter().map(window).collect()
+    entries.into_iter().map(maintenance).collect()
 }
 
 impl StateDir {
     /// The windows that were planned.
-    pub fn windows(&self) -> Result<Vec<PlannedWindow>, StateError> {
+    pub fn maintenance(&self) -> Result<Vec<MaintenanceWindow>, StateError> {
         self.read(NAME)?.map_or(Ok(Vec::new()), |bytes| parse(&bytes))
     }
 
@@ -82,15 +82,15 @@ impl StateDir {
     }
 
     /// Changes the list, with nobody else at it meanwhile.
-    pub fn edit_windows<T>(&self, edit: impl FnOnce(&mut Vec<PlannedWindow>) -> T) -> Result<T, StateError> {
+    pub fn edit_maintenance<T>(&self, edit: impl FnOnce(&mut Vec<MaintenanceWindow>) -> T) -> Result<T, StateError> {
         // Never made or emptied through a link.
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
         let lock = options.open(self.file(LOCK))?;
         lock.lock()?;
-        let mut windows = self.windows()?;
-        let outcome = edit(&mut windows);
-        let entries: Vec<Entry> = windows.iter().filter_map(entry).collect();
+        let mut maintenance = self.maintenance()?;
+        let outcome = edit(&mut maintenance);
+        let entries: Vec<Entry> = maintenance.iter().filter_map(entry).collect();
         let mut bytes = serde_json::to_vec_pretty(&entries).map_err(|error| StateError::Content(error.to_string()))?;
         bytes.push(b'\n');
         self.write(NAME, &bytes)?;
@@ -105,8 +105,8 @@ mod tests {
     use crate::base::Timestamp;
     use proptest::prelude::*;
 
-    fn window(id: &str) -> PlannedWindow {
-        PlannedWindow {
+    fn entry(id: &str) -> MaintenanceWindow {
+        MaintenanceWindow {
             id: id.to_owned(),
             why: "kernel \"update\"".to_owned(),
             scope: "203.0.113.7".parse().unwrap(),
@@ -121,9 +121,9 @@ mod tests {
     fn windows_round_trip_and_change_the_stamp() {
         let path = directory("windows");
         let state = StateDir::open(&path).unwrap();
-        assert!(state.windows().unwrap().is_empty() && state.windows_stamp().is_none());
-        state.edit_windows(|windows| windows.push(window("w1"))).unwrap();
-        assert_eq!(state.windows().unwrap(), [window("w1")]);
+        assert!(state.maintenance().unwrap().is_empty() && state.windows_stamp().is_none());
+        state.edit_maintenance(|maintenance| maintenance.push(entry("w1"))).unwrap();
+        assert_eq!(state.maintenance().unwrap(), [entry("w1")]);
         assert!(state.windows_stamp().is_some());
         std::fs::remove_dir_all(&path).unwrap();
     }
@@ -135,10 +135,12 @@ mod tests {
         std::thread::scope(|scope| {
             for n in 0..8 {
                 let state = &state;
-                scope.spawn(move || state.edit_windows(|windows| windows.push(window(&format!("w{n}")))).unwrap());
+                scope.spawn(move || {
+                    state.edit_maintenance(|maintenance| maintenance.push(entry(&format!("w{n}")))).unwrap()
+                });
             }
         });
-        assert_eq!(state.windows().unwrap().len(), 8);
+        assert_eq!(state.maintenance().unwrap().len(), 8);
         std::fs::remove_dir_all(&path).unwrap();
     }
 

@@ -1,31 +1,31 @@
-//! `[[window]]`: planned work on a schedule.
+//! `[[maintenance]]`: planned work on a schedule.
 
 use super::Config;
 use super::limits::is_name;
-use super::written::WrittenWindow;
+use super::written::WrittenMaintenance;
 use crate::base::Timestamp;
-use crate::incident::{PlannedWindow, Schedule, Scope};
+use crate::incident::{MaintenanceWindow, Schedule, Scope};
 
 pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-pub(super) fn resolve(written: Vec<WrittenWindow>, config: &mut Config, errors: &mut Vec<String>) {
-    for (index, window) in written.into_iter().enumerate() {
-        let at = format!("window[{index}]");
-        let id = window.name.unwrap_or_else(|| format!("window-{}", index + 1));
+pub(super) fn resolve(written: Vec<WrittenMaintenance>, config: &mut Config, errors: &mut Vec<String>) {
+    for (index, maintenance) in written.into_iter().enumerate() {
+        let at = format!("maintenance[{index}]");
+        let id = maintenance.name.unwrap_or_else(|| format!("maintenance-{}", index + 1));
         if !is_name(&id) {
             errors.push(format!("{at}.name = {id:?}: must be 1 to 32 letters, digits, \"-\", \"_\" or \".\""));
-        } else if config.windows.iter().any(|known| known.id == id) {
-            errors.push(format!("{at}.name = {id:?}: this window has a table already"));
+        } else if config.maintenance.iter().any(|known| known.id == id) {
+            errors.push(format!("{at}.name = {id:?}: another table has this name"));
         }
-        let why = window.why.unwrap_or_default();
+        let why = maintenance.why.unwrap_or_default();
         if why.trim().is_empty() {
             errors.push(format!("{at}.why: missing; say what is planned"));
         }
-        let scope = window.scope.map_or(Ok(Scope::All), |text| {
-            text.parse().map_err(|says: String| errors.push(format!("{at}.scope = {text:?}: {says}")))
+        let scope = maintenance.scope.map_or(Ok(Scope::All), |text| {
+            text.parse().map_err(|message: String| errors.push(format!("{at}.scope = {text:?}: {message}")))
         });
-        let days = days(&at, window.days, errors);
-        let schedule = match (window.from, window.to) {
+        let days = days(&at, maintenance.days, errors);
+        let schedule = match (maintenance.from, maintenance.to) {
             (Some(from), Some(to)) => schedule(&at, &from, &to, days, errors),
             _ => {
                 let forms = "as in \"02:00\" and \"04:00\", or two moments as in \"2026-01-01T02:00:00Z\"";
@@ -34,7 +34,7 @@ pub(super) fn resolve(written: Vec<WrittenWindow>, config: &mut Config, errors: 
             }
         };
         if let (Ok(scope), Some(schedule)) = (scope, schedule) {
-            config.windows.push(PlannedWindow { id, why, scope, schedule });
+            config.maintenance.push(MaintenanceWindow { id, why, scope, schedule });
         }
     }
 }
@@ -67,7 +67,7 @@ fn schedule(at: &str, from: &str, to: &str, days: Option<[bool; 7]>, errors: &mu
     if until <= from {
         errors.push(format!("{at}.to = \"{until}\": must be after from"));
     } else if days.is_some() {
-        errors.push(format!("{at}.days: a window between two moments has no days"));
+        errors.push(format!("{at}.days: maintenance between two moments takes no days"));
     }
     Some(Schedule::Once { from, until })
 }

@@ -80,7 +80,7 @@ impl Schedule {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedWindow {
+pub struct MaintenanceWindow {
     /// For those who list and remove windows.
     pub id: String,
     pub why: String,
@@ -88,9 +88,9 @@ pub struct PlannedWindow {
     pub schedule: Schedule,
 }
 
-impl PlannedWindow {
+impl MaintenanceWindow {
     /// The mark for what begins at `at`, where this window is about it.
-    pub fn covers(&self, target: &Target, at: Timestamp) -> Option<Planned> {
+    pub fn covers(&self, target: &Target, at: Timestamp) -> Option<MaintenanceMark> {
         let meant = match (self.scope, target) {
             (Scope::All, _) => true,
             (Scope::Network(network), Target::Host(address)) => network.contains(&address.ip()),
@@ -98,18 +98,18 @@ impl PlannedWindow {
             (Scope::Network(_), _) => false,
         };
         let until = self.schedule.end(at).filter(|_| meant)?;
-        Some(Planned { why: self.why.clone(), until })
+        Some(MaintenanceMark { why: self.why.clone(), until })
     }
 }
 
 /// What an incident carries that was opened within a window. Public API: part of the incident JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Planned {
+pub struct MaintenanceMark {
     pub why: String,
     pub until: Timestamp,
 }
 
-impl Planned {
+impl MaintenanceMark {
     /// What a finding counts as: one severity less while the window lasts, unless it is far over its limit.
     pub(super) fn severity(&self, finding: &Finding, now: Timestamp) -> Severity {
         let times = finding.evidence.first().and_then(|evidence| Some(evidence.value / evidence.limit?));
@@ -119,7 +119,7 @@ impl Planned {
         }
         match finding.severity {
             Severity::Critical => Severity::Warning,
-            Severity::Warning | Severity::Information => Severity::Information,
+            Severity::Warning | Severity::Info => Severity::Info,
         }
     }
 }
@@ -166,16 +166,16 @@ mod tests {
     #[test]
     fn a_window_is_about_its_scope_only() {
         let schedule = Schedule::Once { from: at("2026-01-01T00:00:00Z"), until: at("2026-01-01T01:00:00Z") };
-        let window = |scope: &str| PlannedWindow {
+        let maintenance = |scope: &str| MaintenanceWindow {
             id: "w1".to_owned(),
             why: "update".to_owned(),
             scope: scope.parse().expect("a scope"),
             schedule: schedule.clone(),
         };
         let host = Target::Host("203.0.113.7".parse().expect("an address"));
-        let covers = |scope: &str| window(scope).covers(&host, at("2026-01-01T00:30:00Z")).is_some();
+        let covers = |scope: &str| maintenance(scope).covers(&host, at("2026-01-01T00:30:00Z")).is_some();
         assert!(covers("all") && covers("203.0.113.7") && covers("203.0.113.0/24"));
         assert!(!covers("203.0.113.8") && !covers("2001:db8::/32"));
-        assert!(window("all").covers(&host, at("2026-01-01T01:00:00Z")).is_none(), "it is over");
+        assert!(maintenance("all").covers(&host, at("2026-01-01T01:00:00Z")).is_none(), "it is over");
     }
 }

@@ -31,14 +31,14 @@ struct Station {
     moves: VecDeque<Timestamp>,
 }
 
-pub(super) struct Places {
+pub(super) struct StationPorts {
     stations: Bounded<(u16, Mac), Station>,
     moves: Vec<Move>,
 }
 
-impl Places {
-    pub fn new() -> Places {
-        Places { stations: Bounded::new(STATIONS), moves: Vec::new() }
+impl StationPorts {
+    pub fn new() -> StationPorts {
+        StationPorts { stations: Bounded::new(STATIONS), moves: Vec::new() }
     }
 
     pub fn open(&mut self) {

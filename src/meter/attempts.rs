@@ -26,7 +26,7 @@ const WORDS: usize = 1 << 12;
 
 /// What is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ContactKind {
+pub enum AttemptKind {
     Tcp,
     Udp,
     /// Echo requests of either ICMP.
@@ -41,15 +41,15 @@ pub enum ContactKind {
 
 /// A set of values as bits: counts up to some hundreds of them (linear counting).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Few(u128);
+pub struct LinearCounter(u128);
 
-impl Few {
+impl LinearCounter {
     #[inline]
     pub(super) fn add(&mut self, hash: u64) {
         self.0 |= 1 << (hash & 127);
     }
 
-    pub fn merge(&mut self, other: Few) {
+    pub fn merge(&mut self, other: LinearCounter) {
         self.0 |= other.0;
     }
 
@@ -67,8 +67,8 @@ pub(super) fn linear_count(empty: u32, bits: u32) -> f64 {
 
 /// What one sender opened lately.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Contact {
-    pub kind: ContactKind,
+pub struct ConnectionAttempts {
+    pub kind: AttemptKind,
     /// The sender; of ARP its protocol address.
     pub source: Addr,
     /// The sender's station as last seen.
@@ -84,8 +84,8 @@ pub struct Contact {
     /// In this tick alone: openings and their octets.
     pub opened_now: u32,
     pub bytes_now: u32,
-    pub targets: Few,
-    pub ports: Few,
+    pub targets: LinearCounter,
+    pub ports: LinearCounter,
     /// A target and a port that were opened often; the most frequent where one has the majority.
     pub target: Addr,
     pub port: u16,
@@ -96,9 +96,9 @@ pub struct Contact {
     pub high: Addr,
 }
 
-impl Contact {
+impl ConnectionAttempts {
     /// Adds what another worker saw of the same sender.
-    pub fn merge(&mut self, other: &Contact) {
+    pub fn merge(&mut self, other: &ConnectionAttempts) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.opened = self.opened.saturating_add(other.opened);
@@ -118,8 +118,8 @@ struct Half {
     first: Timestamp,
     opened: u16,
     answered: u16,
-    targets: Few,
-    ports: Few,
+    targets: LinearCounter,
+    ports: LinearCounter,
 }
 
 /// The value that has the majority, if one has (Boyer and Moore 1981).
@@ -141,7 +141,7 @@ impl<T: Copy + PartialEq> Vote<T> {
     }
 }
 
-type Key = (ContactKind, Addr);
+type Key = (AttemptKind, Addr);
 
 struct Sender {
     key: Key,
@@ -219,13 +219,13 @@ impl Sender {
         self.port.lead /= 2;
     }
 
-    fn contact(&self) -> Contact {
+    fn contact(&self) -> ConnectionAttempts {
         let (now, before) = (&self.now, &self.before);
         let mut targets = now.targets;
         targets.merge(before.targets);
         let mut ports = now.ports;
         ports.merge(before.ports);
-        Contact {
+        ConnectionAttempts {
             kind: self.key.0,
             source: self.source,
             mac: self.mac,
@@ -316,7 +316,7 @@ impl Spoken {
 }
 
 /// What one worker knows of contacts.
-pub(super) struct Contacts {
+pub(super) struct AttemptTable {
     hasher: Hasher,
     spoken: Spoken,
     table: SetTable<Sender>,
@@ -327,10 +327,10 @@ pub(super) struct Contacts {
     evictions: u64,
 }
 
-impl Contacts {
+impl AttemptTable {
     pub fn new(hasher: Hasher) -> Self {
-        let table = SetTable::new(SENDERS, (ContactKind::Tcp, Addr::UNSPECIFIED));
-        Contacts {
+        let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
+        AttemptTable {
             hasher,
             spoken: Spoken::new(),
             touched: Vec::with_capacity(table.capacity()),
@@ -364,17 +364,17 @@ impl Contacts {
             }
             // Keepalives are all that some connections carry: the other end answers them in kind.
             Class::TcpAck | Class::TcpFin if self.spoken.before(pair, forward) == Said::Nothing => {
-                self.talk(packet, ContactKind::Tcp, packet.destination_port, ends, forward);
+                self.talk(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
             }
             Class::TcpSyn => {
-                self.spoken.speak(self.flow(packet, ends), forward);
-                self.open(packet, ContactKind::Tcp, packet.destination_port);
+                self.spoken.speak(self.in_direction(packet, ends), forward);
+                self.open(packet, AttemptKind::Tcp, packet.destination_port);
             }
             Class::TcpSynAck => {
                 self.spoken.speak(pair, forward);
-                match self.spoken.speak(self.flow(packet, ends), forward) {
-                    Said::ByTheOther => self.answer(packet, ContactKind::Tcp),
-                    Said::Nothing => self.open(packet, ContactKind::Answer, packet.destination_port),
+                match self.spoken.speak(self.in_direction(packet, ends), forward) {
+                    Said::ByTheOther => self.answer(packet, AttemptKind::Tcp),
+                    Said::Nothing => self.open(packet, AttemptKind::Answer, packet.destination_port),
                     Said::ByThisEnd => {}
                 }
             }
@@ -382,27 +382,27 @@ impl Contacts {
                 // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
                 // the name of its receiver.
                 let known = self.spoken.before(pair, forward) != Said::Nothing
-                    || self.spoken.before(self.flow(packet, ends), forward) != Said::Nothing;
+                    || self.spoken.before(self.in_direction(packet, ends), forward) != Said::Nothing;
                 if !known {
-                    self.open(packet, ContactKind::Answer, packet.destination_port);
+                    self.open(packet, AttemptKind::Answer, packet.destination_port);
                 }
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
-                self.open(packet, ContactKind::Tcp, packet.destination_port);
+                self.open(packet, AttemptKind::Tcp, packet.destination_port);
             }
-            Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, ContactKind::Echo, 0),
-            Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, ContactKind::Echo),
+            Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, AttemptKind::Echo, 0),
+            Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
             // What looks like an answer of a reflector opens nothing, even where nobody asked.
             Class::Udp if packet.reply_of.is_some() => {
                 // In a flood of them the first tell whether anyone asked.
                 self.budget -= 1;
-                if self.spoken.speak(self.flow(packet, ends), forward) == Said::ByTheOther {
-                    self.answer(packet, ContactKind::Udp);
+                if self.spoken.speak(self.in_direction(packet, ends), forward) == Said::ByTheOther {
+                    self.answer(packet, AttemptKind::Udp);
                 }
             }
-            Class::Udp | Class::Quic => self.talk(packet, ContactKind::Udp, packet.destination_port, ends, forward),
+            Class::Udp | Class::Quic => self.talk(packet, AttemptKind::Udp, packet.destination_port, ends, forward),
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.talk(packet, ContactKind::Protocol, packet.protocol.into(), ends, forward);
+                self.talk(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
             }
             _ => {}
         }
@@ -410,8 +410,8 @@ impl Contacts {
 
     /// Without a handshake the first packet of a flow opens, and the first one back answers.
     #[inline]
-    fn talk(&mut self, packet: &Packet, kind: ContactKind, port: u16, ends: u64, forward: bool) {
-        match self.spoken.speak(self.flow(packet, ends), forward) {
+    fn talk(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
+        match self.spoken.speak(self.in_direction(packet, ends), forward) {
             Said::Nothing => self.open(packet, kind, port),
             Said::ByTheOther => self.answer(packet, kind),
             Said::ByThisEnd => {}
@@ -422,15 +422,15 @@ impl Contacts {
     pub fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
-                self.open(packet, ContactKind::Arp, 0);
+                self.open(packet, AttemptKind::Arp, 0);
             }
-            2 => self.answer(packet, ContactKind::Arp),
+            2 => self.answer(packet, AttemptKind::Arp),
             _ => {}
         }
     }
 
     #[inline]
-    fn flow(&self, packet: &Packet, ends: u64) -> u64 {
+    fn in_direction(&self, packet: &Packet, ends: u64) -> u64 {
         // Protocols without ports tell themselves apart by their number.
         let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
         self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)
@@ -441,7 +441,7 @@ impl Contacts {
     }
 
     #[inline]
-    fn open(&mut self, packet: &Packet, kind: ContactKind, port: u16) {
+    fn open(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         match self.budget.checked_sub(1) {
             Some(left) => {
                 self.budget = left;
@@ -451,12 +451,12 @@ impl Contacts {
         }
     }
 
-    fn count_opening(&mut self, packet: &Packet, kind: ContactKind, port: u16) {
+    fn count_opening(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         if packet.destination.is_group_or_none() {
             return;
         }
         let key = match kind {
-            ContactKind::Arp => (kind, Addr::from_v6_bits(packet.source_mac.bits().into())),
+            AttemptKind::Arp => (kind, Addr::from_v6_bits(packet.source_mac.bits().into())),
             _ => (kind, packet.source),
         };
         let (index, outcome) = self.table.insert(Self::hash(key, &self.hasher), key);
@@ -486,9 +486,9 @@ impl Contacts {
     }
 
     /// Notes an answer for whom the packet goes to, if that one opened something.
-    fn answer(&mut self, packet: &Packet, kind: ContactKind) {
+    fn answer(&mut self, packet: &Packet, kind: AttemptKind) {
         let key = match kind {
-            ContactKind::Arp => (kind, Addr::from_v6_bits(packet.destination_mac.bits().into())),
+            AttemptKind::Arp => (kind, Addr::from_v6_bits(packet.destination_mac.bits().into())),
             _ => (kind, packet.destination),
         };
         let index = self.table.find(Self::hash(key, &self.hasher), key);
@@ -498,7 +498,7 @@ impl Contacts {
     }
 
     /// Reports who opened something in this tick and much lately, and starts the next; returns the evictions.
-    pub fn finish_tick(&mut self, tick: u64, report: &mut Vec<Contact>) -> u64 {
+    pub fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };
             if sender.now.opened.saturating_add(sender.before.opened) >= REPORTED {

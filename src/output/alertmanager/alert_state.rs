@@ -29,7 +29,7 @@ struct Entry {
     is_refused: bool,
 }
 
-pub struct Book {
+pub struct AlertState {
     least: Severity,
     refresh: Duration,
     external: Labels,
@@ -39,9 +39,9 @@ pub struct Book {
     open: BTreeMap<String, Labels>,
 }
 
-impl Book {
-    pub fn new(least: Severity, refresh: Duration, external: Labels, links: Links) -> Book {
-        Book { least, refresh, external, links, alerts: BTreeMap::new(), open: BTreeMap::new() }
+impl AlertState {
+    pub fn new(least: Severity, refresh: Duration, external: Labels, links: Links) -> AlertState {
+        AlertState { least, refresh, external, links, alerts: BTreeMap::new(), open: BTreeMap::new() }
     }
 
     /// Notes a change; true where there is something to tell of it at once.
@@ -177,8 +177,8 @@ mod tests {
 
     const REFRESH: Duration = Duration::from_secs(60);
 
-    fn book() -> Book {
-        Book::new(Severity::Warning, REFRESH, Labels::new(), Links::default())
+    fn book() -> AlertState {
+        AlertState::new(Severity::Warning, REFRESH, Labels::new(), Links::default())
     }
 
     fn event(change: Change, incident: &Incident) -> Event {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     /// Takes everything that is due as an Alertmanager that works does.
-    fn tell(book: &mut Book, now: Instant, wall: Timestamp) -> Vec<Alert> {
+    fn tell(book: &mut AlertState, now: Instant, wall: Timestamp) -> Vec<Alert> {
         let due = book.due(now, wall);
         book.told(&due, now);
         due
@@ -311,7 +311,7 @@ mod tests {
     fn notes_below_the_bound_are_told_only_once_they_reach_it() {
         let (now, wall) = start();
         let (mut book, mut incident) = (book(), incident());
-        incident.severity = Severity::Information;
+        incident.severity = Severity::Info;
         assert!(!book.take(&event(Change::Opened, &incident), now));
         incident.severity = Severity::Warning;
         assert!(book.take(&event(Change::Escalated, &incident), now));

@@ -1,16 +1,16 @@
-//! What the detectors share that judge senders by their openings ([`Contact`]): whom an incident is about, which way it
+//! What the detectors share that judge senders by their openings ([`ConnectionAttempts`]): whom an incident is about, which way it
 //! goes, and what it carries.
 
 use super::shape::context;
 use super::{Evidence, Finding, Target, Traffic};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::{Contact, Count, Registers, Sample};
+use crate::meter::{ConnectionAttempts, Count, Registers, Sample};
 use crate::packet::Class;
 use ipnet::IpNet;
 
 /// Which way the contacts go, or `None` where neither end is ours.
-pub(super) fn direction(contact: &Contact, site: &Site) -> Option<Direction> {
+pub(super) fn direction(contact: &ConnectionAttempts, site: &Site) -> Option<Direction> {
     if site.networks.is_unknown() {
         return Some(Direction::Inbound);
     }
@@ -24,7 +24,7 @@ pub(super) fn direction(contact: &Contact, site: &Site) -> Option<Direction> {
 }
 
 /// The target: the one host that is contacted, or the smallest network that holds all; of outgoing ones our host.
-pub(super) fn target(contact: &Contact, direction: Direction) -> Target {
+pub(super) fn target(contact: &ConnectionAttempts, direction: Direction) -> Target {
     match direction {
         Direction::Outbound => Target::Host(contact.source),
         _ if contact.low == contact.high => Target::Host(contact.low),
@@ -45,7 +45,7 @@ pub(super) fn span(low: Addr, high: Addr) -> Option<IpNet> {
 }
 
 /// A finding about a sender of openings; evidence is left to the caller.
-pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, class: Class) -> Finding {
+pub(super) fn finding(contact: &ConnectionAttempts, direction: Direction, vector: Vector, class: Class) -> Finding {
     let traffic = |packets: u32, bytes: u32| Traffic {
         count: Count { packets: packets.into(), bytes: bytes.into() },
         samples: vec![Sample {
@@ -65,7 +65,7 @@ pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, c
         vlan: (contact.vlan != 0).then_some(contact.vlan),
         direction,
         vector,
-        severity: Severity::Information,
+        severity: Severity::Info,
         confidence: 0.8,
         since: contact.first,
         now: traffic(contact.opened_now, contact.bytes_now),
@@ -79,13 +79,13 @@ pub(super) fn finding(contact: &Contact, direction: Direction, vector: Vector, c
 }
 
 /// Evidence for context: which station it is.
-pub(super) fn station(contact: &Contact) -> Evidence {
-    let says = format!("it sends from station {}", contact.mac);
-    context("openings", contact.opened.into(), seconds(contact), says)
+pub(super) fn station(contact: &ConnectionAttempts) -> Evidence {
+    let message = format!("it sends from station {}", contact.mac);
+    context("openings", contact.opened.into(), seconds(contact), message)
 }
 
 /// Seconds that the sender's memory spans.
-pub(super) fn seconds(contact: &Contact) -> f64 {
+pub(super) fn seconds(contact: &ConnectionAttempts) -> f64 {
     (contact.last.seconds_since(contact.first)).max(0.1)
 }
 

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use crate::base::Timestamp;
 use crate::config::Config;
 use crate::detect::Baseline;
-use crate::incident::PlannedWindow;
+use crate::incident::MaintenanceWindow;
 use crate::metrics::{Metrics, StateOperation};
 use crate::state::StateDir;
 use std::path::PathBuf;
@@ -28,13 +28,13 @@ pub fn read_baseline(config: &Config, now: Timestamp) -> (Option<Baseline>, Opti
             }
             (baseline, None)
         }
-        Err((says, _)) => (None, Some(says)),
+        Err((message, _)) => (None, Some(message)),
     }
 }
 
 /// The same for a replay: it ages by packet time.
 pub(super) fn learned(config: &Config) -> Result<Baseline, String> {
-    let loaded = load(&StateDir::at(&config.state_dir), config).map_err(|(says, _)| says)?;
+    let loaded = load(&StateDir::at(&config.state_dir), config).map_err(|(message, _)| message)?;
     Ok(loaded.unwrap_or_else(|| Baseline::new(config.baseline.hosts)))
 }
 
@@ -53,7 +53,7 @@ struct Saver {
     thread: JoinHandle<()>,
 }
 
-pub(super) struct Memory {
+pub(super) struct Persistence {
     metrics: Arc<Metrics>,
     /// `None` where the directory cannot be used.
     state: Option<StateDir>,
@@ -62,12 +62,12 @@ pub(super) struct Memory {
     path: PathBuf,
     /// What was last known of the file of windows, and what was in it.
     windows_stamp: Option<(SystemTime, u64)>,
-    windows: Vec<PlannedWindow>,
+    maintenance: Vec<MaintenanceWindow>,
 }
 
-impl Memory {
+impl Persistence {
     /// Opens the directory and hands the engine what is known. Nothing that goes wrong here stops a run.
-    pub fn start(config: &Config, engine: &mut Engine, metrics: &Arc<Metrics>, now: Timestamp) -> Memory {
+    pub fn start(config: &Config, engine: &mut Engine, metrics: &Arc<Metrics>, now: Timestamp) -> Persistence {
         let path = config.state_dir.clone();
         let state = match StateDir::open(&path) {
             Ok(state) => Some(state),
@@ -77,14 +77,14 @@ impl Memory {
                 None
             }
         };
-        let mut memory = Memory {
+        let mut memory = Persistence {
             metrics: Arc::clone(metrics),
             saver: None,
             state,
             saved: Some(now),
             path,
             windows_stamp: None,
-            windows: Vec::new(),
+            maintenance: Vec::new(),
         };
         if config.baseline.enabled {
             engine.set_baseline(Some(memory.load(config, now)));
@@ -102,9 +102,9 @@ impl Memory {
                 baseline
             }
             Ok(None) => fresh(),
-            Err((says, is_content)) => {
+            Err((message, is_content)) => {
                 self.metrics.state_failure(StateOperation::Load);
-                tracing::warn!("{says}; what is usual is learned anew");
+                tracing::warn!("{message}; what is usual is learned anew");
                 if is_content {
                     match state.set_aside(BASELINE, now.nanos() / 1_000_000_000) {
                         Ok(aside) => tracing::warn!("it was set aside as {}", aside.display()),
@@ -134,19 +134,19 @@ impl Memory {
             let stamp = state.windows_stamp();
             if stamp != self.windows_stamp {
                 self.windows_stamp = stamp;
-                match state.windows() {
-                    Ok(windows) => {
-                        tracing::info!("{} planned windows in {}", windows.len(), self.path.display());
-                        self.windows = windows;
+                match state.maintenance() {
+                    Ok(maintenance) => {
+                        tracing::info!("{} planned windows in {}", maintenance.len(), self.path.display());
+                        self.maintenance = maintenance;
                     }
                     Err(error) => {
-                        self.metrics.state_failure(StateOperation::Windows);
+                        self.metrics.state_failure(StateOperation::Maintenance);
                         tracing::warn!("planned windows stay as they were: {error}");
                     }
                 }
             }
         }
-        engine.set_windows(config.windows.iter().chain(&self.windows));
+        engine.set_maintenance(config.maintenance.iter().chain(&self.maintenance));
     }
 
     fn save(&mut self, engine: &Engine, now: Timestamp) {

@@ -18,7 +18,7 @@ const FOR_A_STRANGER: Duration = Duration::from_millis(60);
 const STRANGERS_APART: Duration = Duration::from_secs(1);
 
 /// To the thread.
-enum Order {
+enum PollerCommand {
     ReadNow,
     ReadOther(Box<Sources>),
 }
@@ -32,24 +32,24 @@ struct Reading {
 }
 
 /// The judge's end.
-pub(super) struct Census {
+pub(super) struct InventoryPoller {
     /// When it is dropped, the thread ends; it is not waited for, since a file system may hang.
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<PollerCommand>>,
     readings: Option<Receiver<Reading>>,
     known: Arc<Inventory>,
     told: BTreeSet<String>,
     asked: Option<Instant>,
 }
 
-impl Census {
+impl InventoryPoller {
     /// Starts the thread and waits a little for what it reads first.
-    pub fn start(sources: &Sources) -> Census {
+    pub fn start(sources: &Sources) -> InventoryPoller {
         let (orders, their_orders) = channel();
         let (their_readings, readings) = channel();
         let sources = sources.clone();
         let thread = move || read_on(sources, &their_orders, &their_readings);
         let mut census = match std::thread::Builder::new().name("inventory".to_owned()).spawn(thread) {
-            Ok(_) => Census {
+            Ok(_) => InventoryPoller {
                 orders: Some(orders),
                 readings: Some(readings),
                 known: Arc::default(),
@@ -58,7 +58,13 @@ impl Census {
             },
             Err(error) => {
                 tracing::error!("guests are not looked for: {error}");
-                Census { orders: None, readings: None, known: Arc::default(), told: BTreeSet::new(), asked: None }
+                InventoryPoller {
+                    orders: None,
+                    readings: None,
+                    known: Arc::default(),
+                    told: BTreeSet::new(),
+                    asked: None,
+                }
             }
         };
         if !census.wait(AT_START, |_| true) {
@@ -75,7 +81,7 @@ impl Census {
     pub fn replace(&self, sources: &Sources) {
         if let Some(orders) = &self.orders {
             // The thread has gone if this fails, and has said why.
-            let _ = orders.send(Order::ReadOther(Box::new(sources.clone())));
+            let _ = orders.send(PollerCommand::ReadOther(Box::new(sources.clone())));
         }
     }
 
@@ -94,7 +100,7 @@ impl Census {
             return None;
         }
         self.asked = Some(now);
-        self.orders.as_ref()?.send(Order::ReadNow).ok()?;
+        self.orders.as_ref()?.send(PollerCommand::ReadNow).ok()?;
         let before = Arc::clone(&self.known);
         self.wait(FOR_A_STRANGER, |reading| reading.asked);
         (!Arc::ptr_eq(&before, &self.known)).then(|| Arc::clone(&self.known))
@@ -131,7 +137,7 @@ impl Census {
 }
 
 /// Until the judge has gone.
-fn read_on(mut sources: Sources, orders: &Receiver<Order>, readings: &Sender<Reading>) {
+fn read_on(mut sources: Sources, orders: &Receiver<PollerCommand>, readings: &Sender<Reading>) {
     let mut last: Option<Inventory> = None;
     let (mut files, mut stamp) = (Inventory::default(), None);
     let mut asked = false;
@@ -158,8 +164,8 @@ fn read_on(mut sources: Sources, orders: &Receiver<Order>, readings: &Sender<Rea
         }
         asked = false;
         match orders.recv_timeout(EVERY) {
-            Ok(Order::ReadNow) => asked = true,
-            Ok(Order::ReadOther(other)) => {
+            Ok(PollerCommand::ReadNow) => asked = true,
+            Ok(PollerCommand::ReadOther(other)) => {
                 sources = *other;
                 stamp = None;
             }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::time::Duration;
 
 /// The judge's end.
-pub(super) struct Lookout {
+pub(super) struct HostCheckPoller {
     /// `None` while nothing has to be looked at, or no thread can be had.
     thread: Option<Ends>,
     /// As last told.
@@ -22,9 +22,9 @@ struct Ends {
     results: Receiver<Vec<PostureResult>>,
 }
 
-impl Lookout {
-    pub fn start(posture: &Posture) -> Lookout {
-        let mut lookout = Lookout { thread: None, known: Vec::new() };
+impl HostCheckPoller {
+    pub fn start(posture: &Posture) -> HostCheckPoller {
+        let mut lookout = HostCheckPoller { thread: None, known: Vec::new() };
         lookout.replace(posture);
         lookout
     }
@@ -68,7 +68,7 @@ impl Lookout {
 
 /// A line for each change of state, and none for what holds from the start.
 fn tell(result: &PostureResult, before: Option<&PostureResult>) {
-    let PostureResult { name, says, state, .. } = result;
+    let PostureResult { name, message, state, .. } = result;
     // Before the first look everything is unknown: that something stays so is news then.
     let is_first = before.is_none_or(|before| before.since == Timestamp::ZERO);
     if !is_first && before.is_some_and(|before| before.state == *state) {
@@ -76,9 +76,9 @@ fn tell(result: &PostureResult, before: Option<&PostureResult>) {
     }
     match state {
         PostureState::Ok if is_first => {}
-        PostureState::Ok => tracing::info!("posture check {name} holds: {says}"),
-        PostureState::Failed => tracing::warn!("posture check {name} fails: {says}"),
-        PostureState::Unknown => tracing::warn!("posture check {name} cannot be told: {says}"),
+        PostureState::Ok => tracing::info!("posture check {name} holds: {message}"),
+        PostureState::Failed => tracing::warn!("posture check {name} fails: {message}"),
+        PostureState::Unknown => tracing::warn!("posture check {name} cannot be told: {message}"),
     }
 }
 

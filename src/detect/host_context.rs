@@ -1,48 +1,62 @@
 //! What a detector judges: one host or one prefix in one direction, with the limits that hold there.
 
-use super::baseline::Levels;
+use super::baseline::LearnedLevels;
 use super::settings::{Limit, Limits};
 use super::{Finding, LimitFrom, Target};
 use crate::base::{Direction, Vector};
 use crate::inventory::{GroupId, Site};
-use crate::meter::Flow;
+use crate::meter::HostDirection;
 use crate::packet::Class;
 use ipnet::IpNet;
 use std::ops::Deref;
 
-/// One [`Flow`] (which it can be used as), whom it is about, and what counts as too much there.
-pub struct Case<'a> {
-    flow: Flow<'a>,
+/// One [`HostDirection`] (which it can be used as), whom it is about, and what counts as too much there.
+pub struct HostContext<'a> {
+    flow: HostDirection<'a>,
     direction: Direction,
     target: Target,
     /// Of a prefix: about how many of its hosts receive.
     hosts: Option<f64>,
     group: Option<GroupId>,
     /// What is usual here, where it was learned.
-    usual: Option<Levels<'a>>,
+    usual: Option<LearnedLevels<'a>>,
 }
 
 /// How much more than one host a whole prefix may receive before it is too much: with a limit of 300 SYN/s a host, 600
 /// are too much for a network that is attacked on all of its addresses.
 const PREFIX: f64 = 2.0;
 
-impl<'a> Deref for Case<'a> {
-    type Target = Flow<'a>;
+impl<'a> Deref for HostContext<'a> {
+    type Target = HostDirection<'a>;
 
-    fn deref(&self) -> &Flow<'a> {
+    fn deref(&self) -> &HostDirection<'a> {
         &self.flow
     }
 }
 
-impl<'a> Case<'a> {
-    pub fn of_host(flow: Flow<'a>, direction: Direction) -> Case<'a> {
-        Case { target: Target::Host(flow.host().address()), flow, direction, hosts: None, group: None, usual: None }
+impl<'a> HostContext<'a> {
+    pub fn of_host(flow: HostDirection<'a>, direction: Direction) -> HostContext<'a> {
+        HostContext {
+            target: Target::Host(flow.window().address()),
+            flow,
+            direction,
+            hosts: None,
+            group: None,
+            usual: None,
+        }
     }
 
     /// A prefix of `length` bits, of which about so many hosts receive.
-    pub fn of_prefix(flow: Flow<'a>, direction: Direction, length: u8, hosts: f64) -> Option<Case<'a>> {
-        let network = IpNet::new(flow.host().address().ip(), length).ok()?;
-        Some(Case { target: Target::Prefix(network), flow, direction, hosts: Some(hosts), group: None, usual: None })
+    pub fn of_prefix(flow: HostDirection<'a>, direction: Direction, length: u8, hosts: f64) -> Option<HostContext<'a>> {
+        let network = IpNet::new(flow.window().address().ip(), length).ok()?;
+        Some(HostContext {
+            target: Target::Prefix(network),
+            flow,
+            direction,
+            hosts: Some(hosts),
+            group: None,
+            usual: None,
+        })
     }
 
     /// Of a prefix: about how many of its hosts receive.
@@ -51,13 +65,13 @@ impl<'a> Case<'a> {
     }
 
     /// The same with the limits that hold for its target.
-    pub fn at(self, site: &Site, usual: Option<Levels<'a>>) -> Case<'a> {
+    pub fn at(self, site: &Site, usual: Option<LearnedLevels<'a>>) -> HostContext<'a> {
         let group = match &self.target {
             Target::Host(address) => site.group_of_host(*address),
             Target::Prefix(network) => site.group_of_network(*network),
             _ => None,
         };
-        Case { group, usual, ..self }
+        HostContext { group, usual, ..self }
     }
 
     /// The group of hosts that the target belongs to.
@@ -91,7 +105,7 @@ impl<'a> Case<'a> {
 
     /// A finding about this case, with the traffic of `classes` filled in.
     pub fn finding(&self, vector: Vector, classes: &'static [Class]) -> Finding {
-        Finding::of_case(self, vector, classes)
+        Finding::of_host(self, vector, classes)
     }
 }
 

@@ -7,15 +7,15 @@ const REMEMBERED: usize = 8;
 
 /// The history of the draw of lots.
 #[derive(Clone, Debug)]
-pub(super) struct Lots {
+pub(super) struct SamplingHistory {
     /// Since when one frame in how many is captured, newest first.
     changes: [(Timestamp, u16); REMEMBERED],
 }
 
-impl Lots {
+impl SamplingHistory {
     /// One in `one_in` from the beginning.
-    pub fn new(one_in: u16) -> Lots {
-        Lots { changes: [(Timestamp::ZERO, one_in); REMEMBERED] }
+    pub fn new(one_in: u16) -> SamplingHistory {
+        SamplingHistory { changes: [(Timestamp::ZERO, one_in); REMEMBERED] }
     }
 
     /// From `at` on, one in `one_in`.
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_frame_counts_by_what_held_when_it_came() {
         let at = |seconds| Timestamp::from_parts(seconds, 0);
-        let mut lots = Lots::new(1);
+        let mut lots = SamplingHistory::new(1);
         assert_eq!((lots.now(), lots.at(at(5))), (1, 1));
         lots.change(at(10), 2);
         lots.change(at(20), 4);

@@ -1,7 +1,7 @@
-//! The registry of profiles: name, summary, defaults and what builds it.
+//! The registry of models: name, summary, defaults and what builds it.
 
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
-use super::lan::{self, Act, Segment, boot, conflict, gateway, life, servers, spoof, storm, switch};
+use super::lan::{self, Act, Lan, boot, conflict, gateway, life, servers, spoof, storm, switch};
 use super::rng::Rng;
 use super::services::Talk;
 use super::setting::{Defaults, Peers, Setting, Target};
@@ -13,7 +13,7 @@ use super::{
 use crate::base::Timestamp;
 use ipnet::IpNet;
 
-/// How the traffic of a profile is made.
+/// How the traffic of a model is made.
 enum Build {
     Model(fn(&Setting) -> (Box<dyn Model>, Pacing)),
     /// As `Model`; may change the setting.
@@ -30,8 +30,8 @@ enum Build {
 }
 
 /// A row of the registry.
-pub struct ProfileSpec {
-    pub profile: Profile,
+pub struct ModelSpec {
+    pub model: TrafficModel,
     pub name: &'static str,
     /// One line, with what `rate`, `sources` and `payload` mean where they are not the usual.
     pub summary: &'static str,
@@ -41,23 +41,23 @@ pub struct ProfileSpec {
     build: Build,
 }
 
-impl ProfileSpec {
-    /// Whether `rate` says nothing of how many frames there are: the profile tells a story.
+impl ModelSpec {
+    /// Whether `rate` says nothing of how many frames there are: the model tells a story.
     #[cfg(test)]
     pub(super) const fn is_story(&self) -> bool {
         matches!(self.build, Build::Script(_) | Build::Stream(_))
     }
 }
 
-macro_rules! profiles {
+macro_rules! models {
     ($($variant:ident = $name:literal, $attack:literal, $summary:literal, $defaults:expr, $build:expr;)*) => {
         /// A kind of traffic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Profile { $($variant,)* }
+        pub enum TrafficModel { $($variant,)* }
 
-        /// Every profile, in the order of [`Profile`].
-        pub const PROFILES: &[ProfileSpec] = &[$(ProfileSpec {
-            profile: Profile::$variant,
+        /// Every model, in the order of [`TrafficModel`].
+        pub const MODELS: &[ModelSpec] = &[$(ModelSpec {
+            model: TrafficModel::$variant,
             name: $name,
             summary: $summary,
             attack: $attack,
@@ -65,23 +65,23 @@ macro_rules! profiles {
             build: $build,
         },)*];
 
-        impl Profile {
+        impl TrafficModel {
             pub const fn name(self) -> &'static str {
-                match self { $(Profile::$variant => $name,)* }
+                match self { $(TrafficModel::$variant => $name,)* }
             }
         }
     };
 }
 
-impl Profile {
-    pub fn from_name(name: &str) -> Option<Profile> {
-        PROFILES.iter().find(|spec| spec.name == name).map(|spec| spec.profile)
+impl TrafficModel {
+    pub fn from_name(name: &str) -> Option<TrafficModel> {
+        MODELS.iter().find(|spec| spec.name == name).map(|spec| spec.model)
     }
 }
 
 /// The traffic of part number `index` of a scenario.
 pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn Traffic> {
-    let Some(spec) = PROFILES.iter().find(|spec| spec.profile == part.profile) else { return Box::new(Silence) };
+    let Some(spec) = MODELS.iter().find(|spec| spec.model == part.model) else { return Box::new(Silence) };
     let mut rng = Rng::new(seed, index);
     let mut part = part.clone();
     if matches!(spec.build, Build::Bench(_)) {
@@ -100,8 +100,8 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
         Build::Template(template) => amplification::template(&setting, template),
         Build::Talks(talks) => services::talk(&setting, talks),
         Build::Adjusted(build) => build(&mut setting),
-        Build::Script(act) => lan::script(Segment::new(&setting, &part.params), act),
-        Build::Stream(act) => lan::stream(Segment::new(&setting, &part.params), act),
+        Build::Script(act) => lan::script(Lan::new(&setting, &part.params), act),
+        Build::Stream(act) => lan::stream(Lan::new(&setting, &part.params), act),
     };
     Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
 }
@@ -138,7 +138,7 @@ const fn host(number: u8, defaults: Defaults) -> Defaults {
     Defaults { target: Target::Host(number), ..defaults }
 }
 
-profiles! {
+models! {
     SynFlood = "syn_flood", true, "SYN as hping3 sends them: 40 octets, TTL 64, spoofed sources; one-way",
         SPOOFED, Build::Model(flood::syn);
     SynFloodOptions = "syn_flood_options", true, "SYN as Mirai sends them: 60 octets with Linux's options, random TTLs, spoofed sources; one-way",
@@ -520,11 +520,11 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_round_trip() {
-        for spec in PROFILES {
-            assert_eq!(Profile::from_name(spec.name), Some(spec.profile));
-            assert_eq!(spec.profile.name(), spec.name);
+        for spec in MODELS {
+            assert_eq!(TrafficModel::from_name(spec.name), Some(spec.model));
+            assert_eq!(spec.model.name(), spec.name);
             assert!(spec.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
         }
-        assert_eq!(Profile::from_name("no_such"), None);
+        assert_eq!(TrafficModel::from_name("no_such"), None);
     }
 }
