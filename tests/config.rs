@@ -100,7 +100,7 @@ fn every_setting_of_every_detector_can_be_written_printed_and_read() {
         assert!(!settings.enabled, "{}", spec.name);
         for (setting, (key, value)) in spec.settings.iter().zip(settings.iter()) {
             assert_eq!((setting.key, other(setting)), (key, value), "{}", spec.name);
-            assert_eq!(settings.limit(key).base().from, LimitFrom::Config);
+            assert_eq!(settings.limit(setting).base().from, LimitFrom::Config);
         }
     }
     let printed = render(&config, false);

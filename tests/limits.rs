@@ -2,7 +2,7 @@
 
 use pegel::base::{Addr, Direction};
 use pegel::config::Config;
-use pegel::detect::baseline::Quantity;
+use pegel::detect::Quantity;
 use pegel::runtime::replay::Replay;
 use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use serde_json::Value;
@@ -214,7 +214,7 @@ fn what_is_usual_raises_a_default_and_floods_teach_nothing() {
     assert!(evidence.message.contains("(learned)"), "{evidence:?}");
     let baseline = replay.engine().baseline().expect("it learns");
     let host: Addr = "203.0.113.7".parse().expect("an address");
-    let level = baseline.level_at(host, Direction::Inbound, Quantity::Icmp, scenario.start).expect("known");
+    let level = baseline.level_at(host, Direction::Inbound, Quantity::UnsolicitedIcmp, scenario.start).expect("known");
     assert!((300.0..800.0).contains(&level), "{level}: ten minutes of flood must not count");
     // What was learned is what the next run begins with.
     directory.file("baseline.bin", baseline.to_bytes(scenario.start));

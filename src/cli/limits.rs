@@ -42,7 +42,7 @@ pub(super) fn run(args: &LimitsArgs) -> ExitCode {
         for (spec, settings) in DETECTORS.iter().zip(&config.detect).filter(|(_, settings)| settings.enabled) {
             for setting in spec.settings.iter().filter(|setting| setting.is_limit()) {
                 let usual = |measure| baseline.as_ref()?.level_at(args.host, direction, measure, now);
-                let limit = settings.limit(setting.key).of(group, direction, usual);
+                let limit = settings.limit(setting).of(group, direction, usual);
                 let from = match limit.from {
                     LimitFrom::Group => format!("group {}", group.map_or("", |id| site.group_name(id))),
                     LimitFrom::Learned => {

@@ -180,7 +180,7 @@ impl Default for Config {
             groups: Vec::new(),
             allow: Vec::new(),
             posture: Posture { interval_seconds: 60, checks: Vec::new() },
-            detect: DETECTORS.iter().map(Settings::defaults).collect(),
+            detect: DETECTORS.iter().map(|spec| Settings::defaults(spec.settings)).collect(),
         }
     }
 }

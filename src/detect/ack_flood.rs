@@ -1,11 +1,12 @@
 //! `ack_flood`: ACK segments that belong to no connection.
 //!
-//! A host that really talks TCP answers: it sends data or ACKs of its own. A flood gets no answer, or a RST for every
-//! segment (RFC 9293 §3.5.2), and often uses each 4-tuple once.
+//! A host that has the connections sends data or ACKs of its own. A flood gets no answer, or a RST for every segment (RFC
+//! 9293 §3.5.2), and often uses each flow once.
 
-use super::baseline::Quantity;
-use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits, tcp_flags, tcp_reflection};
+use super::exceeded;
+use super::quantities::{self, ACKS};
+use super::settings::Limits;
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -13,32 +14,33 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "ack_flood",
     vectors: &[Vector::AckFlood],
-    summary: "TCP ACKs without connections: unanswered or answered by RST, from ever new 4-tuples",
-    settings: &[Setting {
-        key: "packets_per_second",
-        default: 2000.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "ACK segments a second that belong to no connection.",
-        learns: Some(Quantity::Ack),
-    }],
-    build: |settings, _| Box::new(AckFlood { limit: settings.limit("packets_per_second") }),
+    summary: "TCP ACKs without connections: unanswered or answered by RST, from constantly changing flows",
+    settings: &[PACKETS],
+    thresholds: &[HANDSHAKE_SHARE],
+    claims: &[],
+    yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| Box::new(AckFlood { limit: settings.limit(&PACKETS) }),
 };
 
-const CLASSES: &[Class] = &[Class::TcpAck, Class::TcpData];
-/// What a host sends that has the connections.
-const CONVERSATION: &[Class] = &[Class::TcpAck, Class::TcpData, Class::TcpSynAck, Class::TcpSyn, Class::TcpFin];
+const PACKETS: Setting = Setting {
+    key: "packets_per_second",
+    default: 2000.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "ACK segments per second that belong to no connection.",
+    learns: Some(Quantity::UnmatchedAcks),
+};
 
-/// Octets of a full frame, somewhat less.
-const SEGMENT: u64 = 1400;
-
-/// Data segments that one answer may acknowledge. Of small ones each tenth is, at least. Full ones travel in frames of
-/// 64 KiB where there is segmentation offload, and a receiver that is slow to read answers once for a whole window.
-const STRETCH: u64 = 10;
-const LONGEST_STRETCH: u64 = 1000;
-/// Octets of a frame, on average, from which on data comes in bulk.
-const FULL: u64 = 1000;
+const HANDSHAKE_SHARE: Threshold = Threshold {
+    name: "handshake share",
+    value: 0.02,
+    unit: "handshakes per segment",
+    reason: "where only one direction is captured, handshakes show that the segments belong to connections",
+    guarded_by: "one_way_web_server",
+};
 
 struct AckFlood {
     limit: Limits,
@@ -52,43 +54,33 @@ impl Detector for AckFlood {
 
 impl AckFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
-        let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
-        let forward = host.forward(Span::Second).of_all(CLASSES);
-        let refused = resets * 2 >= forward.packets;
-        let unanswered = |span: Span| {
-            let (forward, answers) = (host.forward(span), host.reverse(span).of_all(CONVERSATION));
-            // A segment is acknowledged once at most (RFC 5681 §4.2); what leaves through segmentation offload is many.
-            let segments = answers.packets.max(answers.bytes / SEGMENT);
-            let acks = forward.of(Class::TcpAck).packets.saturating_sub(segments + segments / 2);
-            let data = forward.of(Class::TcpData);
-            let full = data.bytes / data.packets.max(1) >= FULL;
-            let stretch = if full && !refused { LONGEST_STRETCH } else { STRETCH };
-            acks + data.packets.saturating_sub(answers.packets.saturating_mul(stretch))
+        let limit = host.limit(&self.limit);
+        let exceeded = exceeded::exceeded(limit, |span| quantities::unmatched_acks(host, span))?;
+        let profile = host.profile(ACKS);
+        let (forward, refused) = (host.forward(Span::Second), quantities::refuses_acks(host));
+        // SYN-ACKs to a client of which only the incoming direction is captured.
+        let syn_acks = match quantities::is_conversing(host) {
+            true => 0,
+            false => forward.of(Class::TcpSynAck).packets,
         };
-        let over = shape::exceeded(host.limit(&self.limit), unanswered)?;
-        if tcp_reflection::takes(host) {
+        let handshakes = host.completed(Span::Second) + forward.of(Class::TcpSyn).packets + syn_acks;
+        let connected = HANDSHAKE_SHARE.is_reached_by(handshakes, forward.of_all(ACKS).packets);
+        if !(refused || profile.many_flows()) || connected || profile.is_port_scan() {
             return None;
         }
-        let profile = SampleProfile::of_flow(host, CLASSES);
-        let strangers = profile.many_flows();
-        // Where only one direction is captured, handshakes still show that connections are real.
-        let unseen = host.reverse(Span::Second).of_all(CONVERSATION).is_zero();
-        let answered = if unseen { host.forward(Span::Second).of(Class::TcpSynAck).packets } else { 0 };
-        let openings = host.completed(Span::Second) + host.forward(Span::Second).of(Class::TcpSyn).packets + answered;
-        if !(refused || strangers) || openings * 50 >= forward.packets || profile.is_port_scan() {
-            return None;
-        }
-        if tcp_flags::is_mixture(host) {
-            return None;
-        }
-        let mut finding = host.finding(Vector::AckFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = Finding::new(host, Vector::AckFlood, ACKS).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
+        let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
         let answer = match refused {
             true => format!("; {resets} were refused with RST in the last second"),
             false => "; no connection answers them".to_owned(),
         };
         finding.evidence = vec![
-            over.evidence("stray_ack_per_second", &format!("ACK/s without a connection {}", host.whom()), &answer),
+            exceeded.evidence(
+                "unmatched_ack_per_second",
+                &format!("ACK/s without a connection {}", host.to_or_from()),
+                &answer,
+            ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)

@@ -1,28 +1,28 @@
-//! Allow-lists: what the operator knows and does not want to hear of. What is suppressed is counted, shown and told once
-//! an hour: a rule that swallows an attack must not do so in silence.
+//! Allow-lists: traffic that the operator knows and wants no incidents about. What is suppressed is counted, listed and
+//! logged once an hour: a rule must not hide an attack silently.
 //!
-//! A rule that names sources trusts a field that a sender may choose: it should name a port or a target as well.
+//! A rule that names sources trusts a field that a sender can spoof: it should name a port or a target as well.
 
 use super::{Finding, Target};
 use crate::base::{Addr, Direction, Networks, Timestamp, Vector};
 use crate::meter::Sample;
 use ipnet::IpNet;
 
-/// Share of a finding's packets that must be as the rule message: a flood with some allowed packets in it is a flood.
+/// Share of a finding's packets that must match the rule: a flood with some allowed packets in it is a flood.
 const SHARE: f64 = 0.9;
-/// Seconds of packet time in which a rule is told of once.
-const TOLD_EVERY: f64 = 3600.0;
+/// Seconds of packet time in which a rule is logged once.
+const LOGGED_EVERY: f64 = 3600.0;
 
 /// One rule. A finding must meet every condition that is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AllowRule {
-    /// Label value and name in texts.
+    /// Label value, and name in logs.
     pub name: String,
     /// The operator's reason.
     pub why: String,
     /// Where the packets come from; empty: anywhere.
     pub sources: Vec<IpNet>,
-    /// Whom the incident would be about; empty: anyone.
+    /// Targets of the incident; empty: any.
     pub targets: Vec<IpNet>,
     /// Source or destination port of the packets.
     pub port: Option<u16>,
@@ -77,21 +77,21 @@ fn is_in(target: &Target, network: &IpNet) -> bool {
     }
 }
 
-/// A rule in force, and what it did.
+/// A rule in force, and what it suppressed.
 pub struct Allowed {
     pub rule: AllowRule,
     sources: Networks,
-    /// Findings suppressed so far; one that lasts is found anew each tick.
+    /// Findings suppressed so far; one that lasts counts in each tick.
     pub findings: u64,
     pub last: Option<Timestamp>,
-    told: Option<Timestamp>,
+    logged: Option<Timestamp>,
 }
 
-/// All rules, in their order: the first that fits counts.
+/// All rules, in their order: the first that matches counts.
 #[derive(Default)]
 pub struct AllowList {
     rules: Vec<Allowed>,
-    news: Vec<String>,
+    log: Vec<String>,
 }
 
 impl AllowList {
@@ -101,14 +101,14 @@ impl AllowList {
         list
     }
 
-    /// Puts other rules into force; what is known of a rule of the same name stays.
+    /// Replaces the rules; the counts of a rule of the same name stay.
     pub fn replace(&mut self, rules: &[AllowRule]) {
         let mut old = std::mem::take(&mut self.rules);
         for rule in rules {
             let known = old.iter().position(|allowed| allowed.rule.name == rule.name).map(|at| old.swap_remove(at));
-            let (findings, last, told) = known.map_or((0, None, None), |k| (k.findings, k.last, k.told));
+            let (findings, last, logged) = known.map_or((0, None, None), |k| (k.findings, k.last, k.logged));
             let sources = Networks::new(rule.sources.iter().copied());
-            self.rules.push(Allowed { rule: rule.clone(), sources, findings, last, told });
+            self.rules.push(Allowed { rule: rule.clone(), sources, findings, last, logged });
         }
     }
 
@@ -116,21 +116,21 @@ impl AllowList {
         self.rules.iter()
     }
 
-    /// Takes out what is allowed, as of `now`.
-    pub fn sift(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
+    /// Removes the findings that are allowed, as of `now`.
+    pub fn remove_allowed(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
         if self.rules.is_empty() {
             return;
         }
-        let AllowList { rules, news } = self;
+        let AllowList { rules, log } = self;
         findings.retain(|finding| {
             let Some(allowed) = rules.iter_mut().find(|allowed| allowed.rule.allows(finding, &allowed.sources)) else {
                 return true;
             };
             allowed.findings += 1;
             allowed.last = Some(now);
-            if allowed.told.is_none_or(|told| now.seconds_since(told) >= TOLD_EVERY) {
-                allowed.told = Some(now);
-                news.push(format!(
+            if allowed.logged.is_none_or(|logged| now.seconds_since(logged) >= LOGGED_EVERY) {
+                allowed.logged = Some(now);
+                log.push(format!(
                     "allowed by rule {} ({}): {} {} of {}; further ones within the hour are only counted",
                     allowed.rule.name, allowed.rule.why, finding.direction, finding.vector, finding.target
                 ));
@@ -139,9 +139,9 @@ impl AllowList {
         });
     }
 
-    /// What is worth a line in the log since the last call.
-    pub fn take_news(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.news)
+    /// Log lines since the last call.
+    pub fn take_log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
 
     fn allows(rule: AllowRule, finding: Finding) -> bool {
         let mut findings = vec![finding];
-        AllowList::new(&[rule]).sift(&mut findings, Timestamp::from_tick(1));
+        AllowList::new(&[rule]).remove_allowed(&mut findings, Timestamp::from_tick(1));
         findings.is_empty()
     }
 
@@ -239,15 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn hits_are_counted_and_told_once_an_hour() {
+    fn hits_are_counted_and_logged_once_an_hour() {
         let mut list = AllowList::new(&[AllowRule { direction: Some(Direction::Inbound), ..rule() }]);
-        let mut told = 0;
+        let mut logged = 0;
         for second in 0..7200u64 {
             let mut findings = vec![finding(Direction::Inbound, &[("192.0.2.1", 1, 1)])];
-            list.sift(&mut findings, Timestamp::from_parts(1_767_225_600 + second, 0));
-            told += list.take_news().len();
+            list.remove_allowed(&mut findings, Timestamp::from_parts(1_767_225_600 + second, 0));
+            logged += list.take_log().len();
         }
-        assert_eq!((told, list.iter().map(|allowed| allowed.findings).sum::<u64>()), (2, 7200));
+        assert_eq!((logged, list.iter().map(|allowed| allowed.findings).sum::<u64>()), (2, 7200));
         list.replace(&[AllowRule { direction: Some(Direction::Inbound), why: "another".to_owned(), ..rule() }]);
         assert_eq!(list.iter().map(|allowed| allowed.findings).sum::<u64>(), 7200, "counts stay over a reload");
     }

@@ -1,7 +1,7 @@
 //! What the detectors share that judge senders by their openings ([`ConnectionAttempts`]): whom an incident is about, which way it
 //! goes, and what it carries.
 
-use super::shape::context;
+use super::evidence::context;
 use super::{Evidence, Finding, Target, Traffic};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;

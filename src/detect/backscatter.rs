@@ -3,8 +3,8 @@
 //! The sender is itself under attack; we see what it sends back to invented sources. For information only.
 
 use super::attempts;
-use super::shape::measured;
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::evidence::measured;
+use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{AttemptKind, ConnectionAttempts, Window};
@@ -15,16 +15,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "backscatter",
     vectors: &[Vector::Backscatter],
     summary: "SYN-ACKs and RSTs of one sender that nothing of ours provoked, to many addresses or ports",
-    settings: &[Setting {
-        key: "answers",
-        default: 50.0,
-        min: 5.0,
-        max: 500.0,
-        unit: "addresses or ports",
-        doc: "Distinct addresses or ports of ours that one sender answers unasked within about half a minute.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(Backscatter { answers: settings.limit("answers"), site: Arc::clone(site) }),
+    settings: &[ANSWERS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, site| Box::new(Backscatter { answers: settings.limit(&ANSWERS), site: Arc::clone(site) }),
+};
+
+const ANSWERS: Setting = Setting {
+    key: "answers",
+    default: 50.0,
+    min: 5.0,
+    max: 500.0,
+    unit: "addresses or ports",
+    doc: "Distinct addresses or ports of ours that one sender answers unasked within about half a minute.",
+    learns: None,
 };
 
 struct Backscatter {

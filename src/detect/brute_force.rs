@@ -4,8 +4,8 @@
 //! minute (web, mail between servers, databases) are no login ports here.
 
 use super::attempts;
-use super::shape::measured;
-use super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
+use super::evidence::measured;
+use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
 use crate::base::Vector;
 use crate::inventory::Site;
 use crate::meter::{AttemptKind, ConnectionAttempts, Window};
@@ -16,16 +16,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "brute_force",
     vectors: &[Vector::BruteForce],
     summary: "connection after connection of one sender to a login service (SSH, RDP, FTP, mail boxes, …)",
-    settings: &[Setting {
-        key: "connections",
-        default: 40.0,
-        min: 5.0,
-        max: 10000.0,
-        unit: "connections",
-        doc: "Answered connections of one sender to one login port of one host within about half a minute.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(BruteForce { connections: settings.limit("connections"), site: Arc::clone(site) }),
+    settings: &[CONNECTIONS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, site| Box::new(BruteForce { connections: settings.limit(&CONNECTIONS), site: Arc::clone(site) }),
+};
+
+const CONNECTIONS: Setting = Setting {
+    key: "connections",
+    default: 40.0,
+    min: 5.0,
+    max: 10000.0,
+    unit: "connections",
+    doc: "Answered connections of one sender to one login port of one host within about half a minute.",
+    learns: None,
 };
 
 /// FTP, SSH, telnet, POP3, IMAP, SMB, mail submission, their TLS variants, VMware, RDP, VNC, WinRM (IANA port registry).

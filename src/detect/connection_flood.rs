@@ -3,9 +3,10 @@
 //! Whoever completes a handshake has something to say, soon after. Floods that fill a server's table of connections
 //! (sockstress, tools that only connect) do not say it. One source that tries port after port is a scan.
 
+use super::exceeded::Exceeded;
 use super::settings::{Limit, Limits};
-use super::shape::{self, Exceeded, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
+use super::shape;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
@@ -14,16 +15,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "connection_flood",
     vectors: &[Vector::ConnectionFlood],
     summary: "TCP connections that are completed and carry nothing",
-    settings: &[Setting {
-        key: "connections_per_second",
-        default: 200.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "connections/s",
-        doc: "Completed connections a second on which the client sends nothing. A fifth of it is enough over ten seconds.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(ConnectionFlood { limit: settings.limit("connections_per_second") }),
+    settings: &[CONNECTIONS_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, _| Box::new(ConnectionFlood { limit: settings.limit(&CONNECTIONS_PER_SECOND) }),
+};
+
+const CONNECTIONS_PER_SECOND: Setting = Setting {
+    key: "connections_per_second",
+    default: 200.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "connections/s",
+    doc: "Completed connections a second on which the client sends nothing. A fifth of it is enough over ten seconds.",
+    learns: None,
 };
 
 const OPENING: &[Class] = &[Class::TcpSyn];
@@ -58,28 +66,31 @@ impl ConnectionFlood {
         let under_way = host.in_last(shape::UNDER_WAY, |tick| host.completed_in_tick(tick));
         let second = silent(host, Span::Second).saturating_sub(under_way);
         let rate = second as f64 / shape::SETTLED;
-        let over = match rate >= base.value && second * 2 >= host.completed(Span::Second).saturating_sub(under_way) {
+        let exceeded = match rate >= base.value && second * 2 >= host.completed(Span::Second).saturating_sub(under_way)
+        {
             true => Exceeded { rate, limit: base, span: Span::Second },
             false => sustained(host, base)?,
         };
-        let profile = SampleProfile::of_flow(host, OPENING);
+        let profile = host.profile(OPENING);
         // Of what leaves, connections to many are checks or a sweep.
         let scattered = host.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
         if profile.is_port_scan() || scattered {
             return None;
         }
-        let mut finding = host.finding(Vector::ConnectionFlood, OPENING).graded(over.rate, over.limit.value);
-        if over.span == Span::TenSeconds {
+        let mut finding =
+            Finding::new(host, Vector::ConnectionFlood, OPENING).graded(exceeded.rate, exceeded.limit.value);
+        if exceeded.span == Span::TenSeconds {
             finding.since = shape::ten_seconds_before(window.end);
         }
-        let (completed, spoke) = (host.completed(over.span), host.forward(over.span).of(Class::TcpData).packets);
+        let (completed, spoke) =
+            (host.completed(exceeded.span), host.forward(exceeded.span).of(Class::TcpData).packets);
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "silent_connections_per_second",
-                &format!("completed connections/s {} without a word from the client", host.whom()),
+                &format!("completed connections/s {} without a word from the client", host.to_or_from()),
                 &format!(
                     "; {completed} were completed and {spoke} segments with data sent in {} s",
-                    over.span.seconds()
+                    exceeded.span.seconds()
                 ),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),

@@ -1,6 +1,6 @@
 //! What the detectors of floods over DNS share, and what `udp_flood` must know to leave these packets to them.
 
-use super::asked::{Asking, Source};
+use super::requests::{Asking, Source};
 use crate::meter::{HostDirection, Span};
 use crate::packet::{App, Name};
 

@@ -3,11 +3,12 @@
 //! Each name is asked once, and does not exist. Block lists and reverse zones are asked like that too, but for addresses;
 //! content networks make up names that exist; a virus scanner that asks for checksums is one source with a modest rate.
 
-use super::asked::Asking;
 use super::dns::{self, queries};
+use super::evidence::context;
+use super::exceeded;
+use super::requests::Asking;
 use super::settings::Limits;
-use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -16,16 +17,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "dns_water_torture",
     vectors: &[Vector::DnsWaterTorture],
     summary: "DNS queries for ever new names below one zone, most of which do not exist",
-    settings: &[Setting {
-        key: "queries_per_second",
-        default: 100.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "queries/s",
-        doc: "Queries a second for made-up names below one zone. Five times as many where they come from a few sources or no answers are seen.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(DnsWaterTorture { limit: settings.limit("queries_per_second") }),
+    settings: &[QUERIES_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, _| Box::new(DnsWaterTorture { limit: settings.limit(&QUERIES_PER_SECOND) }),
+};
+
+const QUERIES_PER_SECOND: Setting = Setting {
+    key: "queries_per_second",
+    default: 100.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "queries/s",
+    doc: "Queries a second for made-up names below one zone. Five times as many where they come from a few sources or no answers are seen.",
+    learns: None,
 };
 
 const CLASSES: &[Class] = &[Class::Udp];
@@ -63,17 +71,18 @@ impl DnsWaterTorture {
         }
         let few = asking.by_source.len() < SOURCES || answered + failed == 0;
         let limit = base.times(if few { FEW } else { 1.0 });
-        let over = shape::exceeded(limit, |span| (queries(host, span) as f64 * share) as u64)?;
-        let mut finding = host.finding(Vector::DnsWaterTorture, CLASSES).graded(over.rate, over.limit.value);
+        let exceeded = exceeded::exceeded(limit, |span| (queries(host, span) as f64 * share) as u64)?;
+        let mut finding =
+            Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));
         finding.names = asking.names("dns_zone", None);
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "made_up_names_per_second",
-                &format!("DNS queries/s {} for ever new names below {zone}", host.whom()),
+                &format!("DNS queries/s {} for ever new names below {zone}", host.to_or_from()),
                 &format!("; {failed} names did not exist or failed in the last second, {answered} were answered"),
             ),
-            shape::context(
+            context(
                 "distinct_names_share",
                 below.varied,
                 1.0,

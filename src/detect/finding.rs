@@ -1,75 +1,26 @@
-//! The seam between detection and incidents: what a detector found in one tick, and why.
+//! The interface between detection and incidents: what a detector found in one tick, and why.
 
-use super::HostContext;
-use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
-use crate::meter::{Count, HostTick, Registers, Sample};
+use super::evidence::Evidence;
+use super::host_context::HostContext;
+use super::settings::LimitFrom;
+use super::target::Target;
+use super::threshold::Threshold;
+use crate::base::{Direction, Pattern, Severity, Timestamp, Vector};
+use crate::meter::{Count, HostTick, Registers, Sample, Span};
 use crate::packet::Class;
-use ipnet::IpNet;
-use serde::Serialize;
-use std::fmt;
 
-/// What an incident is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
-    Host(Addr),
-    /// A network as a whole.
-    Prefix(IpNet),
-    /// A MAC address on an interface.
-    Station {
-        mac: Mac,
-        interface: String,
-    },
-    /// All stations behind an interface.
-    Segment {
-        interface: String,
-        vlan: Option<u16>,
-    },
-    /// Something that this host itself must keep up: a check of its posture, by name.
-    Sensor {
-        what: String,
-    },
-}
+pub(super) const THRESHOLDS: &[Threshold] = &[CRITICAL];
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Target::Host(address) => address.fmt(f),
-            Target::Prefix(network) => network.fmt(f),
-            Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
-            Target::Segment { interface, vlan: None } => write!(f, "segment {interface}"),
-            Target::Segment { interface, vlan: Some(vlan) } => write!(f, "VLAN {vlan} of segment {interface}"),
-            Target::Sensor { what } => write!(f, "posture check {what}"),
-        }
-    }
-}
-
-/// Where a limit came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LimitFrom {
-    /// As shipped.
-    Default,
-    /// The operator's word for all hosts.
-    Config,
-    /// The operator's word for the host's group.
-    Group,
-    /// What is usual for the host at this hour of the week.
-    Learned,
-}
-
-/// One measurement that speaks for (or qualifies) a finding. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evidence {
-    /// Name of the measurement, snake case with its unit.
-    pub measure: &'static str,
-    pub value: f64,
-    /// What it was compared with; `null` where it is told for context.
-    pub limit: Option<f64>,
-    pub limit_from: Option<LimitFrom>,
-    pub window_seconds: f64,
-    /// The same in words, complete in itself.
-    pub message: String,
-}
+const CRITICAL: Threshold = Threshold {
+    name: "critical",
+    value: 5.0,
+    unit: "times the limit",
+    reason: "a host near its limit gives a warning; what exceeds it five times is worth waking somebody",
+    guarded_by: "syn_flood",
+};
+/// Confidence at the limit, and the one that it approaches far above it.
+const LEAST_CONFIDENCE: f64 = 0.8;
+const HIGHEST_CONFIDENCE: f64 = 0.99;
 
 /// Traffic that belongs to a finding.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,11 +28,11 @@ pub struct Traffic {
     pub count: Count,
     /// Sampled packets; each stands for its weight.
     pub samples: Vec<Sample>,
-    /// The other side: sources of an inbound attack, victims of an outbound one.
+    /// Peers: sources of an inbound attack, victims of an outbound one.
     pub peers: Registers,
 }
 
-/// What one detector says at the end of one tick.
+/// What one detector reports at the end of one tick.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub target: Target,
@@ -90,7 +41,7 @@ pub struct Finding {
     pub direction: Direction,
     pub vector: Vector,
     pub severity: Severity,
-    /// 0 to 1: how sure the shape makes it that this is what the vector says.
+    /// 0 to 1: how certain the shape makes it that this is the vector's attack.
     pub confidence: f64,
     /// Best estimate of when it began.
     pub since: Timestamp,
@@ -99,11 +50,11 @@ pub struct Finding {
     /// In the last second, this tick included.
     pub recent: Traffic,
     pub spoofing_likely: bool,
-    /// A shape over space that this finding alone shows.
+    /// A pattern that this finding alone shows.
     pub pattern: Option<Pattern>,
-    /// The guest that it is about, where the inventory knows: filled in for all findings in one place.
+    /// The guest that it is about, where the inventory knows it: filled in for all findings in one place.
     pub guest: Option<String>,
-    /// Names that the traffic of the tick carries, with how many requests each.
+    /// Names in the traffic of the tick, with the number of requests for each.
     pub names: Vec<NameCount>,
     pub evidence: Vec<Evidence>,
 }
@@ -119,9 +70,8 @@ pub struct NameCount {
 }
 
 impl Finding {
-    /// A finding about a case, with the traffic of `classes` filled in.
-    pub(super) fn of_host(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
-        use crate::meter::Span;
+    /// A finding about a host or prefix, with its traffic of `classes` filled in.
+    pub(super) fn new(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
         let in_tick = |tick: &HostTick| host.in_tick(tick, classes).packets;
         Finding {
             target: host.target().clone(),
@@ -157,12 +107,11 @@ impl Finding {
         }
     }
 
-    /// Grades by how far the limit is exceeded: five times over is critical. The further over, the surer.
+    /// Grades by how far the limit is exceeded. The further, the more certain.
     pub fn graded(mut self, value: f64, limit: f64) -> Finding {
         let times = if limit > 0.0 { value / limit } else { f64::INFINITY };
-        self.severity = if times >= 5.0 { Severity::Critical } else { Severity::Warning };
-        // From 0.8 at the limit towards 0.99 far above it.
-        self.confidence = (0.99 - 0.19 / times.max(1.0)).clamp(0.5, 0.99);
+        self.severity = if times >= CRITICAL.value { Severity::Critical } else { Severity::Warning };
+        self.confidence = HIGHEST_CONFIDENCE - (HIGHEST_CONFIDENCE - LEAST_CONFIDENCE) / times.max(1.0);
         self
     }
 }

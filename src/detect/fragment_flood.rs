@@ -1,12 +1,13 @@
 //! `fragment_flood`: IP fragments that make no datagrams.
 //!
-//! Protocols that fragment (NFS over UDP, large DNS answers, tunnels) send a first fragment for each few others, and
-//! are answered. A flood leaves first fragments out, or gets no answer. Fragments that come along with replies of an
-//! amplifier are part of that.
+//! Protocols that fragment (NFS over UDP, large DNS responses, tunnels) send a first fragment for every few later ones, and
+//! are answered. A flood leaves first fragments out, or gets no answer. Fragments that belong to the replies of an
+//! amplifier are part of that attack.
 
-use super::baseline::Quantity;
-use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, other_amplification, settings::Limits};
+use super::exceeded;
+use super::quantities;
+use super::settings::Limits;
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -15,32 +16,49 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "fragment_flood",
     vectors: &[Vector::FragmentFlood],
     summary: "IP fragments without first fragments, or that get no answer",
-    settings: &[
-        Setting {
-            key: "orphans_per_second",
-            default: 500.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Later fragments a second where next to no first fragments come with them.",
-            learns: None,
-        },
-        Setting {
-            key: "packets_per_second",
-            default: 5000.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Later fragments a second that get no answer.",
-            learns: Some(Quantity::Fragment),
-        },
-    ],
+    settings: &[ORPHANS, UNANSWERED],
+    thresholds: &[FIRSTS_SHARE, ANSWERED_SHARE],
+    claims: &[],
+    yields_to: &[Claim::AmplifierFragments, Claim::ReflectedFragments],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
     build: |settings, _| {
-        Box::new(FragmentFlood {
-            orphans: settings.limit("orphans_per_second"),
-            unanswered: settings.limit("packets_per_second"),
-        })
+        Box::new(FragmentFlood { orphans: settings.limit(&ORPHANS), unanswered: settings.limit(&UNANSWERED) })
     },
+};
+
+const ORPHANS: Setting = Setting {
+    key: "orphans_per_second",
+    default: 500.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Later fragments per second where next to no first fragments come with them.",
+    learns: None,
+};
+const UNANSWERED: Setting = Setting {
+    key: "packets_per_second",
+    default: 5000.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Later fragments per second that get no answer.",
+    learns: Some(Quantity::LaterFragments),
+};
+
+const FIRSTS_SHARE: Threshold = Threshold {
+    name: "first fragments",
+    value: 0.02,
+    unit: "first fragments per later one",
+    reason: "the largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500",
+    guarded_by: "nfs_fragments",
+};
+const ANSWERED_SHARE: Threshold = Threshold {
+    name: "answered share",
+    value: 0.1,
+    unit: "packets sent per fragment",
+    reason: "NFS acknowledges a datagram of 32 KiB (22 fragments) by a few segments or a reply",
+    guarded_by: "nfs_fragments",
 };
 
 const CLASSES: &[Class] = &[Class::Fragment];
@@ -58,31 +76,27 @@ impl Detector for FragmentFlood {
 
 impl FragmentFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
-        let fragments = host.forward(Span::Second).of(Class::Fragment).packets;
+        let fragments = quantities::later_fragments(host, Span::Second);
         if fragments == 0 {
             return None;
         }
-        let amplified: u64 = host.services(Span::Second).iter().map(|s| s.replies.packets).sum();
-        if amplified * 10 >= fragments || other_amplification::brings(host, fragments) {
-            return None;
-        }
         let firsts = host.first_fragments();
-        // The largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500.
-        let orphaned = firsts * 50 < fragments;
-        let answered = host.reverse(Span::Second).packets() * 10 >= fragments;
+        let orphaned = !FIRSTS_SHARE.is_reached_by(firsts, fragments);
+        let answered = ANSWERED_SHARE.is_reached_by(host.reverse(Span::Second).packets(), fragments);
         let limit = match (orphaned, answered) {
             (true, _) => &self.orphans,
             (false, false) => &self.unanswered,
             (false, true) => return None,
         };
-        let over = shape::exceeded(host.limit(limit), |span| host.forward(span).of(Class::Fragment).packets)?;
-        let profile = SampleProfile::of_flow(host, CLASSES);
-        let mut finding = host.finding(Vector::FragmentFlood, CLASSES).graded(over.rate, over.limit.value);
+        let exceeded = exceeded::exceeded(host.limit(limit), |span| quantities::later_fragments(host, span))?;
+        let profile = host.profile(CLASSES);
+        let mut finding =
+            Finding::new(host, Vector::FragmentFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "fragments_per_second",
-                &format!("later IP fragments/s {}", host.whom()),
+                &format!("later IP fragments/s {}", host.to_or_from()),
                 &format!("; {firsts} first fragments came with them in the last second"),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),

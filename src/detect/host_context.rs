@@ -1,62 +1,84 @@
-//! What a detector judges: one host or one prefix in one direction, with the limits that hold there.
+//! What a detector inspects: one host or one prefix in one direction, with the limits that apply there.
 
 use super::baseline::LearnedLevels;
+use super::claim::{Claim, ClaimCache};
+use super::mixture::FlagMixture;
 use super::settings::{Limit, Limits};
-use super::{Finding, LimitFrom, Target};
-use crate::base::{Direction, Vector};
+use super::shape::{self, ReflectedPort, SampleProfile};
+use super::target::Target;
+use super::threshold::Threshold;
+use crate::base::Direction;
 use crate::inventory::{GroupId, Site};
 use crate::meter::HostDirection;
 use crate::packet::Class;
 use ipnet::IpNet;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Deref;
 
-/// One [`HostDirection`] (which it can be used as), whom it is about, and what counts as too much there.
+pub(super) const THRESHOLDS: &[Threshold] = &[PREFIX_FACTOR];
+
+const PREFIX_FACTOR: Threshold = Threshold {
+    name: "prefix factor",
+    value: 2.0,
+    unit: "times a host's limit",
+    reason: "a prefix is attacked on all of its addresses by a rate that none of its hosts reaches; its honest traffic is the sum of theirs",
+    guarded_by: "carpet_bombing",
+};
+
+/// One [`HostDirection`] (to which it dereferences), its target, and the limits that apply. What several detectors ask of
+/// the same host in the same tick is computed once, when it is first asked for.
 pub struct HostContext<'a> {
-    flow: HostDirection<'a>,
+    traffic: HostDirection<'a>,
     direction: Direction,
     target: Target,
     /// Of a prefix: about how many of its hosts receive.
     hosts: Option<f64>,
     group: Option<GroupId>,
-    /// What is usual here, where it was learned.
-    usual: Option<LearnedLevels<'a>>,
+    /// Levels learned for this host, where there are any.
+    learned: Option<LearnedLevels<'a>>,
+    profiles: RefCell<Vec<(&'static [Class], SampleProfile)>>,
+    mixture: OnceCell<FlagMixture>,
+    reflected: OnceCell<Option<ReflectedPort>>,
+    claims: ClaimCache,
 }
-
-/// How much more than one host a whole prefix may receive before it is too much: with a limit of 300 SYN/s a host, 600
-/// are too much for a network that is attacked on all of its addresses.
-const PREFIX: f64 = 2.0;
 
 impl<'a> Deref for HostContext<'a> {
     type Target = HostDirection<'a>;
 
     fn deref(&self) -> &HostDirection<'a> {
-        &self.flow
+        &self.traffic
     }
 }
 
 impl<'a> HostContext<'a> {
-    pub fn of_host(flow: HostDirection<'a>, direction: Direction) -> HostContext<'a> {
+    fn new(traffic: HostDirection<'a>, direction: Direction, target: Target) -> HostContext<'a> {
         HostContext {
-            target: Target::Host(flow.window().address()),
-            flow,
+            traffic,
             direction,
+            target,
             hosts: None,
             group: None,
-            usual: None,
+            learned: None,
+            profiles: RefCell::default(),
+            mixture: OnceCell::new(),
+            reflected: OnceCell::new(),
+            claims: ClaimCache::default(),
         }
     }
 
-    /// A prefix of `length` bits, of which about so many hosts receive.
-    pub fn of_prefix(flow: HostDirection<'a>, direction: Direction, length: u8, hosts: f64) -> Option<HostContext<'a>> {
-        let network = IpNet::new(flow.window().address().ip(), length).ok()?;
-        Some(HostContext {
-            target: Target::Prefix(network),
-            flow,
-            direction,
-            hosts: Some(hosts),
-            group: None,
-            usual: None,
-        })
+    pub fn of_host(traffic: HostDirection<'a>, direction: Direction) -> HostContext<'a> {
+        HostContext::new(traffic, direction, Target::Host(traffic.window().address()))
+    }
+
+    /// A prefix of `length` bits, of which about `hosts` hosts receive.
+    pub fn of_prefix(
+        traffic: HostDirection<'a>,
+        direction: Direction,
+        length: u8,
+        hosts: f64,
+    ) -> Option<HostContext<'a>> {
+        let network = IpNet::new(traffic.window().address().ip(), length).ok()?;
+        Some(HostContext { hosts: Some(hosts), ..HostContext::new(traffic, direction, Target::Prefix(network)) })
     }
 
     /// Of a prefix: about how many of its hosts receive.
@@ -64,14 +86,14 @@ impl<'a> HostContext<'a> {
         self.hosts
     }
 
-    /// The same with the limits that hold for its target.
-    pub fn at(self, site: &Site, usual: Option<LearnedLevels<'a>>) -> HostContext<'a> {
+    /// The same with the limits that apply to its target.
+    pub fn at(self, site: &Site, learned: Option<LearnedLevels<'a>>) -> HostContext<'a> {
         let group = match &self.target {
             Target::Host(address) => site.group_of_host(*address),
             Target::Prefix(network) => site.group_of_network(*network),
             _ => None,
         };
-        HostContext { group, usual, ..self }
+        HostContext { group, learned, ..self }
     }
 
     /// The group of hosts that the target belongs to.
@@ -83,40 +105,43 @@ impl<'a> HostContext<'a> {
         self.direction
     }
 
-    pub fn is_outbound(&self) -> bool {
-        self.direction == Direction::Outbound
-    }
-
     /// The inside end: a host or a prefix.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
     /// For evidence: "to 203.0.113.7" or "from 203.0.113.7", by direction.
-    pub fn whom(&self) -> String {
+    pub fn to_or_from(&self) -> String {
         format!("{} {}", if self.is_outbound() { "from" } else { "to" }, self.target)
     }
 
     /// The limit in force here.
     pub fn limit(&self, limits: &Limits) -> Limit {
-        let limit = limits.of(self.group, self.direction, |measure| self.usual.and_then(|levels| levels.of(measure)));
-        limit.times(if self.hosts.is_some() { PREFIX } else { 1.0 })
+        let learned = |quantity| self.learned.and_then(|levels| levels.of(quantity));
+        let limit = limits.of(self.group, self.direction, learned);
+        limit.times(if self.hosts.is_some() { PREFIX_FACTOR.value } else { 1.0 })
     }
 
-    /// A finding about this case, with the traffic of `classes` filled in.
-    pub fn finding(&self, vector: Vector, classes: &'static [Class]) -> Finding {
-        Finding::of_host(self, vector, classes)
+    /// The shape of the sampled packets of these classes.
+    pub(super) fn profile(&self, classes: &'static [Class]) -> SampleProfile {
+        let known = self.profiles.borrow().iter().find(|(of, _)| *of == classes).map(|(_, profile)| *profile);
+        known.unwrap_or_else(|| {
+            let profile = SampleProfile::new(&self.traffic, classes);
+            self.profiles.borrow_mut().push((classes, profile));
+            profile
+        })
     }
-}
 
-/// For evidence: where a limit came from.
-impl LimitFrom {
-    pub const fn name(self) -> &'static str {
-        match self {
-            LimitFrom::Default => "default",
-            LimitFrom::Config => "config",
-            LimitFrom::Group => "group",
-            LimitFrom::Learned => "learned",
-        }
+    pub(super) fn flag_mixture(&self) -> FlagMixture {
+        *self.mixture.get_or_init(|| FlagMixture::of(&self.traffic))
+    }
+
+    pub(super) fn reflected_port(&self) -> Option<ReflectedPort> {
+        *self.reflected.get_or_init(|| shape::reflected_port(&self.traffic))
+    }
+
+    /// Whether a detector claims some of this host's packets as its own.
+    pub(super) fn has_claim(&self, claim: Claim) -> bool {
+        self.claims.get_or_init(claim, || claim.applies(self))
     }
 }

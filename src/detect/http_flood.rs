@@ -5,10 +5,12 @@
 //! (HULK, GoldenEye and others only change the query), or for paths that they make up one by one (LOIC), mostly over a
 //! new connection each.
 
-use super::asked::{Asking, Source};
+use super::evidence::context;
+use super::exceeded::{self, Exceeded};
+use super::requests::{Asking, Source};
 use super::settings::{Limit, Limits};
-use super::shape::{self, Exceeded};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
+use super::shape;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -17,16 +19,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "http_flood",
     vectors: &[Vector::HttpFlood],
     summary: "HTTP requests in cleartext for one path over and over, or for made-up ones, faster than people ask",
-    settings: &[Setting {
-        key: "requests_per_second",
-        default: 300.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "requests/s",
-        doc: "Requests a second by sources that repeat themselves. A tenth of it is enough over ten seconds where they are a tool's for certain; five times it is needed of programs that keep their connections.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(HttpFlood { limit: settings.limit("requests_per_second") }),
+    settings: &[REQUESTS_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, _| Box::new(HttpFlood { limit: settings.limit(&REQUESTS_PER_SECOND) }),
+};
+
+const REQUESTS_PER_SECOND: Setting = Setting {
+    key: "requests_per_second",
+    default: 300.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "requests/s",
+    doc: "Requests a second by sources that repeat themselves. A tenth of it is enough over ten seconds where they are a tool's for certain; five times it is needed of programs that keep their connections.",
+    learns: None,
 };
 
 pub(super) const REQUESTS: &[App] = &[App::HttpRequest, App::HttpUnfinished, App::HttpBodyAwaited];
@@ -94,15 +103,15 @@ impl HttpFlood {
         let (tools, tool_share) = asking.sources(|source| is_tool(source, fresh));
         let limit = base.times(if fresh || tool_share * 2.0 >= share { 1.0 } else { KEPT });
         let part = |share: f64| move |span: Span| (host.app_packets(span, REQUESTS) as f64 * share) as u64;
-        let (over, sources) = if let Some(over) = shape::exceeded(limit, part(share)) {
-            (over, Some(sources))
-        } else if let Some(over) = sustained(host, base, tool_share) {
-            (over, Some(tools))
+        let (exceeded, sources) = if let Some(found) = exceeded::exceeded(limit, part(share)) {
+            (found, Some(sources))
+        } else if let Some(found) = sustained(host, base, tool_share) {
+            (found, Some(tools))
         } else {
             (crowd(host, base, &asking)?, None)
         };
-        let mut finding = host.finding(Vector::HttpFlood, CLASSES).graded(over.rate, over.limit.value);
-        finding.since = match over.span {
+        let mut finding = Finding::new(host, Vector::HttpFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        finding.since = match exceeded.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
             _ => host.onset(|tick| host.app_packets_in_tick(tick, REQUESTS)),
         };
@@ -110,12 +119,12 @@ impl HttpFlood {
         let by = sources.as_ref().map_or(asking.by_source.len(), std::collections::BTreeSet::len);
         let connections = if fresh { "each over a new connection" } else { "over kept connections" };
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "repeated_requests_per_second",
-                &format!("HTTP requests/s {} by sources that repeat themselves", host.whom()),
+                &format!("HTTP requests/s {} by sources that repeat themselves", host.to_or_from()),
                 &asking.message(),
             ),
-            shape::context(
+            context(
                 "requests_for_one_path_share",
                 asking.all.repeated,
                 1.0,
@@ -147,10 +156,10 @@ fn crowd(host: &HostContext<'_>, limit: Limit, asking: &Asking<'_>) -> Option<Ex
     if asking.by_source.len() < 64 || asking.all.repeated < 0.8 || asking.all.plain < 0.5 {
         return None;
     }
-    let over = shape::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
+    let exceeded = exceeded::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
     let requests = host.app_packets(Span::Second, REQUESTS);
     let each = requests as f64 / host.distinct_peers().max(1.0);
     let answers = host.reverse_app_packets(Span::Second, &[App::HttpAnswer]);
     let swamped = answers > 0 && answers * 2 < requests && host.app_packets(Span::TenSeconds, REQUESTS) >= 5 * requests;
-    (each >= 3.0 || swamped).then_some(over)
+    (each >= 3.0 || swamped).then_some(exceeded)
 }

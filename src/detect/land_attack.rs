@@ -1,9 +1,11 @@
-//! `land_attack`: segments and datagrams whose source is their own destination, address and port (CERT CA-1997-28).
+//! `land_attack`: packets whose source is their own destination, address and port (CERT CA-1997-28).
 //!
-//! No sane packet looks so but over loopback, so a few are enough. They are a class of their own: nothing else counts them.
+//! No honest packet looks so except over loopback, so a few suffice. They are a class of their own: nothing else counts
+//! them.
 
-use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
+use super::exceeded;
+use super::settings::Limits;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::Window;
 use crate::packet::Class;
@@ -12,21 +14,34 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "land_attack",
     vectors: &[Vector::LandAttack],
     summary: "TCP or UDP from an address and port to the same address and port",
-    settings: &[Setting {
-        key: "packets_per_second",
-        default: 20.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Packets a second that claim to come from where they go.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(LandAttack { limit: settings.limit("packets_per_second") }),
+    settings: &[PACKETS],
+    thresholds: &[BURST],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| Box::new(LandAttack { limit: settings.limit(&PACKETS) }),
+};
+
+const PACKETS: Setting = Setting {
+    key: "packets_per_second",
+    default: 20.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Packets per second with the same source and destination.",
+    learns: None,
+};
+
+const BURST: Threshold = Threshold {
+    name: "burst",
+    value: 10.0,
+    unit: "packets in 0.2 s",
+    reason: "the limit of a second within 0.2 s times 2.5; BFD echo packets (RFC 5880 §5) are rarer",
+    guarded_by: "bfd_echo",
 };
 
 const CLASSES: &[Class] = &[Class::Land];
-/// Packets in 0.2 s that make a burst.
-const LEAST_BURST: f64 = 10.0;
 
 struct LandAttack {
     limit: Limits,
@@ -40,19 +55,18 @@ impl Detector for LandAttack {
 
 impl LandAttack {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
-        // The same packets are counted as sent, too: who is named as the source did not send them.
+        // The same packets are counted as sent too, but their source is spoofed.
         if host.is_outbound() {
             return None;
         }
-        let over = shape::exceeded_from(LEAST_BURST, host.limit(&self.limit), |span| {
-            host.forward(span).of(Class::Land).packets
-        })?;
-        let profile = SampleProfile::of_flow(host, CLASSES);
-        let mut finding = host.finding(Vector::LandAttack, CLASSES).graded(over.rate, over.limit.value);
+        let count = |span| host.forward(span).of(Class::Land).packets;
+        let exceeded = exceeded::exceeded_from(BURST.value, host.limit(&self.limit), count)?;
+        let mut finding = Finding::new(host, Vector::LandAttack, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = true;
-        let port = profile.top_port.map_or(String::new(), |(port, _)| format!("; mostly port {port} to port {port}"));
-        let what = format!("packets/s {} that claim to come from the same address and port", host.whom());
-        finding.evidence = vec![over.evidence("land_packets_per_second", &what, &port)];
+        let port = host.profile(CLASSES).top_port;
+        let port = port.map_or(String::new(), |(port, _)| format!("; mostly port {port} to port {port}"));
+        let what = format!("packets/s {} with the same source and destination", host.to_or_from());
+        finding.evidence = vec![exceeded.evidence("land_packets_per_second", &what, &port)];
         Some(finding)
     }
 }

@@ -3,7 +3,7 @@
 //! No packet tells of it: a guard that did not start is silent. What is checked and found is in the window; here it only
 //! becomes an incident, one for each check, open for as long as it fails.
 
-use super::{Detector, DetectorSpec, Evidence, Finding, Limit, Setting, Target, Traffic};
+use super::{Detector, DetectorSpec, Evidence, Finding, Limit, Merging, Mitigation, Setting, Target, Traffic};
 use crate::base::{Direction, PostureResult, PostureState, Severity, Vector};
 use crate::meter::Window;
 
@@ -11,16 +11,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "posture",
     vectors: &[Vector::PostureFailed],
     summary: "something that must hold on this host does not ([[posture.check]])",
-    settings: &[Setting {
-        key: "failures",
-        default: 1.0,
-        min: 1.0,
-        max: 1000.0,
-        unit: "checks",
-        doc: "Times in a row that a check must fail before it counts.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(Posture { failures: settings.limit("failures").base() }),
+    settings: &[FAILURES],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Nothing("this concerns Pegel's own host: there is no traffic to filter"),
+    build: |settings, _| Box::new(Posture { failures: settings.limit(&FAILURES).base() }),
+};
+
+const FAILURES: Setting = Setting {
+    key: "failures",
+    default: 1.0,
+    min: 1.0,
+    max: 1000.0,
+    unit: "checks",
+    doc: "Times in a row that a check must fail before it counts.",
+    learns: None,
 };
 
 struct Posture {

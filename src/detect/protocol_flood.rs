@@ -1,65 +1,85 @@
 //! `gre_flood` and `ip_proto_flood`: IP that is neither TCP, UDP nor ICMP.
 //!
-//! A host talks such protocols with few others, and mostly both ways: tunnels, routing, SCTP. Where very many send and get
-//! no answer it is a flood. Few one-way senders are what traffic cleaning centres and mirror ports (ERSPAN) look like, so
-//! these are judged by a rate that only a torrent reaches. Routing protocols talk to groups, which are no targets.
+//! A host uses such protocols with few others, and mostly in both directions: tunnels, routing, SCTP. Where very many
+//! sources send and get no answer it is a flood. Few one-way senders are what traffic scrubbing centres and mirror ports
+//! (ERSPAN) look like, so they have a limit that only a very strong flood reaches. Routing protocols use multicast groups,
+//! which are no targets.
 
-use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, Settings, settings::Limits};
+use super::exceeded::{self, LEAST_BURST};
+use super::settings::{Limits, Settings};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "packets_per_second",
-        default: 500.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Unanswered packets a second from very many sources.",
-        learns: None,
-    },
-    Setting {
-        key: "steady_packets_per_second",
-        default: 10000.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Unanswered packets a second from few sources; ten times as many where they are of a tunnel.",
-        learns: None,
-    },
-];
-
 pub(super) const GRE: DetectorSpec = DetectorSpec {
     name: "gre_flood",
     vectors: &[Vector::GreFlood],
-    summary: "GRE that gets no answer: from very many sources, or a torrent of few",
-    settings: SETTINGS,
+    summary: "GRE that gets no answer: from very many sources, or very much from few",
+    settings: &[SCATTERED, STEADY],
+    thresholds: &[PER_ANSWER, TUNNEL_SHARE, TUNNEL_FACTOR],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
     build: |settings, _| build(settings, Vector::GreFlood, &[Class::Gre]),
 };
 
 pub(super) const OTHER: DetectorSpec = DetectorSpec {
     name: "ip_proto_flood",
     vectors: &[Vector::IpProtoFlood],
-    summary: "other IP protocols that get no answer: from very many sources, or a torrent of few",
-    settings: SETTINGS,
+    summary: "other IP protocols that get no answer: from very many sources, or very much from few",
     build: |settings, _| build(settings, Vector::IpProtoFlood, &[Class::IpOther, Class::IpTunnel]),
+    ..GRE
+};
+
+const SCATTERED: Setting = Setting {
+    key: "packets_per_second",
+    default: 500.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unanswered packets per second from very many sources.",
+    learns: None,
+};
+const STEADY: Setting = Setting {
+    key: "steady_packets_per_second",
+    default: 10000.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unanswered packets per second from few sources; ten times as many of a tunnel.",
+    learns: None,
+};
+
+const PER_ANSWER: Threshold = Threshold {
+    name: "packets per answer",
+    value: 10.0,
+    unit: "packets",
+    reason: "the receiver of a stream through a tunnel sends little",
+    guarded_by: "gre_tunnel",
+};
+const TUNNEL_SHARE: Threshold = Threshold {
+    name: "tunnel share",
+    value: 0.5,
+    unit: "share of packets",
+    reason: "most of the packets are of a tunnel protocol (GRE, IP in IP, ESP)",
+    guarded_by: "gre_one_way",
+};
+const TUNNEL_FACTOR: Threshold = Threshold {
+    name: "tunnel factor",
+    value: 10.0,
+    unit: "times the limit",
+    reason: "a scrubbing centre delivers a whole network's traffic through one-way tunnels",
+    guarded_by: "gre_one_way",
 };
 
 const TUNNELS: &[Class] = &[Class::Gre, Class::IpTunnel];
 
 fn build(settings: &Settings, vector: Vector, classes: &'static [Class]) -> Box<dyn Detector> {
-    Box::new(ProtocolFlood {
-        scattered: settings.limit("packets_per_second"),
-        steady: settings.limit("steady_packets_per_second"),
-        vector,
-        classes,
-    })
+    let (scattered, steady) = (settings.limit(&SCATTERED), settings.limit(&STEADY));
+    Box::new(ProtocolFlood { scattered, steady, vector, classes })
 }
-
-/// Packets that one answer may stand for: who receives a stream through a tunnel sends little.
-const PER_ANSWER: u64 = 10;
 
 struct ProtocolFlood {
     scattered: Limits,
@@ -79,30 +99,30 @@ impl ProtocolFlood {
         let classes = self.classes;
         let packets = host.forward(Span::Second).of_all(classes).packets;
         let (scattered, steady) = (host.limit(&self.scattered), host.limit(&self.steady));
-        if (packets as f64) < scattered.value.min(steady.value).min(shape::LEAST_BURST) {
+        if (packets as f64) < scattered.value.min(steady.value).min(LEAST_BURST) {
             return None;
         }
-        let profile = SampleProfile::of_flow(host, classes);
-        let limit = if profile.scattered() {
+        let profile = host.profile(classes);
+        let limit = if profile.is_scattered() {
             scattered
-        } else if host.forward(Span::Second).of_all(TUNNELS).packets * 2 >= packets {
-            steady.times(10.0)
+        } else if TUNNEL_SHARE.is_reached_by(host.forward(Span::Second).of_all(TUNNELS).packets, packets) {
+            steady.times(TUNNEL_FACTOR.value)
         } else {
             steady
         };
         let unanswered = |span: Span| {
-            let reverse = host.reverse(span).of_all(classes).packets;
-            host.forward(span).of_all(classes).packets.saturating_sub(reverse.saturating_mul(PER_ANSWER))
+            let answered = host.reverse(span).of_all(classes).packets as f64 * PER_ANSWER.value;
+            host.forward(span).of_all(classes).packets.saturating_sub(answered as u64)
         };
-        let over = shape::exceeded(limit, unanswered)?;
-        let mut finding = host.finding(self.vector, classes).graded(over.rate, over.limit.value);
+        let exceeded = exceeded::exceeded(limit, unanswered)?;
+        let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;
-        let name = if self.vector == Vector::GreFlood { "GRE" } else { "packets of other IP protocols" };
+        let name = if self.vector == Vector::GreFlood { "GRE packets" } else { "packets of other IP protocols" };
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "unanswered_packets_per_second",
-                &format!("{name}/s {}", host.whom()),
+                &format!("unanswered {name}/s {}", host.to_or_from()),
                 &format!("; {answers} answers in the last second"),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),

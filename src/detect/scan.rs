@@ -3,8 +3,8 @@
 //! Clients, resolvers, crawlers and monitoring are answered by most whom they ask. Scans are worth a note, not a page.
 
 use super::attempts;
-use super::shape::measured;
-use super::{Detector, DetectorSpec, Finding, Setting, Target, settings::Limit, settings::Limits};
+use super::evidence::measured;
+use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, settings::Limit, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{AttemptKind, ConnectionAttempts, Window};
@@ -15,43 +15,50 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "scan",
     vectors: &[Vector::PortScan, Vector::HostSweep, Vector::ArpScan],
     summary: "one sender that opens many ports, hosts or ARP addresses of which most do not answer",
-    settings: &[
-        Setting {
-            key: "ports",
-            default: 30.0,
-            min: 5.0,
-            max: 500.0,
-            unit: "ports",
-            doc: "Distinct ports (or IP protocols) that one sender tries within about half a minute.",
-            learns: None,
-        },
-        Setting {
-            key: "hosts",
-            default: 30.0,
-            min: 5.0,
-            max: 500.0,
-            unit: "hosts",
-            doc: "Distinct hosts that one sender tries within about half a minute; half of it for echo requests.",
-            learns: None,
-        },
-        Setting {
-            key: "arp_addresses",
-            default: 60.0,
-            min: 5.0,
-            max: 500.0,
-            unit: "addresses",
-            doc: "Distinct addresses that one station asks for by ARP within about half a minute.",
-            learns: None,
-        },
-    ],
+    settings: &[PORTS, HOSTS, ARP_ADDRESSES],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
     build: |settings, site| {
         Box::new(Scan {
-            ports: settings.limit("ports"),
-            hosts: settings.limit("hosts"),
-            arp: settings.limit("arp_addresses"),
+            ports: settings.limit(&PORTS),
+            hosts: settings.limit(&HOSTS),
+            arp: settings.limit(&ARP_ADDRESSES),
             site: Arc::clone(site),
         })
     },
+};
+
+const PORTS: Setting = Setting {
+    key: "ports",
+    default: 30.0,
+    min: 5.0,
+    max: 500.0,
+    unit: "ports",
+    doc: "Distinct ports (or IP protocols) that one sender tries within about half a minute.",
+    learns: None,
+};
+
+const HOSTS: Setting = Setting {
+    key: "hosts",
+    default: 30.0,
+    min: 5.0,
+    max: 500.0,
+    unit: "hosts",
+    doc: "Distinct hosts that one sender tries within about half a minute; half of it for echo requests.",
+    learns: None,
+};
+
+const ARP_ADDRESSES: Setting = Setting {
+    key: "arp_addresses",
+    default: 60.0,
+    min: 5.0,
+    max: 500.0,
+    unit: "addresses",
+    doc: "Distinct addresses that one station asks for by ARP within about half a minute.",
+    learns: None,
 };
 
 /// Share of openings that may be answered.

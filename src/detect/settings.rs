@@ -1,12 +1,15 @@
 //! Settings of detectors: declared beside the detector, checked and written by the configuration.
 
-use super::baseline::Quantity;
-use super::{DetectorSpec, LimitFrom};
+use super::quantities::Quantity;
+use super::threshold::Threshold;
 use crate::base::{Direction, Severity};
 use crate::inventory::GroupId;
+use serde::Serialize;
 
 /// One number that an operator may set.
+#[derive(Clone, Copy, Debug)]
 pub struct Setting {
+    /// Name in the configuration. A detector asks for its value by the declaration, so that a name is written once.
     pub key: &'static str,
     pub default: f64,
     pub min: f64,
@@ -15,13 +18,13 @@ pub struct Setting {
     pub unit: &'static str,
     /// One sentence for the sample file.
     pub doc: &'static str,
-    /// What of a host's usual traffic may raise this limit; `None` where nothing usual should.
+    /// The learned quantity that may raise this limit; `None` where normal traffic must not.
     pub learns: Option<Quantity>,
 }
 
 impl Setting {
-    /// Whether it is a limit on a rate, which groups may have otherwise; the rest are constants of a method, or judge
-    /// senders wherever they are.
+    /// Whether it is a limit on a rate, which groups may override. The rest are parameters of a method, or limits on
+    /// senders, which belong to no group.
     pub fn is_limit(&self) -> bool {
         self.unit.ends_with("/s")
     }
@@ -48,7 +51,7 @@ pub struct GroupLimit {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub enabled: bool,
-    /// What all findings are graded as, where the operator knows better.
+    /// Severity of all findings, where the operator sets one.
     pub severity: Option<Severity>,
     /// In the order of the spec.
     values: Vec<Entry>,
@@ -56,9 +59,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn defaults(spec: &DetectorSpec) -> Self {
+    pub fn defaults(settings: &[Setting]) -> Self {
         let entry = |s: &Setting| Entry { key: s.key, value: s.default, default: s.default, learns: s.learns };
-        let values = spec.settings.iter().map(entry).collect();
+        let values = settings.iter().map(entry).collect();
         Settings { enabled: true, severity: None, values, groups: Vec::new() }
     }
 
@@ -78,30 +81,54 @@ impl Settings {
         self.groups.push(limit);
     }
 
-    /// Limits of groups, as they were written.
+    /// Limits of groups, in the order of the configuration.
     pub fn of_groups(&self) -> &[GroupLimit] {
         &self.groups
     }
 
-    /// The limit of that name. Asking for a key that the spec does not declare is a programming error: it gives a limit
-    /// that never fires, and fails in tests.
-    pub fn limit(&self, key: &str) -> Limits {
-        let found = self.values.iter().find(|entry| entry.key == key);
-        debug_assert!(found.is_some(), "undeclared setting {key}");
-        let (value, default) = found.map_or((f64::INFINITY, f64::INFINITY), |entry| (entry.value, entry.default));
+    /// The limit that a setting declares. A setting that the detector's spec does not list has its default; a test holds
+    /// that there is none.
+    pub fn limit(&self, setting: &Setting) -> Limits {
+        let found = self.values.iter().find(|entry| entry.key == setting.key);
+        let value = found.map_or(setting.default, |entry| entry.value);
         // The installed sample spells the defaults out: that does not make them the operator's.
-        let from = if value == default { LimitFrom::Default } else { LimitFrom::Config };
-        let groups = self.groups.iter().filter(|limit| limit.key == key).cloned().collect();
-        Limits { base: Limit { value, from }, groups, learns: found.and_then(|entry| entry.learns) }
+        let from = if value == setting.default { LimitFrom::Default } else { LimitFrom::Config };
+        let groups = self.groups.iter().filter(|limit| limit.key == setting.key).cloned().collect();
+        Limits { base: Limit { value, from }, groups, learns: setting.learns }
     }
 
     /// The value of a setting that is no limit.
-    pub fn value(&self, key: &str) -> f64 {
-        self.limit(key).base().value
+    pub fn value(&self, setting: &Setting) -> f64 {
+        self.limit(setting).base().value
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         self.values.iter().map(|entry| (entry.key, entry.value))
+    }
+}
+
+/// Where a limit came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitFrom {
+    /// As shipped.
+    Default,
+    /// Set by the operator for all hosts.
+    Config,
+    /// Set by the operator for the host's group.
+    Group,
+    /// Learned from the host's traffic at this hour of the week.
+    Learned,
+}
+
+impl LimitFrom {
+    pub const fn name(self) -> &'static str {
+        match self {
+            LimitFrom::Default => "default",
+            LimitFrom::Config => "config",
+            LimitFrom::Group => "group",
+            LimitFrom::Learned => "learned",
+        }
     }
 }
 
@@ -127,19 +154,19 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For what is no matter of numbers: once is too much.
+    /// For what must never happen: one is the limit.
     pub fn once() -> Limits {
         Limits { base: Limit { value: 1.0, from: LimitFrom::Default }, groups: Vec::new(), learns: None }
     }
 
-    /// Where nothing more particular is known.
+    /// The limit of hosts without a group or a learned level.
     pub fn base(&self) -> Limit {
         self.base
     }
 
-    /// What is in force for a host of this group: what its group says, else what the operator says for all, else what
-    /// is usual for the host where that is more than the default.
-    pub fn of(&self, group: Option<GroupId>, direction: Direction, usual: impl Fn(Quantity) -> Option<f64>) -> Limit {
+    /// The limit in force for a host of this group: its group's, else the operator's for all hosts, else the level learned
+    /// for the host where that is above the default.
+    pub fn of(&self, group: Option<GroupId>, direction: Direction, learned: impl Fn(Quantity) -> Option<f64>) -> Limit {
         if let Some(group) = group
             && let Some(limit) = self.groups.iter().find(|limit| limit.group == group && limit.direction == direction)
         {
@@ -148,15 +175,21 @@ impl Limits {
         if self.base.from == LimitFrom::Config {
             return self.base;
         }
-        match self.learns.and_then(usual) {
-            // A host whose usual traffic is fifty times what is usual elsewhere needs an operator to say that it is.
-            Some(usual) if usual > self.base.value => {
-                Limit { value: usual.min(self.base.value * MOST_LEARNED).round(), from: LimitFrom::Learned }
+        match self.learns.and_then(learned) {
+            Some(level) if level > self.base.value => {
+                Limit { value: level.min(self.base.value * MOST_LEARNED.value).round(), from: LimitFrom::Learned }
             }
             _ => self.base,
         }
     }
 }
 
-/// How many times its default a learned limit may be.
-const MOST_LEARNED: f64 = 50.0;
+pub(super) const THRESHOLDS: &[Threshold] = &[MOST_LEARNED];
+
+const MOST_LEARNED: Threshold = Threshold {
+    name: "highest learned limit",
+    value: 50.0,
+    unit: "times the default",
+    reason: "a host with more honest traffic than that exists, but an operator must say so: else an attacker who trains the baseline could raise the limit without end",
+    guarded_by: "group_limit",
+};

@@ -1,91 +1,242 @@
-//! The shape of traffic: what tells a flood from a busy host when the rate alone cannot.
+//! The shape of traffic: what tells a flood from a busy host when the rate alone cannot. All of it rests on the sampled
+//! packets of the last second.
 
-use super::Evidence;
-use super::settings::Limit;
+use super::evidence::{Evidence, context};
+use super::threshold::Threshold;
 use crate::base::{Addr, Timestamp};
 use crate::meter::{HostDirection, HostTick, Sample, Span};
-use crate::packet::Class;
+use crate::packet::{Class, Service};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Least number of packets in 0.2 s for which a burst is judged at all: below, a browser's start is a burst.
-pub(super) const LEAST_BURST: f64 = 150.0;
+pub(super) const THRESHOLDS: &[Threshold] = &[
+    LEAST_SAMPLES,
+    MANY_SOURCES,
+    TOP_REFLECTOR,
+    MANY_FLOWS,
+    FLOWS_PER_PEER,
+    SCATTERED_PEERS,
+    SCATTERED_TOP,
+    SCATTERED_FEW,
+    CONCENTRATED,
+    SCAN_PORTS,
+    SCAN_TOP,
+    SHOWN_SHARE,
+    SHOWN_SAMPLES,
+    STEADY_SPREAD,
+    SAME_NETWORK_HOSTS,
+    TUNNEL_SHARE,
+    COLLECTOR_LEAST,
+    COLLECTOR_MOST,
+    SERVICE_PORTS,
+    SERVICE_SHARE,
+    FIRST_CLIENT_PORT,
+    REFLECTED_SHARE,
+    REFLECTED_LARGE,
+    CONVERGING_PORT,
+    CONVERGING_PEERS,
+    SAME_PORT_SHARE,
+];
 
-/// Samples below which their diversity means nothing. A single tick gives at least so many of any flood.
-const LEAST_SAMPLES: usize = 8;
+const LEAST_SAMPLES: Threshold = Threshold {
+    name: "least samples",
+    value: 8.0,
+    unit: "samples",
+    reason: "below, diversity means nothing; a single tick gives at least this many of any flood",
+    guarded_by: "udp_flood_pulses",
+};
+const MANY_SOURCES: Threshold = Threshold {
+    name: "many sources",
+    value: 0.5,
+    unit: "distinct sources per sample",
+    reason: "spoofed sources give nearly 1, clients that send a few packets each well below",
+    guarded_by: "flash_crowd",
+};
+const TOP_REFLECTOR: Threshold = Threshold {
+    name: "top reflector",
+    value: 0.4,
+    unit: "share of packets",
+    reason: "reflectors differ in bandwidth, but one server with more is a conversation",
+    guarded_by: "dns_resolver",
+};
+const MANY_FLOWS: Threshold = Threshold {
+    name: "many flows",
+    value: 0.5,
+    unit: "flows per sample",
+    reason: "honest traffic sends many packets per flow, generators often one",
+    guarded_by: "voip",
+};
+const FLOWS_PER_PEER: Threshold = Threshold {
+    name: "flows per peer",
+    value: 1.1,
+    unit: "flows per peer",
+    reason: "log shippers keep one socket; a tenth allows for one that is reopened",
+    guarded_by: "allowed_log_shipping",
+};
+const SCATTERED_PEERS: Threshold = Threshold {
+    name: "scattered peers",
+    value: 12.0,
+    unit: "peers",
+    reason: "more than a host has tunnels",
+    guarded_by: "gre_tunnel",
+};
+const SCATTERED_TOP: Threshold = Threshold {
+    name: "scattered top peer",
+    value: 0.25,
+    unit: "share of packets",
+    reason: "among a dozen sources one with more is a tunnel or stream beside others",
+    guarded_by: "gre_tunnel",
+};
+const SCATTERED_FEW: Threshold = Threshold {
+    name: "scattered few samples",
+    value: 0.9,
+    unit: "peers per sample",
+    reason: "the first samples of a flood are few, but nearly all differ",
+    guarded_by: "gre_flood",
+};
+const CONCENTRATED: Threshold = Threshold {
+    name: "concentrated",
+    value: 0.2,
+    unit: "share of the top peer",
+    reason: "outbound floods have up to five victims; checks, sweeps and responses to clients go to many",
+    guarded_by: "ping_monitor_network",
+};
+const SCAN_PORTS: Threshold = Threshold {
+    name: "scanned ports",
+    value: 0.6,
+    unit: "ports per sample",
+    reason: "a scan tries each port once or twice",
+    guarded_by: "port_scan",
+};
+const SCAN_TOP: Threshold = Threshold {
+    name: "scan sender",
+    value: 0.4,
+    unit: "share of the top peer",
+    reason: "a scan has one sender or two",
+    guarded_by: "xmas_scan",
+};
+const SHOWN_SHARE: Threshold = Threshold {
+    name: "share worth showing",
+    value: 0.05,
+    unit: "share of packets",
+    reason: "below, a peer or port is heavy by chance of sampling",
+    guarded_by: "syn_flood",
+};
+const SHOWN_SAMPLES: Threshold = Threshold {
+    name: "samples worth showing",
+    value: 4.0,
+    unit: "samples",
+    reason: "a share from fewer samples is off by half or more",
+    guarded_by: "syn_flood",
+};
+const STEADY_SPREAD: Threshold = Threshold {
+    name: "steady spread",
+    value: 0.6,
+    unit: "distinct sources per packet over ten seconds",
+    reason: "services with many senders hear the same ones again within ten seconds",
+    guarded_by: "udp_flood_slow",
+};
+const SAME_NETWORK_HOSTS: Threshold = Threshold {
+    name: "hosts of the same networks",
+    value: 4.0,
+    unit: "hosts",
+    reason: "fewer that share a network do so by chance; at least two per network on average are asked for as well",
+    guarded_by: "smurf",
+};
+const TUNNEL_SHARE: Threshold = Threshold {
+    name: "tunnel share",
+    value: 0.9,
+    unit: "share of packets to a tunnel's port",
+    reason: "tunnels derive the source port from what they carry, so that each has very many flows",
+    guarded_by: "udp_tunnel",
+};
+const COLLECTOR_LEAST: Threshold = Threshold {
+    name: "collector's least rate",
+    value: 5.0,
+    unit: "packets/s per sender",
+    reason: "spoofed sources send fewer each",
+    guarded_by: "udp_flood_one_port",
+};
+const COLLECTOR_MOST: Threshold = Threshold {
+    name: "collector's highest rate",
+    value: 100.0,
+    unit: "packets/s per sender",
+    reason: "a bot sends more; a host's logs and telemetry hardly ever do",
+    guarded_by: "udp_flood_one_port",
+};
+const SERVICE_PORTS: Threshold = Threshold {
+    name: "abused services",
+    value: 8.0,
+    unit: "source ports",
+    reason: "an attack abuses a few services at a time",
+    guarded_by: "tcp_reflection",
+};
+const SERVICE_SHARE: Threshold = Threshold {
+    name: "share of abused services",
+    value: 0.75,
+    unit: "share of packets",
+    reason: "invented source ports hardly occur twice",
+    guarded_by: "syn_ack_flood",
+};
+const FIRST_CLIENT_PORT: Threshold = Threshold {
+    name: "first client port",
+    value: 32768.0,
+    unit: "port",
+    reason: "clients draw their ports from here on (Linux; RFC 6335 says 49152)",
+    guarded_by: "syn_ack_flood",
+};
+const REFLECTED_SHARE: Threshold = Threshold {
+    name: "share of the reflected port",
+    value: 0.8,
+    unit: "share of UDP",
+    reason: "reflectors of one service all send from its port",
+    guarded_by: "udp_answers_one_way",
+};
+const REFLECTED_LARGE: Threshold = Threshold {
+    name: "large reflected replies",
+    value: 600.0,
+    unit: "octets on average",
+    reason: "a reply worth amplifying where the requests may merely not be captured",
+    guarded_by: "udp_answers_one_way",
+};
+const CONVERGING_PORT: Threshold = Threshold {
+    name: "converging port",
+    value: 0.25,
+    unit: "share of packets to one port",
+    reason: "replies to spoofed requests go to the port that the attacker chose; a resolver draws a new port per query",
+    guarded_by: "dns_resolver",
+};
+const CONVERGING_PEERS: Threshold = Threshold {
+    name: "converging peers",
+    value: 0.95,
+    unit: "distinct peers per sample",
+    reason: "reflectors send again; invented sources hardly occur twice",
+    guarded_by: "udp_flood",
+};
+const SAME_PORT_SHARE: Threshold = Threshold {
+    name: "same port both ways",
+    value: 0.5,
+    unit: "share of samples",
+    reason: "between servers that use the same port in both directions (tunnels, log collectors) nothing is reflected",
+    guarded_by: "wireguard",
+};
 
-/// The last ticks of a second, in which a client that has just connected may not have come to speak: what is judged by
-/// what follows leaves them out.
+/// The last ticks of a second, in which a client that has just connected may not have sent anything yet: what is evaluated
+/// by what follows leaves them out.
 pub(super) const UNDER_WAY: usize = 3;
-/// Seconds of the second that are left.
+/// Seconds that remain of the second.
 pub(super) const SETTLED: f64 = 0.7;
 
-/// A rate over its limit, and how it was seen.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Exceeded {
-    /// Per second.
-    pub rate: f64,
-    pub limit: Limit,
-    pub span: Span,
-}
-
-/// Is a count over its limit? Either the last second as a whole is, or the last 0.2 s alone bring half of a second's
-/// allowance (a rate of two and a half times the limit). A flood at n times its limit is thus seen after 1/n s, and one
-/// at three times or more within 0.3 s.
-///
-/// Where both are over, the burst tells as soon as it is there how strong the flood is.
-pub(super) fn exceeded(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-    exceeded_from(LEAST_BURST, limit, count)
-}
-
-/// The same for packets that are suspicious in themselves, of which `least` already make a burst.
-pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-    let (second, burst) = (count(Span::Second) as f64, count(Span::Burst) as f64);
-    let burst_rate = burst / Span::Burst.seconds();
-    if burst >= (limit.value / 2.0).max(least) && (second < limit.value || burst_rate >= second * 1.5) {
-        Some(Exceeded { rate: burst_rate, limit, span: Span::Burst })
-    } else if second >= limit.value {
-        Some(Exceeded { rate: second, limit, span: Span::Second })
-    } else {
-        None
-    }
-}
-
-impl Exceeded {
-    /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
-    pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
-        let message = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
-        measured(measure, self.rate.round(), self.limit, self.span.seconds(), message)
-    }
-}
-
-/// Evidence that was compared with a limit.
-pub(super) fn measured(
-    measure: &'static str,
-    value: f64,
-    limit: Limit,
-    window_seconds: f64,
-    message: String,
-) -> Evidence {
-    let (limit, limit_from) = (Some(limit.value), Some(limit.from));
-    Evidence { measure, value, limit, limit_from, window_seconds, message }
-}
-
-/// Evidence for context: a figure without a limit.
-pub(super) fn context(measure: &'static str, value: f64, window_seconds: f64, message: String) -> Evidence {
-    Evidence { measure, value, limit: None, limit_from: None, window_seconds, message }
-}
-
 /// What the sampled packets of the last second look like.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SampleProfile {
     pub samples: usize,
     /// Distinct peers among the samples.
     pub peers: usize,
-    /// Share of samples whose peer no other sample has: near one where every packet has a source of its own.
+    /// Distinct peers per sample: near 1 where every packet has its own source.
     pub peer_diversity: f64,
-    /// The same for the whole 4-tuple: real traffic sends many packets a flow, generators often one.
+    /// Distinct flows per sample: honest traffic sends many packets per flow, generators often one.
     pub flow_diversity: f64,
-    /// The same for the port at the target's side.
+    /// Distinct ports at the target's end per sample.
     pub port_diversity: f64,
     pub top_peer: Option<(Addr, f64)>,
     /// Samples of that peer.
@@ -127,93 +278,107 @@ impl SampleProfile {
         }
     }
 
-    pub fn of_flow(host: &HostDirection<'_>, classes: &[Class]) -> SampleProfile {
+    pub fn new(host: &HostDirection<'_>, classes: &[Class]) -> SampleProfile {
         SampleProfile::of(host.samples(classes))
     }
 
-    /// Nearly every packet from a source of its own: invented sources, or a very large botnet.
+    fn has_enough(&self) -> bool {
+        self.samples as f64 >= LEAST_SAMPLES.value
+    }
+
+    /// Nearly every packet from its own source: spoofed sources, or a very large botnet.
     pub fn many_sources(&self) -> bool {
-        self.samples >= LEAST_SAMPLES && self.peer_diversity >= 0.5
+        self.has_enough() && self.peer_diversity >= MANY_SOURCES.value
     }
 
-    /// Many peers, none of which stands out: reflectors, however often each answers.
+    /// Many peers, none of which dominates: reflectors, however often each responds.
     pub fn many_reflectors(&self) -> bool {
-        self.peers >= LEAST_SAMPLES && self.top_peer.is_some_and(|(_, share)| share <= 0.4)
+        self.peers as f64 >= LEAST_SAMPLES.value && self.top_peer.is_some_and(|(_, share)| share <= TOP_REFLECTOR.value)
     }
 
-    /// Nearly every packet of a flow of its own: generated traffic, from one source or many.
+    /// Nearly every packet in its own flow: generated traffic, from one source or many.
     pub fn many_flows(&self) -> bool {
-        self.samples >= LEAST_SAMPLES && self.flow_diversity >= 0.5
+        self.has_enough() && self.flow_diversity >= MANY_FLOWS.value
     }
 
     /// Each peer sends in one flow only.
     pub fn one_flow_each(&self) -> bool {
-        self.samples >= LEAST_SAMPLES && self.flow_diversity <= self.peer_diversity * 1.1
+        self.has_enough() && self.flow_diversity <= self.peer_diversity * FLOWS_PER_PEER.value
     }
 
-    /// So many sources that none matters, far more than a host has tunnels: a botnet, if they are not invented.
-    pub fn scattered(&self) -> bool {
-        // A flood's first samples are few, but then nearly all differ.
-        let many = self.peers >= 12 || (self.samples >= LEAST_SAMPLES && self.peers * 10 >= self.samples * 9);
-        many && self.top_peer.is_some_and(|(_, share)| share < 0.25)
+    /// Far more sources than a host has tunnels, none of which dominates: a botnet, if they are not spoofed.
+    pub fn is_scattered(&self) -> bool {
+        let nearly_all_differ = self.has_enough() && self.peer_diversity >= SCATTERED_FEW.value;
+        let many = self.peers as f64 >= SCATTERED_PEERS.value || nearly_all_differ;
+        many && self.top_peer.is_some_and(|(_, share)| share < SCATTERED_TOP.value)
     }
 
-    /// Few peers stand out: outgoing floods have few victims, while checks, sweeps and answers to many clients go to many.
+    /// Few peers get most of it.
     pub fn is_concentrated(&self) -> bool {
-        self.top_peer.is_some_and(|(_, share)| share >= 0.2)
+        self.top_peer.is_some_and(|(_, share)| share >= CONCENTRATED.value)
     }
 
-    /// One source (or two) going through the ports of one target: a scan, whatever its rate.
+    /// One source (or two) trying the ports of one target: a scan, whatever its rate.
     pub fn is_port_scan(&self) -> bool {
-        self.samples >= LEAST_SAMPLES
-            && self.port_diversity >= 0.6
-            && self.top_peer.is_some_and(|(_, share)| share >= 0.4)
+        self.has_enough()
+            && self.port_diversity >= SCAN_PORTS.value
+            && self.top_peer.is_some_and(|(_, share)| share >= SCAN_TOP.value)
     }
 
-    /// One evidence line about where it comes from and goes to.
+    /// Whether one destination port gets at least a share that resolvers, which draw a port per query, never give it.
+    pub fn is_converging(&self) -> bool {
+        self.top_port.is_some_and(|(_, share)| share >= CONVERGING_PORT.value)
+    }
+
+    /// One evidence line about sources (or destinations) and ports.
     pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
-        let who = match (outbound, distinct.round() == 1.0) {
+        let peers = match (outbound, distinct.round() == 1.0) {
             (true, false) => "destinations",
             (true, true) => "destination",
             (false, false) => "sources",
             (false, true) => "source",
         };
-        let top = self.top_peer.map_or(String::new(), |(peer, share)| {
-            // Where each sample has a source of its own, or nearly, the heaviest is heavy by chance.
-            if share >= 0.05 && self.top_samples >= 4 && !self.many_sources() {
-                format!(", {peer} has {:.0} % of the packets", share * 100.0)
-            } else {
-                String::new()
+        // Where nearly each sample has its own source, the heaviest is heavy by chance.
+        let is_shown = |share: f64| share >= SHOWN_SHARE.value;
+        let has_samples = self.top_samples as f64 >= SHOWN_SAMPLES.value && !self.many_sources();
+        let top = match self.top_peer {
+            Some((peer, share)) if is_shown(share) && has_samples => {
+                format!("; {peer} sends {:.0} % of the sampled packets", share * 100.0)
             }
-        });
-        let port = self.top_port.map_or(String::new(), |(port, share)| match port {
-            0 => String::new(),
-            port if share >= 0.05 => format!("; port {port} gets {:.0} %", share * 100.0),
-            _ => "; spread over many ports".to_owned(),
-        });
+            _ => String::new(),
+        };
+        let top = if outbound { top.replace("sends", "receives") } else { top };
+        let port = match self.top_port {
+            None | Some((0, _)) => String::new(),
+            Some((port, share)) if is_shown(share) => {
+                format!("; port {port} receives {:.0} % of them", share * 100.0)
+            }
+            Some(_) => "; spread over many ports".to_owned(),
+        };
         let measure = if outbound { "distinct_destinations" } else { "distinct_sources" };
-        context(
-            measure,
-            distinct.round(),
-            1.0,
-            format!("about {distinct:.0} {who} of all its traffic in the last second{top}{port}"),
-        )
+        let message = format!("about {distinct:.0} {peers} in all traffic of the last second{top}{port}");
+        context(measure, distinct.round(), 1.0, message)
     }
 }
 
-/// A flood that is weak but unmistakable: over ten seconds nearly every packet came from an address of its own.
-/// `packets` are those of the flood in the last ten full seconds.
-pub(super) fn steadily_spread(host: &HostDirection<'_>, packets: u64, floor: f64) -> bool {
-    packets as f64 >= floor && host.distinct_peers_in_ten_seconds() >= 0.6 * packets as f64
+/// A flood that is weak but unmistakable: over ten seconds nearly every packet came from its own address. `packets` are
+/// those of the flood in the last ten full seconds.
+pub(super) fn is_steadily_spread(host: &HostDirection<'_>, packets: u64) -> bool {
+    host.distinct_peers_in_ten_seconds() >= STEADY_SPREAD.value * packets as f64
 }
 
-/// When a flood that is judged over ten seconds began, as near as the windows tell.
+/// When a flood that is evaluated over ten seconds began, as near as the windows can give it.
 pub(super) fn ten_seconds_before(end: Timestamp) -> Timestamp {
     Timestamp::from_nanos(end.nanos().saturating_sub(10_000_000_000))
 }
 
+/// How many packets of `classes` one tick brought in the direction of `host`: for [`HostDirection::onset`].
+pub(super) fn packets_in<'a>(host: &'a HostDirection<'_>, classes: &'a [Class]) -> impl Fn(&HostTick) -> u64 + 'a {
+    move |tick| host.in_tick(tick, classes).packets
+}
+
 /// Source ports with their shares of the packets, the busiest first.
-pub(super) fn source_ports<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(u16, f64)> {
+fn source_ports<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(u16, f64)> {
     let mut weights: BTreeMap<u16, u64> = BTreeMap::new();
     for sample in samples {
         *weights.entry(sample.source_port).or_default() += u64::from(sample.weight);
@@ -224,59 +389,107 @@ pub(super) fn source_ports<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec
     ports
 }
 
-/// How many of `classes` one tick brought in the direction of `host`: for [`HostDirection::onset`].
-pub(super) fn packets_in<'a>(host: &'a HostDirection<'_>, classes: &'a [Class]) -> impl Fn(&HostTick) -> u64 + 'a {
-    move |tick| host.in_tick(tick, classes).packets
+/// Whether a port is one that services listen on, not one that clients draw.
+pub(super) fn is_service_port(port: u16) -> bool {
+    port > 0 && f64::from(port) < FIRST_CLIENT_PORT.value
+}
+
+/// The service ports that nearly all of these packets come from, with their shares.
+pub(super) fn service_ports(host: &HostDirection<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> {
+    let samples = host.samples(classes).count();
+    let mut ports = source_ports(host.samples(classes));
+    let repeated = samples as f64 >= LEAST_SAMPLES.value && ports.len() * 2 <= samples;
+    ports.retain(|(port, _)| is_service_port(*port));
+    ports.truncate(SERVICE_PORTS.value as usize);
+    (repeated && ports.iter().map(|(_, share)| share).sum::<f64>() >= SERVICE_SHARE.value).then_some(ports)
+}
+
+/// Whether echo replies of this class come from many hosts of the same networks, as the replies of a broadcast domain do.
+/// Spoofed ones come from anywhere.
+pub(super) fn is_of_same_networks(host: &HostDirection<'_>, reply: Class) -> bool {
+    let (mut hosts, mut networks) = (BTreeSet::new(), BTreeSet::new());
+    for sample in host.samples(&[reply]) {
+        hosts.insert(sample.peer);
+        networks.insert(sample.peer.network(if sample.peer.is_v4() { 24 } else { 64 }));
+    }
+    hosts.len() as f64 >= SAME_NETWORK_HOSTS.value && networks.len() * 2 <= hosts.len()
+}
+
+/// Whether nearly every UDP packet belongs to its own flow, and none of the services does that by nature: tunnels, and
+/// collectors of logs.
+pub(super) fn is_spread_udp(host: &HostDirection<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
+    profile.many_flows() && !is_tunnel(profile) && !is_collector(host, profile, classes)
+}
+
+/// Tunnels derive the source port from what they carry (RFC 7348 §5, RFC 8926 §3.3, RFC 8086 §3.2), so that each has very
+/// many flows.
+pub(super) fn is_tunnel(profile: &SampleProfile) -> bool {
+    const PORTS: [u16; 6] = [2152, 4754, 4789, 6080, 6081, 8472];
+    let one_port = profile.top_port.is_some_and(|(port, share)| PORTS.contains(&port) && share >= TUNNEL_SHARE.value);
+    !profile.many_sources() && one_port
+}
+
+/// Senders that each send continuously at a modest rate in one flow: logs, telemetry and flow records, which are never
+/// answered. The samples of a second are too few to show it, so the number of senders decides.
+pub(super) fn is_collector(host: &HostDirection<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
+    if host.is_outbound() || !profile.one_flow_each() {
+        return false;
+    }
+    let each = |span: Span| host.forward(span).of_all(classes).packets as f64 / host.distinct_peers().max(1.0);
+    // At the onset a burst has but one tick.
+    let rate = each(Span::Burst) / Span::Tick.seconds();
+    each(Span::Second) >= COLLECTOR_LEAST.value && rate <= COLLECTOR_MOST.value
+}
+
+/// The port that reflected UDP comes from, and its share of UDP.
+#[derive(Clone, Copy)]
+pub(super) struct ReflectedPort {
+    pub port: u16,
+    pub share: f64,
+}
+
+/// UDP from one source port of many hosts that is no known amplifier's: large packets, or small ones that converge on a
+/// port from the same hosts again and again. Invented traffic has varying source ports, or constantly changing sources.
+pub(super) fn reflected_port(host: &HostDirection<'_>) -> Option<ReflectedPort> {
+    const UDP: &[Class] = &[Class::Udp];
+    let &(port, share) = source_ports(host.samples(UDP)).first()?;
+    if share < REFLECTED_SHARE.value || port == 0 || Service::of_port(port).is_some() {
+        return None;
+    }
+    let from_port = || host.samples(UDP).filter(|sample| sample.source_port == port);
+    let profile = SampleProfile::of(from_port());
+    let both = from_port().filter(|sample| sample.destination_port == port).count();
+    let between_servers = both as f64 > SAME_PORT_SHARE.value * profile.samples as f64;
+    if between_servers || !profile.many_reflectors() {
+        return None;
+    }
+    let count = host.forward(Span::Second).of(Class::Udp);
+    let large = count.bytes as f64 >= REFLECTED_LARGE.value * count.packets as f64;
+    let converging = profile.is_converging() && profile.peer_diversity <= CONVERGING_PEERS.value;
+    (large || converging).then_some(ReflectedPort { port, share })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn limit(value: f64) -> Limit {
-        Limit { value, from: crate::detect::LimitFrom::Default }
-    }
-
-    fn spans(second: u64, burst: u64) -> impl Fn(Span) -> u64 {
-        move |span| if span == Span::Second { second } else { burst }
+    fn sample(peer: u32, source_port: u16, destination_port: u16) -> Sample {
+        let peer = Addr::from_v4_bits(peer);
+        Sample { peer, source_port, destination_port, weight: 1, class: 0, ..Sample::default() }
     }
 
     #[test]
-    fn a_second_at_the_limit_or_a_burst_at_two_and_a_half_times() {
-        assert!(exceeded(limit(1000.0), spans(999, 300)).is_none());
-        assert_eq!(exceeded(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
-        assert_eq!(exceeded(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
-        assert!(exceeded(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
-    }
-
-    #[test]
-    fn senders_of_one_flow_are_told_from_those_of_many() {
-        let sample = |peer: u32, source_port: u16| Sample {
-            peer: Addr::from_v4_bits(peer),
-            source_port,
-            destination_port: 514,
-            weight: 1,
-            class: 0,
-            ..Sample::default()
-        };
-        let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514)).collect();
-        let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16)).collect();
+    fn senders_of_one_flow_differ_from_those_of_many() {
+        let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514, 514)).collect();
+        let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16, 514)).collect();
         assert!(SampleProfile::of(logs.iter()).one_flow_each() && !SampleProfile::of(bots.iter()).one_flow_each());
-        assert!(!SampleProfile::of(logs.iter().take(4)).one_flow_each(), "too few to say");
+        assert!(!SampleProfile::of(logs.iter().take(4)).one_flow_each(), "too few to decide");
     }
 
     #[test]
     fn profiles_tell_scans_from_floods() {
-        let sample = |peer: u32, port: u16| Sample {
-            peer: Addr::from_v4_bits(peer),
-            source_port: 1,
-            destination_port: port,
-            weight: 1,
-            class: 0,
-            ..Sample::default()
-        };
-        let scan: Vec<Sample> = (0..50).map(|n| sample(1, n)).collect();
-        let flood: Vec<Sample> = (0..50).map(|n| sample(n, 80)).collect();
+        let scan: Vec<Sample> = (0..50).map(|n| sample(1, 1, n)).collect();
+        let flood: Vec<Sample> = (0..50).map(|n| sample(n, 1, 80)).collect();
         let (scan, flood) = (SampleProfile::of(scan.iter()), SampleProfile::of(flood.iter()));
         assert!(scan.is_port_scan() && !scan.many_sources());
         assert!(flood.many_sources() && !flood.is_port_scan());

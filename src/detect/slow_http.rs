@@ -4,11 +4,13 @@
 //! an end, in segments that had room for it, or many heads whose body comes in crumbs, are no clients. It shows from the
 //! client's side alone and on any port. Many clients that ask and then do not take the answer are none either.
 
-use super::asked::Asking;
+use super::evidence::{context, measured};
+use super::exceeded::Exceeded;
 use super::http_flood::REQUESTS;
+use super::requests::Asking;
 use super::settings::{Limit, Limits};
-use super::shape::{self, Exceeded};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
+use super::shape;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -17,16 +19,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "slow_http",
     vectors: &[Vector::SlowHttp],
     summary: "many HTTP requests whose head or body never ends, kept alive by crumbs, or whose answer is not taken",
-    settings: &[Setting {
-        key: "connections",
-        default: 100.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "connections",
-        doc: "Connections within ten seconds on which a request was begun and not ended; twice as many within a minute.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(SlowHttp { limit: settings.limit("connections") }),
+    settings: &[CONNECTIONS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, _| Box::new(SlowHttp { limit: settings.limit(&CONNECTIONS) }),
+};
+
+const CONNECTIONS: Setting = Setting {
+    key: "connections",
+    default: 100.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "connections",
+    doc: "Connections within ten seconds on which a request was begun and not ended; twice as many within a minute.",
+    learns: None,
 };
 
 const CLASSES: &[Class] = &[Class::TcpData];
@@ -100,33 +109,33 @@ impl SlowHttp {
             ("unfinished_bodies", "with HTTP requests whose bodies did not end", open_bodies),
             ("stalled_answers", "that take no answer to their HTTP requests", stalled),
         ];
-        let (measure, what, over) = ways
+        let (measure, what, exceeded) = ways
             .into_iter()
             .find_map(|(measure, what, count)| Some((measure, what, exceeded(limit, |span| count(host, span))?)))?;
-        let count = over.rate;
-        let mut finding = host.finding(Vector::SlowHttp, CLASSES).graded(count, over.limit.value);
-        let seconds = over.span.seconds();
+        let count = exceeded.rate;
+        let mut finding = Finding::new(host, Vector::SlowHttp, CLASSES).graded(count, exceeded.limit.value);
+        let seconds = exceeded.span.seconds();
         if host.app_packets(Span::TenSeconds, REQUESTS) > host.app_packets(Span::Second, REQUESTS) {
             finding.since = shape::ten_seconds_before(window.end);
         }
         let asking = Asking::of(host, window, if measure == "stalled_answers" { REQUESTS } else { OPEN });
         finding.names = asking.names("http_host", None);
-        let crumbs = host.app_packets(over.span, &[App::TinySegment, App::Stalled]);
-        let answers = host.reverse_app_packets(over.span, &[App::HttpAnswer]);
+        let crumbs = host.app_packets(exceeded.span, &[App::TinySegment, App::Stalled]);
+        let answers = host.reverse_app_packets(exceeded.span, &[App::HttpAnswer]);
         finding.evidence = vec![
-            shape::measured(
+            measured(
                 measure,
                 count,
-                over.limit,
+                exceeded.limit,
                 seconds,
                 format!(
                     "{count:.0} connections {} {what} within {seconds:.0} s, limit {} ({}); {answers} answers in that time",
-                    host.whom(),
-                    over.limit.value,
-                    over.limit.from.name(),
+                    host.to_or_from(),
+                    exceeded.limit.value,
+                    exceeded.limit.from.name(),
                 ),
             ),
-            shape::context(
+            context(
                 "crumbs_per_second",
                 crumbs as f64 / seconds,
                 seconds,

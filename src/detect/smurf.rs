@@ -1,54 +1,73 @@
-//! `smurf`: a network made to answer the victim, by echo requests in its name to a broadcast or group address
-//! (CERT CA-1998-01; for IPv6 RFC 4443 §5.2).
+//! `smurf`: a network made to answer the victim, by echo requests with its address as a spoofed source to a broadcast or
+//! multicast address (CERT CA-1998-01; for IPv6 RFC 4443 §5.2).
 //!
-//! Either side shows it: echo replies that the victim never asked for, from many hosts of the same networks; or, where we
-//! see the network that is abused, the requests. Nobody pings a group a hundred times a second.
+//! Either end shows it: echo replies that the victim never requested, from many hosts of the same networks; or, where the
+//! abused network is captured, the requests. No honest host pings a group a hundred times a second.
 
-use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limits};
+use super::exceeded;
+use super::settings::Limits;
+use super::shape;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
-use crate::meter::{HostDirection, Span, Window};
+use crate::meter::{Span, Window};
 use crate::packet::Class;
-use std::collections::BTreeSet;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "smurf",
     vectors: &[Vector::Smurf],
-    summary: "unsolicited echo replies from many hosts of a network, or echo requests to a group in the victim's name",
-    settings: &[
-        Setting {
-            key: "packets_per_second",
-            default: 300.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Unsolicited echo replies a second, from many hosts of the same networks.",
-            learns: None,
-        },
-        Setting {
-            key: "requests_per_second",
-            default: 100.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Echo requests a second to group and broadcast addresses that name the host as their sender.",
-            learns: None,
-        },
-    ],
-    build: |settings, _| {
-        Box::new(Smurf {
-            replies: settings.limit("packets_per_second"),
-            requests: settings.limit("requests_per_second"),
-        })
-    },
+    summary: "unsolicited echo replies from many hosts of a network, or echo requests to a group with a spoofed source",
+    settings: &[REPLIES, REQUESTS],
+    thresholds: &[BURST, GROUP_PINGS, REPLIES_PER_PING],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| Box::new(Smurf { replies: settings.limit(&REPLIES), requests: settings.limit(&REQUESTS) }),
+};
+
+const REPLIES: Setting = Setting {
+    key: "packets_per_second",
+    default: 300.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unsolicited echo replies per second, from many hosts of the same networks.",
+    learns: None,
+};
+const REQUESTS: Setting = Setting {
+    key: "requests_per_second",
+    default: 100.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Echo requests per second to multicast and broadcast addresses with the host's address as their source.",
+    learns: None,
+};
+
+const BURST: Threshold = Threshold {
+    name: "burst of group requests",
+    value: 50.0,
+    unit: "packets in 0.2 s",
+    reason: "a person or a script pings a group once a second or ten times",
+    guarded_by: "group_ping",
+};
+const GROUP_PINGS: Threshold = Threshold {
+    name: "honest group pings",
+    value: 10.0,
+    unit: "requests per span",
+    reason: "each may be answered by a whole network",
+    guarded_by: "group_ping",
+};
+const REPLIES_PER_PING: Threshold = Threshold {
+    name: "replies per group ping",
+    value: 255.0,
+    unit: "replies",
+    reason: "the hosts of a /24",
+    guarded_by: "group_ping",
 };
 
 const CLASSES: &[Class] = &[Class::IcmpEchoGroup, Class::IcmpReply, Class::Icmpv6Reply];
-/// Honest echo requests to a group in a second, at most, and the hosts that may answer each.
-const GROUP_PINGS: u64 = 10;
-const HOSTS: u64 = 255;
-/// Requests to a group in 0.2 s that make a burst.
-const LEAST_BURST: f64 = 50.0;
+const ECHO_REPLIES: &[Class] = &[Class::IcmpReply, Class::Icmpv6Reply];
 
 struct Smurf {
     replies: Limits,
@@ -61,53 +80,40 @@ impl Detector for Smurf {
     }
 }
 
-/// Whether echo replies of this class come from many hosts of the same networks, as replies of a broadcast domain do.
-/// Forged ones come from anywhere.
-pub(super) fn of_same_networks(host: &HostDirection<'_>, reply: Class) -> bool {
-    let (mut hosts, mut networks) = (BTreeSet::new(), BTreeSet::new());
-    for sample in host.samples(&[reply]) {
-        hosts.insert(sample.peer);
-        networks.insert(sample.peer.network(if sample.peer.is_v4() { 24 } else { 64 }));
-    }
-    hosts.len() >= 4 && networks.len() * 2 <= hosts.len()
-}
-
 impl Smurf {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let second = host.forward(Span::Second).of_all(CLASSES).packets;
         let (replies, requests) = (host.limit(&self.replies), host.limit(&self.requests));
-        if host.is_outbound() || (second as f64) < replies.value.min(requests.value).min(LEAST_BURST) {
+        if host.is_outbound() || (second as f64) < replies.value.min(requests.value).min(BURST.value) {
             return None;
         }
-        let asked =
-            shape::exceeded_from(LEAST_BURST, requests, |span| host.forward(span).of(Class::IcmpEchoGroup).packets);
+        let group_requests = |span: Span| host.forward(span).of(Class::IcmpEchoGroup).packets;
+        let requested = exceeded::exceeded_from(BURST.value, requests, group_requests);
         let unsolicited = |reply: Class, echo: Class| {
             let count = move |span: Span| {
-                let forward = host.forward(span);
-                // Whoever pings a group now and then gets an answer of each host.
-                let group = forward.of(Class::IcmpEchoGroup).packets.min(GROUP_PINGS) * HOSTS;
-                forward.of(reply).packets.saturating_sub(host.reverse(span).of(echo).packets).saturating_sub(group)
+                let pings = (group_requests(span) as f64).min(GROUP_PINGS.value);
+                let expected = host.reverse(span).of(echo).packets + (pings * REPLIES_PER_PING.value) as u64;
+                host.forward(span).of(reply).packets.saturating_sub(expected)
             };
-            shape::exceeded(replies, count).filter(|_| of_same_networks(host, reply))
+            exceeded::exceeded(replies, count).filter(|_| shape::is_of_same_networks(host, reply))
         };
-        let answered = unsolicited(Class::IcmpReply, Class::IcmpEcho)
+        let replied = unsolicited(Class::IcmpReply, Class::IcmpEcho)
             .or_else(|| unsolicited(Class::Icmpv6Reply, Class::Icmpv6Echo));
-        let over = answered.or(asked)?;
-        let mut finding = host.finding(Vector::Smurf, CLASSES).graded(over.rate, over.limit.value);
-        // Only the requests are forged; who replies is who he says.
-        finding.spoofing_likely = asked.is_some();
-        if let Some(over) = answered {
-            let profile = SampleProfile::of_flow(host, &[Class::IcmpReply, Class::Icmpv6Reply]);
-            finding.evidence.push(over.evidence(
+        let exceeded = replied.or(requested)?;
+        let mut finding = Finding::new(host, Vector::Smurf, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        // Only the requests are spoofed; the replies have true sources.
+        finding.spoofing_likely = requested.is_some();
+        if let Some(exceeded) = replied {
+            finding.evidence.push(exceeded.evidence(
                 "unsolicited_echo_reply_per_second",
-                &format!("unsolicited echo replies/s {}", host.whom()),
+                &format!("unsolicited echo replies/s {}", host.to_or_from()),
                 "; from many hosts of the same networks",
             ));
-            finding.evidence.push(profile.evidence(host.distinct_peers(), false));
+            finding.evidence.push(host.profile(ECHO_REPLIES).evidence(host.distinct_peers(), false));
         }
-        if let Some(over) = asked {
-            let what = format!("echo requests/s to broadcast or group addresses with source {}", host.target());
-            finding.evidence.push(over.evidence("group_echo_request_per_second", &what, ""));
+        if let Some(exceeded) = requested {
+            let what = format!("echo requests/s to broadcast or multicast addresses with source {}", host.target());
+            finding.evidence.push(exceeded.evidence("group_echo_request_per_second", &what, ""));
         }
         Some(finding)
     }

@@ -4,8 +4,8 @@
 //! by the station that sends them, since the address lies. Needs known networks, and a capture that tells which way
 //! frames went.
 
-use super::shape::{context, measured};
-use super::{Detector, DetectorSpec, Finding, Setting, Target, Traffic, settings::Limits};
+use super::evidence::{context, measured};
+use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Traffic, settings::Limits};
 use crate::base::{Direction, Severity, Vector};
 use crate::meter::{Count, Registers, Sample, StationCounts, Window};
 use crate::packet::{Class, Service};
@@ -15,16 +15,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "spoofed_source",
     vectors: &[Vector::SpoofedSource],
     summary: "packets that leave with a source address outside our networks, to a destination outside them",
-    settings: &[Setting {
-        key: "packets_per_tick",
-        default: 5.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/0.1 s",
-        doc: "Such packets of one station within a tenth of a second.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(SpoofedSource { limit: settings.limit("packets_per_tick") }),
+    settings: &[PACKETS_PER_TICK],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(None),
+    build: |settings, _| Box::new(SpoofedSource { limit: settings.limit(&PACKETS_PER_TICK) }),
+};
+
+const PACKETS_PER_TICK: Setting = Setting {
+    key: "packets_per_tick",
+    default: 5.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/0.1 s",
+    doc: "Such packets of one station within a tenth of a second.",
+    learns: None,
 };
 
 struct SpoofedSource {

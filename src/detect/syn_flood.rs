@@ -1,13 +1,15 @@
 //! `syn_flood`: SYNs whose handshakes are not completed (RFC 4987).
 //!
-//! Rate: SYNs that were neither completed by the client nor repeated by it. Shape: real clients complete nearly all of
-//! their handshakes whatever the load (flash crowds, speed tests), and repeat a SYN that nobody answers (a dead
-//! service); floods do neither. One source walking through ports is a scan. Peers that were all there before, and that
-//! now open a few connections each, come back after a restart ([`is_return`]).
+//! Rate: SYNs that were neither completed by the client nor retransmitted by it. Shape: real clients complete nearly all of
+//! their handshakes whatever the load (flash crowds, speed tests), and retransmit a SYN that is not answered (a dead
+//! service); floods do neither. One source that tries many ports is a scan. Peers that were all there before, and that
+//! now open a few connections each, return after a restart ([`is_return`]).
 
-use super::baseline::Quantity;
-use super::shape::{self, Exceeded, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting, settings::Limit, settings::Limits, tcp_flags};
+use super::exceeded::{self, Exceeded};
+use super::quantities::{self, Handshakes};
+use super::settings::{Limit, Limits};
+use super::shape::{self, SampleProfile};
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
@@ -15,54 +17,120 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "syn_flood",
     vectors: &[Vector::SynFlood],
-    summary: "TCP SYNs that are neither completed nor repeated by their senders",
-    settings: &[Setting {
-        key: "packets_per_second",
-        default: 300.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "packets/s",
-        doc: "Unanswered SYNs a second to (or from) one host. A fifth of it is enough over ten seconds from ever new sources.",
-        learns: Some(Quantity::Syn),
-    }],
-    build: |settings, _| Box::new(SynFlood { limit: settings.limit("packets_per_second") }),
+    summary: "TCP SYNs that are neither completed nor retransmitted by their senders",
+    settings: &[PACKETS],
+    thresholds: &[
+        PATIENT_SHARE,
+        PATIENT_FACTOR,
+        OPEN_SHARE,
+        BURST_OPEN_SHARE,
+        CROWD_OPEN_SHARE,
+        SUSTAINED_FRACTION,
+        SUSTAINED_COMPLETED,
+        HARM,
+        SYNS_PER_CLIENT,
+        UNKNOWN_PEERS,
+        PEERS_BEFORE,
+    ],
+    claims: &[],
+    yields_to: &[Claim::FlagMixture],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| Box::new(SynFlood { limit: settings.limit(&PACKETS) }),
+};
+
+const PACKETS: Setting = Setting {
+    key: "packets_per_second",
+    default: 300.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unanswered SYNs per second to (or from) one host. A fifth of it suffices over ten seconds of constantly changing sources.",
+    learns: Some(Quantity::UnansweredSyns),
+};
+
+const PATIENT_SHARE: Threshold = Threshold {
+    name: "patient clients",
+    value: 0.3,
+    unit: "retransmitted share of SYNs",
+    reason: "clients of a service that is down retransmit; what they send again they also sent once",
+    guarded_by: "service_restart",
+};
+const PATIENT_FACTOR: Threshold = Threshold {
+    name: "patient clients' factor",
+    value: 10.0,
+    unit: "times the limit",
+    reason: "a popular service that is down gets this many SYNs that are not answered",
+    guarded_by: "service_restart",
+};
+const OPEN_SHARE: Threshold = Threshold {
+    name: "open share",
+    value: 0.3,
+    unit: "share of SYNs",
+    reason: "at a steady rate a share of handshakes is always under way; floods leave far more open",
+    guarded_by: "flash_crowd",
+};
+const BURST_OPEN_SHARE: Threshold = Threshold {
+    name: "open share of a burst",
+    value: 0.8,
+    unit: "share of SYNs",
+    reason: "a burst is evaluated before its handshakes had time to complete, so nearly all must be open",
+    guarded_by: "browser",
+};
+const CROWD_OPEN_SHARE: Threshold = Threshold {
+    name: "open share of a burst's second",
+    value: 0.7,
+    unit: "share of SYNs",
+    reason: "the handshakes of a crowd that arrives within 0.2 s complete within the second",
+    guarded_by: "flash_crowd",
+};
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.2,
+    unit: "times the limit",
+    reason: "ten seconds of constantly changing sources that complete nothing are unmistakable",
+    guarded_by: "syn_flood_slow",
+};
+const SUSTAINED_COMPLETED: Threshold = Threshold {
+    name: "completed share of a sustained flood",
+    value: 0.1,
+    unit: "share of SYNs",
+    reason: "honest clients complete or retransmit nearly all",
+    guarded_by: "many_connections",
+};
+const HARM: Threshold = Threshold {
+    name: "harmful scan",
+    value: 30.0,
+    unit: "times the limit",
+    reason: "a scan that fast harms by its rate alone",
+    guarded_by: "syn_flood_walking_ports",
+};
+const SYNS_PER_CLIENT: Threshold = Threshold {
+    name: "SYNs per returning client",
+    value: 8.0,
+    unit: "SYNs/s",
+    reason: "a client that returns opens a few connections, not all at the same time",
+    guarded_by: "syn_flood_of_known_peers",
+};
+const UNKNOWN_PEERS: Threshold = Threshold {
+    name: "unknown peers of a return",
+    value: 0.2,
+    unit: "share of peers",
+    reason: "some of the clients of a restarted service are new",
+    guarded_by: "syn_flood_after_restart",
+};
+const PEERS_BEFORE: Threshold = Threshold {
+    name: "peers before a return",
+    value: 10.0,
+    unit: "peers before per peer now",
+    reason: "among very many known peers a few unknown ones would not show",
+    guarded_by: "syn_flood_after_restart",
 };
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
-/// Share of the limit that is enough where ten seconds make it unmistakable.
-const SUSTAINED_FRACTION: f64 = 0.2;
-
-/// How many times the limit a second of SYNs from port to port is no mere scan.
-const HARM: f64 = 30.0;
 
 struct SynFlood {
     limit: Limits,
-}
-
-/// SYNs of a span and what became of them.
-#[derive(Clone, Copy)]
-struct Handshakes {
-    syns: u64,
-    completed: u64,
-    repeated: u64,
-}
-
-impl Handshakes {
-    fn of(host: &HostDirection<'_>, span: Span) -> Self {
-        Handshakes {
-            syns: host.forward(span).of(Class::TcpSyn).packets,
-            completed: host.completed(span),
-            repeated: host.repeated_syns(span),
-        }
-    }
-
-    fn unanswered(self) -> u64 {
-        self.syns.saturating_sub(self.completed).saturating_sub(self.repeated)
-    }
-
-    fn share(part: u64, whole: u64) -> f64 {
-        part as f64 / whole.max(1) as f64
-    }
 }
 
 impl Detector for SynFlood {
@@ -75,95 +143,78 @@ impl SynFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
         let second = Handshakes::of(host, Span::Second);
-        if (second.syns as f64) < base.value * SUSTAINED_FRACTION / 2.0 {
+        if (second.syns as f64) < base.value * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
-        // Nobody waits for repeats of a service that is down: what real clients send again, they also sent once.
-        let patient = Handshakes::share(second.repeated, second.syns) >= 0.3;
-        let limit = base.times(if patient { 10.0 } else { 1.0 });
-        let burst = exceeded_burst(host, limit);
-        let settled = settled(host, second);
-        let over = match shape::exceeded(limit, |span| if span == Span::Second { settled } else { 0 }) {
-            // At a steady rate a share of handshakes is still under way; floods leave far more.
-            Some(over) if Handshakes::share(second.unanswered(), second.syns) >= 0.3 => Some(over),
-            _ => burst,
+        let patient = PATIENT_SHARE.is_reached_by(second.repeated, second.syns);
+        let limit = base.times(if patient { PATIENT_FACTOR.value } else { 1.0 });
+        let unanswered = quantities::unanswered_syns(host, Span::Second);
+        let exceeded = match exceeded::exceeded(limit, |span| if span == Span::Second { unanswered } else { 0 }) {
+            Some(exceeded) if OPEN_SHARE.is_reached_by(second.open(), second.syns) => Some(exceeded),
+            _ => exceeded_by_burst(host, limit),
         };
-        let profile = SampleProfile::of_flow(host, CLASSES);
-        let (over, since) = match over {
-            Some(over) => (over, host.onset(shape::packets_in(host, CLASSES))),
+        let profile = host.profile(CLASSES);
+        let (exceeded, since) = match exceeded {
+            Some(exceeded) => (exceeded, host.onset(shape::packets_in(host, CLASSES))),
             None => (sustained(host, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
-        // One source that walks through ports scans, until its rate alone does harm.
-        let scan = profile.is_port_scan() && (over.span != Span::Second || over.rate < base.value * HARM);
-        if scan || (host.is_outbound() && !profile.is_concentrated()) || tcp_flags::is_mixture(host) {
+        let harmless = exceeded.span != Span::Second || exceeded.rate < base.value * HARM.value;
+        if (profile.is_port_scan() && harmless) || (host.is_outbound() && !profile.is_concentrated()) {
             return None;
         }
         if !host.is_outbound() && is_return(host, base) {
             return None;
         }
-        let distinct = host.distinct_peers();
-        let mut finding = host.finding(Vector::SynFlood, CLASSES).graded(over.rate, over.limit.value);
+        let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = since;
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
-        let span = over.span;
-        let seen = Handshakes::of(host, span);
+        let seen = Handshakes::of(host, exceeded.span);
         let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "unanswered_syn_per_second",
-                &format!("unanswered SYN/s {}", host.whom()),
-                &format!("; {completed:.1} % of SYNs were completed, 97 % is usual"),
+                &format!("unanswered SYN/s {}", host.to_or_from()),
+                &format!("; {completed:.1} % of SYNs were completed"),
             ),
-            profile.evidence(distinct, host.is_outbound()),
+            profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }
 }
 
-/// Unanswered SYNs of a second. Where many are completed, those of the last 0.2 s are given the time to be: all clients of a
-/// service that connect anew at once have half of their handshakes under way for a moment.
-fn settled(host: &HostDirection<'_>, second: Handshakes) -> u64 {
-    let unanswered = second.unanswered();
-    if Handshakes::share(unanswered, second.syns) >= 0.7 {
-        return unanswered;
-    }
-    unanswered.saturating_sub(Handshakes::of(host, Span::Burst).unanswered())
-}
-
-/// Ten seconds of ever new sources that complete nothing: unmistakable at a fifth of the limit.
+/// Ten seconds of constantly changing sources that complete nothing.
 fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> Option<Exceeded> {
-    let ten = Handshakes::of(host, Span::TenSeconds);
-    let limit = base.times(SUSTAINED_FRACTION);
-    let enough = ten.unanswered() as f64 >= limit.value * Span::TenSeconds.seconds();
-    let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < 0.1;
-    // The flood must still go on, or its end would be reported for nine more seconds.
-    let lasting = Handshakes::of(host, Span::Second).unanswered() as f64 >= limit.value / 2.0;
-    (enough && barren && lasting && profile.many_sources() && shape::steadily_spread(host, ten.unanswered(), 0.0))
-        .then_some(Exceeded { rate: ten.unanswered() as f64 / 10.0, limit, span: Span::TenSeconds })
+    let span = Span::TenSeconds;
+    let ten = Handshakes::of(host, span);
+    let unanswered = quantities::unanswered_syns(host, span);
+    let limit = base.times(SUSTAINED_FRACTION.value);
+    let enough = unanswered as f64 >= limit.value * span.seconds();
+    let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < SUSTAINED_COMPLETED.value;
+    // The flood must still continue, or its end would be reported for nine more seconds.
+    let lasting = Handshakes::of(host, Span::Second).open() as f64 >= limit.value / 2.0;
+    (enough && barren && lasting && profile.many_sources() && shape::is_steadily_spread(host, unanswered))
+        .then_some(Exceeded { rate: unanswered as f64 / span.seconds(), limit, span })
 }
 
-/// A burst is judged before its handshakes had time to complete, so nearly all must be open and there must be more than
-/// any client opens at once.
-fn exceeded_burst(host: &HostDirection<'_>, limit: Limit) -> Option<Exceeded> {
+/// A burst of more SYNs than any client opens at the same time.
+fn exceeded_by_burst(host: &HostDirection<'_>, limit: Limit) -> Option<Exceeded> {
     let burst = Handshakes::of(host, Span::Burst);
-    if Handshakes::share(burst.unanswered(), burst.syns) < 0.8 {
+    if Handshakes::share(burst.open(), burst.syns) < BURST_OPEN_SHARE.value {
         return None;
     }
-    let over = shape::exceeded(limit, |span| if span == Span::Burst { burst.unanswered() } else { 0 })?;
-    // A crowd that arrives within 0.2 s is judged by its second; unless each packet is a stranger or it is a torrent.
+    let exceeded = exceeded::exceeded(limit, |span| if span == Span::Burst { burst.open() } else { 0 })?;
+    // A crowd that arrives within 0.2 s is evaluated by its second.
     let second = Handshakes::of(host, Span::Second);
-    let open = Handshakes::share(second.unanswered(), second.syns) >= 0.7;
-    open.then_some(over)
+    let open = Handshakes::share(second.open(), second.syns) >= CROWD_OPEN_SHARE.value;
+    open.then_some(exceeded)
 }
 
-/// SYNs that one client sends in a second when it comes back: some connections, not all at the same moment.
-const SYNS_OF_ONE: f64 = 8.0;
-
-/// Clients that come back after the service, or the whole host, restarted: all at once, and maybe to no answer, but nearly
-/// all of them were there in the seconds before, and each opens few connections. Strangers are a flood, and so is a known
-/// peer that sends more. After ten seconds nobody was there before, so that a flood is excused for no longer than that.
+/// Clients that return after the service, or the whole host, restarted: all at the same time, and perhaps without an answer,
+/// but nearly all of them were there in the seconds before, and each opens few connections. Unknown peers are a flood, and
+/// so is a known peer that sends more. After ten seconds no peer was there before, so that a flood is excused for no longer
+/// than that.
 fn is_return(host: &HostDirection<'_>, base: Limit) -> bool {
-    let before = host.peers_before((base.value * SUSTAINED_FRACTION) as u64);
+    let before = host.peers_before((base.value * SUSTAINED_FRACTION.value) as u64);
     let (known, now) = (before.estimate(), host.peers());
     let all = {
         let mut all = before;
@@ -172,7 +223,6 @@ fn is_return(host: &HostDirection<'_>, base: Limit) -> bool {
     };
     let present = now.estimate();
     let syns = host.forward(Span::Second).of(Class::TcpSyn).packets as f64;
-    // Among very many others, some strangers would not show.
-    let shows = known <= present * 10.0;
-    shows && (all - known) <= present * 0.2 && syns <= present * SYNS_OF_ONE
+    let unknown_would_show = known <= present * PEERS_BEFORE.value;
+    unknown_would_show && (all - known) <= present * UNKNOWN_PEERS.value && syns <= present * SYNS_PER_CLIENT.value
 }

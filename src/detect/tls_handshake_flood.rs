@@ -3,10 +3,11 @@
 //! A client that says hello goes on to finish the handshake and then sends data. Floods stop after the hello, or after
 //! the handshake at a rate that no client has, or begin it anew in the same connection (thc-ssl-dos).
 
-use super::asked::Asking;
+use super::exceeded::{self, Exceeded};
+use super::requests::Asking;
 use super::settings::Limits;
-use super::shape::{self, Exceeded, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Setting};
+use super::shape;
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -15,16 +16,23 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "tls_handshake_flood",
     vectors: &[Vector::TlsHandshakeFlood],
     summary: "TLS handshakes after which no data comes, or that are begun again and again",
-    settings: &[Setting {
-        key: "handshakes_per_second",
-        default: 300.0,
-        min: 1.0,
-        max: 1e9,
-        unit: "handshakes/s",
-        doc: "TLS handshakes a second without data after them.",
-        learns: None,
-    }],
-    build: |settings, _| Box::new(TlsHandshakeFlood { limit: settings.limit("handshakes_per_second") }),
+    settings: &[HANDSHAKES_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Sources,
+    build: |settings, _| Box::new(TlsHandshakeFlood { limit: settings.limit(&HANDSHAKES_PER_SECOND) }),
+};
+
+const HANDSHAKES_PER_SECOND: Setting = Setting {
+    key: "handshakes_per_second",
+    default: 300.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "handshakes/s",
+    doc: "TLS handshakes a second without data after them.",
+    learns: None,
 };
 
 const CLASSES: &[Class] = &[Class::TcpData];
@@ -68,25 +76,26 @@ impl TlsHandshakeFlood {
             host.app_packets(span, HANDSHAKE).saturating_sub(SEGMENTS * host.app_packets(span, HELLO)) / SEGMENTS
         };
         let (keen, share) = asking.sources(|source| source.is_known() && source.rate >= EACH);
-        let (over, sources, why) = if let Some(over) = bare {
-            (over, None, "after which nothing comes")
+        let (exceeded, sources, why) = if let Some(found) = bare {
+            (found, None, "after which nothing comes")
         } else if data * 10 < hellos * 3
-            && let Some(over) = shape::exceeded(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
+            && let Some(found) = exceeded::exceeded(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
         {
-            (over, Some(keen), "without data, by sources with more than 20/s each")
+            (found, Some(keen), "without data, by sources with more than 20/s each")
         } else if data * 2 < more {
-            (shape::exceeded(limit, again)?, None, "begun anew within connections")
+            (exceeded::exceeded(limit, again)?, None, "begun anew within connections")
         } else {
             return None;
         };
-        let profile = SampleProfile::of_flow(host, CLASSES);
-        let mut finding = host.finding(Vector::TlsHandshakeFlood, CLASSES).graded(over.rate, over.limit.value);
+        let profile = host.profile(CLASSES);
+        let mut finding =
+            Finding::new(host, Vector::TlsHandshakeFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
         finding.names = asking.names("tls_sni", sources.as_ref());
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 "tls_handshakes_per_second",
-                &format!("TLS handshakes/s {} {why}", host.whom()),
+                &format!("TLS handshakes/s {} {why}", host.to_or_from()),
                 &format!("; {hellos} hellos and {data} segments with data in the last second{}", asking.message()),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),

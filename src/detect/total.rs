@@ -1,10 +1,11 @@
-//! `total`: more than a host ever gets or sends, by the operator's word.
+//! `total`: more than a host ever receives or sends, as the operator sets it.
 //!
-//! The one detector without shape: a download is as good as a flood. It is off until a limit is set, which is what groups
-//! are for ("this host never gets more than 1 Gbit/s"). What it finds is called by the protocol that dominates.
+//! The one detector without a shape: a download counts like a flood. It is off until a limit is set, which is what groups
+//! are for ("this host never receives more than 1 Gbit/s"). What it finds is named by the protocol that dominates.
 
-use super::shape::{self, Exceeded, SampleProfile};
-use super::{Detector, DetectorSpec, Evidence, Finding, HostContext, Setting, settings::Limits};
+use super::exceeded::{self, Exceeded};
+use super::settings::Limits;
+use super::{Detector, DetectorSpec, Evidence, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{HostTick, Span, Window};
 use crate::packet::Class;
@@ -12,18 +13,25 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "total",
     vectors: &[Vector::TcpFlood, Vector::UdpFlood, Vector::IcmpFlood, Vector::Icmpv6Flood, Vector::IpProtoFlood],
-    summary: "more than the operator says a host ever gets or sends, whatever its shape; off until a limit is set",
+    summary: "more traffic than the operator allows a host, whatever its shape; off until a limit is set",
     settings: &[
-        packets("packets_per_second", "Packets a second of all protocols; 0: no limit."),
-        bits("bits_per_second", "Bits a second of all protocols; 0: no limit."),
-        packets("tcp_packets_per_second", "The same of TCP alone."),
-        bits("tcp_bits_per_second", "The same of TCP alone."),
-        packets("udp_packets_per_second", "The same of UDP alone, with later fragments."),
-        bits("udp_bits_per_second", "The same of UDP alone, with later fragments."),
-        packets("icmp_packets_per_second", "The same of ICMP and ICMPv6 alone."),
-        bits("icmp_bits_per_second", "The same of ICMP and ICMPv6 alone."),
+        RULES[0].setting,
+        RULES[1].setting,
+        RULES[2].setting,
+        RULES[3].setting,
+        RULES[4].setting,
+        RULES[5].setting,
+        RULES[6].setting,
+        RULES[7].setting,
     ],
-    build: |settings, _| Box::new(Total { rules: RULES.iter().map(|rule| (rule, settings.limit(rule.key))).collect() }),
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| {
+        Box::new(Total { rules: RULES.iter().map(|rule| (rule, settings.limit(&rule.setting))).collect() })
+    },
 };
 
 const fn packets(key: &'static str, doc: &'static str) -> Setting {
@@ -69,27 +77,32 @@ const ALL: &[Class] = match Class::ALL.split_at_checked(Class::PER_HOST) {
     None => Class::ALL,
 };
 
+/// One setting, and the packets that it limits.
 struct Rule {
-    key: &'static str,
+    setting: Setting,
     what: &'static str,
     classes: &'static [Class],
     bits: bool,
 }
 
-const fn rule(key: &'static str, what: &'static str, classes: &'static [Class], bits: bool) -> Rule {
-    Rule { key, what, classes, bits }
+const fn rule(setting: Setting, what: &'static str, classes: &'static [Class], bits: bool) -> Rule {
+    Rule { setting, what, classes, bits }
 }
 
-/// One for each setting.
-static RULES: [Rule; 8] = [
-    rule("packets_per_second", "packets/s", ALL, false),
-    rule("bits_per_second", "bit/s", ALL, true),
-    rule("tcp_packets_per_second", "TCP packets/s", TCP, false),
-    rule("tcp_bits_per_second", "TCP bit/s", TCP, true),
-    rule("udp_packets_per_second", "UDP packets/s", UDP, false),
-    rule("udp_bits_per_second", "UDP bit/s", UDP, true),
-    rule("icmp_packets_per_second", "ICMP packets/s", BOTH_ICMP, false),
-    rule("icmp_bits_per_second", "ICMP bit/s", BOTH_ICMP, true),
+const RULES: &[Rule; 8] = &[
+    rule(packets("packets_per_second", "Packets per second of all protocols; 0: no limit."), "packets/s", ALL, false),
+    rule(bits("bits_per_second", "Bits per second of all protocols; 0: no limit."), "bit/s", ALL, true),
+    rule(packets("tcp_packets_per_second", "The same for TCP alone."), "TCP packets/s", TCP, false),
+    rule(bits("tcp_bits_per_second", "The same for TCP alone."), "TCP bit/s", TCP, true),
+    rule(
+        packets("udp_packets_per_second", "The same for UDP alone, with later fragments."),
+        "UDP packets/s",
+        UDP,
+        false,
+    ),
+    rule(bits("udp_bits_per_second", "The same for UDP alone, with later fragments."), "UDP bit/s", UDP, true),
+    rule(packets("icmp_packets_per_second", "The same for ICMP and ICMPv6 alone."), "ICMP packets/s", BOTH_ICMP, false),
+    rule(bits("icmp_bits_per_second", "The same for ICMP and ICMPv6 alone."), "ICMP bit/s", BOTH_ICMP, true),
 ];
 
 struct Total {
@@ -98,18 +111,18 @@ struct Total {
 
 impl Detector for Total {
     fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        // What each host of a prefix may have says nothing about all of them together.
+        // The limit of each host of a prefix is none of the prefix.
         if host.hosts().is_some() {
             return;
         }
-        let mut over: Vec<(&'static Rule, Exceeded)> = Vec::new();
+        let mut all: Vec<(&'static Rule, Exceeded)> = Vec::new();
         for (rule, limits) in &self.rules {
             let limit = host.limit(limits);
             if limit.value > 0.0 {
-                over.extend(shape::exceeded(limit, |span| amount(host, rule, span)).map(|over| (*rule, over)));
+                all.extend(exceeded::exceeded(limit, |span| amount(host, rule, span)).map(|found| (*rule, found)));
             }
         }
-        findings.extend(find(host, &over));
+        findings.extend(find(host, &all));
     }
 }
 
@@ -118,11 +131,11 @@ fn amount(host: &HostContext<'_>, rule: &Rule, span: Span) -> u64 {
     if rule.bits { count.bytes.saturating_mul(8) } else { count.packets }
 }
 
-/// One finding for all limits that are exceeded: they are about the same packets.
-fn find(host: &HostContext<'_>, over: &[(&'static Rule, Exceeded)]) -> Option<Finding> {
-    let times = |over: &Exceeded| over.rate / over.limit.value;
-    let (rule, worst) = over.iter().max_by(|a, b| times(&a.1).total_cmp(&times(&b.1)))?;
-    // The protocol of the traffic that is too much: by octets where these are limited.
+/// One finding for all limits that are exceeded: they concern the same packets.
+fn find(host: &HostContext<'_>, all: &[(&'static Rule, Exceeded)]) -> Option<Finding> {
+    let times = |exceeded: &Exceeded| exceeded.rate / exceeded.limit.value;
+    let (rule, worst) = all.iter().max_by(|a, b| times(&a.1).total_cmp(&times(&b.1)))?;
+    // The protocol that dominates: by octets where these are limited.
     let (vector, classes) = [
         (Vector::TcpFlood, TCP),
         (Vector::UdpFlood, UDP),
@@ -138,14 +151,14 @@ fn find(host: &HostContext<'_>, over: &[(&'static Rule, Exceeded)]) -> Option<Fi
         if rule.bits { count.bytes } else { count.packets }
     })?;
     let classes = if rule.classes.len() == ALL.len() { ALL } else { classes };
-    let mut finding = host.finding(vector, classes).graded(worst.rate, worst.limit.value);
+    let mut finding = Finding::new(host, vector, classes).graded(worst.rate, worst.limit.value);
     finding.since = host.onset(in_tick(host, rule));
-    let profile = SampleProfile::of_flow(host, classes);
+    let profile = host.profile(classes);
     finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
     let mut evidence: Vec<Evidence> = Vec::new();
-    for (rule, over) in over.iter().filter(|(known, _)| known.key == rule.key).chain(over) {
-        if evidence.iter().all(|known| known.measure != rule.key) {
-            evidence.push(over.evidence(rule.key, &format!("{} {}", rule.what, host.whom()), ""));
+    for (rule, exceeded) in all.iter().filter(|(known, _)| known.setting.key == rule.setting.key).chain(all) {
+        if evidence.iter().all(|known| known.measure != rule.setting.key) {
+            evidence.push(exceeded.evidence(rule.setting.key, &format!("{} {}", rule.what, host.to_or_from()), ""));
         }
     }
     evidence.push(profile.evidence(host.distinct_peers(), host.is_outbound()));

@@ -1,79 +1,119 @@
 //! `udp_flood` and, for UDP port 443, `quic_flood`: one-way UDP.
 //!
-//! UDP has no handshake, so the shape decides which limit counts. Ever new sources or ports that get no answer are a
-//! flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
-//! such service reaches. Replies of amplifiers are counted by `amplification`, valid DNS queries by
-//! `dns_query_flood`.
+//! UDP has no handshake, so the shape decides which limit applies. Constantly changing sources or ports that get no answer
+//! are a flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
+//! such service reaches. Replies of amplifiers are counted by `amplification`, valid DNS queries by `dns_query_flood`.
 //!
-//! A QUIC server answers Initials (RFC 9000 §8.1), forged ones, too. Its clients send more than one packet, so a source for
-//! each packet is a flood whether it is answered or not.
+//! A QUIC server answers Initials (RFC 9000 §8.1), spoofed ones too. Its clients send more than one packet, so a new source
+//! for each packet is a flood whether it is answered or not.
 
-use super::baseline::Quantity;
-use super::dns;
-use super::shape::{self, Exceeded, SampleProfile};
-use super::{
-    Detector, DetectorSpec, Finding, HostContext, Setting, Settings, amplification, other_amplification,
-    settings::Limit, settings::Limits,
-};
+use super::exceeded::{self, Exceeded};
+use super::quantities::{self, UDP as UDP_CLASSES};
+use super::settings::{Limit, Limits, Settings};
+use super::shape::{self, SampleProfile};
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;
-use crate::meter::{HostDirection, Span, Window};
-use crate::packet::Class;
-
-/// Both limits, and what may raise them.
-const fn settings(spread: Option<Quantity>, steady: Option<Quantity>) -> [Setting; 2] {
-    [
-        Setting {
-            key: "packets_per_second",
-            default: 1000.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Unanswered UDP packets a second where nearly each has its own source or ports. A tenth of it is enough over ten seconds from ever new sources.",
-            learns: spread,
-        },
-        Setting {
-            key: "steady_packets_per_second",
-            default: 30000.0,
-            min: 1.0,
-            max: 1e9,
-            unit: "packets/s",
-            doc: "Unanswered UDP packets a second in few flows.",
-            learns: steady,
-        },
-    ]
-}
+use crate::meter::{HostDirection, Sample, Span, Window};
+use crate::packet::{Class, Service};
 
 pub(super) const UDP: DetectorSpec = DetectorSpec {
     name: "udp_flood",
     vectors: &[Vector::UdpFlood],
-    summary: "UDP that gets no answer: ever new sources or ports, or a torrent of few flows",
-    settings: &settings(Some(Quantity::UdpSpread), Some(Quantity::UdpSteady)),
-    build: |settings, _| build(settings, Vector::UdpFlood, &[Class::Udp]),
+    summary: "UDP that gets no answer: constantly changing sources or ports, or very many packets in few flows",
+    settings: &[LEARNED_SPREAD, LEARNED_STEADY],
+    thresholds: THRESHOLDS,
+    claims: &[],
+    yields_to: &[Claim::ReflectedUdp],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| build(settings, (LEARNED_SPREAD, LEARNED_STEADY), false),
 };
 
 pub(super) const QUIC: DetectorSpec = DetectorSpec {
     name: "quic_flood",
     vectors: &[Vector::QuicFlood],
-    summary: "UDP port 443 that gets no answer, or from a source of its own in each packet",
-    settings: &settings(None, None),
-    build: |settings, _| build(settings, Vector::QuicFlood, &[Class::Quic]),
+    summary: "UDP port 443 that gets no answer, or with a new source in each packet",
+    settings: &[SPREAD, STEADY],
+    thresholds: THRESHOLDS,
+    claims: &[],
+    yields_to: &[Claim::ReflectedUdp],
+    merging: Merging::IntoPrefix,
+    mitigation: Mitigation::Packets,
+    build: |settings, _| build(settings, (SPREAD, STEADY), true),
 };
 
-fn build(settings: &Settings, vector: Vector, classes: &'static [Class]) -> Box<dyn Detector> {
-    Box::new(UdpFlood {
-        diverse: settings.limit("packets_per_second"),
-        steady: settings.limit("steady_packets_per_second"),
-        vector,
-        classes,
-    })
+const SPREAD: Setting = Setting {
+    key: "packets_per_second",
+    default: 1000.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unanswered UDP packets per second of which nearly each has its own source or ports. A tenth of it suffices over ten seconds of constantly changing sources.",
+    learns: None,
+};
+const STEADY: Setting = Setting {
+    key: "steady_packets_per_second",
+    default: 30000.0,
+    min: 1.0,
+    max: 1e9,
+    unit: "packets/s",
+    doc: "Unanswered UDP packets per second in few flows.",
+    learns: None,
+};
+const LEARNED_SPREAD: Setting = Setting { learns: Some(Quantity::UnansweredUdpSpread), ..SPREAD };
+const LEARNED_STEADY: Setting = Setting { learns: Some(Quantity::UnansweredUdpSteady), ..STEADY };
+
+const THRESHOLDS: &[Threshold] = &[SUSTAINED_FRACTION, UNKNOWN_SHARE, UNKNOWN_SOURCES, CROWD_SOURCES, HARMFUL_SCAN];
+
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.1,
+    unit: "times the limit",
+    reason: "ten seconds of constantly changing sources without an answer are unmistakable",
+    guarded_by: "udp_flood_slow",
+};
+const UNKNOWN_SHARE: Threshold = Threshold {
+    name: "share of single packets",
+    value: 0.5,
+    unit: "share of all packets to the host",
+    reason: "an answered QUIC flood is most of what the host receives",
+    guarded_by: "quic_flood_answered",
+};
+const UNKNOWN_SOURCES: Threshold = Threshold {
+    name: "sources of single packets",
+    value: 0.6,
+    unit: "distinct sources per packet",
+    reason: "no client of QUIC sends just one packet",
+    guarded_by: "http3_site",
+};
+const CROWD_SOURCES: Threshold = Threshold {
+    name: "crowd of one direction",
+    value: 0.25,
+    unit: "distinct sources per sample",
+    reason: "where only one direction is captured, the clients of a QUIC server are many, but each sends more than a packet",
+    guarded_by: "http3_site_one_way",
+};
+const HARMFUL_SCAN: Threshold = Threshold {
+    name: "harmful scan",
+    value: 10.0,
+    unit: "times the limit",
+    reason: "a scan that fast harms by its rate alone",
+    guarded_by: "udp_flood_single_source",
+};
+
+fn build(settings: &Settings, (spread, steady): (Setting, Setting), quic: bool) -> Box<dyn Detector> {
+    let (spread, steady) = (settings.limit(&spread), settings.limit(&steady));
+    let (vector, classes): (_, &'static [Class]) = match quic {
+        true => (Vector::QuicFlood, &[Class::Quic]),
+        false => (Vector::UdpFlood, UDP_CLASSES),
+    };
+    Box::new(UdpFlood { spread, steady, quic, vector, classes })
 }
 
-/// Share of the limit that is enough where ten seconds make it unmistakable.
-const SUSTAINED_FRACTION: f64 = 0.1;
-
 struct UdpFlood {
-    diverse: Limits,
+    spread: Limits,
     steady: Limits,
+    quic: bool,
     vector: Vector,
     classes: &'static [Class],
 }
@@ -84,146 +124,120 @@ impl Detector for UdpFlood {
     }
 }
 
-/// Octets of a frame on average from which on UDP is bulk data.
-const BULK: u64 = 600;
-
-/// UDP beyond what answers account for, DNS queries aside: receivers of bulk data (QUIC, tunnels) send a packet for about
-/// every fourth, everyone else at least one for every second.
-pub(super) fn beyond_answers(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    let forward = host.forward(span).of_all(classes);
-    let (queries, replies) = match classes.contains(&Class::Udp) {
-        true => (dns::queries(host, span), dns::replies(host, span)),
-        false => (0, 0),
-    };
-    let reverse = host.reverse(span).of_all(classes).packets.saturating_sub(replies);
-    let per_answer = if forward.bytes >= BULK * forward.packets { 5 } else { 2 };
-    forward.packets.saturating_sub(queries).saturating_sub(reverse.saturating_mul(per_answer))
-}
-
-fn amplified(host: &HostDirection<'_>, span: Span) -> u64 {
-    host.services(span).iter().map(|service| service.replies.packets).sum()
-}
-
-/// Most of what the host receives at all is from a source of its own: nobody's clients send just one packet each.
-fn all_strangers(host: &HostDirection<'_>, classes: &[Class]) -> bool {
+/// Most of what the host receives at all comes from a new source each: no client sends just one packet.
+fn are_single_packets(host: &HostDirection<'_>, classes: &[Class]) -> bool {
     let (packets, all) = (host.forward(Span::Second).of_all(classes).packets, host.forward_packets());
-    packets * 2 >= all && host.distinct_peers() >= 0.6 * all as f64
+    UNKNOWN_SHARE.is_reached_by(packets, all) && host.distinct_peers() >= UNKNOWN_SOURCES.value * all as f64
+}
+
+/// How many of the host's packets of a class are replies of services that amplify, by its samples.
+fn amplifier_replies_among(host: &HostDirection<'_>, classes: &[Class], span: Span) -> u64 {
+    let services = host.services(Span::Second);
+    let is_reply = |sample: &&Sample| {
+        let service = Service::of_port(sample.source_port);
+        services.iter().any(|counted| Some(counted.service) == service && counted.replies.packets > 0)
+    };
+    let weight = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|s| u64::from(s.weight)).sum::<u64>();
+    let replies = weight(&mut host.samples(classes).filter(is_reply));
+    let all = weight(&mut host.samples(classes)).max(1);
+    let counted = quantities::amplifier_replies(host, span);
+    (host.forward(span).of_all(classes).packets.saturating_mul(replies) / all).min(counted)
 }
 
 impl UdpFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
-        let classes = self.classes;
-        let (diverse_limit, steady_limit) = (host.limit(&self.diverse), host.limit(&self.steady));
-        // The slow rule asks for half of a tenth of the limit in the last second; everything else for more. Most hosts
-        // talk both ways and end here.
-        let lowest = diverse_limit.value.min(steady_limit.value) * SUSTAINED_FRACTION / 2.0;
-        let quic = self.vector == Vector::QuicFlood;
+        let (classes, quic) = (self.classes, self.quic);
+        let (spread_limit, steady_limit) = (host.limit(&self.spread), host.limit(&self.steady));
+        // The sustained rule needs half of its limit in the last second; everything else needs more. Most hosts converse
+        // and end here.
+        let lowest = spread_limit.value.min(steady_limit.value) * SUSTAINED_FRACTION.value / 2.0;
         if (host.forward(Span::Second).of_all(classes).packets as f64) < lowest {
             return None;
         }
-        let strangers = quic && all_strangers(host, classes);
-        let unanswered = |span: Span| match strangers {
+        let single = quic && are_single_packets(host, classes);
+        let unanswered = |span: Span| match single {
             true => host.forward(span).of_all(classes).packets,
-            false => beyond_answers(host, span, classes),
+            false => quantities::unanswered_udp(host, span, classes),
         };
         if (unanswered(Span::Second).max(unanswered(Span::Burst)) as f64) < lowest {
             return None;
         }
-        // The port of QUIC may be hit by replies of amplifiers, too.
+        // Replies of amplifiers may arrive at the port of QUIC, too.
         let amplified = |span: Span| match quic {
-            true => amplification::replies_among(host, classes, span),
-            false => amplified(host, span),
+            true => amplifier_replies_among(host, classes, span),
+            false => quantities::amplifier_replies(host, span),
         };
         let count = |span: Span| unanswered(span).saturating_sub(amplified(span));
-        let profile = SampleProfile::of_flow(host, classes);
-        // Where only one direction is captured, the clients of a QUIC server are many, too, but each sends more.
-        let one_way = quic && !host.is_outbound() && host.reverse(Span::Second).packets() == 0;
-        let crowd = one_way && !strangers && profile.peer_diversity >= 0.25;
-        let service = is_tunnel(&profile) || (!quic && is_collector(host, &profile, classes));
-        let diverse = profile.many_flows() && !crowd && !service;
-        // Where only what a server sends is captured, its answers go to many. A flood that leaves has few victims.
+        let profile = host.profile(classes);
+        // Where only what a server sends is captured, its responses go to many. An outbound flood has few victims.
         if host.is_outbound() && host.reverse(Span::TenSeconds).packets() == 0 && !profile.is_concentrated() {
             return None;
         }
-        let (over, since) = match shape::exceeded(if diverse { diverse_limit } else { steady_limit }, count) {
-            // Those are told by `other_amplification`.
-            Some(_) if other_amplification::reflected(host).is_some() => return None,
-            Some(over) => (over, host.onset(shape::packets_in(host, classes))),
+        let spread = self.is_spread(host, &profile, single);
+        let (exceeded, since) = match exceeded::exceeded(if spread { spread_limit } else { steady_limit }, count) {
+            Some(exceeded) => (exceeded, host.onset(shape::packets_in(host, classes))),
             None => {
-                let ten = unanswered(Span::TenSeconds);
-                let lasting = unanswered(Span::Second);
-                let slow = sustained(host, diverse_limit, &profile, (ten, lasting));
-                let over = slow.filter(|_| amplified(Span::Second) == 0)?;
-                (over, shape::ten_seconds_before(window.end))
+                let counts = (unanswered(Span::TenSeconds), unanswered(Span::Second));
+                let sustained = sustained(host, spread_limit, &profile, counts);
+                let exceeded = sustained.filter(|_| amplified(Span::Second) == 0)?;
+                (exceeded, shape::ten_seconds_before(window.end))
             }
         };
-        // One source trying ports one by one: a scan, until its rate alone does harm.
-        if profile.is_port_scan() && over.rate < diverse_limit.value * 10.0 {
+        if profile.is_port_scan() && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value {
             return None;
         }
-        let mut finding = host.finding(self.vector, classes).graded(over.rate, over.limit.value);
+        let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
         finding.since = since;
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;
-        let shape = match (diverse, over.span) {
-            (_, Span::TenSeconds) => "nearly each from a source of its own for ten seconds",
-            _ if strangers => "nearly each from a source of its own",
-            (true, _) => "nearly each with its own source or ports",
+        let shape = match (spread, exceeded.span) {
+            (_, Span::TenSeconds) => "nearly every packet from a new source for ten seconds",
+            _ if single => "nearly every packet from a new source",
+            (true, _) => "nearly every packet with its own source or ports",
             (false, _) => "in few flows",
         };
         let (measure, name) = match quic {
-            true => ("quic_per_second", "UDP packets/s of port 443"),
-            false => ("unanswered_udp_per_second", "UDP packets/s"),
+            true => ("quic_per_second", "packets/s of UDP port 443"),
+            false => ("unanswered_udp_per_second", "unanswered UDP packets/s"),
         };
         finding.evidence = vec![
-            over.evidence(
+            exceeded.evidence(
                 measure,
-                &format!("{name} {}", host.whom()),
+                &format!("{name} {}", host.to_or_from()),
                 &format!("; {shape}, {answers} answers in the last second"),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
         Some(finding)
     }
-}
 
-/// Senders that each go on at a modest rate in a flow of their own: logs, telemetry and flow records, which nobody answers.
-/// The samples of a second are too few to show it, so it is told by how many senders there are.
-fn is_collector(host: &HostContext<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
-    /// Packets of each sender in a second at least, and a second at most. Who floods sends more, or less under each name.
-    const LEAST: f64 = 5.0;
-    const MOST: f64 = 100.0;
-    /// At the onset a burst has but one tick.
-    const TICK: f64 = 0.1;
-    // Of prefixes the senders are only sampled.
-    if host.is_outbound() || host.hosts().is_some() || !profile.one_flow_each() {
-        return false;
+    /// Whether the traffic is spread over many flows, and is not of a service that does that by nature.
+    fn is_spread(&self, host: &HostContext<'_>, profile: &SampleProfile, single: bool) -> bool {
+        // Of prefixes the senders are only sampled.
+        if !self.quic && host.hosts().is_none() {
+            return shape::is_spread_udp(host, profile, self.classes);
+        }
+        let one_way = self.quic && !host.is_outbound() && host.reverse(Span::Second).packets() == 0;
+        let crowd = one_way && !single && profile.peer_diversity >= CROWD_SOURCES.value;
+        profile.many_flows() && !crowd && !shape::is_tunnel(profile)
     }
-    let each = |span: Span| host.forward(span).of_all(classes).packets as f64 / host.distinct_peers().max(1.0);
-    each(Span::Second) >= LEAST && each(Span::Burst) / TICK <= MOST
 }
 
-/// Tunnels draw the source port from what they carry (RFC 7348 §5, RFC 8926 §3.3, RFC 8086 §3.2), so that each has very
-/// many flows.
-fn is_tunnel(profile: &SampleProfile) -> bool {
-    const PORTS: [u16; 6] = [2152, 4754, 4789, 6080, 6081, 8472];
-    !profile.many_sources() && profile.top_port.is_some_and(|(port, share)| PORTS.contains(&port) && share >= 0.9)
-}
-
-/// Ten seconds in which nearly every packet had a source of its own. Services with many senders (log collectors,
-/// telemetry) hear the same ones again within that time.
+/// Ten seconds in which nearly every packet had a new source. Services with many senders (log collectors, telemetry) hear
+/// the same ones again within that time.
 fn sustained(
     host: &HostDirection<'_>,
-    diverse: Limit,
+    spread: Limit,
     profile: &SampleProfile,
     (ten, second): (u64, u64),
 ) -> Option<Exceeded> {
-    let limit = diverse.times(SUSTAINED_FRACTION);
-    let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds();
+    let span = Span::TenSeconds;
+    let limit = spread.times(SUSTAINED_FRACTION.value);
+    let enough = ten as f64 >= limit.value * span.seconds();
     let lasting = second as f64 >= limit.value / 2.0;
-    (enough && lasting && profile.many_sources() && shape::steadily_spread(host, ten, 0.0)).then_some(Exceeded {
-        rate: ten as f64 / 10.0,
+    (enough && lasting && profile.many_sources() && shape::is_steadily_spread(host, ten)).then_some(Exceeded {
+        rate: ten as f64 / span.seconds(),
         limit,
-        span: Span::TenSeconds,
+        span,
     })
 }

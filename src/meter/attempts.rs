@@ -367,12 +367,12 @@ impl AttemptTable {
                 self.talk(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
             }
             Class::TcpSyn => {
-                self.spoken.speak(self.in_direction(packet, ends), forward);
+                self.spoken.speak(self.flow(packet, ends), forward);
                 self.open(packet, AttemptKind::Tcp, packet.destination_port);
             }
             Class::TcpSynAck => {
                 self.spoken.speak(pair, forward);
-                match self.spoken.speak(self.in_direction(packet, ends), forward) {
+                match self.spoken.speak(self.flow(packet, ends), forward) {
                     Said::ByTheOther => self.answer(packet, AttemptKind::Tcp),
                     Said::Nothing => self.open(packet, AttemptKind::Answer, packet.destination_port),
                     Said::ByThisEnd => {}
@@ -382,7 +382,7 @@ impl AttemptTable {
                 // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
                 // the name of its receiver.
                 let known = self.spoken.before(pair, forward) != Said::Nothing
-                    || self.spoken.before(self.in_direction(packet, ends), forward) != Said::Nothing;
+                    || self.spoken.before(self.flow(packet, ends), forward) != Said::Nothing;
                 if !known {
                     self.open(packet, AttemptKind::Answer, packet.destination_port);
                 }
@@ -396,7 +396,7 @@ impl AttemptTable {
             Class::Udp if packet.reply_of.is_some() => {
                 // In a flood of them the first tell whether anyone asked.
                 self.budget -= 1;
-                if self.spoken.speak(self.in_direction(packet, ends), forward) == Said::ByTheOther {
+                if self.spoken.speak(self.flow(packet, ends), forward) == Said::ByTheOther {
                     self.answer(packet, AttemptKind::Udp);
                 }
             }
@@ -411,7 +411,7 @@ impl AttemptTable {
     /// Without a handshake the first packet of a flow opens, and the first one back answers.
     #[inline]
     fn talk(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
-        match self.spoken.speak(self.in_direction(packet, ends), forward) {
+        match self.spoken.speak(self.flow(packet, ends), forward) {
             Said::Nothing => self.open(packet, kind, port),
             Said::ByTheOther => self.answer(packet, kind),
             Said::ByThisEnd => {}
@@ -430,7 +430,7 @@ impl AttemptTable {
     }
 
     #[inline]
-    fn in_direction(&self, packet: &Packet, ends: u64) -> u64 {
+    fn flow(&self, packet: &Packet, ends: u64) -> u64 {
         // Protocols without ports tell themselves apart by their number.
         let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
         self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)

@@ -31,7 +31,7 @@ impl Handshakes {
             Class::TcpAck | Class::TcpData => false,
             _ => return Handshake::Nothing,
         };
-        let flow = self.hasher.in_direction(source, destination, packet.source_port, packet.destination_port);
+        let flow = self.hasher.flow(source, destination, packet.source_port, packet.destination_port);
         let fingerprint = (flow >> 32) as u32 & !0xff | 0x100;
         let index = flow as usize & self.waiting.len().wrapping_sub(1);
         match self.waiting.get_mut(index) {

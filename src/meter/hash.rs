@@ -54,7 +54,7 @@ impl Hasher {
 
     /// One direction of a flow; `source` and `destination` are address hashes.
     #[inline]
-    pub fn in_direction(&self, source: u64, destination: u64, source_port: u16, destination_port: u16) -> u64 {
+    pub fn flow(&self, source: u64, destination: u64, source_port: u16, destination_port: u16) -> u64 {
         let ports = u64::from(source_port) << 16 | u64::from(destination_port);
         fold(source.rotate_left(17) ^ destination, ports ^ self.high)
     }

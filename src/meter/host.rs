@@ -219,6 +219,10 @@ impl<'a> HostDirection<'a> {
         self.host
     }
 
+    pub fn is_outbound(&self) -> bool {
+        self.outbound
+    }
+
     /// The same host seen the other way round.
     pub fn opposite(&self) -> HostDirection<'a> {
         HostDirection { outbound: !self.outbound, ..*self }

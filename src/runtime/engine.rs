@@ -145,7 +145,7 @@ impl Engine {
 
     /// Lines for the log since the last call.
     pub fn take_news(&mut self) -> Vec<String> {
-        self.allow.take_news()
+        self.allow.take_log()
     }
 
     pub fn networks(&self) -> &Networks {
@@ -204,7 +204,7 @@ impl Engine {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
-        self.allow.sift(&mut self.findings, end);
+        self.allow.remove_allowed(&mut self.findings, end);
         self.incidents.look(&window, !self.site.networks.is_unknown());
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
         if let Some(baseline) = &mut self.baseline {

@@ -24,7 +24,7 @@ pub fn read_baseline(config: &Config, now: Timestamp) -> (Option<Baseline>, Opti
     match load(&state, config) {
         Ok(mut baseline) => {
             if let Some(baseline) = &mut baseline {
-                baseline.grow_old(now);
+                baseline.age(now);
             }
             (baseline, None)
         }

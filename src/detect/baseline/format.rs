@@ -1,4 +1,4 @@
-//! The baseline as bytes, and back. Whatever the bytes are, reading them gives a baseline or an error.
+//! The baseline as bytes, and back. Reading arbitrary bytes gives a baseline or an error.
 //!
 //! ```text
 //! "PEGELBL" version:1 | saved_at:8 hosts:4 | host* | crc32:4          all numbers little-endian
@@ -6,8 +6,8 @@
 //! profile: which:1 slots:1 | (slot:1 centre:4 spread:4 minutes:4)*    only slots that were seen
 //! ```
 
+use super::learner::{Baseline, Host, PROFILES};
 use super::weekly_profile::{SLOTS, Slot, WeeklyProfile};
-use super::{Baseline, Host, MODELS};
 use crate::base::{Addr, Timestamp};
 use std::fmt;
 
@@ -16,23 +16,25 @@ const VERSION: u8 = 1;
 /// Behind the last host.
 const CHECKSUM: usize = 4;
 
-/// Why bytes are no baseline.
+/// Why bytes cannot be read as a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError {
     NotABaseline,
     Version(u8),
     Checksum,
-    /// Whole by its checksum, but not as this program writes it.
+    /// The checksum is right, but the content is not as this program writes it.
     Content,
 }
 
 impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FormatError::NotABaseline => f.write_str("it is no baseline of Pegel"),
-            FormatError::Version(version) => write!(f, "it is of version {version}, and this program reads {VERSION}"),
-            FormatError::Checksum => f.write_str("it is cut off or damaged: the checksum is wrong"),
-            FormatError::Content => f.write_str("it contains what no program of ours wrote"),
+            FormatError::NotABaseline => f.write_str("not a Pegel baseline"),
+            FormatError::Version(version) => {
+                write!(f, "format version {version}; this program reads version {VERSION}")
+            }
+            FormatError::Checksum => f.write_str("truncated or damaged: the checksum is wrong"),
+            FormatError::Content => f.write_str("the checksum is right, but the content is invalid"),
         }
     }
 }
@@ -64,8 +66,8 @@ impl Baseline {
         bytes
     }
 
-    /// What was saved, for at most `capacity` hosts: where there are more, the most active. It ages when the first
-    /// moment is known, see [`Baseline::observe`].
+    /// Reads a saved baseline with at most `capacity` hosts; of more, the most active. It ages when the first timestamp
+    /// is known, see [`Baseline::observe`].
     pub fn from_bytes(bytes: &[u8], capacity: usize) -> Result<Baseline, FormatError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(FormatError::NotABaseline)?;
         // Another version may have its checksum elsewhere.
@@ -104,7 +106,7 @@ impl Reader<'_> {
         self.take::<1>().map(|[byte]| byte.into())
     }
 
-    /// A figure as this program has them: finite and not negative.
+    /// A number as this program writes them: finite and not negative.
     fn figure(&mut self) -> Option<f32> {
         self.take().map(f32::from_le_bytes).filter(|value| value.is_finite() && *value >= 0.0)
     }
@@ -112,7 +114,7 @@ impl Reader<'_> {
     fn everything(&mut self) -> Option<(Timestamp, Vec<(Addr, Host)>)> {
         let saved = Timestamp::from_nanos(u64::from_le_bytes(self.take()?));
         let count = u32::from_le_bytes(self.take()?);
-        // Not reserved by what the bytes promise.
+        // Capacity is not reserved by a count that may be wrong.
         let mut hosts = Vec::new();
         for _ in 0..count {
             hosts.push(self.host()?);
@@ -123,7 +125,7 @@ impl Reader<'_> {
     fn host(&mut self) -> Option<(Addr, Host)> {
         let address = Addr::from_v6_bits(u128::from_le_bytes(self.take()?));
         let mut host = Host { activity: self.figure()?, ..Host::default() };
-        for _ in 0..self.byte().filter(|count| *count <= MODELS)? {
+        for _ in 0..self.byte().filter(|count| *count <= PROFILES)? {
             let which = self.byte()?;
             let mut profile = Box::<WeeklyProfile>::default();
             for _ in 0..self.byte().filter(|count| *count <= SLOTS)? {

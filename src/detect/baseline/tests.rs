@@ -1,5 +1,8 @@
-use super::weekly_profile::Slot;
+use super::super::quantities::Quantity;
+use super::learner::{Baseline, Host};
+use super::weekly_profile::{Slot, WeeklyProfile};
 use super::*;
+use crate::base::{Addr, Direction, Timestamp};
 use proptest::prelude::*;
 
 const SAVED: Timestamp = Timestamp::from_parts(1_767_225_600, 0);
@@ -26,7 +29,7 @@ fn learned(hosts: u32) -> Baseline {
 }
 
 fn level(baseline: &Baseline, number: u32) -> Option<f64> {
-    baseline.level_at(address(number), Direction::Inbound, Quantity::Syn, SAVED)
+    baseline.level_at(address(number), Direction::Inbound, Quantity::UnansweredSyns, SAVED)
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn what_is_damaged_or_foreign_is_refused() {
 fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
     let after = |days: f64| {
         let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1).expect("whole");
-        baseline.grow_old(SAVED.plus_seconds(days * 86_400.0));
+        baseline.age(SAVED.plus_seconds(days * 86_400.0));
         level(&baseline, 0)
     };
     let fresh = after(0.0).expect("known");
@@ -85,7 +88,7 @@ fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
     assert!(after(3.0).expect("known") > fresh);
     assert_eq!(after(50.0), None, "of 150 minutes too few are left");
     let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1).expect("whole");
-    baseline.grow_old(SAVED.plus_seconds(61.0 * 86_400.0));
+    baseline.age(SAVED.plus_seconds(61.0 * 86_400.0));
     assert!(baseline.is_empty());
 }
 
@@ -93,11 +96,11 @@ fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
 fn a_host_with_an_incident_teaches_nothing_for_that_minute_and_the_one_before() {
     let mut host = Host::default();
     let seen = |host: &Host| host.profiles[0].as_deref().map_or(0.0, |profile| profile.slots[72].minutes);
-    let minute = |number: u64| minute_of(SAVED) + number;
+    let minute = |number: u64| super::learner::minute_of(SAVED) + number;
     let pass = |host: &mut Host, number: u64, spoiled: bool| {
         host.maxima[0][0] = 100.0;
         if spoiled {
-            host.spoil();
+            host.discard_minute();
         }
         host.end_minute(Some(minute(number)));
         seen(host)
@@ -114,9 +117,9 @@ fn a_host_with_an_incident_teaches_nothing_for_that_minute_and_the_one_before() 
 fn the_least_active_give_way_to_far_busier_ones_only() {
     let mut baseline = learned(3);
     baseline.hosts.values_mut().for_each(|host| host.activity += 100.0);
-    assert!(baseline.place(address(9), 500).is_none());
+    assert!(baseline.entry(address(9), 500).is_none());
     assert_eq!(baseline.evictions(), 0);
-    assert!(baseline.place(address(9), 5000).is_some());
+    assert!(baseline.entry(address(9), 5000).is_some());
     assert_eq!((baseline.len(), baseline.evictions()), (3, 1));
     assert!(!baseline.hosts.contains_key(&address(0)));
 }

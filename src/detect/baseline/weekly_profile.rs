@@ -1,37 +1,37 @@
-//! One figure of one host and direction, by hour of the week.
+//! One quantity of one host and direction, by hour of the week.
 
 /// Slots of a profile: the hours of a week.
 pub const SLOTS: usize = 168;
 const DAY: usize = 24;
 
-/// Minutes after which an hour of the week speaks for itself: two weeks of it.
+/// Minutes after which an hour of the week is used by itself: two weeks of it.
 const RIPE: f32 = 120.0;
-/// Minutes that an hour must have seen to be pooled with its like, and that all of them must have seen.
+/// Minutes that an hour must have to be pooled with similar hours, and that all of them must have together.
 const POOLED: f32 = 30.0;
 const POOL: f32 = 90.0;
-/// Minutes over which the estimate forgets: about three weeks of an hour.
-const MEMORY: f32 = 180.0;
-/// How far off, in spreads, one minute may pull at most: an hour's worth of outliers moves the centre little.
+/// Minutes over which the estimate decays: about three weeks of an hour.
+const DECAY: f32 = 180.0;
+/// Spreads beyond which a minute counts no more: an hour of outliers moves the centre little.
 const CLIP: f32 = 3.0;
-/// Spreads above the centre up to which a minute is usual.
+/// Spreads above the centre up to which a minute is normal.
 const WIDTH: f32 = 6.0;
-/// On top of what is usual, for the day that is somewhat busier.
+/// Margin for a day that is somewhat busier.
 const MARGIN: f32 = 1.5;
 
-/// What the minutes of one hour of the week were like.
+/// The minutes of one hour of the week.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slot {
     /// Typical maximum of a minute, per second.
     pub centre: f32,
     /// Typical distance from it.
     pub spread: f32,
-    /// Minutes seen, with what ageing took away.
+    /// Minutes learned, less what ageing removed.
     pub minutes: f32,
 }
 
 impl Slot {
-    /// A running estimate after Huber: what is within [`CLIP`] spreads counts as it is, what is further counts as if it
-    /// were there. A change that lasts widens the spread with every minute, and is followed.
+    /// A running estimate after Huber: a value within [`CLIP`] spreads counts in full, one beyond is clipped to that. A
+    /// lasting change widens the spread with every minute, and is followed.
     fn learn(&mut self, value: f32) {
         if self.minutes < 1.0 {
             *self = Slot { centre: value, spread: value / 4.0 + 1.0, minutes: 1.0 };
@@ -40,25 +40,25 @@ impl Slot {
         let least = self.centre / 20.0 + 1.0;
         let reach = CLIP * self.spread.max(least);
         let off = (value - self.centre).clamp(-reach, reach);
-        let weight = 1.0 / (self.minutes + 1.0).min(MEMORY);
+        let weight = 1.0 / (self.minutes + 1.0).min(DECAY);
         self.centre = (self.centre + off * weight).max(0.0);
         // A mean absolute distance is 0.8 of a standard deviation.
         self.spread = (self.spread + (off.abs() * 1.25 - self.spread) * weight).max(least);
-        self.minutes = (self.minutes + 1.0).min(MEMORY * 10.0);
+        self.minutes = (self.minutes + 1.0).min(DECAY * 10.0);
     }
 
     fn level(&self) -> f32 {
         (self.centre + WIDTH * self.spread) * MARGIN
     }
 
-    /// Half as sure, and as much wider.
+    /// Less certain, and wider by as much.
     fn age(&mut self, keep: f32) {
         self.minutes *= keep;
         self.spread /= keep.max(0.25);
     }
 }
 
-/// The week of one figure.
+/// The week of one quantity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeeklyProfile {
     pub slots: [Slot; SLOTS],
@@ -78,9 +78,9 @@ impl WeeklyProfile {
         }
     }
 
-    /// The most that is usual in hour `slot` of the week: of that hour once it has been seen for two weeks; until then
-    /// the highest of that hour and its neighbours on any day, once these were seen for an hour and a half in all. 0 where that
-    /// is too little.
+    /// The highest normal value in hour `slot` of the week: of that hour once two weeks of it are known; until then the
+    /// highest of that hour and its neighbours on any day, once these have an hour and a half in all. 0 where too little
+    /// is known.
     pub fn level(&self, slot: usize) -> f32 {
         let at = |index: usize| self.slots.get(index % SLOTS).copied().unwrap_or_default();
         let own = at(slot);
@@ -96,7 +96,7 @@ impl WeeklyProfile {
         if minutes >= POOL { highest } else { 0.0 }
     }
 
-    /// What was learned is older by so much that only `keep` of it (0 to 1) still counts.
+    /// Ages what was learned so that a share of `keep` (0 to 1) of it still counts.
     pub fn age(&mut self, keep: f32) {
         self.slots.iter_mut().for_each(|slot| slot.age(keep));
     }

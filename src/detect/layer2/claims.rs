@@ -7,9 +7,11 @@
 //!
 //! One function ([`judge`]) decides which of the four a claim is, so that no claim is two.
 
-use super::super::shape::context;
-use super::super::{Detector, DetectorSpec, Evidence, Finding, Setting, Target, settings::Limits};
-use super::{About, control_frames, is_guest, who};
+use super::super::evidence::context;
+use super::super::{
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, Merging, Mitigation, Setting, Target, settings::Limits,
+};
+use super::common::{ARP_FRAMES, About, control_frames, is_guest, whereabouts, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::{Site, VirtualMac};
 use crate::meter::Window;
@@ -32,7 +34,12 @@ pub(in super::super) const ARP_SPOOF: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ArpSpoof],
     summary: "a station that claims another's IPv4 address: by answers that nobody asked for, or against its holder",
     settings: &[FORGED],
-    build: |settings, site| Claims::boxed(Vector::ArpSpoof, settings.limit("forged_claims"), site),
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
+    build: |settings, site| Claims::boxed(Vector::ArpSpoof, settings.limit(&FORGED), site),
 };
 
 pub(in super::super) const ND_SPOOF: DetectorSpec = DetectorSpec {
@@ -40,7 +47,12 @@ pub(in super::super) const ND_SPOOF: DetectorSpec = DetectorSpec {
     vectors: &[Vector::NdSpoof],
     summary: "the same for IPv6: forged neighbour advertisements, or answers to every probe for a free address",
     settings: &[FORGED],
-    build: |settings, site| Claims::boxed(Vector::NdSpoof, settings.limit("forged_claims"), site),
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ADVERTISEMENTS)),
+    build: |settings, site| Claims::boxed(Vector::NdSpoof, settings.limit(&FORGED), site),
 };
 
 pub(in super::super) const GATEWAY_MAC_CHANGED: DetectorSpec = DetectorSpec {
@@ -48,6 +60,11 @@ pub(in super::super) const GATEWAY_MAC_CHANGED: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GatewayMacChanged],
     summary: "a router's address moved to another MAC; for information where it was announced and the old one let go",
     settings: &[],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(None),
     build: |_, site| Claims::boxed(Vector::GatewayMacChanged, Limits::once(), site),
 };
 
@@ -55,17 +72,28 @@ pub(in super::super) const IP_CONFLICT: DetectorSpec = DetectorSpec {
     name: "ip_conflict",
     vectors: &[Vector::IpConflict],
     summary: "two stations that both have the same address and no other",
-    settings: &[Setting {
-        key: "turns",
-        default: 3.0,
-        min: 1.0,
-        max: 1000.0,
-        unit: "turns",
-        doc: "Times within a minute that the two claim it in turns, where both announce it but never answer the same question.",
-        learns: None,
-    }],
-    build: |settings, site| Claims::boxed(Vector::IpConflict, settings.limit("turns"), site),
+    settings: &[TURNS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
+    build: |settings, site| Claims::boxed(Vector::IpConflict, settings.limit(&TURNS), site),
 };
+
+const TURNS: Setting = Setting {
+    key: "turns",
+    default: 3.0,
+    min: 1.0,
+    max: 1000.0,
+    unit: "turns",
+    doc: "Times within a minute that the two claim it in turns, where both announce it but never answer the same question.",
+    learns: None,
+};
+
+/// Neighbour advertisement and redirect (RFC 4861 §4).
+const ADVERTISEMENTS: FrameMatch =
+    FrameMatch { nftables: "icmpv6 type { 136, 137 }", pcap: "ip6[6] = 58 and (ip6[40] = 136 or ip6[40] = 137)" };
 
 struct Claims {
     vector: Vector,
@@ -240,7 +268,7 @@ impl Claims {
             Vector::IpConflict => {
                 let mut finding = about.finding(Target::Host(claim.address));
                 finding.evidence = evidence;
-                finding.evidence.push(super::whereabouts(window, site, claim.interface, claimant.mac));
+                finding.evidence.push(whereabouts(window, site, claim.interface, claimant.mac));
                 finding
             }
             _ => about.station(claimant.sender, evidence),

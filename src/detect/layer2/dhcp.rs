@@ -1,9 +1,11 @@
 //! DHCP: a second server (`rogue_dhcp`), clients that take every lease (`dhcp_starvation`), one client that does not stop
 //! asking (`dhcp_flood`). Tools: yersinia, DHCPig, dhcpstarv.
 
-use super::super::shape::{context, measured};
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Setting, settings::Limits};
-use super::{About, control_frames, is_guest, who};
+use super::super::evidence::{context, measured};
+use super::super::{
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, settings::Limits,
+};
+use super::common::{About, control_frames, is_guest, who};
 use crate::base::{Addr, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -15,6 +17,11 @@ pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RogueDhcp],
     summary: "a DHCP server that is none of the configured ones, or that comes beside one that was there before",
     settings: &[],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(FROM_SERVERS)),
     build: |_, site| Box::new(Rogue { site: Arc::clone(site) }),
 };
 
@@ -22,33 +29,53 @@ pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
     name: "dhcp_starvation",
     vectors: &[Vector::DhcpStarvation],
     summary: "many DHCP clients that never say anything else",
-    settings: &[Setting {
-        key: "clients",
-        default: 60.0,
-        min: 5.0,
-        max: 1000.0,
-        unit: "clients",
-        doc: "Clients within fifteen seconds that asked once and have sent nothing but DHCP five seconds later.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(Starvation { site: Arc::clone(site), limit: settings.limit("clients") }),
+    settings: &[CLIENTS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(FROM_CLIENTS)),
+    build: |settings, site| Box::new(Starvation { site: Arc::clone(site), limit: settings.limit(&CLIENTS) }),
+};
+
+const CLIENTS: Setting = Setting {
+    key: "clients",
+    default: 60.0,
+    min: 5.0,
+    max: 1000.0,
+    unit: "clients",
+    doc: "Clients within fifteen seconds that asked once and have sent nothing but DHCP five seconds later.",
+    learns: None,
 };
 
 pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
     name: "dhcp_flood",
     vectors: &[Vector::DhcpFlood],
     summary: "one DHCP client that asks and asks",
-    settings: &[Setting {
-        key: "messages_per_second",
-        default: 20.0,
-        min: 5.0,
-        max: 1e6,
-        unit: "messages/s",
-        doc: "DHCP messages in the name of one client.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit("messages_per_second") }),
+    settings: &[MESSAGES_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(FROM_CLIENTS)),
+    build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit(&MESSAGES_PER_SECOND) }),
 };
+
+const MESSAGES_PER_SECOND: Setting = Setting {
+    key: "messages_per_second",
+    default: 20.0,
+    min: 5.0,
+    max: 1e6,
+    unit: "messages/s",
+    doc: "DHCP messages in the name of one client.",
+    learns: None,
+};
+
+/// RFC 2131 §4.1, RFC 9915 §7.2.
+const FROM_SERVERS: FrameMatch =
+    FrameMatch { nftables: "udp sport { 67, 547 }", pcap: "(udp src port 67 or udp src port 547)" };
+const FROM_CLIENTS: FrameMatch =
+    FrameMatch { nftables: "udp dport { 67, 547 }", pcap: "(udp dst port 67 or udp dst port 547)" };
 
 struct Rogue {
     site: Arc<Site>,

@@ -1,9 +1,9 @@
 //! `gateway_silent`: a router that stations ask for does not answer any more, or the time for which it advertised itself
 //! is over. For each family apart: it was IPv6 alone that went away unnoticed, and with it what was filtered there.
 
-use super::super::shape::{context, measured};
-use super::super::{Detector, DetectorSpec, Finding, Setting, Target, settings::Limits};
-use super::{About, control_frames, who};
+use super::super::evidence::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, settings::Limits};
+use super::common::{About, control_frames, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -14,16 +14,23 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "gateway_silent",
     vectors: &[Vector::GatewaySilent],
     summary: "a router that answered before and is asked for without any answer, or whose advertisements ran out",
-    settings: &[Setting {
-        key: "seconds",
-        default: 3.0,
-        min: 1.0,
-        max: 3600.0,
-        unit: "seconds",
-        doc: "Time from the first question that was not answered, with three questions or more since.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(GatewaySilent { site: Arc::clone(site), limit: settings.limit("seconds") }),
+    settings: &[SECONDS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Nothing("there is nothing to drop: a router is missing"),
+    build: |settings, site| Box::new(GatewaySilent { site: Arc::clone(site), limit: settings.limit(&SECONDS) }),
+};
+
+const SECONDS: Setting = Setting {
+    key: "seconds",
+    default: 3.0,
+    min: 1.0,
+    max: 3600.0,
+    unit: "seconds",
+    doc: "Time from the first question that was not answered, with three questions or more since.",
+    learns: None,
 };
 
 struct GatewaySilent {

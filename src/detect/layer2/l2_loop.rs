@@ -2,9 +2,9 @@
 //!
 //! Surest where a frame that left comes in again; else by copies that no sender makes: of several stations at once.
 
-use super::super::shape::{context, measured};
-use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
-use super::{About, who};
+use super::super::evidence::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
+use super::common::{About, who};
 use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -14,33 +14,47 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "l2_loop",
     vectors: &[Vector::L2Loop],
     summary: "frames to all that left and come back, or that come again and again from several stations",
-    settings: &[
-        Setting {
-            key: "returned_per_second",
-            default: 20.0,
-            min: 2.0,
-            max: 1e6,
-            unit: "frames/s",
-            doc: "Broadcast and multicast frames that had left an interface and come in there again.",
-            learns: None,
-        },
-        Setting {
-            key: "copies_per_second",
-            default: 1000.0,
-            min: 50.0,
-            max: 1e7,
-            unit: "frames/s",
-            doc: "Identical broadcast and multicast frames, of three stations or more.",
-            learns: None,
-        },
-    ],
+    settings: &[RETURNED_PER_SECOND, COPIES_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::AbsorbsStations(&[
+        Vector::MacFlap,
+        Vector::BroadcastStorm,
+        Vector::MulticastStorm,
+        Vector::ArpFlood,
+        Vector::GratuitousArpStorm,
+        Vector::DhcpFlood,
+        Vector::RogueRa,
+    ]),
+    mitigation: Mitigation::Nothing("a loop is removed by unplugging it, not by a filter"),
     build: |settings, site| {
         Box::new(Loop {
             site: Arc::clone(site),
-            returned: settings.limit("returned_per_second"),
-            copies: settings.limit("copies_per_second"),
+            returned: settings.limit(&RETURNED_PER_SECOND),
+            copies: settings.limit(&COPIES_PER_SECOND),
         })
     },
+};
+
+const RETURNED_PER_SECOND: Setting = Setting {
+    key: "returned_per_second",
+    default: 20.0,
+    min: 2.0,
+    max: 1e6,
+    unit: "frames/s",
+    doc: "Broadcast and multicast frames that had left an interface and come in there again.",
+    learns: None,
+};
+
+const COPIES_PER_SECOND: Setting = Setting {
+    key: "copies_per_second",
+    default: 1000.0,
+    min: 50.0,
+    max: 1e7,
+    unit: "frames/s",
+    doc: "Identical broadcast and multicast frames, of three stations or more.",
+    learns: None,
 };
 
 struct Loop {

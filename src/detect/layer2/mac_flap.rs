@@ -1,8 +1,8 @@
 //! `mac_flap`: a station comes in at one port, then at another, and back. A guest that migrates moves once.
 
-use super::super::shape::measured;
-use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
-use super::{About, control_frames, who};
+use super::super::evidence::measured;
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
+use super::common::{About, control_frames, who};
 use crate::base::Vector;
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -12,16 +12,23 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_flap",
     vectors: &[Vector::MacFlap],
     summary: "a MAC address that moves between ports of a bridge again and again",
-    settings: &[Setting {
-        key: "moves",
-        default: 3.0,
-        min: 2.0,
-        max: 8.0,
-        unit: "moves/minute",
-        doc: "Moves of one station within a minute.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(MacFlap { site: Arc::clone(site), limit: settings.limit("moves") }),
+    settings: &[MOVES],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Nothing("a loop is removed by unplugging it, not by a filter"),
+    build: |settings, site| Box::new(MacFlap { site: Arc::clone(site), limit: settings.limit(&MOVES) }),
+};
+
+const MOVES: Setting = Setting {
+    key: "moves",
+    default: 3.0,
+    min: 2.0,
+    max: 8.0,
+    unit: "moves/minute",
+    doc: "Moves of one station within a minute.",
+    learns: None,
 };
 
 struct MacFlap {

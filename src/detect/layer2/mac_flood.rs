@@ -2,9 +2,9 @@
 //!
 //! Many guests that wake at once are many new stations, too, but they go on speaking and are spoken to.
 
-use super::super::shape::{context, measured};
-use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
-use super::About;
+use super::super::evidence::{context, measured};
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
+use super::common::{About, LEAST_FRAME};
 use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::{Count, Window};
@@ -14,18 +14,25 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_flood",
     vectors: &[Vector::MacFlood],
     summary: "ever new source MAC addresses that send a frame or few and that nobody speaks to",
-    settings: &[Setting {
-        key: "new_stations_per_second",
-        default: 300.0,
-        min: 10.0,
-        max: 1e7,
-        unit: "stations/s",
-        doc: "New stations on one interface within a second, of which nearly all stay unanswered.",
-        learns: None,
-    }],
+    settings: &[NEW_STATIONS_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::AbsorbsStations(&[Vector::MacNotAllowed, Vector::SpoofedSource, Vector::MacFlap]),
+    mitigation: Mitigation::Station(None),
     build: |settings, site| {
-        Box::new(MacFlood { site: Arc::clone(site), limit: settings.limit("new_stations_per_second") })
+        Box::new(MacFlood { site: Arc::clone(site), limit: settings.limit(&NEW_STATIONS_PER_SECOND) })
     },
+};
+
+const NEW_STATIONS_PER_SECOND: Setting = Setting {
+    key: "new_stations_per_second",
+    default: 300.0,
+    min: 10.0,
+    max: 1e7,
+    unit: "stations/s",
+    doc: "New stations on one interface within a second, of which nearly all stay unanswered.",
+    learns: None,
 };
 
 struct MacFlood {
@@ -61,7 +68,7 @@ impl Detector for MacFlood {
             if !link.is_warm() && second.unheard.packets < second.strangers / 4 {
                 continue;
             }
-            let frames = |number: u64| Count { packets: number, bytes: number * super::LEAST_FRAME };
+            let frames = |number: u64| Count { packets: number, bytes: number * LEAST_FRAME };
             let about = About {
                 window,
                 site: &self.site,

@@ -2,9 +2,11 @@
 //!
 //! Judged for guests of which the inventory knows addresses; what they leased by DHCP is theirs, too.
 
-use super::super::shape::context;
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Setting, settings::Limits};
-use super::{About, who};
+use super::super::evidence::context;
+use super::super::{
+    Detector, DetectorSpec, Evidence, Finding, LimitFrom, Merging, Mitigation, Setting, settings::Limits,
+};
+use super::common::{About, who};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{Count, ForeignUse, Window};
@@ -16,18 +18,25 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_ip_mismatch",
     vectors: &[Vector::MacIpMismatch],
     summary: "a guest whose addresses are known uses another as its source, in IP, ARP or neighbour discovery",
-    settings: &[Setting {
-        key: "packets_per_tick",
-        default: 1.0,
-        min: 1.0,
-        max: 1e6,
-        unit: "packets/0.1 s",
-        doc: "Packets of one guest with such addresses within a tenth of a second.",
-        learns: None,
-    }],
+    settings: &[PACKETS_PER_TICK],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(None),
     build: |settings, site| {
-        Box::new(MacIpMismatch { site: Arc::clone(site), limit: settings.limit("packets_per_tick") })
+        Box::new(MacIpMismatch { site: Arc::clone(site), limit: settings.limit(&PACKETS_PER_TICK) })
     },
+};
+
+const PACKETS_PER_TICK: Setting = Setting {
+    key: "packets_per_tick",
+    default: 1.0,
+    min: 1.0,
+    max: 1e6,
+    unit: "packets/0.1 s",
+    doc: "Packets of one guest with such addresses within a tenth of a second.",
+    learns: None,
 };
 
 struct MacIpMismatch {

@@ -3,9 +3,9 @@
 //! Providers that police MAC addresses block the whole machine for it, so the first frame counts, whatever it carries.
 //! What may leave is the operator's list, or else what this machine and its guests carry.
 
-use super::super::shape::context;
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom};
-use super::{About, who};
+use super::super::evidence::context;
+use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Merging, Mitigation};
+use super::common::{About, who};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::{InterfacePolicy, Site, Uplink};
 use crate::meter::{Count, StationCounts, Window};
@@ -18,6 +18,11 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "a frame that leaves an uplink with a MAC address that is neither this machine's nor a known guest's, or not \
               on the interface's list ([[interface]] allowed_macs)",
     settings: &[],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(None),
     build: |_, site| Box::new(MacNotAllowed { site: Arc::clone(site) }),
 };
 

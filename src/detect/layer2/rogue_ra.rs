@@ -2,9 +2,11 @@
 //!
 //! Networks with two routers have them both from the beginning, and neither advertises faster than the standard allows.
 
-use super::super::shape::measured;
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Setting, settings::Limits};
-use super::{About, control_frames, is_guest, who};
+use super::super::evidence::measured;
+use super::super::{
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, settings::Limits,
+};
+use super::common::{About, control_frames, is_guest, who};
 use crate::base::{Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -16,17 +18,28 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RogueRa],
     summary: "a router advertisement of a guest, of none of the configured routers, or of a newcomer beside a router that \
               answers by itself; many routers at once",
-    settings: &[Setting {
-        key: "routers",
-        default: 8.0,
-        min: 3.0,
-        max: 64.0,
-        unit: "routers",
-        doc: "Routers of one segment within ten seconds from which on they are a flood.",
-        learns: None,
-    }],
-    build: |settings, site| Box::new(RogueRa { site: Arc::clone(site), limit: settings.limit("routers") }),
+    settings: &[ROUTERS],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ROUTER_ADVERTISEMENTS)),
+    build: |settings, site| Box::new(RogueRa { site: Arc::clone(site), limit: settings.limit(&ROUTERS) }),
 };
+
+const ROUTERS: Setting = Setting {
+    key: "routers",
+    default: 8.0,
+    min: 3.0,
+    max: 64.0,
+    unit: "routers",
+    doc: "Routers of one segment within ten seconds from which on they are a flood.",
+    learns: None,
+};
+
+/// Router advertisement and redirect (RFC 4861 §4).
+const ROUTER_ADVERTISEMENTS: FrameMatch =
+    FrameMatch { nftables: "icmpv6 type { 134, 137 }", pcap: "ip6[6] = 58 and (ip6[40] = 134 or ip6[40] = 137)" };
 
 struct RogueRa {
     site: Arc<Site>,

@@ -3,9 +3,11 @@
 //! One station that sends most of it is the culprit; where none stands out the whole segment is told of. What many
 //! stations send a little of each, as after a power cut, is no storm.
 
-use super::super::shape::measured;
-use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limit, settings::Limits};
-use super::{About, who};
+use super::super::evidence::measured;
+use super::super::{
+    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, settings::Limit, settings::Limits,
+};
+use super::common::{ARP_FRAMES, About, LEAST_FRAME, who};
 use crate::base::{Mac, Vector};
 use crate::inventory::Site;
 use crate::meter::lan::{Noise, Rates};
@@ -20,39 +22,70 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     name: "arp_flood",
     vectors: &[Vector::ArpFlood],
     summary: "one station that sends far more ARP than any router needs",
-    settings: &[frames(1500.0, "ARP frames of one station.")],
-    build: |settings, site| Storm::boxed(Vector::ArpFlood, Noise::Arp, settings.limit("frames_per_second"), site),
+    settings: &[ARP_FLOOD_FRAMES_LIMIT],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
+    build: |settings, site| Storm::boxed(Vector::ArpFlood, Noise::Arp, settings.limit(&ARP_FLOOD_FRAMES_LIMIT), site),
 };
+const ARP_FLOOD_FRAMES_LIMIT: Setting = frames(1500.0, "ARP frames of one station.");
 
 pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
     name: "gratuitous_arp_storm",
     vectors: &[Vector::GratuitousArpStorm],
     summary: "one station that announces the same addresses over and over",
-    settings: &[frames(50.0, "Announcements of one station, ten or more of each address within a second.")],
+    settings: &[GRATUITOUS_FRAMES_LIMIT],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::GratuitousArpStorm, Noise::Gratuitous, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::GratuitousArpStorm, Noise::Gratuitous, settings.limit(&GRATUITOUS_FRAMES_LIMIT), site)
     },
 };
+const GRATUITOUS_FRAMES_LIMIT: Setting =
+    frames(50.0, "Announcements of one station, ten or more of each address within a second.");
 
 pub(in super::super) const BROADCAST: DetectorSpec = DetectorSpec {
     name: "broadcast_storm",
     vectors: &[Vector::BroadcastStorm],
     summary: "so much broadcast, of one station or of few, that every other station suffers",
-    settings: &[frames(1500.0, "Broadcast frames of one station; of a segment, three times as many by few stations.")],
+    settings: &[BROADCAST_FRAMES_LIMIT],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(BROADCAST_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::BroadcastStorm, Noise::Broadcast, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::BroadcastStorm, Noise::Broadcast, settings.limit(&BROADCAST_FRAMES_LIMIT), site)
     },
 };
+const BROADCAST_FRAMES_LIMIT: Setting =
+    frames(1500.0, "Broadcast frames of one station; of a segment, three times as many by few stations.");
 
 pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
     name: "multicast_storm",
     vectors: &[Vector::MulticastStorm],
     summary: "the same of multicast; streams of video need less",
-    settings: &[frames(5000.0, "Multicast frames of one station; of a segment, three times as many by few stations.")],
+    settings: &[MULTICAST_FRAMES_LIMIT],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(MULTICAST_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::MulticastStorm, Noise::Multicast, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::MulticastStorm, Noise::Multicast, settings.limit(&MULTICAST_FRAMES_LIMIT), site)
     },
 };
+const MULTICAST_FRAMES_LIMIT: Setting =
+    frames(5000.0, "Multicast frames of one station; of a segment, three times as many by few stations.");
+
+const BROADCAST_FRAMES: FrameMatch = FrameMatch { nftables: "ether daddr ff:ff:ff:ff:ff:ff", pcap: "ether broadcast" };
+const MULTICAST_FRAMES: FrameMatch =
+    FrameMatch { nftables: "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", pcap: "ether multicast" };
 
 /// How often an address must be announced within a second: failovers announce each a few times.
 const OF_EACH: f64 = 10.0;
@@ -64,7 +97,7 @@ const FEW: f64 = 50.0;
 /// So many frames of such a length.
 fn traffic(frames: u32, rates: &Rates) -> Count {
     let packets = u64::from(frames);
-    Count { packets, bytes: packets * rates.mean_length().max(super::LEAST_FRAME) }
+    Count { packets, bytes: packets * rates.mean_length().max(LEAST_FRAME) }
 }
 
 struct Storm {

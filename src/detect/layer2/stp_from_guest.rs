@@ -1,8 +1,8 @@
 //! `stp_from_guest`: a guest speaks spanning tree. It can make itself the root of the network, or have the provider's
 //! switch shut the port that the whole machine is on (BPDU guard).
 
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom};
-use super::{About, control_frames, is_guest, who};
+use super::super::{Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation};
+use super::common::{About, control_frames, is_guest, who};
 use crate::base::{InterfaceRole, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -13,8 +13,15 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::StpFromGuest],
     summary: "spanning-tree frames of a guest, or that leave an uplink with a guest's address",
     settings: &[],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(Some(BPDUS)),
     build: |_, site| Box::new(StpFromGuest { site: Arc::clone(site) }),
 };
+
+const BPDUS: FrameMatch = FrameMatch { nftables: "ether daddr 01:80:c2:00:00:00", pcap: "ether dst 01:80:c2:00:00:00" };
 
 struct StpFromGuest {
     site: Arc<Site>,

@@ -2,9 +2,9 @@
 //!
 //! Frames to one silent station are common: a backup to a machine whose answers take another way.
 
-use super::super::shape::measured;
-use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limits};
-use super::{About, who};
+use super::super::evidence::measured;
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
+use super::common::{About, who};
 use crate::base::{CountPolicy, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
@@ -14,18 +14,25 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "unknown_unicast_flood",
     vectors: &[Vector::UnknownUnicastFlood],
     summary: "frames to many single stations that have never been heard",
-    settings: &[Setting {
-        key: "frames_per_second",
-        default: 1000.0,
-        min: 10.0,
-        max: 1e7,
-        unit: "frames/s",
-        doc: "Such frames on one interface, to hundreds of different stations within a second, a few to each.",
-        learns: None,
-    }],
+    settings: &[FRAMES_PER_SECOND],
+    thresholds: &[],
+    claims: &[],
+    yields_to: &[],
+    merging: Merging::Separate,
+    mitigation: Mitigation::Station(None),
     build: |settings, site| {
-        Box::new(UnknownUnicast { site: Arc::clone(site), limit: settings.limit("frames_per_second") })
+        Box::new(UnknownUnicast { site: Arc::clone(site), limit: settings.limit(&FRAMES_PER_SECOND) })
     },
+};
+
+const FRAMES_PER_SECOND: Setting = Setting {
+    key: "frames_per_second",
+    default: 1000.0,
+    min: 10.0,
+    max: 1e7,
+    unit: "frames/s",
+    doc: "Such frames on one interface, to hundreds of different stations within a second, a few to each.",
+    learns: None,
 };
 
 struct UnknownUnicast {

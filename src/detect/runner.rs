@@ -1,0 +1,142 @@
+//! Runs the enabled detectors on a window: on every busy host and direction, on every busy prefix, and on the tick as a
+//! whole.
+
+use super::baseline::Baseline;
+use super::claim::Claim;
+use super::detector::{Detector, DetectorSpec};
+use super::finding::Finding;
+use super::host_context::HostContext;
+use super::layer2;
+use super::prefix;
+use super::registry::DETECTORS;
+use super::settings::Settings;
+use super::target::Target;
+use crate::base::{Direction, Severity};
+use crate::inventory::Site;
+use crate::meter::Window;
+use std::sync::Arc;
+
+/// A detector that the configuration leaves on.
+pub struct EnabledDetector {
+    detector: Box<dyn Detector>,
+    spec: &'static DetectorSpec,
+    /// Severity of all its findings, where the operator sets one.
+    severity: Option<Severity>,
+}
+
+impl EnabledDetector {
+    /// Runs one inspection and applies the configured severity to what it found: the only place that overrides one.
+    fn run(&self, findings: &mut Vec<Finding>, inspect: impl FnOnce(&dyn Detector, &mut Vec<Finding>)) {
+        let before = findings.len();
+        inspect(&*self.detector, findings);
+        for finding in findings.iter_mut().skip(before) {
+            finding.severity = self.severity.unwrap_or(finding.severity);
+        }
+    }
+}
+
+/// Builds every detector that is enabled. `settings` are in the order of [`DETECTORS`].
+pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<EnabledDetector> {
+    DETECTORS
+        .iter()
+        .zip(settings)
+        .filter(|(_, settings)| settings.enabled)
+        .map(|(spec, settings)| EnabledDetector {
+            detector: (spec.build)(settings, site),
+            spec,
+            severity: settings.severity,
+        })
+        .collect()
+}
+
+/// Runs all detectors on a window. A finding is made anew every tick for as long as it lasts.
+pub fn run(
+    detectors: &[EnabledDetector],
+    site: &Site,
+    baseline: Option<&Baseline>,
+    window: &Window<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    for host in window.hosts() {
+        for &direction in site.directions() {
+            let traffic = host.in_direction(direction);
+            if traffic.forward_packets() == 0 {
+                continue;
+            }
+            let learned = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
+            let context = HostContext::of_host(traffic, direction).at(site, learned);
+            inspect_host(detectors, &context, site, window, findings);
+        }
+    }
+    inspect_prefixes(detectors, site, window, findings);
+    for enabled in detectors {
+        enabled.run(findings, |detector, findings| detector.inspect_tick(window, findings));
+    }
+    for finding in findings {
+        finding.guest = guest(finding, site, window);
+    }
+}
+
+/// Runs every detector on one host or prefix, then drops what yields to others.
+fn inspect_host(
+    detectors: &[EnabledDetector],
+    host: &HostContext<'_>,
+    site: &Site,
+    window: &Window<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let group = host.group().map(|id| site.group_name(id));
+    for enabled in detectors {
+        let before = findings.len();
+        enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
+        if findings.len() == before {
+            continue;
+        }
+        // A claim counts only where the detector that makes it is on: else nobody would report these packets.
+        let is_claimed = |claim: &&Claim| {
+            let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
+            detectors.iter().any(claims) && host.has_claim(**claim)
+        };
+        if enabled.spec.yields_to.iter().any(|claim| is_claimed(&claim)) {
+            findings.truncate(before);
+        }
+        if let Some(group) = group {
+            findings.iter_mut().skip(before).for_each(|finding| finding.name_group(group));
+        }
+    }
+}
+
+/// Runs every detector on the busy prefixes, and keeps the floods among what it finds.
+fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    for (measured, hosts) in window.prefixes() {
+        let traffic = measured.in_direction(Direction::Inbound);
+        if traffic.forward_packets() == 0 {
+            continue;
+        }
+        let length = window.prefix_length(measured.address());
+        // The count is an estimate, and there are no more hosts than addresses.
+        let width = if measured.address().is_v4() { 32 } else { 128 } - i32::from(length);
+        let hosts = hosts.min(2f64.powi(width));
+        let Some(context) = HostContext::of_prefix(traffic, Direction::Inbound, length, hosts) else { continue };
+        let context = context.at(site, None);
+        let before = findings.len();
+        inspect_host(detectors, &context, site, window, findings);
+        let floods = findings.drain(before..).filter(|finding| prefix::is_flood(finding, &context));
+        let floods: Vec<Finding> = floods.map(|finding| prefix::with_pattern(finding, hosts)).collect();
+        findings.extend(floods);
+    }
+}
+
+/// The guest that a finding is about: the station's, or that of the port where an unknown MAC enters, or the one that has
+/// the address.
+fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> {
+    let guest = match &finding.target {
+        Target::Station { mac, .. } => {
+            let known = site.guest_of_mac(*mac).map(|(guest, _)| guest);
+            known.or_else(|| site.guest_of_port(&layer2::port_of(window, site, finding.interface.as_deref(), *mac)?))
+        }
+        Target::Host(address) => site.guest_of_address(*address),
+        _ => None,
+    };
+    guest.map(ToString::to_string)
+}

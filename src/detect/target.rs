@@ -1,0 +1,40 @@
+//! What an incident is about.
+
+use crate::base::{Addr, Mac};
+use ipnet::IpNet;
+use std::fmt;
+
+/// What an incident is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    Host(Addr),
+    /// A network as a whole.
+    Prefix(IpNet),
+    /// A MAC address on an interface.
+    Station {
+        mac: Mac,
+        interface: String,
+    },
+    /// All stations behind an interface.
+    Segment {
+        interface: String,
+        vlan: Option<u16>,
+    },
+    /// Something that this host itself must provide: a host check, by name.
+    Sensor {
+        what: String,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Host(address) => address.fmt(f),
+            Target::Prefix(network) => network.fmt(f),
+            Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
+            Target::Segment { interface, vlan: None } => write!(f, "segment {interface}"),
+            Target::Segment { interface, vlan: Some(vlan) } => write!(f, "VLAN {vlan} of segment {interface}"),
+            Target::Sensor { what } => write!(f, "host check {what}"),
+        }
+    }
+}
