@@ -1,21 +1,34 @@
-//! What the detectors share that judge senders by their openings ([`ConnectionAttempts`]): whom an incident is about, which way it
-//! goes, and what it carries.
+//! What the detectors share that inspect the connection attempts of one sender ([`ConnectionAttempts`]): target and direction
+//! of the incident, and its traffic.
 
 use super::evidence::context;
-use super::{Evidence, Finding, Target, Traffic};
+use super::{Evidence, Finding, Target, Threshold, Traffic};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::{ConnectionAttempts, Count, Registers, Sample};
+use crate::meter::{ConnectionAttempts, Count, Registers, Sample, Span};
 use crate::packet::Class;
 use ipnet::IpNet;
 
-/// Which way the contacts go, or `None` where neither end is ours.
-pub(super) fn direction(contact: &ConnectionAttempts, site: &Site) -> Option<Direction> {
+pub(super) const THRESHOLDS: &[Threshold] = &[ANSWERED_SHARE];
+
+pub(super) const ANSWERED_SHARE: Threshold = Threshold {
+    name: "answered share",
+    value: 0.5,
+    unit: "share of attempts",
+    reason: "clients, resolvers, crawlers and monitoring are answered by most hosts",
+    guarded_by: "server_browser",
+};
+
+/// How certain the pattern of attempts makes it that this is what the vector says.
+const CONFIDENCE: f64 = 0.8;
+
+/// The direction of the attempts, or `None` where neither end is inside.
+pub(super) fn direction(attempts: &ConnectionAttempts, site: &Site) -> Option<Direction> {
     if site.networks.is_unknown() {
         return Some(Direction::Inbound);
     }
     let ours = |address| site.networks.contains(address);
-    match (ours(contact.source), ours(contact.low) || ours(contact.high) || ours(contact.target)) {
+    match (ours(attempts.source), ours(attempts.low) || ours(attempts.high) || ours(attempts.target)) {
         (true, true) => Some(Direction::Internal),
         (true, false) => Some(Direction::Outbound),
         (false, true) => Some(Direction::Inbound),
@@ -23,53 +36,53 @@ pub(super) fn direction(contact: &ConnectionAttempts, site: &Site) -> Option<Dir
     }
 }
 
-/// The target: the one host that is contacted, or the smallest network that holds all; of outgoing ones our host.
-pub(super) fn target(contact: &ConnectionAttempts, direction: Direction) -> Target {
+/// The target: the one host that is tried, or the smallest network that contains all of them; of outbound attempts our host.
+pub(super) fn target(attempts: &ConnectionAttempts, direction: Direction) -> Target {
     match direction {
-        Direction::Outbound => Target::Host(contact.source),
-        _ if contact.low == contact.high => Target::Host(contact.low),
-        _ => span(contact.low, contact.high).map_or(Target::Host(contact.target), Target::Prefix),
+        Direction::Outbound => Target::Host(attempts.source),
+        _ if attempts.low == attempts.high => Target::Host(attempts.low),
+        _ => span(attempts.low, attempts.high).map_or(Target::Host(attempts.target), Target::Prefix),
     }
 }
 
-/// The smallest network with both addresses, of one family.
+/// The smallest network that contains both addresses, of one family.
 pub(super) fn span(low: Addr, high: Addr) -> Option<IpNet> {
     if low.is_v4() != high.is_v4() {
         return None;
     }
     let width = if low.is_v4() { 32 } else { 128 };
-    // Of IPv4 the upper 96 bits are alike.
+    // The upper 96 bits of IPv4 addresses are equal.
     let common = (low.bits() ^ high.bits()).leading_zeros().saturating_sub(128 - width).min(width);
     let length = u8::try_from(common).ok()?;
     IpNet::new(low.network(length).ip(), length).ok()
 }
 
-/// A finding about a sender of openings; evidence is left to the caller.
-pub(super) fn finding(contact: &ConnectionAttempts, direction: Direction, vector: Vector, class: Class) -> Finding {
+/// A finding about a sender of attempts, without evidence.
+pub(super) fn finding(attempts: &ConnectionAttempts, direction: Direction, vector: Vector, class: Class) -> Finding {
     let traffic = |packets: u32, bytes: u32| Traffic {
         count: Count { packets: packets.into(), bytes: bytes.into() },
         samples: vec![Sample {
-            peer: if direction == Direction::Outbound { contact.target } else { contact.source },
-            source_port: contact.source_port,
-            destination_port: contact.port,
+            peer: if direction == Direction::Outbound { attempts.target } else { attempts.source },
+            source_port: attempts.source_port,
+            destination_port: attempts.port,
             weight: packets,
             class: class as u8,
             ..Sample::default()
         }],
         peers: Registers::default(),
     };
-    let mean = contact.bytes_now / contact.opened_now.max(1);
+    let mean = attempts.bytes_now / attempts.opened_now.max(1);
     Finding {
-        target: target(contact, direction),
+        target: target(attempts, direction),
         interface: None,
-        vlan: (contact.vlan != 0).then_some(contact.vlan),
+        vlan: (attempts.vlan != 0).then_some(attempts.vlan),
         direction,
         vector,
         severity: Severity::Info,
-        confidence: 0.8,
-        since: contact.first,
-        now: traffic(contact.opened_now, contact.bytes_now),
-        recent: traffic(contact.opened, contact.opened.saturating_mul(mean)),
+        confidence: CONFIDENCE,
+        since: attempts.first,
+        now: traffic(attempts.opened_now, attempts.bytes_now),
+        recent: traffic(attempts.opened, attempts.opened.saturating_mul(mean)),
         spoofing_likely: false,
         pattern: None,
         names: Vec::new(),
@@ -78,15 +91,15 @@ pub(super) fn finding(contact: &ConnectionAttempts, direction: Direction, vector
     }
 }
 
-/// Evidence for context: which station it is.
-pub(super) fn station(contact: &ConnectionAttempts) -> Evidence {
-    let message = format!("it sends from station {}", contact.mac);
-    context("openings", contact.opened.into(), seconds(contact), message)
+/// Evidence for context: the station that sends.
+pub(super) fn station(attempts: &ConnectionAttempts) -> Evidence {
+    let message = format!("sent from station {}", attempts.mac);
+    context("attempts", attempts.opened.into(), seconds(attempts), message)
 }
 
-/// Seconds that the sender's memory spans.
-pub(super) fn seconds(contact: &ConnectionAttempts) -> f64 {
-    (contact.last.seconds_since(contact.first)).max(0.1)
+/// Seconds between the first and the last attempt, at least a tick.
+pub(super) fn seconds(attempts: &ConnectionAttempts) -> f64 {
+    (attempts.last.seconds_since(attempts.first)).max(Span::Tick.seconds())
 }
 
 #[cfg(test)]

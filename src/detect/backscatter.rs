@@ -1,6 +1,6 @@
-//! `backscatter`: answers to packets that somebody sent elsewhere in the name of our addresses (Moore et al. 2001).
+//! `backscatter`: answers to packets with our addresses as spoofed sources (Moore et al. 2001).
 //!
-//! The sender is itself under attack; we see what it sends back to invented sources. For information only.
+//! The sender is itself under attack; what it sends back to the spoofed sources arrives here. For information only.
 
 use super::attempts;
 use super::evidence::measured;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "backscatter",
     vectors: &[Vector::Backscatter],
-    summary: "SYN-ACKs and RSTs of one sender that nothing of ours provoked, to many addresses or ports",
+    summary: "unprovoked SYN-ACKs and RSTs of one sender, to many addresses or ports",
     settings: &[ANSWERS],
     thresholds: &[],
     claims: &[],
@@ -30,7 +30,7 @@ const ANSWERS: Setting = Setting {
     min: 5.0,
     max: 500.0,
     unit: "addresses or ports",
-    doc: "Distinct addresses or ports of ours that one sender answers unasked within about half a minute.",
+    doc: "Distinct inside addresses or ports to which one sender sends unprovoked answers within about half a minute.",
     learns: None,
 };
 
@@ -41,31 +41,31 @@ struct Backscatter {
 
 impl Detector for Backscatter {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(window.contacts.iter().filter_map(|contact| self.find(contact)));
+        findings.extend(window.contacts.iter().filter_map(|attempts| self.find(attempts)));
     }
 }
 
 impl Backscatter {
-    fn find(&self, contact: &ConnectionAttempts) -> Option<Finding> {
+    fn find(&self, attempts: &ConnectionAttempts) -> Option<Finding> {
         let limit = self.answers.base();
-        let (ports, hosts) = (contact.ports.estimate(), contact.targets.estimate());
-        if contact.kind != AttemptKind::Answer || ports.max(hosts) < limit.value {
+        let (ports, hosts) = (attempts.ports.estimate(), attempts.targets.estimate());
+        if attempts.kind != AttemptKind::Answer || ports.max(hosts) < limit.value {
             return None;
         }
-        let direction = attempts::direction(contact, &self.site).filter(|&way| way == Direction::Inbound)?;
-        let mut finding = attempts::finding(contact, direction, Vector::Backscatter, Class::TcpRst);
-        let seconds = attempts::seconds(contact);
+        let direction = attempts::direction(attempts, &self.site).filter(|&way| way == Direction::Inbound)?;
+        let mut finding = attempts::finding(attempts, direction, Vector::Backscatter, Class::TcpRst);
+        let seconds = attempts::seconds(attempts);
         finding.evidence = vec![measured(
-            "unasked_answers",
+            "unprovoked_answers",
             ports.max(hosts).round(),
             limit,
             seconds,
             format!(
-                "{} port {} answered (SYN-ACK or RST) {} times in {seconds:.1} s what {} never asked: about {hosts:.0} \
-                 addresses, {ports:.0} ports, limit {} ({}); it may be under attack from forged sources",
-                contact.source,
-                contact.source_port,
-                contact.opened,
+                "{} port {} sent {} unprovoked SYN-ACKs or RSTs to {} in {seconds:.1} s: about {hosts:.0} addresses, {ports:.0} \
+                 ports, limit {} ({}); it may be under attack from spoofed sources",
+                attempts.source,
+                attempts.source_port,
+                attempts.opened,
                 finding.target,
                 limit.value,
                 limit.from.name()

@@ -1,12 +1,12 @@
 //! `connection_flood`: TCP connections that are opened and then carry nothing.
 //!
-//! Whoever completes a handshake has something to say, soon after. Floods that fill a server's table of connections
-//! (sockstress, tools that only connect) do not say it. One source that tries port after port is a scan.
+//! A client that completes a handshake sends data soon after. Floods that fill a server's connection table (sockstress,
+//! tools that only connect) do not. One source that tries port after port is a scan.
 
 use super::exceeded::Exceeded;
 use super::settings::{Limit, Limits};
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ConnectionFlood],
     summary: "TCP connections that are completed and carry nothing",
     settings: &[CONNECTIONS_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[CLOSED, SILENT_SHARE, SUSTAINED_FRACTION, SUSTAINED_SILENT],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -30,15 +30,39 @@ const CONNECTIONS_PER_SECOND: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "connections/s",
-    doc: "Completed connections a second on which the client sends nothing. A fifth of it is enough over ten seconds.",
+    doc: "Completed connections per second on which the client sends nothing. A fifth of it suffices over ten seconds.",
     learns: None,
 };
 
 const OPENING: &[Class] = &[Class::TcpSyn];
-/// Connections that are closed as soon as they are open, for one that is kept.
-const CLOSED: u64 = 20;
-/// Share of the limit that is enough over ten seconds.
-const SUSTAINED_FRACTION: f64 = 0.2;
+const CLOSED: Threshold = Threshold {
+    name: "closed connections",
+    value: 20.0,
+    unit: "connections counted as one",
+    reason: "health checks open a connection and close it in order",
+    guarded_by: "health_checks",
+};
+const SILENT_SHARE: Threshold = Threshold {
+    name: "silent share",
+    value: 0.5,
+    unit: "share of connections",
+    reason: "clients of a busy server send data on most connections",
+    guarded_by: "short_connections",
+};
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.2,
+    unit: "times the limit",
+    reason: "ten seconds in which nearly all connections stay silent",
+    guarded_by: "many_connections",
+};
+const SUSTAINED_SILENT: Threshold = Threshold {
+    name: "silent share of ten seconds",
+    value: 0.9,
+    unit: "share of connections",
+    reason: "nearly all stay silent",
+    guarded_by: "keepalives",
+};
 
 struct ConnectionFlood {
     limit: Limits,
@@ -50,30 +74,30 @@ impl Detector for ConnectionFlood {
     }
 }
 
-/// Connections beyond those that the clients' segments with data may belong to, and those that a client ended in order:
-/// health checks only ask whether somebody answers. Of these, twenty make one.
+/// Connections beyond those that the clients' segments with data may belong to. Those that a client closed in order are
+/// health checks, of which [`CLOSED`] count as one.
 fn silent(host: &HostDirection<'_>, span: Span) -> u64 {
     let forward = host.forward(span);
     let mute = host.completed(span).saturating_sub(forward.of(Class::TcpData).packets);
     let closed = forward.of(Class::TcpFin).packets.min(mute);
-    mute - closed + closed / CLOSED
+    mute - closed + (closed as f64 / CLOSED.value) as u64
 }
 
 impl ConnectionFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
-        // Who has just connected has not had time to speak: what was completed in the last tenths does not count yet.
+        // A client that has just connected has not had time to send: the last tenths do not count yet.
         let under_way = host.in_last(shape::UNDER_WAY, |tick| host.completed_in_tick(tick));
         let second = silent(host, Span::Second).saturating_sub(under_way);
         let rate = second as f64 / shape::SETTLED;
-        let exceeded = match rate >= base.value && second * 2 >= host.completed(Span::Second).saturating_sub(under_way)
-        {
+        let completed = host.completed(Span::Second).saturating_sub(under_way);
+        let exceeded = match rate >= base.value && SILENT_SHARE.is_reached_by(second, completed) {
             true => Exceeded { rate, limit: base, span: Span::Second },
             false => sustained(host, base)?,
         };
         let profile = host.profile(OPENING);
-        // Of what leaves, connections to many are checks or a sweep.
-        let scattered = host.is_outbound() && profile.top_peer.is_none_or(|(_, share)| share < 0.2);
+        // Outbound connections to many hosts are checks or a sweep.
+        let scattered = host.is_outbound() && !profile.is_concentrated();
         if profile.is_port_scan() || scattered {
             return None;
         }
@@ -82,14 +106,13 @@ impl ConnectionFlood {
         if exceeded.span == Span::TenSeconds {
             finding.since = shape::ten_seconds_before(window.end);
         }
-        let (completed, spoke) =
-            (host.completed(exceeded.span), host.forward(exceeded.span).of(Class::TcpData).packets);
+        let (completed, data) = (host.completed(exceeded.span), host.forward(exceeded.span).of(Class::TcpData).packets);
         finding.evidence = vec![
             exceeded.evidence(
                 "silent_connections_per_second",
-                &format!("completed connections/s {} without a word from the client", host.to_or_from()),
+                &format!("completed connections/s {} without data from the client", host.to_or_from()),
                 &format!(
-                    "; {completed} were completed and {spoke} segments with data sent in {} s",
+                    "; {completed} were completed and {data} segments with data sent in {} s",
                     exceeded.span.seconds()
                 ),
             ),
@@ -101,9 +124,13 @@ impl ConnectionFlood {
 
 fn sustained(host: &HostDirection<'_>, base: Limit) -> Option<Exceeded> {
     let ten = silent(host, Span::TenSeconds);
-    let limit = base.times(SUSTAINED_FRACTION);
-    let enough =
-        ten as f64 >= limit.value * Span::TenSeconds.seconds() && ten * 10 >= host.completed(Span::TenSeconds) * 9;
+    let limit = base.times(SUSTAINED_FRACTION.value);
+    let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds()
+        && SUSTAINED_SILENT.is_reached_by(ten, host.completed(Span::TenSeconds));
     let lasting = silent(host, Span::Second) as f64 >= limit.value / 2.0;
-    (enough && lasting).then_some(Exceeded { rate: ten as f64 / 10.0, limit, span: Span::TenSeconds })
+    (enough && lasting).then_some(Exceeded {
+        rate: ten as f64 / Span::TenSeconds.seconds(),
+        limit,
+        span: Span::TenSeconds,
+    })
 }

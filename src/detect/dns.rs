@@ -1,25 +1,45 @@
-//! What the detectors of floods over DNS share, and what `udp_flood` must know to leave these packets to them.
+//! What the detectors of DNS query floods share.
 
-use super::requests::{Asking, Source};
-use crate::meter::{HostDirection, Span};
+use super::Threshold;
+use super::requests::{RequestSample, Source};
 use crate::packet::{App, Name};
 
 pub(super) const QUERIES: &[App] = &[App::DnsQuery];
-const REPLIES: &[App] = &[App::DnsAnswer, App::DnsNxdomain, App::DnsFailure];
+pub(super) const THRESHOLDS: &[Threshold] = &[ZONE_SHARE, ZONE_SAMPLES, VARIED, PLAIN];
 
-/// Valid queries in the direction of the attack: judged as such, not as mere UDP.
-pub(super) fn queries(host: &HostDirection<'_>, span: Span) -> u64 {
-    host.app_packets(span, QUERIES)
-}
+const ZONE_SHARE: Threshold = Threshold {
+    name: "share of one zone",
+    value: 0.3,
+    unit: "share of queries",
+    reason: "a random-subdomain attack among the honest queries of a busy server",
+    guarded_by: "dns_server_busy",
+};
+const ZONE_SAMPLES: Threshold = Threshold {
+    name: "samples below one zone",
+    value: 24.0,
+    unit: "sampled queries",
+    reason: "fewer may all differ by chance",
+    guarded_by: "dns_server",
+};
+const VARIED: Threshold = Threshold {
+    name: "distinct names",
+    value: 0.9,
+    unit: "names per sample",
+    reason: "made-up names hardly occur twice",
+    guarded_by: "dns_water_torture",
+};
+const PLAIN: Threshold = Threshold {
+    name: "plain names",
+    value: 0.9,
+    unit: "share of queries",
+    reason: "block lists and reverse zones are queried for addresses, which are no plain names",
+    guarded_by: "dns_block_list",
+};
 
-/// Answers to them of any kind.
-pub(super) fn replies(host: &HostDirection<'_>, span: Span) -> u64 {
-    host.reverse_app_packets(span, REPLIES)
-}
-
-/// The zone below which nearly every question is for a name that somebody made up, with its share of all questions.
-pub(super) fn made_up(asking: &Asking<'_>) -> Option<(Name, f64, Source)> {
-    let (zone, share) = asking.top_name().filter(|(zone, _)| !zone.is_empty())?;
-    let below = asking.below(&zone);
-    (share >= 0.3 && below.samples >= 24 && below.varied >= 0.9 && below.plain >= 0.9).then_some((zone, share, below))
+/// The zone below which nearly every query is for a made-up name, with its share of all queries.
+pub(super) fn made_up_zone(requests: &RequestSample<'_>) -> Option<(Name, f64, Source)> {
+    let (zone, share) = requests.top_name().filter(|(zone, _)| !zone.is_empty())?;
+    let below = requests.below(&zone);
+    let enough = share >= ZONE_SHARE.value && f64::from(below.samples) >= ZONE_SAMPLES.value;
+    (enough && below.varied >= VARIED.value && below.plain >= PLAIN.value).then_some((zone, share, below))
 }

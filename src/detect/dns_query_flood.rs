@@ -1,15 +1,16 @@
 //! `dns_query_flood`: valid DNS queries that a server cannot or will not answer, or the same one over and over.
 //!
-//! A busy server answers what it is asked, at any rate. Queries from spoofed sources stay without answer once it is
-//! overrun, or are refused; and resolvers remember what they were told, so nobody with manners asks the same hundreds of
-//! times a second. Questions for made-up names are `dns_water_torture`.
+//! A busy server answers its queries, at any rate. Queries from spoofed sources stay unanswered once it is overloaded, or
+//! are refused; and resolvers cache responses, so no honest one sends the same query hundreds of times a second. Queries
+//! for made-up names are `dns_water_torture`.
 
-use super::dns::{self, queries, replies};
+use super::dns;
 use super::exceeded::{self, Exceeded};
-use super::requests::Asking;
+use super::quantities::{dns_queries as queries, dns_replies as replies};
+use super::requests::RequestSample;
 use super::settings::{Limit, Limits};
 use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::{App, Class};
@@ -19,7 +20,15 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsQueryFlood],
     summary: "valid DNS queries that stay unanswered or are refused, or one of them over and over",
     settings: &[QUERIES_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[
+        SUSTAINED_FRACTION,
+        REPEATED,
+        EACH,
+        LOST_SHARE,
+        LOST_SHARE_OF_BURST,
+        REPEATED_SHARE,
+        UNANSWERED_SHARE,
+    ],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -33,17 +42,61 @@ const QUERIES_PER_SECOND: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "queries/s",
-    doc: "Queries a second that are not answered, or refused. Five times as many where one is repeated and answered; a tenth over ten seconds from ever new sources.",
+    doc: "Queries per second that are not answered, or refused. Five times as many where one is repeated and answered; a tenth over ten seconds of constantly changing sources.",
     learns: None,
 };
 
 const CLASSES: &[Class] = &[Class::Udp];
 
-/// Share of the limit that is enough where ten seconds make it unmistakable.
-const SUSTAINED_FRACTION: f64 = 0.1;
-/// Times the limit that one question must be repeated where it is answered, and how often by each source.
-const REPEATED: f64 = 5.0;
-const EACH: u64 = 100;
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.1,
+    unit: "times the limit",
+    reason: "ten seconds of constantly changing sources without an answer are unmistakable",
+    guarded_by: "dns_query_flood_slow",
+};
+const REPEATED: Threshold = Threshold {
+    name: "repeated query factor",
+    value: 5.0,
+    unit: "times the limit",
+    reason: "a query that is answered harms less",
+    guarded_by: "dns_server_busy",
+};
+const EACH: Threshold = Threshold {
+    name: "repeated queries per source",
+    value: 100.0,
+    unit: "queries/s",
+    reason: "resolvers cache; a stub without a cache sends fewer",
+    guarded_by: "dns_resolver",
+};
+const LOST_SHARE: Threshold = Threshold {
+    name: "unanswered share",
+    value: 0.5,
+    unit: "share of queries",
+    reason: "a loaded server loses some queries",
+    guarded_by: "dns_server_busy",
+};
+const LOST_SHARE_OF_BURST: Threshold = Threshold {
+    name: "unanswered share of a burst",
+    value: 0.8,
+    unit: "share of queries",
+    reason: "responses take time, so in a burst only nearly all without one mean something",
+    guarded_by: "dns_resolver",
+};
+const REPEATED_SHARE: Threshold = Threshold {
+    name: "share of one query",
+    value: 0.8,
+    unit: "share of a source's queries",
+    reason: "a source that repeats one query, with a few others",
+    guarded_by: "dns_query_flood",
+};
+const UNANSWERED_SHARE: Threshold = Threshold {
+    name: "unanswered share of ten seconds",
+    value: 0.9,
+    unit: "share of queries",
+    reason: "nothing is answered",
+    guarded_by: "dns_query_flood_slow",
+};
 
 struct DnsQueryFlood {
     limit: Limits,
@@ -56,7 +109,7 @@ impl Detector for DnsQueryFlood {
 }
 
 /// Queries beyond those that were answered with more than an error.
-fn useless(host: &HostDirection<'_>, span: Span) -> u64 {
+fn unhelped(host: &HostDirection<'_>, span: Span) -> u64 {
     queries(host, span).saturating_sub(host.reverse_app_packets(span, &[App::DnsAnswer, App::DnsNxdomain]))
 }
 
@@ -64,26 +117,25 @@ impl DnsQueryFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
         let second = queries(host, Span::Second);
-        if (second as f64) < limit.value * SUSTAINED_FRACTION / 2.0 {
+        if (second as f64) < limit.value * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
-        // Answers take their time: in a burst only nearly all without one says something.
         let lost = exceeded::exceeded(limit, |span| {
-            let (asked, useless) = (queries(host, span), useless(host, span));
-            let enough = if span == Span::Burst { useless * 5 >= asked * 4 } else { useless * 2 >= asked };
-            if enough { useless } else { 0 }
+            let unhelped = unhelped(host, span);
+            let share = if span == Span::Burst { LOST_SHARE_OF_BURST } else { LOST_SHARE };
+            if share.is_reached_by(unhelped, queries(host, span)) { unhelped } else { 0 }
         });
         let profile = host.profile(CLASSES);
-        // A capture of one direction shows no answers at all: what few forwarders ask from a port of theirs is no flood.
+        // A capture of one direction shows no responses: the queries of few forwarders from fixed ports are no flood.
         let one_way = replies(host, Span::TenSeconds) == 0 && !profile.many_flows();
         let lost = lost.filter(|_| !one_way);
         let (exceeded, why) = match (lost, sustained(host, limit, &profile)) {
-            (Some(found), _) => (found, "without an answer that helps"),
-            (None, Some(found)) => (found, "from ever new sources, without answer"),
-            (None, None) => (repeated(host, limit, window)?, "for one name, by sources that ask it over and over"),
+            (Some(found), _) => (found, "without a useful response"),
+            (None, Some(found)) => (found, "from constantly changing sources, without a response"),
+            (None, None) => (repeated(host, limit, window)?, "for one name, by sources that repeat the query"),
         };
-        let asking = Asking::of(host, window, dns::QUERIES);
-        if dns::made_up(&asking).is_some() {
+        let requests = RequestSample::of(host, window, dns::QUERIES);
+        if dns::made_up_zone(&requests).is_some() {
             return None;
         }
         let mut finding =
@@ -93,16 +145,16 @@ impl DnsQueryFlood {
             _ => host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES)),
         };
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
-        finding.names = asking.names("dns_zone", None);
+        finding.names = requests.names("dns_zone", None);
         let (failures, answers) =
             (host.reverse_app_packets(Span::Second, &[App::DnsFailure]), replies(host, Span::Second));
         finding.evidence = vec![
             exceeded.evidence(
-                "useless_dns_queries_per_second",
+                "unhelped_dns_queries_per_second",
                 &format!("DNS queries/s {} {why}", host.to_or_from()),
                 &format!(
-                    "; {second} queries and {answers} answers in the last second, {failures} of them errors{}",
-                    asking.message()
+                    "; {second} queries and {answers} responses in the last second, {failures} of them errors{}",
+                    requests.name_message()
                 ),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),
@@ -111,25 +163,27 @@ impl DnsQueryFlood {
     }
 }
 
-/// Ten seconds in which nearly every query had a source of its own and none was answered.
+/// Ten seconds in which nearly every query had a new source and none was answered.
 fn sustained(host: &HostContext<'_>, limit: Limit, profile: &SampleProfile) -> Option<Exceeded> {
-    let limit = limit.times(SUSTAINED_FRACTION);
-    let ten = useless(host, Span::TenSeconds);
-    let enough =
-        ten as f64 >= limit.value * Span::TenSeconds.seconds() && ten * 10 >= queries(host, Span::TenSeconds) * 9;
-    let lasting = useless(host, Span::Second) as f64 >= limit.value / 2.0;
+    let limit = limit.times(SUSTAINED_FRACTION.value);
+    let ten = unhelped(host, Span::TenSeconds);
+    let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds()
+        && UNANSWERED_SHARE.is_reached_by(ten, queries(host, Span::TenSeconds));
+    let lasting = unhelped(host, Span::Second) as f64 >= limit.value / 2.0;
     (enough && lasting && profile.many_sources() && shape::is_steadily_spread(host, ten)).then_some(Exceeded {
-        rate: ten as f64 / 10.0,
+        rate: ten as f64 / Span::TenSeconds.seconds(),
         limit,
         span: Span::TenSeconds,
     })
 }
 
 fn repeated(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option<Exceeded> {
-    let limit = limit.times(REPEATED);
+    let limit = limit.times(REPEATED.value);
     let rate = |span: Span| queries(host, span);
     exceeded::exceeded(limit, rate)?;
-    let asking = Asking::of(host, window, dns::QUERIES);
-    let (_, share) = asking.sources(|source| source.is_known() && source.rate >= EACH && source.repeated >= 0.8);
+    let requests = RequestSample::of(host, window, dns::QUERIES);
+    let (_, share) = requests.sources(|source| {
+        source.is_known() && source.rate as f64 >= EACH.value && source.repeated >= REPEATED_SHARE.value
+    });
     exceeded::exceeded(limit, |span| (rate(span) as f64 * share) as u64)
 }

@@ -1,14 +1,17 @@
-//! `dns_water_torture`: questions for made-up names below one zone, so that no cache helps and its servers drown.
+//! `dns_water_torture`: queries for made-up names below one zone (random subdomain attack), so that no cache helps and its
+//! servers are overloaded.
 //!
-//! Each name is asked once, and does not exist. Block lists and reverse zones are asked like that too, but for addresses;
-//! content networks make up names that exist; a virus scanner that asks for checksums is one source with a modest rate.
+//! Each name is queried once, and does not exist. Block lists and reverse zones are queried like that too, but for
+//! addresses; content networks make up names that exist; a virus scanner that looks up checksums is one source with a
+//! modest rate.
 
-use super::dns::{self, queries};
+use super::dns;
 use super::evidence::context;
 use super::exceeded;
-use super::requests::Asking;
+use super::quantities::dns_queries as queries;
+use super::requests::RequestSample;
 use super::settings::Limits;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -16,9 +19,9 @@ use crate::packet::{App, Class};
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "dns_water_torture",
     vectors: &[Vector::DnsWaterTorture],
-    summary: "DNS queries for ever new names below one zone, most of which do not exist",
+    summary: "DNS queries for constantly changing names below one zone, most of which do not exist",
     settings: &[QUERIES_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[SOURCES, FEW, FAILED_SHARE],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -32,15 +35,33 @@ const QUERIES_PER_SECOND: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "queries/s",
-    doc: "Queries a second for made-up names below one zone. Five times as many where they come from a few sources or no answers are seen.",
+    doc: "Queries per second for made-up names below one zone. Five times as many where they come from a few sources or no responses are captured.",
     learns: None,
 };
 
 const CLASSES: &[Class] = &[Class::Udp];
 
-/// Fewer sources are somebody's own resolver or mail servers, for which more is needed.
-const SOURCES: usize = 5;
-const FEW: f64 = 5.0;
+const SOURCES: Threshold = Threshold {
+    name: "sources",
+    value: 5.0,
+    unit: "sampled sources",
+    reason: "fewer are one operator's resolvers or mail servers",
+    guarded_by: "dns_block_list",
+};
+const FEW: Threshold = Threshold {
+    name: "few sources' factor",
+    value: 5.0,
+    unit: "times the limit",
+    reason: "mail servers and virus scanners look up many names",
+    guarded_by: "dns_block_list",
+};
+const FAILED_SHARE: Threshold = Threshold {
+    name: "failed share",
+    value: 0.5,
+    unit: "share of the queries",
+    reason: "most made-up names do not exist, or their queries are lost",
+    guarded_by: "dns_server_dnssec",
+};
 
 struct DnsWaterTorture {
     limit: Limits,
@@ -59,27 +80,27 @@ impl DnsWaterTorture {
         if (second as f64) < base.value / 2.0 {
             return None;
         }
-        let asking = Asking::of(host, window, dns::QUERIES);
-        let (zone, share, below) = dns::made_up(&asking)?;
-        // What the answers say; where none are seen at all, the names alone must do.
+        let requests = RequestSample::of(host, window, dns::QUERIES);
+        let (zone, share, below) = dns::made_up_zone(&requests)?;
+        // Where no responses are captured, the names alone decide.
         let answered = host.reverse_app_packets(Span::Second, &[App::DnsAnswer]);
         let failed = host.reverse_app_packets(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
         let torture = second as f64 * share;
         let lost = (second.saturating_sub(answered).saturating_sub(failed)) as f64;
-        if (failed as f64 + lost) < torture * 0.5 {
+        if (failed as f64 + lost) < torture * FAILED_SHARE.value {
             return None;
         }
-        let few = asking.by_source.len() < SOURCES || answered + failed == 0;
-        let limit = base.times(if few { FEW } else { 1.0 });
+        let few = (requests.by_source.len() as f64) < SOURCES.value || answered + failed == 0;
+        let limit = base.times(if few { FEW.value } else { 1.0 });
         let exceeded = exceeded::exceeded(limit, |span| (queries(host, span) as f64 * share) as u64)?;
         let mut finding =
             Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));
-        finding.names = asking.names("dns_zone", None);
+        finding.names = requests.names("dns_zone", None);
         finding.evidence = vec![
             exceeded.evidence(
                 "made_up_names_per_second",
-                &format!("DNS queries/s {} for ever new names below {zone}", host.to_or_from()),
+                &format!("DNS queries/s {} for constantly changing names below {zone}", host.to_or_from()),
                 &format!("; {failed} names did not exist or failed in the last second, {answered} were answered"),
             ),
             context(
@@ -89,7 +110,7 @@ impl DnsWaterTorture {
                 format!(
                     "{:.0} % of the names sampled below {zone} differ, from {} sources",
                     below.varied * 100.0,
-                    asking.by_source.len()
+                    requests.by_source.len()
                 ),
             ),
         ];

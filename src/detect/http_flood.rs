@@ -1,16 +1,16 @@
 //! `http_flood`: requests in cleartext that no audience makes.
 //!
-//! A crowd is many visitors with few requests each, for pages and all that belongs to them; a reverse proxy asks for many
-//! things; a partner's program keeps its connections. Tools ask for one path over and over, faster than a person can
-//! (HULK, GoldenEye and others only change the query), or for paths that they make up one by one (LOIC), mostly over a
-//! new connection each.
+//! A crowd is many visitors with few requests each, for pages and their parts; a reverse proxy requests many things; a
+//! partner's program keeps its connections. Tools request one path over and over, faster than a person can (HULK,
+//! GoldenEye and others only change the query), or paths that they make up one by one (LOIC), mostly over a new connection
+//! each.
 
 use super::evidence::context;
 use super::exceeded::{self, Exceeded};
-use super::requests::{Asking, Source};
+use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample, Source};
 use super::settings::{Limit, Limits};
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -18,9 +18,27 @@ use crate::packet::{App, Class};
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "http_flood",
     vectors: &[Vector::HttpFlood],
-    summary: "HTTP requests in cleartext for one path over and over, or for made-up ones, faster than people ask",
+    summary: "HTTP requests in cleartext for one path over and over, or for made-up paths, faster than people click",
     settings: &[REQUESTS_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[
+        BY_HAND,
+        BROWSER,
+        SUSTAINED_FRACTION,
+        KEPT,
+        REPEATED_SHARE,
+        PLAIN_SHARE,
+        INVENTED_SAMPLES,
+        INVENTED_SHARE,
+        FORWARDED_SHARE,
+        INVENTED_KEYS,
+        NEW_CONNECTIONS,
+        ONE_SITE,
+        TOOL_SHARE,
+        CROWD_SOURCES,
+        CROWD_REPEATED,
+        CROWD_EACH,
+        CROWD_ANSWERED,
+    ],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -34,20 +52,131 @@ const REQUESTS_PER_SECOND: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "requests/s",
-    doc: "Requests a second by sources that repeat themselves. A tenth of it is enough over ten seconds where they are a tool's for certain; five times it is needed of programs that keep their connections.",
+    doc: "Requests per second by sources that repeat themselves. A tenth of it suffices over ten seconds of requests that only a tool makes; programs that keep their connections need five times as many.",
     learns: None,
 };
 
-pub(super) const REQUESTS: &[App] = &[App::HttpRequest, App::HttpUnfinished, App::HttpBodyAwaited];
 const CLASSES: &[Class] = &[Class::TcpData];
 
-/// Requests a second for one thing that nobody makes by hand.
-const BY_HAND: u64 = 8;
-/// The same for things that differ: a browser opens a page with a hundred pictures in a second.
-const BROWSER: u64 = 50;
-/// Share of the limit that is enough over ten seconds, and how much more is needed of programs that keep connections.
-const SUSTAINED_FRACTION: f64 = 0.1;
-const KEPT: f64 = 5.0;
+const BY_HAND: Threshold = Threshold {
+    name: "requests by hand",
+    value: 8.0,
+    unit: "requests/s per source",
+    reason: "no person requests one path faster",
+    guarded_by: "flash_crowd",
+};
+const BROWSER: Threshold = Threshold {
+    name: "requests of a browser",
+    value: 50.0,
+    unit: "requests/s per source",
+    reason: "a browser opens a page with a hundred pictures in a second",
+    guarded_by: "browser",
+};
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.1,
+    unit: "times the limit",
+    reason: "ten seconds of requests that only a tool makes",
+    guarded_by: "http_flood_slow",
+};
+const KEPT: Threshold = Threshold {
+    name: "kept connections' factor",
+    value: 5.0,
+    unit: "times the limit",
+    reason: "programs that look something up keep their connections",
+    guarded_by: "http_program",
+};
+const REPEATED_SHARE: Threshold = Threshold {
+    name: "repeated share",
+    value: 0.6,
+    unit: "share of a source's requests",
+    reason: "one path, or one request, dominates",
+    guarded_by: "http_program",
+};
+const PLAIN_SHARE: Threshold = Threshold {
+    name: "plain share",
+    value: 0.5,
+    unit: "share of requests",
+    reason: "plain requests carry none of the headers of browsers",
+    guarded_by: "http_proxy",
+};
+const INVENTED_SAMPLES: Threshold = Threshold {
+    name: "samples of made-up paths",
+    value: 16.0,
+    unit: "sampled requests",
+    reason: "fewer may all differ by chance",
+    guarded_by: "http_crowd",
+};
+const INVENTED_SHARE: Threshold = Threshold {
+    name: "made-up paths",
+    value: 0.95,
+    unit: "distinct paths per sample",
+    reason: "a tool makes up every path",
+    guarded_by: "http_flood_paths",
+};
+const FORWARDED_SHARE: Threshold = Threshold {
+    name: "forwarded share",
+    value: 0.5,
+    unit: "share of requests",
+    reason: "a proxy says that it forwards",
+    guarded_by: "busy_proxy",
+};
+const INVENTED_KEYS: Threshold = Threshold {
+    name: "made-up keys",
+    value: 0.5,
+    unit: "distinct query keys per sample",
+    reason: "invented keys bypass caches; programs have fixed keys",
+    guarded_by: "http_program",
+};
+const NEW_CONNECTIONS: Threshold = Threshold {
+    name: "new connections",
+    value: 0.5,
+    unit: "connections per request",
+    reason: "tools open one per request or two",
+    guarded_by: "http_proxy",
+};
+const ONE_SITE: Threshold = Threshold {
+    name: "one site",
+    value: 0.5,
+    unit: "share of requests",
+    reason: "a crawler, or a visitor, requests many things of many sites",
+    guarded_by: "busy_proxy",
+};
+const TOOL_SHARE: Threshold = Threshold {
+    name: "tool share",
+    value: 0.5,
+    unit: "share of the repeating sources' requests",
+    reason: "most of the repetition is certainly a tool's",
+    guarded_by: "http_flood",
+};
+const CROWD_SOURCES: Threshold = Threshold {
+    name: "sources of a distributed flood",
+    value: 64.0,
+    unit: "sampled sources",
+    reason: "each is hardly sampled twice",
+    guarded_by: "http_crowd",
+};
+const CROWD_REPEATED: Threshold = Threshold {
+    name: "one path of a distributed flood",
+    value: 0.8,
+    unit: "share of requests",
+    reason: "visitors request pages and their parts",
+    guarded_by: "http_crowd",
+};
+const CROWD_EACH: Threshold = Threshold {
+    name: "rate of a distributed flood's source",
+    value: 3.0,
+    unit: "requests/s",
+    reason: "visitors who poll a page do so less often",
+    guarded_by: "http_checks",
+};
+const CROWD_ANSWERED: Threshold = Threshold {
+    name: "answered share of a distributed flood",
+    value: 0.5,
+    unit: "responses per request",
+    reason: "more than the server can answer",
+    guarded_by: "http_crowd",
+};
 
 struct HttpFlood {
     limit: Limits,
@@ -59,27 +188,33 @@ impl Detector for HttpFlood {
     }
 }
 
-/// Repeats one path, or makes up paths, at a rate of its own.
+/// Repeats one path, or makes up paths, faster than a person or browser.
 fn hammers(source: &Source, fresh: bool) -> bool {
-    let repeats = source.rate >= BY_HAND && source.repeated >= 0.6 && (fresh || source.plain >= 0.5);
+    let repeats = source.rate as f64 >= BY_HAND.value
+        && source.repeated >= REPEATED_SHARE.value
+        && (fresh || source.plain >= PLAIN_SHARE.value);
     let invents = fresh
-        && source.rate >= BROWSER
-        && source.samples >= 16
-        && source.varied >= 0.95
-        && source.plain >= 0.5
-        && source.forwarded < 0.5;
+        && source.rate as f64 >= BROWSER.value
+        && f64::from(source.samples) >= INVENTED_SAMPLES.value
+        && source.varied >= INVENTED_SHARE.value
+        && source.plain >= PLAIN_SHARE.value
+        && source.forwarded < FORWARDED_SHARE.value;
     source.is_known() && (repeats || invents)
 }
 
-/// Invents the keys of its queries, to get past caches: no program does.
+/// Invents the keys of its queries, to bypass caches: no program does.
 fn busts_caches(source: &Source) -> bool {
-    hammers(source, false) && source.keys >= 0.5
+    hammers(source, false) && source.keys >= INVENTED_KEYS.value
 }
 
-/// A tool's requests for certain, at any rate: invented keys, or the very same request over and over, each over a new
-/// connection. A program that looks things up asks for something else each time; a proxy says that it is one.
+/// Requests that only a tool makes, at any rate: invented keys, or the identical request over and over, each over a new
+/// connection. A program that looks things up requests something else each time; a proxy says that it is one.
 fn is_tool(source: &Source, fresh: bool) -> bool {
-    let same = fresh && hammers(source, true) && source.same >= 0.6 && source.plain >= 0.5 && source.forwarded < 0.5;
+    let same = fresh
+        && hammers(source, true)
+        && source.same >= REPEATED_SHARE.value
+        && source.plain >= PLAIN_SHARE.value
+        && source.forwarded < FORWARDED_SHARE.value;
     same || busts_caches(source)
 }
 
@@ -87,50 +222,50 @@ impl HttpFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
         let second = host.app_packets(Span::Second, REQUESTS);
-        if (second as f64) < base.value * SUSTAINED_FRACTION / 2.0 {
+        if (second as f64) < base.value * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
-        let asking = Asking::of(host, window, REQUESTS);
-        if host.is_outbound() && !asking.is_concentrated() {
+        let requests = RequestSample::of(host, window, REQUESTS);
+        if host.is_outbound() && !requests.is_concentrated() {
             return None;
         }
         // Connections opened for them, by whichever of its packets was captured.
         let opened = host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.completed(Span::Second));
-        let fresh = opened * 2 >= second;
-        // Who asks many sites for many things is a crawler, or a visitor of all of them.
-        let one_site = asking.top_name().is_some_and(|(_, share)| share >= 0.5);
-        let (sources, share) = asking.sources(|source| hammers(source, fresh) && (one_site || source.repeated >= 0.6));
-        let (tools, tool_share) = asking.sources(|source| is_tool(source, fresh));
-        let limit = base.times(if fresh || tool_share * 2.0 >= share { 1.0 } else { KEPT });
+        let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
+        let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
+        let (sources, share) =
+            requests.sources(|source| hammers(source, fresh) && (one_site || source.repeated >= REPEATED_SHARE.value));
+        let (tools, tool_share) = requests.sources(|source| is_tool(source, fresh));
+        let limit = base.times(if fresh || tool_share >= share * TOOL_SHARE.value { 1.0 } else { KEPT.value });
         let part = |share: f64| move |span: Span| (host.app_packets(span, REQUESTS) as f64 * share) as u64;
         let (exceeded, sources) = if let Some(found) = exceeded::exceeded(limit, part(share)) {
             (found, Some(sources))
         } else if let Some(found) = sustained(host, base, tool_share) {
             (found, Some(tools))
         } else {
-            (crowd(host, base, &asking)?, None)
+            (crowd(host, base, &requests)?, None)
         };
         let mut finding = Finding::new(host, Vector::HttpFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = match exceeded.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
             _ => host.onset(|tick| host.app_packets_in_tick(tick, REQUESTS)),
         };
-        finding.names = asking.names("http_host", sources.as_ref());
-        let by = sources.as_ref().map_or(asking.by_source.len(), std::collections::BTreeSet::len);
+        finding.names = requests.names("http_host", sources.as_ref());
+        let by = sources.as_ref().map_or(requests.by_source.len(), std::collections::BTreeSet::len);
         let connections = if fresh { "each over a new connection" } else { "over kept connections" };
         finding.evidence = vec![
             exceeded.evidence(
                 "repeated_requests_per_second",
-                &format!("HTTP requests/s {} by sources that repeat themselves", host.to_or_from()),
-                &asking.message(),
+                &format!("HTTP requests/s {} by sources that repeat their requests", host.to_or_from()),
+                &requests.name_message(),
             ),
             context(
                 "requests_for_one_path_share",
-                asking.all.repeated,
+                requests.all.repeated,
                 1.0,
                 format!(
                     "{:.0} % of all sampled requests are for one path, by {by} sources {connections}",
-                    asking.all.repeated * 100.0
+                    requests.all.repeated * 100.0
                 ),
             ),
         ];
@@ -138,28 +273,33 @@ impl HttpFlood {
     }
 }
 
-/// Ten seconds of requests of which most are a tool's, to go by the last one.
+/// Ten seconds of requests of which most, judging by the last second, only a tool makes.
 fn sustained(host: &HostContext<'_>, base: Limit, share: f64) -> Option<Exceeded> {
-    let limit = base.times(SUSTAINED_FRACTION);
+    let limit = base.times(SUSTAINED_FRACTION.value);
     let rate = |span: Span| host.app_packets(span, REQUESTS) as f64 * share / span.seconds();
     let lasting = rate(Span::Second) >= limit.value / 2.0;
-    (share >= 0.6 && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Exceeded {
+    (share >= REPEATED_SHARE.value && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Exceeded {
         rate: rate(Span::TenSeconds),
         limit,
         span: Span::TenSeconds,
     })
 }
 
-/// So many sources that each is hardly seen twice in the sample, all asking for one path and nothing that belongs to it:
-/// several times a second each, or more than the server can answer. Visitors who poll a page do neither.
-fn crowd(host: &HostContext<'_>, limit: Limit, asking: &Asking<'_>) -> Option<Exceeded> {
-    if asking.by_source.len() < 64 || asking.all.repeated < 0.8 || asking.all.plain < 0.5 {
+/// A distributed flood: very many sources that all request one path and none of its parts, several times a second each, or
+/// more than the server can answer. Visitors who poll a page do neither.
+fn crowd(host: &HostContext<'_>, limit: Limit, requests: &RequestSample<'_>) -> Option<Exceeded> {
+    if (requests.by_source.len() as f64) < CROWD_SOURCES.value
+        || requests.all.repeated < CROWD_REPEATED.value
+        || requests.all.plain < PLAIN_SHARE.value
+    {
         return None;
     }
     let exceeded = exceeded::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
-    let requests = host.app_packets(Span::Second, REQUESTS);
-    let each = requests as f64 / host.distinct_peers().max(1.0);
+    let second = host.app_packets(Span::Second, REQUESTS);
+    let each = second as f64 / host.distinct_peers().max(1.0);
     let answers = host.reverse_app_packets(Span::Second, &[App::HttpAnswer]);
-    let swamped = answers > 0 && answers * 2 < requests && host.app_packets(Span::TenSeconds, REQUESTS) >= 5 * requests;
-    (each >= 3.0 || swamped).then_some(exceeded)
+    let overloaded = answers > 0
+        && !CROWD_ANSWERED.is_reached_by(answers, second)
+        && host.app_packets(Span::TenSeconds, REQUESTS) as f64 >= second as f64 * Span::TenSeconds.seconds() / 2.0;
+    (each >= CROWD_EACH.value || overloaded).then_some(exceeded)
 }

@@ -8,7 +8,10 @@ use super::{
     protocol_flood, rst_flood, scan, slow_http, smurf, spoofed_source, syn_ack_flood, syn_flood, tcp_flags,
     tcp_reflection, tls_handshake_flood, total, udp_flood,
 };
-use super::{claim, exceeded, finding, host_context, mixture, prefix, quantities, reflection, settings, shape};
+use super::{
+    attempts, claim, dns, exceeded, finding, host_context, mixture, prefix, quantities, reflection, requests, settings,
+    shape,
+};
 use crate::base::Vector;
 
 /// Every detector, in the order in which they run and are listed.
@@ -78,6 +81,9 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("reflection", reflection::THRESHOLDS),
     ("claim", claim::THRESHOLDS),
     ("prefix", prefix::THRESHOLDS),
+    ("requests", requests::THRESHOLDS),
+    ("dns", dns::THRESHOLDS),
+    ("attempts", attempts::THRESHOLDS),
 ];
 
 /// The detector that raises a vector. `total` has no shape of its own and uses the vectors of others: it is left out.

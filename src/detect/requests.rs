@@ -1,7 +1,8 @@
-//! What the requests of the last second ask for, and who repeats himself: shared by the detectors of floods that are
-//! made of requests. Rates are exact; shares come from the meter's sample, where each request has its weight.
+//! Sampled requests of the last second: which names and items they request, and which sources repeat themselves. Shared by
+//! the detectors of floods that consist of requests. Rates are exact; shares come from the meter's sample, where each
+//! request has its weight.
 
-use super::{HostContext, NameCount, Target};
+use super::{HostContext, NameCount, Target, Threshold};
 use crate::base::Addr;
 use crate::meter::{Request, Window};
 use crate::packet::{App, Name};
@@ -9,31 +10,48 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Ticks in a second.
 const TICKS: usize = 10;
-/// Sampled requests of one source below which nothing is said of it.
-const LEAST: u32 = 3;
 
-/// What one source asked for in the last second.
+pub(super) const HTTP_REQUESTS: &[App] = &[App::HttpRequest, App::HttpUnfinished, App::HttpBodyAwaited];
+
+pub(super) const THRESHOLDS: &[Threshold] = &[LEAST_REQUESTS, CONCENTRATED];
+
+const LEAST_REQUESTS: Threshold = Threshold {
+    name: "least requests",
+    value: 3.0,
+    unit: "sampled requests",
+    reason: "a source with fewer may repeat itself by chance",
+    guarded_by: "http_crowd",
+};
+const CONCENTRATED: Threshold = Threshold {
+    name: "concentrated requests",
+    value: 0.2,
+    unit: "share of the top target",
+    reason: "outbound floods have up to five targets; monitoring and crawlers have many",
+    guarded_by: "http_checks",
+};
+
+/// The sampled requests of one source in the last second.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Source {
     pub samples: u32,
-    /// Requests a second.
+    /// Requests per second.
     pub rate: u64,
-    /// Share of requests for the most wanted item of the most wanted name.
+    /// Share of requests for the most requested item of the most requested name.
     pub repeated: f64,
-    /// Different items among the samples, by share; the same of the keys of queries.
+    /// Distinct items per sample, and distinct query keys per sample.
     pub varied: f64,
     pub keys: f64,
-    /// Share of requests that are the same to the last octet of their query.
+    /// Share of requests that are identical including their query.
     pub same: f64,
-    /// Share of plain requests (see [`Asked::plain`](crate::packet::Asked)), and of those that a proxy passes on.
+    /// Share of plain requests (see [`Asked::plain`](crate::packet::Asked)), and of those that a proxy forwards.
     pub plain: f64,
     pub forwarded: f64,
 }
 
 impl Source {
-    /// Enough of it was sampled to say what it does.
+    /// Enough requests were sampled to say what the source does.
     pub fn is_known(&self) -> bool {
-        self.samples >= LEAST
+        f64::from(self.samples) >= LEAST_REQUESTS.value
     }
 
     fn of<'r>(requests: impl Iterator<Item = &'r Request>) -> Source {
@@ -66,7 +84,7 @@ impl Source {
 }
 
 /// The sampled requests of one kind in the last second.
-pub(super) struct Asking<'a> {
+pub(super) struct RequestSample<'a> {
     requests: Vec<&'a Request>,
     /// How many of them are of the newest tick: they come first.
     newest: usize,
@@ -74,10 +92,15 @@ pub(super) struct Asking<'a> {
     pub all: Source,
 }
 
-impl<'a> Asking<'a> {
-    pub fn of(host: &HostContext<'_>, window: &Window<'a>, apps: &[App]) -> Asking<'a> {
+impl<'a> RequestSample<'a> {
+    pub fn of(host: &HostContext<'_>, window: &Window<'a>, apps: &[App]) -> RequestSample<'a> {
         let Target::Host(address) = *host.target() else {
-            return Asking { requests: Vec::new(), newest: 0, by_source: BTreeMap::new(), all: Source::default() };
+            return RequestSample {
+                requests: Vec::new(),
+                newest: 0,
+                by_source: BTreeMap::new(),
+                all: Source::default(),
+            };
         };
         let of =
             |ticks| window.requests(ticks, address, host.is_outbound()).filter(|request| apps.contains(&request.app));
@@ -88,24 +111,25 @@ impl<'a> Asking<'a> {
         }
         let by_source =
             sources.into_iter().map(|(source, requests)| (source, Source::of(requests.into_iter()))).collect();
-        Asking { newest: of(1).count(), by_source, all: Source::of(requests.iter().copied()), requests }
+        RequestSample { newest: of(1).count(), by_source, all: Source::of(requests.iter().copied()), requests }
     }
 
-    /// Sources that do what `is` says, and their share of all requests.
-    pub fn sources(&self, is: impl Fn(&Source) -> bool) -> (BTreeSet<Addr>, f64) {
-        let them: BTreeSet<Addr> =
-            self.by_source.iter().filter(|(_, source)| is(source)).map(|(&address, _)| address).collect();
-        let weight: u64 = them.iter().filter_map(|address| self.by_source.get(address)).map(|source| source.rate).sum();
-        (them, weight as f64 / self.all.rate.max(1) as f64)
+    /// Sources for which `is_one` holds, and their share of all requests.
+    pub fn sources(&self, is_one: impl Fn(&Source) -> bool) -> (BTreeSet<Addr>, f64) {
+        let found: BTreeSet<Addr> =
+            self.by_source.iter().filter(|(_, source)| is_one(source)).map(|(&address, _)| address).collect();
+        let weight: u64 =
+            found.iter().filter_map(|address| self.by_source.get(address)).map(|source| source.rate).sum();
+        (found, weight as f64 / self.all.rate.max(1) as f64)
     }
 
-    /// Whether few hosts are asked, as by a flood that leaves; monitoring asks many.
+    /// Whether the requests go to few hosts, as those of an outbound flood.
     pub fn is_concentrated(&self) -> bool {
         let mut targets: BTreeMap<Addr, u64> = BTreeMap::new();
         for request in &self.requests {
             *targets.entry(request.target).or_default() += u64::from(request.weight);
         }
-        targets.values().copied().max().unwrap_or(0) * 5 >= self.all.rate
+        CONCENTRATED.is_reached_by(targets.values().copied().max().unwrap_or(0), self.all.rate)
     }
 
     /// The same requests below one name alone.
@@ -123,8 +147,8 @@ impl<'a> Asking<'a> {
         Some((name, weight as f64 / self.all.rate.max(1) as f64))
     }
 
-    /// Names in the newest tick with how many requests each, of the given sources only, or of all where none is given. Of
-    /// the whole second where the newest tick has none: its connections go on.
+    /// Names in the newest tick with the number of requests for each, of the given sources only, or of all. Of the whole
+    /// second where the newest tick has none: its connections continue.
     pub fn names(&self, kind: &'static str, sources: Option<&BTreeSet<Addr>>) -> Vec<NameCount> {
         let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
         let newest = if self.newest == 0 { self.requests.len() } else { self.newest };
@@ -137,7 +161,7 @@ impl<'a> Asking<'a> {
     }
 
     /// For evidence: `; 94 % for shop.example`, or what could not be read.
-    pub fn message(&self) -> String {
+    pub fn name_message(&self) -> String {
         match self.top_name() {
             Some((name, share)) if name.is_empty() => {
                 format!("; {:.0} % without a name that could be read", share * 100.0)

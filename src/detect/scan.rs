@@ -1,10 +1,12 @@
-//! `scan`: one sender that opens what nobody answers: many ports of a host, many hosts, or many addresses by ARP.
+//! `scan`: one sender that tries many ports of a host, many hosts, or many addresses by ARP, of which most do not answer.
 //!
-//! Clients, resolvers, crawlers and monitoring are answered by most whom they ask. Scans are worth a note, not a page.
+//! Clients, resolvers, crawlers and monitoring are answered by most hosts. Scans are worth a note, not a page.
 
-use super::attempts;
+use super::attempts::{self, ANSWERED_SHARE};
 use super::evidence::measured;
-use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, settings::Limit, settings::Limits};
+use super::{
+    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Threshold, settings::Limit, settings::Limits,
+};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
 use crate::meter::{AttemptKind, ConnectionAttempts, Window};
@@ -14,9 +16,9 @@ use std::sync::Arc;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "scan",
     vectors: &[Vector::PortScan, Vector::HostSweep, Vector::ArpScan],
-    summary: "one sender that opens many ports, hosts or ARP addresses of which most do not answer",
+    summary: "one sender that tries many ports, hosts or ARP addresses of which most do not answer",
     settings: &[PORTS, HOSTS, ARP_ADDRESSES],
-    thresholds: &[],
+    thresholds: &[CLEARLY, ECHO_FACTOR, FULL_SET],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -47,7 +49,7 @@ const HOSTS: Setting = Setting {
     min: 5.0,
     max: 500.0,
     unit: "hosts",
-    doc: "Distinct hosts that one sender tries within about half a minute; half of it for echo requests.",
+    doc: "Distinct hosts that one sender tries within about half a minute; half as many by echo requests.",
     learns: None,
 };
 
@@ -57,17 +59,34 @@ const ARP_ADDRESSES: Setting = Setting {
     min: 5.0,
     max: 500.0,
     unit: "addresses",
-    doc: "Distinct addresses that one station asks for by ARP within about half a minute.",
+    doc: "Distinct addresses that one station requests by ARP within about half a minute.",
     learns: None,
 };
 
-/// Share of openings that may be answered.
-const ANSWERED: f64 = 0.5;
-/// How many times more ports than hosts, or hosts than ports, make it the one or the other.
-const CLEARLY: f64 = 4.0;
-/// Services that hosts ask everywhere over UDP: where only the questions are captured, they are no sweep.
-const ASKED_EVERYWHERE: [u16; 5] = [53, 123, 443, 853, 3478];
-/// Where traceroute counts up from (RFC 1393 §1; 33434 and some).
+const CLEARLY: Threshold = Threshold {
+    name: "ports per host",
+    value: 4.0,
+    unit: "ports per host, or hosts per port",
+    reason: "a port scan tries many ports of few hosts, a sweep one port of many",
+    guarded_by: "server_browser",
+};
+const ECHO_FACTOR: Threshold = Threshold {
+    name: "echo requests' factor",
+    value: 0.5,
+    unit: "times the limit",
+    reason: "no client pings many hosts; monitoring is answered",
+    guarded_by: "ping_monitor",
+};
+const FULL_SET: Threshold = Threshold {
+    name: "full set",
+    value: 600.0,
+    unit: "distinct ports or hosts",
+    reason: "the set that counts them is full: the evidence gives a lower bound",
+    guarded_by: "port_scan",
+};
+/// Services that hosts query everywhere over UDP: where only the requests are captured, they are no sweep.
+const QUERIED_EVERYWHERE: [u16; 5] = [53, 123, 443, 853, 3478];
+/// The first destination ports of traceroute.
 const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
 
 struct Scan {
@@ -79,74 +98,76 @@ struct Scan {
 
 impl Detector for Scan {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for contact in window.contacts {
-            findings.extend(self.find(contact, window));
+        for attempts in window.contacts {
+            findings.extend(self.find(attempts, window));
         }
     }
 }
 
 impl Scan {
-    fn find(&self, contact: &ConnectionAttempts, window: &Window<'_>) -> Option<Finding> {
-        let (ports, hosts) = (contact.ports.estimate(), contact.targets.estimate());
-        let answered = f64::from(contact.answered) / f64::from(contact.opened.max(1));
-        match contact.kind {
+    fn find(&self, attempts: &ConnectionAttempts, window: &Window<'_>) -> Option<Finding> {
+        let (ports, hosts) = (attempts.ports.estimate(), attempts.targets.estimate());
+        let answered = f64::from(attempts.answered) / f64::from(attempts.opened.max(1));
+        match attempts.kind {
             AttemptKind::Answer => None,
             AttemptKind::Arp => {
                 let limit = self.arp.base();
-                (hosts >= limit.value && answered < ANSWERED).then(|| arp_scan(contact, hosts, limit, window))
+                (hosts >= limit.value && answered < ANSWERED_SHARE.value)
+                    .then(|| arp_scan(attempts, hosts, limit, window))
             }
-            _ if answered >= ANSWERED => None,
-            AttemptKind::Tcp | AttemptKind::Udp | AttemptKind::Protocol if ports >= hosts * CLEARLY => {
-                let traceroute = contact.kind == AttemptKind::Udp && TRACEROUTE.contains(&contact.port);
+            _ if answered >= ANSWERED_SHARE.value => None,
+            AttemptKind::Tcp | AttemptKind::Udp | AttemptKind::Protocol if ports >= hosts * CLEARLY.value => {
+                let traceroute = attempts.kind == AttemptKind::Udp && TRACEROUTE.contains(&attempts.port);
                 let limit = self.ports.base();
                 if ports < limit.value || traceroute {
                     return None;
                 }
-                let direction = attempts::direction(contact, &self.site)?;
-                Some(self.told(contact, direction, Vector::PortScan, ports, limit))
+                let direction = attempts::direction(attempts, &self.site)?;
+                Some(self.finding(attempts, direction, Vector::PortScan, ports, limit))
             }
             _ => {
-                let limit = self.hosts.base().times(if contact.kind == AttemptKind::Echo { 0.5 } else { 1.0 });
-                let usual = contact.kind == AttemptKind::Udp && ASKED_EVERYWHERE.contains(&contact.port);
-                // Peers of a peer-to-peer network, and a server's clients, each have a port of their own.
-                let scattered = contact.kind != AttemptKind::Echo && ports * CLEARLY > hosts;
-                if hosts < limit.value || usual || scattered {
+                let limit =
+                    self.hosts.base().times(if attempts.kind == AttemptKind::Echo { ECHO_FACTOR.value } else { 1.0 });
+                let common = attempts.kind == AttemptKind::Udp && QUERIED_EVERYWHERE.contains(&attempts.port);
+                // Peers of a peer-to-peer network, and a server's clients, each have their own port.
+                let scattered = attempts.kind != AttemptKind::Echo && ports * CLEARLY.value > hosts;
+                if hosts < limit.value || common || scattered {
                     return None;
                 }
-                let direction = attempts::direction(contact, &self.site)?;
-                Some(self.told(contact, direction, Vector::HostSweep, hosts, limit))
+                let direction = attempts::direction(attempts, &self.site)?;
+                Some(self.finding(attempts, direction, Vector::HostSweep, hosts, limit))
             }
         }
     }
 
-    fn told(
+    fn finding(
         &self,
-        contact: &ConnectionAttempts,
+        attempts: &ConnectionAttempts,
         direction: Direction,
         vector: Vector,
         value: f64,
         limit: Limit,
     ) -> Finding {
-        let (class, what) = match contact.kind {
+        let (class, what) = match attempts.kind {
             AttemptKind::Udp => (Class::Udp, "UDP"),
             AttemptKind::Echo => (Class::IcmpEcho, "echo requests"),
             AttemptKind::Protocol => (Class::IpOther, "other IP protocols"),
             _ => (Class::TcpSyn, "TCP"),
         };
-        let mut finding = attempts::finding(contact, direction, vector, class);
-        let whom = match (&finding.target, contact.low == contact.high) {
-            (Target::Host(_), _) if direction == Direction::Outbound => attempts::span(contact.low, contact.high)
+        let mut finding = attempts::finding(attempts, direction, vector, class);
+        let tried_hosts = match (&finding.target, attempts.low == attempts.high) {
+            (Target::Host(_), _) if direction == Direction::Outbound => attempts::span(attempts.low, attempts.high)
                 .map_or_else(|| "many networks".to_owned(), |network| network.to_string()),
             (target, _) => target.to_string(),
         };
-        let seconds = attempts::seconds(contact);
-        // The set of those tried is full at this many.
-        let many = if value >= 600.0 { "600 or more".to_owned() } else { format!("about {value:.0}") };
-        let (measure, tried) = match (vector, contact.kind) {
+        let seconds = attempts::seconds(attempts);
+        let many =
+            if value >= FULL_SET.value { format!("{} or more", FULL_SET.value) } else { format!("about {value:.0}") };
+        let (measure, tried) = match (vector, attempts.kind) {
             (Vector::PortScan, AttemptKind::Protocol) => ("distinct_protocols", format!("{many} IP protocols")),
             (Vector::PortScan, _) => ("distinct_ports", format!("{many} ports ({what})")),
             (_, AttemptKind::Echo) => ("distinct_hosts", format!("{many} hosts by {what}")),
-            _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", contact.port)),
+            _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", attempts.port)),
         };
         finding.evidence = vec![
             measured(
@@ -155,42 +176,42 @@ impl Scan {
                 limit,
                 seconds,
                 format!(
-                    "{} tried {tried} of {whom} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
-                    contact.source,
+                    "{} tried {tried} of {tried_hosts} in {seconds:.1} s, limit {} ({}); {} of {} were answered",
+                    attempts.source,
                     limit.value,
                     limit.from.name(),
-                    contact.answered,
-                    contact.opened
+                    attempts.answered,
+                    attempts.opened
                 ),
             ),
-            attempts::station(contact),
+            attempts::station(attempts),
         ];
         finding
     }
 }
 
-/// ARP stays within a segment: the target is the station that asks.
-fn arp_scan(contact: &ConnectionAttempts, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
-    let interface = window.segment_name(contact.interface);
-    let mut finding = attempts::finding(contact, Direction::Internal, Vector::ArpScan, Class::Arp);
-    finding.target = Target::Station { mac: contact.mac, interface: interface.clone() };
+/// ARP stays within a segment: the target is the station that sends the requests.
+fn arp_scan(attempts: &ConnectionAttempts, addresses: f64, limit: Limit, window: &Window<'_>) -> Finding {
+    let interface = window.segment_name(attempts.interface);
+    let mut finding = attempts::finding(attempts, Direction::Internal, Vector::ArpScan, Class::Arp);
+    finding.target = Target::Station { mac: attempts.mac, interface: interface.clone() };
     finding.interface = Some(interface);
-    let seconds = attempts::seconds(contact);
-    let network = attempts::span(contact.low, contact.high).map_or_else(String::new, |net| format!(" of {net}"));
+    let seconds = attempts::seconds(attempts);
+    let network = attempts::span(attempts.low, attempts.high).map_or_else(String::new, |net| format!(" of {net}"));
     finding.evidence = vec![measured(
         "distinct_addresses",
         addresses.round(),
         limit,
         seconds,
         format!(
-            "{} ({}) asked by ARP for about {addresses:.0} addresses{network} in {seconds:.1} s, limit {} ({}); {} of {} \
-             questions were answered",
-            contact.mac,
-            contact.source,
+            "{} ({}) requested about {addresses:.0} addresses{network} by ARP in {seconds:.1} s, limit {} ({}); {} of {} \
+             requests were answered",
+            attempts.mac,
+            attempts.source,
             limit.value,
             limit.from.name(),
-            contact.answered,
-            contact.opened
+            attempts.answered,
+            attempts.opened
         ),
     )];
     finding

@@ -1,13 +1,13 @@
-//! `spoofed_source`: packets leave that carry a source address which is none of ours (RFC 2827, BCP 38).
+//! `spoofed_source`: packets leave that carry a source address which is not inside (RFC 2827, BCP 38).
 //!
-//! They cannot come from an honest guest: someone floods in another's name, or asks reflectors to answer a victim. Told
-//! by the station that sends them, since the address lies. Needs known networks, and a capture that tells which way
-//! frames went.
+//! They cannot come from an honest guest: it floods with spoofed sources, or makes reflectors answer a victim. The target is
+//! the station that sends them, since the address is false. Needs known networks, and a capture that gives the direction of
+//! frames.
 
 use super::evidence::{context, measured};
 use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Traffic, settings::Limits};
 use crate::base::{Direction, Severity, Vector};
-use crate::meter::{Count, Registers, Sample, StationCounts, Window};
+use crate::meter::{Count, Registers, Sample, Span, StationCounts, Window};
 use crate::packet::{Class, Service};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl Detector for SpoofedSource {
             let traffic = Traffic { count, samples: vec![sample], peers: Registers::default() };
             let vlan = (station.vlan != 0).then_some(station.vlan);
             let reflector = Service::of_port(port).and_then(Service::row).map_or_else(String::new, |row| {
-                format!("; UDP port {port} is {}, which reflectors serve", row.service)
+                format!("; UDP port {port} is {}, a service of reflectors", row.service)
             });
             findings.push(Finding {
                 target: Target::Station { mac: station.mac, interface: segment },
@@ -86,7 +86,7 @@ impl Detector for SpoofedSource {
                         "foreign_source_packets",
                         station.spoofed.into(),
                         limit,
-                        0.1,
+                        Span::Tick.seconds(),
                         format!(
                             "{} packets in 0.1 s left {interface} from station {} with sources outside our networks, \
                              limit {} ({})",
@@ -99,7 +99,7 @@ impl Detector for SpoofedSource {
                     context(
                         "example_packet",
                         1.0,
-                        0.1,
+                        Span::Tick.seconds(),
                         format!("one was sent as {source} to {victim} port {port}{reflector}"),
                     ),
                 ],

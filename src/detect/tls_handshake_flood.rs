@@ -1,13 +1,13 @@
-//! `tls_handshake_flood`: TLS handshakes for their own sake. A server pays for each many times what its client does.
+//! `tls_handshake_flood`: TLS handshakes without a purpose. Each costs the server many times what it costs the client.
 //!
-//! A client that says hello goes on to finish the handshake and then sends data. Floods stop after the hello, or after
-//! the handshake at a rate that no client has, or begin it anew in the same connection (thc-ssl-dos).
+//! After its ClientHello a client finishes the handshake and then sends data. Floods stop after the ClientHello, or after
+//! the handshake at a rate that no client has, or renegotiate in the same connection (thc-ssl-dos).
 
 use super::exceeded::{self, Exceeded};
-use super::requests::Asking;
+use super::requests::RequestSample;
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -15,9 +15,9 @@ use crate::packet::{App, Class};
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "tls_handshake_flood",
     vectors: &[Vector::TlsHandshakeFlood],
-    summary: "TLS handshakes after which no data comes, or that are begun again and again",
+    summary: "TLS handshakes without data after them, or renegotiated again and again",
     settings: &[HANDSHAKES_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[EACH, SEGMENTS, FOLLOWED_SHARE, DATA_SHARE, RENEGOTIATED_DATA],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -31,7 +31,7 @@ const HANDSHAKES_PER_SECOND: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "handshakes/s",
-    doc: "TLS handshakes a second without data after them.",
+    doc: "TLS handshakes per second without data after them.",
     learns: None,
 };
 
@@ -40,10 +40,41 @@ const HELLO: &[App] = &[App::TlsHello];
 const HANDSHAKE: &[App] = &[App::TlsHandshake];
 const DATA: &[App] = &[App::TlsData];
 
-/// Handshakes a second of one source that no client needs.
-const EACH: u64 = 20;
-/// Segments with which a client ends a handshake, at most.
-const SEGMENTS: u64 = 3;
+const EACH: Threshold = Threshold {
+    name: "handshakes per source",
+    value: 20.0,
+    unit: "handshakes/s",
+    reason: "no client needs more; browsers open about six connections per site",
+    guarded_by: "tls_server",
+};
+const SEGMENTS: Threshold = Threshold {
+    name: "segments per handshake",
+    value: 3.0,
+    unit: "segments",
+    reason: "a client ends a handshake with at most three",
+    guarded_by: "tls_renegotiation",
+};
+const FOLLOWED_SHARE: Threshold = Threshold {
+    name: "followed share",
+    value: 0.5,
+    unit: "segments per ClientHello",
+    reason: "clients that continue send more than one segment per ClientHello",
+    guarded_by: "tls_server_one_way",
+};
+const DATA_SHARE: Threshold = Threshold {
+    name: "data share",
+    value: 0.3,
+    unit: "data segments per ClientHello",
+    reason: "clients send a request on nearly every connection",
+    guarded_by: "tls_server",
+};
+const RENEGOTIATED_DATA: Threshold = Threshold {
+    name: "data of renegotiated connections",
+    value: 0.5,
+    unit: "data segments per handshake segment",
+    reason: "honest connections carry more data than handshakes",
+    guarded_by: "tls_server",
+};
 
 struct TlsHandshakeFlood {
     limit: Limits,
@@ -63,27 +94,33 @@ impl TlsHandshakeFlood {
         if ((hellos + more) as f64) < limit.value / 2.0 {
             return None;
         }
-        let asking = Asking::of(host, window, HELLO);
-        if host.is_outbound() && !asking.is_concentrated() {
+        let requests = RequestSample::of(host, window, HELLO);
+        if host.is_outbound() && !requests.is_concentrated() {
             return None;
         }
-        // Who has just said hello has not had time to go on.
+        // A client that has just sent its ClientHello has not had time to continue.
         let settled =
             hellos.saturating_sub(host.in_last(shape::UNDER_WAY, |tick| host.app_packets_in_tick(tick, HELLO)));
-        let rate = if (more + data) * 2 < settled { settled as f64 / shape::SETTLED } else { 0.0 };
-        let bare = (rate >= limit.value).then_some(Exceeded { rate, limit, span: Span::Second });
-        let again = |span: Span| {
-            host.app_packets(span, HANDSHAKE).saturating_sub(SEGMENTS * host.app_packets(span, HELLO)) / SEGMENTS
+        let rate = if settled > 0 && !FOLLOWED_SHARE.is_reached_by(more + data, settled) {
+            settled as f64 / shape::SETTLED
+        } else {
+            0.0
         };
-        let (keen, share) = asking.sources(|source| source.is_known() && source.rate >= EACH);
+        let bare = (rate >= limit.value).then_some(Exceeded { rate, limit, span: Span::Second });
+        let renegotiated = |span: Span| {
+            let expected = SEGMENTS.value * host.app_packets(span, HELLO) as f64;
+            ((host.app_packets(span, HANDSHAKE) as f64 - expected).max(0.0) / SEGMENTS.value) as u64
+        };
+        let (fast, share) = requests.sources(|source| source.is_known() && source.rate as f64 >= EACH.value);
         let (exceeded, sources, why) = if let Some(found) = bare {
-            (found, None, "after which nothing comes")
-        } else if data * 10 < hellos * 3
+            (found, None, "without anything after the ClientHello")
+        } else if hellos > 0
+            && !DATA_SHARE.is_reached_by(data, hellos)
             && let Some(found) = exceeded::exceeded(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
         {
-            (found, Some(keen), "without data, by sources with more than 20/s each")
-        } else if data * 2 < more {
-            (exceeded::exceeded(limit, again)?, None, "begun anew within connections")
+            (found, Some(fast), "without data, by sources that open more than 20/s each")
+        } else if more > 0 && !RENEGOTIATED_DATA.is_reached_by(data, more) {
+            (exceeded::exceeded(limit, renegotiated)?, None, "renegotiated within connections")
         } else {
             return None;
         };
@@ -91,12 +128,15 @@ impl TlsHandshakeFlood {
         let mut finding =
             Finding::new(host, Vector::TlsHandshakeFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
-        finding.names = asking.names("tls_sni", sources.as_ref());
+        finding.names = requests.names("tls_sni", sources.as_ref());
         finding.evidence = vec![
             exceeded.evidence(
                 "tls_handshakes_per_second",
                 &format!("TLS handshakes/s {} {why}", host.to_or_from()),
-                &format!("; {hellos} hellos and {data} segments with data in the last second{}", asking.message()),
+                &format!(
+                    "; {hellos} ClientHellos and {data} TLS records with data in the last second{}",
+                    requests.name_message()
+                ),
             ),
             profile.evidence(host.distinct_peers(), host.is_outbound()),
         ];
