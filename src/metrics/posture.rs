@@ -1,4 +1,4 @@
-//! Series of the host's posture: two for each check, as long as it is configured.
+//! Series of the posture checks of this host: two for each configured check.
 
 use super::catalogue as spec;
 use super::series::{Maker, lock};
@@ -22,7 +22,7 @@ impl PostureSeries {
         })
     }
 
-    /// Shows these checks and no others.
+    /// Shows exactly these checks.
     pub fn show(&self, results: &[PostureResult]) {
         let mut shown = lock(&self.shown);
         let names: BTreeSet<String> = results.iter().map(|result| result.name.clone()).collect();
@@ -34,7 +34,7 @@ impl PostureSeries {
                 }
             }
         }
-        // An error of a removal means that there was no such series, which is what is wanted.
+        // A removal fails only if there is no such series.
         for name in shown.difference(&names) {
             let _ = self.ok.remove_label_values(&[name.as_str()]);
             let _ = self.unknown.remove_label_values(&[name.as_str()]);
