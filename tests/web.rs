@@ -1,7 +1,7 @@
-//! Who may read by HTTP: passwords, certificates, what is refused, and that the limits hold inside TLS as well.
+//! Access to the HTTP server: passwords, certificates, refusals, and connection limits with TLS.
 //!
-//! Certificates are made by the `openssl` tool in a directory of the test; without it these tests say so and pass, but
-//! not where CI=true.
+//! Certificates are made by the `openssl` tool in a temporary directory. Without the tool these tests are skipped, or fail
+//! if CI=true.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -39,12 +39,12 @@ fn serve(place: &Scratch, web: &str) -> Running {
     let hosts = Arc::new(HostTable::of_hosts(16, Hasher::fixed()));
     let stations = Arc::new(StationTable::of_stations(16, Hasher::fixed()));
     let shared = Arc::new(Shared::new(Arc::clone(&metrics), hosts, stations, Vec::new(), Instant::now()));
-    // The pipeline of this test lives for ever.
+    // A heartbeat that never expires.
     shared.beat(u64::MAX);
     Running { server: start(listener, shared, web).unwrap(), metrics }
 }
 
-/// A client that trusts the authority; with `certificate`, one that shows that.
+/// A client that trusts the test authority and presents `certificate`, if given.
 fn client(place: &Scratch, certificate: Option<&str>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(place.path("ca.crt")).unwrap()).unwrap();
@@ -83,7 +83,7 @@ impl Running {
     fn ask(&self, path: &str, headers: &str) -> (u16, String) {
         let mut stream = self.connect();
         write!(stream, "{}", request(path, headers)).unwrap();
-        read(stream).expect("an answer")
+        read(stream).expect("a response")
     }
 
     fn tls(&self, client: &ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
@@ -102,7 +102,7 @@ fn request(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n")
 }
 
-/// Status, and all of the answer.
+/// The status and the complete response.
 fn read(mut stream: impl Read) -> std::io::Result<(u16, String)> {
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
@@ -118,7 +118,7 @@ fn wait_until(what: &str, mut good: impl FnMut() -> bool) {
     }
 }
 
-/// A file in which `prometheus` has this password.
+/// A web configuration with this password for the user `prometheus`.
 fn users(password: &str) -> String {
     format!("basic_auth_users:\n  prometheus: {}\n", bcrypt::hash(password, 4).unwrap())
 }
@@ -126,7 +126,7 @@ fn users(password: &str) -> String {
 const TLS: &str = "tls_server_config:\n  cert_file: web.crt\n  key_file: web.key\n";
 
 #[test]
-fn without_the_password_no_route_answers() {
+fn every_route_requires_the_password() {
     let place = Scratch::new("password");
     let running = serve(&place, &users("secret"));
     for path in ["/", "/metrics", "/healthz", "/readyz", "/api/v1/incidents", "/nothing"] {
@@ -135,7 +135,7 @@ fn without_the_password_no_route_answers() {
             assert_eq!(status, 401, "{path} {headers}");
             assert!(text.contains("www-authenticate: Basic realm=\"pegel\", charset=\"UTF-8\""), "{text}");
             assert!(text.contains("x-content-type-options: nosniff"), "{text}");
-            assert!(text.ends_with("{\"error\":\"name and password, please\"}\n"), "{text}");
+            assert!(text.ends_with("{\"error\":\"authentication required\"}\n"), "{text}");
         }
     }
     assert_eq!(running.refused("auth"), 24);
@@ -148,11 +148,11 @@ fn without_the_password_no_route_answers() {
 }
 
 #[test]
-fn guessing_does_not_hinder_who_is_known() {
+fn guessing_does_not_delay_known_clients() {
     let place = Scratch::new("guess");
     let running = serve(&place, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
-    // One is being checked, the others wait for their turn, which comes four times a second at most.
+    // One password is checked at a time, at most four wrong ones per second; the other requests wait.
     let guesses: Vec<TcpStream> = (0..25)
         .map(|_| {
             let mut stream = running.connect();
@@ -163,21 +163,21 @@ fn guessing_does_not_hinder_who_is_known() {
     let before = running.refused("auth");
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     let answers: Vec<u16> = guesses.into_iter().map(|stream| read(stream).unwrap().0).collect();
-    assert!(before < 25, "they were all checked at once");
+    assert!(before < 25, "all passwords were checked already");
     assert!(answers.iter().all(|status| matches!(status, 401 | 503)), "{answers:?}");
     let busy = answers.iter().filter(|status| **status == 503).count() as u64;
     assert_eq!((running.refused("busy"), running.refused("auth")), (busy, 25 - busy));
-    assert!(busy > 0, "nobody was sent away: {answers:?}");
+    assert!(busy > 0, "no request was refused as busy: {answers:?}");
     running.server.stop();
 }
 
 #[test]
-fn a_changed_password_holds_without_a_restart() {
+fn a_changed_password_applies_without_a_restart() {
     let place = Scratch::new("changed");
     let running = serve(&place, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     place.file("web.yml", "basic_auth_users:\n  prometheus: nonsense, and much of it\n");
-    // Longer than between two looks: the next connection looks, and what it finds is not taken.
+    // Longer than the check interval: the next connection causes a reload, which fails and has no effect.
     sleep(Duration::from_millis(1100));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     place.file("web.yml", &users("other"));
@@ -187,7 +187,7 @@ fn a_changed_password_holds_without_a_restart() {
 }
 
 #[test]
-fn tls_is_spoken_and_nothing_else() {
+fn only_tls_is_accepted() {
     let Some(place) = Scratch::with_certificates("tls") else { return };
     let running = serve(&place, &format!("{TLS}  min_version: TLS13\n{}", users("secret")));
     assert!(running.server.url().starts_with("https://127.0.0.1:"), "{}", running.server.url());
@@ -329,8 +329,8 @@ fn suggest_asks_by_tls_and_with_a_password() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     // There is no such incident: it was let in to be told so.
-    assert!(ask("secret", &["--ca-file", &ca]).contains("no open or recent incident has the id"));
-    assert!(ask("wrong", &["--ca-file", &ca]).contains("answered 401"));
+    assert!(ask("secret", &["--ca-file", &ca]).contains("no open or recent incident has the ID"));
+    assert!(ask("wrong", &["--ca-file", &ca]).contains("unexpected HTTP status 401"));
     let stranger = ask("secret", &[]);
     assert!(stranger.contains("UnknownIssuer") || stranger.contains("trusts no certificate"), "{stranger}");
     running.server.stop();
@@ -359,7 +359,10 @@ fn check_config_and_run_tell_every_error_and_the_cures() {
     let output = pegel(&["run", "--config", &config, "-i", "lo", "--listen", "0.0.0.0:0"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("http.listen = \"0.0.0.0:0\": whoever reaches it could read everything"), "{stderr}");
+    assert!(
+        stderr.contains("http.listen = \"0.0.0.0:0\": this address is reachable without authentication"),
+        "{stderr}"
+    );
     assert_eq!(pegel(&["check-config", &config]).status.code(), Some(0));
     place.file("pegel.toml", "[http]\nlisten = \"0.0.0.0:7343\"\nallow_unauthenticated = true\n");
     assert_eq!(pegel(&["check-config", &config]).status.code(), Some(0));
