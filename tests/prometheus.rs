@@ -130,7 +130,7 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     assert_eq!(firing.len(), 1, "{firing:?}");
     let labels = &firing[0]["metric"];
     assert_eq!((&labels["target"], &labels["direction"]), (&WATCHED.into(), &"inbound".into()), "{labels}");
-    assert_eq!((&labels["severity"], &labels["planned"]), (&"critical".into(), &"false".into()), "{labels}");
+    assert_eq!((&labels["severity"], &labels["maintenance"]), (&"critical".into(), &"false".into()), "{labels}");
 
     let told = |expected: usize| {
         let Some(alertmanager) = &alertmanager else { return };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Rows of text under headings. The last column is not padded.
+/// Rows of text below headings. The last column is not padded.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -13,7 +13,7 @@ impl Table {
     }
 
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        // What came from files or the network must not steer the terminal.
+        // Text from files or the network must not contain terminal control sequences.
         let plain = |cell: T| cell.as_ref().replace(char::is_control, "\u{fffd}");
         self.rows.push(cells.into_iter().map(plain).collect());
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_do_not_steer_the_terminal() {
+    fn control_characters_are_replaced() {
         let mut table = Table::new(&["A"]);
         table.row(["x\u{1b}]0;title\u{7}\ny"]);
         assert_eq!(table.to_string(), "A\nx\u{fffd}]0;title\u{fffd}\u{fffd}y\n");
