@@ -1,5 +1,5 @@
-//! The files in `deploy/` for Prometheus, Alertmanager and Grafana: checked with promtool and amtool, against the catalogue
-//! of metrics and against each other. Needs neither root nor network.
+//! The files in `deploy/` for Prometheus, Alertmanager and Grafana: checked with promtool and amtool, against the
+//! catalogue of metrics and against each other. Needs neither root nor network.
 
 mod tools;
 
@@ -198,16 +198,16 @@ fn rules_and_dashboard_use_existing_metrics() {
     let variables = dashboard["templating"]["list"].to_string();
     asked.push(("variables".to_owned(), variables));
     let mut seen = 0;
-    for (place, text) in asked {
+    for (origin, text) in asked {
         for (name, labels) in series(&text) {
             seen += 1;
             if name.starts_with("pegel:") {
-                assert!(recorded.contains(name.as_str()), "{place}: nothing records {name}");
+                assert!(recorded.contains(name.as_str()), "{origin}: nothing records {name}");
                 continue;
             }
-            let known = labels_of(&name).unwrap_or_else(|| panic!("{place}: no metric {name}"));
+            let known = labels_of(&name).unwrap_or_else(|| panic!("{origin}: no metric {name}"));
             for label in labels {
-                assert!(known.contains(&label.as_str()), "{place}: {name} has no label {label}");
+                assert!(known.contains(&label.as_str()), "{origin}: {name} has no label {label}");
             }
         }
     }

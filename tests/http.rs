@@ -264,7 +264,7 @@ fn tables_show_the_busiest_first() {
 const TICK: u64 = 17_672_256_000;
 
 /// A bridge with an uplink, and a guest on it.
-fn place() -> InventoryView {
+fn inventory() -> InventoryView {
     let interface = |name: &str, role| InterfaceView {
         name: name.to_owned(),
         role,
@@ -312,7 +312,7 @@ fn guests_and_interfaces_are_listed() {
     let running = run();
     let none = get(&running, "/api/v1/guests").json();
     assert_eq!(none, serde_json::json!({"guests": [], "entries": 0}));
-    running.shared.publish_inventory(place());
+    running.shared.publish_inventory(inventory());
     let guests = get(&running, "/api/v1/guests").json();
     assert_eq!(guests["guests"].as_array().map(Vec::len), Some(2));
     let traffic = serde_json::json!(
@@ -343,9 +343,10 @@ fn guests_and_interfaces_are_listed() {
 #[test]
 fn stations_have_rates_a_guest_and_a_port() {
     let running = run();
-    running.shared.publish_inventory(place());
+    running.shared.publish_inventory(inventory());
     let count = |packets| Count { packets, bytes: packets * 100 };
-    // MAC number, interface; packets received, sent, broadcast and entered per tick; number of ticks; age of the last tick.
+    // MAC number, interface; packets received, sent, broadcast and entered per tick; number of ticks; age of the last
+    // tick.
     for (last, interface, received, sent, broadcast, entered, ticks, age) in [
         (1, 1, 5, 2, 0, 0, 300, 0),
         (1, 0, 5, 2, 0, 2, 300, 0),

@@ -85,7 +85,7 @@ fn nic(last: u8, received: u64, sent: u64) -> NicTotals {
 }
 
 fn guests<const N: usize>(all: [(&str, &[NicTotals]); N]) -> BTreeMap<String, Vec<NicTotals>> {
-    all.into_iter().map(|(label, cards)| (label.to_owned(), cards.to_vec())).collect()
+    all.into_iter().map(|(label, nics)| (label.to_owned(), nics.to_vec())).collect()
 }
 
 /// Metrics with at least one series in every family.

@@ -1,6 +1,6 @@
-//! A real Prometheus scrapes a real Pegel, evaluates the rules of `deploy/` and answers the queries of the dashboard; a real
-//! Alertmanager receives the alerts of both. Runs in separate network namespaces, as root, if the servers are installed;
-//! otherwise a test prints what is missing and passes. The clock only guards against hanging.
+//! A real Prometheus scrapes a real Pegel, evaluates the rules of `deploy/` and answers the queries of the dashboard; a
+//! real Alertmanager receives the alerts of both. Runs in separate network namespaces, as root, if the servers are
+//! installed; otherwise a test prints what is missing and passes. The clock only guards against hanging.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -324,7 +324,8 @@ fn alertmanager_notifies_once_per_incident_and_separates_drills() {
         "case=active-3 alertname=PegelIncident kind=host target=198.51.100.9 direction=inbound severity=info",
         "case=active-4 alertname=PegelIncidentCritical target=198.51.100.9 direction=inbound severity=critical instance=gw2 drill=false",
         "case=inhibited-3 alertname=PegelIncidentWarning target=198.51.100.9 direction=inbound severity=warning instance=gw2 drill=false",
-        // A host in a prefix under attack; one of another prefix, one in the other direction, one more severe, a station.
+        // A host in a prefix under attack; one of another prefix, one in the other direction, one more severe, a
+        // station.
         "case=active-5 alertname=PegelIncident kind=prefix target=192.0.2.0/24 prefix=192.0.2.0/24 direction=inbound severity=warning",
         "case=inhibited-4 alertname=PegelIncident kind=host target=192.0.2.5 prefix=192.0.2.0/24 direction=inbound severity=warning",
         "case=active-6 alertname=PegelIncident kind=host target=198.51.100.5 prefix=198.51.100.0/24 direction=inbound severity=warning",

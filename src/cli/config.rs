@@ -1,6 +1,8 @@
 //! `pegel check-config` and `pegel print-config`.
 
-use super::{Common, exit, print_out};
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use crate::config::{Config, ConfigErrors, DEFAULT_PATH, render};
 use clap::Args;
 use std::path::PathBuf;

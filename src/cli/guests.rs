@@ -1,7 +1,9 @@
 //! `pegel guests`: the combined inventory of guests, MAC addresses and interfaces. Read-only.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::inventory::{Guest, Inventory, Kernel, Link, Nic, proxmox};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};

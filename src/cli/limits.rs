@@ -1,7 +1,9 @@
 //! `pegel print-limits HOST`: the limits in force for a host and where each comes from.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::{Addr, Direction};
 use crate::detect::{DETECTORS, LimitFrom};
 use crate::runtime;

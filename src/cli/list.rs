@@ -1,7 +1,8 @@
 //! `pegel list`: the registries as tables.
 
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{exit, print_out};
 use crate::base::Vector;
 use crate::capture::SOURCES;
 use crate::detect::DETECTORS;

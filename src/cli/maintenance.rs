@@ -1,7 +1,9 @@
 //! `pegel maintenance`: maintenance windows.
 
+use super::common::StateArgs;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{exit, print_out};
 use crate::base::Timestamp;
 use crate::incident::{MaintenanceWindow, Schedule, Scope};
 use crate::runtime;
@@ -25,7 +27,7 @@ pub(super) struct MaintenanceArgs {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
-    state: super::StateArgs,
+    state: StateArgs,
 }
 
 #[derive(Subcommand)]

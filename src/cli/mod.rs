@@ -17,8 +17,6 @@ mod table;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use common::{Common, StateArgs};
-use print::print_out;
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\

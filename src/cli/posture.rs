@@ -1,7 +1,9 @@
 //! `pegel posture`: runs the posture checks of this host once.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::PostureState;
 use crate::posture::{Kernel, Tools, Watch};
 use crate::runtime::wall_clock;

@@ -1,7 +1,9 @@
 //! `pegel replay`: analyses capture files.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};

@@ -1,6 +1,7 @@
 //! `pegel run`: the daemon.
 
-use super::{Common, exit};
+use super::common::Common;
+use super::exit;
 use crate::config::{ConfigErrors, DEFAULT_PATH};
 use crate::runtime;
 use crate::runtime::live::{self, LiveRequest, Signals};
@@ -105,8 +106,9 @@ fn register(signals: &Signals) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Logs to standard error at the level in PEGEL_LOG (error, warn, info, debug), with colours only on a terminal. If standard
-/// error is connected to the journal, its native protocol is used: each value is a field, such as PEGEL_TARGET.
+/// Logs to standard error at the level in PEGEL_LOG (error, warn, info, debug), with colours only on a terminal. If
+/// standard error is connected to the journal, its native protocol is used: each value is a field, such as
+/// PEGEL_TARGET.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PEGEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     if is_journal() {
@@ -128,7 +130,8 @@ fn log_to_stderr() {
         .init();
 }
 
-/// Whether standard error is the stream that systemd connected to the journal, by device and inode; see systemd.exec(5).
+/// Whether standard error is the stream that systemd connected to the journal, by device and inode; see
+/// systemd.exec(5).
 fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let stderr_id = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));

@@ -1,6 +1,7 @@
 //! `pegel suggest`: prints suggested filters and routes for an incident.
 
-use super::{exit, print_out};
+use super::exit;
+use super::print::print_out;
 use crate::output::endpoint::{Client, Endpoint};
 use clap::{Args, ValueEnum};
 use serde_json::Value;

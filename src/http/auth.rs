@@ -1,10 +1,10 @@
 //! Basic authentication (RFC 7617) against bcrypt hashes.
 //!
-//! bcrypt is slow by design. It therefore runs on a thread other than the server's, for one request at a time, and pauses
-//! after each wrong password: guessing uses a bounded share of one core and is limited to a few attempts per second.
-//! Accepted credentials are remembered as a keyed digest, so that not every scrape pays for bcrypt. An unknown user name is
-//! checked against the hash of an existing user, always the same one, and then rejected, so that it takes as long as a
-//! known name.
+//! bcrypt is slow by design. It therefore runs on a thread other than the server's, for one request at a time, and
+//! pauses after each wrong password: guessing uses a bounded share of one core and is limited to a few attempts per
+//! second. Accepted credentials are remembered as a keyed digest, so that not every scrape pays for bcrypt. An unknown
+//! user name is checked against the hash of an existing user, always the same one, and then rejected, so that it takes
+//! as long as a known name.
 
 use super::response::failure;
 use super::web::{Policy, Web};

@@ -1,8 +1,8 @@
 //! Limits on connections: their number, the duration of a request and its size. Slow clients use a bounded amount of
 //! memory and never block scrapes for long.
 //!
-//! The limits are applied outside TLS: a connection is counted before its handshake, and the handshake counts towards the
-//! time of its first request.
+//! The limits are applied outside TLS: a connection is counted before its handshake, and the handshake counts towards
+//! the time of its first request.
 
 use super::maybe_tls::MaybeTlsStream;
 use super::web::Web;

@@ -1,8 +1,8 @@
 //! HTTP server: metrics, health probes and a read-only API, on a separate thread.
 //!
-//! The runtime writes into [`Shared`] and never waits for a request: incidents and guests are replaced as a whole; tables
-//! and metrics are copied before a response is written. Access is controlled by a web configuration file as in the
-//! exporters of Prometheus: TLS, client certificates and passwords.
+//! The runtime writes into [`Shared`] and never waits for a request: incidents and guests are replaced as a whole;
+//! tables and metrics are copied before a response is written. Access is controlled by a web configuration file as in
+//! the exporters of Prometheus: TLS, client certificates and passwords.
 
 mod auth;
 mod connection;

@@ -24,8 +24,8 @@ pub struct Server {
     thread: JoinHandle<()>,
 }
 
-/// Serves `shared` on `listener` from a new thread, with the access rules of `web`. Fails if the listener cannot be used or
-/// the thread cannot be started.
+/// Serves `shared` on `listener` from a new thread, with the access rules of `web`. Fails if the listener cannot be
+/// used or the thread cannot be started.
 pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let uses_tls = web.uses_tls();
@@ -82,7 +82,8 @@ impl Server {
         format!("http{}://{}/", if self.uses_tls { "s" } else { "" }, self.address)
     }
 
-    /// Accepts no more requests, finishes those in progress if that takes at most half a second, and waits for the thread.
+    /// Accepts no more requests, finishes those in progress if that takes at most half a second, and waits for the
+    /// thread.
     pub fn stop(self) {
         // Fails only if the thread has ended already.
         let _ = self.stop.send(true);

@@ -63,8 +63,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the time
-    /// from which the milliseconds of [`Shared::beat`] are counted.
+    /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the
+    /// time from which the milliseconds of [`Shared::beat`] are counted.
     pub fn new(
         metrics: Arc<Metrics>,
         hosts: Arc<HostTable>,

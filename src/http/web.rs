@@ -58,15 +58,15 @@ impl Web {
         Web { file: PathBuf::new(), refusal: None, state: Mutex::new(state) }
     }
 
-    /// Loads the web configuration `file`, if the path is not empty, and the files that it names. Returns all errors: those
-    /// of the files, or one if `listen` is not a loopback address and clients need not authenticate, unless
+    /// Loads the web configuration `file`, if the path is not empty, and the files that it names. Returns all errors:
+    /// those of the files, or one if `listen` is not a loopback address and clients need not authenticate, unless
     /// `allow_unauthenticated` is set.
     pub fn read(file: &Path, listen: SocketAddr, allow_unauthenticated: bool) -> Result<Web, Vec<String>> {
         let refusal = (!listen.ip().to_canonical().is_loopback() && !allow_unauthenticated).then(|| {
             format!(
-                "http.listen = \"{listen}\": this address is reachable without authentication; set http.web_config to a file \
-                 with basic_auth_users (or client_auth_type RequireAndVerifyClientCert), or, if access is restricted by other \
-                 means, set http.allow_unauthenticated = true"
+                "http.listen = \"{listen}\": this address is reachable without authentication; set http.web_config to a \
+                 file with basic_auth_users (or client_auth_type RequireAndVerifyClientCert), or, if access is \
+                 restricted by other means, set http.allow_unauthenticated = true"
             )
         });
         let (policy, files) = load(file, refusal.as_deref());
@@ -110,8 +110,8 @@ impl Web {
     }
 }
 
-/// The rules of a file and of the files that it names, and the list of these files. Stamps are taken before a file is read,
-/// so that a change in between is noticed at the next check.
+/// The rules of a file and of the files that it names, and the list of these files. Stamps are taken before a file is
+/// read, so that a change in between is noticed at the next check.
 fn load(file: &Path, refusal: Option<&str>) -> (Result<Policy, Vec<String>>, Files) {
     let mut errors = Vec::new();
     let mut policy = Policy::default();

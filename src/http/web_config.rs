@@ -1,8 +1,8 @@
 //! The web configuration file in the format of the Prometheus exporters: `tls_server_config` and `basic_auth_users`.
 //!
-//! The format is that of the exporter-toolkit (github.com/prometheus/exporter-toolkit, docs/web-configuration.md). The keys
-//! for authentication and certificates are supported. Every other key is an error, since silently ignoring a security
-//! setting would be dangerous.
+//! The format is that of the exporter-toolkit (github.com/prometheus/exporter-toolkit, docs/web-configuration.md). The
+//! keys for authentication and certificates are supported. Every other key is an error, since silently ignoring a
+//! security setting would be dangerous.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};

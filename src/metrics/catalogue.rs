@@ -60,7 +60,7 @@ metrics! {
     Gauge CAPTURE_UP "pegel_capture_up" ["interface"]
         "Whether packets are being captured on an interface (1) or it is down or missing (0)";
     Gauge CAPTURE_SAMPLING "pegel_capture_sampling_ratio" ["interface"]
-        "Sampling ratio of an interface, the lowest of its workers (1: every packet is inspected); counts are scaled up";
+        "Lowest sampling ratio of the workers of an interface (1: every packet is inspected); counts are scaled up";
     Gauge CAPTURE_COVERAGE "pegel_capture_coverage_ratio" []
         "Share of the packets of the last minute that were inspected, 0 to 1";
     // Traffic
@@ -113,7 +113,7 @@ metrics! {
     Gauge INCIDENTS_OPEN "pegel_incidents_open" []
         "Incidents currently open";
     Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "maintenance" "drill"]
-        "Open incidents (always 1): main vector, highest severity so far, whether opened during maintenance, whether a drill";
+        "Open incidents (always 1), with main vector, highest severity so far, and whether in maintenance or a drill";
     Gauge INCIDENT_PACKETS_PER_SECOND "pegel_incident_packets_per_second" ["target" "direction"]
         "Packets per second of an open incident at the latest point of its timeline";
     Counter INCIDENT_SERIES_REFUSED "pegel_incident_series_refused_total" []
@@ -121,7 +121,7 @@ metrics! {
     Counter FINDINGS_DROPPED "pegel_findings_dropped_total" ["reason"]
         "Detector findings that did not lead to an incident: too many incidents open, or a side effect of another one";
     Counter FINDINGS_SUPPRESSED "pegel_findings_suppressed_total" ["rule"]
-        "Detector findings suppressed by an allow rule; a condition that persists is found again in every tick of 0.1 s";
+        "Detector findings suppressed by an allow rule; a persistent condition is found again in every tick of 0.1 s";
     // This host
     Gauge POSTURE_OK "pegel_posture_ok" ["check"]
         "Whether a posture check of this host passes (1); 0 if it fails or its state is unknown";
@@ -153,7 +153,7 @@ metrics! {
     Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
         "Failed operations on the state directory";
     Counter HTTP_REFUSED "pegel_http_refused_total" ["reason"]
-        "HTTP connections and requests refused: authentication failed, server busy, TLS handshake failed, or limits exceeded";
+        "HTTP connections and requests refused: not authenticated, server busy, TLS failed, or limit exceeded";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []
         "Time of the last successful configuration load, in seconds since the Unix epoch";
     Gauge CONFIG_RELOAD_SUCCESSFUL "pegel_config_last_reload_successful" []

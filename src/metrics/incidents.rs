@@ -78,7 +78,8 @@ impl IncidentSeries {
         self.dropped_as_side_effect.follow(as_side_effect);
     }
 
-    /// Sets the series of open incidents before it removes those of closed ones, so that a scrape in between misses none.
+    /// Sets the series of open incidents before it removes those of closed ones, so that a scrape in between misses
+    /// none.
     pub fn active(&self, open: &[Incident]) {
         self.open.set(whole(open.len() as u64));
         let mut shown = lock(&self.shown);

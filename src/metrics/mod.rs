@@ -95,8 +95,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Creates the series of the interfaces and outputs that are known at the start, with the value 0. Fails only if the
-    /// catalogue is inconsistent, such as a name used twice.
+    /// Creates the series of the interfaces and outputs that are known at the start, with the value 0. Fails only if
+    /// the catalogue is inconsistent, such as a name used twice.
     pub fn new(interfaces: &[String], outputs: &[String]) -> Result<Metrics, Error> {
         let registry = Registry::new();
         let make = Maker(&registry);
@@ -231,8 +231,8 @@ impl Metrics {
         self.hosts.watch(address, group)
     }
 
-    /// Follows the lifetime totals of a watched host; other hosts are ignored. The first totals count in full, so a host
-    /// must be watched when it is configured or first seen. Totals that went down belong to a new table entry.
+    /// Follows the lifetime totals of a watched host; other hosts are ignored. The first totals count in full, so a
+    /// host must be watched when it is configured or first seen. Totals that went down belong to a new table entry.
     pub fn host_totals(&self, address: Addr, received: Count, sent: Count) {
         self.hosts.totals(address, received, sent);
     }
@@ -242,8 +242,8 @@ impl Metrics {
         self.hosts.addresses()
     }
 
-    /// Shows exactly these guests, by label, and follows the lifetime totals of their NICs. A new label gets series that
-    /// start at 0 unless [`MAX_GUESTS`] guests have series already; existing series are kept.
+    /// Shows exactly these guests, by label, and follows the lifetime totals of their NICs. A new label gets series
+    /// that start at 0 unless [`MAX_GUESTS`] guests have series already; existing series are kept.
     pub fn guests(&self, guests: &BTreeMap<String, Vec<NicTotals>>) {
         self.guests.show(guests);
     }
@@ -353,8 +353,8 @@ impl Metrics {
         }
     }
 
-    /// Renders all metrics in the text exposition format, ordered by name and label values. A family without series still
-    /// has its HELP and TYPE lines.
+    /// Renders all metrics in the text exposition format, ordered by name and label values. A family without series
+    /// still has its HELP and TYPE lines.
     pub fn render(&self) -> Result<String, Error> {
         let families = self.registry.gather();
         let mut specs: Vec<&MetricSpec> = METRICS.to_vec();
