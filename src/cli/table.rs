@@ -8,11 +8,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub fn new(headings: &[&str]) -> Self {
+    pub(super) fn new(headings: &[&str]) -> Self {
         Table { rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()] }
     }
 
-    pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+    pub(super) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         // Text from files or the network must not contain terminal control sequences.
         let plain = |cell: T| cell.as_ref().replace(char::is_control, "\u{fffd}");
         self.rows.push(cells.into_iter().map(plain).collect());

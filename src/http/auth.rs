@@ -52,7 +52,7 @@ enum Verdict {
 }
 
 impl BasicAuth {
-    pub fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<BasicAuth> {
+    pub(super) fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<BasicAuth> {
         let mut key = Digest::default();
         let random = ring::default_provider().secure_random.fill(&mut key);
         random.map_err(|_| io::Error::other("the system random number generator failed"))?;

@@ -45,7 +45,7 @@ pub(super) struct LimitedListener {
 }
 
 impl LimitedListener {
-    pub fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
         LimitedListener { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
     }
 }

@@ -31,7 +31,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 impl MaybeTlsStream {
-    pub fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> MaybeTlsStream {
+    pub(super) fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> MaybeTlsStream {
         let state = match tls {
             None => State::Plain(stream),
             Some(config) => State::Handshake(Box::new(TlsAcceptor::from(config).accept(stream))),
@@ -39,7 +39,7 @@ impl MaybeTlsStream {
         MaybeTlsStream { state, metrics }
     }
 
-    pub fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         matches!(self.state, State::Plain(_))
     }
 

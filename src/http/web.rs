@@ -19,9 +19,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Policy {
     /// Plain HTTP if `None`.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
     /// Names and bcrypt hashes. If empty, no password is required.
-    pub users: Vec<(String, String)>,
+    pub(super) users: Vec<(String, String)>,
     certificates_required: bool,
 }
 

@@ -28,20 +28,20 @@ const CLIENT_AUTH: [(&str, ClientAuth); 3] = [
 /// Paths and settings of TLS.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct TlsFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
     /// Only TLS 1.3; otherwise 1.2 as well.
-    pub only_13: bool,
-    pub client_auth: ClientAuth,
-    pub client_ca: Option<PathBuf>,
+    pub(super) only_13: bool,
+    pub(super) client_auth: ClientAuth,
+    pub(super) client_ca: Option<PathBuf>,
 }
 
 /// A parsed file; the files that it names have not been read.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct WebConfig {
-    pub tls: Option<TlsFiles>,
+    pub(super) tls: Option<TlsFiles>,
     /// Names and bcrypt hashes.
-    pub users: Vec<(String, String)>,
+    pub(super) users: Vec<(String, String)>,
 }
 
 /// Removes known keys from a mapping; keys that remain are unknown.
@@ -86,7 +86,7 @@ impl Reader<'_> {
 
 impl WebConfig {
     /// Parses `text`; file names are relative to `directory`. Adds all errors, each with its key.
-    pub fn parse(text: &str, directory: &Path, errors: &mut Vec<String>) -> WebConfig {
+    pub(super) fn parse(text: &str, directory: &Path, errors: &mut Vec<String>) -> WebConfig {
         let mut config = WebConfig::default();
         let blank = |line: &str| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#');
         if text.lines().all(blank) {

@@ -40,7 +40,7 @@ macro_rules! metrics {
     ($($kind:ident $constant:ident $name:literal [$($label:literal)*] $help:literal;)*) => {
         $(
             #[doc = $help]
-            pub const $constant: &MetricSpec =
+            pub(super) const $constant: &MetricSpec =
                 &MetricSpec { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };
         )*
 
@@ -163,17 +163,17 @@ metrics! {
 }
 
 macro_rules! label_values {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$doc])* $variant,)* }
+        $vis enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
             /// All of them, in the order of their series.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+            $vis const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// The label value.
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
         }
@@ -182,7 +182,7 @@ macro_rules! label_values {
 
 label_values! {
     /// A bounded table: the values of the label `table`. Those of workers are emptied every tick.
-    Table {
+    pub enum Table {
         /// Host directions of a worker.
         WorkerHosts = "worker_hosts",
         /// Detailed counters of a worker's busiest hosts.
@@ -214,7 +214,7 @@ label_values! {
 
 label_values! {
     /// A source of guests and interfaces: the values of the label `source`.
-    InventorySource {
+    pub(super) enum InventorySource {
         /// Configuration files of Proxmox VE.
         Proxmox = "proxmox",
         /// Domain definitions of libvirt.
@@ -228,7 +228,7 @@ label_values! {
 
 label_values! {
     /// Where packets are lost: the values of the label `stage`.
-    Stage {
+    pub(super) enum Stage {
         /// The capture buffer in the kernel was full.
         Kernel = "kernel",
         /// The NIC or its driver dropped them.
@@ -238,7 +238,7 @@ label_values! {
 
 label_values! {
     /// Why HTTP refused a connection or request: the values of the label `reason`.
-    HttpRefusal {
+    pub enum HttpRefusal {
         /// No credentials, or wrong ones.
         Auth = "auth",
         /// Too many connections, or too many passwords to check.
@@ -252,7 +252,7 @@ label_values! {
 
 label_values! {
     /// An operation on the state directory: the values of the label `operation`.
-    StateOperation {
+    pub enum StateOperation {
         /// Opening or creating the directory.
         Open = "open",
         /// Loading saved state at the start.
@@ -266,7 +266,7 @@ label_values! {
 
 label_values! {
     /// Why a finding did not lead to an incident: the values of the label `reason`.
-    DropReason {
+    pub(super) enum DropReason {
         /// `incident.max_open` incidents were open.
         IncidentLimit = "incident_limit",
         /// A side effect of another incident, such as the replies of a flooded host.

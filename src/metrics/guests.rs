@@ -68,7 +68,7 @@ pub(super) struct GuestSeries {
 }
 
 impl GuestSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         let problems = make.gauges(spec::INVENTORY_PROBLEMS)?;
         let gauge = |source: &InventorySource| problems.get_metric_with_label_values(&[source.name()]);
         Ok(GuestSeries {
@@ -84,7 +84,7 @@ impl GuestSeries {
     }
 
     /// Shows exactly these guests.
-    pub fn show(&self, guests: &BTreeMap<String, Vec<NicTotals>>) {
+    pub(super) fn show(&self, guests: &BTreeMap<String, Vec<NicTotals>>) {
         self.guests.set(whole(guests.len() as u64));
         let mut known = lock(&self.known);
         let Known { shown, refused } = &mut *known;
@@ -112,7 +112,7 @@ impl GuestSeries {
         }
     }
 
-    pub fn problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
+    pub(super) fn problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
         for (source, gauge) in InventorySource::ALL.iter().zip(&self.problems) {
             gauge.set(whole(sources.clone().filter(|name| *name == source.name()).count() as u64));
         }

@@ -32,7 +32,7 @@ pub(super) struct HostSeries {
 }
 
 impl HostSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         Ok(HostSeries {
             receive_packets: make.counters(spec::HOST_RECEIVE_PACKETS)?,
             receive_bytes: make.counters(spec::HOST_RECEIVE_BYTES)?,
@@ -43,7 +43,7 @@ impl HostSeries {
         })
     }
 
-    pub fn watch(&self, address: Addr, group: &str) -> bool {
+    pub(super) fn watch(&self, address: Addr, group: &str) -> bool {
         let mut watched = lock(&self.watched);
         let (received, sent) = match watched.get(&address) {
             Some(known) if known.group == group => return true,
@@ -85,7 +85,7 @@ impl HostSeries {
         }
     }
 
-    pub fn totals(&self, address: Addr, received: Count, sent: Count) {
+    pub(super) fn totals(&self, address: Addr, received: Count, sent: Count) {
         let mut watched = lock(&self.watched);
         let Some(host) = watched.get_mut(&address) else { return };
         // Both directions share one table entry, so either one going down means that all four were reset.
@@ -98,7 +98,7 @@ impl HostSeries {
         (host.received, host.sent) = (received, sent);
     }
 
-    pub fn addresses(&self) -> Vec<Addr> {
+    pub(super) fn addresses(&self) -> Vec<Addr> {
         lock(&self.watched).keys().copied().collect()
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct IncidentSeries {
 }
 
 impl IncidentSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         let opened = make.counters(spec::INCIDENTS)?;
         for vector in Vector::ALL {
             for &direction in directions(*vector) {
@@ -60,7 +60,7 @@ impl IncidentSeries {
         })
     }
 
-    pub fn event(&self, event: &Event) {
+    pub(super) fn event(&self, event: &Event) {
         // A drill is not an incident of the past.
         if event.change != Change::Opened || event.incident.drill {
             return;
@@ -73,14 +73,14 @@ impl IncidentSeries {
         }
     }
 
-    pub fn findings_dropped(&self, by_limit: u64, as_side_effect: u64) {
+    pub(super) fn findings_dropped(&self, by_limit: u64, as_side_effect: u64) {
         self.dropped_by_limit.follow(by_limit);
         self.dropped_as_side_effect.follow(as_side_effect);
     }
 
     /// Sets the series of open incidents before it removes those of closed ones, so that a scrape in between misses
     /// none.
-    pub fn active(&self, open: &[Incident]) {
+    pub(super) fn active(&self, open: &[Incident]) {
         self.open.set(whole(open.len() as u64));
         let mut shown = lock(&self.shown);
         let labels: Vec<String> = open.iter().map(|incident| incident.target.label()).collect();

@@ -1,18 +1,16 @@
-//! Metrics for Prometheus. Every metric is a const of the [`catalogue`]. Every series that is known in advance exists
+//! Metrics for Prometheus. Every metric is a const of the catalogue. Every series that is known in advance exists
 //! from the start with the value 0. The number of values of each label is capped.
 //!
 //! [`Metrics`] is updated from totals once per tick and rendered on request. An update never waits for a scrape.
 
-pub mod catalogue;
+mod catalogue;
 mod guests;
 mod hosts;
 mod incidents;
 mod posture;
 mod series;
 
-pub use catalogue::{
-    DropReason, HttpRefusal, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table,
-};
+pub use catalogue::{HttpRefusal, Kind, METRICS, MetricSpec, StateOperation, Table};
 pub use guests::{MAX_GUESTS, NicTotals};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;

@@ -14,7 +14,7 @@ pub(super) struct PostureSeries {
 }
 
 impl PostureSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         Ok(PostureSeries {
             ok: make.gauges(spec::POSTURE_OK)?,
             unknown: make.gauges(spec::POSTURE_UNKNOWN)?,
@@ -23,7 +23,7 @@ impl PostureSeries {
     }
 
     /// Shows exactly these checks.
-    pub fn show(&self, results: &[PostureResult]) {
+    pub(super) fn show(&self, results: &[PostureResult]) {
         let mut shown = lock(&self.shown);
         let names: BTreeSet<String> = results.iter().map(|result| result.name.clone()).collect();
         for result in results {

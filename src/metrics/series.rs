@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Creates and registers the metrics of the catalogue.
-pub(super) struct Maker<'a>(pub &'a Registry);
+pub(super) struct Maker<'a>(pub(super) &'a Registry);
 
 fn options(spec: &MetricSpec) -> Opts {
     Opts::new(spec.name, spec.help)
@@ -20,16 +20,16 @@ impl Maker<'_> {
         Ok(metric)
     }
 
-    pub fn counter(&self, spec: &MetricSpec) -> Result<IntCounter, Error> {
+    pub(super) fn counter(&self, spec: &MetricSpec) -> Result<IntCounter, Error> {
         self.register(IntCounter::with_opts(options(spec))?)
     }
 
-    pub fn counters(&self, spec: &MetricSpec) -> Result<IntCounterVec, Error> {
+    pub(super) fn counters(&self, spec: &MetricSpec) -> Result<IntCounterVec, Error> {
         self.register(IntCounterVec::new(options(spec), spec.labels)?)
     }
 
     /// Counters with one label: one for each of `values`, in the same order.
-    pub fn counters_for<'v>(
+    pub(super) fn counters_for<'v>(
         &self,
         spec: &MetricSpec,
         values: impl Iterator<Item = &'v str>,
@@ -38,23 +38,23 @@ impl Maker<'_> {
         values.map(|value| all.get_metric_with_label_values(&[value])).collect()
     }
 
-    pub fn gauge(&self, spec: &MetricSpec) -> Result<IntGauge, Error> {
+    pub(super) fn gauge(&self, spec: &MetricSpec) -> Result<IntGauge, Error> {
         self.register(IntGauge::with_opts(options(spec))?)
     }
 
-    pub fn float_gauge(&self, spec: &MetricSpec) -> Result<Gauge, Error> {
+    pub(super) fn float_gauge(&self, spec: &MetricSpec) -> Result<Gauge, Error> {
         self.register(Gauge::with_opts(options(spec))?)
     }
 
-    pub fn float_gauges(&self, spec: &MetricSpec) -> Result<GaugeVec, Error> {
+    pub(super) fn float_gauges(&self, spec: &MetricSpec) -> Result<GaugeVec, Error> {
         self.register(GaugeVec::new(options(spec), spec.labels)?)
     }
 
-    pub fn gauges(&self, spec: &MetricSpec) -> Result<IntGaugeVec, Error> {
+    pub(super) fn gauges(&self, spec: &MetricSpec) -> Result<IntGaugeVec, Error> {
         self.register(IntGaugeVec::new(options(spec), spec.labels)?)
     }
 
-    pub fn histogram(&self, spec: &MetricSpec, buckets: &[f64]) -> Result<Histogram, Error> {
+    pub(super) fn histogram(&self, spec: &MetricSpec, buckets: &[f64]) -> Result<Histogram, Error> {
         self.register(Histogram::with_opts(HistogramOpts::new(spec.name, spec.help).buckets(buckets.to_vec()))?)
     }
 }
@@ -71,36 +71,36 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub fn new(counter: IntCounter) -> Self {
+    pub(super) fn new(counter: IntCounter) -> Self {
         Follower { counter, last: AtomicU64::new(0) }
     }
 
-    pub fn follow(&self, total: u64) {
+    pub(super) fn follow(&self, total: u64) {
         self.counter.inc_by(growth(self.last.swap(total, Ordering::Relaxed), total));
     }
 }
 
 /// The families with one series per interface.
 pub(super) struct InterfaceFamilies {
-    pub packets: IntCounterVec,
-    pub bytes: IntCounterVec,
-    pub dropped: IntCounterVec,
-    pub up: IntGaugeVec,
-    pub sampling: GaugeVec,
+    pub(super) packets: IntCounterVec,
+    pub(super) bytes: IntCounterVec,
+    pub(super) dropped: IntCounterVec,
+    pub(super) up: IntGaugeVec,
+    pub(super) sampling: GaugeVec,
 }
 
 /// The series of one interface.
 pub(super) struct InterfaceSeries {
-    pub packets: IntCounter,
-    pub bytes: IntCounter,
-    pub dropped_kernel: Follower,
-    pub dropped_interface: Follower,
-    pub up: IntGauge,
-    pub sampling: Gauge,
+    pub(super) packets: IntCounter,
+    pub(super) bytes: IntCounter,
+    pub(super) dropped_kernel: Follower,
+    pub(super) dropped_interface: Follower,
+    pub(super) up: IntGauge,
+    pub(super) sampling: Gauge,
 }
 
 impl InterfaceFamilies {
-    pub fn series(&self, interface: &str) -> Result<InterfaceSeries, Error> {
+    pub(super) fn series(&self, interface: &str) -> Result<InterfaceSeries, Error> {
         let dropped = |stage: Stage| self.dropped.get_metric_with_label_values(&[interface, stage.name()]);
         let sampling = self.sampling.get_metric_with_label_values(&[interface])?;
         sampling.set(1.0);
