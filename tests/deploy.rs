@@ -230,12 +230,12 @@ fn alertmanager_accepts_its_configuration_and_routes_by_it() {
         ("alertname=PegelTableFull severity=warning", "operator"),
         ("alertname=PegelIncident severity=info", "silence"),
         ("alertname=PegelIncidentInfo severity=info maintenance=true", "silence"),
-        ("alertname=PegelIncident severity=warning maintenance=backups", "maintenance"),
+        ("alertname=PegelIncident severity=warning maintenance=true", "maintenance"),
         ("alertname=PegelIncidentWarning severity=warning maintenance=true", "maintenance"),
         // Critical during maintenance: several times over its limit.
-        ("alertname=PegelIncident severity=critical maintenance=backups", "pager"),
+        ("alertname=PegelIncident severity=critical maintenance=true", "pager"),
         ("alertname=PegelIncident severity=critical drill=true", "drills"),
-        ("alertname=PegelIncident severity=info drill=true maintenance=backups", "drills"),
+        ("alertname=PegelIncident severity=info drill=true maintenance=true", "drills"),
         ("alertname=PegelIncidentDrill severity=info drill=true", "drills"),
     ] {
         let arguments = ["config", "routes", "test", &config].into_iter().chain(labels.split(' ')).collect::<Vec<_>>();
