@@ -111,15 +111,15 @@ fn planned_windows_mark_and_lower_but_hide_nothing() {
     let window = ["--maintenance", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--why", "update"];
     let weak = directory.file("weak.pcap", flood(600.0));
     let found = incidents(&[&window[..], &[&weak]].concat());
-    assert_eq!(found[0]["planned"]["why"], "update");
-    assert_eq!(found[0]["planned"]["until"], "2026-01-01T01:00:00.000Z");
+    assert_eq!(found[0]["maintenance"]["why"], "update");
+    assert_eq!(found[0]["maintenance"]["until"], "2026-01-01T01:00:00.000Z");
     assert_eq!(found[0]["severity"], "info");
     let without = incidents(&[&weak]);
-    assert_eq!((&without[0]["planned"], &without[0]["severity"]), (&Value::Null, &"warning".into()));
+    assert_eq!((&without[0]["maintenance"], &without[0]["severity"]), (&Value::Null, &"warning".into()));
     let strong = directory.file("strong.pcap", flood(3000.0));
     assert_eq!(incidents(&[&window[..], &[&strong]].concat())[0]["severity"], "critical");
     let config = directory.file("c.toml", "[[maintenance]]\nwhy = \"nightly\"\nfrom = \"23:30\"\nto = \"00:30\"\n");
-    assert_eq!(incidents(&["--config", &config, &weak])[0]["planned"]["why"], "nightly");
+    assert_eq!(incidents(&["--config", &config, &weak])[0]["maintenance"]["why"], "nightly");
     for wrong in ["2026", "2026-01-02T00:00:00Z/2026-01-01T00:00:00Z"] {
         assert_eq!(pegel(&["replay", "--maintenance", wrong, "--why", "x", &weak]).status.code(), Some(2));
     }

@@ -267,7 +267,7 @@ fn what_is_planned_while_it_runs_marks_incidents_and_state_outlives_it() {
     fs::create_dir_all(&state).unwrap();
     fs::write(state.join("baseline.bin"), b"PEGELBL\x01 cut off").unwrap();
     let pegel = bed.pegel(&[]);
-    let plan = ["maintenance", "add", "--for", "1h", "--why", "update", "--state-dir", state.to_str().unwrap()];
+    let plan = ["window", "add", "--for", "1h", "--why", "update", "--state-dir", state.to_str().unwrap()];
     let pegel_binary = Path::new(env!("CARGO_BIN_EXE_pegel"));
     assert!(bed.command("b", pegel_binary, &plan).status().unwrap().success());
     // It looks at the file each second of traffic: some pings pass, then the flood.
