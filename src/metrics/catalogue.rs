@@ -226,13 +226,22 @@ label_values! {
     }
 }
 
-label_values! {
-    /// Where packets are lost: the values of the label `stage`.
-    pub(super) enum Stage {
-        /// The capture buffer in the kernel was full.
-        Kernel = "kernel",
-        /// The NIC or its driver dropped them.
-        Interface = "interface",
+/// Where packets are lost: the values of the label `stage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The capture buffer in the kernel was full.
+    Kernel,
+    /// The NIC or its driver dropped them.
+    Interface,
+}
+
+impl Stage {
+    /// The label value.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Stage::Kernel => "kernel",
+            Stage::Interface => "interface",
+        }
     }
 }
 
@@ -264,12 +273,21 @@ label_values! {
     }
 }
 
-label_values! {
-    /// Why a finding did not lead to an incident: the values of the label `reason`.
-    pub(super) enum DropReason {
-        /// `incident.max_open` incidents were open.
-        IncidentLimit = "incident_limit",
-        /// A side effect of another incident, such as the replies of a flooded host.
-        SideEffect = "side_effect",
+/// Why a finding did not lead to an incident: the values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DropReason {
+    /// `incident.max_open` incidents were open.
+    IncidentLimit,
+    /// A side effect of another incident, such as the replies of a flooded host.
+    SideEffect,
+}
+
+impl DropReason {
+    /// The label value.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            DropReason::IncidentLimit => "incident_limit",
+            DropReason::SideEffect => "side_effect",
+        }
     }
 }
