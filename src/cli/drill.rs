@@ -1,9 +1,7 @@
 //! `pegel drill`: do alerts arrive?
 
-use super::common::StateArgs;
-use super::exit;
-use super::print::print_out;
 use super::table::Table;
+use super::{StateArgs, exit, print_out};
 use crate::runtime::drill::{DrillNews, DrillOrder, DrillOutcome, FASTEST, LONGEST, SOCKET, vectors};
 use clap::{Args, ValueEnum};
 use std::io::{BufRead, BufReader, IsTerminal, Write};

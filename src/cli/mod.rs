@@ -17,6 +17,8 @@ mod table;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use common::StateArgs;
+use print::print_out;
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\

@@ -291,7 +291,7 @@ fn allow(page: &mut Page<'_>, config: &Config) {
             "What is known and not to be told of. A finding that meets every condition of a rule is suppressed and",
         );
         page.note(
-            "counted (pegel_findings_suppressed_total). At least one condition; sources and port must hold for nine in",
+            "counted (pegel_allowed_findings_total). At least one condition; sources and port must hold for nine in",
         );
         page.note("ten packets. A sender can invent its source address: better name a port or a target as well.");
         page.note("[[allow]]");
