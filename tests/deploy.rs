@@ -1,5 +1,5 @@
-//! What `deploy/` has for Prometheus, Alertmanager and Grafana: by the word of promtool and amtool, and held against the
-//! catalogue of metrics and against one another. No root, no network.
+//! The files in `deploy/` for Prometheus, Alertmanager and Grafana: checked with promtool and amtool, against the
+//! catalogue of metrics and against each other. Needs neither root nor network.
 
 mod tools;
 
@@ -10,9 +10,9 @@ use std::fs;
 use std::path::PathBuf;
 use tools::{run, tool};
 
-/// Pegel pushes it to Alertmanager by itself: an alert without a rule.
+/// The alert that Pegel pushes to Alertmanager, without a rule.
 const PUSHED: &str = "PegelIncident";
-const HEADINGS: &[&str] = &["What it means", "What to look at", "What to do", "When it is wrong"];
+const HEADINGS: &[&str] = &["Meaning", "Diagnosis", "Mitigation", "False positives"];
 /// Added to every series by Prometheus, or by its scrape configuration.
 const TARGET_LABELS: &[&str] = &["job", "instance", "role", "le"];
 
@@ -57,12 +57,12 @@ fn dashboard() -> Value {
     serde_json::from_str(&fs::read_to_string(deploy("grafana/pegel.json")).unwrap()).unwrap()
 }
 
-/// Panels that show something.
+/// All panels but rows.
 fn panels(dashboard: &Value) -> Vec<&Value> {
     list(dashboard, "panels").filter(|panel| panel["type"] != "row").collect()
 }
 
-/// Names in an expression that begin like Pegel's, with the labels that are asked for in braces behind them.
+/// Names in an expression that begin with `pegel`, with the labels in their selectors.
 fn series(text: &str) -> Vec<(String, Vec<String>)> {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let mut found = Vec::new();
@@ -71,7 +71,7 @@ fn series(text: &str) -> Vec<(String, Vec<String>)> {
         let inside = rest[..at].ends_with(part);
         let name: String = rest[at..].chars().take_while(|c| part(*c)).collect();
         rest = &rest[at + name.len()..];
-        // Not a job's name, not a path.
+        // Neither a job name nor a path.
         if inside || !name.contains(['_', ':']) {
             continue;
         }
@@ -82,7 +82,7 @@ fn series(text: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// Labels of a metric, or nothing where there is no such metric.
+/// Labels of a metric, if it exists.
 fn labels_of(name: &str) -> Option<Vec<&'static str>> {
     let plain = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     let spec = METRICS.iter().find(|spec| spec.name == name || spec.name == plain)?;
@@ -98,29 +98,29 @@ fn the_rules_are_valid() {
 }
 
 #[test]
-fn the_rules_fire_and_stay_silent_as_they_should() {
+fn the_rules_fire_only_when_they_should() {
     let Some(promtool) = tool("promtool") else { return };
     let files = files("prometheus/tests", ".yml");
     run(&promtool, &[&["test", "rules"], names(&files).as_slice()].concat());
 }
 
 #[test]
-fn every_alert_is_tried_firing_and_silent() {
-    let mut tried: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+fn every_alert_is_tested_firing_and_silent() {
+    let mut tested: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     for file in files("prometheus/tests", ".yml") {
         for test in list(&yaml(&file), "tests") {
             for case in list(test, "alert_rule_test") {
-                let (fires, silent) = tried.entry(case["alertname"].as_str().unwrap().to_owned()).or_default();
+                let (fires, silent) = tested.entry(case["alertname"].as_str().unwrap().to_owned()).or_default();
                 *(if list(case, "exp_alerts").next().is_some() { fires } else { silent }) = true;
             }
         }
     }
     let expected = alerts().into_keys().map(|name| (name, (true, true))).collect();
-    assert_eq!(tried, expected, "alert: (a case where it fires, one where it does not)");
+    assert_eq!(tested, expected, "alert: (a case where it fires, one where it does not)");
 }
 
 #[test]
-fn alerts_say_what_an_operator_needs() {
+fn alerts_have_severity_and_annotations() {
     for (name, alert) in alerts() {
         assert!(name.starts_with("Pegel"), "{name}");
         let severity = alert["labels"]["severity"].as_str().unwrap_or_default();
@@ -129,10 +129,10 @@ fn alerts_say_what_an_operator_needs() {
             let text = alert["annotations"][key].as_str().unwrap_or_default();
             assert!(text.len() > 10, "{name}: {key} {text:?}");
         }
-        // Prometheus needs two samples for a rate, and may take them only once a minute.
+        // A rate needs two samples, and the scrape interval may be a minute.
         let expression = alert["expr"].as_str().unwrap();
         for short in ["[1m]", "[30s]", "[10s]"] {
-            assert!(!expression.contains(short), "{name}: {short} is too short for a scrape a minute");
+            assert!(!expression.contains(short), "{name}: {short} is too short for a scrape interval of a minute");
         }
     }
 }
@@ -180,7 +180,7 @@ fn the_class_of_each_pushed_alert_has_a_section_in_its_runbook() {
 }
 
 #[test]
-fn rules_and_dashboard_ask_for_what_there_is() {
+fn rules_and_dashboard_use_existing_metrics() {
     let rules = rules();
     let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule["record"].as_str()).collect();
     let mut asked: Vec<(String, String)> = Vec::new();
@@ -198,16 +198,16 @@ fn rules_and_dashboard_ask_for_what_there_is() {
     let variables = dashboard["templating"]["list"].to_string();
     asked.push(("variables".to_owned(), variables));
     let mut seen = 0;
-    for (place, text) in asked {
+    for (origin, text) in asked {
         for (name, labels) in series(&text) {
             seen += 1;
             if name.starts_with("pegel:") {
-                assert!(recorded.contains(name.as_str()), "{place}: nothing records {name}");
+                assert!(recorded.contains(name.as_str()), "{origin}: nothing records {name}");
                 continue;
             }
-            let known = labels_of(&name).unwrap_or_else(|| panic!("{place}: no metric {name}"));
+            let known = labels_of(&name).unwrap_or_else(|| panic!("{origin}: no metric {name}"));
             for label in labels {
-                assert!(known.contains(&label.as_str()), "{place}: {name} has no label {label}");
+                assert!(known.contains(&label.as_str()), "{origin}: {name} has no label {label}");
             }
         }
     }
@@ -215,7 +215,7 @@ fn rules_and_dashboard_ask_for_what_there_is() {
 }
 
 #[test]
-fn alertmanager_takes_its_configuration_and_routes_by_it() {
+fn alertmanager_accepts_its_configuration_and_routes_by_it() {
     let Some(amtool) = tool("amtool") else { return };
     let file = deploy("prometheus/alertmanager.yml");
     let file = file.to_str().unwrap();
@@ -230,12 +230,12 @@ fn alertmanager_takes_its_configuration_and_routes_by_it() {
         ("alertname=PegelTableFull severity=warning", "operator"),
         ("alertname=PegelIncident severity=info", "silence"),
         ("alertname=PegelIncidentInfo severity=info maintenance=true", "silence"),
-        ("alertname=PegelIncident severity=warning maintenance=backups", "planned"),
-        ("alertname=PegelIncidentWarning severity=warning maintenance=true", "planned"),
-        // Critical in spite of a window: several times over its limit.
-        ("alertname=PegelIncident severity=critical maintenance=backups", "pager"),
+        ("alertname=PegelIncident severity=warning maintenance=true", "maintenance"),
+        ("alertname=PegelIncidentWarning severity=warning maintenance=true", "maintenance"),
+        // Critical during maintenance: several times over its limit.
+        ("alertname=PegelIncident severity=critical maintenance=true", "pager"),
         ("alertname=PegelIncident severity=critical drill=true", "drills"),
-        ("alertname=PegelIncident severity=info drill=true maintenance=backups", "drills"),
+        ("alertname=PegelIncident severity=info drill=true maintenance=true", "drills"),
         ("alertname=PegelIncidentDrill severity=info drill=true", "drills"),
     ] {
         let arguments = ["config", "routes", "test", &config].into_iter().chain(labels.split(' ')).collect::<Vec<_>>();
@@ -245,7 +245,7 @@ fn alertmanager_takes_its_configuration_and_routes_by_it() {
 }
 
 #[test]
-fn critical_alerts_do_not_wait() {
+fn critical_alerts_have_no_group_wait() {
     let config = yaml(&deploy("prometheus/alertmanager.yml"));
     let critical = |route: &&Value| route["matchers"].to_string().contains("severity=\\\"critical\\\"");
     let route = list(&config["route"], "routes").find(critical).expect("a route for critical alerts");
@@ -253,7 +253,7 @@ fn critical_alerts_do_not_wait() {
 }
 
 #[test]
-fn the_dashboard_is_whole() {
+fn the_dashboard_is_consistent() {
     let dashboard = dashboard();
     let all: Vec<&Value> = list(&dashboard, "panels").collect();
     let ids: BTreeSet<u64> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
@@ -274,7 +274,7 @@ fn the_dashboard_is_whole() {
 }
 
 #[test]
-fn every_panel_explains_itself() {
+fn every_panel_has_a_description() {
     let dashboard = dashboard();
     for panel in panels(&dashboard) {
         let title = panel["title"].as_str().unwrap();

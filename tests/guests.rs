@@ -153,7 +153,7 @@ fn all_sources_are_joined_into_one_table() {
     let output = pegel(&["guests", "--strict", "--config", &config]);
     assert!(output.status.success(), "{}", err(&output));
     let expected = [
-        "GUEST ORIGIN MAC ADDRESSES VLAN BRIDGE PORT STATE LEARNED AT",
+        "GUEST ORIGIN MAC ADDRESSES VLAN BRIDGE PORT STATE LEARNED ON",
         "104 (shop) proxmox bc:24:11:2c:69:ec 203.0.113.4/32 2001:db8:10:4::1/128 vmbr0 tap104i0 absent",
         "105 (router) proxmox bc:24:11:00:05:00 203.0.113.5/32 5 vmbr0 tap105i0 absent",
         "105 (router) proxmox bc:24:11:00:05:01 vmbr1 tap105i1 absent",
@@ -165,7 +165,7 @@ fn all_sources_are_joined_into_one_table() {
         "printer static 52:54:00:00:00:99 203.0.113.99/32 9",
         "02:00:00:aa:bb:01 static 02:00:00:aa:bb:01 203.0.113.40/32",
         "",
-        "GRANTED MAC LEARNED AT",
+        "ASSIGNED MAC LEARNED ON",
         "00:50:56:00:11:22",
         "00:50:56:00:11:23",
         "02:00:00:aa:bb:02",

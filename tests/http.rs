@@ -1,7 +1,7 @@
-//! The server from outside: a plain socket that speaks just enough HTTP.
+//! The HTTP server, through a plain socket with minimal HTTP.
 
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
-use pegel::http::{CardView, GuestView, InterfaceView, InventoryView, ProblemView, TrafficView};
+use pegel::http::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
 use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
@@ -21,7 +21,7 @@ struct Running {
     stations: Arc<StationTable>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server's health is told by a clock")]
+#[expect(clippy::disallowed_methods, reason = "health depends on a clock")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -53,7 +53,7 @@ impl Answer {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
-    /// Whether a header is there, in any case.
+    /// Whether it has this header line, ignoring case.
     fn has(&self, header: &str) -> bool {
         self.head.to_lowercase().lines().any(|line| line == header.to_lowercase())
     }
@@ -133,7 +133,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_index_lists_what_answers() {
+fn the_index_lists_the_paths() {
     let running = run();
     let index = get(&running, "/");
     assert_eq!(index.status, 200);
@@ -165,7 +165,7 @@ fn metrics_have_their_content_type() {
 }
 
 #[test]
-fn what_is_not_there_is_said_in_json() {
+fn errors_are_json() {
     let running = run();
     for path in ["/nothing", "/api/v2/incidents", "/metrics/", "/api/v1/incidents/unknown", "/api/v1/incidents/%ff"] {
         let answer = get(&running, path);
@@ -179,7 +179,7 @@ fn what_is_not_there_is_said_in_json() {
         let answer = ask(&running, method, "/metrics");
         assert_eq!(answer.status, 405, "{method}");
         assert!(answer.has("allow: GET,HEAD"), "{}", answer.head);
-        assert_eq!(answer.error(), "only GET and HEAD are answered");
+        assert_eq!(answer.error(), "method not allowed; use GET or HEAD");
     }
     running.server.stop();
 }
@@ -222,7 +222,7 @@ fn a_published_snapshot_shows_up() {
     for id in ["now", "old"] {
         let one = get(&running, &format!("/api/v1/incidents/{id}")).json();
         assert_eq!((&one["id"], &one["opened_at"]), (&id.into(), &"2026-01-01T00:00:00.300Z".into()));
-        // What could be done is written out here alone: not for a thousand incidents at once.
+        // Suggestions are included only in the response for a single incident.
         assert_eq!(
             (one["mitigations"][0]["kind"].as_str(), one["mitigations"][4]["kind"].as_str()),
             (Some("nftables"), Some("blackhole"))
@@ -248,7 +248,7 @@ fn tables_show_the_busiest_first() {
     assert_eq!(hosts["entries"], 3);
     let list = hosts["hosts"].as_array().expect("a list");
     assert_eq!(list.len(), 2);
-    assert_eq!((&list[0]["address"], &list[0]["received"]["bytes"]), (&"203.0.113.2".into(), &30_000.into()));
+    assert_eq!((&list[0]["address"], &list[0]["receive"]["bytes"]), (&"203.0.113.2".into(), &30_000.into()));
     assert_eq!((&list[1]["address"], &list[1]["packets_per_second"]), (&"203.0.113.1".into(), &51.0.into()));
 
     let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
@@ -257,72 +257,72 @@ fn tables_show_the_busiest_first() {
     let stations = get(&running, "/api/v1/stations").json();
     let first = &stations["stations"][0];
     assert_eq!((&first["mac"], &first["interface"]), (&"52:54:00:00:00:01".into(), &"vmbr0".into()));
-    assert_eq!((&first["vlan"], &first["sent"]["packets"]), (&Value::Null, &7.into()));
+    assert_eq!((&first["vlan"], &first["transmit"]["packets"]), (&Value::Null, &7.into()));
     running.server.stop();
 }
 
 const TICK: u64 = 17_672_256_000;
 
 /// A bridge with an uplink, and a guest on it.
-fn place() -> InventoryView {
+fn inventory() -> InventoryView {
     let interface = |name: &str, role| InterfaceView {
         name: name.to_owned(),
         role,
         bridge: Some("vmbr0".to_owned()),
-        segment: "eth0".to_owned(),
+        lan: "eth0".to_owned(),
     };
     let count = |packets| Count { packets, bytes: packets * 100 };
-    let flow = TrafficView::new(count(900), count(30));
+    let traffic = TrafficView::new(count(900), count(30));
     let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
-    let card = CardView {
+    let nic = NicView {
         mac,
         addresses: vec!["203.0.113.7".to_owned()],
         vlan: Some(20),
         bridge: Some("vmbr0".to_owned()),
         port: Some("tap104i0".to_owned()),
         interface: Some("vmbr0".to_owned()),
-        receive: flow,
+        receive: traffic,
         transmit: TrafficView::default(),
         last_seen: Some(Timestamp::from_tick(TICK)),
     };
-    let guest = |id: &str, cards: Vec<CardView>| GuestView {
+    let guest = |id: &str, nics: Vec<NicView>| GuestView {
         id: id.to_owned(),
         name: "shop".to_owned(),
         origin: "proxmox",
         label: format!("{id} (shop)"),
-        receive: flow,
+        receive: traffic,
         transmit: TrafficView::default(),
-        cards,
+        nics,
     };
     InventoryView {
         tick: TICK,
-        guests: vec![guest("104", vec![card]), guest("105", Vec::new())],
+        guests: vec![guest("104", vec![nic]), guest("105", Vec::new())],
         labels: [(mac, "104 (shop)".to_owned())].into(),
         interfaces: vec![interface("eth0", "uplink"), interface("vmbr0", "bridge")],
         problems: vec![ProblemView {
             source: "proxmox",
             at: "104.conf:7".to_owned(),
-            message: "no such card".to_owned(),
+            message: "no such NIC".to_owned(),
         }],
     }
 }
 
 #[test]
-fn guests_and_interfaces_are_told() {
+fn guests_and_interfaces_are_listed() {
     let running = run();
     let none = get(&running, "/api/v1/guests").json();
     assert_eq!(none, serde_json::json!({"guests": [], "entries": 0}));
-    running.shared.publish_inventory(place());
+    running.shared.publish_inventory(inventory());
     let guests = get(&running, "/api/v1/guests").json();
     assert_eq!(guests["guests"].as_array().map(Vec::len), Some(2));
-    let flow = serde_json::json!(
+    let traffic = serde_json::json!(
         {"packets": 900, "bytes": 90_000, "packets_per_second": 30, "bits_per_second": 24_000});
     let none = serde_json::json!({"packets": 0, "bytes": 0, "packets_per_second": 0, "bits_per_second": 0});
     let expected = serde_json::json!({
-        "id": "104", "name": "shop", "origin": "proxmox", "label": "104 (shop)", "receive": flow, "transmit": none,
-        "cards": [{
+        "id": "104", "name": "shop", "origin": "proxmox", "label": "104 (shop)", "receive": traffic, "transmit": none,
+        "nics": [{
             "mac": "52:54:00:00:00:01", "addresses": ["203.0.113.7"], "vlan": 20, "bridge": "vmbr0", "port": "tap104i0",
-            "interface": "vmbr0", "receive": flow, "transmit": none, "last_seen": "2026-01-01T00:00:00.000Z",
+            "interface": "vmbr0", "receive": traffic, "transmit": none, "last_seen": "2026-01-01T00:00:00.000Z",
         }],
     });
     assert_eq!(guests["guests"][0], expected);
@@ -331,10 +331,10 @@ fn guests_and_interfaces_are_told() {
     let inventory = get(&running, "/api/v1/inventory").json();
     let expected = serde_json::json!({
         "interfaces": [
-            {"name": "eth0", "role": "uplink", "bridge": "vmbr0", "segment": "eth0"},
-            {"name": "vmbr0", "role": "bridge", "bridge": "vmbr0", "segment": "eth0"},
+            {"name": "eth0", "role": "uplink", "bridge": "vmbr0", "lan": "eth0"},
+            {"name": "vmbr0", "role": "bridge", "bridge": "vmbr0", "lan": "eth0"},
         ],
-        "problems": [{"source": "proxmox", "at": "104.conf:7", "message": "no such card"}],
+        "problems": [{"source": "proxmox", "at": "104.conf:7", "message": "no such NIC"}],
     });
     assert_eq!(inventory, expected);
     running.server.stop();
@@ -343,9 +343,10 @@ fn guests_and_interfaces_are_told() {
 #[test]
 fn stations_have_rates_a_guest_and_a_port() {
     let running = run();
-    running.shared.publish_inventory(place());
+    running.shared.publish_inventory(inventory());
     let count = |packets| Count { packets, bytes: packets * 100 };
-    // Number, interface, received, sent, broadcast and entered in each of so many ticks, of which the last is so long ago.
+    // MAC number, interface; packets received, sent, broadcast and entered per tick; number of ticks; age of the last
+    // tick.
     for (last, interface, received, sent, broadcast, entered, ticks, age) in [
         (1, 1, 5, 2, 0, 0, 300, 0),
         (1, 0, 5, 2, 0, 2, 300, 0),
@@ -372,25 +373,30 @@ fn stations_have_rates_a_guest_and_a_port() {
         let last = |station: &Value| station["mac"].as_str().and_then(|mac| mac[15..].parse().ok());
         list(query).as_array().expect("a list").iter().filter_map(last).collect::<Vec<u8>>()
     };
-    assert_eq!(macs("?interface=vmbr0"), [4, 2, 1, 3], "by all that was counted");
+    assert_eq!(macs("?interface=vmbr0"), [4, 2, 1, 3], "by total");
     assert_eq!(macs("?interface=vmbr0&sort=transmit"), [2, 3, 1, 4]);
     assert_eq!(macs("?interface=vmbr0&sort=receive&limit=2"), [1, 2]);
     assert_eq!(macs("?sort=broadcast&limit=1"), [3]);
     assert_eq!(macs("?interface=eth0&sort=total"), [1]);
 
     let sorted = list("?interface=vmbr0&sort=transmit");
-    let rate = |packets: f64| serde_json::json!({"packets_per_second": packets, "bits_per_second": packets * 800.0});
+    let rate = |traffic: &Value| (traffic["packets_per_second"].as_f64(), traffic["bits_per_second"].as_f64());
+    let expected = |packets: f64| (Some(packets), Some(packets * 800.0));
     let (two, one, quiet) = (&sorted[0], &sorted[2], &sorted[3]);
-    assert_eq!((&two["transmit"], &two["receive"]), (&rate(80.0), &rate(10.0)));
-    assert_eq!((&two["guest"], &two["port"]), (&Value::Null, &Value::Null), "a bridge is no port");
+    assert_eq!((rate(&two["transmit"]), rate(&two["receive"])), (expected(80.0), expected(10.0)));
+    assert_eq!((&two["guest"], &two["port"]), (&Value::Null, &Value::Null), "a bridge is not a port");
     assert_eq!((&one["guest"], &one["port"]), (&"104 (shop)".into(), &"eth0".into()));
-    assert_eq!((&quiet["transmit"], &quiet["sent"]["packets"]), (&rate(0.0), &150_000.into()), "its rates have faded");
+    assert_eq!(
+        (rate(&quiet["transmit"]), &quiet["transmit"]["packets"]),
+        (expected(0.0), &150_000.into()),
+        "its rates have decayed"
+    );
     assert_eq!(sorted[1]["broadcast_packets_per_second"], 30.0);
     running.server.stop();
 }
 
 #[test]
-fn health_follows_the_beat() {
+fn health_follows_the_heartbeat() {
     let before = Duration::from_millis(STUCK_AFTER_MILLIS * 4);
     let origin = now().checked_sub(before).expect("a machine that has been up for some seconds");
     let running = run_since(origin);
@@ -406,10 +412,13 @@ fn health_follows_the_beat() {
 #[test]
 fn readiness_needs_one_capture() {
     let running = run();
-    assert_eq!(get(&running, "/readyz").body, "not ready: starting or stopping\n");
+    assert_eq!(get(&running, "/readyz").body, "not ready: starting up or shutting down\n");
     running.shared.set_ready(true);
     let down = get(&running, "/readyz");
-    assert_eq!((down.status, down.body.as_str()), (503, "not ready: no capture is up; down: eth0, vmbr0\n"));
+    assert_eq!(
+        (down.status, down.body.as_str()),
+        (503, "not ready: no interface is being captured; down: eth0, vmbr0\n")
+    );
     running.shared.set_capture("vmbr0", true);
     let ready = get(&running, "/readyz");
     assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
@@ -419,7 +428,7 @@ fn readiness_needs_one_capture() {
 #[test]
 fn connections_are_kept_and_limited() {
     let running = run();
-    // Each has asked once and stays, so that it surely has its place.
+    // Each sends requests and stays open, so that it is certainly counted.
     let kept: Vec<TcpStream> = (0..32)
         .map(|_| {
             let mut stream = connect(&running);
@@ -438,7 +447,7 @@ fn connections_are_kept_and_limited() {
     let refused = answer(connect(&running));
     assert_eq!((refused.status, refused.error().as_str()), (503, "too many connections"));
     drop(kept);
-    // The places are free again as soon as the server has seen the ends.
+    // Slots are free again once the server has seen the connections close.
     let free = (0..100).any(|_| {
         let mut stream = connect(&running);
         let _ = write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -456,7 +465,7 @@ fn endless_requests_are_cut_off() {
     let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
     let _ = write!(stream, "GET /healthz HTTP/1.1\r\n");
     let cut = (0..100_000).any(|_| stream.write_all(line.as_bytes()).is_err());
-    assert!(cut, "100 MB of headers were taken");
+    assert!(cut, "100 MB of headers were accepted");
     assert_eq!(get(&running, "/healthz").status, 200, "others are served");
     running.server.stop();
 }
@@ -469,9 +478,9 @@ fn stopping_is_quick_even_with_a_half_request() {
     assert_eq!(get(&running, "/healthz").status, 200);
     let address = running.server.address();
     running.server.stop();
-    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).is_err(), "the port is closed");
     let mut rest = String::new();
-    // An end or a reset, but not the timeout of the read.
+    // End of stream or a reset, but not a read timeout.
     if let Err(error) = stream.read_to_string(&mut rest) {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }

@@ -111,15 +111,15 @@ fn planned_windows_mark_and_lower_but_hide_nothing() {
     let window = ["--maintenance", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--why", "update"];
     let weak = directory.file("weak.pcap", flood(600.0));
     let found = incidents(&[&window[..], &[&weak]].concat());
-    assert_eq!(found[0]["planned"]["why"], "update");
-    assert_eq!(found[0]["planned"]["until"], "2026-01-01T01:00:00.000Z");
+    assert_eq!(found[0]["maintenance"]["why"], "update");
+    assert_eq!(found[0]["maintenance"]["until"], "2026-01-01T01:00:00.000Z");
     assert_eq!(found[0]["severity"], "info");
     let without = incidents(&[&weak]);
-    assert_eq!((&without[0]["planned"], &without[0]["severity"]), (&Value::Null, &"warning".into()));
+    assert_eq!((&without[0]["maintenance"], &without[0]["severity"]), (&Value::Null, &"warning".into()));
     let strong = directory.file("strong.pcap", flood(3000.0));
     assert_eq!(incidents(&[&window[..], &[&strong]].concat())[0]["severity"], "critical");
     let config = directory.file("c.toml", "[[maintenance]]\nwhy = \"nightly\"\nfrom = \"23:30\"\nto = \"00:30\"\n");
-    assert_eq!(incidents(&["--config", &config, &weak])[0]["planned"]["why"], "nightly");
+    assert_eq!(incidents(&["--config", &config, &weak])[0]["maintenance"]["why"], "nightly");
     for wrong in ["2026", "2026-01-02T00:00:00Z/2026-01-01T00:00:00Z"] {
         assert_eq!(pegel(&["replay", "--maintenance", wrong, "--why", "x", &weak]).status.code(), Some(2));
     }
@@ -129,17 +129,17 @@ fn planned_windows_mark_and_lower_but_hide_nothing() {
 fn windows_are_added_listed_and_removed() {
     let directory = Directory::new("windows");
     let state = directory.path("state");
-    let window = |arguments: &[&str]| pegel(&[&["window", "--state-dir", &state], arguments].concat());
+    let window = |arguments: &[&str]| pegel(&[&["maintenance", "--state-dir", &state], arguments].concat());
     assert_eq!(out(&window(&["list"])).lines().count(), 1, "only the headings");
     let added = window(&["add", "--for", "30m", "--scope", "203.0.113.7", "--why", "kernel update"]);
-    assert!(out(&added).starts_with("w1: planned for 203.0.113.7 until "), "{}{}", out(&added), err(&added));
+    assert!(out(&added).starts_with("w1: maintenance of 203.0.113.7 until "), "{}{}", out(&added), err(&added));
     assert!(window(&["add", "--for", "2h", "--why", "move"]).status.success());
     let listed = window(&["list"]);
     assert!(out(&listed).contains("kernel update") && out(&listed).contains("w2  all"), "{}", out(&listed));
     assert!(window(&["remove", "w1"]).status.success());
     assert!(!out(&window(&["list"])).contains("kernel update"));
     let again = window(&["remove", "w1"]);
-    assert_eq!((again.status.code(), err(&again).contains("no window has the id w1")), (Some(1), true));
+    assert_eq!((again.status.code(), err(&again).contains("no maintenance window has the ID w1")), (Some(1), true));
     assert_eq!(window(&["add", "--for", "soon", "--why", "x"]).status.code(), Some(2));
     assert_eq!(window(&["add", "--for", "1m", "--why", " "]).status.code(), Some(1));
     directory.file("state/maintenance.json", "{");

@@ -1,11 +1,11 @@
-//! The metrics page as a whole: golden file, house rules for names, and the word of `promtool`.
+//! The metrics page: golden file, naming rules, and `promtool check metrics`.
 
 use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, Timestamp, Vector, VectorClass};
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
 use pegel::metrics::{
-    CONTENT_TYPE, CardTotals, HttpRefusal, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, Table,
+    CONTENT_TYPE, HttpRefusal, Kind, MAX_GUESTS, MAX_HOSTS, MAX_TARGETS, METRICS, Metrics, NicTotals, Table,
 };
 use pegel::packet::{Anomaly, Class};
 use std::collections::BTreeMap;
@@ -80,15 +80,15 @@ fn check(name: &str, state: PostureState) -> PostureResult {
     }
 }
 
-fn card(last: u8, received: u64, sent: u64) -> CardTotals {
-    CardTotals { mac: Mac([0x52, 0x54, 0, 0, 0, last]), received: count(received), sent: count(sent) }
+fn nic(last: u8, received: u64, sent: u64) -> NicTotals {
+    NicTotals { mac: Mac([0x52, 0x54, 0, 0, 0, last]), received: count(received), sent: count(sent) }
 }
 
-fn guests<const N: usize>(all: [(&str, &[CardTotals]); N]) -> BTreeMap<String, Vec<CardTotals>> {
-    all.into_iter().map(|(label, cards)| (label.to_owned(), cards.to_vec())).collect()
+fn guests<const N: usize>(all: [(&str, &[NicTotals]); N]) -> BTreeMap<String, Vec<NicTotals>> {
+    all.into_iter().map(|(label, nics)| (label.to_owned(), nics.to_vec())).collect()
 }
 
-/// A page with something in every family.
+/// Metrics with at least one series in every family.
 fn filled() -> Metrics {
     let metrics = metrics();
     let mut totals = Totals::default();
@@ -103,14 +103,13 @@ fn filled() -> Metrics {
     metrics.observe_tick(&totals);
     metrics.capture("eth0", 6, 3240);
     metrics.capture_losses("eth0", 5, 1);
-    metrics.capture_queue_dropped("vmbr0", 2);
     metrics.capture_up("eth0", true);
     metrics.capture_sampling("eth0", 4);
     metrics.coverage(0.75);
     assert!(metrics.watch_host(host(7), "web \"front\""));
     metrics.host_totals(host(7), count(10), count(4));
     metrics.stations(3, 4);
-    metrics.guests(&guests([("104 (shop)", &[card(1, 30, 20), card(2, 3, 2)]), ("105", &[])]));
+    metrics.guests(&guests([("104 (shop)", &[nic(1, 30, 20), nic(2, 3, 2)]), ("105", &[])]));
     metrics.inventory_problems(["proxmox", "kernel", "proxmox"].into_iter());
     let open = incident(host(7), Vector::SynFlood, Severity::Critical, 120_000);
     metrics.incident_event(&Event { change: Change::Opened, incident: Arc::new(open.clone()) });
@@ -135,14 +134,14 @@ fn page(metrics: &Metrics) -> String {
     metrics.render().expect("a registry that was filled from the catalogue renders")
 }
 
-/// Value of the series that is written as `series`.
+/// Value of the series with this name and these labels.
 fn value(metrics: &Metrics, series: &str) -> Option<f64> {
     let page = page(metrics);
     page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 #[test]
-fn the_page_is_as_agreed() {
+fn the_page_matches_the_golden_file() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics.prom");
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
     let page = page(&filled()).replace(&version, "version=\"VERSION\"");
@@ -154,14 +153,14 @@ fn the_page_is_as_agreed() {
     assert!(
         page == golden,
         "the metrics page differs from {}, first at {}.\n\
-         If that is meant, renew it with PEGEL_RENEW_GOLDEN=1 cargo test --test metrics, and look at the difference.",
+         If that is intended, renew it with PEGEL_RENEW_GOLDEN=1 cargo test --test metrics and review the difference.",
         path.display(),
         differs.map_or("its end".to_owned(), |(at, (is, was))| format!("line {}:\n  is  {is}\n  was {was}", at + 1)),
     );
 }
 
 #[test]
-fn the_page_is_the_same_every_time() {
+fn the_page_is_deterministic() {
     assert_eq!(page(&filled()), page(&filled()));
     assert_eq!(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
 }
@@ -178,9 +177,9 @@ fn names_follow_the_rules() {
         "guest",
         "host",
         "interface",
+        "maintenance",
         "operation",
         "output",
-        "planned",
         "reason",
         "rule",
         "severity",
@@ -197,7 +196,7 @@ fn names_follow_the_rules() {
     let mut names = std::collections::BTreeSet::new();
     for spec in METRICS {
         let name = spec.name;
-        assert!(names.insert(name), "{name} stands twice in the catalogue");
+        assert!(names.insert(name), "{name} is in the catalogue twice");
         assert!(name.starts_with("pegel_") && word(name) && !name.contains("__"), "{name}");
         assert_eq!(spec.kind == Kind::Counter, name.ends_with("_total"), "{name}: exactly counters end in _total");
         for suffix in ["_bucket", "_sum", "_count"] {
@@ -210,7 +209,7 @@ fn names_follow_the_rules() {
         assert!(!spec.help.ends_with(['.', ' ']), "{name}: help ends without a full stop");
         assert!(!spec.help.contains(['\n', '\\', '"']), "{name}: help needs no escapes");
         for label in spec.labels {
-            assert!(LABELS.contains(label), "{name}: {label} is not an agreed label: is it bounded?");
+            assert!(LABELS.contains(label), "{name}: {label} is not a known label: is it bounded?");
         }
     }
 }
@@ -243,13 +242,13 @@ fn known_series_begin_with_zero() {
         "pegel_receive_packets_total{class=\"gre\"}",
         "pegel_transmit_bytes_total{class=\"unparsed\"}",
         "pegel_packet_anomalies_total{anomaly=\"vxlan_invalid\"}",
-        "pegel_capture_dropped_packets_total{interface=\"vmbr0\",stage=\"queue\"}",
+        "pegel_capture_dropped_packets_total{interface=\"vmbr0\",stage=\"interface\"}",
         "pegel_capture_up{interface=\"eth0\"}",
         "pegel_incidents_total{direction=\"outbound\",severity=\"info\",vector=\"mac_not_allowed\"}",
         "pegel_incidents_total{direction=\"internal\",severity=\"warning\",vector=\"posture_failed\"}",
-        "pegel_findings_dropped_total{reason=\"echo\"}",
+        "pegel_findings_dropped_total{reason=\"side_effect\"}",
         "pegel_table_evictions_total{table=\"busy_hosts\"}",
-        "pegel_table_evictions_total{table=\"worker_controls\"}",
+        "pegel_table_evictions_total{table=\"worker_control_frames\"}",
         "pegel_guests",
         "pegel_inventory_problems{source=\"libvirt\"}",
         "pegel_output_failing{output=\"alertmanager/main\"}",
@@ -264,7 +263,7 @@ fn known_series_begin_with_zero() {
 }
 
 #[test]
-fn totals_that_start_anew_never_take_a_counter_back() {
+fn reset_totals_never_decrease_a_counter() {
     let metrics = metrics();
     let kernel = "pegel_capture_dropped_packets_total{interface=\"eth0\",stage=\"kernel\"}";
     for (total, expected) in [(10, 10.0), (10, 10.0), (25, 25.0), (3, 28.0), (4, 29.0)] {
@@ -281,14 +280,14 @@ fn totals_that_start_anew_never_take_a_counter_back() {
 }
 
 #[test]
-fn only_named_hosts_have_series_and_only_so_many() {
+fn only_watched_hosts_have_series_up_to_the_maximum() {
     let metrics = metrics();
     metrics.host_totals(host(1), count(5), count(5));
-    assert!(!page(&metrics).contains("203.0.113.1"), "nobody named this host");
+    assert!(!page(&metrics).contains("203.0.113.1"), "this host is not watched");
     for n in 0..MAX_HOSTS as u32 {
         assert!(metrics.watch_host(host(n), "web"), "{n}");
     }
-    assert!(metrics.watch_host(host(3), "web"), "known hosts may be named again");
+    assert!(metrics.watch_host(host(3), "web"), "a watched host may be added again");
     assert!(!metrics.watch_host(host(1000), "web"));
     assert_eq!(value(&metrics, "pegel_host_series_refused_total"), Some(1.0));
     assert_eq!(metrics.watched_hosts().len(), MAX_HOSTS);
@@ -301,18 +300,18 @@ fn only_named_hosts_have_series_and_only_so_many() {
 }
 
 #[test]
-fn guests_have_series_from_zero_for_as_long_as_they_are_known() {
+fn known_guests_have_series_from_zero() {
     let metrics = metrics();
     let received = |label: &str| value(&metrics, &format!("pegel_guest_receive_packets_total{{guest=\"{label}\"}}"));
     metrics.guests(&guests([("104 (shop)", &[]), ("105", &[])]));
     assert_eq!((received("104 (shop)"), received("105")), (Some(0.0), Some(0.0)));
     assert_eq!(value(&metrics, "pegel_guests"), Some(2.0));
-    metrics.guests(&guests([("104 (shop)", &[card(1, 10, 1), card(2, 5, 1)])]));
+    metrics.guests(&guests([("104 (shop)", &[nic(1, 10, 1), nic(2, 5, 1)])]));
     assert_eq!((received("104 (shop)"), received("105")), (Some(15.0), None));
-    metrics.guests(&guests([("104 (shop)", &[card(1, 12, 1)])]));
-    assert_eq!(received("104 (shop)"), Some(17.0), "a card that is taken out takes nothing back and adds nothing");
-    metrics.guests(&guests([("104 (shop)", &[card(1, 3, 1)])]));
-    assert_eq!(received("104 (shop)"), Some(20.0), "totals that start anew");
+    metrics.guests(&guests([("104 (shop)", &[nic(1, 12, 1)])]));
+    assert_eq!(received("104 (shop)"), Some(17.0), "a removed NIC changes nothing");
+    metrics.guests(&guests([("104 (shop)", &[nic(1, 3, 1)])]));
+    assert_eq!(received("104 (shop)"), Some(20.0), "totals were reset");
     metrics.guests(&guests([]));
     assert!(!page(&metrics).contains("shop"));
 
@@ -323,7 +322,7 @@ fn guests_have_series_from_zero_for_as_long_as_they_are_known() {
 }
 
 #[test]
-fn series_of_guests_are_capped_and_who_has_them_keeps_them() {
+fn series_of_guests_are_capped_and_kept() {
     let metrics = metrics();
     let names: Vec<String> = (0..MAX_GUESTS as u32 + 3).map(|id| format!("{:05}", 10_000 + id)).collect();
     let all = |names: &[String]| names.iter().map(|name| (name.clone(), Vec::new())).collect::<BTreeMap<_, _>>();
@@ -339,11 +338,11 @@ fn series_of_guests_are_capped_and_who_has_them_keeps_them() {
 }
 
 #[test]
-fn open_incidents_come_and_go() {
+fn series_follow_open_incidents() {
     let metrics = metrics();
     let active = |vector, severity| {
         format!(
-            "pegel_incident_active{{direction=\"inbound\",drill=\"false\",planned=\"false\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
+            "pegel_incident_active{{direction=\"inbound\",drill=\"false\",maintenance=\"false\",severity=\"{severity}\",target=\"203.0.113.7\",vector=\"{vector}\"}}"
         )
     };
     let rate = "pegel_incident_packets_per_second{direction=\"inbound\",target=\"203.0.113.7\"}";
@@ -360,7 +359,7 @@ fn open_incidents_come_and_go() {
 }
 
 #[test]
-fn targets_of_incidents_are_capped_and_the_severe_come_first() {
+fn targets_of_incidents_are_capped_most_severe_first() {
     let metrics = metrics();
     let shown = |metrics: &Metrics, last: u32| page(metrics).contains(&format!("target=\"{}\"", host(last)));
     let mut open: Vec<Incident> = (0..150).map(|n| incident(host(n), Vector::UdpFlood, Severity::Warning, 1)).collect();
@@ -375,7 +374,7 @@ fn targets_of_incidents_are_capped_and_the_severe_come_first() {
     assert!(shown(&metrics, 149) && shown(&metrics, 98) && !shown(&metrics, 99));
     open[120].severity = Severity::Critical;
     metrics.incidents_active(&open);
-    assert!(shown(&metrics, 98) && !shown(&metrics, 120), "who has series keeps them");
+    assert!(shown(&metrics, 98) && !shown(&metrics, 120), "existing series are kept");
 }
 
 #[test]
@@ -390,7 +389,7 @@ fn incidents_count_when_they_open() {
 }
 
 #[test]
-fn checks_are_shown_as_they_are_and_as_long_as_they_are() {
+fn posture_checks_have_series_while_configured() {
     let metrics = metrics();
     let shown = |name: &str| {
         let of = |family: &str| value(&metrics, &format!("pegel_posture_{family}{{check=\"{name}\"}}"));
@@ -424,7 +423,7 @@ fn promtool_is_silent() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("promtool starts");
-        // promtool reads all of its input before it says anything.
+        // promtool reads all of its input before it prints anything.
         child.stdin.take().expect("piped").write_all(page(&metrics).as_bytes()).expect("promtool reads");
         let output = child.wait_with_output().expect("promtool ends");
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

@@ -137,7 +137,7 @@ fn the_command_line_looks_once_and_says_so_in_its_exit_code() {
     let output = posture("good", &good, &[]);
     let stdout = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{stdout}");
-    assert!(stdout.starts_with("CHECK  STATE  MUST HOLD") && stdout.lines().count() == 2, "{stdout}");
+    assert!(stdout.starts_with("CHECK  STATE  EXPECTED") && stdout.lines().count() == 2, "{stdout}");
 
     let output = posture("bad", &bad, &["--quiet"]);
     let stdout = text(&output.stdout);

@@ -411,9 +411,9 @@ fn the_command_prints_what_a_replay_found() {
 
     let (code, out, message) = pegel(&["suggest", "nothing", "--file", "-"], line.as_bytes());
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(message.contains("no incident has the id nothing"), "{message}");
+    assert!(message.contains("no incident has the ID nothing"), "{message}");
     // Nobody listens there: port 9 is discard.
     let (code, _, message) = pegel(&["suggest", "20260101T000005Z-9cfc2aa2", "--url", "http://127.0.0.1:9"], b"");
     assert_eq!(code, 1);
-    assert!(message.contains("is Pegel running there?"), "{message}");
+    assert!(message.contains("is Pegel running?"), "{message}");
 }

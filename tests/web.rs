@@ -1,7 +1,7 @@
-//! Who may read by HTTP: passwords, certificates, what is refused, and that the limits hold inside TLS as well.
+//! Access to the HTTP server: passwords, certificates, refusals, and connection limits with TLS.
 //!
-//! Certificates are made by the `openssl` tool in a directory of the test; without it these tests say so and pass, but
-//! not where CI=true.
+//! Certificates are made by the `openssl` tool in a temporary directory. Without the tool these tests are skipped, or
+//! fail if CI=true.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -31,23 +31,23 @@ const WRONG: &str = "Authorization: Basic cHJvbWV0aGV1czp3cm9uZw==\r\n";
 const UNKNOWN: &str = "Authorization: Basic bm9ib2R5OnNlY3JldA==\r\n";
 const OTHER: &str = "Authorization: Basic cHJvbWV0aGV1czpvdGhlcg==\r\n";
 
-fn serve(place: &Scratch, web: &str) -> Running {
-    let file = place.file("web.yml", web);
+fn serve(scratch: &Scratch, web: &str) -> Running {
+    let file = scratch.file("web.yml", web);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let web = Web::read(&file, listener.local_addr().unwrap(), false).unwrap();
     let metrics = Arc::new(Metrics::new(&[], &[]).unwrap());
     let hosts = Arc::new(HostTable::of_hosts(16, Hasher::fixed()));
     let stations = Arc::new(StationTable::of_stations(16, Hasher::fixed()));
     let shared = Arc::new(Shared::new(Arc::clone(&metrics), hosts, stations, Vec::new(), Instant::now()));
-    // The pipeline of this test lives for ever.
+    // A heartbeat that never expires.
     shared.beat(u64::MAX);
     Running { server: start(listener, shared, web).unwrap(), metrics }
 }
 
-/// A client that trusts the authority; with `certificate`, one that shows that.
-fn client(place: &Scratch, certificate: Option<&str>) -> ClientConfig {
+/// A client that trusts the test authority and presents `certificate`, if given.
+fn client(scratch: &Scratch, certificate: Option<&str>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(place.path("ca.crt")).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(scratch.path("ca.crt")).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .unwrap()
@@ -55,8 +55,8 @@ fn client(place: &Scratch, certificate: Option<&str>) -> ClientConfig {
     match certificate {
         None => builder.with_no_client_auth(),
         Some(name) => {
-            let chain = vec![CertificateDer::from_pem_file(place.path(&format!("{name}.crt"))).unwrap()];
-            let key = PrivateKeyDer::from_pem_file(place.path(&format!("{name}.key"))).unwrap();
+            let chain = vec![CertificateDer::from_pem_file(scratch.path(&format!("{name}.crt"))).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(scratch.path(&format!("{name}.key"))).unwrap();
             builder.with_client_auth_cert(chain, key).unwrap()
         }
     }
@@ -83,7 +83,7 @@ impl Running {
     fn ask(&self, path: &str, headers: &str) -> (u16, String) {
         let mut stream = self.connect();
         write!(stream, "{}", request(path, headers)).unwrap();
-        read(stream).expect("an answer")
+        read(stream).expect("a response")
     }
 
     fn tls(&self, client: &ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
@@ -102,7 +102,7 @@ fn request(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n")
 }
 
-/// Status, and all of the answer.
+/// The status and the complete response.
 fn read(mut stream: impl Read) -> std::io::Result<(u16, String)> {
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
@@ -118,7 +118,7 @@ fn wait_until(what: &str, mut good: impl FnMut() -> bool) {
     }
 }
 
-/// A file in which `prometheus` has this password.
+/// A web configuration with this password for the user `prometheus`.
 fn users(password: &str) -> String {
     format!("basic_auth_users:\n  prometheus: {}\n", bcrypt::hash(password, 4).unwrap())
 }
@@ -126,16 +126,16 @@ fn users(password: &str) -> String {
 const TLS: &str = "tls_server_config:\n  cert_file: web.crt\n  key_file: web.key\n";
 
 #[test]
-fn without_the_password_no_route_answers() {
-    let place = Scratch::new("password");
-    let running = serve(&place, &users("secret"));
+fn every_route_requires_the_password() {
+    let scratch = Scratch::new("password");
+    let running = serve(&scratch, &users("secret"));
     for path in ["/", "/metrics", "/healthz", "/readyz", "/api/v1/incidents", "/nothing"] {
         for headers in ["", WRONG, UNKNOWN, "Authorization: Bearer secret\r\n"] {
             let (status, text) = running.ask(path, headers);
             assert_eq!(status, 401, "{path} {headers}");
             assert!(text.contains("www-authenticate: Basic realm=\"pegel\", charset=\"UTF-8\""), "{text}");
             assert!(text.contains("x-content-type-options: nosniff"), "{text}");
-            assert!(text.ends_with("{\"error\":\"name and password, please\"}\n"), "{text}");
+            assert!(text.ends_with("{\"error\":\"authentication required\"}\n"), "{text}");
         }
     }
     assert_eq!(running.refused("auth"), 24);
@@ -148,11 +148,11 @@ fn without_the_password_no_route_answers() {
 }
 
 #[test]
-fn guessing_does_not_hinder_who_is_known() {
-    let place = Scratch::new("guess");
-    let running = serve(&place, &users("secret"));
+fn guessing_does_not_delay_known_clients() {
+    let scratch = Scratch::new("guess");
+    let running = serve(&scratch, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
-    // One is being checked, the others wait for their turn, which comes four times a second at most.
+    // One password is checked at a time, at most four wrong ones per second; the other requests wait.
     let guesses: Vec<TcpStream> = (0..25)
         .map(|_| {
             let mut stream = running.connect();
@@ -163,35 +163,35 @@ fn guessing_does_not_hinder_who_is_known() {
     let before = running.refused("auth");
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
     let answers: Vec<u16> = guesses.into_iter().map(|stream| read(stream).unwrap().0).collect();
-    assert!(before < 25, "they were all checked at once");
+    assert!(before < 25, "all passwords were checked already");
     assert!(answers.iter().all(|status| matches!(status, 401 | 503)), "{answers:?}");
     let busy = answers.iter().filter(|status| **status == 503).count() as u64;
     assert_eq!((running.refused("busy"), running.refused("auth")), (busy, 25 - busy));
-    assert!(busy > 0, "nobody was sent away: {answers:?}");
+    assert!(busy > 0, "no request was refused as busy: {answers:?}");
     running.server.stop();
 }
 
 #[test]
-fn a_changed_password_holds_without_a_restart() {
-    let place = Scratch::new("changed");
-    let running = serve(&place, &users("secret"));
+fn a_changed_password_applies_without_a_restart() {
+    let scratch = Scratch::new("changed");
+    let running = serve(&scratch, &users("secret"));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
-    place.file("web.yml", "basic_auth_users:\n  prometheus: nonsense, and much of it\n");
-    // Longer than between two looks: the next connection looks, and what it finds is not taken.
+    scratch.file("web.yml", "basic_auth_users:\n  prometheus: nonsense, and much of it\n");
+    // Longer than the check interval: the next connection causes a reload, which fails and has no effect.
     sleep(Duration::from_millis(1100));
     assert_eq!(running.ask("/healthz", RIGHT).0, 200);
-    place.file("web.yml", &users("other"));
+    scratch.file("web.yml", &users("other"));
     wait_until("the new password", || running.ask("/healthz", OTHER).0 == 200);
     assert_eq!(running.ask("/healthz", RIGHT).0, 401);
     running.server.stop();
 }
 
 #[test]
-fn tls_is_spoken_and_nothing_else() {
-    let Some(place) = Scratch::with_certificates("tls") else { return };
-    let running = serve(&place, &format!("{TLS}  min_version: TLS13\n{}", users("secret")));
+fn only_tls_is_accepted() {
+    let Some(scratch) = Scratch::with_certificates("tls") else { return };
+    let running = serve(&scratch, &format!("{TLS}  min_version: TLS13\n{}", users("secret")));
     assert!(running.server.url().starts_with("https://127.0.0.1:"), "{}", running.server.url());
-    let client = client(&place, None);
+    let client = client(&scratch, None);
     assert_eq!(running.ask_tls(&client, "/healthz", RIGHT).unwrap().0, 200);
     assert_eq!(running.ask_tls(&client, "/healthz", "").unwrap().0, 401);
     assert_eq!(running.refused("tls"), 0);
@@ -215,21 +215,21 @@ fn tls_is_spoken_and_nothing_else() {
 
 #[test]
 fn client_certificates_can_be_required() {
-    let Some(place) = Scratch::with_certificates("client") else { return };
-    place.certificate("prometheus");
+    let Some(scratch) = Scratch::with_certificates("client") else { return };
+    scratch.certificate("prometheus");
     let running =
-        serve(&place, &format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"));
-    assert_eq!(running.ask_tls(&client(&place, Some("prometheus")), "/healthz", "").unwrap().0, 200);
-    assert!(running.ask_tls(&client(&place, None), "/healthz", "").is_err());
-    wait_until("the stranger counted", || running.refused("tls") == 1);
+        serve(&scratch, &format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"));
+    assert_eq!(running.ask_tls(&client(&scratch, Some("prometheus")), "/healthz", "").unwrap().0, 200);
+    assert!(running.ask_tls(&client(&scratch, None), "/healthz", "").is_err());
+    wait_until("the rejected client counted", || running.refused("tls") == 1);
     running.server.stop();
 }
 
 #[test]
-fn a_renewed_certificate_holds_for_the_next_connection() {
-    let Some(place) = Scratch::with_certificates("renewed") else { return };
-    let running = serve(&place, TLS);
-    let client = client(&place, None);
+fn a_renewed_certificate_applies_to_the_next_connection() {
+    let Some(scratch) = Scratch::with_certificates("renewed") else { return };
+    let running = serve(&scratch, TLS);
+    let client = client(&scratch, None);
     let shown = || {
         let mut stream = running.tls(&client);
         stream.write_all(request("/healthz", "").as_bytes()).unwrap();
@@ -238,23 +238,23 @@ fn a_renewed_certificate_holds_for_the_next_connection() {
         certificate
     };
     let first = shown();
-    let good = fs::read(place.path("web.key")).unwrap();
-    // A key that does not belong to the certificate: half of a renewal.
-    place.openssl("ecparam -name prime256v1 -genkey -noout -out web.key");
+    let good = fs::read(scratch.path("web.key")).unwrap();
+    // A key that does not match the certificate, as in the middle of a renewal.
+    scratch.openssl("ecparam -name prime256v1 -genkey -noout -out web.key");
     sleep(Duration::from_millis(1100));
     assert_eq!(shown(), first);
-    fs::write(place.path("web.key"), good).unwrap();
-    place.certificate("web");
+    fs::write(scratch.path("web.key"), good).unwrap();
+    scratch.certificate("web");
     wait_until("the new certificate", || shown() != first);
     running.server.stop();
 }
 
 #[test]
-fn who_dawdles_inside_or_before_tls_loses_the_place() {
-    let Some(place) = Scratch::with_certificates("dawdle") else { return };
-    let running = serve(&place, TLS);
-    let client = client(&place, None);
-    // Half of all places say nothing at all, half of them begin a request and go on by crumbs.
+fn slow_clients_are_disconnected_before_and_inside_tls() {
+    let Some(scratch) = Scratch::with_certificates("slow") else { return };
+    let running = serve(&scratch, TLS);
+    let client = client(&scratch, None);
+    // Half of the connections send nothing; the others start a request and continue one byte at a time.
     let silent: Vec<TcpStream> = (0..16).map(|_| running.connect()).collect();
     let mut slow: Vec<_> = (0..16)
         .map(|_| {
@@ -263,11 +263,11 @@ fn who_dawdles_inside_or_before_tls_loses_the_place() {
             stream
         })
         .collect();
-    wait_until("all places taken", || {
+    wait_until("all connections in use", || {
         let _ = running.ask_tls(&client, "/healthz", "");
         running.refused("busy") > 0
     });
-    wait_until("the dawdlers gone", || {
+    wait_until("the slow clients disconnected", || {
         for stream in &mut slow {
             let _ = stream.write_all(b"x");
         }
@@ -280,22 +280,22 @@ fn who_dawdles_inside_or_before_tls_loses_the_place() {
 
 #[test]
 fn endless_requests_inside_tls_are_cut_off() {
-    let Some(place) = Scratch::with_certificates("endless") else { return };
-    let running = serve(&place, TLS);
-    let client = client(&place, None);
+    let Some(scratch) = Scratch::with_certificates("endless") else { return };
+    let running = serve(&scratch, TLS);
+    let client = client(&scratch, None);
     let mut stream = running.tls(&client);
     stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
     let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
-    assert!((0..100_000).any(|_| stream.write_all(line.as_bytes()).is_err()), "100 MB of headers were taken");
+    assert!((0..100_000).any(|_| stream.write_all(line.as_bytes()).is_err()), "100 MB of headers were accepted");
     assert_eq!(running.ask_tls(&client, "/healthz", "").unwrap().0, 200, "others are served");
     running.server.stop();
 }
 
 #[test]
-fn strangers_are_kept_out_unless_told_otherwise() {
-    let place = Scratch::new("exposure");
+fn addresses_beyond_loopback_need_authentication_unless_allowed() {
+    let scratch = Scratch::new("exposure");
     let read = |web: &str, listen: &str, allow| {
-        let file = if web.is_empty() { PathBuf::new() } else { place.file("web.yml", web) };
+        let file = if web.is_empty() { PathBuf::new() } else { scratch.file("web.yml", web) };
         Web::read(&file, listen.parse::<SocketAddr>().unwrap(), allow).map(|_| ()).map_err(|errors| errors.join("\n"))
     };
     for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
@@ -317,52 +317,55 @@ fn pegel(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn suggest_asks_by_tls_and_with_a_password() {
-    let Some(place) = Scratch::with_certificates("suggest") else { return };
-    let running = serve(&place, &format!("{TLS}{}", users("secret")));
-    let (ca, url) = (place.path("ca.crt").display().to_string(), running.server.url());
+fn suggest_uses_tls_and_a_password() {
+    let Some(scratch) = Scratch::with_certificates("suggest") else { return };
+    let running = serve(&scratch, &format!("{TLS}{}", users("secret")));
+    let (ca, url) = (scratch.path("ca.crt").display().to_string(), running.server.url());
     let ask = |password: &str, trust: &[&str]| {
-        let password = place.file("password", password).display().to_string();
+        let password = scratch.file("password", password).display().to_string();
         let all = ["suggest", "20260101T000005Z-9cfc2aa2", "--url", &url, "--user", "prometheus", "--password-file"];
         let output = pegel(&[&all[..], &[&password], trust].concat());
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    // There is no such incident: it was let in to be told so.
-    assert!(ask("secret", &["--ca-file", &ca]).contains("no open or recent incident has the id"));
-    assert!(ask("wrong", &["--ca-file", &ca]).contains("answered 401"));
-    let stranger = ask("secret", &[]);
-    assert!(stranger.contains("UnknownIssuer") || stranger.contains("trusts no certificate"), "{stranger}");
+    // The request is authenticated; there is no such incident.
+    assert!(ask("secret", &["--ca-file", &ca]).contains("no open or recent incident has the ID"));
+    assert!(ask("wrong", &["--ca-file", &ca]).contains("unexpected HTTP status 401"));
+    let untrusted = ask("secret", &[]);
+    assert!(untrusted.contains("UnknownIssuer") || untrusted.contains("trusts no certificate"), "{untrusted}");
     running.server.stop();
 }
 
 #[test]
-fn check_config_and_run_tell_every_error_and_the_cures() {
-    let place = Scratch::new("cli");
-    let web = place.file("web.yml", "tls_server_config:\n  cert_file: no.crt\n  key_file: web.yml\nusers: {}\n");
+fn check_config_and_run_report_every_error() {
+    let scratch = Scratch::new("cli");
+    let web = scratch.file("web.yml", "tls_server_config:\n  cert_file: no.crt\n  key_file: web.yml\nusers: {}\n");
     let text = format!("[http]\nlisten = \"192.0.2.1:7343\"\nweb_config = {:?}\n", web.to_str().unwrap());
-    let config = place.file("pegel.toml", &text).display().to_string();
-    let at = place.0.display();
+    let config = scratch.file("pegel.toml", &text).display().to_string();
+    let at = scratch.0.display();
     let expected = format!(
-        "{at}/pegel.toml: http.web_config: {at}/web.yml: users: unknown key; known here: tls_server_config, basic_auth_users\n\
+        "{at}/pegel.toml: http.web_config: {at}/web.yml: users: unknown key; known keys: tls_server_config, basic_auth_users\n\
          {at}/pegel.toml: http.web_config: {at}/web.yml: tls_server_config.cert_file: {at}/no.crt cannot be read: \
          No such file or directory (os error 2)\n\
-         {at}/pegel.toml: http.web_config: {at}/web.yml: tls_server_config.key_file: {at}/web.yml has no private key in PEM\n"
+         {at}/pegel.toml: http.web_config: {at}/web.yml: tls_server_config.key_file: {at}/web.yml contains no private key in PEM format\n"
     );
     for arguments in [&["check-config", &config][..], &["run", "--config", &config, "-i", "lo"]] {
         let output = pegel(arguments);
         assert_eq!(output.status.code(), Some(3), "{arguments:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), expected, "{arguments:?}");
     }
-    // The command line's address is judged, not that of the file.
-    place.file("pegel.toml", "");
+    // The address on the command line is checked, not that of the file.
+    scratch.file("pegel.toml", "");
     let output = pegel(&["run", "--config", &config, "-i", "lo", "--listen", "0.0.0.0:0"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("http.listen = \"0.0.0.0:0\": whoever reaches it could read everything"), "{stderr}");
+    assert!(
+        stderr.contains("http.listen = \"0.0.0.0:0\": this address is reachable without authentication"),
+        "{stderr}"
+    );
     assert_eq!(pegel(&["check-config", &config]).status.code(), Some(0));
-    place.file("pegel.toml", "[http]\nlisten = \"0.0.0.0:7343\"\nallow_unauthenticated = true\n");
+    scratch.file("pegel.toml", "[http]\nlisten = \"0.0.0.0:7343\"\nallow_unauthenticated = true\n");
     assert_eq!(pegel(&["check-config", &config]).status.code(), Some(0));
-    place.file("pegel.toml", "[http]\nenabled = false\nlisten = \"0.0.0.0:7343\"\n");
+    scratch.file("pegel.toml", "[http]\nenabled = false\nlisten = \"0.0.0.0:7343\"\n");
     assert_eq!(pegel(&["check-config", &config]).status.code(), Some(0));
 }

@@ -1,7 +1,9 @@
-//! `pegel guests`: what the sources of the inventory say, joined. It reads and changes nothing.
+//! `pegel guests`: the combined inventory of guests, MAC addresses and interfaces. Read-only.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::inventory::{Guest, Inventory, Kernel, Link, Nic, proxmox};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -10,12 +12,14 @@ use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pegel guests                                   everything, as tables
-  pegel guests --strict > /dev/null              check the sources: 1 if anything in them is wrong
+  pegel guests                         everything, as tables
+  pegel guests --strict > /dev/null    check the inventory sources
   pegel guests --format json | jq '.guests[].nics[].mac'
 
-What is wrong in a source is told on standard error with file and line, and the rest counts.
-So is what cannot be read without privilege, as libvirt's directories.";
+Problems of a source are printed to standard error with file and line; the rest of the source is used.
+The same applies to files that cannot be read without privilege, such as the directories of libvirt.
+
+Exit codes: 0 success, 1 the sources have problems (with --strict), 2 wrong usage, 3 invalid configuration.";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -23,10 +27,10 @@ pub(super) struct GuestsArgs {
     /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
     #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
     config: Option<PathBuf>,
-    /// What to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Exit with 1 if anything in the sources is wrong
+    /// Exit with code 1 if the inventory sources have any problem
     #[arg(long)]
     strict: bool,
 }
@@ -46,7 +50,7 @@ pub(super) fn run(args: &GuestsArgs) -> ExitCode {
     };
     let inventory = Inventory::read(&config.inventory);
     for problem in &inventory.problems {
-        // What came from files must not steer the terminal.
+        // Text from files must not contain terminal control sequences.
         let plain = problem.to_string().replace(char::is_control, "\u{fffd}");
         eprintln!("pegel: warning: {}: {plain}", problem.source);
     }
@@ -61,7 +65,7 @@ pub(super) fn run(args: &GuestsArgs) -> ExitCode {
 fn tables(inventory: &Inventory) -> String {
     let kernel = &inventory.kernel;
     let mut guests =
-        Table::new(&["GUEST", "ORIGIN", "MAC", "ADDRESSES", "VLAN", "BRIDGE", "PORT", "STATE", "LEARNED AT"]);
+        Table::new(&["GUEST", "ORIGIN", "MAC", "ADDRESSES", "VLAN", "BRIDGE", "PORT", "STATE", "LEARNED ON"]);
     for guest in &inventory.guests {
         for nic in &guest.nics {
             let state = nic.port.as_deref().map_or("", |port| state(kernel.link(port)));
@@ -83,14 +87,14 @@ fn tables(inventory: &Inventory) -> String {
     }
     let mut text = guests.to_string();
     if !inventory.granted.is_empty() {
-        let mut granted = Table::new(&["GRANTED MAC", "LEARNED AT"]);
+        let mut assigned = Table::new(&["ASSIGNED MAC", "LEARNED ON"]);
         for mac in &inventory.granted {
-            granted.row([mac.to_string(), learned(kernel, &Nic { mac: *mac, ..Nic::default() })]);
+            assigned.row([mac.to_string(), learned(kernel, &Nic { mac: *mac, ..Nic::default() })]);
         }
-        text += &format!("\n{granted}");
+        text += &format!("\n{assigned}");
     }
     if !kernel.links.is_empty() {
-        let mut links = Table::new(&["INTERFACE", "KIND", "MAC", "MASTER", "STATE", "ADDRESSES", "WHAT IT IS"]);
+        let mut links = Table::new(&["INTERFACE", "KIND", "MAC", "MASTER", "STATE", "ADDRESSES", "NOTES"]);
         for link in kernel.links.iter().filter(|link| link.name != "lo") {
             links.row([
                 link.name.clone(),
@@ -99,7 +103,7 @@ fn tables(inventory: &Inventory) -> String {
                 link.master.clone().unwrap_or_default(),
                 state(Some(link)).to_owned(),
                 joined(&link.addresses),
-                facts(inventory, link).join("; "),
+                notes(inventory, link).join("; "),
             ]);
         }
         text += &format!("\n{links}");
@@ -119,7 +123,7 @@ fn state(link: Option<&Link>) -> &'static str {
     }
 }
 
-/// `vmbr0/tap104i0 vlan 5` for each bridge that learned it.
+/// The bridges and ports that learned the address, such as `vmbr0/tap104i0 vlan 5`.
 fn learned(kernel: &Kernel, nic: &Nic) -> String {
     let shown = kernel.learned(nic.mac).map(|entry| match entry.vlan {
         Some(vlan) => format!("{}/{} vlan {vlan}", entry.bridge, entry.port),
@@ -128,43 +132,43 @@ fn learned(kernel: &Kernel, nic: &Nic) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// The guest, and which of its cards, whose interface it is.
+/// The guest that an interface belongs to, and the number of its NIC.
 fn owner<'i>(inventory: &'i Inventory, link: &Link) -> Option<(&'i Guest, Option<u8>)> {
     let by_port = inventory
         .guests
         .iter()
         .find(|guest| guest.nics.iter().any(|nic| nic.port.as_deref() == Some(link.name.as_str())));
-    let (vmid, card) = match proxmox::owner(&link.name) {
-        Some((vmid, card)) => (Some(vmid.to_string()), Some(card)),
+    let (vmid, number) = match proxmox::owner(&link.name) {
+        Some((vmid, number)) => (Some(vmid.to_string()), Some(number)),
         None => (None, None),
     };
     let by_name = || {
         let vmid = vmid?;
         inventory.guests.iter().find(|guest| guest.origin == crate::inventory::Origin::Proxmox && guest.id == vmid)
     };
-    by_port.or_else(by_name).map(|guest| (guest, card))
+    by_port.or_else(by_name).map(|guest| (guest, number))
 }
 
-/// What matters to where Pegel should look, and for what.
-fn facts(inventory: &Inventory, link: &Link) -> Vec<String> {
+/// What helps to decide which interfaces to capture on.
+fn notes(inventory: &Inventory, link: &Link) -> Vec<String> {
     let kernel = &inventory.kernel;
-    let mut facts = Vec::new();
+    let mut notes = Vec::new();
     if let Some(bridge) = kernel.uplink_of(link) {
-        facts.push(format!("uplink candidate of {bridge}"));
+        notes.push(format!("uplink candidate of {bridge}"));
     }
-    if let Some((guest, card)) = owner(inventory, link) {
-        facts.push(match card {
-            Some(card) => format!("net{card} of {guest}"),
-            None => format!("of {guest}"),
+    if let Some((guest, number)) = owner(inventory, link) {
+        notes.push(match number {
+            Some(number) => format!("net{number} of {guest}"),
+            None => format!("NIC of {guest}"),
         });
     }
     for (address, _) in kernel.gateways.iter().filter(|(_, interface)| *interface == link.name) {
-        facts.push(match kernel.mac_of(*address, &link.name) {
+        notes.push(match kernel.mac_of(*address, &link.name) {
             Some(mac) => format!("gateway {address} at {mac}"),
             None => format!("gateway {address}"),
         });
     }
-    facts
+    notes
 }
 
 fn as_json(inventory: &Inventory) -> Value {
@@ -203,7 +207,7 @@ fn as_json(inventory: &Inventory) -> Value {
     let gateway = |(address, interface): &(crate::base::Addr, String)| json!({"address": address, "interface": interface, "mac": kernel.mac_of(*address, interface)});
     json!({
         "guests": inventory.guests.iter().map(guest).collect::<Vec<_>>(),
-        "granted": inventory.granted,
+        "assigned_macs": inventory.granted,
         "interfaces": kernel.links.iter().map(interface).collect::<Vec<_>>(),
         "gateways": kernel.gateways.iter().map(gateway).collect::<Vec<_>>(),
         "problems": inventory.problems.iter().map(|problem| {

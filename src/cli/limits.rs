@@ -1,20 +1,30 @@
-//! `pegel print-limits HOST`: every limit in force for a host, and where it comes from.
+//! `pegel print-limits HOST`: the limits in force for a host and where each comes from.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::{Addr, Direction};
 use crate::detect::{DETECTORS, LimitFrom};
 use crate::runtime;
 use clap::Args;
 use std::process::ExitCode;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pegel print-limits 203.0.113.7
+  pegel print-limits 203.0.113.7 --state-dir /tmp/copy    with baselines from a copy of the state directory
+
+FROM is default, config, group or learned. Learned limits are those of the current hour of the week.";
+
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct LimitsArgs {
-    /// Address of the host
+    /// IP address of the host
     host: Addr,
     #[command(flatten)]
     common: Common,
-    /// Directory with what was learned [default: state_dir of the configuration]
+    /// State directory with the learned baselines [default: state_dir of the configuration]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<std::path::PathBuf>,
 }
@@ -41,8 +51,8 @@ pub(super) fn run(args: &LimitsArgs) -> ExitCode {
     for direction in [Direction::Inbound, Direction::Outbound] {
         for (spec, settings) in DETECTORS.iter().zip(&config.detect).filter(|(_, settings)| settings.enabled) {
             for setting in spec.settings.iter().filter(|setting| setting.is_limit()) {
-                let usual = |measure| baseline.as_ref()?.level_at(args.host, direction, measure, now);
-                let limit = settings.limit(setting).of(group, direction, usual);
+                let learned = |quantity| baseline.as_ref()?.level_at(args.host, direction, quantity, now);
+                let limit = settings.limit(setting).of(group, direction, learned);
                 let from = match limit.from {
                     LimitFrom::Group => format!("group {}", group.map_or("", |id| site.group_name(id))),
                     LimitFrom::Learned => {

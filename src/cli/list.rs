@@ -1,7 +1,8 @@
-//! `pegel list`: the registries, as tables.
+//! `pegel list`: the registries as tables.
 
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{exit, print_out};
 use crate::base::Vector;
 use crate::capture::SOURCES;
 use crate::detect::DETECTORS;
@@ -11,49 +12,56 @@ use crate::packet::{AMPLIFIERS, Anomaly};
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pegel list detectors                  detectors with their settings
+  pegel list vectors | grep layer2      vectors of one class
+  pegel list metrics";
+
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct ListArgs {
-    /// What to list
-    what: What,
+    /// Registry to list
+    registry: RegistryName,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum What {
-    /// What is recognised, with the settings of each
+enum RegistryName {
+    /// Detectors and their settings
     Detectors,
-    /// The ways of attack by name, as in labels and JSON
+    /// Attack vectors, as named in labels and JSON
     Vectors,
-    /// Where packets can come from
+    /// Packet sources
     Sources,
-    /// Where incidents can go
+    /// Outputs for incidents
     Outputs,
-    /// Services that reflect and amplify
+    /// Services used for reflection and amplification
     Amplifiers,
-    /// What can be wrong with a packet
+    /// Packet anomalies
     Anomalies,
-    /// What Prometheus is told
+    /// Prometheus metrics
     Metrics,
 }
 
 pub(super) fn run(args: &ListArgs) -> ExitCode {
-    let table = match args.what {
-        What::Detectors => detectors(),
-        What::Vectors => vectors(),
-        What::Sources => {
-            let mut table = Table::new(&["SOURCE", "LIVE", "WHAT"]);
+    let table = match args.registry {
+        RegistryName::Detectors => detectors(),
+        RegistryName::Vectors => vectors(),
+        RegistryName::Sources => {
+            let mut table = Table::new(&["SOURCE", "LIVE", "DESCRIPTION"]);
             for spec in SOURCES {
                 table.row([spec.name, if spec.live { "yes" } else { "no" }, spec.summary]);
             }
             table
         }
-        What::Outputs => {
-            let mut table = Table::new(&["OUTPUT", "WHAT"]);
+        RegistryName::Outputs => {
+            let mut table = Table::new(&["OUTPUT", "DESCRIPTION"]);
             for spec in SINKS {
                 table.row([spec.name, spec.summary]);
             }
             table
         }
-        What::Amplifiers => {
+        RegistryName::Amplifiers => {
             let mut table = Table::new(&["SERVICE", "UDP PORTS", "VECTOR", "NOTE"]);
             for row in AMPLIFIERS {
                 let ports: Vec<String> = row.ports.iter().map(u16::to_string).collect();
@@ -61,15 +69,15 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
             }
             table
         }
-        What::Anomalies => {
+        RegistryName::Anomalies => {
             let mut table = Table::new(&["ANOMALY"]);
             for anomaly in Anomaly::ALL {
                 table.row([anomaly.name()]);
             }
             table
         }
-        What::Metrics => {
-            let mut table = Table::new(&["METRIC", "TYPE", "LABELS", "WHAT"]);
+        RegistryName::Metrics => {
+            let mut table = Table::new(&["METRIC", "TYPE", "LABELS", "DESCRIPTION"]);
             for spec in METRICS {
                 table.row([spec.name, spec.kind.name(), &spec.labels.join(","), spec.help]);
             }
@@ -83,7 +91,7 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
 }
 
 fn detectors() -> Table {
-    let mut table = Table::new(&["DETECTOR", "SETTINGS (DEFAULT)", "WHAT"]);
+    let mut table = Table::new(&["DETECTOR", "SETTINGS (DEFAULT)", "DESCRIPTION"]);
     for spec in DETECTORS {
         let settings: Vec<String> =
             spec.settings.iter().map(|s| format!("{} = {} {}", s.key, s.default, s.unit)).collect();

@@ -1,7 +1,9 @@
-//! `pegel maintenance`: what is planned.
+//! `pegel maintenance`: maintenance windows.
 
+use super::common::StateArgs;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{exit, print_out};
 use crate::base::Timestamp;
 use crate::incident::{MaintenanceWindow, Schedule, Scope};
 use crate::runtime;
@@ -10,53 +12,63 @@ use clap::{Args, Subcommand};
 use std::path::Path;
 use std::process::ExitCode;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pegel maintenance add --for 2h --why \"kernel update\"
+  pegel maintenance add --for 30m --scope 203.0.113.7 --why \"load test\"
+  pegel maintenance list
+  pegel maintenance remove w1
+
+The running daemon applies changes within seconds. Regular windows are configured as [[maintenance]].";
+
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct MaintenanceArgs {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
-    state: super::StateArgs,
+    state: StateArgs,
 }
 
 #[derive(Subcommand)]
 enum Action {
-    /// Plan a window from now on: incidents that open in it are marked, and one severity lower unless far over a limit
+    /// Start a window now. Incidents that open in it are marked, and one severity lower unless far above a limit
     Add {
-        /// How long, e.g. 90s, 30m, 2h, 1d
-        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
-        length: u64,
-        /// For whom: an address, a network, or all
+        /// Duration, e.g. 90s, 30m, 2h, 1d
+        #[arg(long = "for", value_name = "DURATION", value_parser = seconds)]
+        duration: u64,
+        /// Affected targets: an address, a network, or all
         #[arg(long, default_value = "all")]
         scope: Scope,
-        /// What is planned; incidents carry it
+        /// Reason, shown in incidents
         #[arg(long)]
         why: String,
     },
-    /// List the windows that are not over
+    /// List current and future windows
     List,
     /// Remove a window
     Remove {
-        /// As `pegel maintenance list` shows it
+        /// ID, as shown by `pegel maintenance list`
         id: String,
     },
 }
 
-/// Every incident of the window carries it.
-const LONGEST_WHY: usize = 500;
+/// Maximum length of a reason in bytes; every incident of the window contains it.
+const MAX_REASON_BYTES: usize = 500;
 
-/// A length of time: a number and a unit.
+/// Parses a duration: a number and a unit.
 fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || "must be a number with s, m, h or d, up to 30 days".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
+    let error = || "must be a number followed by s, m, h or d, at most 30 days".to_owned();
+    let unit = text.chars().last().ok_or_else(error)?;
     let factor = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3_600,
         'd' => 86_400,
-        _ => return Err(wrong()),
+        _ => return Err(error()),
     };
-    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
-    number.checked_mul(factor).filter(|seconds| (1..=30 * 86_400).contains(seconds)).ok_or_else(wrong)
+    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| error())?;
+    number.checked_mul(factor).filter(|seconds| (1..=30 * 86_400).contains(seconds)).ok_or_else(error)
 }
 
 pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
@@ -65,7 +77,7 @@ pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
         Err(code) => return code,
     };
     let now = runtime::wall_clock();
-    match act(&args.action, &path, now) {
+    match apply(&args.action, &path, now) {
         Ok(text) => print_out(&text).err().unwrap_or(ExitCode::from(exit::OK)),
         Err(error) => {
             eprintln!("pegel: {}: {error}", path.display());
@@ -78,32 +90,34 @@ fn is_over(maintenance: &MaintenanceWindow, now: Timestamp) -> bool {
     matches!(maintenance.schedule, Schedule::Once { until, .. } if until <= now)
 }
 
-fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateError> {
+fn apply(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateError> {
     match action {
-        Action::Add { length, scope, why } => {
+        Action::Add { duration, scope, why } => {
             if why.trim().is_empty() {
-                return Err(StateError::Content("--why must say what is planned".to_owned()));
+                return Err(StateError::Content("--why must not be empty".to_owned()));
             }
-            if why.len() > LONGEST_WHY || why.chars().any(char::is_control) {
-                return Err(StateError::Content(format!("--why must be one line of at most {LONGEST_WHY} octets")));
+            if why.len() > MAX_REASON_BYTES || why.chars().any(char::is_control) {
+                return Err(StateError::Content(format!("--why must be one line of at most {MAX_REASON_BYTES} bytes")));
             }
-            let until = now.plus_seconds(*length as f64);
+            let until = now.plus_seconds(*duration as f64);
             let id = StateDir::open(path)?.edit_maintenance(|maintenance| {
                 maintenance.retain(|maintenance| !is_over(maintenance, now));
                 let numbers =
                     maintenance.iter().filter_map(|maintenance| maintenance.id.strip_prefix('w')?.parse::<u64>().ok());
                 let id = format!("w{}", numbers.max().unwrap_or(0).saturating_add(1));
                 if maintenance.len() >= MOST_MAINTENANCE {
-                    return Err(StateError::Content(format!("there are {MOST_MAINTENANCE} already")));
+                    return Err(StateError::Content(format!(
+                        "there are already {MOST_MAINTENANCE} maintenance windows, the maximum"
+                    )));
                 }
                 let schedule = Schedule::Once { from: now, until };
                 maintenance.push(MaintenanceWindow { id: id.clone(), why: why.clone(), scope: *scope, schedule });
                 Ok(id)
             })??;
-            Ok(format!("{id}: planned for {scope} until {until}\n"))
+            Ok(format!("{id}: maintenance of {scope} until {until}\n"))
         }
         Action::List => {
-            let mut table = Table::new(&["ID", "SCOPE", "FROM", "UNTIL", "WHY"]);
+            let mut table = Table::new(&["ID", "SCOPE", "FROM", "UNTIL", "REASON"]);
             for maintenance in StateDir::at(path).maintenance()?.iter().filter(|maintenance| !is_over(maintenance, now))
             {
                 if let Schedule::Once { from, until } = maintenance.schedule {
@@ -122,7 +136,7 @@ fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateErro
             })?;
             match removed {
                 true => Ok(format!("{id}: removed\n")),
-                false => Err(StateError::Content(format!("no window has the id {id}"))),
+                false => Err(StateError::Content(format!("no maintenance window has the ID {id}"))),
             }
         }
     }
@@ -130,7 +144,7 @@ fn act(action: &Action, path: &Path, now: Timestamp) -> Result<String, StateErro
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, act, seconds};
+    use super::{Action, apply, seconds};
     use crate::base::Timestamp;
     use crate::incident::Scope;
     use std::path::Path;
@@ -138,17 +152,17 @@ mod tests {
     #[test]
     fn reasons_are_one_short_line() {
         for why in [" ", "a\nb", "\u{1b}[31m", &"x".repeat(501)] {
-            let add = Action::Add { length: 60, scope: Scope::All, why: why.to_owned() };
-            // Refused before anything is made there.
+            let add = Action::Add { duration: 60, scope: Scope::All, why: why.to_owned() };
+            // Rejected before anything is created there.
             assert!(
-                act(&add, Path::new("/nonexistent/pegel"), Timestamp::ZERO)
+                apply(&add, Path::new("/nonexistent/pegel"), Timestamp::ZERO)
                     .is_err_and(|error| error.to_string().contains("--why"))
             );
         }
     }
 
     #[test]
-    fn lengths_are_read() {
+    fn durations_are_parsed() {
         assert_eq!(
             [seconds("90s"), seconds("30m"), seconds("2h"), seconds("1d")],
             [Ok(90), Ok(1800), Ok(7200), Ok(86_400)]

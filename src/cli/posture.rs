@@ -1,7 +1,9 @@
-//! `pegel posture`: one look at the host, now.
+//! `pegel posture`: runs the posture checks of this host once.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::PostureState;
 use crate::posture::{Kernel, Tools, Watch};
 use crate::runtime::wall_clock;
@@ -11,18 +13,19 @@ use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pegel posture                         the checks of /etc/pegel/pegel.toml
-  pegel posture --config pegel.toml     those of another file, before it goes into force
+  pegel posture                         run the checks of /etc/pegel/pegel.toml
+  pegel posture --config new.toml       run those of another file before it is installed
   pegel posture --quiet || echo alarm   in a script
 
-A check, in the configuration:
+A check in the configuration:
   [[posture.check]]
   name = \"firewall\"
   unit_active = \"pve-firewall.service\"
 
-What the service may look at can differ: it runs as another user, with fewer rights.
+Results can differ from those of the service, which runs as another user with fewer privileges.
 
-Exit codes: 0 all hold (or there are none), 1 one fails or cannot be told, 2 wrong usage, 3 invalid configuration.";
+Exit codes: 0 all checks pass (or there are none), 1 a check fails or its state is unknown, 2 wrong usage,
+3 invalid configuration.";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -30,7 +33,7 @@ pub(super) struct PostureArgs {
     /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
     #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
     config: Option<PathBuf>,
-    /// Print only what does not hold
+    /// Print only checks that do not pass
     #[arg(short, long)]
     quiet: bool,
 }
@@ -41,16 +44,18 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
         Err(code) => return code,
     };
     if config.posture.checks.is_empty() {
-        eprintln!("pegel: the configuration has no checks; pegel print-config --sample shows which there can be");
+        eprintln!(
+            "pegel: the configuration has no posture checks; `pegel print-config --sample` shows the available ones"
+        );
         return ExitCode::from(exit::OK);
     }
     let mut watch = Watch::new(config.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
-    let mut table = Table::new(&["CHECK", "STATE", "MUST HOLD", "FOUND"]);
-    let (mut all_hold, mut rows) = (true, 0);
+    let mut table = Table::new(&["CHECK", "STATE", "EXPECTED", "FOUND"]);
+    let (mut all_pass, mut rows) = (true, 0);
     for result in watch.look(wall_clock()) {
-        let holds = result.state == PostureState::Ok;
-        all_hold &= holds;
-        if !(args.quiet && holds) {
+        let passes = result.state == PostureState::Ok;
+        all_pass &= passes;
+        if !(args.quiet && passes) {
             rows += 1;
             table.row([&result.name, result.state.name(), &result.what, &result.message]);
         }
@@ -60,5 +65,5 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
     {
         return code;
     }
-    ExitCode::from(if all_hold { exit::OK } else { exit::FAILED })
+    ExitCode::from(if all_pass { exit::OK } else { exit::FAILED })
 }

@@ -1,7 +1,9 @@
-//! `pegel replay`: what happened in these captures?
+//! `pegel replay`: analyses capture files.
 
+use super::common::Common;
+use super::exit;
+use super::print::print_out;
 use super::table::Table;
-use super::{Common, exit, print_out};
 use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
@@ -15,21 +17,32 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pegel replay --network 203.0.113.0/24 attack.pcap
+  zcat big.pcap.gz | pegel replay -
+  pegel replay --format json day1.pcap day2.pcap | jq .evidence
+  pegel replay --state-dir /var/lib/pegel attack.pcap    with the learned limits of the daemon
+
+Exit codes: 0 all files were read, with or without incidents; 1 a file could not be read in full; 2 wrong usage;
+3 invalid configuration.";
+
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct ReplayArgs {
-    /// Captures, analysed one after the other as one timeline; `-` is standard input
+    /// Capture files, analysed in this order as one timeline; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to print incidents: a table at the end, or one JSON object a line as incidents close
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// A planned window: two moments, as in 2026-01-01T02:00:00Z/2026-01-01T04:00:00Z; repeatable
+    /// Maintenance window, e.g. 2026-01-01T02:00:00Z/2026-01-01T04:00:00Z; repeatable
     #[arg(long, value_name = "START/END", value_parser = maintenance, requires = "why")]
     maintenance: Vec<Schedule>,
-    /// What was planned
+    /// Reason for the maintenance
     #[arg(long)]
     why: Option<String>,
-    /// Judge by what a daemon learned until now; nothing is written there
+    /// Use the learned limits in this state directory; it is not modified
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -38,7 +51,9 @@ pub(super) struct ReplayArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// A table and the evidence, at the end
     Table,
+    /// One JSON object per line, printed as incidents close
     Json,
 }
 
@@ -62,11 +77,17 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
             }
         }
     }
-    let mut session =
-        Session { replay, format: args.format, incidents: Vec::new(), other_links: Vec::new(), failed: 0, gone: None };
+    let mut session = Session {
+        replay,
+        format: args.format,
+        incidents: Vec::new(),
+        other_links: Vec::new(),
+        failed: 0,
+        output_closed: None,
+    };
     for path in &args.files {
         session.file(path);
-        if let Some(code) = session.gone {
+        if let Some(code) = session.output_closed {
             return code;
         }
     }
@@ -74,10 +95,10 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
 }
 
 fn maintenance(text: &str) -> Result<Schedule, String> {
-    let moments = text.split_once('/').and_then(|(from, until)| Some((from.parse().ok()?, until.parse().ok()?)));
-    match moments {
+    let times = text.split_once('/').and_then(|(from, until)| Some((from.parse().ok()?, until.parse().ok()?)));
+    match times {
         Some((from, until)) if from < until => Ok(Schedule::Once { from, until }),
-        _ => Err("must be two moments of UTC, the earlier first, as START/END".to_owned()),
+        _ => Err("must be START/END, two UTC times, the earlier first".to_owned()),
     }
 }
 
@@ -85,11 +106,11 @@ struct Session {
     replay: Replay,
     format: Format,
     incidents: Vec<Incident>,
-    /// Link types that are not read, by number.
+    /// Unsupported link types, by number.
     other_links: Vec<u16>,
     failed: usize,
-    /// Standard output went away.
-    gone: Option<ExitCode>,
+    /// The exit code if standard output was closed or failed.
+    output_closed: Option<ExitCode>,
 }
 
 impl Session {
@@ -97,30 +118,30 @@ impl Session {
         let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
         let mut source = match PcapFile::open(path) {
             Ok(source) => source,
-            Err(error) => return self.tell(&name, &error),
+            Err(error) => return self.report(&name, &error),
         };
         let bar = progress(&name, source.total());
-        let (format, mut gone, mut found) = (self.format, None, Vec::new());
-        let mut begins = true;
+        let (format, mut output_closed, mut found) = (self.format, None, Vec::new());
+        let mut is_first = true;
         let outcome = self.replay.run(&mut source, |source: &mut PcapFile, events, interfaces| {
             if let Some(bar) = &bar {
                 bar.set_position(source.position());
             }
-            // Within a file the list only grows; each file has its own.
-            if std::mem::take(&mut begins) {
+            // Within a file the list only grows; each file has a separate one.
+            if std::mem::take(&mut is_first) {
                 interfaces.clear();
             }
             let new = source.interfaces().get(interfaces.len()..).unwrap_or_default();
             interfaces.extend(new.iter().map(|interface| interface.name.clone().unwrap_or_default()));
-            if gone.is_none() {
-                gone = take(events, format, &mut found).err();
+            if output_closed.is_none() {
+                output_closed = take(events, format, &mut found).err();
             }
         });
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
         self.incidents.append(&mut found);
-        self.gone = gone;
+        self.output_closed = output_closed;
         for interface in source.interfaces() {
             if let LinkType::Other(number) = interface.link
                 && !self.other_links.contains(&number)
@@ -129,12 +150,12 @@ impl Session {
             }
         }
         if let Err(error) = outcome {
-            self.tell(&name, &error);
+            self.report(&name, &error);
         }
     }
 
-    /// One line about what is wrong with a file. A capture that was cut off is no failure: it was read to its end.
-    fn tell(&mut self, name: &str, error: &CaptureError) {
+    /// Prints an error of a file. A truncated capture is not a failure: it was read to its end.
+    fn report(&mut self, name: &str, error: &CaptureError) {
         if let CaptureError::Truncated(_) = error {
             eprintln!("pegel: {name}: note: {error}");
         } else {
@@ -192,14 +213,14 @@ impl Session {
             Some((from, to)) => (format!("{from} to {to}"), to.seconds_since(from)),
             None => ("no packets".to_owned(), 0.0),
         };
-        let verdict = match self.incidents.len() {
+        let result = match self.incidents.len() {
             0 => "No attack found".to_owned(),
             1 => "1 incident".to_owned(),
             n => format!("{n} incidents"),
         };
         let _ = writeln!(
             page,
-            "{verdict} in {} packets, {}B, {seconds:.1} s ({span}).",
+            "{result} in {} packets, {}B, {seconds:.1} s ({span}).",
             grouped(frames.packets),
             scaled(frames.bytes)
         );
@@ -209,19 +230,23 @@ impl Session {
         page
     }
 
-    /// What limits the verdict.
+    /// Limitations of the result.
     fn notes(&self) -> Vec<String> {
         let engine = self.replay.engine();
         let totals = engine.totals();
         let mut notes = Vec::new();
         if engine.networks().is_unknown() && totals.frames.packets > 0 && self.format == Format::Table {
             notes.push(
-                "inside networks are unknown, so only receivers are judged; name them with --network CIDR".into(),
+                "inside networks are unknown, so only receiving hosts are analysed; set them with --network CIDR"
+                    .into(),
             );
         }
         if !self.other_links.is_empty() {
             let numbers: Vec<String> = self.other_links.iter().map(u16::to_string).collect();
-            notes.push(format!("link type(s) {} are not read: their packets were counted only", numbers.join(", ")));
+            notes.push(format!(
+                "link type(s) {} are not supported: their packets were only counted",
+                numbers.join(", ")
+            ));
         }
         for allowed in engine.allowed().iter().filter(|allowed| allowed.findings > 0) {
             let (name, why) = (&allowed.rule.name, &allowed.rule.why);
@@ -229,7 +254,7 @@ impl Session {
             notes.push(format!("{findings} findings were suppressed by the allow rule {name} ({why})"));
         }
         if engine.frozen_ticks() > 0 {
-            notes.push("many packets carry one and the same time: without a clock there are no rates to judge".into());
+            notes.push("many packets have the same timestamp, so no rates can be measured".into());
         }
         let malformed: Vec<String> = Anomaly::ALL
             .iter()
@@ -238,18 +263,18 @@ impl Session {
             .map(|(anomaly, count)| format!("{} {}", grouped(count), anomaly.name()))
             .collect();
         if !malformed.is_empty() && self.format == Format::Table {
-            notes.push(format!("malformed or odd packets: {}", malformed.join(", ")));
+            notes.push(format!("packets with anomalies: {}", malformed.join(", ")));
         }
         notes
     }
 }
 
 fn json(incident: &Incident) -> String {
-    // Serialisation of plain data into a string does not fail; an empty line would be seen at once.
+    // Serialising plain data into a string does not fail.
     serde_json::to_string(&Detailed::new(incident)).unwrap_or_default() + "\n"
 }
 
-/// Closed incidents: printed at once as JSON, or kept for the table.
+/// Prints closed incidents as JSON, or collects them for the table.
 fn take(events: Vec<Event>, format: Format, found: &mut Vec<Incident>) -> Result<(), ExitCode> {
     let closed: Vec<Incident> =
         events.into_iter().filter(Event::is_last_word).map(|event| Incident::clone(&event.incident)).collect();
@@ -263,11 +288,11 @@ fn take(events: Vec<Event>, format: Format, found: &mut Vec<Incident>) -> Result
     }
 }
 
-/// Incidents as rows.
+/// One row per incident.
 fn incident_table(incidents: &[Incident]) -> Table {
     let mut table = Table::new(&[
         "OPENED (UTC)",
-        "LASTED",
+        "DURATION",
         "SEVERITY",
         "DIRECTION",
         "TARGET",
@@ -279,13 +304,13 @@ fn incident_table(incidents: &[Incident]) -> Table {
     ]);
     for incident in incidents {
         let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-        let lasted = incident.updated_at.seconds_since(incident.opened_at) + incident.detected_after_seconds;
+        let duration = incident.updated_at.seconds_since(incident.opened_at) + incident.detected_after_seconds;
         let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
         let spoofed = if peers.spoofing_likely { " (spoofed)" } else { "" };
         let opened = incident.opened_at.to_string().replace('T', " ").replace('Z', "");
         table.row([
             opened,
-            format!("{lasted:.1} s"),
+            format!("{duration:.1} s"),
             incident.severity.to_string(),
             incident.direction.to_string(),
             incident.target.label(),
@@ -299,10 +324,10 @@ fn incident_table(incidents: &[Incident]) -> Table {
     table
 }
 
-/// A bar on a terminal, for files that take more than a moment.
+/// A progress bar, on a terminal and for large files only.
 fn progress(name: &str, total: Option<u64>) -> Option<ProgressBar> {
-    const WORTH_A_BAR: u64 = 64 << 20;
-    if !std::io::stderr().is_terminal() || total.is_some_and(|total| total < WORTH_A_BAR) {
+    const MIN_BYTES: u64 = 64 << 20;
+    if !std::io::stderr().is_terminal() || total.is_some_and(|total| total < MIN_BYTES) {
         return None;
     }
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));

@@ -1,6 +1,7 @@
 //! `pegel run`: the daemon.
 
-use super::{Common, exit};
+use super::common::Common;
+use super::exit;
 use crate::config::{ConfigErrors, DEFAULT_PATH};
 use crate::runtime;
 use crate::runtime::live::{self, LiveRequest, Signals};
@@ -15,27 +16,42 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pegel run                                       the interface of the default route
+  pegel run -i vmbr0 -i eno1 --network 203.0.113.0/24
+  pegel run --bpf 'not port 22' --listen 127.0.0.1:9343
+  PEGEL_LOG=debug pegel run
+
+SIGHUP reloads the configuration; an invalid one is refused and the current one stays in force.
+SIGTERM and SIGINT stop the daemon; a second one ends it immediately.
+Capturing needs CAP_NET_RAW.
+
+Exit codes: 0 stopped by a signal, 1 an interface or port cannot be opened, 2 wrong usage, 3 invalid configuration,
+4 missing privilege.";
+
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct RunArgs {
     /// Interface to capture on; repeatable [default: the interface of the default route]
     #[arg(short, long, value_name = "NAME")]
     interface: Vec<String>,
-    /// Only packets that match this filter, see pcap-filter(7)
+    /// Capture only packets that match this filter, see pcap-filter(7)
     #[arg(long, value_name = "EXPRESSION")]
     bpf: Option<String>,
-    /// Kernel buffer in MiB, per interface (with libpcap, and direction)
+    /// Kernel capture buffer in MiB per interface (with libpcap: per interface and direction)
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
     buffer: Option<u32>,
-    /// Only frames from, to or through this machine
+    /// Do not put interfaces into promiscuous mode
     #[arg(long)]
     no_promiscuous: bool,
-    /// Address for metrics, health and API
+    /// Listen address for metrics, health probes and the API
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Append each change of an incident to this file, as JSON lines
+    /// Append each change of an incident to this file as JSON lines
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
-    /// Directory for what is kept over restarts
+    /// Directory for state that is kept across restarts
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -82,7 +98,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
 
 fn register(signals: &Signals) -> std::io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
-        // The second one ends the process at once, should the orderly end hang.
+        // A second signal ends the process immediately, in case the shutdown hangs.
         signal_hook::flag::register_conditional_shutdown(signal, exit::FAILED.into(), Arc::clone(&signals.stop))?;
         signal_hook::flag::register(signal, Arc::clone(&signals.stop))?;
     }
@@ -90,8 +106,9 @@ fn register(signals: &Signals) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lines for people and the journal: level by PEGEL_LOG (error, warn, info, debug), colours only on a terminal. Where
-/// standard error is the journal it is spoken to in its own protocol: each fact is a field, as PEGEL_TARGET.
+/// Logs to standard error at the level in PEGEL_LOG (error, warn, info, debug), with colours only on a terminal. If
+/// standard error is connected to the journal, its native protocol is used: each value is a field, such as
+/// PEGEL_TARGET.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PEGEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     if is_journal() {
@@ -102,7 +119,7 @@ fn log_to_stderr() {
                 tracing_subscriber::registry().with(filter).with(journal).init();
                 return;
             }
-            Err(error) => eprintln!("the journal's socket cannot be used: {error}"),
+            Err(error) => eprintln!("pegel: cannot use the journal socket: {error}"),
         }
     }
     tracing_subscriber::fmt()
@@ -113,9 +130,10 @@ fn log_to_stderr() {
         .init();
 }
 
-/// Whether standard error is the stream that systemd connected to the journal: device and inode, see systemd.exec(5).
+/// Whether standard error is the stream that systemd connected to the journal, by device and inode; see
+/// systemd.exec(5).
 fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    let of_stderr = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
-    of_stderr.is_ok_and(|numbers| numbers == stream)
+    let stderr_id = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    stderr_id.is_ok_and(|id| id == stream)
 }

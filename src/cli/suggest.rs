@@ -1,6 +1,7 @@
-//! `pegel suggest`: what could be done about an incident?
+//! `pegel suggest`: prints suggested filters and routes for an incident.
 
-use super::{exit, print_out};
+use super::exit;
+use super::print::print_out;
 use crate::output::endpoint::{Client, Endpoint};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -11,51 +12,57 @@ use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pegel suggest 20260101T000005Z-9cfc2aa2                    everything, for reading
+  pegel suggest 20260101T000005Z-9cfc2aa2                    all suggestions, for people
   pegel suggest 20260101T000005Z-9cfc2aa2 --kind nftables > rules.nft && nft -c -f rules.nft
   tcpdump -ni eno1 \"$(pegel suggest 20260101T000005Z-9cfc2aa2 --kind bpf)\"
   pegel replay --format json attack.pcap | pegel suggest --file - --kind bpf
 
-Nothing is changed by it: read what it prints, then load it yourself.
-Exit codes: 0 printed, 1 refused (standard error says why) or no such incident, 2 wrong usage.";
+The command changes nothing: review the output, then apply it yourself.
 
-/// Octets of an answer or a file that are read at most.
-const MOST: u64 = 64 << 20;
-/// Seconds for the whole question to the daemon.
-const PATIENCE: u32 = 10;
+Exit codes: 0 success, 1 no such incident or no usable suggestion (the reason is on standard error), 2 wrong usage.";
+
+/// Maximum size of a response or file in bytes.
+const MAX_BYTES: u64 = 64 << 20;
+/// Time limit for the request to the daemon, in seconds.
+const TIMEOUT_SECONDS: u32 = 10;
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct SuggestArgs {
-    /// The incident, as /api/v1/incidents or `pegel replay` shows it; with --file it may be left out where there is just one
+    /// Incident ID, as shown by /api/v1/incidents or `pegel replay`; optional with --file if there is only one incident
     #[arg(required_unless_present = "file")]
     id: Option<String>,
-    /// Only the text for this, to be loaded or piped on
+    /// Print only the rules of this kind, ready to load or pipe
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// The running daemon
+    /// URL of the running daemon
     #[arg(long, default_value = "http://127.0.0.1:7343", conflicts_with = "file")]
     url: String,
-    /// Incidents as `pegel replay --format json` prints them, instead of asking the daemon; `-` is standard input
+    /// Read incidents from this output of `pegel replay --format json` instead of the daemon; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// User name for the daemon, where it asks for one
+    /// User name for the daemon, if it requires authentication
     #[arg(long, requires = "password_file")]
     user: Option<String>,
-    /// File whose first line is the password
+    /// File with the password in its first line
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
-    /// Certificates (PEM) to trust for https, instead of the system's
+    /// CA certificates (PEM) to trust for https instead of those of the system
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
+    /// nftables rules
     Nftables,
+    /// A filter expression for tcpdump and other libpcap tools
     Bpf,
+    /// A FlowSpec route for ExaBGP
     Exabgp,
+    /// A FlowSpec route for GoBGP
     Gobgp,
+    /// A route that discards all traffic to the target
     Blackhole,
 }
 
@@ -76,11 +83,11 @@ pub(super) fn run(args: &SuggestArgs) -> ExitCode {
         Some(path) => from_file(path, args.id.as_deref()),
         None => from_daemon(args),
     };
-    let told = incident.and_then(|incident| match args.kind {
+    let text = incident.and_then(|incident| match args.kind {
         Some(kind) => only(&incident, kind.name()),
         None => page(&incident),
     });
-    match told {
+    match text {
         Ok(text) => print_out(&text).err().unwrap_or(ExitCode::from(exit::OK)),
         Err(message) => {
             eprintln!("pegel: {message}");
@@ -93,36 +100,36 @@ fn from_file(path: &Path, id: Option<&str>) -> Result<Value, String> {
     let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let mut text = String::new();
     let outcome = if path == Path::new("-") {
-        std::io::stdin().lock().take(MOST).read_to_string(&mut text)
+        std::io::stdin().lock().take(MAX_BYTES).read_to_string(&mut text)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
     };
     outcome.map_err(|error| format!("{shown}: {error}"))?;
     find(&text, id).map_err(|message| format!("{shown}: {message}"))
 }
 
-/// The incident of this name among the JSON objects of a text, or the only one.
+/// The incident with this ID among the JSON objects of a text, or the only one.
 fn find(text: &str, id: Option<&str>) -> Result<Value, String> {
     let mut found = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
-        let value = value.map_err(|error| format!("not the JSON of incidents: {error}"))?;
+        let value = value.map_err(|error| format!("not incidents in JSON: {error}"))?;
         if id.is_none_or(|id| value["id"] == id) {
             found.push(value);
         }
     }
     match (found.len(), id) {
-        (0, Some(id)) => Err(format!("no incident has the id {id}")),
-        (0, None) => Err("there is no incident".to_owned()),
-        // The latest word about it comes last.
+        (0, Some(id)) => Err(format!("no incident has the ID {id}")),
+        (0, None) => Err("there are no incidents".to_owned()),
+        // The latest version of the incident comes last.
         (1, _) | (_, Some(_)) => found.pop().ok_or_else(String::new),
-        (count, None) => Err(format!("there are {count} incidents: name one of them")),
+        (count, None) => Err(format!("there are {count} incidents: specify an ID")),
     }
 }
 
 fn from_daemon(args: &SuggestArgs) -> Result<Value, String> {
     let id = args.id.as_deref().unwrap_or_default();
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err("an id is letters, digits and a dash".to_owned());
+        return Err("an ID consists of letters, digits and dashes".to_owned());
     }
     let endpoint = Endpoint {
         url: args.url.clone(),
@@ -130,30 +137,31 @@ fn from_daemon(args: &SuggestArgs) -> Result<Value, String> {
         username: args.user.clone().unwrap_or_default(),
         password_file: args.password_file.clone().unwrap_or_default(),
         bearer_token_file: PathBuf::new(),
-        timeout_seconds: PATIENCE,
+        timeout_seconds: TIMEOUT_SECONDS,
     };
-    let answer = Client::new(&endpoint, &format!("/api/v1/incidents/{id}")).get(MOST);
-    match answer.map_err(|error| format!("{}: {error}; is Pegel running there?", args.url))? {
+    let response = Client::new(&endpoint, &format!("/api/v1/incidents/{id}")).get(MAX_BYTES);
+    match response.map_err(|error| format!("{}: {error}; is Pegel running?", args.url))? {
         (200, body) => find(&body, Some(id)),
-        (404, _) => Err(format!("{}: no open or recent incident has the id {id}", args.url)),
-        (status, _) => Err(format!("{}: answered {status}", args.url)),
+        (404, _) => Err(format!("{}: no open or recent incident has the ID {id}", args.url)),
+        (status, _) => Err(format!("{}: unexpected HTTP status {status}", args.url)),
     }
 }
 
-/// Text of an incident, without what steers a terminal.
+/// A string of an incident, without terminal control characters.
 fn plain(value: &Value) -> String {
     value.as_str().unwrap_or_default().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 fn mitigations(incident: &Value) -> Result<&Vec<Value>, String> {
-    let none = "it carries no suggestions: only `pegel replay --format json` and /api/v1/incidents/ID do";
+    let none =
+        "the incident has no suggestions: only `pegel replay --format json` and /api/v1/incidents/ID include them";
     incident["mitigations"].as_array().ok_or_else(|| none.to_owned())
 }
 
-/// The text of one kind alone.
+/// The rules of one kind.
 fn only(incident: &Value, kind: &str) -> Result<String, String> {
     let found = mitigations(incident)?.iter().find(|one| one["kind"] == kind);
-    let found = found.ok_or_else(|| format!("there is no suggestion for {kind}"))?;
+    let found = found.ok_or_else(|| format!("no suggestion of kind {kind}"))?;
     let (text, refused) = (plain(&found["text"]), plain(&found["refused"]));
     if text.is_empty() {
         return Err(format!("no {kind}: {refused}"));
@@ -165,7 +173,7 @@ fn only(incident: &Value, kind: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// Everything, for reading. Refused only where there is nothing at all to be loaded.
+/// All suggestions, for people. Fails if none of them has any rules.
 fn page(incident: &Value) -> Result<String, String> {
     let mitigations = mitigations(incident)?;
     let vectors: Vec<String> = incident["vectors"].as_array().into_iter().flatten().map(plain).collect();
@@ -176,7 +184,7 @@ fn page(incident: &Value) -> Result<String, String> {
         format!("{}  {} {target}  {}\n", plain(&incident["id"]), plain(&incident["direction"]), vectors.join("+"));
     if mitigations.iter().all(|one| plain(&one["text"]).is_empty()) {
         let why = mitigations.first().map(|one| plain(&one["refused"])).unwrap_or_default();
-        return Err(format!("{}: nothing to suggest: {why}", plain(&incident["id"])));
+        return Err(format!("{}: no suggestions: {why}", plain(&incident["id"])));
     }
     for one in mitigations {
         let (kind, text, refused) = (plain(&one["kind"]), plain(&one["text"]), plain(&one["refused"]));
@@ -203,9 +211,9 @@ fn shares(one: &Value) -> String {
     let percent = |name: &str| one[name].as_f64().map(|share| format!("{:.1} %", share * 100.0));
     let Some(attack) = percent("matches_attack") else { return String::new() };
     let samples = |name: &str| one[name].as_u64().unwrap_or(0);
-    let usual = percent("collateral").unwrap_or_else(|| "an unknown share".to_owned());
+    let collateral = percent("collateral").unwrap_or_else(|| "an unknown share".to_owned());
     format!(
-        ": matches {attack} of {} packets of the attack, {usual} of {} usual ones",
+        ": matches {attack} of {} attack packets, {collateral} of {} background packets",
         samples("attack_samples"),
         samples("background_samples")
     )
@@ -217,7 +225,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn incidents_are_found_by_name_or_alone() {
+    fn incidents_are_found_by_id() {
         let two = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
         assert_eq!(find(two, Some("b")).map(|found| found["id"].clone()), Ok(json!("b")));
         assert!(find(two, None).is_err_and(|message| message.contains("2 incidents")));
@@ -226,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_steers_a_terminal_is_printed() {
+    fn control_characters_are_not_printed() {
         let incident = json!({"id": "a", "direction": "inbound", "target": {"address": "203.0.113.7"}, "vectors": [],
             "mitigations": [{"kind": "bpf", "action": "match", "text": "udp\u{1b}[31m", "notes": []}]});
         assert!(page(&incident).is_ok_and(|page| page.contains("udp") && !page.contains('\u{1b}')));

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// Rows of text under headings. The last column is not padded.
+/// Rows of text below headings. The last column is not padded.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub fn new(headings: &[&str]) -> Self {
+    pub(super) fn new(headings: &[&str]) -> Self {
         Table { rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()] }
     }
 
-    pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        // What came from files or the network must not steer the terminal.
+    pub(super) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        // Text from files or the network must not contain terminal control sequences.
         let plain = |cell: T| cell.as_ref().replace(char::is_control, "\u{fffd}");
         self.rows.push(cells.into_iter().map(plain).collect());
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_do_not_steer_the_terminal() {
+    fn control_characters_are_replaced() {
         let mut table = Table::new(&["A"]);
         table.row(["x\u{1b}]0;title\u{7}\ny"]);
         assert_eq!(table.to_string(), "A\nx\u{fffd}]0;title\u{fffd}\u{fffd}y\n");

@@ -1,11 +1,12 @@
-//! Basic authentication against bcrypt hashes.
+//! Basic authentication (RFC 7617) against bcrypt hashes.
 //!
-//! bcrypt is slow on purpose, so it is kept away from the thread that answers, is done for one request at a time, and
-//! rests after each wrong password: guessing costs a bounded share of one core and gets a few tries a second. Who was
-//! right once is known by a keyed digest, so that a scrape does not pay for it each time. An unknown name is checked
-//! against the hash of some user, always the same one, whose answer does not count: it takes as long as a known one.
+//! bcrypt is slow by design. It therefore runs on a thread other than the server's, for one request at a time, and
+//! pauses after each wrong password: guessing uses a bounded share of one core and is limited to a few attempts per
+//! second. Accepted credentials are remembered as a keyed digest, so that not every scrape pays for bcrypt. An unknown
+//! user name is checked against the hash of an existing user, always the same one, and then rejected, so that it takes
+//! as long as a known name.
 
-use super::routes::failure;
+use super::response::failure;
 use super::web::{Policy, Web};
 use crate::metrics::{HttpRefusal, Metrics};
 use axum::extract::{Request, State};
@@ -23,37 +24,39 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::rustls::crypto::ring;
 
-/// Credentials that are remembered as right; the oldest gives way.
+/// Maximum number of accepted credentials to remember; a new one replaces the oldest.
 const REMEMBERED: usize = 32;
-/// Longest wait for one's turn to be checked.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Before the next check after a wrong password.
-const REST: Duration = Duration::from_millis(250);
+/// Longest wait for other passwords to be checked first.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Pause between a wrong password and the next check.
+const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 
 type Digest = [u8; 32];
 
-/// Checks who asks.
+/// Checks the credentials of requests.
 pub(super) struct BasicAuth {
     web: Arc<Web>,
     metrics: Arc<Metrics>,
-    /// Of this process alone.
+    /// Random, and different in each process.
     key: Digest,
-    known: Arc<Mutex<VecDeque<Digest>>>,
-    turn: Arc<Semaphore>,
+    /// Digests of accepted credentials, latest first.
+    accepted: Arc<Mutex<VecDeque<Digest>>>,
+    /// Held during a bcrypt check.
+    checking: Arc<Semaphore>,
 }
 
 enum Verdict {
-    Welcome,
-    Stranger,
+    Accepted,
+    Rejected,
     Busy,
 }
 
 impl BasicAuth {
-    pub fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<BasicAuth> {
+    pub(super) fn new(web: Arc<Web>, metrics: Arc<Metrics>) -> io::Result<BasicAuth> {
         let mut key = Digest::default();
         let random = ring::default_provider().secure_random.fill(&mut key);
-        random.map_err(|_| io::Error::other("the system has no random numbers"))?;
-        Ok(BasicAuth { web, metrics, key, known: Arc::default(), turn: Arc::new(Semaphore::new(1)) })
+        random.map_err(|_| io::Error::other("the system random number generator failed"))?;
+        Ok(BasicAuth { web, metrics, key, accepted: Arc::default(), checking: Arc::new(Semaphore::new(1)) })
     }
 
     fn digest(&self, parts: &[&str]) -> Digest {
@@ -65,54 +68,55 @@ impl BasicAuth {
         mac.finalize().into_bytes().into()
     }
 
-    fn knows(&self, digest: &Digest) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    fn is_remembered(&self, digest: &Digest) -> bool {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
     }
 
-    async fn judge(&self, policy: &Policy, credentials: Option<&HeaderValue>) -> Verdict {
-        let Some((name, password)) = credentials.and_then(decode) else { return Verdict::Stranger };
+    async fn check(&self, policy: &Policy, credentials: Option<&HeaderValue>) -> Verdict {
+        let Some((name, password)) = credentials.and_then(decode) else { return Verdict::Rejected };
         let found = policy.users.iter().find(|(user, _)| *user == name);
         let is_user = found.is_some();
-        let stand_in = || {
+        let decoy = || {
             let [first, second, ..] = self.digest(&[&name]);
-            let drawn = usize::from(u16::from_be_bytes([first, second]));
-            policy.users.get(drawn % policy.users.len().max(1))
+            let index = usize::from(u16::from_be_bytes([first, second]));
+            policy.users.get(index % policy.users.len().max(1))
         };
-        let Some((_, hash)) = found.or_else(stand_in) else { return Verdict::Stranger };
-        // With the hash in it, a changed password is forgotten by itself.
+        let Some((_, hash)) = found.or_else(decoy) else { return Verdict::Rejected };
+        // The hash is part of the digest, so changing the password invalidates the remembered credentials.
         let digest = self.digest(&[&name, &password, hash]);
-        if is_user && self.knows(&digest) {
-            return Verdict::Welcome;
+        if is_user && self.is_remembered(&digest) {
+            return Verdict::Accepted;
         }
-        let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await else {
+        let Ok(Ok(permit)) = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.checking).acquire_owned()).await
+        else {
             return Verdict::Busy;
         };
-        // Another connection of the same client may have had its turn meanwhile.
-        if is_user && self.knows(&digest) {
-            return Verdict::Welcome;
+        // Another connection of the same client may have been checked in the meantime.
+        if is_user && self.is_remembered(&digest) {
+            return Verdict::Accepted;
         }
-        let (tell, told) = oneshot::channel();
-        let (hash, known) = (hash.clone(), Arc::clone(&self.known));
-        // A task of its own: the turn lasts to its end, also where the client has gone meanwhile.
+        let (sender, result) = oneshot::channel();
+        let (hash, accepted) = (hash.clone(), Arc::clone(&self.accepted));
+        // A separate task, so that the permit is held to the end of the check even if the client disconnects.
         tokio::spawn(async move {
-            let check = move || bcrypt::verify(password, &hash).unwrap_or(false);
-            let right = tokio::task::spawn_blocking(check).await.unwrap_or(false) && is_user;
-            if right {
-                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.truncate(REMEMBERED - 1);
-                known.push_front(digest);
+            let verify = move || bcrypt::verify(password, &hash).unwrap_or(false);
+            let is_correct = tokio::task::spawn_blocking(verify).await.unwrap_or(false) && is_user;
+            if is_correct {
+                let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
+                accepted.truncate(REMEMBERED - 1);
+                accepted.push_front(digest);
             }
-            let _ = tell.send(right);
-            if !right {
-                tokio::time::sleep(REST).await;
+            let _ = sender.send(is_correct);
+            if !is_correct {
+                tokio::time::sleep(FAILURE_PAUSE).await;
             }
-            drop(turn);
+            drop(permit);
         });
-        if told.await.unwrap_or(false) { Verdict::Welcome } else { Verdict::Stranger }
+        if result.await.unwrap_or(false) { Verdict::Accepted } else { Verdict::Rejected }
     }
 }
 
-/// Name and password of RFC 7617.
+/// User name and password of an Authorization header, RFC 7617.
 fn decode(header: &HeaderValue) -> Option<(String, String)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -123,26 +127,26 @@ fn decode(header: &HeaderValue) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
-/// Lets in who may read. Every route is behind it, health as well.
-pub(super) async fn guard(State(door): State<Arc<BasicAuth>>, request: Request, next: Next) -> Response {
-    let policy = door.web.policy();
+/// Middleware that rejects unauthenticated requests, for every route including the health probes.
+pub(super) async fn authenticate(State(auth): State<Arc<BasicAuth>>, request: Request, next: Next) -> Response {
+    let policy = auth.web.policy();
     if policy.users.is_empty() {
         return next.run(request).await;
     }
-    match door.judge(&policy, request.headers().get(header::AUTHORIZATION)).await {
-        Verdict::Welcome => next.run(request).await,
-        Verdict::Stranger => {
-            door.metrics.http_refused(HttpRefusal::Auth);
-            let mut answer = failure(StatusCode::UNAUTHORIZED, "name and password, please");
+    match auth.check(&policy, request.headers().get(header::AUTHORIZATION)).await {
+        Verdict::Accepted => next.run(request).await,
+        Verdict::Rejected => {
+            auth.metrics.http_refused(HttpRefusal::Auth);
+            let mut response = failure(StatusCode::UNAUTHORIZED, "authentication required");
             let challenge = HeaderValue::from_static("Basic realm=\"pegel\", charset=\"UTF-8\"");
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            answer
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
         }
         Verdict::Busy => {
-            door.metrics.http_refused(HttpRefusal::Busy);
-            let mut answer = failure(StatusCode::SERVICE_UNAVAILABLE, "too many passwords to check");
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            answer
+            auth.metrics.http_refused(HttpRefusal::Busy);
+            let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "too many authentication requests");
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
         }
     }
 }
@@ -152,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_read_as_rfc_7617_has_them() {
+    fn credentials_are_decoded_as_in_rfc_7617() {
         let read = |text: &'static str| decode(&HeaderValue::from_static(text));
         let pair = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
         assert_eq!(read("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), pair("Aladdin", "open sesame"));

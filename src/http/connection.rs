@@ -1,10 +1,10 @@
-//! Connections with limits: so many at once, so long for a request, so many bytes of it. Strangers who connect and
-//! dawdle cost a bounded amount of memory and never starve the next scrape for long.
+//! Limits on connections: their number, the duration of a request and its size. Slow clients use a bounded amount of
+//! memory and never block scrapes for long.
 //!
-//! The limits lie outside TLS: a connection has its place before its handshake, and the time of the handshake is that of
-//! its first request.
+//! The limits are applied outside TLS: a connection is counted before its handshake, and the handshake counts towards
+//! the time of its first request.
 
-use super::secured::Secured;
+use super::maybe_tls::MaybeTlsStream;
 use super::web::Web;
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
@@ -19,34 +19,34 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-/// Connections at once. HTTP/1 answers one request after the other on each, so this also bounds requests.
+/// Maximum number of concurrent connections. HTTP/1 serves one request at a time on each, so this also bounds requests.
 pub(super) const MAX_CONNECTIONS: usize = 32;
-/// Bytes of one request, head and body: every request that has an answer here is far smaller.
+/// Maximum size of a request in bytes, head and body. Every request to the API is far smaller.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
-/// From the first byte of a request to the first of its answer.
+/// From the first byte of a request to the first byte of its response.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-/// From the first byte of an answer to its last.
+/// From the first byte of a response to its last.
 const RESPONSE_TIME: Duration = Duration::from_secs(30);
-/// From an answer to the next request: longer than the usual scrape interval of a minute.
+/// From a response to the next request: longer than a common scrape interval of one minute.
 const IDLE_TIME: Duration = Duration::from_secs(75);
-/// Pause after the system refused to accept, for want of descriptors or memory.
+/// Pause after accept(2) failed for lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\
 Connection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n\
 {\"error\":\"too many connections\"}\n";
 
-/// A listener that lets so many in at once and tells the others to come back.
+/// A listener that accepts up to [`MAX_CONNECTIONS`] connections and sends a 503 response to others.
 pub(super) struct LimitedListener {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     web: Arc<Web>,
     metrics: Arc<Metrics>,
 }
 
 impl LimitedListener {
-    pub fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
-        LimitedListener { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
+    pub(super) fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
+        LimitedListener { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
     }
 }
 
@@ -57,21 +57,21 @@ impl axum::serve::Listener for LimitedListener {
     async fn accept(&mut self) -> (Limited, SocketAddr) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => match Arc::clone(&self.places).try_acquire_owned() {
-                    Ok(place) => {
-                        let tls = self.web.renewed().tls.clone();
-                        let stream = Secured::new(stream, tls, Arc::clone(&self.metrics));
-                        return (Limited::new(stream, place, Arc::clone(&self.metrics)), peer);
+                Ok((stream, peer)) => match Arc::clone(&self.slots).try_acquire_owned() {
+                    Ok(slot) => {
+                        let tls = self.web.refreshed_policy().tls.clone();
+                        let stream = MaybeTlsStream::new(stream, tls, Arc::clone(&self.metrics));
+                        return (Limited::new(stream, slot, Arc::clone(&self.metrics)), peer);
                     }
                     Err(_) => {
                         self.metrics.http_refused(HttpRefusal::Busy);
-                        // Who expects TLS could not read it.
-                        if !self.web.is_secured() {
+                        // A client that expects TLS could not read the response.
+                        if !self.web.uses_tls() {
                             refuse(stream);
                         }
                     }
                 },
-                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept HTTP connections");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -85,12 +85,12 @@ impl axum::serve::Listener for LimitedListener {
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Fits into the empty send buffer, so it neither waits nor matters if it fails.
+/// Sends the 503 response. It fits into the empty send buffer, so the write does not block; a failure is ignored.
 fn refuse(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = io::Write::write(&mut stream, REFUSAL);
@@ -105,25 +105,25 @@ enum Phase {
     Response,
 }
 
-/// A connection that ends with an error when a phase takes too long or a request is too large.
+/// A connection that fails when a phase takes too long or a request is too large.
 pub(super) struct Limited {
-    stream: Secured,
+    stream: MaybeTlsStream,
     phase: Phase,
-    /// Of this request.
+    /// Bytes of the current request.
     read: usize,
     deadline: Pin<Box<Sleep>>,
     metrics: Arc<Metrics>,
-    /// Counted as cut off.
-    cut: bool,
-    _place: OwnedSemaphorePermit,
+    /// Whether it was counted as refused.
+    is_refused: bool,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Limited {
-    fn new(stream: Secured, place: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
-        // Without a request there is no more patience than for a request; a handshake is part of the first.
+    fn new(stream: MaybeTlsStream, slot: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+        // The first request must arrive within the time of a request, and a TLS handshake is part of it.
         let deadline = Box::pin(tokio::time::sleep(REQUEST_TIME));
-        let phase = if stream.is_bare() { Phase::Idle } else { Phase::Request };
-        Limited { stream, phase, read: 0, deadline, metrics, cut: false, _place: place }
+        let phase = if stream.is_plain() { Phase::Idle } else { Phase::Request };
+        Limited { stream, phase, read: 0, deadline, metrics, is_refused: false, _slot: slot }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -140,13 +140,13 @@ impl Limited {
         self.read = 0;
     }
 
-    /// Fails after the deadline; before, has the task woken then.
+    /// Fails after the deadline; before it, schedules a wake-up for it.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.deadline.as_mut().poll(context) {
             Poll::Ready(()) => {
-                // The end of a connection without a request is no refusal.
+                // Closing an idle connection is not a refusal.
                 if self.phase != Phase::Idle {
-                    self.cut_off();
+                    self.count_refusal();
                 }
                 Err(io::ErrorKind::TimedOut.into())
             }
@@ -154,13 +154,13 @@ impl Limited {
         }
     }
 
-    fn cut_off(&mut self) {
-        if !std::mem::replace(&mut self.cut, true) {
+    fn count_refusal(&mut self) {
+        if !std::mem::replace(&mut self.is_refused, true) {
             self.metrics.http_refused(HttpRefusal::Limit);
         }
     }
 
-    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn after_write(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(1..)) = written {
             self.enter(Phase::Response);
         }
@@ -182,8 +182,8 @@ impl AsyncRead for Limited {
             self.enter(Phase::Request);
             self.read += read;
             if self.read > MAX_REQUEST_BYTES {
-                self.cut_off();
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the request is too large")));
+                self.count_refusal();
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "request too large")));
             }
         }
         Poll::Ready(Ok(()))
@@ -194,7 +194,7 @@ impl AsyncWrite for Limited {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(written)
+        self.after_write(written)
     }
 
     fn poll_write_vectored(
@@ -204,14 +204,14 @@ impl AsyncWrite for Limited {
     ) -> Poll<io::Result<usize>> {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.wrote(written)
+        self.after_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    /// Called when all of an answer has been written. With TLS, some of it may still have to go out.
+    /// Called when all of a response has been written. With TLS, some of it may still be buffered.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(context)?;
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_refusal_is_a_whole_answer() {
+    fn the_refusal_is_a_complete_response() {
         let text = String::from_utf8_lossy(REFUSAL);
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head} {}", body.len());

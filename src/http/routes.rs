@@ -1,6 +1,7 @@
-//! Routes: what is answered to whom. Read-only: `GET` and `HEAD`, bodies are ignored.
+//! The routes. All are read-only: `GET` and `HEAD`; request bodies are ignored.
 
-use super::auth::{BasicAuth, guard};
+use super::auth::{BasicAuth, authenticate};
+use super::response::{bad_request, failure, json, probe};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
 use super::views::{GuestView, InterfaceView, ProblemView};
@@ -16,8 +17,9 @@ use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Entries of a table that are told unless asked otherwise, and the most that may be asked for.
+/// Entries of a table in a response without the parameter `limit`.
 const DEFAULT_LIMIT: usize = 50;
+/// Maximum value of the parameter `limit`.
 const MAX_LIMIT: usize = 1000;
 
 const INDEX: &str = concat!(
@@ -26,23 +28,24 @@ const INDEX: &str = concat!(
     "
 
 /metrics                Prometheus metrics
-/healthz                200 while packets are being worked on, else 503
-/readyz                 200 while at least one capture is up, else 503
-/api/v1/incidents       open and recent incidents as JSON (?state=open|recent|all)
-/api/v1/incidents/{id}  one incident, with what could be done about it
-/api/v1/allowed         what allow rules suppressed
-/api/v1/hosts           busiest hosts (?limit=50)
-/api/v1/stations        busiest stations (?limit=50 &sort=total|transmit|receive|broadcast &interface=NAME)
-/api/v1/guests          virtual machines and containers, the busiest first (?limit=1000)
-/api/v1/inventory       captured interfaces, and what is wrong with the sources of guests
-/api/v1/version         the version that runs
+/healthz                200 while packets are being processed, else 503
+/readyz                 200 while at least one interface is being captured, else 503
+/api/v1/incidents       open and recent incidents (?state=open|recent|all)
+/api/v1/incidents/{id}  one incident, with suggested filters and routes
+/api/v1/allowed         findings suppressed by allow rules
+/api/v1/hosts           hosts, busiest first (?limit=50)
+/api/v1/stations        stations, busiest first (?limit=50&sort=total|transmit|receive|broadcast&interface=NAME)
+/api/v1/guests          virtual machines and containers, busiest first (?limit=1000)
+/api/v1/inventory       captured interfaces, and problems of the inventory sources
+/api/v1/version         version of the running Pegel
 "
 );
 
-pub(super) fn router(shared: Arc<Shared>, door: Arc<BasicAuth>) -> Router {
+/// All routes, behind authentication.
+pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
-        .route("/metrics", get(page))
+        .route("/metrics", get(metrics_page))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/api/v1/incidents", get(incidents))
@@ -53,9 +56,11 @@ pub(super) fn router(shared: Arc<Shared>, door: Arc<BasicAuth>) -> Router {
         .route("/api/v1/guests", get(guests))
         .route("/api/v1/inventory", get(inventory))
         .route("/api/v1/version", get(version))
-        .fallback(async || failure(StatusCode::NOT_FOUND, "no such page; / lists what there is"))
-        .method_not_allowed_fallback(async || failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered"))
-        .layer(from_fn_with_state(door, guard))
+        .fallback(async || failure(StatusCode::NOT_FOUND, "not found; / lists the available paths"))
+        .method_not_allowed_fallback(async || {
+            failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed; use GET or HEAD")
+        })
+        .layer(from_fn_with_state(auth, authenticate))
         .layer(map_response(with_security_headers))
         .with_state(shared)
 }
@@ -67,40 +72,6 @@ async fn with_security_headers(mut response: Response) -> Response {
     response
 }
 
-/// JSON with a line end, so that it is pleasant in a terminal.
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(mut body) => {
-            body.push(b'\n');
-            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "cannot write JSON");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-pub(super) fn failure(status: StatusCode, message: &str) -> Response {
-    #[derive(Serialize)]
-    struct Failure<'a> {
-        error: &'a str,
-    }
-    json(status, &Failure { error: message })
-}
-
-fn bad_request(message: &str) -> Response {
-    failure(StatusCode::BAD_REQUEST, message)
-}
-
-/// `word` or, with status 503, why not.
-fn probe(answer: Result<(), String>, word: &str) -> Response {
-    match answer {
-        Ok(()) => format!("{word}\n").into_response(),
-        Err(message) => (StatusCode::SERVICE_UNAVAILABLE, format!("{message}\n")).into_response(),
-    }
-}
-
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
     probe(shared.health(), "ok")
 }
@@ -109,12 +80,12 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     probe(shared.readiness(), "ready")
 }
 
-async fn page(State(shared): State<Arc<Shared>>) -> Response {
+async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     match shared.metrics.render() {
         Ok(page) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
         Err(error) => {
-            tracing::error!(%error, "cannot write the metrics page");
-            failure(StatusCode::INTERNAL_SERVER_ERROR, "the metrics page cannot be written")
+            tracing::error!(%error, "cannot render the metrics");
+            failure(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be rendered")
         }
     }
 }
@@ -130,7 +101,7 @@ async fn incidents(State(shared): State<Arc<Shared>>, query: Result<Query<StateQ
     struct Incidents<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         open: Option<&'a [Incident]>,
-        /// Latest first.
+        /// Closed ones, latest first.
         #[serde(skip_serializing_if = "Option::is_none")]
         recent: Option<Vec<&'a Incident>>,
     }
@@ -145,11 +116,11 @@ async fn incidents(State(shared): State<Arc<Shared>>, query: Result<Query<StateQ
         Some(_) => return bad_request("state must be open, recent or all"),
     };
     let snapshot = shared.snapshot();
-    let answer = Incidents {
+    let response = Incidents {
         open: open.then_some(&snapshot.open),
         recent: recent.then(|| snapshot.recent.iter().rev().map(Arc::as_ref).collect()),
     };
-    json(StatusCode::OK, &answer)
+    json(StatusCode::OK, &response)
 }
 
 async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
@@ -157,7 +128,7 @@ async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> 
     let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
     match all.find(|incident| incident.id == id) {
         Some(incident) => json(StatusCode::OK, &Detailed::new(incident)),
-        None => failure(StatusCode::NOT_FOUND, "no open or recent incident has this id"),
+        None => failure(StatusCode::NOT_FOUND, "no open or recent incident has this ID"),
     }
 }
 
@@ -167,8 +138,8 @@ struct LimitQuery {
     limit: Option<String>,
 }
 
-/// A limit from 1 to [`MAX_LIMIT`], or the answer that says what may be asked.
-fn number(limit: Option<String>, default: usize) -> Result<usize, Box<Response>> {
+/// A limit from 1 to [`MAX_LIMIT`], or an error response.
+fn parse_limit(limit: Option<String>, default: usize) -> Result<usize, Box<Response>> {
     match limit.map_or(Ok(default), |text| text.parse()) {
         Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
         _ => Err(Box::new(bad_request("limit must be a number from 1 to 1000"))),
@@ -177,7 +148,7 @@ fn number(limit: Option<String>, default: usize) -> Result<usize, Box<Response>>
 
 fn limit(query: Result<Query<LimitQuery>, QueryRejection>, default: usize) -> Result<usize, Box<Response>> {
     match query {
-        Ok(Query(LimitQuery { limit })) => number(limit, default),
+        Ok(Query(LimitQuery { limit })) => parse_limit(limit, default),
         Err(_) => Err(Box::new(bad_request("the only parameter is limit (1 to 1000)"))),
     }
 }
@@ -185,7 +156,7 @@ fn limit(query: Result<Query<LimitQuery>, QueryRejection>, default: usize) -> Re
 async fn hosts(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
     match limit(query, DEFAULT_LIMIT) {
         Ok(limit) => json(StatusCode::OK, &tables::hosts(&shared, limit)),
-        Err(answer) => *answer,
+        Err(response) => *response,
     }
 }
 
@@ -201,9 +172,9 @@ async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<Station
     let Ok(Query(StationQuery { limit, sort, interface })) = query else {
         return bad_request("the parameters are limit (1 to 1000), sort and interface");
     };
-    let limit = match number(limit, DEFAULT_LIMIT) {
+    let limit = match parse_limit(limit, DEFAULT_LIMIT) {
         Ok(limit) => limit,
-        Err(answer) => return *answer,
+        Err(response) => return *response,
     };
     let sort = match sort.as_deref() {
         None | Some("total") => StationSort::Total,
@@ -212,8 +183,8 @@ async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<Station
         Some("broadcast") => StationSort::Broadcast,
         Some(_) => return bad_request("sort must be total, transmit, receive or broadcast"),
     };
-    let place_of = |name: &String| shared.interfaces.iter().position(|known| known == name);
-    let only = match interface.as_ref().map(place_of) {
+    let position = |name: &String| shared.interfaces.iter().position(|known| known == name);
+    let only = match interface.as_ref().map(position) {
         Some(None) => return bad_request(&format!("interface must be one of {}", shared.interfaces.join(", "))),
         only => only.flatten(),
     };
@@ -224,17 +195,17 @@ async fn guests(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuer
     #[derive(Serialize)]
     struct Guests<'a> {
         guests: &'a [GuestView],
-        /// How many there are.
+        /// Number of guests, including those beyond the limit.
         entries: usize,
     }
-    // Whoever asks for guests wants all of them.
+    // Clients want all guests, not only the busiest.
     match limit(query, MAX_LIMIT) {
         Ok(limit) => {
-            let place = shared.place();
-            let guests = place.guests.get(..limit).unwrap_or(&place.guests);
-            json(StatusCode::OK, &Guests { guests, entries: place.guests.len() })
+            let inventory = shared.inventory();
+            let guests = inventory.guests.get(..limit).unwrap_or(&inventory.guests);
+            json(StatusCode::OK, &Guests { guests, entries: inventory.guests.len() })
         }
-        Err(answer) => *answer,
+        Err(response) => *response,
     }
 }
 
@@ -244,8 +215,8 @@ async fn inventory(State(shared): State<Arc<Shared>>) -> Response {
         interfaces: &'a [InterfaceView],
         problems: &'a [ProblemView],
     }
-    let place = shared.place();
-    json(StatusCode::OK, &Inventory { interfaces: &place.interfaces, problems: &place.problems })
+    let inventory = shared.inventory();
+    json(StatusCode::OK, &Inventory { interfaces: &inventory.interfaces, problems: &inventory.problems })
 }
 
 async fn allowed(State(shared): State<Arc<Shared>>) -> Response {

@@ -1,4 +1,4 @@
-//! What the pipeline tells and the server reads.
+//! Data shared by the runtime, which writes it, and the server, which reads it.
 
 use super::views::InventoryView;
 use crate::base::Timestamp;
@@ -12,45 +12,49 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Milliseconds without a tick after which the pipeline counts as stuck.
+/// Milliseconds without a tick after which the pipeline is considered stuck.
 pub const STUCK_AFTER_MILLIS: u64 = 5_000;
 
-/// All incidents at one moment.
+/// All incidents at one point in time.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// Open incidents.
     pub open: Vec<Incident>,
     /// Closed ones, oldest first.
     pub recent: Vec<Arc<Incident>>,
-    /// Rules of the allow-list, and what they suppressed.
+    /// Allow rules and the findings that they suppressed.
     pub allowed: Vec<AllowedView>,
 }
 
-/// A rule of the allow-list as the API tells it.
+/// An allow rule in the API.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AllowedView {
+    /// Its name.
     pub rule: String,
+    /// Its reason in the configuration.
     pub why: String,
-    /// Findings suppressed since the start; one that lasts is found anew ten times a second.
+    /// Findings suppressed since the start. A condition that persists is found again in every tick of 0.1 s.
     pub findings: u64,
-    pub last: Option<Timestamp>,
+    /// Time of the latest suppressed finding.
+    pub last_at: Option<Timestamp>,
 }
 
 impl From<&Allowed> for AllowedView {
     fn from(allowed: &Allowed) -> Self {
         let (rule, why) = (allowed.rule.name.clone(), allowed.rule.why.clone());
-        AllowedView { rule, why, findings: allowed.findings, last: allowed.last }
+        AllowedView { rule, why, findings: allowed.findings, last_at: allowed.last }
     }
 }
 
-/// Between the pipeline, which writes, and the server, which reads. Locks are held for a pointer's time only.
+/// State between the runtime and the server. Locks are held only while a pointer is copied or replaced.
 pub struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) hosts: Arc<HostTable>,
     pub(super) stations: Arc<StationTable>,
-    /// Names by the index that stations carry.
+    /// Names of interfaces, by the interface index of stations.
     pub(super) interfaces: Vec<String>,
     incidents: Mutex<Arc<Snapshot>>,
-    place: Mutex<Arc<InventoryView>>,
+    inventory: Mutex<Arc<InventoryView>>,
     origin: Instant,
     /// Milliseconds from `origin` to the last tick.
     beat: AtomicU64,
@@ -59,8 +63,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// `interfaces` are in the order of the indices in the station table; all captures begin as down. `origin` is where
-    /// the caller's milliseconds (see [`Shared::beat`]) begin.
+    /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the
+    /// time from which the milliseconds of [`Shared::beat`] are counted.
     pub fn new(
         metrics: Arc<Metrics>,
         hosts: Arc<HostTable>,
@@ -75,7 +79,7 @@ impl Shared {
             stations,
             interfaces,
             incidents: Mutex::default(),
-            place: Mutex::default(),
+            inventory: Mutex::default(),
             origin,
             beat: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -83,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// Replaces what the API tells of incidents.
+    /// Replaces the incidents that the API shows.
     pub fn publish(&self, snapshot: Snapshot) {
         let new = Arc::new(snapshot);
         let old = std::mem::replace(&mut *lock(&self.incidents), new);
@@ -95,28 +99,29 @@ impl Shared {
         Arc::clone(&lock(&self.incidents))
     }
 
-    /// Replaces what the API tells of guests and interfaces.
-    pub fn publish_inventory(&self, place: InventoryView) {
-        let new = Arc::new(place);
-        let old = std::mem::replace(&mut *lock(&self.place), new);
-        // As above.
+    /// Replaces the guests and interfaces that the API shows.
+    pub fn publish_inventory(&self, inventory: InventoryView) {
+        let new = Arc::new(inventory);
+        let old = std::mem::replace(&mut *lock(&self.inventory), new);
+        // Freed outside the lock, as above.
         drop(old);
     }
 
-    pub(super) fn place(&self) -> Arc<InventoryView> {
-        Arc::clone(&lock(&self.place))
+    pub(super) fn inventory(&self) -> Arc<InventoryView> {
+        Arc::clone(&lock(&self.inventory))
     }
 
-    /// The pipeline lives: called each tick with the milliseconds since `origin`.
+    /// Heartbeat of the pipeline, called each tick with the milliseconds since `origin`.
     pub fn beat(&self, millis: u64) {
         self.beat.fetch_max(millis, Ordering::Relaxed);
     }
 
-    /// Whether start-up is over and the end has not begun.
+    /// Sets whether start-up is complete and shutdown has not begun.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
+    /// Sets whether packets are being captured on an interface.
     pub fn set_capture(&self, interface: &str, up: bool) {
         let mut captures = lock(&self.captures);
         match captures.get_mut(interface) {
@@ -127,17 +132,14 @@ impl Shared {
         }
     }
 
-    /// Milliseconds since the last tick; since `origin` where there was none.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "whether the pipeline is stuck can only be told by a clock outside it"
-    )]
+    /// Milliseconds since the last tick, or since `origin` before the first one.
+    #[expect(clippy::disallowed_methods, reason = "detecting a stuck pipeline needs a clock outside it")]
     fn silent_millis(&self) -> u64 {
         let now = u64::try_from(Instant::now().saturating_duration_since(self.origin).as_millis()).unwrap_or(u64::MAX);
         now.saturating_sub(self.beat.load(Ordering::Relaxed))
     }
 
-    /// Whether the process does its work; else a sentence.
+    /// Fails with a message if the pipeline is stuck.
     pub(super) fn health(&self) -> Result<(), String> {
         match self.silent_millis() {
             silent if silent > STUCK_AFTER_MILLIS => {
@@ -147,10 +149,10 @@ impl Shared {
         }
     }
 
-    /// Whether packets are being watched; else a sentence.
+    /// Fails with a message unless packets are being captured.
     pub(super) fn readiness(&self) -> Result<(), String> {
         if !self.ready.load(Ordering::Relaxed) {
-            return Err("not ready: starting or stopping".to_owned());
+            return Err("not ready: starting up or shutting down".to_owned());
         }
         let captures = lock(&self.captures);
         if captures.values().any(|&up| up) {
@@ -158,13 +160,13 @@ impl Shared {
         }
         let down: Vec<&str> = captures.keys().map(String::as_str).collect();
         Err(match down.as_slice() {
-            [] => "not ready: there is no interface to capture from".to_owned(),
-            down => format!("not ready: no capture is up; down: {}", down.join(", ")),
+            [] => "not ready: no interface to capture on".to_owned(),
+            down => format!("not ready: no interface is being captured; down: {}", down.join(", ")),
         })
     }
 }
 
-/// The lock, whatever happened to a thread that held it: what is kept here is replaced as a whole.
+/// Locks a mutex even if a thread panicked while holding it: its contents are only ever replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The hot tables as JSON: the busiest entries, copied out and then written.
+//! The host and station tables as JSON: the busiest entries, copied before they are written.
 
 use super::shared::Shared;
 use crate::base::{Addr, Mac, Timestamp};
@@ -20,31 +20,39 @@ impl From<Count> for CountView {
     }
 }
 
-/// Totals are over the lifetime of the entry in its table.
+/// Totals cover the lifetime of the table entry.
 #[derive(Serialize)]
 struct HostView {
     address: Addr,
-    /// Fading mean of both directions, about a second long.
+    /// Exponentially decaying average over about a second, both directions.
     packets_per_second: f64,
-    received: CountView,
-    sent: CountView,
+    receive: CountView,
+    transmit: CountView,
     first_seen: Timestamp,
     last_seen: Timestamp,
 }
 
-/// Fading mean, about a second long.
+/// One direction of a station: totals, and rates as exponentially decaying averages over about a second.
 #[derive(Serialize)]
-struct RateView {
+struct StationTrafficView {
+    packets: u64,
+    bytes: u64,
     packets_per_second: f64,
     bits_per_second: f64,
 }
 
-impl From<FadingCount> for RateView {
-    fn from(count: FadingCount) -> Self {
-        RateView { packets_per_second: tenths(count.packets), bits_per_second: (f64::from(count.bytes) * 8.0).round() }
+impl StationTrafficView {
+    fn new(total: Count, rate: FadingCount) -> Self {
+        StationTrafficView {
+            packets: total.packets,
+            bytes: total.bytes,
+            packets_per_second: tenths(rate.packets),
+            bits_per_second: (f64::from(rate.bytes) * 8.0).round(),
+        }
     }
 }
 
+/// Rounded to one decimal place.
 fn tenths(value: f32) -> f64 {
     (f64::from(value) * 10.0).round() / 10.0
 }
@@ -53,17 +61,15 @@ fn tenths(value: f32) -> f64 {
 struct StationView {
     mac: Mac,
     interface: Option<String>,
-    /// The guest whose card has this address.
+    /// The guest whose NIC has this address.
     guest: Option<String>,
-    /// The interface of the segment at which its frames enter, where the kernel told.
+    /// The bridge port where its frames enter the LAN, if it is captured.
     port: Option<String>,
     vlan: Option<u16>,
-    /// Source address of a packet it sent.
+    /// An IP source address that it used.
     address: Option<Addr>,
-    received: CountView,
-    sent: CountView,
-    receive: RateView,
-    transmit: RateView,
+    receive: StationTrafficView,
+    transmit: StationTrafficView,
     broadcast_packets: u32,
     broadcast_packets_per_second: f64,
     multicast_packets: u32,
@@ -77,8 +83,9 @@ struct StationView {
 #[derive(Serialize)]
 pub(super) struct Hosts {
     hosts: Vec<HostView>,
-    /// Entries in the table, and how many gave way so far.
+    /// Entries in the table.
     entries: usize,
+    /// Entries evicted since the start.
     evictions: u64,
 }
 
@@ -89,26 +96,27 @@ pub(super) struct Stations {
     evictions: u64,
 }
 
-/// Ranks hosts as their fading activity does at any later moment, without knowing that moment: what fades by a tenth
-/// each tick is a straight line in the logarithm.
+/// Ranks hosts by their decaying activity at any later time, without that time as an argument: activity decreases by a
+/// tenth each tick, so its logarithm is linear in time and the order of two hosts never changes.
 fn activity_rank(entry: &HostEntry) -> u64 {
-    // Fine enough that hosts a thousandth apart differ, and far below 2^64 until the end of time.
-    (activity_line(entry) * 1e6) as u64
+    // Fine enough to separate hosts whose activity differs by a thousandth, and far below 2^64 at any date.
+    (log_activity(entry) * 1e6) as u64
 }
 
-fn activity_line(entry: &HostEntry) -> f64 {
+fn log_activity(entry: &HostEntry) -> f64 {
     const FADE: f64 = 0.105_360_515_657_826_3; // -ln(0.9)
     f64::from(entry.activity).ln() + entry.last_tick as f64 * FADE
 }
 
+/// The busiest hosts.
 pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
     let top = shared.hosts.top(limit, activity_rank);
     let now = top.iter().map(|(_, entry)| entry.last_tick).max().unwrap_or(0);
     let view = |(address, entry): (Addr, HostEntry)| HostView {
         address,
         packets_per_second: tenths(entry.activity_at(now)),
-        received: entry.received.into(),
-        sent: entry.sent.into(),
+        receive: entry.received.into(),
+        transmit: entry.sent.into(),
         first_seen: entry.first,
         last_seen: entry.last,
     };
@@ -119,35 +127,35 @@ pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
     }
 }
 
-/// What stations are ranked by.
+/// Sort key of stations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StationSort {
-    /// All packets sent and received.
+    /// Total packets sent and received.
     Total,
-    /// Packets per second sent.
+    /// Packets sent per second.
     Transmit,
-    /// Packets per second received.
+    /// Packets received per second.
     Receive,
-    /// Broadcast frames per second sent.
+    /// Broadcast frames sent per second.
     Broadcast,
 }
 
-/// `only`: those of one interface.
+/// The busiest stations, of the interface with the index `only` if given.
 pub(super) fn stations(shared: &Shared, limit: usize, sort: StationSort, only: Option<usize>) -> Stations {
-    let place = shared.place();
-    let segment = |interface: u16| place.interfaces.get(usize::from(interface)).map(|known| known.segment.as_str());
-    let mut now = place.tick;
-    // Where stations entered last, by segment.
+    let inventory = shared.inventory();
+    let lan = |interface: u16| inventory.interfaces.get(usize::from(interface)).map(|view| view.lan.as_str());
+    let mut now = inventory.tick;
+    // The latest entry port of each station, by LAN.
     let mut ports: BTreeMap<(&str, Mac), (u64, Reverse<u16>)> = BTreeMap::new();
     shared.stations.visit(|&(interface, mac), entry| {
         now = now.max(entry.last_tick);
-        let known = place.interfaces.get(usize::from(interface));
+        let view = inventory.interfaces.get(usize::from(interface));
         if entry.entered_tick > 0
-            && let Some(known) = known.filter(|known| known.is_entrance())
+            && let Some(view) = view.filter(|view| view.is_entry_port())
         {
-            let this = (entry.entered_tick, Reverse(interface));
-            let port = ports.entry((&known.segment, mac)).or_insert(this);
-            *port = this.max(*port);
+            let candidate = (entry.entered_tick, Reverse(interface));
+            let port = ports.entry((&view.lan, mac)).or_insert(candidate);
+            *port = candidate.max(*port);
         }
     });
     let rank = |&(interface, _): &(u16, Mac), entry: &StationEntry| {
@@ -162,24 +170,22 @@ pub(super) fn stations(shared: &Shared, limit: usize, sort: StationSort, only: O
             StationSort::Receive => rates.received.packets,
             StationSort::Broadcast => rates.broadcast,
         };
-        // In tenths, as they are shown; ties by total.
+        // In tenths, as shown; ties are broken by the total.
         Some(((rate * 10.0).round() as u64, total))
     };
     let view = |((interface, mac), entry): ((u16, Mac), StationEntry)| {
         let (totals, rates) = (entry.totals, entry.rates_at(now));
-        let port = segment(interface).and_then(|segment| ports.get(&(segment, mac)));
+        let port = lan(interface).and_then(|lan| ports.get(&(lan, mac)));
         let name = |index: u16| shared.interfaces.get(usize::from(index)).cloned();
         StationView {
             mac,
             interface: name(interface),
-            guest: place.labels.get(&mac).cloned(),
+            guest: inventory.labels.get(&mac).cloned(),
             port: port.and_then(|&(_, Reverse(port))| name(port)),
             vlan: (totals.vlan != 0).then_some(totals.vlan),
             address: (totals.address != Addr::UNSPECIFIED).then_some(totals.address),
-            received: totals.received.into(),
-            sent: totals.sent.into(),
-            receive: rates.received.into(),
-            transmit: rates.sent.into(),
+            receive: StationTrafficView::new(totals.received, rates.received),
+            transmit: StationTrafficView::new(totals.sent, rates.sent),
             broadcast_packets: totals.broadcast,
             broadcast_packets_per_second: tenths(rates.broadcast),
             multicast_packets: totals.multicast,
@@ -202,14 +208,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_agree_with_activity_at_any_moment() {
+    fn ranks_agree_with_activity_at_any_time() {
         let now = 17_672_256_000u64;
         let entry = |activity, age| HostEntry { activity, last_tick: now - age, ..HostEntry::default() };
         let entries = [entry(1000.0, 0), entry(100_000.0, 20), entry(5.0, 0), entry(900.0, 1), entry(1.0e6, 200)];
         for a in &entries {
             for b in &entries {
-                let truth = a.activity_at(now).total_cmp(&b.activity_at(now));
-                assert_eq!(activity_rank(a).cmp(&activity_rank(b)), truth, "{a:?} {b:?}");
+                let expected = a.activity_at(now).total_cmp(&b.activity_at(now));
+                assert_eq!(activity_rank(a).cmp(&activity_rank(b)), expected, "{a:?} {b:?}");
             }
         }
         assert_eq!(activity_rank(&HostEntry::default()), 0);

@@ -10,33 +10,34 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, version};
 
-/// Reads what `files` names. What cannot be read or does not fit together is added to `errors`, all at once.
+/// Loads certificates and keys. Adds an error for each file that cannot be read or does not match the others.
 pub(super) fn server_config(files: &TlsFiles, errors: &mut Vec<String>) -> Option<Arc<ServerConfig>> {
-    let chain = told(certificates("cert_file", &files.certificate), errors);
+    let chain = collect_error(certificates("cert_file", &files.certificate), errors);
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable("key_file", &files.key, &error));
-    let key = told(key, errors);
-    let clients = told(clients(files), errors);
+    let key = collect_error(key, errors);
+    let clients = collect_error(clients(files), errors);
     let (chain, key, clients) = (chain?, key?, clients?);
 
     let versions: &[_] = if files.only_13 { &[&version::TLS13] } else { &[&version::TLS13, &version::TLS12] };
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(versions)
         .map_err(|error| format!("tls_server_config: {error}"));
-    let builder = told(builder, errors)?;
+    let builder = collect_error(builder, errors)?;
     let builder = match clients {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
     let config = builder.with_single_cert(chain, key).map_err(|error| {
         let (certificate, key) = (files.certificate.display(), files.key.display());
-        format!("tls_server_config: {certificate} and {key} do not fit together: {error}")
+        format!("tls_server_config: {certificate} and {key} do not match: {error}")
     });
-    let mut config = told(config, errors)?;
+    let mut config = collect_error(config, errors)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Some(Arc::new(config))
 }
 
-fn told<T>(result: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
+/// The value, or `None` with its error added to `errors`.
+fn collect_error<T>(result: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
     result.map_err(|error| errors.push(error)).ok()
 }
 
@@ -44,10 +45,10 @@ fn unreadable(key: &str, path: &Path, error: &pem::Error) -> String {
     let message = match error {
         pem::Error::Io(error) => format!("cannot be read: {error}"),
         pem::Error::NoItemsFound => match key {
-            "key_file" => "has no private key in PEM".to_owned(),
-            _ => "has no certificate in PEM".to_owned(),
+            "key_file" => "contains no private key in PEM format".to_owned(),
+            _ => "contains no certificate in PEM format".to_owned(),
         },
-        other => format!("is not PEM: {other}"),
+        other => format!("is not valid PEM: {other}"),
     };
     format!("tls_server_config.{key}: {} {message}", path.display())
 }

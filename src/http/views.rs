@@ -1,37 +1,40 @@
-//! Guests and interfaces as the API tells them, at one moment.
+//! Guests and interfaces in the API, at one point in time.
 
 use crate::base::{InterfaceRole, Mac, Timestamp};
 use crate::meter::Count;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is known of the place, and what its guests do. Replaced as a whole about once a second.
+/// Guests with their traffic, and captured interfaces. Replaced as a whole about once a second.
 #[derive(Clone, Debug, Default)]
 pub struct InventoryView {
-    /// Up to which everything is counted.
+    /// The last tick included in the figures.
     pub tick: u64,
     /// Busiest first.
     pub guests: Vec<GuestView>,
-    /// Labels of guests by the MAC addresses of their cards.
+    /// Labels of guests by the MAC addresses of their NICs.
     pub labels: BTreeMap<Mac, String>,
-    /// In the order of the indices that stations carry.
+    /// In the order of the interface indices of stations.
     pub interfaces: Vec<InterfaceView>,
+    /// Problems of the inventory sources.
     pub problems: Vec<ProblemView>,
 }
 
-/// One direction, as seen from the guest or station.
+/// Traffic in one direction, from the point of view of the guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct TrafficView {
-    /// Since it is known.
+    /// Since it was first seen.
     pub packets: u64,
+    /// Since it was first seen.
     pub bytes: u64,
     /// Over the last second.
     pub packets_per_second: u64,
+    /// Over the last second.
     pub bits_per_second: u64,
 }
 
 impl TrafficView {
-    /// All so far, and what of it was within the last second.
+    /// From the total and from the part of it within the last second.
     pub fn new(total: Count, second: Count) -> TrafficView {
         TrafficView {
             packets: total.packets,
@@ -41,6 +44,7 @@ impl TrafficView {
         }
     }
 
+    /// Adds the traffic of another NIC.
     pub fn merge(&mut self, other: TrafficView) {
         self.packets += other.packets;
         self.bytes += other.bytes;
@@ -52,55 +56,72 @@ impl TrafficView {
 /// A virtual machine or container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct GuestView {
+    /// Its ID at its hypervisor.
     pub id: String,
+    /// Its name; may be empty.
     pub name: String,
+    /// The inventory source.
     pub origin: &'static str,
-    /// As in incidents and metrics.
+    /// ID and name, as in incidents and metrics.
     pub label: String,
-    /// Of all cards.
+    /// To all of its NICs.
     pub receive: TrafficView,
+    /// From all of its NICs.
     pub transmit: TrafficView,
-    pub cards: Vec<CardView>,
+    /// Its network interfaces.
+    pub nics: Vec<NicView>,
 }
 
-/// A network card of a guest.
+/// A network interface of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct CardView {
+pub struct NicView {
+    /// Its MAC address.
     pub mac: Mac,
-    /// Those that it was given, as far as that is known.
+    /// The addresses assigned to it, as far as known.
     pub addresses: Vec<String>,
+    /// Its VLAN, configured or else seen in its frames.
     pub vlan: Option<u16>,
+    /// The bridge that it is connected to.
     pub bridge: Option<String>,
+    /// Its interface on this host.
     pub port: Option<String>,
-    /// Where its frames are counted, of all captured interfaces that show them.
+    /// The captured interface on which its frames are counted.
     pub interface: Option<String>,
+    /// To it.
     pub receive: TrafficView,
+    /// From it.
     pub transmit: TrafficView,
-    /// When it last sent something.
+    /// Time of the last frame that it sent.
     pub last_seen: Option<Timestamp>,
 }
 
 /// A captured interface.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct InterfaceView {
+    /// Its name.
     pub name: String,
+    /// Its role in a bridge, such as uplink or port.
     pub role: &'static str,
+    /// The bridge that it belongs to.
     pub bridge: Option<String>,
-    /// The first captured interface of the bridge that it belongs to: one name for all of them.
-    pub segment: String,
+    /// The LAN that it belongs to, named after the first captured interface of that LAN.
+    pub lan: String,
 }
 
 impl InterfaceView {
-    /// Whether stations enter a bridge here.
-    pub(super) fn is_entrance(&self) -> bool {
+    /// Whether frames of stations enter a bridge here.
+    pub(super) fn is_entry_port(&self) -> bool {
         [InterfaceRole::Port.name(), InterfaceRole::Uplink.name()].contains(&self.role)
     }
 }
 
-/// Something that is wrong with a source of the inventory.
+/// A problem of an inventory source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProblemView {
+    /// The inventory source.
     pub source: &'static str,
+    /// File and line.
     pub at: String,
+    /// What is wrong there.
     pub message: String,
 }

@@ -1,7 +1,7 @@
-//! Who may read, as it is in force: the web configuration and its certificates, read again when one of the files changes.
+//! The access rules in force: the web configuration and its certificates, reloaded when one of the files changes.
 //!
-//! The files are looked at when a connection comes, at most once a second: a renewed certificate or a changed password
-//! holds for the next connection, without a signal. What cannot be used is told once and changes nothing.
+//! The files are checked when a client connects, at most once a second. A renewed certificate or a changed password
+//! therefore applies to the next connection, without a signal. An invalid change is logged once and has no effect.
 
 use super::tls;
 use super::web_config::{ClientAuth, WebConfig};
@@ -12,96 +12,97 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ServerConfig;
 
-/// Between looks at the files.
-const LOOK: Duration = Duration::from_secs(1);
+/// Minimum time between two checks of the files.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the server asks of its clients, at one moment.
+/// The access rules at one point in time.
 #[derive(Default)]
 pub(super) struct Policy {
-    /// In the clear where there is none.
-    pub tls: Option<Arc<ServerConfig>>,
-    /// Names and bcrypt hashes; anyone where there are none.
-    pub users: Vec<(String, String)>,
+    /// Plain HTTP if `None`.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Names and bcrypt hashes. If empty, no password is required.
+    pub(super) users: Vec<(String, String)>,
     certificates_required: bool,
 }
 
 impl Policy {
-    /// Whether strangers get no answer.
+    /// Whether clients must authenticate.
     fn authenticates(&self) -> bool {
         !self.users.is_empty() || self.certificates_required
     }
 }
 
-/// When a file was last written, how long it is and which one it is; `None` where it is not there.
+/// Modification time (seconds, nanoseconds), length and inode of a file; `None` if it does not exist.
 type Stamp = Option<(i64, i64, u64, u64)>;
 type Files = Vec<(PathBuf, Stamp)>;
 
 struct State {
     policy: Arc<Policy>,
     files: Files,
-    looked: Instant,
+    checked_at: Instant,
 }
 
-/// The web configuration of a server.
+/// The access rules of a server, reloaded when their files change.
 pub struct Web {
-    /// Empty: none.
+    /// Empty if there is none.
     file: PathBuf,
-    /// Why a configuration without authentication is not taken.
+    /// The error for a configuration without authentication, where that is refused.
     refusal: Option<String>,
     state: Mutex<State>,
 }
 
 impl Web {
-    /// Anyone may read, in the clear.
+    /// Plain HTTP without authentication.
     pub fn open_to_all() -> Web {
-        let state = State { policy: Arc::default(), files: Vec::new(), looked: now() };
+        let state = State { policy: Arc::default(), files: Vec::new(), checked_at: now() };
         Web { file: PathBuf::new(), refusal: None, state: Mutex::new(state) }
     }
 
-    /// Reads the web configuration `file` (none where that is empty) and all that it names. Errors, all at once: what is
-    /// wrong there, or that strangers could read at an address `listen` beyond this machine, unless
-    /// `allow_unauthenticated`.
+    /// Loads the web configuration `file`, if the path is not empty, and the files that it names. Returns all errors:
+    /// those of the files, or one if `listen` is not a loopback address and clients need not authenticate, unless
+    /// `allow_unauthenticated` is set.
     pub fn read(file: &Path, listen: SocketAddr, allow_unauthenticated: bool) -> Result<Web, Vec<String>> {
         let refusal = (!listen.ip().to_canonical().is_loopback() && !allow_unauthenticated).then(|| {
             format!(
-                "http.listen = \"{listen}\": whoever reaches it could read everything; give http.web_config a file with \
-                 basic_auth_users (or client_auth_type RequireAndVerifyClientCert), or, if something else keeps strangers \
-                 out, set http.allow_unauthenticated = true"
+                "http.listen = \"{listen}\": this address is reachable without authentication; set http.web_config to a \
+                 file with basic_auth_users (or client_auth_type RequireAndVerifyClientCert), or, if access is \
+                 restricted by other means, set http.allow_unauthenticated = true"
             )
         });
         let (policy, files) = load(file, refusal.as_deref());
-        let state = State { policy: Arc::new(policy?), files, looked: now() };
+        let state = State { policy: Arc::new(policy?), files, checked_at: now() };
         Ok(Web { file: file.to_owned(), refusal, state: Mutex::new(state) })
     }
 
-    /// Whether it speaks TLS.
-    pub(super) fn is_secured(&self) -> bool {
+    /// Whether connections use TLS.
+    pub(super) fn uses_tls(&self) -> bool {
         self.policy().tls.is_some()
     }
 
+    /// The rules as last loaded.
     pub(super) fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner).policy)
     }
 
-    /// The policy for a new connection: the files are looked at where that is due.
-    pub(super) fn renewed(&self) -> Arc<Policy> {
+    /// The rules for a new connection; reloads changed files if a check is due.
+    pub(super) fn refreshed_policy(&self) -> Arc<Policy> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now();
-        if self.file.as_os_str().is_empty() || now.saturating_duration_since(state.looked) < LOOK {
+        if self.file.as_os_str().is_empty() || now.saturating_duration_since(state.checked_at) < CHECK_INTERVAL {
             return Arc::clone(&state.policy);
         }
-        state.looked = now;
+        state.checked_at = now;
         if state.files.iter().any(|(path, known)| stamp(path) != *known) {
             let (policy, files) = load(&self.file, self.refusal.as_deref());
             state.files = files;
             match policy {
                 Ok(policy) => {
                     state.policy = Arc::new(policy);
-                    tracing::info!("web configuration and certificates read again");
+                    tracing::info!("reloaded web configuration and certificates");
                 }
                 Err(errors) => {
                     let errors = errors.join("\n");
-                    tracing::error!("web configuration not read again, the old one stays:\n{errors}");
+                    tracing::error!("web configuration not reloaded, keeping the old one:\n{errors}");
                 }
             }
         }
@@ -109,8 +110,8 @@ impl Web {
     }
 }
 
-/// What a file and those that it names say, and which files these are. Stamps are older than what was read, so that a
-/// change in between is seen the next time.
+/// The rules of a file and of the files that it names, and the list of these files. Stamps are taken before a file is
+/// read, so that a change in between is noticed at the next check.
 fn load(file: &Path, refusal: Option<&str>) -> (Result<Policy, Vec<String>>, Files) {
     let mut errors = Vec::new();
     let mut policy = Policy::default();
@@ -118,23 +119,23 @@ fn load(file: &Path, refusal: Option<&str>) -> (Result<Policy, Vec<String>>, Fil
     let mut watch = |path: &Path| files.push((path.to_owned(), stamp(path)));
     if !file.as_os_str().is_empty() {
         watch(file);
-        let mut said = Vec::new();
+        let mut found = Vec::new();
         match std::fs::read_to_string(file) {
             Ok(text) => {
-                let config = WebConfig::parse(&text, file.parent().unwrap_or(Path::new("")), &mut said);
+                let config = WebConfig::parse(&text, file.parent().unwrap_or(Path::new("")), &mut found);
                 if let Some(tls) = &config.tls {
                     [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()]
                         .into_iter()
                         .flatten()
                         .for_each(|path| watch(path));
-                    policy.tls = tls::server_config(tls, &mut said);
+                    policy.tls = tls::server_config(tls, &mut found);
                     policy.certificates_required = tls.client_auth == ClientAuth::Required;
                 }
                 policy.users = config.users;
             }
-            Err(error) => said.push(format!("cannot be read: {error}")),
+            Err(error) => found.push(format!("cannot be read: {error}")),
         }
-        errors.extend(said.into_iter().map(|error| format!("http.web_config: {}: {error}", file.display())));
+        errors.extend(found.into_iter().map(|error| format!("http.web_config: {}: {error}", file.display())));
     }
     if let Some(refusal) = refusal.filter(|_| errors.is_empty() && !policy.authenticates()) {
         errors.push(refusal.to_owned());
@@ -147,7 +148,7 @@ fn stamp(path: &Path) -> Stamp {
     Some((data.mtime(), data.mtime_nsec(), data.len(), data.ino()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long ago the files were looked at, nothing is decided by it")]
+#[expect(clippy::disallowed_methods, reason = "limits how often files are checked; no detection depends on it")]
 fn now() -> Instant {
     Instant::now()
 }

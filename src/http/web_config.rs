@@ -1,14 +1,14 @@
-//! The web configuration file as Prometheus' exporters have it: `tls_server_config` and `basic_auth_users`.
+//! The web configuration file in the format of the Prometheus exporters: `tls_server_config` and `basic_auth_users`.
 //!
-//! The format is that of the exporter-toolkit (github.com/prometheus/exporter-toolkit, docs/web-configuration.md); of its
-//! keys, those are known here that say who may read and by which certificate. Every other key is an error: a line that is
-//! silently not obeyed would be worse than none.
+//! The format is that of the exporter-toolkit (github.com/prometheus/exporter-toolkit, docs/web-configuration.md). The
+//! keys for authentication and certificates are supported. Every other key is an error, since silently ignoring a
+//! security setting would be dangerous.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// Beyond it, one first sign-in takes seconds of CPU time.
-const MOST_COST: u32 = 14;
+/// Above this cost, a single check takes seconds of CPU time.
+const MAX_COST: u32 = 14;
 
 /// Which clients must show a certificate of [`TlsFiles::client_ca`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,26 +25,26 @@ const CLIENT_AUTH: [(&str, ClientAuth); 3] = [
     ("RequireAndVerifyClientCert", ClientAuth::Required),
 ];
 
-/// What a certificate is made of, not read yet.
+/// Paths and settings of TLS.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct TlsFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-    /// Only TLS 1.3, else 1.2 as well.
-    pub only_13: bool,
-    pub client_auth: ClientAuth,
-    pub client_ca: Option<PathBuf>,
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+    /// Only TLS 1.3; otherwise 1.2 as well.
+    pub(super) only_13: bool,
+    pub(super) client_auth: ClientAuth,
+    pub(super) client_ca: Option<PathBuf>,
 }
 
-/// One file, checked as far as its text goes.
+/// A parsed file; the files that it names have not been read.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct WebConfig {
-    pub tls: Option<TlsFiles>,
+    pub(super) tls: Option<TlsFiles>,
     /// Names and bcrypt hashes.
-    pub users: Vec<(String, String)>,
+    pub(super) users: Vec<(String, String)>,
 }
 
-/// Takes keys out of a mapping; what is left was not known.
+/// Removes known keys from a mapping; keys that remain are unknown.
 struct Reader<'e> {
     at: &'static str,
     map: Map<String, Value>,
@@ -71,7 +71,7 @@ impl Reader<'_> {
             Value::String(text) if !text.is_empty() => Some(text),
             Value::String(_) | Value::Null => None,
             _ => {
-                self.errors.push(format!("{}{key}: must be a text", self.at));
+                self.errors.push(format!("{}{key}: must be a string", self.at));
                 None
             }
         }
@@ -79,14 +79,14 @@ impl Reader<'_> {
 
     fn close(self) {
         for key in self.map.keys() {
-            self.errors.push(format!("{}{key}: unknown key; known here: {}", self.at, self.known.join(", ")));
+            self.errors.push(format!("{}{key}: unknown key; known keys: {}", self.at, self.known.join(", ")));
         }
     }
 }
 
 impl WebConfig {
-    /// Parses `text`; relative names of files begin in `directory`. Errors come all at once, each with its key.
-    pub fn parse(text: &str, directory: &Path, errors: &mut Vec<String>) -> WebConfig {
+    /// Parses `text`; file names are relative to `directory`. Adds all errors, each with its key.
+    pub(super) fn parse(text: &str, directory: &Path, errors: &mut Vec<String>) -> WebConfig {
         let mut config = WebConfig::default();
         let blank = |line: &str| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#');
         if text.lines().all(blank) {
@@ -101,7 +101,7 @@ impl WebConfig {
             Err(error) => {
                 let line = error.location().map_or_else(String::new, |at| format!("line {}: ", at.line()));
                 let message = error.without_snippet().to_string();
-                errors.push(format!("{line}{}", message.lines().next().unwrap_or("not YAML")));
+                errors.push(format!("{line}{}", message.lines().next().unwrap_or("invalid YAML")));
                 return config;
             }
         };
@@ -111,7 +111,7 @@ impl WebConfig {
         top.close();
         config.tls = tls.filter(|map| !map.is_empty()).and_then(|map| tls_files(map, directory, errors));
         for (name, hash) in users.unwrap_or_default() {
-            if let Some(hash) = password(&name, &hash, errors) {
+            if let Some(hash) = password_hash(&name, &hash, errors) {
                 config.users.push((name, hash));
             }
         }
@@ -149,7 +149,7 @@ fn tls_files(map: Map<String, Value>, directory: &Path, errors: &mut Vec<String>
     };
     match (auth, &client_ca) {
         (Some(ClientAuth::IfGiven | ClientAuth::Required), None) => {
-            errors.push("tls_server_config.client_ca_file: missing; client_auth_type needs it".to_owned());
+            errors.push("tls_server_config.client_ca_file: missing; required by client_auth_type".to_owned());
         }
         (Some(ClientAuth::None), Some(_)) => {
             let message = "has no effect without client_auth_type: RequireAndVerifyClientCert";
@@ -159,7 +159,7 @@ fn tls_files(map: Map<String, Value>, directory: &Path, errors: &mut Vec<String>
     }
     for (name, file) in [("cert_file", &certificate), ("key_file", &key)] {
         if file.is_none() {
-            errors.push(format!("tls_server_config.{name}: missing; TLS needs cert_file and key_file"));
+            errors.push(format!("tls_server_config.{name}: missing; TLS requires cert_file and key_file"));
         }
     }
     let path = |text: String| directory.join(text);
@@ -172,21 +172,21 @@ fn tls_files(map: Map<String, Value>, directory: &Path, errors: &mut Vec<String>
     })
 }
 
-/// The hash, if it is one. Messages never repeat it.
-fn password(name: &str, hash: &Value, errors: &mut Vec<String>) -> Option<String> {
+/// The hash, if it is valid. Error messages never contain it.
+fn password_hash(name: &str, hash: &Value, errors: &mut Vec<String>) -> Option<String> {
     let key = format!("basic_auth_users.{name}");
     if name.is_empty() || name.contains(':') {
-        errors.push(format!("{key}: a name has at least one character and no colon"));
+        errors.push(format!("{key}: a user name must not be empty or contain a colon"));
         return None;
     }
     let parts = hash.as_str().map(str::parse::<bcrypt::HashParts>);
     let Some(Ok(parts)) = parts else {
-        errors.push(format!("{key}: must be a bcrypt hash, as `htpasswd -nBC 10 {name}` prints behind the colon"));
+        errors.push(format!("{key}: must be a bcrypt hash, as printed by `htpasswd -nBC 10 {name}` after the colon"));
         return None;
     };
     let cost = parts.get_cost();
-    if !(4..=MOST_COST).contains(&cost) {
-        errors.push(format!("{key}: a bcrypt cost of {cost}; must be between 4 and {MOST_COST}, 10 is usual"));
+    if !(4..=MAX_COST).contains(&cost) {
+        errors.push(format!("{key}: bcrypt cost {cost}: must be between 4 and {MAX_COST}; 10 is common"));
         return None;
     }
     hash.as_str().map(str::to_owned)
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_file_is_read() {
+    fn a_complete_file_is_parsed() {
         let (config, errors) = parse(&format!(
             "# ours\ntls_server_config:\n  cert_file: web.crt\n  key_file: /etc/ssl/private/web.key\n  min_version: TLS13\n  \
              client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n\
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_says_nothing() {
+    fn an_empty_file_sets_nothing() {
         for text in ["", "\n", "# nothing yet\n---\n", "basic_auth_users:\n", "tls_server_config: {}\n"] {
             assert_eq!(parse(text), (WebConfig::default(), Vec::new()), "{text:?}");
         }
     }
 
     #[test]
-    fn all_errors_come_at_once_and_say_what_is_known() {
+    fn all_errors_are_reported_with_the_known_keys() {
         let (_, errors) = parse(&format!(
             "tls_server_config:\n  cert_file: a\n  keyfile: b\n  min_version: TLS10\n  client_auth_type: Maybe\n\
              http_server_config: {{http2: true}}\n\
@@ -238,27 +238,27 @@ mod tests {
             HASH.replace("$12$", "$31$")
         ));
         let expected = [
-            "http_server_config: unknown key; known here: tls_server_config, basic_auth_users",
-            "tls_server_config.keyfile: unknown key; known here: cert_file, key_file, min_version, client_auth_type, \
+            "http_server_config: unknown key; known keys: tls_server_config, basic_auth_users",
+            "tls_server_config.keyfile: unknown key; known keys: cert_file, key_file, min_version, client_auth_type, \
              client_ca_file",
             "tls_server_config.min_version = \"TLS10\": must be TLS12 or TLS13",
             "tls_server_config.client_auth_type = \"Maybe\": must be one of NoClientCert, VerifyClientCertIfGiven, \
              RequireAndVerifyClientCert",
-            "tls_server_config.key_file: missing; TLS needs cert_file and key_file",
-            "basic_auth_users.a:b: a name has at least one character and no colon",
-            "basic_auth_users.slow: a bcrypt cost of 31; must be between 4 and 14, 10 is usual",
-            "basic_auth_users.weak: must be a bcrypt hash, as `htpasswd -nBC 10 weak` prints behind the colon",
+            "tls_server_config.key_file: missing; TLS requires cert_file and key_file",
+            "basic_auth_users.a:b: a user name must not be empty or contain a colon",
+            "basic_auth_users.slow: bcrypt cost 31: must be between 4 and 14; 10 is common",
+            "basic_auth_users.weak: must be a bcrypt hash, as printed by `htpasswd -nBC 10 weak` after the colon",
         ];
         assert_eq!(errors, expected);
     }
 
     #[test]
-    fn what_is_no_mapping_is_told() {
+    fn wrong_types_are_reported() {
         for (text, part) in [
             ("- a\n- b\n", "must be a mapping"),
             ("tls_server_config: yes\n", "tls_server_config: must be a mapping"),
             ("basic_auth_users: [a]\n", "basic_auth_users: must be a mapping"),
-            ("tls_server_config: {cert_file: [1]}\n", "tls_server_config.cert_file: must be a text"),
+            ("tls_server_config: {cert_file: [1]}\n", "tls_server_config.cert_file: must be a string"),
             ("basic_auth_users: {a\n", "line "),
             ("basic_auth_users:\n  a: x\n  a: y\n", "line 3: "),
         ] {
@@ -268,10 +268,10 @@ mod tests {
     }
 
     #[test]
-    fn client_certificates_need_an_authority_and_the_other_way_round() {
+    fn client_certificates_need_an_authority_and_vice_versa() {
         let files = "tls_server_config:\n  cert_file: a\n  key_file: b\n";
         let (_, errors) = parse(&format!("{files}  client_auth_type: RequireAndVerifyClientCert\n"));
-        assert_eq!(errors, ["tls_server_config.client_ca_file: missing; client_auth_type needs it"]);
+        assert_eq!(errors, ["tls_server_config.client_ca_file: missing; required by client_auth_type"]);
         let (_, errors) = parse(&format!("{files}  client_ca_file: ca\n"));
         assert!(errors[0].contains("has no effect without client_auth_type"), "{errors:?}");
     }

@@ -1,15 +1,19 @@
-//! The catalogue: every metric that Pegel exports, with its help, kind and labels. `pegel list metrics`, the
-//! documentation and the tests all read it; nothing is exported that does not stand here.
+//! The catalogue of metrics: name, help text, type and labels of everything that Pegel exports. `pegel list metrics`,
+//! the documentation and the tests read it.
 
-/// What a metric is, in the words of the exposition format.
+/// The type of a metric in the exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// A total that only grows; its name ends in `_total`.
     Counter,
+    /// A value that can go up and down.
     Gauge,
+    /// A distribution in cumulative buckets.
     Histogram,
 }
 
 impl Kind {
+    /// As in a `# TYPE` line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -19,13 +23,16 @@ impl Kind {
     }
 }
 
-/// One metric. Public API: names and labels are only ever added.
+/// One metric. Names and labels are public API: they are added, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricSpec {
+    /// With the prefix `pegel_` and the base unit.
     pub name: &'static str,
     /// One sentence without a full stop.
     pub help: &'static str,
+    /// Counter, gauge or histogram.
     pub kind: Kind,
+    /// Names of its labels.
     pub labels: &'static [&'static str],
 }
 
@@ -33,7 +40,7 @@ macro_rules! metrics {
     ($($kind:ident $constant:ident $name:literal [$($label:literal)*] $help:literal;)*) => {
         $(
             #[doc = $help]
-            pub const $constant: &MetricSpec =
+            pub(super) const $constant: &MetricSpec =
                 &MetricSpec { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };
         )*
 
@@ -45,32 +52,32 @@ macro_rules! metrics {
 metrics! {
     // Capture
     Counter CAPTURE_PACKETS "pegel_capture_packets_total" ["interface"]
-        "Packets taken from an interface; an estimate while not all are looked at";
+        "Packets captured on an interface; an estimate while sampling";
     Counter CAPTURE_BYTES "pegel_capture_bytes_total" ["interface"]
-        "Bytes on the wire of the packets taken from an interface";
+        "Bytes on the wire of the packets captured on an interface; an estimate while sampling";
     Counter CAPTURE_DROPPED "pegel_capture_dropped_packets_total" ["interface" "stage"]
-        "Packets lost before they were looked at, by where: kernel buffer, network interface, or own queue";
+        "Packets lost before they were inspected, by stage: kernel (capture buffer full) or interface (NIC or driver)";
     Gauge CAPTURE_UP "pegel_capture_up" ["interface"]
-        "Whether packets are being captured from an interface (1) or it is down or gone (0)";
+        "Whether packets are being captured on an interface (1) or it is down or missing (0)";
     Gauge CAPTURE_SAMPLING "pegel_capture_sampling_ratio" ["interface"]
-        "Share of packets of an interface that is looked at by choice, where that is least (1: all); counts are scaled up";
+        "Lowest sampling ratio of the workers of an interface (1: every packet is inspected); counts are scaled up";
     Gauge CAPTURE_COVERAGE "pegel_capture_coverage_ratio" []
-        "Share of packets of the last minute that were looked at, 0 to 1";
+        "Share of the packets of the last minute that were inspected, 0 to 1";
     // Traffic
     Counter RECEIVE_PACKETS "pegel_receive_packets_total" ["class"]
-        "Packets to our networks by class of traffic";
+        "Packets to our networks by traffic class";
     Counter RECEIVE_BYTES "pegel_receive_bytes_total" ["class"]
-        "Bytes to our networks by class of traffic";
+        "Bytes to our networks by traffic class";
     Counter TRANSMIT_PACKETS "pegel_transmit_packets_total" ["class"]
-        "Packets from our networks by class of traffic";
+        "Packets from our networks by traffic class";
     Counter TRANSMIT_BYTES "pegel_transmit_bytes_total" ["class"]
-        "Bytes from our networks by class of traffic";
+        "Bytes from our networks by traffic class";
     Counter TRANSIT_PACKETS "pegel_transit_packets_total" []
-        "Packets that are neither from nor to our networks";
+        "Packets neither from nor to our networks";
     Counter TRANSIT_BYTES "pegel_transit_bytes_total" []
-        "Bytes that are neither from nor to our networks";
+        "Bytes neither from nor to our networks";
     Counter PACKET_ANOMALIES "pegel_packet_anomalies_total" ["anomaly"]
-        "Packets with something wrong about them, by what was wrong first";
+        "Packets with an anomaly, by the first one found";
     // Hosts, guests and stations
     Counter HOST_RECEIVE_PACKETS "pegel_host_receive_packets_total" ["host" "group"]
         "Packets to a watched host";
@@ -81,91 +88,92 @@ metrics! {
     Counter HOST_TRANSMIT_BYTES "pegel_host_transmit_bytes_total" ["host" "group"]
         "Bytes from a watched host";
     Counter HOST_SERIES_REFUSED "pegel_host_series_refused_total" []
-        "Requests to watch a host that were refused since too many hosts have series already";
+        "Times that a host got no series because the maximum number of hosts with series was reached";
     Gauge GUESTS "pegel_guests" []
-        "Virtual machines and containers that are known";
+        "Known virtual machines and containers";
     Counter GUEST_RECEIVE_PACKETS "pegel_guest_receive_packets_total" ["guest"]
-        "Packets to a guest, each counted once on whichever interfaces it is seen";
+        "Packets to a guest, each counted once even if captured on several interfaces";
     Counter GUEST_RECEIVE_BYTES "pegel_guest_receive_bytes_total" ["guest"]
-        "Bytes to a guest";
+        "Bytes to a guest, each packet counted once";
     Counter GUEST_TRANSMIT_PACKETS "pegel_guest_transmit_packets_total" ["guest"]
-        "Packets from a guest, each counted once on whichever interfaces it is seen";
+        "Packets from a guest, each counted once even if captured on several interfaces";
     Counter GUEST_TRANSMIT_BYTES "pegel_guest_transmit_bytes_total" ["guest"]
-        "Bytes from a guest";
+        "Bytes from a guest, each packet counted once";
     Counter GUEST_SERIES_REFUSED "pegel_guest_series_refused_total" []
-        "Guests that got no series since too many have one already";
+        "Guests that got no series because the maximum number of guests with series was reached";
     Gauge INVENTORY_PROBLEMS "pegel_inventory_problems" ["source"]
-        "Parts of a source of the inventory that could not be read or contradict others";
+        "Entries of an inventory source that cannot be read or contradict other entries";
     Gauge STATIONS "pegel_stations" []
-        "Stations (MAC addresses by interface) that are remembered";
+        "Stations (MAC address and interface) in the station table";
     Counter STATION_NEW "pegel_station_new_total" []
-        "Stations seen for the first time, or again after they were forgotten";
+        "Stations added to the station table: new ones, and evicted ones that were seen again";
     // Incidents
     Counter INCIDENTS "pegel_incidents_total" ["vector" "direction" "severity"]
-        "Incidents opened, by vector and severity at that moment";
+        "Incidents opened, by vector, direction and severity at opening";
     Gauge INCIDENTS_OPEN "pegel_incidents_open" []
-        "Incidents that are open now";
+        "Incidents currently open";
     Gauge INCIDENT_ACTIVE "pegel_incident_active" ["target" "vector" "direction" "severity" "maintenance" "drill"]
-        "Open incidents (always 1) with their main vector, highest severity so far, and whether they opened in a planned window or are a drill";
+        "Open incidents (always 1), with main vector, highest severity so far, and whether in maintenance or a drill";
     Gauge INCIDENT_PACKETS_PER_SECOND "pegel_incident_packets_per_second" ["target" "direction"]
-        "Packets per second of an open incident at the last point of its timeline";
+        "Packets per second of an open incident at the latest point of its timeline";
     Counter INCIDENT_SERIES_REFUSED "pegel_incident_series_refused_total" []
-        "Targets of open incidents that got no series since too many have one already";
+        "Targets of open incidents that got no series because the maximum number of targets with series was reached";
     Counter FINDINGS_DROPPED "pegel_findings_dropped_total" ["reason"]
-        "Findings of detectors that led to no incident: too many were open, or it was the echo of another";
-    Counter ALLOWED_FINDINGS "pegel_allowed_findings_total" ["rule"]
-        "Findings suppressed by a rule of the allow-list; one that lasts is found anew ten times a second";
+        "Detector findings that did not lead to an incident: too many incidents open, or a side effect of another one";
+    Counter FINDINGS_SUPPRESSED "pegel_findings_suppressed_total" ["rule"]
+        "Detector findings suppressed by an allow rule; a persistent condition is found again in every tick of 0.1 s";
     // This host
     Gauge POSTURE_OK "pegel_posture_ok" ["check"]
-        "Whether what must hold on this host does (1); 0 also while that cannot be told";
+        "Whether a posture check of this host passes (1); 0 if it fails or its state is unknown";
     Gauge POSTURE_UNKNOWN "pegel_posture_unknown" ["check"]
-        "Whether it cannot be told if something holds on this host (1): not looked at yet, or no tool or right to do so";
+        "Whether the state of a posture check is unknown (1): not checked yet, tool missing, or permission denied";
     // Pegel itself
     Gauge TABLE_ENTRIES "pegel_table_entries" ["table"]
         "Entries in use in a table";
     Gauge TABLE_CAPACITY "pegel_table_capacity" ["table"]
-        "Most entries that a table holds";
+        "Maximum number of entries of a table";
     Counter TABLE_EVICTIONS "pegel_table_evictions_total" ["table"]
-        "Entries of a table that gave way to others";
+        "Entries evicted from a table, or not admitted, because it was full";
     Histogram TICK_DURATION "pegel_tick_duration_seconds" []
-        "Time spent on measuring, detecting and telling at the end of a tick of 0.1 s";
+        "Time spent merging, detecting and reporting at the end of a tick of 0.1 s";
     Counter TICKS_LATE "pegel_ticks_late_total" []
-        "Ticks that ended later than they should have";
+        "Ticks that ended late";
     Gauge TICK_TIME "pegel_tick_timestamp_seconds" []
-        "Packet time of the last judged tick, in seconds since 1970";
+        "Packet time at the end of the last evaluated tick, in seconds since the Unix epoch";
     Counter OUTPUT_EVENTS "pegel_output_events_total" ["output"]
-        "Events handed over by an output";
+        "Events delivered by an output";
     Counter OUTPUT_FAILURES "pegel_output_failures_total" ["output"]
-        "Attempts of an output to hand over events that failed";
-    Counter OUTPUT_DROPPED "pegel_output_dropped_total" ["output"]
-        "Events that an output did not take since its queue was full, or gave up";
+        "Failed delivery attempts of an output";
+    Counter OUTPUT_DROPPED "pegel_output_dropped_events_total" ["output"]
+        "Events that an output did not deliver because its queue was full or its retries were exhausted";
     Gauge OUTPUT_FAILING "pegel_output_failing" ["output"]
-        "Whether the last attempt of an output to hand over something failed";
+        "Whether the last delivery attempt of an output failed (1) or not (0)";
     Gauge OUTPUT_DELAY "pegel_output_delay_seconds" ["output"]
-        "Time from the end of the tick in which something was found to its being handed over, for the last that was";
+        "Time from the end of the tick that detected a change to its delivery, for the latest delivery";
     Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
-        "Times that the state directory could not be used, by what was tried";
+        "Failed operations on the state directory";
     Counter HTTP_REFUSED "pegel_http_refused_total" ["reason"]
-        "Connections and requests that HTTP refused: no or wrong password, too many at once, no TLS, too slow or too large";
+        "HTTP connections and requests refused: not authenticated, server busy, TLS failed, or limit exceeded";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []
-        "When the configuration was last loaded with success, in seconds since 1970";
+        "Time of the last successful configuration load, in seconds since the Unix epoch";
     Gauge CONFIG_RELOAD_SUCCESSFUL "pegel_config_last_reload_successful" []
-        "Whether the last load of the configuration succeeded (1) or the one before stayed in force (0)";
+        "Whether the last configuration load succeeded (1) or failed, leaving the previous configuration in force (0)";
     Gauge BUILD_INFO "pegel_build_info" ["version"]
-        "The version that runs (always 1)";
+        "Version of the running Pegel (always 1)";
 }
 
 macro_rules! label_values {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$doc])* $variant,)* }
+        $vis enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {
-            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+            /// All of them, in the order of their series.
+            $vis const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// The label value.
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
         }
@@ -173,74 +181,113 @@ macro_rules! label_values {
 }
 
 label_values! {
-    /// A bounded table: the values of `table`.
-    Table {
+    /// A bounded table: the values of the label `table`. Those of workers are emptied every tick.
+    pub enum Table {
+        /// Host directions of a worker.
         WorkerHosts = "worker_hosts",
+        /// Detailed counters of a worker's busiest hosts.
         WorkerDetails = "worker_details",
+        /// Stations of a worker.
         WorkerStations = "worker_stations",
+        /// Connection attempts by sender; a sample.
         WorkerAttempts = "worker_connection_attempts",
+        /// Requests of application protocols; a sample.
         WorkerRequests = "worker_requests",
-        WorkerControls = "worker_controls",
+        /// Layer 2 control frames (ARP, neighbour discovery, DHCP, STP).
+        WorkerControls = "worker_control_frames",
+        /// Lifetime totals of hosts.
         Hosts = "hosts",
+        /// Measurement windows of hosts.
         BusyHosts = "busy_hosts",
+        /// Measurement windows of prefixes.
         Prefixes = "prefixes",
+        /// Lifetime totals of stations.
         Stations = "stations",
-        Segment = "segment",
+        /// State of the LANs.
+        Lan = "lan",
+        /// Learned baselines of hosts.
         Baseline = "baseline",
+        /// Samples of background traffic.
         BackgroundTraffic = "background_traffic",
     }
 }
 
 label_values! {
-    /// Who tells of guests and interfaces: the values of `source`.
-    InventorySource {
+    /// A source of guests and interfaces: the values of the label `source`.
+    pub(super) enum InventorySource {
+        /// Configuration files of Proxmox VE.
         Proxmox = "proxmox",
+        /// Domain definitions of libvirt.
         Libvirt = "libvirt",
+        /// The configuration of Pegel, and tables that it names.
         Static = "static",
+        /// Links, bridges and neighbours, by netlink.
         Kernel = "kernel",
     }
 }
 
-label_values! {
-    /// Where packets are lost: the values of `stage`.
-    Stage {
-        /// The kernel's buffer for us was full.
-        Kernel = "kernel",
-        /// The network card or its driver.
-        Interface = "interface",
-        /// A queue between threads of ours was full.
-        Queue = "queue",
+/// Where packets are lost: the values of the label `stage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The capture buffer in the kernel was full.
+    Kernel,
+    /// The NIC or its driver dropped them.
+    Interface,
+}
+
+impl Stage {
+    /// The label value.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Stage::Kernel => "kernel",
+            Stage::Interface => "interface",
+        }
     }
 }
 
 label_values! {
-    /// Why HTTP refused a connection or request: the values of `reason`.
-    HttpRefusal {
-        /// No password, or a wrong one.
+    /// Why HTTP refused a connection or request: the values of the label `reason`.
+    pub enum HttpRefusal {
+        /// No credentials, or wrong ones.
         Auth = "auth",
-        /// Too many connections, or passwords to check.
+        /// Too many connections, or too many passwords to check.
         Busy = "busy",
-        /// The handshake failed.
+        /// The TLS handshake failed.
         Tls = "tls",
-        /// Cut off: too slow or too large.
+        /// Disconnected: too slow or too large.
         Limit = "limit",
     }
 }
 
 label_values! {
-    /// What was tried with the state directory: the values of `operation`.
-    StateOperation {
+    /// An operation on the state directory: the values of the label `operation`.
+    pub enum StateOperation {
+        /// Opening or creating the directory.
         Open = "open",
+        /// Loading saved state at the start.
         Load = "load",
+        /// Saving state.
         Save = "save",
+        /// Reading the maintenance windows.
         Maintenance = "maintenance",
     }
 }
 
-label_values! {
-    /// Why a finding led nowhere: the values of `reason`.
-    DropReason {
-        OpenIncidentsFull = "open_incidents_full",
-        SideEffect = "side_effect",
+/// Why a finding did not lead to an incident: the values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DropReason {
+    /// `incident.max_open` incidents were open.
+    IncidentLimit,
+    /// A side effect of another incident, such as the replies of a flooded host.
+    SideEffect,
+}
+
+impl DropReason {
+    /// The label value.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            DropReason::IncidentLimit => "incident_limit",
+            DropReason::SideEffect => "side_effect",
+        }
     }
 }

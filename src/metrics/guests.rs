@@ -1,4 +1,4 @@
-//! Series of guests: for those that the inventory knows, and only for so many.
+//! Series of guests: those in the inventory, at most [`MAX_GUESTS`].
 
 use super::catalogue as spec;
 use super::catalogue::InventorySource;
@@ -9,46 +9,49 @@ use prometheus::{Error, IntCounter, IntCounterVec, IntGauge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-/// Most guests with series of their own; each costs four.
+/// Maximum number of guests with series; each has four.
 pub const MAX_GUESTS: usize = 1024;
 
-/// A network card of a guest, with all that it received and sent so far.
+/// Lifetime totals of one NIC of a guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CardTotals {
+pub struct NicTotals {
+    /// Its MAC address.
     pub mac: Mac,
+    /// Packets to it.
     pub received: Count,
+    /// Packets from it.
     pub sent: Count,
 }
 
-struct Shown {
+struct GuestCounters {
     receive_packets: IntCounter,
     receive_bytes: IntCounter,
     transmit_packets: IntCounter,
     transmit_bytes: IntCounter,
-    /// As last told. By card, so that one that is taken out does not look like counters that start anew.
-    cards: BTreeMap<Mac, CardTotals>,
+    /// The latest totals. By NIC, so that removing one does not look like a reset of the counters.
+    nics: BTreeMap<Mac, NicTotals>,
 }
 
-impl Shown {
-    fn follow(&mut self, cards: &[CardTotals]) {
-        for now in cards {
-            let last = self.cards.get(&now.mac).copied().unwrap_or_default();
-            // All four are of one record, so either going down tells that they started anew.
-            let anew = now.received.packets < last.received.packets || now.sent.packets < last.sent.packets;
-            let last = if anew { CardTotals::default() } else { last };
+impl GuestCounters {
+    fn follow(&mut self, nics: &[NicTotals]) {
+        for now in nics {
+            let last = self.nics.get(&now.mac).copied().unwrap_or_default();
+            // All four belong to one record, so either one going down means that the record was reset.
+            let is_reset = now.received.packets < last.received.packets || now.sent.packets < last.sent.packets;
+            let last = if is_reset { NicTotals::default() } else { last };
             self.receive_packets.inc_by(growth(last.received.packets, now.received.packets));
             self.receive_bytes.inc_by(growth(last.received.bytes, now.received.bytes));
             self.transmit_packets.inc_by(growth(last.sent.packets, now.sent.packets));
             self.transmit_bytes.inc_by(growth(last.sent.bytes, now.sent.bytes));
         }
-        self.cards = cards.iter().map(|card| (card.mac, *card)).collect();
+        self.nics = nics.iter().map(|nic| (nic.mac, *nic)).collect();
     }
 }
 
 #[derive(Default)]
 struct Known {
-    shown: BTreeMap<String, Shown>,
-    /// Known but not shown; each is counted once as long as that lasts.
+    shown: BTreeMap<String, GuestCounters>,
+    /// Guests without series. Each is counted once for as long as it has none.
     refused: BTreeSet<String>,
 }
 
@@ -65,9 +68,9 @@ pub(super) struct GuestSeries {
 }
 
 impl GuestSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         let problems = make.gauges(spec::INVENTORY_PROBLEMS)?;
-        let of = |source: &InventorySource| problems.get_metric_with_label_values(&[source.name()]);
+        let gauge = |source: &InventorySource| problems.get_metric_with_label_values(&[source.name()]);
         Ok(GuestSeries {
             guests: make.gauge(spec::GUESTS)?,
             receive_packets: make.counters(spec::GUEST_RECEIVE_PACKETS)?,
@@ -75,17 +78,17 @@ impl GuestSeries {
             transmit_packets: make.counters(spec::GUEST_TRANSMIT_PACKETS)?,
             transmit_bytes: make.counters(spec::GUEST_TRANSMIT_BYTES)?,
             refused: make.counter(spec::GUEST_SERIES_REFUSED)?,
-            problems: InventorySource::ALL.iter().map(of).collect::<Result<_, _>>()?,
+            problems: InventorySource::ALL.iter().map(gauge).collect::<Result<_, _>>()?,
             known: Mutex::default(),
         })
     }
 
-    /// Shows these guests and no others.
-    pub fn show(&self, guests: &BTreeMap<String, Vec<CardTotals>>) {
+    /// Shows exactly these guests.
+    pub(super) fn show(&self, guests: &BTreeMap<String, Vec<NicTotals>>) {
         self.guests.set(whole(guests.len() as u64));
         let mut known = lock(&self.known);
         let Known { shown, refused } = &mut *known;
-        // Who leaves makes room for the others.
+        // First, to make room for new guests.
         shown.retain(|label, _| {
             let stays = guests.contains_key(label);
             if !stays {
@@ -94,41 +97,41 @@ impl GuestSeries {
             stays
         });
         refused.retain(|label| guests.contains_key(label));
-        for (label, cards) in guests {
+        for (label, nics) in guests {
             if let Some(series) = shown.get_mut(label) {
-                series.follow(cards);
+                series.follow(nics);
             } else if shown.len() >= MAX_GUESTS {
                 if refused.insert(label.clone()) {
                     self.refused.inc();
                 }
             } else if let Ok(mut series) = self.series(label) {
                 refused.remove(label);
-                series.follow(cards);
+                series.follow(nics);
                 shown.insert(label.clone(), series);
             }
         }
     }
 
-    pub fn problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
+    pub(super) fn problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
         for (source, gauge) in InventorySource::ALL.iter().zip(&self.problems) {
             gauge.set(whole(sources.clone().filter(|name| *name == source.name()).count() as u64));
         }
     }
 
-    fn series(&self, label: &str) -> Result<Shown, Error> {
-        let of = |family: &IntCounterVec| family.get_metric_with_label_values(&[label]);
-        Ok(Shown {
-            receive_packets: of(&self.receive_packets)?,
-            receive_bytes: of(&self.receive_bytes)?,
-            transmit_packets: of(&self.transmit_packets)?,
-            transmit_bytes: of(&self.transmit_bytes)?,
-            cards: BTreeMap::new(),
+    fn series(&self, label: &str) -> Result<GuestCounters, Error> {
+        let counter = |family: &IntCounterVec| family.get_metric_with_label_values(&[label]);
+        Ok(GuestCounters {
+            receive_packets: counter(&self.receive_packets)?,
+            receive_bytes: counter(&self.receive_bytes)?,
+            transmit_packets: counter(&self.transmit_packets)?,
+            transmit_bytes: counter(&self.transmit_bytes)?,
+            nics: BTreeMap::new(),
         })
     }
 
     fn remove(&self, label: &str) {
         for family in [&self.receive_packets, &self.receive_bytes, &self.transmit_packets, &self.transmit_bytes] {
-            // An error means that there was no such series, which is what is wanted.
+            // Fails only if there is no such series.
             let _ = family.remove_label_values(&[label]);
         }
     }

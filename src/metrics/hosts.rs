@@ -1,4 +1,4 @@
-//! Series for single hosts: only for those that were named, and only for so many.
+//! Series of single hosts: those in `metrics.hosts` and targets of incidents, at most [`MAX_HOSTS`].
 
 use super::catalogue as spec;
 use super::series::{Maker, growth, lock};
@@ -8,12 +8,12 @@ use prometheus::{Error, IntCounter, IntCounterVec};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// Most hosts with series of their own; each costs four.
+/// Maximum number of hosts with series; each has four.
 pub const MAX_HOSTS: usize = 200;
 
 struct Watched {
     group: String,
-    /// Lifetime totals as last told.
+    /// The latest lifetime totals.
     received: Count,
     sent: Count,
     receive_packets: IntCounter,
@@ -32,7 +32,7 @@ pub(super) struct HostSeries {
 }
 
 impl HostSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         Ok(HostSeries {
             receive_packets: make.counters(spec::HOST_RECEIVE_PACKETS)?,
             receive_bytes: make.counters(spec::HOST_RECEIVE_BYTES)?,
@@ -43,11 +43,11 @@ impl HostSeries {
         })
     }
 
-    pub fn watch(&self, address: Addr, group: &str) -> bool {
+    pub(super) fn watch(&self, address: Addr, group: &str) -> bool {
         let mut watched = lock(&self.watched);
         let (received, sent) = match watched.get(&address) {
             Some(known) if known.group == group => return true,
-            // Another group is another series: what was counted so far stays with the old one, which ends.
+            // The group is a label, so the old series end and new ones start from the current totals.
             Some(known) => {
                 self.remove(address, &known.group);
                 (known.received, known.sent)
@@ -65,32 +65,32 @@ impl HostSeries {
 
     fn series(&self, address: Addr, group: &str, received: Count, sent: Count) -> Result<Watched, Error> {
         let host = address.to_string();
-        let of = |family: &IntCounterVec| family.get_metric_with_label_values(&[host.as_str(), group]);
+        let counter = |family: &IntCounterVec| family.get_metric_with_label_values(&[host.as_str(), group]);
         Ok(Watched {
             group: group.to_owned(),
             received,
             sent,
-            receive_packets: of(&self.receive_packets)?,
-            receive_bytes: of(&self.receive_bytes)?,
-            transmit_packets: of(&self.transmit_packets)?,
-            transmit_bytes: of(&self.transmit_bytes)?,
+            receive_packets: counter(&self.receive_packets)?,
+            receive_bytes: counter(&self.receive_bytes)?,
+            transmit_packets: counter(&self.transmit_packets)?,
+            transmit_bytes: counter(&self.transmit_bytes)?,
         })
     }
 
     fn remove(&self, address: Addr, group: &str) {
         let host = address.to_string();
         for family in [&self.receive_packets, &self.receive_bytes, &self.transmit_packets, &self.transmit_bytes] {
-            // An error means that there was no such series, which is what is wanted.
+            // Fails only if there is no such series.
             let _ = family.remove_label_values(&[host.as_str(), group]);
         }
     }
 
-    pub fn totals(&self, address: Addr, received: Count, sent: Count) {
+    pub(super) fn totals(&self, address: Addr, received: Count, sent: Count) {
         let mut watched = lock(&self.watched);
         let Some(host) = watched.get_mut(&address) else { return };
-        // Both directions share one entry of the table, so either going down tells that all four started anew.
-        let anew = received.packets < host.received.packets || sent.packets < host.sent.packets;
-        let (last_received, last_sent) = if anew { Default::default() } else { (host.received, host.sent) };
+        // Both directions share one table entry, so either one going down means that all four were reset.
+        let is_reset = received.packets < host.received.packets || sent.packets < host.sent.packets;
+        let (last_received, last_sent) = if is_reset { Default::default() } else { (host.received, host.sent) };
         host.receive_packets.inc_by(growth(last_received.packets, received.packets));
         host.receive_bytes.inc_by(growth(last_received.bytes, received.bytes));
         host.transmit_packets.inc_by(growth(last_sent.packets, sent.packets));
@@ -98,7 +98,7 @@ impl HostSeries {
         (host.received, host.sent) = (received, sent);
     }
 
-    pub fn addresses(&self) -> Vec<Addr> {
+    pub(super) fn addresses(&self) -> Vec<Addr> {
         lock(&self.watched).keys().copied().collect()
     }
 }

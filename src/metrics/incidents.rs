@@ -1,4 +1,4 @@
-//! Series of incidents: counted for good by vector, and shown by target while open.
+//! Series of incidents: totals by vector, and gauges by target while an incident is open.
 
 use super::catalogue as spec;
 use super::catalogue::DropReason;
@@ -9,19 +9,19 @@ use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-/// Most targets of open incidents with series of their own.
+/// Maximum number of targets of open incidents with series.
 pub const MAX_TARGETS: usize = 100;
 
-/// The last two: whether it was planned, and whether it is a drill.
+/// The label values; the last two are whether it opened during maintenance and whether it is a drill.
 type ActiveKey = (String, Vector, Direction, Severity, bool, bool);
 
-/// What is shown at the moment.
+/// Series that exist now.
 #[derive(Default)]
 struct Shown {
     targets: BTreeSet<String>,
     active: BTreeSet<ActiveKey>,
     rates: BTreeSet<(String, Direction)>,
-    /// Targets that are open but not shown; each is counted once as long as that lasts.
+    /// Targets without series. Each is counted once for as long as it has none.
     refused: BTreeSet<String>,
 }
 
@@ -31,13 +31,13 @@ pub(super) struct IncidentSeries {
     active: IntGaugeVec,
     rate: IntGaugeVec,
     refused: IntCounter,
-    findings_full: Follower,
-    findings_echo: Follower,
+    dropped_by_limit: Follower,
+    dropped_as_side_effect: Follower,
     shown: Mutex<Shown>,
 }
 
 impl IncidentSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         let opened = make.counters(spec::INCIDENTS)?;
         for vector in Vector::ALL {
             for &direction in directions(*vector) {
@@ -54,14 +54,14 @@ impl IncidentSeries {
             active: make.gauges(spec::INCIDENT_ACTIVE)?,
             rate: make.gauges(spec::INCIDENT_PACKETS_PER_SECOND)?,
             refused: make.counter(spec::INCIDENT_SERIES_REFUSED)?,
-            findings_full: Follower::new(dropped(DropReason::OpenIncidentsFull)?),
-            findings_echo: Follower::new(dropped(DropReason::SideEffect)?),
+            dropped_by_limit: Follower::new(dropped(DropReason::IncidentLimit)?),
+            dropped_as_side_effect: Follower::new(dropped(DropReason::SideEffect)?),
             shown: Mutex::new(Shown::default()),
         })
     }
 
-    pub fn event(&self, event: &Event) {
-        // Drills are no history.
+    pub(super) fn event(&self, event: &Event) {
+        // A drill is not an incident of the past.
         if event.change != Change::Opened || event.incident.drill {
             return;
         }
@@ -73,13 +73,14 @@ impl IncidentSeries {
         }
     }
 
-    pub fn findings_dropped(&self, full: u64, echoes: u64) {
-        self.findings_full.follow(full);
-        self.findings_echo.follow(echoes);
+    pub(super) fn findings_dropped(&self, by_limit: u64, as_side_effect: u64) {
+        self.dropped_by_limit.follow(by_limit);
+        self.dropped_as_side_effect.follow(as_side_effect);
     }
 
-    /// Sets what is open before it removes what no longer is, so that a scrape in between misses nothing.
-    pub fn active(&self, open: &[Incident]) {
+    /// Sets the series of open incidents before it removes those of closed ones, so that a scrape in between misses
+    /// none.
+    pub(super) fn active(&self, open: &[Incident]) {
         self.open.set(whole(open.len() as u64));
         let mut shown = lock(&self.shown);
         let labels: Vec<String> = open.iter().map(|incident| incident.target.label()).collect();
@@ -95,11 +96,11 @@ impl IncidentSeries {
             let Incident { vector, direction, severity, .. } = *incident;
             active.insert((label.clone(), vector, direction, severity, incident.maintenance.is_some(), incident.drill));
             if incident.drill {
-                // No packet of it was on any wire.
+                // Its packets were never on the wire.
                 continue;
             }
             let rate = incident.timeline.last().map_or(0, |point| point.packets_per_second);
-            // One MAC address can be a target on two interfaces at once, and is one label.
+            // The same MAC address can be a target on two interfaces at the same time, and has one label.
             let sum = rates.entry((label, direction)).or_default();
             *sum = sum.saturating_add(rate);
         }
@@ -114,7 +115,7 @@ impl IncidentSeries {
                 gauge.set(whole(rate));
             }
         }
-        // An error of a removal means that there was no such series, which is what is wanted.
+        // A removal fails only if there is no such series.
         for key in shown.active.difference(&active) {
             let _ = self.active.remove_label_values(&values(key));
         }
@@ -125,7 +126,7 @@ impl IncidentSeries {
     }
 }
 
-/// The directions in which a vector may be seen from the start: nothing that fails on this host comes in or goes out.
+/// The directions for which a vector has series from the start: posture failures have no traffic direction.
 const fn directions(vector: Vector) -> &'static [Direction] {
     match vector.class() {
         VectorClass::Sensor => &[Direction::Internal],
@@ -135,11 +136,12 @@ const fn directions(vector: Vector) -> &'static [Direction] {
 
 /// Label values of [`spec::INCIDENT_ACTIVE`].
 fn values((target, vector, direction, severity, maintenance, drill): &ActiveKey) -> [&str; 6] {
-    let yes = |is: bool| if is { "true" } else { "false" };
-    [target.as_str(), vector.name(), direction.name(), severity.name(), yes(*maintenance), yes(*drill)]
+    let text = |flag: bool| if flag { "true" } else { "false" };
+    [target.as_str(), vector.name(), direction.name(), severity.name(), text(*maintenance), text(*drill)]
 }
 
-/// The targets that get series, and those that do not: who has them keeps them, then the most severe come first.
+/// The targets that get series, and those that do not. Targets that have series keep them; then the most severe come
+/// first.
 fn choose(open: &[Incident], labels: &[String], before: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut order: Vec<(bool, Severity, &String)> =
         open.iter().zip(labels).map(|(incident, label)| (before.contains(label), incident.severity, label)).collect();

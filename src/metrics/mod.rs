@@ -1,19 +1,17 @@
-//! Metrics: what Prometheus scrapes. Every metric is a const of the [`catalogue`]; every series that can be known in
-//! advance is there from the start with 0; no label has more values than a cap allows.
+//! Metrics for Prometheus. Every metric is a const of the catalogue. Every series that is known in advance exists
+//! from the start with the value 0. The number of values of each label is capped.
 //!
-//! [`Metrics`] is fed once a tick, from totals, and rendered when somebody asks. Feeding never waits for a scrape.
+//! [`Metrics`] is updated from totals once per tick and rendered on request. An update never waits for a scrape.
 
-pub mod catalogue;
+mod catalogue;
 mod guests;
 mod hosts;
 mod incidents;
 mod posture;
 mod series;
 
-pub use catalogue::{
-    DropReason, HttpRefusal, InventorySource, Kind, METRICS, MetricSpec, Stage, StateOperation, Table,
-};
-pub use guests::{CardTotals, MAX_GUESTS};
+pub use catalogue::{HttpRefusal, Kind, METRICS, MetricSpec, StateOperation, Table};
+pub use guests::{MAX_GUESTS, NicTotals};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
@@ -30,13 +28,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
 
-/// Of what [`Metrics::render`] gives.
+/// Media type of the text that [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Upper bounds in seconds: a tick lasts 0.1 s, so anything from there on is late.
+/// Upper bounds in seconds. A tick lasts 0.1 s, so anything above that is late.
 const TICK_BUCKETS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// Packets and bytes of one thing.
+/// The packet counter and the byte counter of one subject.
 struct CountSeries {
     packets: IntCounter,
     bytes: IntCounter,
@@ -63,11 +61,11 @@ pub struct Metrics {
     interface_families: InterfaceFamilies,
     interfaces: Mutex<BTreeMap<String, InterfaceSeries>>,
     coverage: Gauge,
-    /// By index of the class.
+    /// By class index.
     received: Vec<CountSeries>,
     transmitted: Vec<CountSeries>,
     transit: CountSeries,
-    /// By index of the anomaly.
+    /// By anomaly index.
     anomalies: Vec<IntCounter>,
     hosts: hosts::HostSeries,
     guests: guests::GuestSeries,
@@ -82,7 +80,7 @@ pub struct Metrics {
     tick_time: Gauge,
     /// By index of [`HttpRefusal`].
     http_refused: Vec<IntCounter>,
-    allowed: IntCounterVec,
+    suppressed: IntCounterVec,
     /// By index of [`StateOperation`].
     state_failures: Vec<IntCounter>,
     output_events: IntCounterVec,
@@ -95,13 +93,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All series of the interfaces and outputs that are known at the start begin with 0.
+    /// Creates the series of the interfaces and outputs that are known at the start, with the value 0. Fails only if
+    /// the catalogue is inconsistent, such as a name used twice.
     pub fn new(interfaces: &[String], outputs: &[String]) -> Result<Metrics, Error> {
         let registry = Registry::new();
         let make = Maker(&registry);
         let by_class = |packets, bytes| -> Result<Vec<CountSeries>, Error> {
             let names = || Class::ALL.iter().map(|class| class.name());
-            let pairs = make.counters_of(packets, names())?.into_iter().zip(make.counters_of(bytes, names())?);
+            let pairs = make.counters_for(packets, names())?.into_iter().zip(make.counters_for(bytes, names())?);
             Ok(pairs.map(|(packets, bytes)| CountSeries { packets, bytes }).collect())
         };
         let by_output = |spec| -> Result<IntCounterVec, Error> {
@@ -126,7 +125,7 @@ impl Metrics {
         };
         let mut by_interface = BTreeMap::new();
         for interface in interfaces {
-            by_interface.insert(interface.clone(), interface_families.of(interface)?);
+            by_interface.insert(interface.clone(), interface_families.series(interface)?);
         }
         let coverage = make.float_gauge(spec::CAPTURE_COVERAGE)?;
         coverage.set(1.0);
@@ -141,7 +140,7 @@ impl Metrics {
                 packets: make.counter(spec::TRANSIT_PACKETS)?,
                 bytes: make.counter(spec::TRANSIT_BYTES)?,
             },
-            anomalies: make.counters_of(spec::PACKET_ANOMALIES, Anomaly::ALL.iter().map(|anomaly| anomaly.name()))?,
+            anomalies: make.counters_for(spec::PACKET_ANOMALIES, Anomaly::ALL.iter().map(|anomaly| anomaly.name()))?,
             hosts: hosts::HostSeries::new(&make)?,
             guests: guests::GuestSeries::new(&make)?,
             stations: make.gauge(spec::STATIONS)?,
@@ -152,9 +151,9 @@ impl Metrics {
             tick_duration: make.histogram(spec::TICK_DURATION, TICK_BUCKETS)?,
             ticks_late: make.counter(spec::TICKS_LATE)?,
             tick_time: make.float_gauge(spec::TICK_TIME)?,
-            http_refused: make.counters_of(spec::HTTP_REFUSED, HttpRefusal::ALL.iter().map(|r| r.name()))?,
-            allowed: make.counters(spec::ALLOWED_FINDINGS)?,
-            state_failures: make.counters_of(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
+            http_refused: make.counters_for(spec::HTTP_REFUSED, HttpRefusal::ALL.iter().map(|r| r.name()))?,
+            suppressed: make.counters(spec::FINDINGS_SUPPRESSED)?,
+            state_failures: make.counters_for(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
             output_events: by_output(spec::OUTPUT_EVENTS)?,
             output_failures: by_output(spec::OUTPUT_FAILURES)?,
             output_dropped: by_output(spec::OUTPUT_DROPPED)?,
@@ -166,7 +165,7 @@ impl Metrics {
         })
     }
 
-    /// Adds what one tick counted.
+    /// Adds the counts of one tick.
     pub fn observe_tick(&self, totals: &Totals) {
         for (series, &count) in self.received.iter().zip(&totals.received) {
             series.add(count);
@@ -180,19 +179,19 @@ impl Metrics {
         }
     }
 
-    fn interface(&self, name: &str, tell: impl FnOnce(&InterfaceSeries)) {
+    fn interface(&self, name: &str, update: impl FnOnce(&InterfaceSeries)) {
         let mut interfaces = lock(&self.interfaces);
         if let Some(series) = interfaces.get(name) {
-            return tell(series);
+            return update(series);
         }
-        // A new interface after a reload.
-        if let Ok(series) = self.interface_families.of(name) {
-            tell(&series);
+        // An interface that was added by a reload.
+        if let Ok(series) = self.interface_families.series(name) {
+            update(&series);
             interfaces.insert(name.to_owned(), series);
         }
     }
 
-    /// Adds packets taken from an interface.
+    /// Adds packets captured on an interface.
     pub fn capture(&self, interface: &str, packets: u64, bytes: u64) {
         self.interface(interface, |series| {
             series.packets.inc_by(packets);
@@ -200,7 +199,8 @@ impl Metrics {
         });
     }
 
-    /// Follows the losses that a source tells since it was opened; lower totals than before mean that it was reopened.
+    /// Follows the losses that a source has reported since it was opened. Totals lower than before mean that it was
+    /// reopened.
     pub fn capture_losses(&self, interface: &str, dropped_kernel_total: u64, dropped_interface_total: u64) {
         self.interface(interface, |series| {
             series.dropped_kernel.follow(dropped_kernel_total);
@@ -208,92 +208,90 @@ impl Metrics {
         });
     }
 
-    /// Adds packets that found a queue of ours full.
-    pub fn capture_queue_dropped(&self, interface: &str, packets: u64) {
-        self.interface(interface, |series| series.dropped_queue.inc_by(packets));
-    }
-
+    /// Whether packets are being captured on an interface.
     pub fn capture_up(&self, interface: &str, up: bool) {
         self.interface(interface, |series| series.up.set(up.into()));
     }
 
-    /// One packet in so many is looked at.
+    /// Sampling of an interface: one packet in `one_in` is inspected.
     pub fn capture_sampling(&self, interface: &str, one_in: u16) {
         self.interface(interface, |series| series.sampling.set(1.0 / f64::from(one_in.max(1))));
     }
 
-    /// Share of packets of the last minute that were looked at, 0 to 1.
+    /// Share of the packets of the last minute that were inspected, 0 to 1.
     pub fn coverage(&self, ratio: f64) {
         self.coverage.set(ratio);
     }
 
-    /// Gives a host series of its own, from 0; false where [`MAX_HOSTS`] have them. A host that is named again with
-    /// another group moves there.
+    /// Adds series for a host, starting at 0. Returns false if [`MAX_HOSTS`] hosts have series already. A host that is
+    /// added again with another group moves to that group.
     pub fn watch_host(&self, address: Addr, group: &str) -> bool {
         self.hosts.watch(address, group)
     }
 
-    /// Follows the lifetime totals of a watched host; others are ignored. The first totals count in full, so a host is
-    /// to be watched when it is configured or first seen; totals that went down are those of a new entry.
+    /// Follows the lifetime totals of a watched host; other hosts are ignored. The first totals count in full, so a
+    /// host must be watched when it is configured or first seen. Totals that went down belong to a new table entry.
     pub fn host_totals(&self, address: Addr, received: Count, sent: Count) {
         self.hosts.totals(address, received, sent);
     }
 
-    /// Hosts that have series, in order of address.
+    /// Hosts that have series, ordered by address.
     pub fn watched_hosts(&self) -> Vec<Addr> {
         self.hosts.addresses()
     }
 
-    /// Shows these guests and no others, by label, and follows the lifetime totals of their cards. A label that is new has
-    /// series from 0, unless [`MAX_GUESTS`] have them already; those that have, keep them.
-    pub fn guests(&self, guests: &BTreeMap<String, Vec<CardTotals>>) {
+    /// Shows exactly these guests, by label, and follows the lifetime totals of their NICs. A new label gets series
+    /// that start at 0 unless [`MAX_GUESTS`] guests have series already; existing series are kept.
+    pub fn guests(&self, guests: &BTreeMap<String, Vec<NicTotals>>) {
         self.guests.show(guests);
     }
 
-    /// What is wrong with the inventory now, by source: one name for each problem.
+    /// Current problems of the inventory: the source name of each.
     pub fn inventory_problems<'s>(&self, sources: impl Iterator<Item = &'s str> + Clone) {
         self.guests.problems(sources);
     }
 
-    /// Stations remembered now, and new ones since the start.
+    /// Stations in the table, and stations added to it since the start.
     pub fn stations(&self, entries: usize, new_total: u64) {
         self.stations.set(whole(entries as u64));
         self.stations_new.follow(new_total);
     }
 
-    /// Counts an incident when it opens; other changes are not counted.
+    /// Counts an incident when it opens. Other changes, and drills, are not counted.
     pub fn incident_event(&self, event: &Event) {
         self.incidents.event(event);
     }
 
-    /// Shows what is open now, and nothing else.
+    /// Shows exactly these open incidents.
     pub fn incidents_active(&self, open: &[Incident]) {
         self.incidents.active(open);
     }
 
-    /// Findings dropped since the start: too many incidents open, and echoes of others.
-    pub fn findings_dropped(&self, open_incidents_full_total: u64, echoes_total: u64) {
-        self.incidents.findings_dropped(open_incidents_full_total, echoes_total);
+    /// Findings dropped since the start: because too many incidents were open, and as side effects of other incidents.
+    pub fn findings_dropped(&self, incident_limit_total: u64, side_effects_total: u64) {
+        self.incidents.findings_dropped(incident_limit_total, side_effects_total);
     }
 
-    /// Findings that a rule of the allow-list suppressed since the start. Rules are as many as the configuration has.
+    /// Findings that an allow rule has suppressed since the start. The configuration bounds the number of rules.
     pub fn allowed_findings(&self, rule: &str, total: u64) {
-        if let Ok(counter) = self.allowed.get_metric_with_label_values(&[rule]) {
+        if let Ok(counter) = self.suppressed.get_metric_with_label_values(&[rule]) {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
     }
 
-    /// Shows what was found of the checks of this host's posture, and no other checks.
+    /// Shows the results of exactly these posture checks.
     pub fn posture(&self, results: &[PostureResult]) {
         self.posture.show(results);
     }
 
+    /// Counts a failed operation on the state directory.
     pub fn state_failure(&self, operation: StateOperation) {
         if let Some(counter) = self.state_failures.get(operation as usize) {
             counter.inc();
         }
     }
 
+    /// Shows the entries in use and the capacity of a table, and follows its evictions since the start.
     pub fn table(&self, table: Table, entries: usize, capacity: usize, evictions_total: u64) {
         if let Some(series) = self.tables.get(table as usize) {
             series.entries.set(whole(entries as u64));
@@ -302,26 +300,29 @@ impl Metrics {
         }
     }
 
+    /// Records the time spent at the end of a tick.
     pub fn tick_duration(&self, seconds: f64) {
         self.tick_duration.observe(seconds);
     }
 
-    /// A tick was judged that ended at `seconds` since 1970, in packet time.
+    /// Packet time at the end of the last evaluated tick, in seconds since the Unix epoch.
     pub fn tick_time(&self, seconds: f64) {
         self.tick_time.set(seconds);
     }
 
+    /// Counts a refused HTTP connection or request.
     pub fn http_refused(&self, reason: HttpRefusal) {
         if let Some(counter) = self.http_refused.get(reason as usize) {
             counter.inc();
         }
     }
 
+    /// Counts a tick that ended late.
     pub fn tick_late(&self) {
         self.ticks_late.inc();
     }
 
-    /// Events that an output took, failed to deliver, and lost to a full queue, since the start.
+    /// Events that an output delivered, failed delivery attempts, and events that it dropped, since the start.
     pub fn output_totals(&self, output: &str, delivered: u64, failed: u64, dropped: u64) {
         let families =
             [(&self.output_events, delivered), (&self.output_failures, failed), (&self.output_dropped, dropped)];
@@ -332,7 +333,7 @@ impl Metrics {
         }
     }
 
-    /// Whether the last attempt of an output failed, and how long after it was found it handed over the last.
+    /// Whether the last delivery attempt of an output failed, and the delay of its latest delivery.
     pub fn output_state(&self, output: &str, is_failing: bool, delay_seconds: f64) {
         if let Ok(gauge) = self.output_failing.get_metric_with_label_values(&[output]) {
             gauge.set(is_failing.into());
@@ -342,7 +343,7 @@ impl Metrics {
         }
     }
 
-    /// The configuration was loaded or refused. `at` is in seconds since 1970.
+    /// Records that the configuration was loaded or refused. `at` is in seconds since the Unix epoch.
     pub fn config_reload(&self, successful: bool, at: f64) {
         self.reload_successful.set(successful.into());
         if successful {
@@ -350,7 +351,8 @@ impl Metrics {
         }
     }
 
-    /// The whole page, families by name, series by label values. Families without series still say what they are.
+    /// Renders all metrics in the text exposition format, ordered by name and label values. A family without series
+    /// still has its HELP and TYPE lines.
     pub fn render(&self) -> Result<String, Error> {
         let families = self.registry.gather();
         let mut specs: Vec<&MetricSpec> = METRICS.to_vec();
@@ -378,12 +380,12 @@ fn tables(make: &Maker<'_>) -> Result<Vec<TableSeries>, Error> {
     let entries = make.gauges(spec::TABLE_ENTRIES)?;
     let capacity = make.gauges(spec::TABLE_CAPACITY)?;
     let evictions = make.counters(spec::TABLE_EVICTIONS)?;
-    let of = |table: &Table| {
+    let series = |table: &Table| {
         Ok(TableSeries {
             entries: entries.get_metric_with_label_values(&[table.name()])?,
             capacity: capacity.get_metric_with_label_values(&[table.name()])?,
             evictions: Follower::new(evictions.get_metric_with_label_values(&[table.name()])?),
         })
     };
-    Table::ALL.iter().map(of).collect()
+    Table::ALL.iter().map(series).collect()
 }

@@ -1,4 +1,4 @@
-//! Series of the host's posture: two for each check, as long as it is configured.
+//! Series of the posture checks of this host: two for each configured check.
 
 use super::catalogue as spec;
 use super::series::{Maker, lock};
@@ -14,7 +14,7 @@ pub(super) struct PostureSeries {
 }
 
 impl PostureSeries {
-    pub fn new(make: &Maker<'_>) -> Result<Self, Error> {
+    pub(super) fn new(make: &Maker<'_>) -> Result<Self, Error> {
         Ok(PostureSeries {
             ok: make.gauges(spec::POSTURE_OK)?,
             unknown: make.gauges(spec::POSTURE_UNKNOWN)?,
@@ -22,8 +22,8 @@ impl PostureSeries {
         })
     }
 
-    /// Shows these checks and no others.
-    pub fn show(&self, results: &[PostureResult]) {
+    /// Shows exactly these checks.
+    pub(super) fn show(&self, results: &[PostureResult]) {
         let mut shown = lock(&self.shown);
         let names: BTreeSet<String> = results.iter().map(|result| result.name.clone()).collect();
         for result in results {
@@ -34,7 +34,7 @@ impl PostureSeries {
                 }
             }
         }
-        // An error of a removal means that there was no such series, which is what is wanted.
+        // A removal fails only if there is no such series.
         for name in shown.difference(&names) {
             let _ = self.ok.remove_label_values(&[name.as_str()]);
             let _ = self.unknown.remove_label_values(&[name.as_str()]);

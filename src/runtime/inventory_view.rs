@@ -1,20 +1,20 @@
 //! What Prometheus and the API are told of guests and interfaces, about once a second.
 
 use super::engine::Engine;
-use crate::http::{self, CardView, GuestView, InterfaceView, InventoryView, ProblemView, TrafficView};
+use crate::http::{self, GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use crate::inventory::{Guest, Nic};
-use crate::metrics::{CardTotals, Metrics, Table};
+use crate::metrics::{Metrics, NicTotals, Table};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Tells both of every guest of the inventory, heard or not.
 pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
     let inventory = engine.site().inventory();
-    let mut totals: BTreeMap<String, Vec<CardTotals>> = BTreeMap::new();
+    let mut totals: BTreeMap<String, Vec<NicTotals>> = BTreeMap::new();
     for guest in &inventory.guests {
         let cards = guest.nics.iter().filter_map(|nic| {
             let card = engine.guests().card(guest, nic)?;
-            Some(CardTotals { mac: nic.mac, received: card.received, sent: card.sent })
+            Some(NicTotals { mac: nic.mac, received: card.received, sent: card.sent })
         });
         // Guests of the same name share series.
         totals.entry(guest.to_string()).or_default().extend(cards);
@@ -22,7 +22,7 @@ pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
     metrics.guests(&totals);
     metrics.inventory_problems(inventory.problems.iter().map(|problem| problem.source));
     let (entries, capacity, evictions) = engine.meter().segments().table();
-    metrics.table(Table::Segment, entries, capacity, evictions);
+    metrics.table(Table::Lan, entries, capacity, evictions);
     shared.publish_inventory(view(engine));
 }
 
@@ -54,7 +54,7 @@ fn view(engine: &Engine) -> InventoryView {
 }
 
 fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {
-    let cards: Vec<CardView> = guest.nics.iter().map(|nic| card_view(engine, guest, nic)).collect();
+    let cards: Vec<NicView> = guest.nics.iter().map(|nic| card_view(engine, guest, nic)).collect();
     let (mut receive, mut transmit) = (TrafficView::default(), TrafficView::default());
     for card in &cards {
         receive.merge(card.receive);
@@ -67,19 +67,19 @@ fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {
         label: guest.to_string(),
         receive,
         transmit,
-        cards,
+        nics: cards,
     }
 }
 
-fn card_view(engine: &Engine, guest: &Guest, nic: &Nic) -> CardView {
+fn card_view(engine: &Engine, guest: &Guest, nic: &Nic) -> NicView {
     let guests = engine.guests();
-    let mut view = CardView {
+    let mut view = NicView {
         mac: nic.mac,
         addresses: nic.addresses.iter().map(address).collect(),
         vlan: nic.vlan,
         bridge: nic.bridge.clone(),
         port: nic.port.clone(),
-        ..CardView::default()
+        ..NicView::default()
     };
     if let Some(card) = guests.card(guest, nic) {
         let (received, sent) = card.second(guests.tick());
@@ -105,7 +105,7 @@ fn interfaces(engine: &Engine) -> Vec<InterfaceView> {
             name: name.clone(),
             role: seen.role.name(),
             bridge: engine.site().bridge(name).map(str::to_owned),
-            segment: segment.clone(),
+            lan: segment.clone(),
         }
     };
     engine.interfaces.iter().enumerate().map(view).collect()

@@ -1,4 +1,4 @@
-//! A TCP connection, bare or inside TLS.
+//! A TCP connection with or without TLS.
 
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
@@ -13,16 +13,16 @@ use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
 enum State {
-    Bare(TcpStream),
-    /// Goes on with each read or write.
+    Plain(TcpStream),
+    /// Continues with each read or write.
     Handshake(Box<Accept<TcpStream>>),
     Tls(Box<TlsStream<TcpStream>>),
-    /// The handshake failed: nothing goes any more.
+    /// The handshake failed; reads and writes fail.
     Failed,
 }
 
-/// The handshake happens with the first read, so that nobody else waits for it.
-pub(super) struct Secured {
+/// A server-side stream. The TLS handshake starts with the first read, so that it does not delay other connections.
+pub(super) struct MaybeTlsStream {
     state: State,
     metrics: Arc<Metrics>,
 }
@@ -30,20 +30,20 @@ pub(super) struct Secured {
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
-impl Secured {
-    pub fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> Secured {
+impl MaybeTlsStream {
+    pub(super) fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> MaybeTlsStream {
         let state = match tls {
-            None => State::Bare(stream),
+            None => State::Plain(stream),
             Some(config) => State::Handshake(Box::new(TlsAcceptor::from(config).accept(stream))),
         };
-        Secured { state, metrics }
+        MaybeTlsStream { state, metrics }
     }
 
-    pub fn is_bare(&self) -> bool {
-        matches!(self.state, State::Bare(_))
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.state, State::Plain(_))
     }
 
-    /// The stream of plain octets, as soon as there is one.
+    /// The decrypted stream, once the handshake is complete.
     fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Pin<&mut dyn Stream>>> {
         if let State::Handshake(accept) = &mut self.state {
             match ready!(Pin::new(accept).poll(context)) {
@@ -56,14 +56,14 @@ impl Secured {
             }
         }
         Poll::Ready(match &mut self.state {
-            State::Bare(stream) => Ok(Pin::new(stream)),
+            State::Plain(stream) => Ok(Pin::new(stream)),
             State::Tls(stream) => Ok(Pin::new(&mut **stream)),
             State::Handshake(_) | State::Failed => Err(io::ErrorKind::NotConnected.into()),
         })
     }
 }
 
-impl AsyncRead for Secured {
+impl AsyncRead for MaybeTlsStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -73,7 +73,7 @@ impl AsyncRead for Secured {
     }
 }
 
-impl AsyncWrite for Secured {
+impl AsyncWrite for MaybeTlsStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_stream(context))?.poll_write(context, bytes)
     }
@@ -88,23 +88,23 @@ impl AsyncWrite for Secured {
 
     fn is_write_vectored(&self) -> bool {
         match &self.state {
-            State::Bare(stream) => stream.is_write_vectored(),
+            State::Plain(stream) => stream.is_write_vectored(),
             _ => true,
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Bare(stream) => Pin::new(stream).poll_flush(context),
+            State::Plain(stream) => Pin::new(stream).poll_flush(context),
             State::Tls(stream) => Pin::new(&mut **stream).poll_flush(context),
-            // Nothing was written yet.
+            // Nothing has been written yet.
             State::Handshake(_) | State::Failed => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Bare(stream) => Pin::new(stream).poll_shutdown(context),
+            State::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             State::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(context),
             State::Handshake(_) | State::Failed => Poll::Ready(Ok(())),
         }
