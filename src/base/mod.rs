@@ -1,6 +1,6 @@
-//! Words that every stage shares: time, addresses, networks, and the vocabulary of incidents.
+//! Types that every stage shares: time, addresses, networks, and the names used in incidents.
 //!
-//! Nothing here knows of any stage. Everything is small, `Copy` where it can be, and pure.
+//! Nothing here depends on any stage. Types are small, `Copy` where possible, and free of side effects.
 
 pub mod address;
 pub mod interface;

@@ -6,6 +6,11 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Addresses and networks of one card.
+pub const MOST_ADDRESSES: usize = 1_024;
+/// Granted MAC addresses of all tables.
+pub const MOST_GRANTED: usize = 20_000;
+
 /// Where a guest is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {

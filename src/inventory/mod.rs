@@ -22,12 +22,8 @@ mod table;
 mod tests;
 pub mod virtual_macs;
 
-/// Addresses and networks of one card.
-pub const MOST_ADDRESSES: usize = 1_024;
-/// Granted MAC addresses of all tables.
-pub const MOST_GRANTED: usize = 20_000;
-
 pub use guest::{Guest, Inventory, Nic, Origin, Problem};
+use guest::{MOST_ADDRESSES, MOST_GRANTED};
 pub use kernel::{FdbEntry, Kernel, Link, Neighbour};
 pub use read::Sources;
 pub use site::{Group, GroupId, InterfacePolicy, LanPolicy, Site, Uplink};

@@ -1,7 +1,6 @@
 //! Traffic classes: every packet falls into exactly one.
 
-use super::ip::PROTOCOL_UDP;
-use super::tcp;
+use super::{protocol, tcp};
 use crate::base::Addr;
 
 macro_rules! classes {
@@ -150,8 +149,8 @@ const BFD_ECHO: u16 = 3785;
 
 /// Whether a packet from an address and port to the same is malicious. Hosts do talk to themselves over loopback.
 #[cold]
-pub(super) fn is_land(address: Addr, protocol: u8, port: u16) -> bool {
-    let echo = protocol == PROTOCOL_UDP && port == BFD_ECHO;
+pub(super) fn is_land(address: Addr, ip_protocol: u8, port: u16) -> bool {
+    let echo = ip_protocol == protocol::UDP && port == BFD_ECHO;
     !(echo || address.is_loopback() || address.is_group_or_none())
 }
 

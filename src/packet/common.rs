@@ -4,7 +4,7 @@
 //! One check of the length replaces one per header, and the record is written once. Whatever differs in any point is
 //! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
 
-use super::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
+use super::protocol::{TCP, UDP};
 use super::{App, Class, Packet, amplifier, class, control};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
@@ -83,14 +83,14 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let captured_end = frame.data.len().min(TRANSPORT + claimed);
     // Both protocols: where their payload starts, and how long it is by their own word.
     let (payload_start, payload_len) = match *protocol {
-        PROTOCOL_TCP => {
+        TCP => {
             let header = usize::from(*offset >> 4) * 4;
             if header < 20 || claimed < header {
                 return false;
             }
             (TRANSPORT + header, claimed - header)
         }
-        PROTOCOL_UDP => {
+        UDP => {
             let length = usize::from(u16::from_be_bytes([*u0, *u1]));
             if length < 8 || length > claimed {
                 return false;
@@ -102,7 +102,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let payload = frame.data.get(payload_start..captured_end).unwrap_or_default();
     let payload_at = if payload.is_empty() { frame.data.len() } else { payload_start };
     let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
-    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == PROTOCOL_TCP {
+    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == TCP {
         let class = Class::of_tcp(*flags, payload_len > 0);
         let app = match class {
             Class::TcpData => App::of_tcp(payload, payload_len),

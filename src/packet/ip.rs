@@ -4,22 +4,9 @@
 //! or fragmentation, IPv6 without extension headers) and gives up on anything else; [`lax`] takes everything, with
 //! etherparse. A property test holds them equal.
 
-use super::{Anomaly, App, Class, Packet, amplifier, class, extension};
+use super::{Anomaly, App, Class, Packet, amplifier, class, extension, protocol};
 use crate::base::{Addr, Mac};
 use etherparse::LaxIpv4Slice;
-
-const PROTOCOL_ICMP: u8 = 1;
-const PROTOCOL_IPV4: u8 = 4;
-pub(super) const PROTOCOL_TCP: u8 = 6;
-pub(super) const PROTOCOL_UDP: u8 = 17;
-const PROTOCOL_IPV6: u8 = 41;
-const PROTOCOL_GRE: u8 = 47;
-const PROTOCOL_ESP: u8 = 50;
-const PROTOCOL_ICMPV6: u8 = 58;
-const PROTOCOL_ETHERIP: u8 = 97;
-/// Its register messages carry multicast to the rendezvous point (RFC 7761 §4.4).
-const PROTOCOL_PIM: u8 = 103;
-const PROTOCOL_L2TP: u8 = 115;
 
 /// What an IP packet carries: the captured part of its payload, and the length that the header claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +44,7 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             let destination = destination.first_chunk::<16>()?;
             let claimed = usize::from(u16::from_be_bytes([l0, l1]));
             // Only next headers that end the chain; a length of zero is a jumbogram or a segmentation-offload packet.
-            if claimed == 0 || !matches!(next, PROTOCOL_TCP | PROTOCOL_UDP | PROTOCOL_ICMPV6 | PROTOCOL_GRE) {
+            if claimed == 0 || !matches!(next, protocol::TCP | protocol::UDP | protocol::ICMPV6 | protocol::GRE) {
                 return None;
             }
             packet.source = Addr::from_v6_bits(u128::from_be_bytes(*source));
@@ -175,23 +162,23 @@ fn lax_v6<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
 #[inline]
 pub(super) fn transport<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     match packet.protocol {
-        PROTOCOL_TCP => {
+        protocol::TCP => {
             let body = tcp(payload, packet);
             mark_land(packet);
             body
         }
-        PROTOCOL_UDP => {
+        protocol::UDP => {
             let body = udp(payload, packet);
             mark_land(packet);
             body
         }
-        PROTOCOL_ICMP => icmp(payload, packet, Class::of_icmp, Anomaly::IcmpTruncated, Class::IcmpOther),
-        PROTOCOL_ICMPV6 => icmp(payload, packet, Class::of_icmpv6, Anomaly::Icmpv6Truncated, Class::Icmpv6Other),
+        protocol::ICMP => icmp(payload, packet, Class::of_icmp, Anomaly::IcmpTruncated, Class::IcmpOther),
+        protocol::ICMPV6 => icmp(payload, packet, Class::of_icmpv6, Anomaly::Icmpv6Truncated, Class::Icmpv6Other),
         other => {
             packet.class = match other {
-                PROTOCOL_GRE => Class::Gre,
-                PROTOCOL_IPV4 | PROTOCOL_IPV6 => Class::IpTunnel,
-                PROTOCOL_ESP | PROTOCOL_ETHERIP | PROTOCOL_PIM | PROTOCOL_L2TP => Class::IpTunnel,
+                protocol::GRE => Class::Gre,
+                protocol::IPV4 | protocol::IPV6 => Class::IpTunnel,
+                protocol::ESP | protocol::ETHERIP | protocol::PIM | protocol::L2TP => Class::IpTunnel,
                 _ => Class::IpOther,
             };
             packet.payload_len = clamp(payload.claimed);

@@ -2,7 +2,7 @@
 //!
 //! Read as libpcap's sf-pcap.c does, oddities of old writers included.
 
-use super::Interface;
+use super::interface::Interface;
 use super::record::{BUDGET, Link, MAX_CAPTURED, Step, Stop, half, wire_len, word};
 use crate::base::Timestamp;
 use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink};

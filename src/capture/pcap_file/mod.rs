@@ -12,6 +12,7 @@
 
 mod foreign;
 mod input;
+mod interface;
 mod legacy;
 mod ng;
 mod options;
@@ -25,10 +26,12 @@ use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+pub use interface::Interface;
+
 use input::Input;
 use record::Stop;
 
-use super::{CaptureError, FrameSink, LinkType, PacketSource, Poll};
+use super::{CaptureError, FrameSink, PacketSource, Poll};
 
 /// A capture that is read from its first record to its last.
 ///
@@ -42,16 +45,6 @@ pub struct PcapFile {
 enum Format {
     Legacy(legacy::Legacy),
     Ng(ng::Ng),
-}
-
-/// An interface that the capture was taken on, as far as the file tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    /// From pcapng's if_name, control characters replaced; classic pcap has none.
-    pub name: Option<String>,
-    pub link: LinkType,
-    /// The capture length limit; 0 for none.
-    pub snaplen: u32,
 }
 
 impl PcapFile {

@@ -1,6 +1,6 @@
 //! pcapng (draft-ietf-opsawg-pcapng): sections of blocks, each section in the byte order of its writer.
 
-use super::Interface;
+use super::interface::Interface;
 use super::options::{self, Clock};
 use super::record::{BUDGET, Link, MAX_RECORD, Step, Stop, half, wire_len, word};
 use crate::base::Timestamp;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::input::tests::gzip;
 use super::*;
-use crate::capture::{Frame, FrameDirection};
+use crate::capture::{Frame, FrameDirection, LinkType};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {

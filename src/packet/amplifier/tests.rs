@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Vector;
 
 fn vector(port: u16, payload: &[u8]) -> Option<Vector> {
     reply_of(port, payload.len() as u16, payload).and_then(Service::row).map(|row| row.vector)

@@ -1,0 +1,54 @@
+//! Why a source fails.
+
+use std::fmt;
+
+/// Why a source cannot be opened or go on. `Display` is the one line that a user sees, without the source's name.
+#[derive(Debug)]
+pub enum CaptureError {
+    /// The file or stream is not a capture, or not one that can be read; says why and what to do.
+    Format(String),
+    /// Reading failed.
+    Io(std::io::Error),
+    /// The capture ended inside a record: what came before was delivered.
+    Truncated(String),
+    /// The interface went down or away; it may come back.
+    InterfaceGone(String),
+    /// Capturing is not permitted; says what to grant.
+    Permission(String),
+    /// The filter expression cannot be used; quotes it and says why.
+    Filter(String),
+    /// The capture library, or the kernel, refused.
+    Library(String),
+}
+
+impl CaptureError {
+    /// That capturing on `interface` is not permitted, and what to grant.
+    pub(crate) fn permission(interface: &str) -> CaptureError {
+        let program = std::env::current_exe().map_or_else(|_| "pegel".into(), |path| path.display().to_string());
+        CaptureError::Permission(format!(
+            "capturing on {interface} needs the capability CAP_NET_RAW: run as root, or grant it with: sudo setcap cap_net_raw+ep {program}"
+        ))
+    }
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CaptureError::Io(error) => error.fmt(f),
+            CaptureError::Format(text)
+            | CaptureError::Truncated(text)
+            | CaptureError::InterfaceGone(text)
+            | CaptureError::Permission(text)
+            | CaptureError::Filter(text)
+            | CaptureError::Library(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for CaptureError {}
+
+impl From<std::io::Error> for CaptureError {
+    fn from(error: std::io::Error) -> Self {
+        CaptureError::Io(error)
+    }
+}
