@@ -1,28 +1,29 @@
-//! Why a source fails.
+//! Errors of sources.
 
 use std::fmt;
 
-/// Why a source cannot be opened or go on. `Display` is the one line that a user sees, without the source's name.
+/// Why a source cannot be opened or cannot continue. `Display` is the one line shown to users, without the source's
+/// name.
 #[derive(Debug)]
 pub enum CaptureError {
-    /// The file or stream is not a capture, or not one that can be read; says why and what to do.
+    /// The file or stream is not a capture, or not in a supported format; the text says why and what to do.
     Format(String),
     /// Reading failed.
     Io(std::io::Error),
-    /// The capture ended inside a record: what came before was delivered.
+    /// The capture ends inside a record; everything before it was delivered.
     Truncated(String),
-    /// The interface went down or away; it may come back.
+    /// The interface went down or was removed; it may come back.
     InterfaceGone(String),
-    /// Capturing is not permitted; says what to grant.
+    /// Capturing is not permitted; the text names the missing privilege.
     Permission(String),
-    /// The filter expression cannot be used; quotes it and says why.
+    /// The filter expression is invalid; the text quotes it and says why.
     Filter(String),
-    /// The capture library, or the kernel, refused.
+    /// The capture library or the kernel returned another error.
     Library(String),
 }
 
 impl CaptureError {
-    /// That capturing on `interface` is not permitted, and what to grant.
+    /// Capturing on `interface` is not permitted; says which capability to grant.
     pub(crate) fn permission(interface: &str) -> CaptureError {
         let program = std::env::current_exe().map_or_else(|_| "pegel".into(), |path| path.display().to_string());
         CaptureError::Permission(format!(

@@ -1,7 +1,7 @@
-//! Capture: frames from a file, an interface or a generator, handed on one at a time as borrowed slices.
+//! Capture: frames from a file, an interface or a generator, delivered one at a time as borrowed slices.
 //!
-//! A source owns its buffers; nothing is copied or allocated per frame. [`SOURCES`] lists what there is; to add one,
-//! implement [`PacketSource`], add its row there, and open it in the wiring (`runtime`).
+//! A source owns its buffers; nothing is copied or allocated per frame. [`SOURCES`] lists all sources. To add one,
+//! implement [`PacketSource`], add its row there, and open it in `runtime`.
 
 pub mod afpacket;
 mod error;

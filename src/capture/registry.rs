@@ -2,10 +2,11 @@
 
 /// A row of the registry of sources.
 pub struct SourceSpec {
+    /// Name in listings.
     pub name: &'static str,
     /// One line for `pegel list sources`.
     pub summary: &'static str,
-    /// Whether it runs on live interfaces (else offline).
+    /// Whether the source captures on live interfaces; otherwise it is offline.
     pub live: bool,
 }
 
@@ -18,12 +19,12 @@ pub const SOURCES: &[SourceSpec] = &[
     },
     SourceSpec {
         name: "afpacket",
-        summary: "interfaces, through a memory-mapped ring of the kernel (pegel run)",
+        summary: "live interfaces, through the kernel's memory-mapped packet ring (pegel run)",
         live: true,
     },
     SourceSpec {
         name: "pcap_live",
-        summary: "interfaces, through libpcap (pegel run, where there is no ring)",
+        summary: "live interfaces, through libpcap (pegel run, where the ring is not available)",
         live: true,
     },
     SourceSpec {

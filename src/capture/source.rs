@@ -1,35 +1,35 @@
-//! The interface of a source: what it delivers, and what it reports about its own losses.
+//! The interface of a source: how it delivers frames and reports its own losses.
 
 use super::{CaptureError, FrameSink};
 
-/// What a call to [`PacketSource::poll`] found.
+/// The outcome of a call to [`PacketSource::poll`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// Frames were delivered and more may follow at once.
+    /// Frames were delivered, and more may be available immediately.
     Delivered,
-    /// Nothing arrived within the source's timeout; packet time may be moved on by whoever owns the clock.
+    /// Nothing arrived within the source's timeout. The owner of the clock may advance packet time.
     Idle,
     /// The source is exhausted and will deliver nothing more.
     End,
 }
 
-/// What a source can tell of its own losses. All counts since the source was opened.
+/// What a source knows about its own losses. All counts are since the source was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceStats {
-    /// Frames that the kernel saw for us.
+    /// Frames that the kernel received for this source.
     pub received: u64,
-    /// Frames that the kernel dropped since our buffer was full.
+    /// Frames that the kernel dropped because the source's buffer was full.
     pub dropped_kernel: u64,
-    /// Frames that the network card or its driver dropped.
+    /// Frames that the NIC or its driver dropped.
     pub dropped_interface: u64,
 }
 
-/// Where frames come from.
+/// A source of frames.
 pub trait PacketSource {
-    /// Delivers some frames (at most a few thousand, so that the caller can look around) to `sink`.
+    /// Delivers some frames to `sink`: at most a few thousand per call, so that the caller regularly regains control.
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError>;
 
-    /// Losses so far.
+    /// Losses so far; all zero for sources that cannot lose frames.
     fn stats(&mut self) -> SourceStats {
         SourceStats::default()
     }

@@ -1,14 +1,16 @@
-//! Packet: from the bytes of a frame to one small `Copy` record of what the meter needs. No allocation, no panic.
+//! Packet: from the octets of a frame to one small `Copy` record with what the meter needs. No allocation, no panic.
 //!
-//! Parsing is lax: whatever could be read is kept, and the layer that stopped it becomes a named [`Anomaly`].
+//! Parsing is lax: everything that could be parsed is kept, and the reason why parsing stopped becomes a named
+//! [`Anomaly`].
 //!
-//! - [`decode`]: one frame to one packet: the commonest shape in one go (`common`), other common ones by hand (`link`, `ip`, `extension`),
-//!   etherparse's lax parser behind them
-//! - [`class`]: the traffic classes that everything is counted by
+//! - [`decode`]: one frame to one packet. The most common header layout is parsed in one step (`common`), other common
+//!   ones layer by layer (`link`, `ip`, `extension`), everything else by etherparse's lax parser.
+//! - [`record`]: the packet record
 //! - [`amplifier`]: the table of amplification services
-//! - [`application`]: what a payload begins with; [`name`]: which site or zone a request is for
-//! - [`control`]: ARP, neighbour discovery, DHCP, spanning tree, router election: what they say
-//! - [`anomaly`]: what can be wrong with a packet, by name
+//! - [`application`]: classification of payloads by their first octets; [`name`]: the site or zone of a request
+//! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election
+//! - [`anomaly`]: names for malformed packets
+//! - [`class`]: the traffic classes used for counting
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod amplifier;

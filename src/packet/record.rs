@@ -4,35 +4,39 @@ use super::{Anomaly, App, Class, Service};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
 
-/// Everything that the meter wants to know of one packet.
+/// Everything that the meter needs to know about one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
+    /// Time of capture.
     pub time: Timestamp,
-    /// Network-layer addresses; of ARP for IPv4 those of sender and target. [`Addr::UNSPECIFIED`] where there are none.
+    /// Network-layer source; of ARP for IPv4 the sender address. [`Addr::UNSPECIFIED`] if there is none.
     pub source: Addr,
+    /// Network-layer destination; of ARP for IPv4 the target address. [`Addr::UNSPECIFIED`] if there is none.
     pub destination: Addr,
-    /// Link-layer addresses; zero where the link has none.
+    /// Link-layer source; zero if the link has none.
     pub source_mac: Mac,
+    /// Link-layer destination; zero if the link has none.
     pub destination_mac: Mac,
-    /// Octets on the wire including the link header, without FCS.
+    /// Octets on the wire including the link header, without FCS, summed over all GSO segments.
     pub wire_len: u32,
-    /// Octets of the IP packet by its header's word, header included; zero without IP.
+    /// Octets of the IP packet according to its header, including the header; zero without IP.
     pub ip_len: u16,
-    /// Octets of transport payload by the IP header's word, whether captured or not.
+    /// Octets of transport payload according to the headers, whether captured or not.
     pub payload_len: u16,
-    /// Where the captured transport payload starts in the frame; of ARP and LLC the body; the frame's length where there
-    /// is none.
+    /// Offset of the captured transport payload in the frame; of ARP and LLC that of the body; the frame's length if
+    /// there is none.
     pub payload_at: u16,
-    /// Zero where there are no ports (later fragments, ICMP, …).
+    /// Source port; zero if there are no ports (later fragments, ICMP, …).
     pub source_port: u16,
+    /// Destination port; zero if there are no ports.
     pub destination_port: u16,
     /// Index of the interface within the source.
     pub interface: u16,
-    /// Outermost VLAN id, zero where untagged.
+    /// Outermost VLAN ID; zero if untagged.
     pub vlan: u16,
-    /// Frames on the wire that this packet stands for (`wire_len` is that of all): more than 1 only where segmentation
-    /// offload showed us a large one.
+    /// Frames on the wire that this packet represents: more than 1 only for large frames from segmentation offload.
     pub segments: u16,
+    /// Traffic class.
     pub class: Class,
     /// IP protocol number after extension headers; zero without IP.
     pub protocol: u8,
@@ -40,19 +44,21 @@ pub struct Packet {
     pub flags: u8,
     /// TTL or hop limit; zero without IP.
     pub ttl: u8,
+    /// Whether the frame entered or left the machine.
     pub direction: FrameDirection,
-    /// The amplification service that this packet looks like a *reply* of, by source port and payload.
+    /// The amplification service of which this packet looks like a *reply*, judging by source port and payload.
     pub reply_of: Option<Service>,
     /// The amplification service that this packet is addressed to, by destination port.
     pub request_to: Option<Service>,
-    /// What the payload begins with.
+    /// Kind of the payload.
     pub app: App,
-    /// What stopped the parser, if anything.
+    /// What stopped the parser, if anything did.
     pub anomaly: Option<Anomaly>,
+    /// Whether an IP header was parsed.
     pub has_ip: bool,
-    /// It may be a control frame: [`control::read`] tells.
+    /// Whether it may be a control frame, which [`control::read`](super::control::read) decides.
     pub is_control: bool,
-    /// First fragment of several: the transport header is here, the rest comes as class `fragment`.
+    /// Whether it is the first fragment of several: it contains the transport header; the others have class `fragment`.
     pub first_fragment: bool,
 }
 
@@ -63,8 +69,8 @@ impl Default for Packet {
 }
 
 impl Packet {
-    /// Of several TCP segments shown as one, the FIN belongs to the last, which is returned; the others stay as data.
-    /// `None` where there is nothing to split.
+    /// Splits the last TCP segment, to which the FIN belongs, off a packet that represents several; the others remain
+    /// as data. `None` if there is nothing to split.
     pub(crate) fn split_off_end(&mut self) -> Option<Packet> {
         const FIN: u8 = 0x01;
         if self.class != Class::TcpFin || self.segments < 2 {
@@ -72,13 +78,13 @@ impl Packet {
         }
         let last = self.wire_len / u32::from(self.segments);
         let end = Packet { segments: 1, wire_len: last, ..*self };
-        // More than one, and the quotient is no larger than what was divided.
+        // No underflow: there are at least two segments, and the quotient is not larger than the dividend.
         (self.segments, self.wire_len) = (self.segments - 1, self.wire_len - last);
         (self.class, self.flags) = (Class::TcpData, self.flags & !FIN);
         Some(end)
     }
 
-    /// A packet of which only the frame is known yet.
+    /// A packet of which only the frame's metadata is known.
     #[inline]
     pub(crate) fn empty(time: Timestamp, wire_len: u32, interface: u16, direction: FrameDirection) -> Self {
         Packet {

@@ -1,4 +1,4 @@
-//! The table of services that reflect and amplify: what their replies look like on the wire.
+//! The table of services that can be abused for reflection and amplification: what their replies look like.
 //!
 //! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates), Rossow
 //! "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
