@@ -1,73 +1,94 @@
-//! The checks that an operator configures.
+//! Host checks as configured by the operator.
 
 use std::fmt;
 
-/// What is checked, and how often.
+/// All configured checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posture {
-    /// Seconds from the end of one look to the beginning of the next.
+    /// Seconds from the end of one evaluation to the beginning of the next.
     pub interval_seconds: u32,
+    /// The checks, in the order of the configuration.
     pub checks: Vec<Check>,
 }
 
+/// One host check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Label value.
+    /// Name of the check, a label value.
     pub name: String,
-    /// The operator's reason, for whoever reads the incident; may be empty.
+    /// The operator's reason, shown in the incident; may be empty.
     pub why: String,
+    /// The requirement.
     pub must: Must,
 }
 
-/// What must hold.
+/// A requirement on the host. `Display` gives it in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Must {
-    /// A unit of systemd is active.
+    /// A systemd unit is active.
     UnitActive(String),
-    /// A table of nftables is there and does something.
+    /// An nftables table exists and has rules or drops by policy.
     NftTable {
+        /// nftables family, such as `inet`.
         family: String,
+        /// Name of the table.
         table: String,
     },
-    /// The same of one chain.
+    /// An nftables chain exists and has rules or drops by policy.
     NftChain {
+        /// nftables family, such as `inet`.
         family: String,
+        /// Name of the table.
         table: String,
+        /// Name of the chain.
         chain: String,
     },
-    /// There is a default route, through this interface if one is named.
+    /// There is a default route.
     DefaultRoute {
+        /// Address family of the route.
         family: Family,
+        /// The interface that it must use; `None` for any.
         interface: Option<String>,
     },
-    /// What enters by this interface is not forwarded, in one family or in both.
+    /// Packets that enter through an interface are not forwarded.
     ForwardingOff {
+        /// Name of the interface.
         interface: String,
+        /// Address family; `None` for both.
         family: Option<Family>,
     },
+    /// An interface is up.
     InterfaceUp(String),
-    /// An interface is a port of this bridge.
+    /// An interface is a port of a bridge.
     BridgePort {
+        /// Name of the interface.
         port: String,
+        /// Name of the bridge.
         bridge: String,
     },
-    /// A setting of the kernel has this value.
+    /// A kernel setting has this value.
     Sysctl {
+        /// Key as for sysctl(8), with dots or slashes.
         key: String,
+        /// Expected value; white space between words is not significant.
         value: String,
     },
 }
 
+/// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
+    /// IPv4.
     Ipv4,
+    /// IPv6.
     Ipv6,
 }
 
 impl Family {
+    /// Both families.
     pub const ALL: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
-    /// As in the configuration, and under `/proc/sys/net`.
+    /// The name used in the configuration and under `/proc/sys/net`.
     pub const fn name(self) -> &'static str {
         match self {
             Family::Ipv4 => "ipv4",
@@ -85,7 +106,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// What must hold, in words.
+/// The requirement in words, such as "interface eth0 is up".
 impl fmt::Display for Must {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

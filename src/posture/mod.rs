@@ -1,8 +1,9 @@
-//! Posture: what must hold on this host, and whether it does. A firewall that silently did not start is found here, not
-//! in any packet.
+//! Posture: host checks, which test whether this host meets configured requirements. They detect, for example, that a
+//! firewall silently failed to start, which no packet shows.
 //!
-//! The kernel's word is read from files ([`kernel`]); that of systemd and nftables is asked for by their own tools
-//! ([`tool`]), each with a time limit. [`Watch`] keeps what was found over many looks. Nothing is changed on the host.
+//! The kernel's state is read from files ([`kernel`]); that of systemd and nftables is queried with their own tools
+//! ([`tool`]), each with a time limit. [`Watch`] keeps the results over repeated evaluations. Nothing on the host is
+//! changed.
 
 mod check;
 mod kernel;
@@ -17,4 +18,4 @@ pub use kernel::Kernel;
 pub use tool::Tools;
 pub use watch::{Watch, unknown};
 
-use outcome::Found;
+use outcome::Outcome;

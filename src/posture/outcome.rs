@@ -1,28 +1,28 @@
-//! The outcome of evaluating one check once.
+//! The outcome of a check.
 
 use crate::base::PostureState;
 
-/// What one look at one check gave.
+/// The outcome of evaluating one check once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Outcome {
     pub(super) state: PostureState,
-    /// A sentence, complete in itself: what was found, and where that is not so, what should be.
+    /// A complete sentence: what was found and, on failure, what was expected.
     pub(super) message: String,
 }
 
-impl Found {
-    pub(super) fn when(holds: bool, message: impl Into<String>) -> Found {
-        Found { state: if holds { PostureState::Ok } else { PostureState::Failed }, message: message.into() }
+impl Outcome {
+    pub(super) fn from_condition(is_met: bool, message: impl Into<String>) -> Outcome {
+        Outcome { state: if is_met { PostureState::Ok } else { PostureState::Failed }, message: message.into() }
     }
 
-    pub(super) fn unknown(message: impl Into<String>) -> Found {
-        Found { state: PostureState::Unknown, message: message.into() }
+    pub(super) fn unknown(message: impl Into<String>) -> Outcome {
+        Outcome { state: PostureState::Unknown, message: message.into() }
     }
 }
 
-/// What is wrong comes out as it is: for readers that may fail to tell.
-impl From<Result<Found, String>> for Found {
-    fn from(result: Result<Found, String>) -> Found {
-        result.unwrap_or_else(Found::unknown)
+/// An error becomes an unknown outcome with the error as its message.
+impl From<Result<Outcome, String>> for Outcome {
+    fn from(result: Result<Outcome, String>) -> Outcome {
+        result.unwrap_or_else(Outcome::unknown)
     }
 }
