@@ -2,15 +2,15 @@
 //!
 //! Nothing here depends on any stage. Types are small, `Copy` where possible, and free of side effects.
 
-pub mod address;
-pub mod interface;
-pub mod network;
-pub mod numbers;
-pub mod posture;
-pub mod time;
+mod address;
+mod interface;
+mod network;
+mod numbers;
+mod posture;
+mod time;
 pub mod words;
 
-pub use address::{Addr, Mac};
+pub use address::{Addr, Mac, MacError};
 pub use interface::{CapturedInterface, CountPolicy, InterfaceRole};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};

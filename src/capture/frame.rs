@@ -26,7 +26,7 @@ pub enum LinkType {
 
 impl LinkType {
     /// From the number in a capture file's header (LINKTYPE_*, https://www.tcpdump.org/linktypes.html).
-    pub const fn from_number(number: u16) -> Self {
+    pub(super) const fn from_number(number: u16) -> Self {
         match number {
             0 => LinkType::Null,
             1 => LinkType::Ethernet,

@@ -1,7 +1,7 @@
 //! A guest as an operator configures it, in Pegel's configuration or in a separate table, and its validation.
 
 use super::{Guest, MAX_ADDRESSES, Nic, Origin};
-use crate::base::{Mac, address::MacError};
+use crate::base::{Mac, MacError};
 use ipnet::IpNet;
 use std::net::IpAddr;
 

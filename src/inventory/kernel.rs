@@ -24,7 +24,7 @@ pub struct Link {
 
 impl Link {
     /// Whether it is a hardware device, a bond, or a VLAN interface.
-    pub fn is_physical(&self) -> bool {
+    pub(super) fn is_physical(&self) -> bool {
         matches!(self.kind.as_str(), "" | "bond" | "team" | "vlan") && self.name != "lo"
     }
 }

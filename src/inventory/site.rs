@@ -29,6 +29,7 @@ pub struct InterfacePolicy {
 /// Hosts with separate limits, selected by prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// Name of the group.
     pub name: String,
     /// Prefixes of the hosts. They need not be inside networks as configured.
     pub networks: Vec<IpNet>,

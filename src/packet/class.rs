@@ -105,13 +105,13 @@ impl Class {
 
     /// Class of a UDP datagram.
     #[inline]
-    pub const fn of_udp(source_port: u16, destination_port: u16) -> Class {
+    pub(super) const fn of_udp(source_port: u16, destination_port: u16) -> Class {
         if source_port == 443 || destination_port == 443 { Class::Quic } else { Class::Udp }
     }
 
     /// Class of a TCP segment.
     #[inline]
-    pub const fn of_tcp(flags: u8, has_payload: bool) -> Class {
+    pub(super) const fn of_tcp(flags: u8, has_payload: bool) -> Class {
         const XMAS: u8 = tcp::FIN | tcp::PSH | tcp::URG;
         const ALL: u8 = XMAS | tcp::SYN | tcp::RST | tcp::ACK;
         let flags = flags & ALL;
@@ -142,7 +142,7 @@ impl Class {
     }
 
     /// Class of an ICMP message by its type (RFC 792, IANA ICMP parameters).
-    pub const fn of_icmp(kind: u8) -> Class {
+    pub(super) const fn of_icmp(kind: u8) -> Class {
         match kind {
             8 => Class::IcmpEcho,
             0 => Class::IcmpReply,
@@ -152,7 +152,7 @@ impl Class {
     }
 
     /// Class of an ICMPv6 message by its type (RFC 4443, 4861, 2710, 3810).
-    pub const fn of_icmpv6(kind: u8) -> Class {
+    pub(super) const fn of_icmpv6(kind: u8) -> Class {
         match kind {
             128 => Class::Icmpv6Echo,
             129 => Class::Icmpv6Reply,

@@ -3,23 +3,23 @@
 //! Parsing is lax: everything that could be parsed is kept, and the reason why parsing stopped becomes a named
 //! [`Anomaly`].
 //!
-//! - [`decode`]: one frame to one packet. The most common header layout is parsed in one step (`common`), other common
+//! - `decode`: one frame to one packet. The most common header layout is parsed in one step (`common`), other common
 //!   ones layer by layer (`link`, `ip`, `extension`), everything else by etherparse's lax parser.
-//! - [`record`]: the packet record
-//! - [`amplifier`]: the table of amplification services
-//! - [`application`]: classification of payloads by their first octets; [`name`]: the site or zone of a request
+//! - `record`: the packet record
+//! - `amplifier`: the table of amplification services
+//! - `application`: classification of payloads by their first octets; [`name`]: the site or zone of a request
 //! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election
-//! - [`anomaly`]: names for malformed packets
-//! - [`class`]: the traffic classes used for counting
+//! - `anomaly`: names for malformed packets
+//! - `class`: the traffic classes used for counting
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-pub mod amplifier;
-pub mod anomaly;
-pub mod application;
-pub mod class;
+mod amplifier;
+mod anomaly;
+mod application;
+mod class;
 mod common;
 pub mod control;
-pub mod decode;
+mod decode;
 mod extension;
 mod ip;
 mod link;

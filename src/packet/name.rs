@@ -121,7 +121,7 @@ fn http(payload: &[u8]) -> Asked {
         None => hash(pair.as_bytes()),
     };
     let keys = path.split('?').nth(1).unwrap_or_default().split('&').map(key);
-    let mut asked = Asked {
+    let mut subject = Asked {
         whole: hash(path.as_bytes()),
         keys: keys.fold(0, |keys, key| keys ^ key),
         item: hash(path.split(['?', '#']).next().unwrap_or_default().as_bytes()),
@@ -130,12 +130,12 @@ fn http(payload: &[u8]) -> Asked {
     };
     for header in request.headers.iter().take_while(|header| !header.name.is_empty()) {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        if is("host") && asked.name.is_empty() {
-            asked.name = Name::of(site(header.value));
+        if is("host") && subject.name.is_empty() {
+            subject.name = Name::of(site(header.value));
         }
-        asked.forwarded |= is("x-forwarded-for") || is("forwarded") || is("via") || is("x-real-ip");
+        subject.forwarded |= is("x-forwarded-for") || is("forwarded") || is("via") || is("x-real-ip");
     }
-    asked
+    subject
 }
 
 /// A Host without its port and final dot, which do not change the site.
@@ -277,25 +277,25 @@ mod tests {
         assert_eq!(Name::of(&[b'A'; 255]).as_bytes(), [b'a'; MAX_NAME]);
     }
 
-    fn asked(name: &str) -> (String, bool) {
+    fn zone_of(name: &str) -> (String, bool) {
         let mut message = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         for label in name.split('.').filter(|label| !label.is_empty()) {
             message.push(label.len() as u8);
             message.extend(label.bytes());
         }
         message.extend([0, 0, 1, 0, 1]);
-        let asked = read(App::DnsQuery, &message);
-        (asked.name.to_string(), asked.plain)
+        let subject = read(App::DnsQuery, &message);
+        (subject.name.to_string(), subject.plain)
     }
 
     #[test]
     fn zones_are_registered_names() {
-        assert_eq!(asked("qwkzjd.www.Example.com"), ("example.com".into(), true));
-        assert_eq!(asked("x7f3k.shop.co.uk"), ("shop.co.uk".into(), true));
-        assert_eq!(asked("example.com"), ("example.com".into(), false));
-        assert_eq!(asked("4.3.2.1.zen.blocklist.example"), ("blocklist.example".into(), false));
-        assert_eq!(asked("4.3.2.1.in-addr.arpa"), ("in-addr.arpa".into(), false));
-        assert_eq!(asked(""), (String::new(), false));
+        assert_eq!(zone_of("qwkzjd.www.Example.com"), ("example.com".into(), true));
+        assert_eq!(zone_of("x7f3k.shop.co.uk"), ("shop.co.uk".into(), true));
+        assert_eq!(zone_of("example.com"), ("example.com".into(), false));
+        assert_eq!(zone_of("4.3.2.1.zen.blocklist.example"), ("blocklist.example".into(), false));
+        assert_eq!(zone_of("4.3.2.1.in-addr.arpa"), ("in-addr.arpa".into(), false));
+        assert_eq!(zone_of(""), (String::new(), false));
     }
 
     proptest! {

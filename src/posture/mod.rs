@@ -1,8 +1,8 @@
 //! Posture: host checks, which test whether this host meets configured requirements. They detect, for example, that a
 //! firewall silently failed to start, which no packet shows.
 //!
-//! The kernel's state is read from files ([`kernel`]); that of systemd and nftables is queried with their own tools
-//! ([`tool`]), each with a time limit. [`Watch`] keeps the results over repeated evaluations. Nothing on the host is
+//! The kernel's state is read from files (`kernel`); that of systemd and nftables is queried with their own tools
+//! (`tool`), each with a time limit. [`Watch`] keeps the results over repeated evaluations. Nothing on the host is
 //! changed.
 
 mod check;

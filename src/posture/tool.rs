@@ -61,7 +61,7 @@ impl Tools {
     }
 
     /// Looks for tools in these directories.
-    pub fn in_directories(directories: Vec<PathBuf>) -> Tools {
+    pub(super) fn in_directories(directories: Vec<PathBuf>) -> Tools {
         Tools { directories, limit: TIME_LIMIT, timed_out: BTreeMap::new() }
     }
 

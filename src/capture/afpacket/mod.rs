@@ -2,18 +2,18 @@
 //! packet(7), and Documentation/networking/packet_mmap.rst in the kernel's sources).
 //!
 //! The kernel writes frames into blocks of shared memory and hands over each block when it is full or 20 ms old
-//! ([`options`]). Pegel copies nothing: frames are borrowed from the block while it is read.
+//! (`options`). Pegel copies nothing: frames are borrowed from the block while it is read.
 //!
-//! - [`socket`]: the packet socket and its options. `unsafe`: system calls.
-//! - [`mapping`]: the shared memory and the ownership of its blocks. `unsafe`: memory access.
-//! - [`block`]: the frames in a block, with every offset bounds-checked.
-//! - [`offload`]: how many frames on the wire a large frame represents.
-//! - [`filter`]: the kernel's filter program: random sampling, the user's expression, the snapshot length.
-//! - [`sampling_history`]: the sampling rate, now and for frames that are still in the ring.
-//! - [`fanout`]: several workers on one interface.
-//! - [`convert`]: from a frame in the ring to a [`Frame`](super::Frame).
-//! - [`options`]: capture options, and the ring's dimensions.
-//! - [`interface`]: link types, and the interface's drop counters.
+//! - `socket`: the packet socket and its options. `unsafe`: system calls.
+//! - `mapping`: the shared memory and the ownership of its blocks. `unsafe`: memory access.
+//! - `block`: the frames in a block, with every offset bounds-checked.
+//! - `offload`: how many frames on the wire a large frame represents.
+//! - `filter`: the kernel's filter program: random sampling, the user's expression, the snapshot length.
+//! - `sampling_history`: the sampling rate, now and for frames that are still in the ring.
+//! - `fanout`: several workers on one interface.
+//! - `convert`: from a frame in the ring to a [`Frame`](super::Frame).
+//! - `options`: capture options, and the ring's dimensions.
+//! - `interface`: link types, and the interface's drop counters.
 //!
 //! One socket captures both directions, and each frame carries its direction. On the loopback interface every frame
 //! passes twice, leaving and entering; only the second pass is captured. A VLAN tag that the kernel removed from a
@@ -173,11 +173,6 @@ impl AfPacket {
     /// The link type of its frames.
     pub fn link(&self) -> LinkType {
         self.framing.link
-    }
-
-    /// Whether large frames come with the number of frames that they represent.
-    pub fn tells_segments(&self) -> bool {
-        self.offload
     }
 
     /// The current sampling rate: 1 in how many frames is captured.

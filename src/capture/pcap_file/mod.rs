@@ -129,7 +129,7 @@ impl PcapFile {
                     Format::Ng(ng) => format!("block {}", ng.blocks().saturating_add(1)),
                 };
                 return Err(CaptureError::Truncated(format!(
-                    "ends inside {unit} at byte {} (cut off while writing?); everything before it was read",
+                    "ends inside {unit} at byte {} (truncated while writing?); everything before that was read",
                     self.input.offset()
                 )));
             }

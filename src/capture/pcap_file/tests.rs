@@ -321,7 +321,7 @@ fn a_cut_off_record_is_reported_after_the_whole_ones() {
     let at = sample.len() - 16 - 57;
     assert_eq!(
         error.to_string(),
-        format!("ends inside record 20 at byte {at} (truncated while writing?); everything before it was read")
+        format!("ends inside record 20 at byte {at} (truncated while writing?); everything before that was read")
     );
 }
 
