@@ -21,11 +21,11 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    pub fn new(source: &'static str) -> Problems {
+    pub(super) fn new(source: &'static str) -> Problems {
         Problems { source, list: Vec::new() }
     }
 
-    pub fn add(&mut self, at: impl ToString, message: impl Into<String>) {
+    pub(super) fn add(&mut self, at: impl ToString, message: impl Into<String>) {
         if self.list.len() < MAX_PROBLEMS {
             let message = message.into();
             self.list.push(Problem { source: self.source, at: at.to_string(), message });
@@ -36,11 +36,11 @@ impl Problems {
     }
 
     /// Adds a problem with the line (counted from 1) where it is.
-    pub fn add_line(&mut self, path: &Path, line: usize, message: impl Into<String>) {
+    pub(super) fn add_line(&mut self, path: &Path, line: usize, message: impl Into<String>) {
         self.add(format!("{}:{line}", path.display()), message);
     }
 
-    pub fn into_list(self) -> Vec<Problem> {
+    pub(super) fn into_list(self) -> Vec<Problem> {
         self.list
     }
 }

@@ -17,9 +17,9 @@ use toml::{Spanned, Table};
 /// The contents of the tables.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Tables {
-    pub guests: Vec<Guest>,
+    pub(super) guests: Vec<Guest>,
     /// MAC addresses assigned without a guest.
-    pub assigned_macs: BTreeSet<Mac>,
+    pub(super) assigned_macs: BTreeSet<Mac>,
 }
 
 impl Tables {
@@ -280,7 +280,7 @@ mod tests {
             let addresses: Vec<String> = nic.addresses.iter().map(ToString::to_string).collect();
             format!("{} {} {}", guest.name, nic.mac, addresses.join(" "))
         });
-        shown.chain(tables.assigned_macs.iter().map(|mac| format!("granted {mac}"))).collect()
+        shown.chain(tables.assigned_macs.iter().map(|mac| format!("assigned {mac}"))).collect()
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!((tables.assigned_macs.len(), tables.guests.len(), problems), (4, 0, vec![]));
 
         for text in ["00:50:56:00:11:22,web server\n", "00:50:56:00:11:22\tweb\n", "00:50:56:00:11:22 web\n"] {
-            assert_eq!(shown(&read_list(text).0), ["granted 00:50:56:00:11:22"], "{text}");
+            assert_eq!(shown(&read_list(text).0), ["assigned 00:50:56:00:11:22"], "{text}");
         }
     }
 
@@ -354,7 +354,7 @@ mod tests {
             addresses = [\"203.0.113.4\"]\n[[guest]]\nname = \"bad\"\nmac = \"y\"\nvlan = 0\n[[guest]]\nnaem = \"z\"\n";
         let (mut tables, mut problems) = (Tables::default(), Problems::new("static"));
         toml_file(text, Path::new("t.toml"), &mut tables, &mut problems);
-        assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "granted 52:54:00:00:00:09"]);
+        assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "assigned 52:54:00:00:00:09"]);
         let problems: Vec<String> = problems.into_list().iter().map(ToString::to_string).collect();
         assert!(problems[0].starts_with("t.toml:6: guest[1].mac = \"y\": not a MAC address"), "{problems:#?}");
         assert!(problems[1].starts_with("t.toml:6: guest[1].vlan = 0: must be between 1 and 4094"), "{problems:#?}");

@@ -16,15 +16,15 @@ const DESTINATION_OPTIONS: u8 = 60;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain {
     /// The protocol after the chain; if it is `broken`, the header that could not be parsed.
-    pub protocol: u8,
+    pub(super) protocol: u8,
     /// Octets of the chain.
-    pub length: usize,
+    pub(super) length: usize,
     /// Whether this is a fragment other than the first: what follows is not a header.
-    pub later_fragment: bool,
+    pub(super) later_fragment: bool,
     /// Whether this is the first of several fragments. An atomic fragment (RFC 6946) is complete and does not count.
-    pub first_fragment: bool,
+    pub(super) first_fragment: bool,
     /// The anomaly that ended the chain early.
-    pub broken: Option<Anomaly>,
+    pub(super) broken: Option<Anomaly>,
 }
 
 /// Follows the chain that begins in `data` with a header of type `protocol`.

@@ -11,8 +11,8 @@ use etherparse::LaxIpv4Slice;
 /// The payload of an IP packet: its captured part, and its length according to the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Payload<'a> {
-    pub data: &'a [u8],
-    pub claimed: usize,
+    pub(super) data: &'a [u8],
+    pub(super) claimed: usize,
 }
 
 /// Parses common layouts only; on `None` the packet is unchanged, and [`lax`] must parse it.

@@ -22,14 +22,14 @@ const STANDARD_DIRECTORIES: [&str; 5] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin
 
 /// The result of a tool that exited.
 pub(super) struct ToolOutput {
-    pub success: bool,
-    pub output: String,
-    pub error: String,
+    pub(super) success: bool,
+    pub(super) output: String,
+    pub(super) error: String,
 }
 
 impl ToolOutput {
     /// The first line of its error output or, if that is empty, of its output.
-    pub fn first_line(&self) -> String {
+    pub(super) fn first_line(&self) -> String {
         let lines = self.error.lines().chain(self.output.lines()).map(str::trim);
         let line = lines.into_iter().find(|line| !line.is_empty()).unwrap_or("no error message");
         line.chars().filter(|c| !c.is_control()).take(200).collect()

@@ -101,26 +101,26 @@ pub(super) mod tests {
     use std::path::{Path, PathBuf};
 
     /// A temporary tree of files, removed at the end.
-    pub struct Root(PathBuf);
+    pub(crate) struct Root(PathBuf);
 
     impl Root {
-        pub fn new(test: &str) -> Root {
+        pub(crate) fn new(test: &str) -> Root {
             let path = std::env::temp_dir().join(format!("pegel-posture-{}-{test}", std::process::id()));
             fs::create_dir_all(&path).expect("a directory");
             Root(path)
         }
 
-        pub fn path(&self) -> &Path {
+        pub(crate) fn path(&self) -> &Path {
             &self.0
         }
 
-        pub fn file(&self, name: &str, text: &str) {
+        pub(crate) fn file(&self, name: &str, text: &str) {
             let path = self.0.join(name);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             fs::write(path, text).expect("written");
         }
 
-        pub fn script(&self, name: &str, text: &str) {
+        pub(crate) fn script(&self, name: &str, text: &str) {
             self.file(name, &format!("#!/bin/sh\n{text}\n"));
             fs::set_permissions(self.0.join(name), fs::Permissions::from_mode(0o755)).expect("made executable");
         }

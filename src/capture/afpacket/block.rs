@@ -18,19 +18,19 @@ const BLOCK_HEADER_AT: usize = offset_of!(libc::tpacket_block_desc, hdr);
 /// A frame in the ring, with its metadata.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RingFrame<'b> {
-    pub time: Timestamp,
+    pub(super) time: Timestamp,
     /// The captured octets.
-    pub data: &'b [u8],
+    pub(super) data: &'b [u8],
     /// Octets of the complete frame.
-    pub length: u32,
+    pub(super) length: u32,
     /// TP_STATUS_* flags.
-    pub status: u32,
-    pub vlan_tci: u16,
-    pub vlan_tpid: u16,
+    pub(super) status: u32,
+    pub(super) vlan_tci: u16,
+    pub(super) vlan_tpid: u16,
     /// Packet type: PACKET_HOST, PACKET_OUTGOING, …
-    pub kind: u8,
+    pub(super) kind: u8,
     /// The header before the frame if the socket requested it; meaningless otherwise.
-    pub offload: OffloadHeader,
+    pub(super) offload: OffloadHeader,
 }
 
 /// Iterates over the frames of a block in their order of arrival.
@@ -44,7 +44,7 @@ pub(super) struct Frames<'b> {
 
 impl<'b> Frames<'b> {
     /// `octets` is a block from [`BODY_OFFSET`] on.
-    pub fn new(octets: &'b [u8]) -> Frames<'b> {
+    pub(super) fn new(octets: &'b [u8]) -> Frames<'b> {
         let mut frames = Frames { octets, at: 0, left: 0 };
         let count = frames.word(BLOCK_HEADER_AT + offset_of!(libc::tpacket_hdr_v1, num_pkts));
         let first = frames.word(BLOCK_HEADER_AT + offset_of!(libc::tpacket_hdr_v1, offset_to_first_pkt));

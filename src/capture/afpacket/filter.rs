@@ -34,7 +34,12 @@ pub(super) const DROP_ALL: [sock_filter; 1] = [instruction(RETURN, 0, 0, 0)];
 impl Filter {
     /// Compiles a pcap-filter(7) expression for frames of `link`; an empty one accepts everything. At most `snaplen`
     /// octets of each frame are kept.
-    pub fn compile(interface: &str, link: LinkType, expression: &str, snaplen: u32) -> Result<Filter, CaptureError> {
+    pub(super) fn compile(
+        interface: &str,
+        link: LinkType,
+        expression: &str,
+        snaplen: u32,
+    ) -> Result<Filter, CaptureError> {
         if expression.is_empty() {
             return Ok(Filter { program: vec![instruction(RETURN, 0, 0, snaplen)] });
         }
@@ -52,7 +57,7 @@ impl Filter {
     }
 
     /// The complete program, which samples 1 frame in `one_in` at random (1: all frames).
-    pub fn program(&self, one_in: u16) -> Vec<sock_filter> {
+    pub(super) fn program(&self, one_in: u16) -> Vec<sock_filter> {
         let mut program = Vec::with_capacity(self.program.len() + 4);
         if one_in > 1 {
             program.extend([

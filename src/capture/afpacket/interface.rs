@@ -9,15 +9,15 @@ const ARPHRD_IP6GRE: u16 = 823;
 /// How the frames of an interface are captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framing {
-    pub link: LinkType,
+    pub(super) link: LinkType,
     /// Frames are captured from the network layer on, because their link headers differ between directions.
-    pub cooked: bool,
-    pub loopback: bool,
+    pub(super) cooked: bool,
+    pub(super) loopback: bool,
 }
 
 impl Framing {
     /// The framing for a hardware type (ARPHRD_*).
-    pub fn from_hardware_type(interface: &str, hardware_type: u16) -> Result<Framing, CaptureError> {
+    pub(super) fn from_hardware_type(interface: &str, hardware_type: u16) -> Result<Framing, CaptureError> {
         let (link, cooked) = match hardware_type {
             libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => (LinkType::Ethernet, false),
             // tun, WireGuard, mobile modems: nothing before the IP header.

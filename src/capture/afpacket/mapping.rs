@@ -35,7 +35,7 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// Maps the ring of `blocks` blocks of `block_size` bytes each that was set up on `socket`.
-    pub fn new(socket: BorrowedFd<'_>, block_size: usize, blocks: usize) -> Result<Mapping, Errno> {
+    pub(super) fn new(socket: BorrowedFd<'_>, block_size: usize, blocks: usize) -> Result<Mapping, Errno> {
         let length = block_size.checked_mul(blocks).filter(|&length| length <= isize::MAX as usize);
         let length = length.filter(|_| block_size >= size_of::<libc::tpacket_block_desc>() && blocks > 0);
         let length = length.ok_or(Errno::INVAL)?;
@@ -53,7 +53,7 @@ impl Mapping {
         Ok(Mapping { start, block_size, blocks })
     }
 
-    pub fn blocks(&self) -> usize {
+    pub(super) fn blocks(&self) -> usize {
         self.blocks
     }
 
@@ -71,14 +71,14 @@ impl Mapping {
     }
 
     /// Whether the kernel has handed over this block and we have not returned it. The index wraps around the ring.
-    pub fn is_ours(&self, block: usize) -> bool {
+    pub(super) fn is_ours(&self, block: usize) -> bool {
         // Acquire: everything that the kernel wrote before it set the word is visible after this load.
         self.status(block).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
     }
 
     /// Borrows a block that is ours; `None` if it is not. Only one block can be held at a time, since it borrows the
     /// ring exclusively.
-    pub fn hold(&mut self, block: usize) -> Option<HeldBlock<'_>> {
+    pub(super) fn hold(&mut self, block: usize) -> Option<HeldBlock<'_>> {
         let block = block % self.blocks;
         self.is_ours(block).then_some(HeldBlock { ring: self, block })
     }
@@ -105,7 +105,7 @@ pub(super) const BODY_OFFSET: usize = STATUS_AT + size_of::<u32>();
 
 impl HeldBlock<'_> {
     /// All octets of the block after its status word, that is, from [`BODY_OFFSET`] on.
-    pub fn octets(&self) -> &[u8] {
+    pub(super) fn octets(&self) -> &[u8] {
         let length = self.ring.block_size - BODY_OFFSET;
         // SAFETY: `block` is less than `blocks` (`hold` wrapped it), so the range lies within the mapping, which the
         // borrowed ring keeps alive. The memory is initialised: the kernel provides zeroed pages and fills them. While

@@ -33,14 +33,14 @@ pub(super) struct OffloadHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OnWire {
     /// GSO segments, that is, frames on the wire.
-    pub segments: u16,
+    pub(super) segments: u16,
     /// Octets of all segments together.
-    pub length: u32,
+    pub(super) length: u32,
 }
 
 impl OffloadHeader {
     #[inline]
-    pub fn read(octets: [u8; OFFLOAD_HEADER]) -> OffloadHeader {
+    pub(super) fn read(octets: [u8; OFFLOAD_HEADER]) -> OffloadHeader {
         let [flags, kind, h0, h1, s0, s1, t0, t1, _, _] = octets;
         OffloadHeader {
             flags,
@@ -53,7 +53,7 @@ impl OffloadHeader {
 
     /// The size on the wire of a frame of `length` octets that starts with `data`. Each segment repeats the headers.
     #[inline]
-    pub fn on_wire(self, data: &[u8], length: u32) -> OnWire {
+    pub(super) fn on_wire(self, data: &[u8], length: u32) -> OnWire {
         if self.kind == GSO_NONE || self.segment_size == 0 {
             return OnWire { segments: 1, length };
         }

@@ -14,12 +14,12 @@ pub(super) struct SamplingHistory {
 
 impl SamplingHistory {
     /// Samples 1 in `one_in` from the beginning.
-    pub fn new(one_in: u16) -> SamplingHistory {
+    pub(super) fn new(one_in: u16) -> SamplingHistory {
         SamplingHistory { changes: [(Timestamp::ZERO, one_in); MAX_CHANGES] }
     }
 
     /// Samples 1 in `one_in` from time `at` on.
-    pub fn change(&mut self, at: Timestamp, one_in: u16) {
+    pub(super) fn change(&mut self, at: Timestamp, one_in: u16) {
         self.changes.rotate_right(1);
         if let Some(first) = self.changes.first_mut() {
             *first = (at, one_in);
@@ -27,13 +27,13 @@ impl SamplingHistory {
     }
 
     /// The current rate.
-    pub fn now(&self) -> u16 {
+    pub(super) fn now(&self) -> u16 {
         self.changes.first().map_or(1, |&(_, one_in)| one_in)
     }
 
     /// The rate that applied to a frame that arrived at `time`.
     #[inline]
-    pub fn at(&self, time: Timestamp) -> u16 {
+    pub(super) fn at(&self, time: Timestamp) -> u16 {
         let entry = self.changes.iter().find(|&&(since, _)| since <= time).or(self.changes.last());
         entry.map_or(1, |&(_, one_in)| one_in)
     }

@@ -13,20 +13,20 @@ const ADDRESS_SIZE: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Statistics {
     /// Frames for this socket, including those that were dropped.
-    pub packets: u32,
-    pub drops: u32,
+    pub(super) packets: u32,
+    pub(super) drops: u32,
     /// How many times the kernel found the ring full.
-    pub freezes: u32,
+    pub(super) freezes: u32,
 }
 
 /// Dimensions of a socket's ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RingShape {
     /// Bytes, a multiple of the page size.
-    pub block_size: u32,
-    pub blocks: u32,
+    pub(super) block_size: u32,
+    pub(super) blocks: u32,
     /// Milliseconds after which the kernel hands over a block even if it is not full.
-    pub retire_ms: u32,
+    pub(super) retire_ms: u32,
 }
 
 /// A packet socket that receives nothing until it is bound to a protocol.
@@ -50,7 +50,7 @@ fn last_error() -> Errno {
 
 impl PacketSocket {
     /// A `cooked` socket receives frames from the network layer on, others with their link header.
-    pub fn open(cooked: bool) -> Result<PacketSocket, Errno> {
+    pub(super) fn open(cooked: bool) -> Result<PacketSocket, Errno> {
         let kind = if cooked { SocketType::DGRAM } else { SocketType::RAW };
         // Protocol 0: nothing is received before `bind` names one.
         let fd = socket_with(AddressFamily::PACKET, kind, SocketFlags::CLOEXEC, None)?;
@@ -68,7 +68,7 @@ impl PacketSocket {
     }
 
     /// Binds to the interface with the kernel's index `index`. Without `receive`, no frames are received.
-    pub fn bind(&self, index: u32, receive: bool) -> Result<(), Errno> {
+    pub(super) fn bind(&self, index: u32, receive: bool) -> Result<(), Errno> {
         let protocol = if receive { (libc::ETH_P_ALL as u16).to_be() } else { 0 };
         let address = sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
@@ -86,7 +86,7 @@ impl PacketSocket {
     }
 
     /// The hardware type (ARPHRD_*) of the interface that the socket is bound to.
-    pub fn hardware_type(&self) -> Result<u16, Errno> {
+    pub(super) fn hardware_type(&self) -> Result<u16, Errno> {
         // SAFETY: the address consists of integers only, for which zero is a valid value.
         let mut address: sockaddr_ll = unsafe { std::mem::zeroed() };
         let mut length = ADDRESS_SIZE;
@@ -100,7 +100,7 @@ impl PacketSocket {
 
     /// Attaches a filter, which atomically replaces the previous one. Accepted frames are truncated to the length that
     /// it returns.
-    pub fn attach(&self, program: &[sock_filter]) -> Result<(), Errno> {
+    pub(super) fn attach(&self, program: &[sock_filter]) -> Result<(), Errno> {
         let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
         let request = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
         // SAFETY: the kernel reads the request and the `len` instructions that it points to, which are the slice. It
@@ -113,17 +113,17 @@ impl PacketSocket {
     }
 
     /// Requests a `virtio_net_hdr` before each frame. Must precede the setup of the ring.
-    pub fn enable_offload_header(&self) -> Result<(), Errno> {
+    pub(super) fn enable_offload_header(&self) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32)
     }
 
     /// Excludes copies of outgoing frames (Linux 4.20).
-    pub fn ignore_outgoing(&self) -> Result<(), Errno> {
+    pub(super) fn ignore_outgoing(&self) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1i32)
     }
 
     /// Sets up the ring, which is to be mapped afterwards.
-    pub fn make_ring(&self, shape: RingShape) -> Result<(), Errno> {
+    pub(super) fn make_ring(&self, shape: RingShape) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as c_int))?;
         // Frames have no fixed size in version 3; the kernel only requires the numbers to be consistent.
         let frame_size = 2048;
@@ -140,7 +140,7 @@ impl PacketSocket {
     }
 
     /// Enables promiscuous mode as long as the socket is open.
-    pub fn promiscuous(&self, index: u32) -> Result<(), Errno> {
+    pub(super) fn promiscuous(&self, index: u32) -> Result<(), Errno> {
         let request = libc::packet_mreq {
             mr_ifindex: index as c_int,
             mr_type: libc::PACKET_MR_PROMISC as u16,
@@ -151,24 +151,24 @@ impl PacketSocket {
     }
 
     /// Joins or creates a fanout group. Flags are PACKET_FANOUT_*.
-    pub fn join(&self, group: u16, flags: u32) -> Result<(), Errno> {
+    pub(super) fn join(&self, group: u16, flags: u32) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_FANOUT, &(u32::from(group) | flags << 16))
     }
 
     /// The number of the socket's fanout group.
-    pub fn group(&self) -> Result<u16, Errno> {
+    pub(super) fn group(&self) -> Result<u16, Errno> {
         let word: u32 = self.get(libc::SOL_PACKET, libc::PACKET_FANOUT)?;
         Ok(word as u16)
     }
 
     /// Makes a waiting thread poll the driver for frames for this many microseconds.
-    pub fn busy_poll(&self, microseconds: u32) -> Result<(), Errno> {
+    pub(super) fn busy_poll(&self, microseconds: u32) -> Result<(), Errno> {
         self.set(libc::SOL_SOCKET, libc::SO_BUSY_POLL, &(microseconds as c_int))?;
         self.set(libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, &1i32)
     }
 
     /// Counters since the last call: reading resets them.
-    pub fn statistics(&self) -> Result<Statistics, Errno> {
+    pub(super) fn statistics(&self) -> Result<Statistics, Errno> {
         let [packets, drops, freezes]: [u32; 3] = self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
         Ok(Statistics { packets, drops, freezes })
     }

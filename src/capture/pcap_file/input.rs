@@ -59,7 +59,7 @@ pub(super) struct Input {
 
 impl Input {
     /// Reads enough to detect whether the stream is compressed.
-    pub fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
+    pub(super) fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
         let stream = Stream::Plain(CountingReader { inner: reader, count: 0 });
         let mut input = Input { stream, buffer: vec![0; WINDOW], start: 0, end: 0, offset: 0, total };
         input.ensure(GZIP.len())?;
@@ -78,24 +78,24 @@ impl Input {
 
     /// The bytes read but not consumed.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Removes `count` bytes from the beginning of the window.
-    pub fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.end.saturating_sub(self.start));
         self.start = self.start.saturating_add(count);
         self.offset = self.offset.saturating_add(count as u64);
     }
 
     /// Offset of the window in the decompressed stream.
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Bytes of the input consumed, before decompression.
-    pub fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> u64 {
         match &self.stream {
             Stream::Plain(counted) => counted.count.saturating_sub(self.bytes().len() as u64),
             Stream::Gzip(decoder) => {
@@ -106,13 +106,13 @@ impl Input {
     }
 
     /// Size of the input in bytes before decompression, if known.
-    pub fn total(&self) -> Option<u64> {
+    pub(super) fn total(&self) -> Option<u64> {
         self.total
     }
 
     /// Reads once and returns the number of bytes; 0 at the end of the stream. It does not read until the window is
     /// full: on a pipe, a few bytes may complete a record, which would then be delayed.
-    pub fn fill(&mut self) -> Result<usize, CaptureError> {
+    pub(super) fn fill(&mut self) -> Result<usize, CaptureError> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end = self.end.saturating_sub(self.start);
@@ -142,7 +142,7 @@ impl Input {
     }
 
     /// Reads until the window holds `count` bytes or the stream ends.
-    pub fn ensure(&mut self, count: usize) -> Result<(), CaptureError> {
+    pub(super) fn ensure(&mut self, count: usize) -> Result<(), CaptureError> {
         while self.bytes().len() < count && self.fill()? > 0 {}
         Ok(())
     }
@@ -168,7 +168,7 @@ pub(super) mod tests {
     use super::*;
     use std::io::Write;
 
-    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()

@@ -41,7 +41,7 @@ pub(super) struct Legacy {
 
 impl Legacy {
     /// Parses the file header; `None` if `head` does not begin with one.
-    pub fn open(head: &[u8]) -> Result<Option<Legacy>, CaptureError> {
+    pub(super) fn open(head: &[u8]) -> Result<Option<Legacy>, CaptureError> {
         let Some(magic) = head.first_chunk::<4>() else { return Ok(None) };
         if matches!(u32::from_le_bytes(*magic), MICROSECONDS | NANOSECONDS | MODIFIED) {
             Self::header::<false>(head).map(Some)
@@ -83,17 +83,17 @@ impl Legacy {
     }
 
     /// The single interface of the capture.
-    pub fn interfaces(&self) -> &[Interface] {
+    pub(super) fn interfaces(&self) -> &[Interface] {
         std::slice::from_ref(&self.interface)
     }
 
     /// Records delivered so far.
-    pub fn records(&self) -> u64 {
+    pub(super) fn records(&self) -> u64 {
         self.records
     }
 
     /// Delivers the complete records at the beginning of `window`, which is at byte `offset` of the file.
-    pub fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
+    pub(super) fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
         if self.big { self.run::<true, S>(window, offset, sink) } else { self.run::<false, S>(window, offset, sink) }
     }
 

@@ -44,7 +44,7 @@ pub(super) struct Ng {
 
 impl Ng {
     /// Checks the first section header without consuming it; `None` if `head` does not begin with one.
-    pub fn open(head: &[u8]) -> Result<Option<Ng>, CaptureError> {
+    pub(super) fn open(head: &[u8]) -> Result<Option<Ng>, CaptureError> {
         if head.first_chunk() != Some(&SECTION.to_le_bytes()) {
             return Ok(None);
         }
@@ -63,17 +63,17 @@ impl Ng {
     }
 
     /// Interfaces of all sections so far.
-    pub fn interfaces(&self) -> &[Interface] {
+    pub(super) fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
 
     /// Blocks read so far.
-    pub fn blocks(&self) -> u64 {
+    pub(super) fn blocks(&self) -> u64 {
         self.blocks
     }
 
     /// Delivers the packets of the complete blocks at the beginning of `window`, which is at byte `offset` of the file.
-    pub fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
+    pub(super) fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
         let first = self.blocks;
         let mut rest = window;
         let stop = loop {

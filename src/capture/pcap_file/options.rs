@@ -37,9 +37,9 @@ impl<'a, const BIG: bool> Iterator for Options<'a, BIG> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     /// Direction, if given.
-    pub direction: FrameDirection,
+    pub(super) direction: FrameDirection,
     /// Length of this packet's FCS in octets, if given.
-    pub fcs: Option<u32>,
+    pub(super) fcs: Option<u32>,
 }
 
 /// Finds the flags word among the options of a packet.
@@ -60,10 +60,10 @@ pub(super) fn flags<const BIG: bool>(options: &[u8]) -> Flags {
 /// The relevant options of an interface description.
 #[derive(Default)]
 pub(super) struct InterfaceOptions {
-    pub name: Option<String>,
-    pub clock: Clock,
+    pub(super) name: Option<String>,
+    pub(super) clock: Clock,
     /// Length of the FCS in octets.
-    pub fcs: u32,
+    pub(super) fcs: u32,
 }
 
 /// Parses the options of an interface description block.
@@ -141,7 +141,7 @@ impl Scale {
 impl Clock {
     /// Converts a timestamp of this clock, clamped to the range of [`Timestamp`].
     #[inline(always)]
-    pub fn time(&self, units: u64) -> Timestamp {
+    pub(super) fn time(&self, units: u64) -> Timestamp {
         let nanos = match self.scale {
             Scale::Coarse(nanos) => units.saturating_mul(nanos),
             Scale::Fine(units_per_nano) => units / units_per_nano.max(1),

@@ -16,8 +16,8 @@ pub(super) const BUDGET: u32 = 1024;
 /// The progress of a pass over the window, and why it stopped.
 pub(super) struct Step {
     /// Bytes consumed.
-    pub consumed: usize,
-    pub stop: Stop,
+    pub(super) consumed: usize,
+    pub(super) stop: Stop,
 }
 
 pub(super) enum Stop {
@@ -47,25 +47,25 @@ pub(super) fn wire_len(original: u32, captured: u32) -> u32 {
 /// The link-layer type of an interface, and what to strip from its frames.
 #[derive(Clone, Copy)]
 pub(super) struct Link {
-    pub kind: LinkType,
+    pub(super) kind: LinkType,
     /// Length in octets of the frame check sequence at the end of the frames.
-    pub fcs: u32,
+    pub(super) fcs: u32,
     /// LINKTYPE_PPP_WITH_DIR: an octet with the direction precedes each frame.
     direction_octet: bool,
 }
 
 impl Link {
-    pub fn new(number: u16, fcs: u32) -> Link {
+    pub(super) fn new(number: u16, fcs: u32) -> Link {
         Link { kind: LinkType::from_number(number), fcs, direction_octet: number == 204 }
     }
 
     /// Whether [`Link::trim`] has any effect.
-    pub fn trims(&self) -> bool {
+    pub(super) fn trims(&self) -> bool {
         self.fcs > 0 || self.direction_octet
     }
 
     /// Strips the frame check sequence (`fcs` octets, from `data` as far as it was captured) and the direction octet.
-    pub fn trim<'a>(&self, data: &'a [u8], wire: u32, fcs: u32) -> (&'a [u8], u32, FrameDirection) {
+    pub(super) fn trim<'a>(&self, data: &'a [u8], wire: u32, fcs: u32) -> (&'a [u8], u32, FrameDirection) {
         let wire = wire.saturating_sub(fcs);
         let data = data.get(..wire as usize).unwrap_or(data);
         match data.split_first() {
