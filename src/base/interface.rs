@@ -64,8 +64,9 @@ impl CapturedInterface {
 
     /// Assigns LANs and count policies to interfaces, given the role of each and the bridge that it belongs to.
     ///
-    /// A frame enters a bridge once. If the bridge itself is captured, it shows every frame and is the only one counted.
-    /// Otherwise the uplink shows the frames that pass it, and each port shows the frames that its guest sends.
+    /// A frame enters a bridge once. If the bridge itself is captured, it shows every frame and is the only one
+    /// counted. Otherwise the uplink shows the frames that pass it, and each port shows the frames that its guest
+    /// sends.
     pub fn of_all(interfaces: &[(InterfaceRole, Option<&str>)]) -> Vec<CapturedInterface> {
         let is_same_bridge =
             |a: &(InterfaceRole, Option<&str>), b: &(InterfaceRole, Option<&str>)| a.1.is_some() && a.1 == b.1;

@@ -1,7 +1,7 @@
 //! Checks of the kernel's state, which is read from files under `/proc` and `/sys`.
 //!
-//! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c), sysfs-class-net
-//! and ip-sysctl of the kernel's documentation.
+//! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c),
+//! sysfs-class-net and ip-sysctl of the kernel's documentation.
 
 use super::{Family, Outcome};
 use std::io::ErrorKind;

@@ -1,7 +1,7 @@
 //! The table of services that can be abused for reflection and amplification: what their replies look like.
 //!
-//! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates), Rossow
-//! "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
+//! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates),
+//! Rossow "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
 
 mod index;
 mod rows;
