@@ -1,5 +1,5 @@
-//! Decoding: the short path equals the lax one whatever the bytes, nothing panics, and hand-built frames of every kind
-//! give what they should.
+//! Decoding: the fast path equals the lax one for all inputs, nothing panics, and hand-built frames of every kind give
+//! the expected packets.
 
 use pegel::base::{Addr, Mac, Timestamp};
 use pegel::capture::{Frame, FrameDirection, LinkType};
@@ -34,7 +34,7 @@ fn inner(data: &[u8]) -> Packet {
     Decoder { tunnels: Tunnels::Inner }.decode(&frame(LinkType::Ethernet, data))
 }
 
-// Building frames, from the inside out.
+// Builds frames from the inside out.
 
 const DESTINATION: [u8; 6] = [0x52, 0x54, 0, 0, 0, 2];
 const SOURCE: [u8; 6] = [0x52, 0x54, 0, 0, 0, 1];
@@ -43,7 +43,7 @@ fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&DESTINATION[..], &SOURCE, &ethertype.to_be_bytes(), payload].concat()
 }
 
-/// IPv4 with the second 16-bit word group of fragmentation as given; `options` are whole words.
+/// An IPv4 packet with this fragmentation word; `options` are a multiple of 4 octets.
 fn ipv4_with(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
     let total = (20 + options.len() + payload.len()) as u16;
     let mut head = vec![0x45 + (options.len() / 4) as u8, 0];
@@ -114,7 +114,7 @@ fn plain_packets_are_read_in_full() {
 }
 
 #[test]
-fn padding_is_no_payload() {
+fn padding_is_not_payload() {
     let mut data = ethernet(0x0800, &syn4());
     data.resize(60, 0xaa);
     let packet = decode(LinkType::Ethernet, &data);
@@ -146,14 +146,14 @@ fn tags_labels_and_sessions_are_followed() {
 }
 
 #[test]
-fn options_and_extension_headers_are_stepped_over() {
+fn options_and_extension_headers_are_skipped() {
     let packet =
         decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4_with(6, 0, &[0x94, 4, 0, 0], &tcp(40_000, 80, SYN, &[]))));
     is_syn(&packet);
     is_v4(&packet);
     assert_eq!(packet.payload_len, 0);
     let segment = tcp(40_000, 80, SYN, &[]);
-    // Authentication header over IPv4: next TCP, length 4 words less 2.
+    // Authentication header over IPv4: next header TCP, length 4 words minus 2.
     let auth = |next: u8| vec![next, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
     is_syn(&decode(LinkType::Ethernet, &ethernet(0x0800, &ipv4(51, &[&auth(6)[..], &segment].concat()))));
 
@@ -174,7 +174,7 @@ fn options_and_extension_headers_are_stepped_over() {
 }
 
 #[test]
-fn long_chains_lead_to_what_they_hide() {
+fn long_chains_lead_to_the_upper_layer() {
     let echo = [128, 0, 0, 0, 0, 7, 0, 1, 0x55, 0x55];
     let options = |next: u8| vec![next, 0, 1, 4, 0, 0, 0, 0];
     let atomic = |next: u8| vec![next, 0, 0, 0, 0, 0, 0, 1];
@@ -189,7 +189,7 @@ fn long_chains_lead_to_what_they_hide() {
         chain(51, 9, &auth),
         chain(44, 12, &atomic),
         chain(60, 100, &options),
-        // Out of place (RFC 8200 §4.1), but no less an echo request.
+        // Out of order (RFC 8200 §4.1), but still an echo request.
         chain(0, 180, &options),
         filled,
     ] {
@@ -201,7 +201,7 @@ fn long_chains_lead_to_what_they_hide() {
         );
         assert_eq!((packet.payload_len, packet.first_fragment), (2, false));
     }
-    // Headers that go on in the next fragment.
+    // Headers that continue in the next fragment.
     let first = [&[60, 0, 0, 1, 0, 0, 0, 9][..], &[58, 200, 0, 0, 0, 0, 0, 0]].concat();
     let packet = decode(LinkType::Ethernet, &ethernet(0x86dd, &ipv6(44, &first)));
     assert_eq!((packet.class, packet.anomaly), (Class::Fragment, Some(Anomaly::Ipv6ExtensionInvalid)));
@@ -209,7 +209,7 @@ fn long_chains_lead_to_what_they_hide() {
 }
 
 #[test]
-fn packets_to_oneself_are_a_class_of_their_own() {
+fn packets_with_equal_endpoints_have_a_separate_class() {
     let v4 = |from: [u8; 4], protocol: u8, payload: &[u8]| {
         let mut ip = ipv4(protocol, payload);
         ip[12..16].copy_from_slice(&from);
@@ -234,11 +234,11 @@ fn packets_to_oneself_are_a_class_of_their_own() {
 }
 
 #[test]
-fn echo_requests_to_groups_are_told_by_address_or_frame() {
+fn echo_requests_to_groups_are_recognised_by_address_or_frame() {
     let echo = [8, 0, 0, 0, 0, 7, 0, 1];
     let one = ethernet(0x0800, &ipv4(1, &echo));
     assert_eq!(decode(LinkType::Ethernet, &one).class, Class::IcmpEcho);
-    // A directed broadcast as the last router sends it; a host that is addressed so is none.
+    // A directed broadcast as the last router sends it; without the broadcast MAC the destination is a host.
     let mut broadcast = one.clone();
     broadcast[..6].fill(0xff);
     assert_eq!(decode(LinkType::Ethernet, &broadcast).class, Class::IcmpEcho);
@@ -270,13 +270,13 @@ fn first_fragments_have_ports_and_later_ones_do_not() {
     assert_eq!((first.class, first.destination_port, first.first_fragment), (Class::Udp, 9, true));
     let later = decode(LinkType::Ethernet, &six(8));
     assert_eq!((later.class, later.destination_port, later.protocol), (Class::Fragment, 0, 17));
-    // RFC 6946: a fragment header on a packet that is whole.
+    // RFC 6946: a fragment header on a complete packet.
     let atomic = decode(LinkType::Ethernet, &six(0));
     assert_eq!((atomic.class, atomic.destination_port, atomic.first_fragment), (Class::Udp, 9, false));
 }
 
 #[test]
-fn cooked_captures_tell_station_and_direction() {
+fn cooked_captures_give_station_and_direction() {
     for (kind, direction) in [
         (0u16, FrameDirection::Ingress),
         (3, FrameDirection::Ingress),
@@ -324,12 +324,12 @@ fn loopback_ppp_and_raw_links_are_read() {
 }
 
 #[test]
-fn what_is_not_ip_has_a_class_and_no_host() {
+fn non_ip_frames_have_a_class_and_no_host() {
     let request = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &[0; 20]].concat();
     for (data, class) in [
         (ethernet(0x0806, &request), Class::Arp),
         (ethernet(0x8035, &request), Class::Arp),
-        // Spanning tree: LLC; a bridge protocol of Cisco's: SNAP with an organisation of its own; IPv4 in SNAP below.
+        // Spanning tree: LLC; Cisco's variant: SNAP with Cisco's OUI; IPv4 in SNAP below.
         (ethernet(38, &[0x42, 0x42, 3, 0, 0, 0, 0, 0, 0, 0]), Class::L2Other),
         (ethernet(50, &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0, 0, 0]), Class::L2Other),
         (ethernet(0x88cc, &[2, 7, 4]), Class::L2Other),
@@ -343,7 +343,7 @@ fn what_is_not_ip_has_a_class_and_no_host() {
 }
 
 #[test]
-fn tunnels_are_counted_by_the_header_that_was_asked_for() {
+fn tunnels_are_counted_by_the_configured_header() {
     let six = ipv6(6, &tcp(40_000, 80, SYN, &[]));
     let inside4 = syn4();
     let vxlan = [&[8, 0, 0, 0, 0, 0, 9, 0][..], &ethernet(0x0800, &inside4)].concat();
@@ -364,14 +364,14 @@ fn tunnels_are_counted_by_the_header_that_was_asked_for() {
         is_syn(&inner);
         assert_eq!((inner.wire_len, inner.source_mac), (data.len() as u32, Mac(SOURCE)), "{class:?}");
     }
-    // What is no tunnel stays as it is.
+    // Other packets are unchanged.
     is_syn(&inner(&ethernet(0x0800, &syn4())));
     let plain = ethernet(0x0800, &ipv4(17, &udp(1, 2, &[0; 30])));
     assert_eq!(inner(&plain), decode(LinkType::Ethernet, &plain));
 }
 
 /// A frame for every anomaly that decoding can name.
-fn odd_frames() -> Vec<(Anomaly, LinkType, Vec<u8>)> {
+fn anomalous_frames() -> Vec<(Anomaly, LinkType, Vec<u8>)> {
     let e = LinkType::Ethernet;
     let v4 = |ip: Vec<u8>| ethernet(0x0800, &ip);
     let tags = (0..9).fold(vec![8, 0], |inside, _| [&[0x81, 0, 0, 1][..], &inside].concat());
@@ -410,20 +410,20 @@ fn odd_frames() -> Vec<(Anomaly, LinkType, Vec<u8>)> {
 #[test]
 fn every_anomaly_is_named() {
     let mut named = BTreeSet::new();
-    for (anomaly, link, data) in odd_frames() {
+    for (anomaly, link, data) in anomalous_frames() {
         let packet = Decoder { tunnels: Tunnels::Inner }.decode(&frame(link, &data));
         assert_eq!(packet.anomaly, Some(anomaly), "{data:02x?}");
         named.insert(anomaly);
     }
-    // Which tick has begun is not the decoder's to know.
+    // The decoder does not know the current tick.
     named.insert(Anomaly::TimestampBackwards);
     let missing: Vec<_> = Anomaly::ALL.iter().filter(|anomaly| !named.contains(anomaly)).collect();
     assert!(missing.is_empty(), "no frame here produces {missing:?}");
 }
 
-/// Each header announces another one, and then there is none: what was not checked must not be read.
+/// Each header announces another one until the packet ends: octets that were not checked must not be read.
 #[test]
-fn broken_chains_of_extension_headers_are_not_walked() {
+fn broken_chains_of_extension_headers_are_not_followed() {
     let option = |next: u8| vec![next, 0, 1, 4, 0, 0, 0, 0];
     for announced in [0, 43, 44, 51, 60] {
         for (first, chain) in
@@ -431,7 +431,7 @@ fn broken_chains_of_extension_headers_are_not_walked() {
         {
             for rest in [&[][..], &[17, 255], &[17, 255, 0, 0, 0, 0, 0, 0]] {
                 let data = ethernet(0x86dd, &ipv6(first, &[&chain[..], rest].concat()));
-                // In a box of its own, so that reading on would leave it.
+                // In a separate allocation, so that reading further would leave it.
                 let packet = decode(LinkType::Ethernet, &data.into_boxed_slice());
                 let whole = announced == 44 && rest.len() == 8;
                 match packet.anomaly {
@@ -445,18 +445,18 @@ fn broken_chains_of_extension_headers_are_not_walked() {
 }
 
 #[test]
-fn what_could_be_read_before_an_anomaly_is_kept() {
+fn fields_before_an_anomaly_are_kept() {
     let cut = ethernet(0x0800, &ipv4(6, &tcp(40_000, 80, SYN, &[])[..4]));
     let packet = decode(LinkType::Ethernet, &cut);
     is_v4(&packet);
     assert_eq!((packet.source_port, packet.destination_port), (40_000, 80));
-    // A short capture length is no fault of the packet: all of it is there by the header's word.
+    // A short snapshot length is not an anomaly of the packet: lengths come from the headers.
     let whole = ethernet(0x0800, &ipv4(17, &udp(4000, 9, &[0; 1000])));
     let packet = decode(LinkType::Ethernet, &whole[..64]);
     assert_eq!((packet.payload_len, packet.anomaly), (1000, None));
 }
 
-// The short path and the lax one.
+// The fast path and the lax one.
 
 /// Some frames of every model, over both families and both directions.
 static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -479,7 +479,7 @@ static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
             }
         }
     }
-    corpus.extend(odd_frames().into_iter().map(|(.., data)| data));
+    corpus.extend(anomalous_frames().into_iter().map(|(.., data)| data));
     corpus
 });
 
@@ -499,7 +499,7 @@ fn rewrap(link: LinkType, ethernet: &[u8]) -> Vec<u8> {
     [&front[..], network].concat()
 }
 
-/// Both ways give the same packet, and following tunnels does not panic either.
+/// Both paths give the same packet, and following tunnels does not panic.
 fn same(link: LinkType, data: &[u8]) -> Result<(), TestCaseError> {
     let frame = frame(link, data);
     let decoder = Decoder::default();
@@ -511,26 +511,26 @@ fn same(link: LinkType, data: &[u8]) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn the_short_path_equals_the_lax_one_on_sound_frames() {
+fn the_fast_path_equals_the_lax_one_on_valid_frames() {
     for data in CORPUS.iter() {
         for &link in LINKS {
             same(link, &rewrap(link, data)).expect("the same");
         }
-        // Cut off anywhere in the headers.
+        // Truncated anywhere in the headers.
         for length in 0..data.len().min(90) {
             same(LinkType::Ethernet, &data[..length]).expect("the same");
         }
     }
 }
 
-/// How noise begins, so that it gets somewhere.
+/// Prefixes of noise, so that parsing gets past the first header.
 const STARTS: &[&[u8]] = &[&[], &[0x45], &[0x60], &[0x46], &[0, 0, 0, 2, 0x45]];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_short_path_equals_the_lax_one_on_damaged_frames(
+    fn the_fast_path_equals_the_lax_one_on_damaged_frames(
         which in any::<prop::sample::Index>(),
         link in prop::sample::select(LINKS),
         flips in prop::collection::vec((0usize..100, any::<u8>()), 0..6),
@@ -543,7 +543,7 @@ proptest! {
                 *octet = value;
             }
         }
-        // Lengths and offsets are words at even places.
+        // Lengths and offsets are words at even offsets.
         if let Some((at, value)) = length
             && let Some(word) = data.get_mut(at & !1..(at & !1) + 2)
         {
@@ -554,7 +554,7 @@ proptest! {
     }
 
     #[test]
-    fn the_short_path_equals_the_lax_one_on_noise(
+    fn the_fast_path_equals_the_lax_one_on_noise(
         link in prop::sample::select(LINKS),
         start in prop::sample::select(STARTS),
         noise in prop::collection::vec(any::<u8>(), 0..200),

@@ -1,6 +1,7 @@
-//! Guests as an operator meets them: files as Proxmox VE, libvirt and providers write them, read by the program.
+//! Guests as operators see them: files as written by Proxmox VE, libvirt and providers, read by the program.
 //!
-//! One test asks the kernel in a network namespace of its own. It needs root and iproute2; without, it says so and passes.
+//! One test queries the kernel in separate network namespaces. It needs root and iproute2; without these it prints a
+//! message and passes.
 
 mod bed;
 
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A directory that goes when the test does.
+/// A directory that is removed at the end of the test.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -83,7 +84,7 @@ impl Directory {
         self.0.join("pve")
     }
 
-    /// One domain that is defined and runs, one that does not run.
+    /// A running domain and one that is only defined.
     fn libvirt(&self) -> Vec<PathBuf> {
         let card = |inside: &str| {
             format!(
@@ -106,7 +107,7 @@ impl Directory {
         vec![self.0.join("etc"), self.0.join("run"), self.0.join("none")]
     }
 
-    /// A configuration with all of it and nothing of this machine.
+    /// A configuration with all of these sources, without the kernel's state.
     fn config(&self, tables: &[&str]) -> String {
         let (proxmox, libvirt) = (self.proxmox(), self.libvirt());
         let text = format!(
@@ -137,7 +138,7 @@ fn err(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).expect("UTF-8")
 }
 
-/// What `pegel guests` prints, with the columns' white space made one.
+/// The lines that `pegel guests` prints, with white space collapsed.
 fn rows(text: &str) -> Vec<String> {
     text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
@@ -145,10 +146,10 @@ fn rows(text: &str) -> Vec<String> {
 const PANEL: &str = "IP;Virtual MAC;VM name\n203.0.113.5;BC-24-11-00-05-00;router\n203.0.113.40;02:00:00:aa:bb:01;\n;02:00:00:aa:bb:02;spare\n";
 
 #[test]
-fn all_sources_are_joined_into_one_table() {
+fn all_sources_are_merged_into_one_table() {
     let directory = Directory::new("joined");
     let panel = directory.file("panel.csv", PANEL);
-    let granted = directory.file("granted.txt", "# of March\n0050.5600.1122\n00:50:56:00:11:23  # second\n");
+    let granted = directory.file("granted.txt", "# March\n0050.5600.1122\n00:50:56:00:11:23  # second\n");
     let config = directory.config(&[&panel, &granted]);
     let output = pegel(&["guests", "--strict", "--config", &config]);
     assert!(output.status.success(), "{}", err(&output));
@@ -175,7 +176,7 @@ fn all_sources_are_joined_into_one_table() {
 }
 
 #[test]
-fn json_has_the_same() {
+fn json_has_the_same_contents() {
     let directory = Directory::new("json");
     let config = directory.config(&[]);
     let output = pegel(&["guests", "--format", "json", "--config", &config]);
@@ -197,7 +198,7 @@ fn json_has_the_same() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_file_and_line_and_the_rest_counts() {
+fn problems_are_reported_with_file_and_line_and_the_rest_is_used() {
     let directory = Directory::new("wrong");
     let missing = directory.path("nothing.csv");
     let table =
@@ -214,12 +215,12 @@ fn what_is_wrong_is_told_with_file_and_line_and_the_rest_counts() {
     let message = err(&output);
     let expected = [
         format!("pegel: warning: proxmox: {conf}:2: virtio=BC:24:11: not a MAC address"),
-        format!("pegel: warning: proxmox: {conf}:3: no \"key: value\""),
-        format!("pegel: warning: proxmox: {huge}: larger than 1048576 octets"),
+        format!("pegel: warning: proxmox: {conf}:3: not \"key: value\""),
+        format!("pegel: warning: proxmox: {huge}: larger than 1048576 bytes"),
         format!("pegel: warning: libvirt: {xml}:3: "),
         format!("pegel: warning: static: {missing}: cannot be read: No such file"),
-        format!("pegel: warning: static: {table}:1: no MAC address; the line is left out"),
-        "pegel: warning: static: bc:24:11:2c:69:ec: this MAC address is of two guests, 104 (shop) (proxmox) and other name \
+        format!("pegel: warning: static: {table}:1: no MAC address; the line is ignored"),
+        "pegel: warning: static: bc:24:11:2c:69:ec: two guests have this MAC address, 104 (shop) (proxmox) and other name \
          (static); both are kept"
             .to_owned(),
     ];
@@ -239,7 +240,7 @@ fn what_is_wrong_is_told_with_file_and_line_and_the_rest_counts() {
 }
 
 #[test]
-fn the_stamp_changes_when_any_file_does() {
+fn the_stamp_changes_with_any_file() {
     let directory = Directory::new("stamp");
     let table = directory.file("macs.csv", "02:00:00:aa:bb:01\n");
     let sources = Sources {
@@ -256,21 +257,21 @@ fn the_stamp_changes_when_any_file_does() {
         stamps.push(stamp);
     };
     directory.file("macs.csv", "02:00:00:aa:bb:02\n# one more\n");
-    changed("a table that was written");
+    changed("a changed table");
     directory.file("later.csv", "");
-    changed("a table that came");
+    changed("a new table");
     directory.file("pve/nodes/beta/lxc/300.conf", "hostname: new\n");
-    changed("a guest that came");
+    changed("a new guest");
     fs::rename(directory.0.join("pve/nodes/beta/lxc/300.conf"), directory.0.join("pve/nodes/alpha/lxc/300.conf"))
         .expect("moved");
-    changed("a guest that moved");
+    changed("a guest that migrated");
     fs::remove_file(directory.0.join("run/db.xml")).expect("removed");
-    changed("a guest that was stopped");
+    changed("a stopped guest");
     directory.file("etc/networks/other.xml", "");
-    assert_eq!(sources.stamp(), *stamps.last().expect("some"), "what is no source changes nothing");
+    assert_eq!(sources.stamp(), *stamps.last().expect("some"), "other files change nothing");
 }
 
-/// Namespaces of a test, removed with it.
+/// Namespaces of a test, removed at its end.
 struct Namespaces(Vec<String>);
 
 impl Drop for Namespaces {
@@ -281,7 +282,7 @@ impl Drop for Namespaces {
     }
 }
 
-/// `None`, with a message, where namespaces cannot be made.
+/// `None`, with a message, if namespaces cannot be created.
 fn namespaces(names: &[&str]) -> Option<Namespaces> {
     let mut made = Namespaces(Vec::new());
     for name in names {
@@ -301,9 +302,9 @@ fn namespaces(names: &[&str]) -> Option<Namespaces> {
     Some(made)
 }
 
-/// A bridge with a guest behind a veth, a port towards the wire, and a router there.
+/// A bridge with a guest behind a veth, and routers.
 #[test]
-fn the_kernel_says_what_a_bridge_learned_and_who_the_router_is() {
+fn the_kernel_shows_learned_macs_and_routers() {
     let Some(made) = namespaces(&["host", "guest"]) else { return };
     let (host, guest) = (&made.0[0], &made.0[1]);
     ip(&format!("-n {host} link add vmbr0 type bridge"));
@@ -312,14 +313,14 @@ fn the_kernel_says_what_a_bridge_learned_and_who_the_router_is() {
     for (namespace, link) in [(host, "vmbr0"), (host, "veth201i0"), (guest, "eth0")] {
         ip(&format!("-n {namespace} link set {link} up"));
     }
-    // Kernels are built without VLANs, too.
+    // Some kernels lack VLAN support.
     let add_vlan = ["-n", host, "link", "add", "link", "vmbr0", "name", "vmbr0.7", "type", "vlan", "id", "7"];
     let has_vlans = Command::new("ip").args(add_vlan).output().expect("ip runs").status.success();
     ip(&format!("-n {host} addr add 10.231.9.1/24 dev vmbr0"));
     ip(&format!("-n {host} route add default nexthop via 10.231.9.2 dev vmbr0 nexthop via 10.231.9.3 dev vmbr0"));
     ip(&format!("-n {host} -6 route add default via fe80::1 dev vmbr0"));
     ip(&format!("-n {host} neigh replace 10.231.9.2 lladdr bc:24:11:00:20:01 dev vmbr0 nud reachable"));
-    // As the bridge would learn it by itself, without waiting for a frame.
+    // The entry that the bridge would learn from a frame.
     let learn = [
         "netns",
         "exec",
@@ -377,7 +378,7 @@ fn the_kernel_says_what_a_bridge_learned_and_who_the_router_is() {
 }
 
 #[test]
-fn granted_and_guests_are_apart() {
+fn assigned_macs_are_separate_from_guests() {
     let directory = Directory::new("apart");
     let sources = Sources { tables: vec![directory.file("panel.csv", PANEL).into()], ..Sources::default() };
     let inventory = Inventory::read(&sources);

@@ -1,5 +1,5 @@
-//! A check that fails becomes one incident, with or without packets, and closes when it holds again. And the command
-//! line's word about the host.
+//! A failed host check becomes one incident, with or without packets, which closes when the check passes again. Also
+//! tests `pegel posture`.
 
 use pegel::base::{Direction, Networks, PostureResult, PostureState, Severity, Timestamp, Vector};
 use pegel::config::Config;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-/// 2026-01-01T00:00:00Z, and so many seconds.
+/// `seconds` after 2026-01-01T00:00:00Z.
 fn at(seconds: f64) -> Timestamp {
     Timestamp::from_parts(1_767_225_600, 0).plus_seconds(seconds)
 }
@@ -37,7 +37,7 @@ fn result(name: &str, failures: u32) -> PostureResult {
     }
 }
 
-/// Ticks without any packet, from and to a second; what happened meanwhile.
+/// Processes ticks without packets from one second to another; returns the events.
 fn idle(engine: &mut Engine, from: f64, to: f64) -> Vec<Event> {
     for tick in at(from).tick()..at(to).tick() {
         let mut report = TickReport::default();
@@ -52,7 +52,7 @@ fn changes(events: &[Event]) -> Vec<(Change, Vector, String)> {
 }
 
 #[test]
-fn a_failing_check_is_one_incident_on_an_idle_network_and_closes_when_it_holds() {
+fn a_failing_check_is_one_incident_on_an_idle_network_and_closes_when_it_passes() {
     let mut engine = engine("");
     assert_eq!(changes(&idle(&mut engine, 0.0, 5.0)), []);
     engine.set_posture(vec![result("firewall", 1), result("route", 0)]);
@@ -65,7 +65,7 @@ fn a_failing_check_is_one_incident_on_an_idle_network_and_closes_when_it_holds()
     let message = "unit pve-firewall.service is inactive (dead), expected active, since 2026-01-01T00:00:00.000Z; \
                 why: the guests are bridged";
     assert_eq!(incident.evidence.iter().map(|evidence| evidence.message.as_str()).collect::<Vec<_>>(), [message]);
-    // The next look finds the same; the evidence follows.
+    // The next evaluation fails again; the evidence is updated.
     engine.set_posture(vec![result("firewall", 2), result("route", 0)]);
     assert_eq!(changes(&idle(&mut engine, 200.0, 210.0)), []);
     let open: Vec<_> = engine.incidents().open().collect();
@@ -79,7 +79,7 @@ fn a_failing_check_is_one_incident_on_an_idle_network_and_closes_when_it_holds()
 }
 
 #[test]
-fn each_check_is_an_incident_of_its_own() {
+fn each_check_has_a_separate_incident() {
     let mut engine = engine("");
     engine.set_posture(vec![result("a", 1), result("b", 3)]);
     let opened = idle(&mut engine, 0.0, 1.0);
@@ -89,25 +89,25 @@ fn each_check_is_an_incident_of_its_own() {
 }
 
 #[test]
-fn ticks_that_nobody_told_of_do_not_hide_it() {
+fn missing_ticks_do_not_close_an_incident() {
     let mut engine = engine("");
     engine.set_posture(vec![result("firewall", 1)]);
     assert_eq!(idle(&mut engine, 0.0, 0.1).len(), 1);
-    // Fifty seconds are missing, less than the quiet period: the incident goes on.
+    // Fifty seconds are missing, less than the quiet period: the incident continues.
     assert_eq!(changes(&idle(&mut engine, 50.0, 50.1)), []);
     assert_eq!(changes(&idle(&mut engine, 100.0, 100.1)), []);
     assert_eq!(engine.incidents().open_count(), 1);
 }
 
 #[test]
-fn the_operator_may_ask_for_several_failures_and_grade_them() {
+fn failures_and_severity_are_configurable() {
     let mut engine = engine("[detect.posture]\nfailures = 3\nseverity = \"critical\"\n");
     engine.set_posture(vec![result("firewall", 2)]);
     assert_eq!(changes(&idle(&mut engine, 0.0, 60.0)), []);
     engine.set_posture(vec![result("firewall", 3)]);
     let opened = idle(&mut engine, 60.0, 61.0);
     assert_eq!((opened.len(), opened[0].incident.severity), (1, Severity::Critical));
-    // It cannot be told any more: that is no improvement.
+    // The result becomes unknown, which is no improvement.
     engine.set_posture(vec![PostureResult { state: PostureState::Unknown, ..result("firewall", 3) }]);
     assert_eq!(changes(&idle(&mut engine, 61.0, 200.0)), []);
     assert_eq!(engine.incidents().open_count(), 1);
@@ -127,7 +127,7 @@ fn posture(test: &str, config: &str, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn the_command_line_looks_once_and_says_so_in_its_exit_code() {
+fn the_command_checks_once_and_sets_its_exit_code() {
     let good = "[[posture.check]]\nname = \"lo\"\nsysctl = \"net.ipv4.conf.lo.forwarding\"\nvalue = \"X\"\n";
     let value = std::fs::read_to_string("/proc/sys/net/ipv4/conf/lo/forwarding").expect("IPv4 is there");
     let good = good.replace('X', value.trim());

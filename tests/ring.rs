@@ -1,5 +1,5 @@
-//! The ring of the kernel on real interfaces: what its frames look like, seen through `peer watch`, without the rest of
-//! Pegel. Like the other live tests they need root and iproute2; without, they say so and pass.
+//! The kernel's packet ring on real interfaces: the frames that it delivers, printed by `peer watch`, without the rest
+//! of Pegel. Like the other live tests they need root and iproute2; without these they print a message and pass.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -11,10 +11,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Output, Stdio};
 use std::thread::JoinHandle;
 
-/// Frames as `peer watch` tells of them, on `vb` unless said otherwise.
+/// Frames as printed by `peer watch`.
 struct Watch {
     child: Child,
-    /// Reads on all the time: who waits for a full pipe to be read loses frames.
+    /// Reads continuously: if the pipe were full, the watcher would block and lose frames.
     reader: JoinHandle<Vec<Value>>,
 }
 
@@ -33,7 +33,7 @@ impl Watch {
         Watch { child, reader }
     }
 
-    /// All frames, once there are as many as were asked for.
+    /// All frames, once the requested number has arrived.
     fn frames(mut self) -> Vec<Value> {
         let frames = self.reader.join().expect("it reads JSON");
         assert!(self.child.wait().expect("it ends").success(), "only {} frames", frames.len());
@@ -54,26 +54,26 @@ fn all_have(frames: &[Value], key: &str, value: impl Into<Value>) {
     assert!(other.is_none(), "{key} is not {value}: {other:?}");
 }
 
-/// 200 datagrams to the watched side, which it answers in no way that the filter `udp` lets through.
+/// 200 datagrams to the watched side. Its replies do not pass the filter `udp`.
 fn datagrams() -> String {
     flood("udp_flood", 1000, 0.2)
 }
 
 #[test]
-fn each_frame_says_which_way_it_went() {
+fn each_frame_has_a_direction() {
     let Some(bed) = Bed::new("way") else { return };
     let filter = ["1", "256", "1", "udp and dst host 10.231.7.2"];
     let watch = Watch::start(&bed, "vb", 400, &filter);
     send(&bed, "a", "va", &datagrams(), &[]);
     send(&bed, "b", "vb", &datagrams(), &[]);
     let frames = watch.frames();
-    all_have(&frames[..200], "direction", "Entered");
-    all_have(&frames[200..], "direction", "Left");
+    all_have(&frames[..200], "direction", "Ingress");
+    all_have(&frames[200..], "direction", "Egress");
     all_have(&frames, "link", "Ethernet");
 }
 
 #[test]
-fn a_tag_that_the_kernel_took_out_is_restored() {
+fn a_vlan_tag_that_the_kernel_removed_is_restored() {
     let Some(bed) = Bed::new("tag") else { return };
     // 0x2064: VLAN 100 with priority 1.
     let watch = Watch::start(&bed, "vb", 200, &["1", "256", "1", "udp"]);
@@ -82,7 +82,7 @@ fn a_tag_that_the_kernel_took_out_is_restored() {
         watch.frames()
     };
     for (tags, tpid, vlan) in [(&["8100:2064"][..], 0x8100, 100), (&["88a8:00c8", "8100:0007"][..], 0x88a8, 200)] {
-        // An expression on the tag is looked up where the kernel keeps it. An inner tag stays in the frame.
+        // The kernel evaluates an expression on the tag with its metadata. An inner tag remains in the frame.
         let filter = format!("vlan {vlan}");
         let watch = Watch::start(&bed, "vb", 200, &["1", "256", "1", &filter]);
         send(&bed, "a", "va", &datagrams(), &[]);
@@ -99,7 +99,7 @@ fn a_tag_that_the_kernel_took_out_is_restored() {
 }
 
 #[test]
-fn only_what_matches_comes_and_only_so_much_of_it() {
+fn filter_and_snapshot_length_apply() {
     let Some(bed) = Bed::new("bpf") else { return };
     let watch = Watch::start(&bed, "vb", 200, &["1", "96", "1", "udp and dst host 10.231.7.2"]);
     send(&bed, "a", "va", &flood("syn_flood", 1000, 0.2), &[]);
@@ -113,9 +113,9 @@ fn only_what_matches_comes_and_only_so_much_of_it() {
 }
 
 #[test]
-fn workers_share_frames_and_none_comes_twice() {
+fn workers_share_frames_without_duplicates() {
     let Some(bed) = Bed::new("share") else { return };
-    // The last frames are of another kind: what came twice would have come before them.
+    // The last frames are of another kind: duplicates of the first would arrive before them.
     let watch = Watch::start(&bed, "vb", 1100, &["2", "256", "1", "dst host 10.231.7.2 and (tcp or udp)"]);
     send(&bed, "a", "va", &flood("syn_flood", 5000, 0.2), &[]);
     send(&bed, "a", "va", &flood("udp_flood", 1000, 0.1), &[]);
@@ -123,12 +123,12 @@ fn workers_share_frames_and_none_comes_twice() {
     let syns = frames.iter().filter(|frame| frame["wire_len"].as_u64().unwrap() < 80).count();
     let by = |worker| frames.iter().filter(|frame| frame["worker"] == worker).count();
     println!("{} and {} frames", by(0), by(1));
-    assert!(by(0) > 200 && by(1) > 200, "both have work");
+    assert!(by(0) > 200 && by(1) > 200, "both receive frames");
     assert_eq!((by(0) + by(1), syns), (1100, 1000));
 }
 
 #[test]
-fn a_large_frame_tells_how_many_it_stands_for() {
+fn a_large_frame_has_the_number_of_its_segments() {
     let Some(bed) = Bed::new("gso") else { return };
     let address = format!("{WATCHED}:8080");
     let mut server = bed.peer("b", &["serve", &address]).stdout(Stdio::piped()).spawn().unwrap();
@@ -146,27 +146,27 @@ fn a_large_frame_tells_how_many_it_stands_for() {
     }
     for frame in &frames {
         let (segments, wire_len) = (frame["segments"].as_u64().unwrap(), frame["wire_len"].as_u64().unwrap());
-        // Each but the last segment fills the MTU of 1,500 octets, behind an Ethernet header.
+        // Each GSO segment except the last fills the MTU of 1,500 octets, plus an Ethernet header.
         assert_eq!(segments, wire_len.div_ceil(1514), "{frame}");
     }
 }
 
 #[test]
-fn on_the_loopback_interface_each_frame_comes_once() {
+fn frames_on_the_loopback_interface_are_captured_once() {
     let Some(bed) = Bed::new("lo") else { return };
     let watch = Watch::start(&bed, "lo", 200, &["1", "256", "1", "udp or tcp"]);
     send(&bed, "b", "lo", &flood("udp_flood", 1000, 0.1), &[]);
     send(&bed, "b", "lo", &flood("syn_flood", 1000, 0.1), &[]);
     let frames = watch.frames();
-    all_have(&frames, "direction", "Entered");
+    all_have(&frames, "direction", "Ingress");
     let syns = frames.iter().filter(|frame| frame["wire_len"].as_u64().unwrap() < 80).count();
-    assert_eq!(syns, 100, "the others came once before them");
+    assert_eq!(syns, 100, "no duplicates before the last frames");
 }
 
 #[test]
-fn one_in_so_many_is_drawn_by_lot() {
+fn one_in_four_is_sampled_randomly() {
     let Some(bed) = Bed::new("lot") else { return };
-    // Of 8,000 SYNs about 2,000 come, with a standard deviation of 39; then there are datagrams enough.
+    // Of 8,000 SYNs about 2,000 are captured, with a standard deviation of 39; the rest are datagrams.
     let watch = Watch::start(&bed, "vb", 2500, &["1", "96", "4", "dst host 10.231.7.2 and (tcp or udp)"]);
     send(&bed, "a", "va", &flood("syn_flood", 8000, 1.0), &[]);
     send(&bed, "a", "va", &flood("udp_flood", 8000, 1.0), &[]);

@@ -1,4 +1,4 @@
-//! IP and MAC addresses in the one shape that tables use as keys.
+//! IP and MAC addresses in the form that tables use as keys.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,36 +6,42 @@ use std::str::FromStr;
 
 /// An IP address of either family in 128 bits: IPv4 as its IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
 ///
-/// An IPv6 packet that really carries a mapped address (forbidden on the wire, RFC 4942 §2.2) is counted for the
-/// IPv4 host, which is also whom such a packet is aimed at.
+/// An IPv6 packet that really carries a mapped address (forbidden on the wire, RFC 4942 §2.2) is counted for the IPv4
+/// host: such a packet is aimed at that host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Addr(u128);
 
 const MAPPED: u128 = 0xffff_0000_0000;
 
 impl Addr {
+    /// `::`, used for "no address".
     pub const UNSPECIFIED: Addr = Addr(0);
 
+    /// From the 32 bits of an IPv4 address in host byte order.
     #[inline]
     pub const fn from_v4_bits(bits: u32) -> Self {
         Addr(MAPPED | bits as u128)
     }
 
+    /// From the 128 bits of an IPv6 address in host byte order.
     #[inline]
     pub const fn from_v6_bits(bits: u128) -> Self {
         Addr(bits)
     }
 
+    /// All 128 bits in host byte order; IPv4 in its mapped form.
     #[inline]
     pub const fn bits(self) -> u128 {
         self.0
     }
 
+    /// Whether this is an IPv4 address.
     #[inline]
     pub const fn is_v4(self) -> bool {
         self.0 >> 32 == MAPPED >> 32
     }
 
+    /// The address in the standard library's type, IPv4 unmapped.
     pub fn ip(self) -> IpAddr {
         if self.is_v4() {
             IpAddr::V4(Ipv4Addr::from_bits(self.0 as u32))
@@ -44,7 +50,7 @@ impl Addr {
         }
     }
 
-    /// True for addresses that name a group of hosts or none, never one target: multicast, limited broadcast, `::`, 0/8.
+    /// True for addresses that never name a single host: multicast, limited broadcast, `::`, 0/8.
     #[inline]
     pub const fn is_group_or_none(self) -> bool {
         if self.is_v4() {
@@ -55,8 +61,8 @@ impl Addr {
         }
     }
 
-    /// True for sources that any host may use on its own link whatever its networks are: none, loopback, link-local
-    /// (RFC 3927, RFC 4291 §2.5.6).
+    /// True for source addresses that any host may use on its own link, whatever its networks: unspecified (`::`, 0/8),
+    /// loopback and link-local (RFC 3927, RFC 4291 §2.5.6).
     pub const fn may_leave_anywhere(self) -> bool {
         if self.is_v4() {
             let bits = self.0 as u32;
@@ -72,7 +78,8 @@ impl Addr {
         if self.is_v4() { self.0 as u32 >> 24 == 127 } else { self.0 == 1 }
     }
 
-    /// The network of `length` bits (of 32 or 128, by family) that this address lies in, as its lowest address.
+    /// The network with a prefix of `length` bits (of 32 or 128, by family) that contains this address, as its lowest
+    /// address.
     pub const fn network(self, length: u8) -> Addr {
         let host_bits = if self.is_v4() { 32u32 } else { 128 }.saturating_sub(length as u32);
         if host_bits >= 128 { Addr(0) } else { Addr(self.0 >> host_bits << host_bits) }
@@ -119,7 +126,9 @@ impl serde::Serialize for Addr {
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {
+    /// 00:00:00:00:00:00, used for "no address".
     pub const ZERO: Mac = Mac([0; 6]);
+    /// ff:ff:ff:ff:ff:ff.
     pub const BROADCAST: Mac = Mac([0xff; 6]);
 
     /// The address as the low 48 bits of an integer, first octet highest.
@@ -129,7 +138,7 @@ impl Mac {
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
-    /// Group bit of the first octet (IEEE 802): broadcast or multicast.
+    /// Whether the group bit of the first octet is set (IEEE 802): broadcast or multicast.
     #[inline]
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1
@@ -149,7 +158,7 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// What is wrong with a text that should be a MAC address.
+/// The error for a text that is not a MAC address.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MacError;
 
@@ -200,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_cut_by_family() {
+    fn prefixes_are_masked_by_family() {
         let network = |text: &str, length| text.parse::<Addr>().map(|a| a.network(length).to_string());
         assert_eq!(network("203.0.113.77", 24), Ok("203.0.113.0".into()));
         assert_eq!(network("203.0.113.77", 32), Ok("203.0.113.77".into()));
@@ -209,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn macs_parse_strictly() {
+    fn mac_parsing_is_strict() {
         assert_eq!("52:54:00:AB:cd:01".parse(), Ok(Mac([0x52, 0x54, 0, 0xab, 0xcd, 1])));
         assert_eq!("52-54-00-ab-cd-01".parse(), Ok(Mac([0x52, 0x54, 0, 0xab, 0xcd, 1])));
         for bad in ["", "52:54", "52:54:00:ab:cd:1", "52:54:00:ab:cd:0g", "52:54:00:ab:cd:01:02", "+2:54:00:ab:cd:01"] {
@@ -218,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_no_targets() {
+    fn group_addresses_are_not_targets() {
         for group in ["224.0.0.251", "239.255.255.250", "255.255.255.255", "0.0.0.0", "ff02::1", "::"] {
             assert!(group.parse::<Addr>().is_ok_and(Addr::is_group_or_none), "{group}");
         }

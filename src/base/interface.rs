@@ -1,27 +1,28 @@
-//! Points of view: what a captured interface is to its segment, and which of the frames that it shows are counted there.
+//! The role of a captured interface on its LAN, and which of its frames are counted.
 //!
-//! A frame from a guest to the world passes its tap, perhaps a firewall bridge, the bridge and the uplink. Each of these
-//! shows it; traffic is counted at one of them.
+//! A frame from a guest to the Internet passes the guest's tap, possibly a firewall bridge, the bridge and the uplink.
+//! A capture on each of these shows the same frame, so traffic is counted at only one of them.
 
-/// What an interface is to the segment that it is on.
+/// The role of an interface on its LAN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InterfaceRole {
-    /// On its own: no bridge known.
+    /// Not a port of any known bridge.
     #[default]
     Alone,
-    /// The way out of a bridge, towards the provider.
+    /// The port of a bridge that leads to the provider.
     Uplink,
-    /// A bridge itself: sees every frame once, where it enters.
+    /// A bridge itself: it shows every frame once, where the frame enters.
     Bridge,
-    /// Where a guest is plugged in.
+    /// A bridge port that a guest is attached to.
     Port,
 }
 
 impl InterfaceRole {
+    /// Every role.
     pub const ALL: [InterfaceRole; 4] =
         [InterfaceRole::Alone, InterfaceRole::Uplink, InterfaceRole::Bridge, InterfaceRole::Port];
 
-    /// As in the configuration.
+    /// The name used in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             InterfaceRole::Alone => "alone",
@@ -32,55 +33,60 @@ impl InterfaceRole {
     }
 }
 
-/// Which frames of an interface are counted as traffic. Stations are counted on every interface.
+/// Which frames of an interface are counted as traffic. Stations (MAC addresses) are counted on every interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CountPolicy {
+    /// All frames.
     #[default]
     All,
-    /// What leaves entered elsewhere, and was counted there.
+    /// Only frames that enter: those that leave were counted on the interface where they entered.
     Ingress,
-    /// Another interface sees all of it.
+    /// No frames: another captured interface shows all of them.
     Nothing,
 }
 
-/// One captured interface.
+/// One captured interface: its LAN, its role, and what is counted on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturedInterface {
-    /// Interfaces of one segment have the same number: that of the first of them.
+    /// The LAN, as the index of the first captured interface on it.
     pub segment: u16,
+    /// Role on the LAN.
     pub role: InterfaceRole,
+    /// Which of its frames count as traffic.
     pub counted: CountPolicy,
 }
 
 impl CapturedInterface {
-    /// An interface by itself.
+    /// An interface that shares its LAN with no other captured interface.
     pub fn alone(index: u16) -> CapturedInterface {
         CapturedInterface { segment: index, role: InterfaceRole::Alone, counted: CountPolicy::All }
     }
 
-    /// The views of interfaces of which the role, and the bridge where there is one, are known.
+    /// Assigns LANs and count policies to interfaces, given the role of each and the bridge that it belongs to.
     ///
-    /// A frame enters a bridge once. Where the bridge itself is captured it shows all of them; else the uplink shows what
-    /// passes it, and the ports what their guests send.
+    /// A frame enters a bridge once. If the bridge itself is captured, it shows every frame and is the only one
+    /// counted. Otherwise the uplink shows the frames that pass it, and each port shows the frames that its guest
+    /// sends.
     pub fn of_all(interfaces: &[(InterfaceRole, Option<&str>)]) -> Vec<CapturedInterface> {
-        let same = |a: &(InterfaceRole, Option<&str>), b: &(InterfaceRole, Option<&str>)| a.1.is_some() && a.1 == b.1;
-        let view = |(index, this): (usize, &(InterfaceRole, Option<&str>))| {
-            let others = || interfaces.iter().filter(|other| same(other, this));
-            let has = |role: InterfaceRole| others().any(|(other, _)| *other == role);
-            let first = interfaces.iter().position(|other| same(other, this)).unwrap_or(index);
+        let is_same_bridge =
+            |a: &(InterfaceRole, Option<&str>), b: &(InterfaceRole, Option<&str>)| a.1.is_some() && a.1 == b.1;
+        let assign = |(index, this): (usize, &(InterfaceRole, Option<&str>))| {
+            let on_same_bridge = || interfaces.iter().filter(|other| is_same_bridge(other, this));
+            let has = |role: InterfaceRole| on_same_bridge().any(|(other, _)| *other == role);
+            let first = interfaces.iter().position(|other| is_same_bridge(other, this)).unwrap_or(index);
             let counted = match this.0 {
-                _ if others().count() < 2 => CountPolicy::All,
+                _ if on_same_bridge().count() < 2 => CountPolicy::All,
                 InterfaceRole::Bridge => CountPolicy::All,
                 _ if has(InterfaceRole::Bridge) => CountPolicy::Nothing,
-                // What leaves through the uplink came from a port. Where not all of those are captured, guests of the
-                // others would be missed, so it counts, and they do not.
+                // Frames that leave through the uplink came from a port. Not all ports may be captured; counting at the
+                // uplink includes the guests of those that are not.
                 InterfaceRole::Uplink => CountPolicy::All,
                 _ if has(InterfaceRole::Uplink) => CountPolicy::Nothing,
                 _ => CountPolicy::Ingress,
             };
             CapturedInterface { segment: first as u16, role: this.0, counted }
         };
-        interfaces.iter().enumerate().map(view).collect()
+        interfaces.iter().enumerate().map(assign).collect()
     }
 }
 
@@ -91,7 +97,10 @@ mod tests {
     #[test]
     fn each_frame_is_counted_at_one_interface_of_its_bridge() {
         let counted = |interfaces: &[(InterfaceRole, Option<&str>)]| {
-            CapturedInterface::of_all(interfaces).iter().map(|view| (view.segment, view.counted)).collect::<Vec<_>>()
+            CapturedInterface::of_all(interfaces)
+                .iter()
+                .map(|interface| (interface.segment, interface.counted))
+                .collect::<Vec<_>>()
         };
         let bridge = Some("vmbr0");
         assert_eq!(

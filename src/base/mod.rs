@@ -1,16 +1,16 @@
-//! Words that every stage shares: time, addresses, networks, and the vocabulary of incidents.
+//! Types that every stage shares: time, addresses, networks, and the names used in incidents.
 //!
-//! Nothing here knows of any stage. Everything is small, `Copy` where it can be, and pure.
+//! Nothing here depends on any stage. Types are small, `Copy` where possible, and free of side effects.
 
-pub mod address;
-pub mod interface;
-pub mod network;
-pub mod numbers;
-pub mod posture;
-pub mod time;
+mod address;
+mod interface;
+mod network;
+mod numbers;
+mod posture;
+mod time;
 pub mod words;
 
-pub use address::{Addr, Mac};
+pub use address::{Addr, Mac, MacError};
 pub use interface::{CapturedInterface, CountPolicy, InterfaceRole};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};

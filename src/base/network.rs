@@ -1,24 +1,26 @@
-//! Which addresses are ours.
+//! The inside networks: which addresses are ours.
 
 use super::Addr;
 use ipnet::IpNet;
 
-/// The configured or discovered inside networks, shaped for a test per packet.
+/// The configured or discovered inside networks, stored so that testing an address per packet is cheap.
 ///
-/// An empty set means *unknown*: then nothing is known to be inside and every address is a possible target.
+/// An empty set means *unknown*: no address is known to be inside, and every address is a possible target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Networks {
     /// (mask, network) in the mapped 128-bit form, so one comparison serves both families.
     masks: Vec<(u128, u128)>,
-    written: Vec<IpNet>,
+    /// The networks as prefixes, for display.
+    prefixes: Vec<IpNet>,
 }
 
 impl Networks {
+    /// Host bits are cleared and duplicates removed.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        let mut written: Vec<IpNet> = networks.into_iter().map(|n| n.trunc()).collect();
-        written.sort();
-        written.dedup();
-        let masks = written
+        let mut prefixes: Vec<IpNet> = networks.into_iter().map(|n| n.trunc()).collect();
+        prefixes.sort();
+        prefixes.dedup();
+        let masks = prefixes
             .iter()
             .map(|net| {
                 let length = match net {
@@ -30,22 +32,24 @@ impl Networks {
                 (mask, Addr::from(net.network()).bits() & mask)
             })
             .collect();
-        Networks { masks, written }
+        Networks { masks, prefixes }
     }
 
-    /// True where no network is known at all.
+    /// Whether no network is known at all.
     #[inline]
     pub fn is_unknown(&self) -> bool {
         self.masks.is_empty()
     }
 
+    /// Whether any of the networks contains the address.
     #[inline]
     pub fn contains(&self, address: Addr) -> bool {
         self.masks.iter().any(|&(mask, network)| address.bits() & mask == network)
     }
 
+    /// The networks in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
-        self.written.iter()
+        self.prefixes.iter()
     }
 }
 
@@ -66,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_of_one_family_is_not_the_other() {
+    fn all_of_one_family_excludes_the_other() {
         let v4 = networks(&["0.0.0.0/0"]);
         assert!("8.8.8.8".parse().is_ok_and(|a| v4.contains(a)));
         assert!("2001:db8::1".parse().is_ok_and(|a| !v4.contains(a)));
@@ -75,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_contains_nothing() {
+    fn an_unknown_set_contains_nothing() {
         assert!(Networks::default().is_unknown());
         assert!("10.0.0.1".parse().is_ok_and(|a| !Networks::default().contains(a)));
     }

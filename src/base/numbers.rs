@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
-/// A number with a decimal prefix, as in `1.2 M`.
+/// A number with an SI prefix, ready for a unit to follow: `1.2 M`, or `12 ` below 1,000.
 pub fn scaled(value: u64) -> String {
     const PREFIXES: [(u64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
     match PREFIXES.iter().find(|(size, _)| value >= *size) {
@@ -9,7 +9,7 @@ pub fn scaled(value: u64) -> String {
     }
 }
 
-/// Digits in groups of three.
+/// A number with its digits in groups of three: `1,234,567`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted_for_people() {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(grouped(999), "999");
         assert_eq!(scaled(1_250_000), "1.2 M");

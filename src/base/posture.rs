@@ -1,17 +1,20 @@
-//! What is known of this host's posture: whether what the operator said must hold does hold.
+//! Results of host checks: whether this host meets the requirements that the operator configured.
 
 use super::Timestamp;
 
+/// The state of one host check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostureState {
+    /// The requirement is met.
     Ok,
+    /// The requirement is not met.
     Failed,
-    /// It cannot be told: a tool is missing, does not answer, or may not look.
+    /// The check could not be evaluated: a tool is missing, does not respond, or lacks permission.
     Unknown,
 }
 
 impl PostureState {
-    /// As tables and logs write it.
+    /// The name used in tables and logs.
     pub const fn name(self) -> &'static str {
         match self {
             PostureState::Ok => "ok",
@@ -21,26 +24,27 @@ impl PostureState {
     }
 }
 
-/// One check, as of the last look.
+/// The result of one host check as of its latest evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostureResult {
-    /// Label value, and what the incident is called by.
+    /// Name of the check: a label value, and the target of its incident.
     pub name: String,
-    /// What must hold, in words: "unit pve-firewall.service is active".
+    /// The requirement in words: "unit pve-firewall.service is active".
     pub what: String,
+    /// State as of the latest evaluation.
     pub state: PostureState,
-    /// What was found, complete in itself.
+    /// What was found, as a complete sentence.
     pub message: String,
     /// The operator's reason; may be empty.
     pub why: String,
-    /// How often it failed in a row. A look that could not tell neither adds to it nor ends it.
+    /// Consecutive failures. An evaluation with an unknown result neither adds to them nor resets them.
     pub failures: u32,
-    /// Since when it is so; while `failures` is not zero, since the first of these.
+    /// Since when the state has been the current one; while `failures` is not zero, the time of the first failure.
     pub since: Timestamp,
 }
 
 impl PostureResult {
-    /// Whether it failed when that could last be told.
+    /// Whether the latest evaluation with a known result failed.
     pub fn is_failing(&self) -> bool {
         self.failures > 0
     }

@@ -1,39 +1,41 @@
-//! Packet time: nanoseconds since the Unix epoch, taken from captures and never from a clock here.
+//! Packet time: nanoseconds since the Unix epoch. Timestamps come from captures; nothing here reads a clock.
 
 use std::fmt;
 
 /// Length of one tick, the pipeline's smallest window: 100 ms, in nanoseconds.
 pub const TICK_NANOS: u64 = 100_000_000;
 
-/// A moment in packet time, in nanoseconds since 1970-01-01T00:00:00Z.
+/// A point in packet time, in nanoseconds since 1970-01-01T00:00:00Z.
 ///
-/// Covers the years 1970 to 2554; sources clamp anything outside.
+/// Covers the years 1970 to 2554; sources clamp timestamps outside that range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The epoch itself; also what captures without clocks carry on every packet.
+    /// The epoch itself; also the timestamp of every packet in captures without clocks.
     pub const ZERO: Timestamp = Timestamp(0);
 
+    /// From nanoseconds since the epoch.
     pub const fn from_nanos(nanos: u64) -> Self {
         Timestamp(nanos)
     }
 
-    /// From seconds and nanoseconds as capture formats store them; saturates at the end of time.
+    /// From seconds and nanoseconds as capture formats store them; saturates at the maximum.
     pub const fn from_parts(seconds: u64, nanos: u64) -> Self {
         Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
     }
 
+    /// Nanoseconds since the epoch.
     pub const fn nanos(self) -> u64 {
         self.0
     }
 
-    /// Number of the 100 ms tick that this moment falls into.
+    /// Number of the 100 ms tick that this time falls into.
     pub const fn tick(self) -> u64 {
         self.0 / TICK_NANOS
     }
 
-    /// The first moment of tick `tick`; saturates at the end of time.
+    /// The start of tick `tick`; saturates at the maximum.
     pub const fn from_tick(tick: u64) -> Self {
         Timestamp(tick.saturating_mul(TICK_NANOS))
     }
@@ -43,30 +45,34 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e9
     }
 
+    /// The time `seconds` later; negative values count as zero, and the result saturates.
     pub fn plus_seconds(self, seconds: f64) -> Timestamp {
         Timestamp(self.0.saturating_add((seconds.max(0.0) * 1e9) as u64))
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as the incident JSON carries it.
+/// RFC 3339 in UTC with milliseconds, as in the incident JSON.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A u64 of nanoseconds ends in 2554, inside jiff's range, so this cannot fail; the fallback keeps it total.
+        // The largest u64 of nanoseconds is in the year 2554, within jiff's range, so this cannot fail; the fallback
+        // only avoids a panic path.
         match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
-            Ok(moment) => write!(f, "{moment:.3}"),
+            Ok(time) => write!(f, "{time:.3}"),
             Err(_) => write!(f, "{}ns", self.0),
         }
     }
 }
 
-/// RFC 3339, in any zone.
+/// Parses RFC 3339 in any time zone.
 impl std::str::FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment: Option<jiff::Timestamp> = text.parse().ok();
-        let nanos = moment.and_then(|moment| u64::try_from(moment.as_nanosecond()).ok());
-        nanos.map(Timestamp).ok_or_else(|| "must be a moment from 1970 on, as in 2026-01-01T02:00:00Z".to_owned())
+        let time: Option<jiff::Timestamp> = text.parse().ok();
+        let nanos = time.and_then(|time| u64::try_from(time.as_nanosecond()).ok());
+        nanos
+            .map(Timestamp)
+            .ok_or_else(|| "must be an RFC 3339 time from 1970 to 2554, as in 2026-01-01T02:00:00Z".to_owned())
     }
 }
 
@@ -82,8 +88,8 @@ mod tests {
 
     #[test]
     fn prints_rfc3339_with_milliseconds() {
-        let moment = Timestamp::from_parts(1_767_225_600, 300_000_000);
-        assert_eq!(moment.to_string(), "2026-01-01T00:00:00.300Z");
+        let time = Timestamp::from_parts(1_767_225_600, 300_000_000);
+        assert_eq!(time.to_string(), "2026-01-01T00:00:00.300Z");
         assert_eq!(Timestamp::ZERO.to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_nanos(u64::MAX).to_string(), "2554-07-21T23:34:33.709Z");
     }

@@ -1,5 +1,5 @@
-//! The vocabulary of incidents: vectors, patterns, directions, severities. These are public API: label values, config
-//! keys and JSON all use the names below and no others.
+//! The names used in incidents: vectors, patterns, directions, severities. They are public API: label values,
+//! configuration keys and JSON use exactly the names below.
 
 use std::fmt;
 
@@ -10,13 +10,15 @@ macro_rules! words {
         pub enum $name { $($variant,)* }
 
         impl $name {
+            /// Every value, in the order of declaration.
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
-            /// The word as labels, config and JSON write it.
+            /// The name used in labels, configuration and JSON.
             pub const fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
 
+            /// The value with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|word| word.name() == name)
             }
@@ -37,7 +39,7 @@ macro_rules! words {
 }
 
 words! {
-    /// Which way the traffic of an incident flows, seen from our networks.
+    /// The direction of an incident's traffic, relative to our networks.
     Direction {
         Inbound = "inbound",
         Outbound = "outbound",
@@ -46,7 +48,7 @@ words! {
 }
 
 words! {
-    /// How loudly to tell. `info` is never worth waking anyone.
+    /// How urgent an incident is. `info` never warrants a page.
     Severity {
         Info = "info",
         Warning = "warning",
@@ -55,7 +57,7 @@ words! {
 }
 
 words! {
-    /// The kind of way of attack.
+    /// The class of an attack vector.
     VectorClass {
         Flood = "flood",
         Amplification = "amplification",
@@ -68,7 +70,7 @@ words! {
 }
 
 words! {
-    /// Shapes over time or space, told beside the vector, not instead of it.
+    /// Patterns over time or across targets, reported in addition to the vector.
     Pattern {
         CarpetBombing = "carpet_bombing",
         PulseWave = "pulse_wave",
@@ -79,16 +81,18 @@ words! {
 macro_rules! vectors {
     ($($class:ident { $($variant:ident = $text:literal,)* })*) => {
         words! {
-            /// The way of attack.
+            /// The attack vector.
             Vector { $($($variant = $text,)*)* }
         }
 
         impl Vector {
+            /// The class that the vector belongs to.
             pub const fn class(self) -> VectorClass {
                 match self { $($(Vector::$variant => VectorClass::$class,)*)* }
             }
 
-            /// Worth a note, not a page: what the Internet does to every address all day.
+            /// Whether the vector warrants a note but not a page: scans and probes that reach every address on the
+            /// Internet all the time.
             pub const fn is_note(self) -> bool {
                 matches!(self.class(), VectorClass::Recon) || matches!(self, Vector::BruteForce)
             }
@@ -96,7 +100,7 @@ macro_rules! vectors {
     };
 }
 
-// Only vectors that some detector raises stand here: `pegel list vectors` promises what is seen, not what is planned.
+// Only vectors that a detector raises are listed: `pegel list vectors` shows what is detected, not what is planned.
 vectors! {
     Flood {
         SynFlood = "syn_flood",

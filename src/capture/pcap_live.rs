@@ -1,8 +1,9 @@
 //! Live capture through libpcap, on one interface.
 //!
-//! libpcap does not tell per frame whether it entered or left, but the kernel's filter can: two handles, one with the
-//! filter `inbound` and one with `outbound`, see each frame once and with its direction. Where the filter cannot be
-//! compiled (cooked links), one handle sees everything and the frame's own header may tell.
+//! libpcap does not report the direction of a frame, but the kernel's filter can select by it: two handles, one with
+//! the filter `inbound` and one with `outbound`, capture each frame once and with a known direction. On cooked links,
+//! where these filters cannot be compiled, one handle captures everything, and the cooked header may contain the
+//! direction.
 
 use super::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats};
 use crate::base::Timestamp;
@@ -11,20 +12,23 @@ use pcap::{Active, Capture, Device, Error};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd;
 
-/// How long the kernel may keep a block of frames before handing it on.
+/// How long the kernel may buffer a block of frames before delivering it, in milliseconds.
 const BLOCK_TIMEOUT_MS: i32 = 20;
 /// How long a poll waits for frames.
 const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
-/// Frames taken from one handle before the other gets its turn.
-const AT_ONCE: usize = 1024;
+/// Frames read from one handle before the other gets its turn.
+const FRAMES_PER_DISPATCH: usize = 1024;
 
+/// Options of a live capture through libpcap.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
+    /// Whether to capture frames addressed to other stations.
     pub promiscuous: bool,
-    /// pcap-filter(7) expression, empty for everything.
+    /// pcap-filter(7) expression; empty captures everything.
     pub bpf: String,
-    /// Kernel buffer of each handle, in octets.
+    /// Kernel buffer of each handle, in bytes.
     pub buffer_bytes: i32,
+    /// Octets kept of each frame.
     pub snaplen: i32,
 }
 
@@ -32,25 +36,25 @@ struct Handle {
     capture: Capture<Active>,
     direction: FrameDirection,
     link: LinkType,
-    /// libpcap's counters have 32 bits and wrap: what they showed last, and the sums so far.
-    shown: [u32; 3],
-    sums: [u64; 3],
+    /// libpcap's counters have 32 bits and wrap: their latest values, and the totals so far.
+    last: [u32; 3],
+    totals: [u64; 3],
 }
 
 impl Handle {
-    /// Received, dropped by the kernel, dropped by the interface.
+    /// Frames received, dropped by the kernel, dropped by the interface.
     fn counts(&mut self) -> [u64; 3] {
         if let Ok(stat) = self.capture.stats() {
             let now = [stat.received, stat.dropped, stat.if_dropped];
-            for ((sum, shown), now) in self.sums.iter_mut().zip(&mut self.shown).zip(now) {
-                *sum += u64::from(now.wrapping_sub(std::mem::replace(shown, now)));
+            for ((total, last), now) in self.totals.iter_mut().zip(&mut self.last).zip(now) {
+                *total += u64::from(now.wrapping_sub(std::mem::replace(last, now)));
             }
         }
-        self.sums
+        self.totals
     }
 }
 
-/// One interface.
+/// A live capture through libpcap on one interface.
 pub struct PcapLive {
     name: String,
     handles: Vec<Handle>,
@@ -58,25 +62,25 @@ pub struct PcapLive {
 }
 
 impl PcapLive {
-    /// Starts capturing on interface `name`; frames carry `index`.
+    /// Starts capturing on interface `name`. Its frames carry `index`.
     pub fn open(name: &str, index: u16, options: &LiveOptions) -> Result<PcapLive, CaptureError> {
         let directed = [("inbound", FrameDirection::Ingress), ("outbound", FrameDirection::Egress)];
         let mut handles = Vec::new();
-        for (word, direction) in directed {
+        for (filter_word, direction) in directed {
             let mut capture = activate(name, options)?;
-            // "any" and other cooked links carry the direction in each frame.
+            // Frames of "any" and other cooked links contain their direction.
             let cooked = !matches!(link_of(&capture), LinkType::Ethernet);
             let filter = match (cooked, options.bpf.is_empty()) {
                 (true, _) => options.bpf.clone(),
-                (false, true) => word.to_owned(),
-                (false, false) => format!("{word} and ({})", options.bpf),
+                (false, true) => filter_word.to_owned(),
+                (false, false) => format!("{filter_word} and ({})", options.bpf),
             };
             if !filter.is_empty() {
                 capture.filter(&filter, true).map_err(|error| filter_error(&options.bpf, &error))?;
             }
             let direction = if cooked { FrameDirection::Unknown } else { direction };
             let link = link_of(&capture);
-            handles.push(Handle { capture, direction, link, shown: [0; 3], sums: [0; 3] });
+            handles.push(Handle { capture, direction, link, last: [0; 3], totals: [0; 3] });
             if cooked {
                 break;
             }
@@ -100,7 +104,7 @@ fn activate(name: &str, options: &LiveOptions) -> Result<Capture<Active>, Captur
 }
 
 fn link_of(capture: &Capture<Active>) -> LinkType {
-    // libpcap's DLT values equal the LINKTYPE values for everything that we read.
+    // libpcap's DLT values equal the LINKTYPE values for all link types that are parsed.
     u16::try_from(capture.get_datalink().0).map_or(LinkType::Other(u16::MAX), LinkType::from_number)
 }
 
@@ -116,8 +120,8 @@ fn open_error(name: &str, error: &Error) -> CaptureError {
     CaptureError::Library(text)
 }
 
-fn filter_error(written: &str, error: &Error) -> CaptureError {
-    CaptureError::Filter(format!("the filter {written:?} cannot be used: {error}; see pcap-filter(7)"))
+fn filter_error(expression: &str, error: &Error) -> CaptureError {
+    CaptureError::Filter(format!("invalid filter {expression:?}: {error}; see pcap-filter(7)"))
 }
 
 impl PacketSource for PcapLive {
@@ -125,7 +129,7 @@ impl PacketSource for PcapLive {
         let mut waiting: Vec<PollFd<'_>> =
             self.handles.iter().map(|h| PollFd::from_borrowed_fd(h.capture.as_fd(), PollFlags::IN)).collect();
         match poll(&mut waiting, Some(&POLL_TIMEOUT)) {
-            // A signal interrupts the wait: whoever called looks around.
+            // A signal interrupted the wait: let the caller check why.
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Poll::Idle),
             Ok(_) => {}
             Err(error) => return Err(CaptureError::Io(error.into())),
@@ -134,7 +138,7 @@ impl PacketSource for PcapLive {
         let mut delivered = 0;
         for handle in &mut self.handles {
             let (direction, link, interface) = (handle.direction, handle.link, self.index);
-            let outcome = handle.capture.dispatch(Some(AT_ONCE), |packet| {
+            let outcome = handle.capture.dispatch(Some(FRAMES_PER_DISPATCH), |packet| {
                 let header = packet.header;
                 let seconds = u64::try_from(header.ts.tv_sec).unwrap_or(0);
                 let micros = u64::try_from(header.ts.tv_usec).unwrap_or(0);
@@ -153,7 +157,7 @@ impl PacketSource for PcapLive {
             match outcome {
                 Ok(count) => delivered += count,
                 Err(Error::TimeoutExpired) => {}
-                // Down, gone, or anything else that ends this handle: opening again will tell.
+                // The interface is down or gone, or the handle failed otherwise: reopening it will show which.
                 Err(error) => return Err(CaptureError::InterfaceGone(format!("{}: {error}", self.name))),
             }
         }
@@ -166,24 +170,27 @@ impl PacketSource for PcapLive {
             let [received, dropped, dropped_interface] = handle.counts();
             sum.received += received;
             sum.dropped_kernel += dropped;
-            // Both handles are told the same number by the interface.
+            // The interface reports the same number to both handles.
             sum.dropped_interface = sum.dropped_interface.max(dropped_interface);
         }
         sum
     }
 }
 
-/// An interface of this machine.
+/// An interface of this machine, as libpcap lists it.
 #[derive(Clone, Debug)]
 pub struct InterfaceInfo {
+    /// The kernel's name of the interface.
     pub name: String,
+    /// Whether it is administratively up.
     pub up: bool,
+    /// Whether it is a loopback interface.
     pub loopback: bool,
-    /// Its addresses with their subnets.
+    /// The networks of its addresses.
     pub networks: Vec<IpNet>,
 }
 
-/// Every interface that libpcap knows.
+/// All interfaces that libpcap lists.
 pub fn interfaces() -> Result<Vec<InterfaceInfo>, CaptureError> {
     let devices = Device::list().map_err(|error| CaptureError::Library(error.to_string()))?;
     Ok(devices
@@ -205,9 +212,9 @@ pub fn interfaces() -> Result<Vec<InterfaceInfo>, CaptureError> {
         .collect())
 }
 
-/// Whether an interface is administratively up, by its flags in sysfs (IFF_UP, bit 0), or by libpcap's list where sysfs
-/// does not show it; `true` where nothing can be learned. libpcap waits in silence for an interface that went down, so
-/// somebody must look.
+/// Whether an interface is administratively up, according to its flags in sysfs (IFF_UP, bit 0) or, if sysfs does not
+/// show it, libpcap's list; `true` if neither is available. libpcap silently waits for an interface that went down, so
+/// the caller must check.
 pub fn is_up(name: &str) -> bool {
     let flags = std::fs::read_to_string(format!("/sys/class/net/{name}/flags"));
     let parsed = flags.ok().and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
@@ -217,13 +224,13 @@ pub fn is_up(name: &str) -> bool {
     }
 }
 
-/// The interface of the default route: IPv4's with the lowest metric, else IPv6's.
+/// The interface of the default route: the IPv4 route with the lowest metric, or else the IPv6 one.
 pub fn default_interface() -> Option<String> {
     let ipv4 = std::fs::read_to_string("/proc/net/route").ok().and_then(|text| default_route_v4(&text));
     ipv4.or_else(|| std::fs::read_to_string("/proc/net/ipv6_route").ok().and_then(|text| default_route_v6(&text)))
 }
 
-/// Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask …
+/// Columns of `/proc/net/route`: Iface Destination Gateway Flags RefCnt Use Metric Mask …
 fn default_route_v4(text: &str) -> Option<String> {
     text.lines()
         .skip(1)
@@ -240,7 +247,8 @@ fn default_route_v4(text: &str) -> Option<String> {
         .map(|(_, name)| name)
 }
 
-/// Columns: destination, its prefix length, source, its length, next hop, metric, …, interface.
+/// Columns of `/proc/net/ipv6_route`: destination, its prefix length, source, its prefix length, next hop, metric, …,
+/// interface.
 fn default_route_v6(text: &str) -> Option<String> {
     text.lines()
         .filter_map(|line| {

@@ -1,32 +1,37 @@
-//! A guest as an operator writes it, in Pegel's configuration or in a table of its own, and what may be wrong with it.
+//! A guest as an operator configures it, in Pegel's configuration or in a separate table, and its validation.
 
-use super::{Guest, MOST_ADDRESSES, Nic, Origin};
-use crate::base::{Mac, address::MacError};
+use super::{Guest, MAX_ADDRESSES, Nic, Origin};
+use crate::base::{Mac, MacError};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// `[[guest]]` as written.
+/// `[[guest]]` as written, before validation.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Entry {
+    /// Name of the guest.
     pub name: Option<String>,
-    /// One card …
+    /// MAC address of a single NIC …
     pub mac: Option<String>,
-    /// … or several, which share all that follows.
+    /// … or of several, which share all keys below.
     pub macs: Vec<String>,
+    /// Assigned addresses or networks.
     pub addresses: Vec<String>,
+    /// VLAN ID, 1 to 4094.
     pub vlan: Option<i64>,
+    /// Interface of this machine that the guest is attached to.
     pub port: Option<String>,
+    /// Bridge that the guest is attached to.
     pub bridge: Option<String>,
 }
 
 impl Entry {
-    /// The guest; `None`, with what is wrong as whole lines that begin with `at`, where anything is.
+    /// Validates the entry. `None` if it is invalid; then `errors` has complete messages, each beginning with `at`.
     pub fn resolve(self, at: &str, errors: &mut Vec<String>) -> Option<Guest> {
         let before = errors.len();
         let name = self.name.unwrap_or_default().trim().to_owned();
         if name.is_empty() {
-            errors.push(format!("{at}.name: missing; say what the guest is called"));
+            errors.push(format!("{at}.name: missing; give the guest a name"));
         } else if name.len() > 64 || name.chars().any(char::is_control) {
             errors.push(format!("{at}.name = {name:?}: must be one line of at most 64 octets"));
         }
@@ -34,7 +39,7 @@ impl Entry {
         let one = self.mac.into_iter().map(|text| (format!("{at}.mac"), text));
         let several = self.macs.into_iter().enumerate().map(|(index, text)| (format!("{at}.macs[{index}]"), text));
         for (key, text) in one.chain(several) {
-            match card_mac(&text) {
+            match nic_mac(&text) {
                 Ok(mac) if macs.contains(&mac) => {}
                 Ok(mac) => macs.push(mac),
                 Err(message) => errors.push(format!("{key} = {text:?}: {message}")),
@@ -53,8 +58,8 @@ impl Entry {
                 )),
             }
         }
-        if nic.addresses.len() > MOST_ADDRESSES {
-            errors.push(format!("{at}.addresses: has {}, at most {MOST_ADDRESSES}", nic.addresses.len()));
+        if nic.addresses.len() > MAX_ADDRESSES {
+            errors.push(format!("{at}.addresses: has {}, at most {MAX_ADDRESSES}", nic.addresses.len()));
         }
         if let Some(vlan) = self.vlan {
             nic.vlan = u16::try_from(vlan).ok().filter(|vlan| (1..=4094).contains(vlan));
@@ -63,7 +68,7 @@ impl Entry {
             }
         }
         for (key, text) in [("port", &self.port), ("bridge", &self.bridge)] {
-            if let Some(text) = text.as_ref().filter(|text| !is_interface(text)) {
+            if let Some(text) = text.as_ref().filter(|text| !is_interface_name(text)) {
                 let message = "must be an interface name of 1 to 15 characters without spaces or slashes";
                 errors.push(format!("{at}.{key} = {text:?}: {message}"));
             }
@@ -74,28 +79,28 @@ impl Entry {
     }
 }
 
-/// A name that the kernel would take (IFNAMSIZ less the final zero).
-pub(super) fn is_interface(name: &str) -> bool {
+/// Whether the kernel accepts this name for an interface (IFNAMSIZ minus the terminating NUL).
+pub(super) fn is_interface_name(name: &str) -> bool {
     (1..=15).contains(&name.len()) && !name.contains(['/', ' ']) && !name.chars().any(char::is_control)
 }
 
-/// A name that others wrote, as incidents, labels and terminals can bear it: 253 characters (a domain name, RFC 1035
-/// §2.3.4, which is what Proxmox takes), none of them a control character.
+/// A name from an external source, made safe for incidents, labels and terminals: at most 253 characters (a domain
+/// name, RFC 1035 §2.3.4, as Proxmox accepts), with control characters replaced.
 pub(super) fn plain_name(text: &str) -> String {
     text.trim().replace(char::is_control, "\u{fffd}").chars().take(253).collect()
 }
 
-/// A MAC that a card may have, in any of the forms that providers and switches write: `52:54:00:12:34:56`,
+/// Parses the MAC address of a NIC, in any of the notations of providers and switches: `52:54:00:12:34:56`,
 /// `52-54-00-12-34-56`, `5254.0012.3456`, `525400123456`.
-pub(super) fn card_mac(text: &str) -> Result<Mac, String> {
+pub(super) fn nic_mac(text: &str) -> Result<Mac, String> {
     let mac = any_mac(text.trim()).ok_or_else(|| MacError.to_string())?;
     if mac.is_group() || mac == Mac::ZERO {
-        return Err("no MAC address that a card may have".to_owned());
+        return Err("not a MAC address that a NIC may have (multicast or zero)".to_owned());
     }
     Ok(mac)
 }
 
-/// The same for any MAC.
+/// Parses any MAC address, in the same notations.
 pub(super) fn any_mac(text: &str) -> Option<Mac> {
     if let Ok(mac) = text.parse() {
         return Some(mac);
@@ -108,7 +113,7 @@ pub(super) fn any_mac(text: &str) -> Option<Mac> {
     Some(Mac([a, b, c, d, e, f]))
 }
 
-/// An address, or a network that is written as one (no host bits). `203.0.113.4/24` is the address.
+/// Parses an address or a network. With host bits set, as in `203.0.113.4/24`, the address is meant.
 pub(super) fn address(text: &str) -> Option<IpNet> {
     let text = text.trim();
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -123,11 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn macs_in_all_forms() {
+    fn macs_in_all_notations() {
         let expected = Ok(Mac([0x52, 0x54, 0, 0x12, 0x34, 0xab]));
         for text in ["52:54:00:12:34:ab", "52-54-00-12-34-AB", "5254.0012.34aB", "5254001234ab", " 52:54:00:12:34:ab "]
         {
-            assert_eq!(card_mac(text), expected, "{text}");
+            assert_eq!(nic_mac(text), expected, "{text}");
         }
         let wrong = [
             "",
@@ -140,12 +145,12 @@ mod tests {
             "é",
         ];
         for text in wrong {
-            assert!(card_mac(text).is_err(), "{text}");
+            assert!(nic_mac(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn an_address_with_the_length_of_its_network_is_the_address() {
+    fn an_address_with_a_prefix_length_is_the_address() {
         let of = |text: &str| address(text).map(|network| network.to_string());
         assert_eq!(of("203.0.113.4/24").as_deref(), Some("203.0.113.4/32"));
         assert_eq!(of("203.0.113.0/28").as_deref(), Some("203.0.113.0/28"));

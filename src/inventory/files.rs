@@ -1,4 +1,4 @@
-//! Files of the sources: read with bounds, and told apart by what the file system says of them.
+//! Files of the sources: read with limits, and checked for changes by their metadata.
 
 use super::Problem;
 use std::fs;
@@ -7,50 +7,50 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Files of all directories of one source. A cluster of Proxmox ends at a few thousand guests.
-pub(super) const MOST_FILES: usize = 20_000;
-/// Octets of one file. Descriptions of guests have a few thousand; pmxcfs allows 1 MiB.
-pub(super) const MOST_OCTETS: u64 = 1 << 20;
-/// Problems kept of one source: enough to see what is wrong.
-pub(super) const MOST_PROBLEMS: usize = 1_000;
+/// Maximum files of one source, over all its directories. A Proxmox cluster has at most a few thousand guests.
+pub(super) const MAX_FILES: usize = 20_000;
+/// Maximum bytes of one file. Descriptions of guests have a few thousand; pmxcfs allows 1 MiB.
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Maximum problems kept per source: enough to see what is wrong.
+pub(super) const MAX_PROBLEMS: usize = 1_000;
 
-/// What one source gives: the problems of it, at most so many.
+/// The problems of one source, at most [`MAX_PROBLEMS`].
 pub(super) struct Problems {
     source: &'static str,
     list: Vec<Problem>,
 }
 
 impl Problems {
-    pub fn of(source: &'static str) -> Problems {
+    pub(super) fn new(source: &'static str) -> Problems {
         Problems { source, list: Vec::new() }
     }
 
-    pub fn add(&mut self, at: impl ToString, message: impl Into<String>) {
-        if self.list.len() < MOST_PROBLEMS {
+    pub(super) fn add(&mut self, at: impl ToString, message: impl Into<String>) {
+        if self.list.len() < MAX_PROBLEMS {
             let message = message.into();
             self.list.push(Problem { source: self.source, at: at.to_string(), message });
-        } else if self.list.len() == MOST_PROBLEMS {
-            let message = format!("more than {MOST_PROBLEMS} problems; the others are left out");
+        } else if self.list.len() == MAX_PROBLEMS {
+            let message = format!("more than {MAX_PROBLEMS} problems; the rest are ignored");
             self.list.push(Problem { source: self.source, at: self.source.to_owned(), message });
         }
     }
 
-    /// The same with a line, from 1.
-    pub fn add_line(&mut self, path: &Path, line: usize, message: impl Into<String>) {
+    /// Adds a problem with the line (counted from 1) where it is.
+    pub(super) fn add_line(&mut self, path: &Path, line: usize, message: impl Into<String>) {
         self.add(format!("{}:{line}", path.display()), message);
     }
 
-    pub fn into_list(self) -> Vec<Problem> {
+    pub(super) fn into_list(self) -> Vec<Problem> {
         self.list
     }
 }
 
-/// Entries of a directory that `wanted` takes by name, in order; none where there is no such directory. Adds to `found`
-/// until that has [`MOST_FILES`].
+/// Adds the entries of a directory that `wanted` accepts by name to `found`, sorted; none if the directory does not
+/// exist. Stops when `found` has [`MAX_FILES`].
 pub(super) fn list(directory: &Path, wanted: impl Fn(&str) -> bool, found: &mut Vec<PathBuf>, problems: &mut Problems) {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
-        // Not this hypervisor, or one without containers.
+        // Another hypervisor, or one without containers.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
         Err(error) => return problems.add(directory.display(), format!("cannot be read: {error}")),
     };
@@ -58,15 +58,15 @@ pub(super) fn list(directory: &Path, wanted: impl Fn(&str) -> bool, found: &mut 
     for entry in entries {
         match entry {
             Ok(entry) if entry.file_name().to_str().is_some_and(&wanted) => {
-                if found.len() >= MOST_FILES {
-                    problems.add(directory.display(), format!("more than {MOST_FILES} files; the others are left out"));
+                if found.len() >= MAX_FILES {
+                    problems.add(directory.display(), format!("more than {MAX_FILES} files; the rest are ignored"));
                     break;
                 }
                 found.push(entry.path());
             }
             Ok(_) => {}
             Err(error) => {
-                problems.add(directory.display(), format!("cannot be read to its end: {error}"));
+                problems.add(directory.display(), format!("cannot be read completely: {error}"));
                 break;
             }
         }
@@ -76,18 +76,18 @@ pub(super) fn list(directory: &Path, wanted: impl Fn(&str) -> bool, found: &mut 
     }
 }
 
-/// The text of a file up to [`MOST_OCTETS`]; what is not UTF-8 in it is replaced. `None` where it went in the meantime, or
-/// with a problem.
+/// The first [`MAX_FILE_BYTES`] of a file, with invalid UTF-8 replaced. `None` if the file has been removed since it
+/// was listed, or cannot be read, which adds a problem.
 pub(super) fn text(path: &Path, problems: &mut Problems) -> Option<String> {
     match read(path) {
         Ok((octets, is_whole)) => {
             if !is_whole {
-                let message = format!("larger than {MOST_OCTETS} octets; the rest of it is left out");
+                let message = format!("larger than {MAX_FILE_BYTES} bytes; the rest is ignored");
                 problems.add(path.display(), message);
             }
             Some(String::from_utf8_lossy(&octets).into_owned())
         }
-        // A guest was removed or moved to another node between the listing and now.
+        // The guest was removed or moved to another node after the listing.
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {
             problems.add(path.display(), format!("cannot be read: {error}"));
@@ -96,7 +96,7 @@ pub(super) fn text(path: &Path, problems: &mut Problems) -> Option<String> {
     }
 }
 
-/// The same of a file that the operator named: that it is not there is a problem.
+/// The text of a file named in the configuration: if it is missing, that is a problem.
 pub(super) fn named_text(path: &Path, problems: &mut Problems) -> Option<String> {
     if let Err(error) = fs::metadata(path) {
         problems.add(path.display(), format!("cannot be read: {error}"));
@@ -106,18 +106,18 @@ pub(super) fn named_text(path: &Path, problems: &mut Problems) -> Option<String>
 }
 
 fn read(path: &Path) -> std::io::Result<(Vec<u8>, bool)> {
-    // A pipe would be waited on for ever.
+    // Reading a pipe might block forever.
     if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("no regular file"));
+        return Err(std::io::Error::other("not a regular file"));
     }
     let mut octets = Vec::new();
-    fs::File::open(path)?.take(MOST_OCTETS + 1).read_to_end(&mut octets)?;
-    let is_whole = octets.len() as u64 <= MOST_OCTETS;
-    octets.truncate(MOST_OCTETS as usize);
+    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut octets)?;
+    let is_whole = octets.len() as u64 <= MAX_FILE_BYTES;
+    octets.truncate(MAX_FILE_BYTES as usize);
     Ok((octets, is_whole))
 }
 
-/// What tells a changed file from the same one: its place, inode, size and times.
+/// Hashes what identifies a version of a file: path, inode, size and times.
 pub(super) fn stamp(path: &Path, hasher: &mut impl Hasher) {
     path.hash(hasher);
     match fs::metadata(path) {
@@ -134,24 +134,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_is_no_problem_and_what_is_no_file_is() {
-        let mut problems = Problems::of("static");
+    fn a_missing_path_is_no_problem_but_a_device_is() {
+        let mut problems = Problems::new("static");
         let mut found = Vec::new();
         list(Path::new("/nonexistent/pegel"), |_| true, &mut found, &mut problems);
         assert_eq!(text(Path::new("/nonexistent/pegel"), &mut problems), None);
         assert!(found.is_empty() && problems.list.is_empty());
         assert_eq!(text(Path::new("/dev/zero"), &mut problems), None);
-        assert_eq!(problems.list[0].to_string(), "/dev/zero: cannot be read: no regular file");
+        assert_eq!(problems.list[0].to_string(), "/dev/zero: cannot be read: not a regular file");
     }
 
     #[test]
-    fn problems_are_bounded() {
-        let mut problems = Problems::of("static");
-        for line in 0..2 * MOST_PROBLEMS {
+    fn problems_are_limited() {
+        let mut problems = Problems::new("static");
+        for line in 0..2 * MAX_PROBLEMS {
             problems.add_line(Path::new("x"), line, "wrong");
         }
         let list = problems.into_list();
-        assert_eq!(list.len(), MOST_PROBLEMS + 1);
-        assert!(list[MOST_PROBLEMS].message.starts_with("more than 1000 problems"));
+        assert_eq!(list.len(), MAX_PROBLEMS + 1);
+        assert!(list[MAX_PROBLEMS].message.starts_with("more than 1000 problems"));
     }
 }

@@ -1,4 +1,4 @@
-//! Guests: virtual machines and containers, with their network cards.
+//! Guests: virtual machines and containers, with their NICs.
 
 use super::kernel::Kernel;
 use crate::base::Mac;
@@ -6,19 +6,27 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Where a guest is described.
+/// Maximum addresses and networks of one NIC.
+pub(super) const MAX_ADDRESSES: usize = 1_024;
+/// Maximum assigned MAC addresses without a guest, over all tables.
+pub(super) const MAX_ASSIGNED_MACS: usize = 20_000;
+
+/// Which source describes a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
+    /// Proxmox VE.
     Proxmox,
+    /// libvirt.
     Libvirt,
-    /// A table of the operator: the configuration, or a file that it names.
+    /// The configuration, or a table that it names.
     Static,
 }
 
 impl Origin {
+    /// Every origin.
     pub const ALL: [Origin; 3] = [Origin::Proxmox, Origin::Libvirt, Origin::Static];
 
-    /// As in metrics and messages.
+    /// The name used in metrics and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Origin::Proxmox => "proxmox",
@@ -28,35 +36,38 @@ impl Origin {
     }
 }
 
-/// A network card of a guest.
+/// A NIC of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nic {
+    /// Its MAC address.
     pub mac: Mac,
-    /// Addresses that the guest was given; a network where it may use any of it. Empty, or none of one family: not known,
-    /// none (of that family) is foreign.
+    /// Addresses assigned to the NIC; a network if it may use any address in it. If there are none (of one family), the
+    /// assignment is unknown, and every address (of that family) is permitted.
     pub addresses: Vec<IpNet>,
-    /// VLAN that the bridge puts its frames into; `None` where untagged or the guest tags itself.
+    /// VLAN that the bridge assigns to its frames; `None` if untagged or if the guest tags its frames itself.
     pub vlan: Option<u16>,
-    /// The bridge it is plugged into.
+    /// The bridge that it is attached to.
     pub bridge: Option<String>,
-    /// Interface of this machine that is its other end, e.g. `tap104i0`.
+    /// The interface of this machine at its other end, e.g. `tap104i0`.
     pub port: Option<String>,
-    /// A packet filter of the hypervisor is asked for (Proxmox `firewall=1`, libvirt `filterref`).
+    /// Whether the hypervisor is configured to filter its packets (Proxmox `firewall=1`, libvirt `filterref`).
     pub filtered: bool,
 }
 
 /// A virtual machine or container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
-    /// What the hypervisor calls it: Proxmox's VMID, libvirt's domain name; of tables the name.
+    /// Identifier: Proxmox's VMID, libvirt's domain name; in tables the name.
     pub id: String,
-    /// What people call it; may be the same.
+    /// Display name; may equal the identifier.
     pub name: String,
+    /// Which source describes it.
     pub origin: Origin,
+    /// Its NICs.
     pub nics: Vec<Nic>,
 }
 
-/// In incidents, metrics and tables: `104 (shop)`, or the name alone where there is no other id.
+/// As shown in incidents, metrics and tables: `104 (shop)`, or just the identifier if the name adds nothing.
 impl fmt::Display for Guest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.is_empty() || self.name == self.id {
@@ -67,14 +78,14 @@ impl fmt::Display for Guest {
     }
 }
 
-/// A source that could not be read, or a part of it.
+/// A source, or a part of one, that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// `proxmox`, `libvirt`, `static`, `kernel`.
+    /// The source: `proxmox`, `libvirt`, `static` or `kernel`.
     pub source: &'static str,
-    /// File and line, as far as there are any: `/etc/pve/nodes/a/qemu-server/104.conf:7`.
+    /// File and line, if applicable: `/etc/pve/nodes/a/qemu-server/104.conf:7`.
     pub at: String,
-    /// What is wrong and what was done about it.
+    /// What is wrong, and how it is handled.
     pub message: String,
 }
 
@@ -84,12 +95,16 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All sources joined.
+/// The contents of all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
+    /// All guests.
     pub guests: Vec<Guest>,
-    /// MAC addresses that may leave beside those of guests: a provider's list of virtual MACs.
+    /// MAC addresses that may send through the uplink in addition to those of guests: a provider's list of virtual
+    /// MACs.
     pub granted: BTreeSet<Mac>,
+    /// State of the kernel.
     pub kernel: Kernel,
+    /// What could not be read.
     pub problems: Vec<Problem>,
 }

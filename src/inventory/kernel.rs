@@ -1,5 +1,4 @@
-//! The kernel's word about this machine: its interfaces, which of them are ports of which bridge, where a bridge learned
-//! which MAC, and who the neighbours are.
+//! State of the kernel: interfaces, bridges and their ports, MAC addresses that bridges learned, and neighbours.
 
 use crate::base::{Addr, Mac};
 use ipnet::IpNet;
@@ -7,66 +6,80 @@ use ipnet::IpNet;
 /// An interface of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
+    /// Name of the interface.
     pub name: String,
+    /// Its MAC address; zero if it has none.
     pub mac: Mac,
-    /// The kernel's kind: `bridge`, `veth`, `tun`, `vlan`, `bond` …; empty for a device of its own.
+    /// The kernel's link kind: `bridge`, `veth`, `tun`, `vlan`, `bond` …; empty for a hardware device.
     pub kind: String,
-    /// Bridge or bond that it is a port of.
+    /// The bridge or bond that it is a port of.
     pub master: Option<String>,
     /// The interface below a VLAN or macvlan.
     pub parent: Option<String>,
+    /// Whether it is up and has a carrier.
     pub up: bool,
+    /// Its addresses with their prefix lengths.
     pub addresses: Vec<IpNet>,
 }
 
 impl Link {
-    /// A device that is not made by software, a bond of such, or a VLAN on one.
-    pub fn is_physical(&self) -> bool {
+    /// Whether it is a hardware device, a bond, or a VLAN interface.
+    pub(super) fn is_physical(&self) -> bool {
         matches!(self.kind.as_str(), "" | "bond" | "team" | "vlan") && self.name != "lo"
     }
 }
 
-/// Where a bridge learned a MAC.
+/// A MAC address that a bridge learned (entry of its forwarding database).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FdbEntry {
+    /// The MAC address.
     pub mac: Mac,
+    /// The bridge.
     pub bridge: String,
+    /// The port of the bridge on which it was learned.
     pub port: String,
+    /// The VLAN in which it was learned; `None` if untagged.
     pub vlan: Option<u16>,
 }
 
-/// Whom the kernel knows on a link.
+/// An entry of the kernel's neighbour table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {
+    /// Address of the neighbour.
     pub address: Addr,
-    /// `None` while it does not answer.
+    /// Its MAC address; `None` while it does not respond.
     pub mac: Option<Mac>,
+    /// The interface on which it is.
     pub interface: String,
-    /// IPv6: it said that it routes.
+    /// Whether it has advertised itself as a router (IPv6).
     pub router: bool,
 }
 
-/// Everything, as of one moment.
+/// A snapshot of the kernel's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
+    /// Interfaces.
     pub links: Vec<Link>,
+    /// MAC addresses that bridges learned.
     pub fdb: Vec<FdbEntry>,
+    /// Neighbour table of all interfaces.
     pub neighbours: Vec<Neighbour>,
-    /// Routers of default routes, with the interface.
+    /// Next hops of default routes, each with its interface.
     pub gateways: Vec<(Addr, String)>,
 }
 
 impl Kernel {
+    /// The interface of this name.
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.links.iter().find(|link| link.name == name)
     }
 
-    /// Where bridges learned a MAC: more than one on the way from a filtered guest of Proxmox to the wire.
+    /// Where bridges learned a MAC address. There is more than one entry if a Proxmox guest has a firewall bridge.
     pub fn learned(&self, mac: Mac) -> impl Iterator<Item = &FdbEntry> {
         self.fdb.iter().filter(move |entry| entry.mac == mac)
     }
 
-    /// The bridge that a link may be the way out of: one of which it is a physical port.
+    /// The bridge that a link may be the uplink of: the one of which it is a physical port.
     pub fn uplink_of<'k>(&self, link: &'k Link) -> Option<&'k str> {
         let below = link.parent.as_deref().filter(|_| link.kind == "vlan").and_then(|parent| self.link(parent));
         let is_physical = link.is_physical() && below.is_none_or(Link::is_physical);
@@ -74,7 +87,7 @@ impl Kernel {
         self.link(bridge).filter(|master| master.kind == "bridge").map(|_| bridge)
     }
 
-    /// The MAC of a router or other neighbour, where it answers.
+    /// The MAC address of a router or other neighbour, if it responds.
     pub fn mac_of(&self, address: Addr, interface: &str) -> Option<Mac> {
         let is_meant = |neighbour: &&Neighbour| neighbour.address == address && neighbour.interface == interface;
         self.neighbours.iter().find(is_meant).and_then(|neighbour| neighbour.mac)

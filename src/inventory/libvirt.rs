@@ -1,7 +1,7 @@
-//! libvirt: guests by the domain descriptions that it keeps (<https://libvirt.org/formatdomain.html>).
+//! libvirt: guests from its domain definitions (<https://libvirt.org/formatdomain.html>).
 //!
-//! What is defined lies in `/etc/libvirt/qemu`; of what runs there is a second description in `/run/libvirt/qemu`, wrapped
-//! into `<domstatus>`, which alone knows the interfaces of this machine. It wins where there are both.
+//! Definitions are in `/etc/libvirt/qemu`. A running domain has a second one in `/run/libvirt/qemu`, wrapped in
+//! `<domstatus>`; only that one names the interfaces of this machine, so it takes precedence.
 
 use super::entry;
 use super::files::{self, Problems};
@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// Elements within each other: a description has about ten.
-const DEEPEST: usize = 64;
-/// Cards of one guest. PCI ends far below.
-const MOST_CARDS: usize = 1_024;
+/// Maximum depth of nested elements; definitions have about ten levels.
+const MAX_DEPTH: usize = 64;
+/// Maximum NICs of one guest. PCI allows far fewer.
+const MAX_NICS: usize = 1_024;
 
-/// Every file that describes a guest. Directories below, such as `networks` and `autostart`, hold other things.
+/// Every file that may define a domain. Subdirectories such as `networks` and `autostart` contain other things.
 pub(super) fn files(directories: &[PathBuf], problems: &mut Problems) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for directory in directories {
@@ -44,33 +44,33 @@ pub(super) fn read(directories: &[PathBuf], problems: &mut Problems) -> Vec<Gues
     guests.into_values().map(|(_, guest)| guest).collect()
 }
 
-/// A card as it is being read.
+/// A NIC while it is being parsed.
 #[derive(Default)]
-struct Card {
+struct PartialNic {
     nic: Nic,
     has_mac: bool,
-    /// What is wrong with its MAC was said.
-    is_told: bool,
+    /// Whether a problem with its MAC address was reported.
+    is_reported: bool,
     tags: Vec<u16>,
     tags_itself: bool,
     line: usize,
 }
 
-/// A domain as it is being read: what an element means is told by those around it.
+/// A domain while it is being parsed: the meaning of an element depends on its ancestors.
 struct Description<'p> {
     path: &'p Path,
     text: &'p str,
     problems: &'p mut Problems,
-    /// Elements that are open, outermost first, without a `domstatus` around them all.
+    /// Open elements, outermost first, without an enclosing `domstatus`.
     open: Vec<String>,
     is_running: bool,
     is_domain: bool,
     name: String,
-    card: Option<Card>,
+    nic: Option<PartialNic>,
     nics: Vec<Nic>,
 }
 
-/// One file; true for a domain that runs. `None`, with a problem, where it describes no domain.
+/// Parses one file; true for a running domain. `None`, with a problem, if it does not define a domain.
 pub(super) fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option<(bool, Guest)> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
@@ -82,15 +82,15 @@ pub(super) fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option
         is_running: false,
         is_domain: false,
         name: String::new(),
-        card: None,
+        nic: None,
         nics: Vec::new(),
     };
     loop {
         let at = reader.buffer_position();
         match reader.read_event() {
             Ok(Event::Start(element)) => {
-                if read.open.len() >= DEEPEST {
-                    read.wrong(at, format!("more than {DEEPEST} elements within each other; the rest is left out"));
+                if read.open.len() >= MAX_DEPTH {
+                    read.wrong(at, format!("elements are nested more than {MAX_DEPTH} deep; the rest is ignored"));
                     break;
                 }
                 read.start(&element, at);
@@ -105,14 +105,14 @@ pub(super) fn domain(text: &str, path: &Path, problems: &mut Problems) -> Option
             }
             Ok(Event::Eof) => {
                 if read.is_domain && !read.open.is_empty() {
-                    read.wrong(at, "ends within its description; what was read counts".to_owned());
+                    read.wrong(at, "ends inside the domain definition; the part before is used".to_owned());
                 }
                 break;
             }
             Ok(_) => {}
             Err(error) => {
                 let at = reader.error_position();
-                read.wrong(at, format!("{error}; what was read before counts"));
+                read.wrong(at, format!("{error}; the part before is used"));
                 break;
             }
         }
@@ -126,7 +126,7 @@ impl Description<'_> {
         self.problems.add_line(self.path, line, message);
     }
 
-    /// The line at which the element lies that begins at `at` or after white space.
+    /// The line of the element that begins at `at`, possibly after white space.
     fn line(&self, at: u64) -> usize {
         let at = usize::try_from(at).unwrap_or(usize::MAX).min(self.text.len());
         let octets = self.text.as_bytes().get(..at).unwrap_or_default();
@@ -147,8 +147,8 @@ impl Description<'_> {
             self.is_domain = true;
         }
         if name == "interface" && self.is_open(&["domain", "devices"]) {
-            self.card = Some(Card { line: self.line(at), ..Card::default() });
-        } else if self.card.is_some() {
+            self.nic = Some(PartialNic { line: self.line(at), ..PartialNic::default() });
+        } else if self.nic.is_some() {
             self.part(&name, element, at);
         }
         self.open.push(name);
@@ -159,40 +159,41 @@ impl Description<'_> {
         let inside: Vec<&str> = self.open.iter().skip(3).map(String::as_str).collect();
         let value = |key: &str| attribute(element, key);
         let mut wrong = None;
-        let Some(card) = &mut self.card else { return };
-        // Of a network of libvirt's own, `<actual>` tells what was made of it.
+        let Some(partial) = &mut self.nic else { return };
+        // For a network that libvirt manages, `<actual>` contains the resulting configuration.
         match (inside.as_slice(), name) {
             ([], "mac") => match value("address").unwrap_or_default().parse::<Mac>() {
                 Ok(mac) if !mac.is_group() && mac != Mac::ZERO => {
-                    card.nic.mac = mac;
-                    card.has_mac = true;
+                    partial.nic.mac = mac;
+                    partial.has_mac = true;
                 }
                 other => {
                     let given = value("address").unwrap_or_default();
-                    let message = other.err().map_or("none that a card may have".to_owned(), |error| error.to_string());
-                    wrong = Some(format!("mac address={given:?}: {message}; the interface is left out"));
-                    card.is_told = true;
+                    let message =
+                        other.err().map_or("not one that a NIC may have".to_owned(), |error| error.to_string());
+                    wrong = Some(format!("mac address={given:?}: {message}; the interface is ignored"));
+                    partial.is_reported = true;
                 }
             },
             ([], "target") => {
-                card.nic.port = value("dev").filter(|dev| entry::is_interface(dev)).or(card.nic.port.take())
+                partial.nic.port = value("dev").filter(|dev| entry::is_interface_name(dev)).or(partial.nic.port.take())
             }
             ([] | ["actual"], "source") => {
-                card.nic.bridge =
-                    value("bridge").filter(|bridge| entry::is_interface(bridge)).or(card.nic.bridge.take());
+                partial.nic.bridge =
+                    value("bridge").filter(|bridge| entry::is_interface_name(bridge)).or(partial.nic.bridge.take());
             }
-            ([] | ["actual"], "vlan") => card.tags_itself |= value("trunk").as_deref() == Some("yes"),
-            ([] | ["actual"], "filterref") => card.nic.filtered = true,
+            ([] | ["actual"], "vlan") => partial.tags_itself |= value("trunk").as_deref() == Some("yes"),
+            ([] | ["actual"], "filterref") => partial.nic.filtered = true,
             (["vlan"] | ["actual", "vlan"], "tag") => match value("id").and_then(|id| id.parse().ok()) {
-                Some(id) if (1..=4094).contains(&id) => card.tags.push(id),
-                _ => wrong = Some("vlan tag: no id from 1 to 4094; it is taken to have none".to_owned()),
+                Some(id) if (1..=4094).contains(&id) => partial.tags.push(id),
+                _ => wrong = Some("invalid VLAN tag: the id must be from 1 to 4094; treated as untagged".to_owned()),
             },
-            ([], "ip") => wrong = give(&mut card.nic.addresses, "ip address", value("address")),
-            // The variable of the filters that come with libvirt, and of the usual ones for IPv6.
+            ([], "ip") => wrong = add_address(&mut partial.nic.addresses, "ip address", value("address")),
+            // The variable of the filters that come with libvirt, and the common one for IPv6.
             (["filterref"] | ["actual", "filterref"], "parameter") => {
                 let variable = value("name").unwrap_or_default();
                 if matches!(variable.as_str(), "IP" | "IPV6") {
-                    wrong = give(&mut card.nic.addresses, &format!("parameter {variable}"), value("value"));
+                    wrong = add_address(&mut partial.nic.addresses, &format!("parameter {variable}"), value("value"));
                 }
             }
             _ => {}
@@ -203,39 +204,39 @@ impl Description<'_> {
     }
 
     fn content(&mut self, text: &str) {
-        // Longer than any name that libvirt takes (a file name).
+        // Longer than any name that libvirt accepts (a file name).
         if self.is_open(&["domain", "name"]) && self.name.len() < 256 {
             self.name.push_str(text);
         }
     }
 
     fn end(&mut self) {
-        // What is closed last may be the `domstatus`, which was not put there.
+        // The last element closed may be the `domstatus`, which is not in the list.
         let closed = self.open.pop();
         if closed.as_deref() == Some("interface") && self.is_open(&["domain", "devices"]) {
-            self.close_card();
+            self.close_nic();
         }
     }
 
-    fn close_card(&mut self) {
-        let Some(mut card) = self.card.take() else { return };
-        match card.tags.as_slice() {
-            [tag] if !card.tags_itself => card.nic.vlan = Some(*tag),
+    fn close_nic(&mut self) {
+        let Some(mut partial) = self.nic.take() else { return };
+        match partial.tags.as_slice() {
+            [tag] if !partial.tags_itself => partial.nic.vlan = Some(*tag),
             _ => {}
         }
-        if !card.has_mac {
-            if !card.is_told {
-                self.problems.add_line(self.path, card.line, "an interface without MAC address; it is left out");
+        if !partial.has_mac {
+            if !partial.is_reported {
+                self.problems.add_line(self.path, partial.line, "an interface without a MAC address; it is ignored");
             }
-        } else if self.nics.len() < MOST_CARDS {
-            self.nics.push(card.nic);
+        } else if self.nics.len() < MAX_NICS {
+            self.nics.push(partial.nic);
         }
     }
 
     fn done(self) -> Option<(bool, Guest)> {
         let name = entry::plain_name(&self.name);
         if !self.is_domain || name.is_empty() {
-            self.problems.add(self.path.display(), "describes no domain with a name; the file is left out");
+            self.problems.add(self.path.display(), "does not define a named domain; the file is ignored");
             return None;
         }
         Some((self.is_running, Guest { id: name.clone(), name, origin: Origin::Libvirt, nics: self.nics }))
@@ -247,18 +248,18 @@ fn attribute(element: &BytesStart<'_>, key: &str) -> Option<String> {
     attribute.normalized_value(XmlVersion::Implicit1_0).ok().map(|value| value.into_owned())
 }
 
-/// Adds an address; otherwise says what is wrong.
-fn give(addresses: &mut Vec<IpNet>, what: &str, text: Option<String>) -> Option<String> {
+/// Adds an address, or returns what is wrong with it.
+fn add_address(addresses: &mut Vec<IpNet>, what: &str, text: Option<String>) -> Option<String> {
     let text = text.unwrap_or_default();
     match text.parse::<IpAddr>() {
         Ok(address) => {
             let address = IpNet::from(address);
-            if !addresses.contains(&address) && addresses.len() < super::MOST_ADDRESSES {
+            if !addresses.contains(&address) && addresses.len() < super::MAX_ADDRESSES {
                 addresses.push(address);
             }
             None
         }
-        Err(_) => Some(format!("{what} {text:?}: no address; it is taken not to be known")),
+        Err(_) => Some(format!("{what} {text:?}: not an address; treated as unknown")),
     }
 }
 
@@ -277,7 +278,7 @@ mod tests {
         </devices>\n</domain>\n";
 
     fn read_one(text: &str) -> (Option<(bool, Guest)>, Vec<String>) {
-        let mut problems = Problems::of("libvirt");
+        let mut problems = Problems::new("libvirt");
         let found = domain(text, Path::new("web.xml"), &mut problems);
         (found, problems.into_list().iter().map(ToString::to_string).collect())
     }
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_its_line_and_the_rest_counts() {
+    fn problems_have_their_line_and_the_rest_is_used() {
         let text = "<domain>\n<name>x</name><devices>\n<interface>\n<mac address='52:54'/></interface>\n\
             <interface type='user'/>\n<interface><mac address='52:54:00:00:00:01'/>\n<ip address='203'/>\
             <vlan><tag id='9999'/></vlan></interface></devices>\n<broken></domain>";
@@ -324,23 +325,23 @@ mod tests {
         assert_eq!(
             problems[0],
             "web.xml:4: mac address=\"52:54\": not a MAC address (six hexadecimal octets, as in \
-            52:54:00:12:34:56); the interface is left out"
+            52:54:00:12:34:56); the interface is ignored"
         );
-        assert_eq!(problems[1], "web.xml:5: an interface without MAC address; it is left out");
-        assert_eq!(problems[2], "web.xml:7: ip address \"203\": no address; it is taken not to be known");
-        assert_eq!(problems[3], "web.xml:7: vlan tag: no id from 1 to 4094; it is taken to have none");
-        assert!(problems[4].starts_with("web.xml:8: ") && problems[4].ends_with("what was read before counts"));
+        assert_eq!(problems[1], "web.xml:5: an interface without a MAC address; it is ignored");
+        assert_eq!(problems[2], "web.xml:7: ip address \"203\": not an address; treated as unknown");
+        assert_eq!(problems[3], "web.xml:7: invalid VLAN tag: the id must be from 1 to 4094; treated as untagged");
+        assert!(problems[4].starts_with("web.xml:8: ") && problems[4].ends_with("the part before is used"));
         assert_eq!(problems.len(), 5, "{problems:#?}");
     }
 
     #[test]
-    fn what_is_no_domain_is_told() {
+    fn files_without_a_domain_are_reported() {
         let deep = format!("<domain><name>x</name>{}", "<a>".repeat(100));
         for (text, message) in [
-            ("", "web.xml: describes no domain with a name; the file is left out"),
-            ("<network><name>x</name></network>", "web.xml: describes no domain with a name; the file is left out"),
-            ("<domain><name>x</name>", "web.xml:1: ends within its description; what was read counts"),
-            (&deep, "web.xml:1: more than 64 elements within each other; the rest is left out"),
+            ("", "web.xml: does not define a named domain; the file is ignored"),
+            ("<network><name>x</name></network>", "web.xml: does not define a named domain; the file is ignored"),
+            ("<domain><name>x</name>", "web.xml:1: ends inside the domain definition; the part before is used"),
+            (&deep, "web.xml:1: elements are nested more than 64 deep; the rest is ignored"),
         ] {
             assert_eq!(read_one(text).1, [message], "{text}");
         }

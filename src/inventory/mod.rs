@@ -1,33 +1,29 @@
-//! Inventory: what is ours. Networks, groups of hosts in them, guests and their network cards, the interfaces of this
-//! machine, and what each of those may carry.
+//! Inventory: our networks, groups of hosts in them, guests and their NICs, the interfaces of this machine, and the
+//! addresses permitted on each interface.
 //!
-//! - [`guest`]: guests as their sources describe them, joined into one [`Inventory`]
-//! - [`kernel`]: interfaces, bridge ports and neighbours by the kernel's word
-//! - [`read`]: all [`Sources`] read and joined
-//! - `proxmox`, `libvirt`, `table`, `netlink`: one source each; [`entry`]: a guest as an operator writes it
-//! - [`virtual_macs`]: addresses that routers share
-//! - [`site`]: all of it as detectors ask for it
+//! - `guest`: guests as their sources describe them, merged into one [`Inventory`]
+//! - `kernel`: interfaces, bridge ports and neighbours as the kernel reports them
+//! - `read`: reads and merges all [`Sources`]
+//! - `proxmox`, `libvirt`, `table`, `netlink`: one source each; [`entry`]: a guest as an operator configures it
+//! - `virtual_macs`: MAC addresses that redundant routers share
+//! - `site`: all of it, with the queries that detectors need
 
 pub mod entry;
 mod files;
-pub mod guest;
-pub mod kernel;
+mod guest;
+mod kernel;
 mod libvirt;
 pub mod netlink;
 pub mod proxmox;
-pub mod read;
-pub mod site;
+mod read;
+mod site;
 mod table;
 #[cfg(test)]
 mod tests;
-pub mod virtual_macs;
-
-/// Addresses and networks of one card.
-pub const MOST_ADDRESSES: usize = 1_024;
-/// Granted MAC addresses of all tables.
-pub const MOST_GRANTED: usize = 20_000;
+mod virtual_macs;
 
 pub use guest::{Guest, Inventory, Nic, Origin, Problem};
+use guest::{MAX_ADDRESSES, MAX_ASSIGNED_MACS};
 pub use kernel::{FdbEntry, Kernel, Link, Neighbour};
 pub use read::Sources;
 pub use site::{Group, GroupId, InterfacePolicy, LanPolicy, Site, Uplink};

@@ -1,5 +1,5 @@
-//! The kernel asked by rtnetlink(7): links, addresses, forwarding tables of bridges, neighbours, default routes. All of it
-//! may be read without privilege.
+//! Queries the kernel by rtnetlink(7): links, addresses, forwarding tables of bridges, neighbours, default routes. None
+//! of them requires privileges.
 
 use super::Problem;
 use super::files::Problems;
@@ -18,26 +18,26 @@ use rtnetlink::{Error, Handle, new_connection, new_connection_with_strict_check}
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Answers to one question. A host with a port per guest has a few thousand; a forwarding table or one of routes may be
-/// larger, and grows with whom an attacker pretends to be.
-const MOST_ANSWERS: usize = 65_536;
+/// Maximum replies to one query. A host with a port per guest has a few thousand; forwarding and routing tables may be
+/// larger, and spoofed addresses make forwarding tables grow.
+const MAX_REPLIES: usize = 65_536;
 
-/// For each question; the kernel answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time limit of each query; the kernel replies within milliseconds.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// `ENOENT` of errno(3): no such table of routes, as in a namespace that has none yet.
+/// `ENOENT` of errno(3): no such routing table, as in a new network namespace.
 const NO_SUCH_TABLE: i32 = 2;
 
-/// Everything, as of now. What cannot be had is empty, with a problem. Takes a few milliseconds.
+/// Reads the kernel's current state. What cannot be read is empty, with a problem. Takes a few milliseconds.
 pub fn read() -> (Kernel, Vec<Problem>) {
-    // In a thread of its own: a caller may have a runtime in his, and then no other may run there.
+    // In a separate thread: the caller's thread may run an async runtime, which excludes a second one.
     let read = std::thread::Builder::new().name("netlink".to_owned()).spawn(|| {
-        let mut problems = Problems::of("kernel");
+        let mut problems = Problems::new("kernel");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let kernel = match runtime {
-            Ok(runtime) => runtime.block_on(ask_all(&mut problems)),
+            Ok(runtime) => runtime.block_on(query_all(&mut problems)),
             Err(error) => {
-                problems.add("kernel", format!("cannot be asked: {error}"));
+                problems.add("kernel", format!("cannot be queried: {error}"));
                 Kernel::default()
             }
         };
@@ -46,39 +46,39 @@ pub fn read() -> (Kernel, Vec<Problem>) {
     match read.map(std::thread::JoinHandle::join) {
         Ok(Ok(read)) => read,
         _ => {
-            let mut problems = Problems::of("kernel");
-            problems.add("kernel", "cannot be asked: the thread for it failed");
+            let mut problems = Problems::new("kernel");
+            problems.add("kernel", "cannot be queried: the query thread failed");
             (Kernel::default(), problems.into_list())
         }
     }
 }
 
-async fn ask_all(problems: &mut Problems) -> Kernel {
-    let link_messages = ask("links", false, |handle| handle.link().get().execute(), problems).await;
+async fn query_all(problems: &mut Problems) -> Kernel {
+    let link_messages = query("links", false, |handle| handle.link().get().execute(), problems).await;
     let names: BTreeMap<u32, String> =
         link_messages.iter().filter_map(|message| Some((message.header.index, name_of(message)?.to_owned()))).collect();
     let mut links: BTreeMap<u32, Link> =
         link_messages.iter().filter_map(|message| Some((message.header.index, link(message, &names)?))).collect();
-    for message in ask("addresses", false, |handle| handle.address().get().execute(), problems).await {
+    for message in query("addresses", false, |handle| handle.address().get().execute(), problems).await {
         if let (Some(link), Some(address)) = (links.get_mut(&message.header.index), address(&message)) {
             link.addresses.push(address);
         }
     }
     let of_bridges = |handle: &Handle| handle.neighbours().get().set_address_family(AddressFamily::Bridge).execute();
-    let fdb = ask("forwarding tables", false, of_bridges, problems).await;
+    let fdb = query("forwarding tables", false, of_bridges, problems).await;
     let fdb = fdb.iter().filter_map(|message| fdb_entry(message, &names)).collect();
-    let neighbours = ask("neighbours", false, |handle| handle.neighbours().get().execute(), problems).await;
+    let neighbours = query("neighbours", false, |handle| handle.neighbours().get().execute(), problems).await;
     let neighbours = neighbours.iter().filter_map(|message| neighbour(message, &names)).collect();
     let mut gateways = Vec::new();
     for (what, family) in [("IPv4 routes", AddressFamily::Inet), ("IPv6 routes", AddressFamily::Inet6)] {
-        // Only with strict checking does the kernel leave out other tables: a router may have a million routes in them.
+        // The kernel excludes other tables only with strict checking: a router may have a million routes in them.
         let mut of_main = RouteMessage::default();
         of_main.header.address_family = family;
         of_main.header.table = RouteHeader::RT_TABLE_MAIN;
-        // Routes come in the order of their networks: default routes first, so the cap takes none of them.
-        let routes = ask(what, true, |handle| handle.route().get(of_main).execute(), problems).await;
+        // Routes are sorted by network, default routes first, so the limit does not affect them.
+        let routes = query(what, true, |handle| handle.route().get(of_main).execute(), problems).await;
         for route in &routes {
-            for gateway in of_default_route(route, &names) {
+            for gateway in default_gateways(route, &names) {
                 if !gateways.contains(&gateway) {
                     gateways.push(gateway);
                 }
@@ -88,8 +88,9 @@ async fn ask_all(problems: &mut Problems) -> Kernel {
     Kernel { links: links.into_values().collect(), fdb, neighbours, gateways }
 }
 
-/// All answers to one question, over a connection of its own: one that is given up must not hold up the next.
-async fn ask<T, S>(what: &str, is_strict: bool, question: impl FnOnce(&Handle) -> S, problems: &mut Problems) -> Vec<T>
+/// All replies to one query. Each query has a separate connection, so that a query that times out does not delay the
+/// next.
+async fn query<T, S>(what: &str, is_strict: bool, request: impl FnOnce(&Handle) -> S, problems: &mut Problems) -> Vec<T>
 where
     S: Stream<Item = Result<T, Error>>,
 {
@@ -102,27 +103,27 @@ where
         }
     };
     let task = tokio::spawn(connection);
-    let mut answers = Vec::new();
-    let all = collect(question(&handle), &mut answers);
-    match tokio::time::timeout(PATIENCE, all).await {
+    let mut replies = Vec::new();
+    let all = collect(request(&handle), &mut replies);
+    match tokio::time::timeout(QUERY_TIMEOUT, all).await {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => {
-            problems.add("kernel", format!("more than {MOST_ANSWERS} {what}; the others are left out"));
+            problems.add("kernel", format!("more than {MAX_REPLIES} {what}; the rest are ignored"));
         }
-        Ok(Err(error)) => problems.add("kernel", format!("its {what} cannot be read to the end: {error}")),
-        Err(_) => problems.add("kernel", format!("its {what} did not come within {} s", PATIENCE.as_secs())),
+        Ok(Err(error)) => problems.add("kernel", format!("its {what} cannot be read completely: {error}")),
+        Err(_) => problems.add("kernel", format!("its {what} could not be read within {} s", QUERY_TIMEOUT.as_secs())),
     }
     task.abort();
-    answers
+    replies
 }
 
-/// True where these were all.
-async fn collect<T>(stream: impl Stream<Item = Result<T, Error>>, answers: &mut Vec<T>) -> Result<bool, Error> {
+/// Collects replies up to the limit. Returns whether these were all.
+async fn collect<T>(stream: impl Stream<Item = Result<T, Error>>, replies: &mut Vec<T>) -> Result<bool, Error> {
     let mut stream = std::pin::pin!(stream);
-    while let Some(answer) = stream.next().await {
-        match answer {
-            Ok(_) if answers.len() >= MOST_ANSWERS => return Ok(false),
-            Ok(answer) => answers.push(answer),
+    while let Some(reply) = stream.next().await {
+        match reply {
+            Ok(_) if replies.len() >= MAX_REPLIES => return Ok(false),
+            Ok(reply) => replies.push(reply),
             Err(Error::NetlinkError(error)) if error.raw_code().abs() == NO_SUCH_TABLE => break,
             Err(error) => return Err(error),
         }
@@ -140,7 +141,7 @@ fn name_of(message: &LinkMessage) -> Option<&str> {
 fn link(message: &LinkMessage, names: &BTreeMap<u32, String>) -> Option<Link> {
     let mut link = Link {
         name: name_of(message)?.to_owned(),
-        // With carrier and not only switched on.
+        // With a carrier, not only administratively up.
         up: message.header.flags.contains(LinkFlags::Up | LinkFlags::Running),
         ..Link::default()
     };
@@ -150,7 +151,7 @@ fn link(message: &LinkMessage, names: &BTreeMap<u32, String>) -> Option<Link> {
             LinkAttribute::Address(octets) => link.mac = mac(octets).unwrap_or_default(),
             LinkAttribute::Controller(index) => link.master = names.get(index).cloned(),
             LinkAttribute::Link(index) => link.parent = names.get(index).cloned(),
-            // The index is of another namespace's.
+            // The index belongs to another namespace.
             LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
             LinkAttribute::LinkInfo(info) => {
                 for part in info {
@@ -162,7 +163,7 @@ fn link(message: &LinkMessage, names: &BTreeMap<u32, String>) -> Option<Link> {
             _ => {}
         }
     }
-    // The other side of a veth pair lies beside it, not below.
+    // The other end of a veth pair is its peer, not its parent.
     if is_elsewhere || link.kind == "veth" {
         link.parent = None;
     }
@@ -177,7 +178,7 @@ fn address(message: &AddressMessage) -> Option<IpNet> {
     let mut found = None;
     for attribute in &message.attributes {
         match attribute {
-            // Of a point-to-point link, Address is the other end.
+            // On a point-to-point link, Address is the remote end.
             AddressAttribute::Local(address) => found = Some(*address),
             AddressAttribute::Address(address) if found.is_none() => found = Some(*address),
             _ => {}
@@ -186,7 +187,8 @@ fn address(message: &AddressMessage) -> Option<IpNet> {
     IpNet::new(found?, message.header.prefix_len).ok()
 }
 
-/// What a bridge learned, or was told by a daemon that learned it elsewhere. Permanent entries are of its own ports.
+/// An entry that a bridge learned, or that a daemon added after learning it elsewhere. Permanent entries are those of
+/// the bridge's own ports.
 fn fdb_entry(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Option<FdbEntry> {
     if message.header.state == NeighbourState::Permanent || message.header.flags.contains(NeighbourFlags::Own) {
         return None;
@@ -205,7 +207,7 @@ fn fdb_entry(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Optio
 }
 
 fn neighbour(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Option<Neighbour> {
-    // Groups and links without address resolution: nobody was asked.
+    // Group addresses and links without address resolution: no host has replied.
     if message.header.state == NeighbourState::Noarp {
         return None;
     }
@@ -222,17 +224,17 @@ fn neighbour(message: &NeighbourMessage, names: &BTreeMap<u32, String>) -> Optio
             _ => {}
         }
     }
-    let answers = !matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed);
+    let responds = !matches!(message.header.state, NeighbourState::Incomplete | NeighbourState::Failed);
     Some(Neighbour {
         address: found.filter(|address| !address.is_group_or_none())?,
-        mac: station.filter(|_| answers),
+        mac: station.filter(|_| responds),
         interface: names.get(&message.header.ifindex)?.clone(),
         router: message.header.flags.contains(NeighbourFlags::Router),
     })
 }
 
-/// Routers of a default route, with their interfaces; none of any other route.
-fn of_default_route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Vec<(Addr, String)> {
+/// The next hops of a default route, with their interfaces; none for any other route.
+fn default_gateways(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Vec<(Addr, String)> {
     let header = &message.header;
     let is_default = header.destination_prefix_length == 0 && header.kind == RouteType::Unicast;
     let table = message.attributes.iter().find_map(|attribute| match attribute {
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn links_stand_below_their_vlans_and_beside_their_peers() {
+    fn vlans_have_parents_and_veth_peers_do_not() {
         use rtnetlink::packet_route::link::InfoKind;
         let names: BTreeMap<u32, String> =
             [(1, "lo"), (2, "eno1"), (3, "vmbr0")].into_iter().map(|(index, name)| (index, name.to_owned())).collect();
@@ -307,7 +309,7 @@ mod tests {
             (vlan.kind.as_str(), vlan.parent.as_deref(), vlan.master.as_deref()),
             ("vlan", Some("eno1"), Some("vmbr0"))
         );
-        assert!(!vlan.up, "switched on, no carrier");
+        assert!(!vlan.up, "administratively up, no carrier");
         assert_eq!(read(Some(InfoKind::Veth), &[LinkAttribute::Link(2)]).parent, None);
         let elsewhere = [LinkAttribute::Link(2), LinkAttribute::LinkNetNsId(0)];
         assert_eq!(read(Some(InfoKind::MacVlan), &elsewhere).parent, None);
@@ -349,7 +351,7 @@ mod tests {
             message.header.table = table;
             message.header.kind = RouteType::Unicast;
             message.attributes = attributes;
-            let found = of_default_route(&message, &names);
+            let found = default_gateways(&message, &names);
             found.into_iter().map(|(router, interface)| format!("{router} {interface}")).collect::<Vec<_>>()
         };
         let by = |address: &str| RouteAttribute::Gateway(RouteAddress::Inet(address.parse().unwrap()));
@@ -360,7 +362,7 @@ mod tests {
         assert_eq!(read(0, 100, vec![by("192.0.2.1"), RouteAttribute::Oif(2)]), [""; 0]);
         let elsewhere = vec![by("192.0.2.1"), RouteAttribute::Oif(2), RouteAttribute::Table(1000)];
         assert_eq!(read(0, 254, elsewhere), [""; 0]);
-        assert_eq!(read(0, 254, vec![RouteAttribute::Oif(2)]), [""; 0], "a link, no router");
+        assert_eq!(read(0, 254, vec![RouteAttribute::Oif(2)]), [""; 0], "an interface without a router");
         let hop = |index: u32, address: &str| {
             let mut hop = RouteNextHop::default();
             hop.interface_index = index;
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_be_asked_from_within_a_runtime() {
+    fn it_may_be_called_within_a_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (kernel, _) = runtime.block_on(async { read() });
         assert_eq!(kernel.links, read().0.links);

@@ -1,4 +1,4 @@
-//! All sources read and joined.
+//! Reads and merges all sources.
 
 use super::files::{self, Problems};
 use super::{Guest, Inventory, Nic, Problem, libvirt, netlink, proxmox, table};
@@ -7,41 +7,42 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
-/// Guests of all sources. A cluster of Proxmox ends at a few thousand.
-pub const MOST_GUESTS: usize = 20_000;
+/// Maximum guests of all sources. A Proxmox cluster has at most a few thousand.
+const MAX_GUESTS: usize = 20_000;
 
-/// Where guests are described. The default is nowhere.
+/// The sources of the inventory. The default has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sources {
-    /// Where Proxmox's pmxcfs is mounted; empty: do not look.
+    /// Where Proxmox's pmxcfs is mounted; empty: not used.
     pub proxmox: PathBuf,
-    /// Directories with libvirt's domain descriptions.
+    /// Directories with libvirt's domain definitions.
     pub libvirt: Vec<PathBuf>,
-    /// Tables of guests and of granted MAC addresses.
+    /// Tables of guests and assigned MAC addresses.
     pub tables: Vec<PathBuf>,
-    /// Guests that the configuration itself describes.
+    /// Guests from the configuration itself.
     pub guests: Vec<Guest>,
-    /// Ask the kernel for links, forwarding tables, neighbours and routers.
+    /// Whether to query the kernel for links, forwarding tables, neighbours and routers.
     pub kernel: bool,
 }
 
 impl Sources {
-    /// Changes when any file of the sources does: one was added, removed, replaced or written. Cheap enough for every few
-    /// seconds: names and times are read, no contents.
+    /// A value that changes when any file of the sources is added, removed, replaced or written. Cheap enough for every
+    /// few seconds: it reads names and times, but no contents.
     ///
-    /// pmxcfs is a FUSE file system over a replicated database: what another node changed, or the database itself, passes
-    /// no system call here, so inotify(7) tells nothing of it. Asking is the only way. Its times have whole seconds: what is
-    /// written twice in one with the same size, between two readings, is seen only at the next change.
+    /// Polling is necessary: pmxcfs is a FUSE file system over a replicated database, and changes by other nodes or by
+    /// the database itself cause no system call here, so inotify(7) does not report them. Its times have a resolution
+    /// of one second: a second write in the same second that leaves the size unchanged is noticed only with the next
+    /// change.
     pub fn stamp(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        // What cannot be listed is the reader's to tell; as it is not listed, it changes the stamp once it can be.
-        let mut unheard = Problems::of("");
+        // Directories that cannot be listed are reported by `read`. The stamp changes once they can be.
+        let mut unreported = Problems::new("");
         let mut paths = Vec::new();
         if !self.proxmox.as_os_str().is_empty() {
             paths.push(self.proxmox.join("local"));
-            paths.extend(proxmox::files(&self.proxmox, &mut unheard));
+            paths.extend(proxmox::files(&self.proxmox, &mut unreported));
         }
-        paths.extend(libvirt::files(&self.libvirt, &mut unheard));
+        paths.extend(libvirt::files(&self.libvirt, &mut unreported));
         paths.extend(self.tables.iter().cloned());
         for path in paths {
             files::stamp(&path, &mut hasher);
@@ -51,30 +52,30 @@ impl Sources {
 }
 
 impl Inventory {
-    /// Reads every source once. What cannot be read is a problem, and the rest counts. It may take as long as the slowest
-    /// file system; not for threads that have other things to do.
+    /// Reads every source once. What cannot be read becomes a [`Problem`]; the rest is used. Blocks as long as the
+    /// slowest file system, so do not call it on a thread with other work.
     pub fn read(sources: &Sources) -> Inventory {
         let mut inventory = Inventory::default();
         let mut guests = Vec::new();
         if !sources.proxmox.as_os_str().is_empty() {
-            let mut problems = Problems::of("proxmox");
+            let mut problems = Problems::new("proxmox");
             guests.extend(proxmox::read(&sources.proxmox, &mut problems));
             inventory.problems.extend(problems.into_list());
         }
-        let mut problems = Problems::of("libvirt");
+        let mut problems = Problems::new("libvirt");
         guests.extend(libvirt::read(&sources.libvirt, &mut problems));
         inventory.problems.extend(problems.into_list());
 
-        let mut problems = Problems::of("static");
+        let mut problems = Problems::new("static");
         let tables = table::read(&sources.tables, &mut problems);
         let of_operator = sources.guests.iter().cloned().chain(tables.guests);
-        inventory.granted = tables.granted;
-        let by_mac = cards(&guests);
-        let left: Vec<Guest> = of_operator.filter_map(|guest| complete(&mut guests, &by_mac, guest)).collect();
+        inventory.granted = tables.assigned_macs;
+        let by_mac = index_nics(&guests);
+        let left: Vec<Guest> = of_operator.filter_map(|guest| merge_into(&mut guests, &by_mac, guest)).collect();
         guests.extend(left);
-        if guests.len() > MOST_GUESTS {
-            problems.add("guests", format!("there are {}; all but {MOST_GUESTS} are left out", guests.len()));
-            guests.truncate(MOST_GUESTS);
+        if guests.len() > MAX_GUESTS {
+            problems.add("guests", format!("there are {}; all after the first {MAX_GUESTS} are ignored", guests.len()));
+            guests.truncate(MAX_GUESTS);
         }
         inventory.problems.extend(problems.into_list());
         inventory.problems.extend(duplicates(&guests));
@@ -89,69 +90,69 @@ impl Inventory {
     }
 }
 
-/// Cards by their MAC; of several with one the first.
-type Cards = BTreeMap<Mac, (usize, usize)>;
+/// Indices of guest and NIC by MAC address; the first if several NICs have the same.
+type NicIndex = BTreeMap<Mac, (usize, usize)>;
 
-fn cards(guests: &[Guest]) -> Cards {
-    let mut cards = Cards::new();
+fn index_nics(guests: &[Guest]) -> NicIndex {
+    let mut nics = NicIndex::new();
     for (guest_index, guest) in guests.iter().enumerate() {
         for (index, nic) in guest.nics.iter().enumerate() {
-            cards.entry(nic.mac).or_insert((guest_index, index));
+            nics.entry(nic.mac).or_insert((guest_index, index));
         }
     }
-    cards
+    nics
 }
 
-/// What a table says of a card that a hypervisor describes is added to that card, where the table has the same name for
-/// its guest or none: a provider's list has the addresses that a hypervisor does not know. What is left of the guest of
-/// the table stands for itself.
-fn complete(guests: &mut [Guest], by_mac: &Cards, mut given: Guest) -> Option<Guest> {
-    let name = given.name.clone();
-    given.nics.retain(|extra| {
-        let found = by_mac.get(&extra.mac).and_then(|(guest, card)| {
+/// Adds what a table says about a NIC that a hypervisor also describes to that NIC, if the table has the same name for
+/// the guest or none: a provider's list has the addresses that a hypervisor does not know. Returns the guest of the
+/// table with its remaining NICs, if any.
+fn merge_into(guests: &mut [Guest], by_mac: &NicIndex, mut extra_guest: Guest) -> Option<Guest> {
+    let name = extra_guest.name.clone();
+    extra_guest.nics.retain(|extra| {
+        let found = by_mac.get(&extra.mac).and_then(|(guest, nic)| {
             let guest = guests.get_mut(*guest)?;
             let is_same = name == extra.mac.to_string()
                 || [&guest.id, &guest.name].into_iter().any(|known| known.eq_ignore_ascii_case(&name));
-            guest.nics.get_mut(*card).filter(|_| is_same)
+            guest.nics.get_mut(*nic).filter(|_| is_same)
         });
         match found {
-            Some(card) => {
-                fill(card, extra);
+            Some(nic) => {
+                fill(nic, extra);
                 false
             }
             None => true,
         }
     });
-    (!given.nics.is_empty()).then_some(given)
+    (!extra_guest.nics.is_empty()).then_some(extra_guest)
 }
 
-/// Adds what is not known of a card.
-fn fill(card: &mut Nic, extra: &Nic) {
+/// Adds what is not yet known about a NIC.
+fn fill(nic: &mut Nic, extra: &Nic) {
     for address in &extra.addresses {
-        if !card.addresses.contains(address) {
-            card.addresses.push(*address);
+        if !nic.addresses.contains(address) {
+            nic.addresses.push(*address);
         }
     }
-    card.vlan = card.vlan.or(extra.vlan);
-    card.bridge = card.bridge.take().or_else(|| extra.bridge.clone());
-    card.port = card.port.take().or_else(|| extra.port.clone());
+    nic.vlan = nic.vlan.or(extra.vlan);
+    nic.bridge = nic.bridge.take().or_else(|| extra.bridge.clone());
+    nic.port = nic.port.take().or_else(|| extra.port.clone());
 }
 
-/// A MAC that two guests have: on one segment, each gets the other's frames.
+/// MAC addresses that two guests share: on one LAN, they would receive each other's frames.
 fn duplicates(guests: &[Guest]) -> Vec<Problem> {
-    let by_mac = cards(guests);
+    let by_mac = index_nics(guests);
     let mut problems = Vec::new();
     for (index, guest) in guests.iter().enumerate() {
         for nic in &guest.nics {
             let Some(first) = by_mac.get(&nic.mac).filter(|(first, _)| *first != index) else { continue };
             let Some(other) = guests.get(first.0) else { continue };
             let message = format!(
-                "this MAC address is of two guests, {other} ({}) and {guest} ({}); both are kept",
+                "two guests have this MAC address, {other} ({}) and {guest} ({}); both are kept",
                 other.origin.name(),
                 guest.origin.name()
             );
             problems.push(Problem { source: guest.origin.name(), at: nic.mac.to_string(), message });
-            if problems.len() >= files::MOST_PROBLEMS {
+            if problems.len() >= files::MAX_PROBLEMS {
                 return problems;
             }
         }
@@ -174,15 +175,15 @@ mod tests {
 
     fn joined(of_hypervisor: Vec<Guest>, given: Guest) -> (Vec<Guest>, Vec<Problem>) {
         let mut guests = of_hypervisor;
-        let by_mac = cards(&guests);
-        let left = complete(&mut guests, &by_mac, given);
+        let by_mac = index_nics(&guests);
+        let left = merge_into(&mut guests, &by_mac, given);
         guests.extend(left);
         let problems = duplicates(&guests);
         (guests, problems)
     }
 
     #[test]
-    fn a_table_completes_what_a_hypervisor_knows() {
+    fn a_table_adds_to_what_a_hypervisor_knows() {
         for name in ["104", "Shop", "02:00:00:00:00:01"] {
             let known = vec![guest("104", "shop", Origin::Proxmox, FIRST, "")];
             let (guests, problems) = joined(known, guest(name, name, Origin::Static, FIRST, "203.0.113.4/32"));
@@ -195,17 +196,17 @@ mod tests {
     }
 
     #[test]
-    fn two_guests_with_one_mac_are_told_and_kept() {
+    fn two_guests_with_one_mac_are_reported_and_kept() {
         let known = vec![guest("104", "shop", Origin::Proxmox, FIRST, "")];
         let (guests, problems) = joined(known, guest("mail", "mail", Origin::Static, FIRST, ""));
         assert_eq!(guests.len(), 2);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let message = "02:00:00:00:00:01: this MAC address is of two guests, 104 (shop) (proxmox) and mail (static); both are kept";
+        let message = "02:00:00:00:00:01: two guests have this MAC address, 104 (shop) (proxmox) and mail (static); both are kept";
         assert_eq!(shown, [message]);
     }
 
     #[test]
-    fn nowhere_is_empty_and_where_nothing_is_too() {
+    fn missing_sources_give_an_empty_inventory() {
         assert_eq!(Inventory::read(&Sources::default()), Inventory::default());
         let nothing = Sources {
             proxmox: "/nonexistent/pve".into(),

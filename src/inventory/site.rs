@@ -1,4 +1,4 @@
-//! The site: everything that detectors may know about the place where the packets were seen.
+//! The site: everything that detectors know about the network in which the packets were captured.
 
 use super::guest::{Guest, Inventory, Nic, Origin};
 use super::proxmox::owner;
@@ -8,60 +8,64 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is known of one captured interface.
+/// The configured policy of one captured interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterfacePolicy {
-    /// As captured, or `*` for every interface.
+    /// Name of the interface, or `*` for all interfaces.
     pub name: String,
-    /// The operator's word; otherwise it is found out.
+    /// The configured role; if `None`, it is discovered.
     pub role: Option<InterfaceRole>,
-    /// The bridge that it belongs to, by the operator's word.
+    /// The configured bridge; if `None`, it is discovered.
     pub bridge: Option<String>,
-    /// The only MAC addresses that frames leaving here may carry; empty where no rule was given.
+    /// The only source MAC addresses permitted in frames that leave here; empty if not configured.
     pub allowed_macs: BTreeSet<Mac>,
-    /// Kinds of virtual router addresses that may leave, too.
+    /// Protocols whose virtual router MAC addresses are also permitted.
     pub virtual_macs: Vec<VirtualMac>,
-    /// The other side's MAC addresses (routers upstream). Where the capture does not tell which way a frame went, one
-    /// from any other station is taken to have left.
+    /// MAC addresses of upstream routers. If the capture does not record the direction of a frame, a frame from any
+    /// other station counts as leaving.
     pub upstream_macs: BTreeSet<Mac>,
 }
 
-/// Hosts with limits of their own, by prefix.
+/// Hosts with separate limits, selected by prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// Name of the group.
     pub name: String,
-    /// Need not be networks of ours as they are configured: a host, a range, several.
+    /// Prefixes of the hosts. They need not be inside networks as configured.
     pub networks: Vec<IpNet>,
 }
 
-/// Which group: its place in the configuration.
+/// Identifies a group by its position in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupId(pub usize);
 
-/// What the operator says of the segments: who may do there what others must not.
+/// Which stations of the LAN have privileged roles, as configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LanPolicy {
-    /// Routers; empty: those of the kernel's default routes.
+    /// Routers; if empty, those of the kernel's default routes.
     pub gateways: Vec<Addr>,
-    /// The only DHCP servers; empty: whoever was there first.
+    /// The only legitimate DHCP servers; if empty, the first one seen.
     pub dhcp_servers: Vec<Addr>,
 }
 
-/// Who may send through an uplink, and who says so.
+/// Which MAC addresses may send through an uplink, and where the rule comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uplink<'a> {
     policy: Option<&'a InterfacePolicy>,
-    /// Own addresses of the bridge and of this machine; none where the operator gave a list.
+    /// MAC addresses of this machine.
     own: &'a BTreeSet<Mac>,
-    granted: &'a BTreeMap<Mac, (usize, usize)>,
-    listed: &'a BTreeSet<Mac>,
-    /// Whether the operator gave the list.
+    /// MAC addresses of guests.
+    guests: &'a BTreeMap<Mac, (usize, usize)>,
+    /// MAC addresses assigned without a guest.
+    assigned: &'a BTreeSet<Mac>,
+    /// Whether the operator configured the permitted addresses.
     pub is_configured: bool,
-    /// Whether any guest is known at all: else whoever is bridged is a stranger.
+    /// Whether any guest or assigned MAC address is known. If not, every bridged station is unknown.
     pub knows_guests: bool,
 }
 
 impl Uplink<'_> {
+    /// Whether frames from this source may leave.
     pub fn allows(&self, mac: Mac) -> bool {
         if self.policy.is_some_and(|policy| policy.virtual_macs.iter().any(|kind| kind.matches(mac))) {
             return true;
@@ -69,31 +73,34 @@ impl Uplink<'_> {
         if self.is_configured {
             return self.policy.is_some_and(|policy| policy.allowed_macs.contains(&mac));
         }
-        self.own.contains(&mac) || self.listed.contains(&mac) || self.granted.contains_key(&mac)
+        self.own.contains(&mac) || self.assigned.contains(&mac) || self.guests.contains_key(&mac)
     }
 }
 
-/// Everything that detectors may know about the place where the packets were seen.
+/// Everything that detectors know about the network in which the packets were captured.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
+    /// The inside networks.
     pub networks: Arc<Networks>,
     inventory: Arc<Inventory>,
-    /// Guest and network card by MAC.
+    /// Indices of guest and NIC by MAC address.
     nics: BTreeMap<Mac, (usize, usize)>,
-    /// Own addresses of this machine.
+    /// MAC addresses of this machine.
     own_macs: BTreeSet<Mac>,
-    segment: LanPolicy,
+    lan_policy: LanPolicy,
     policies: Vec<InterfacePolicy>,
     groups: Vec<Group>,
-    /// Networks of all groups, the longest prefixes first.
+    /// Prefixes of all groups, longest first.
     prefixes: Vec<(IpNet, GroupId)>,
 }
 
 impl Site {
+    /// A site without groups and inventory.
     pub fn new(networks: Arc<Networks>, policies: Vec<InterfacePolicy>) -> Self {
         Site { networks, policies, ..Site::default() }
     }
 
+    /// Sets the groups of hosts.
     pub fn with_groups(mut self, groups: Vec<Group>) -> Self {
         let all = groups.iter().enumerate().map(|(index, group)| (GroupId(index), group));
         self.prefixes = all.flat_map(|(id, group)| group.networks.iter().map(move |&network| (network, id))).collect();
@@ -102,11 +109,13 @@ impl Site {
         self
     }
 
-    pub fn with_segment(mut self, segment: LanPolicy) -> Self {
-        self.segment = segment;
+    /// Sets the policy of the LANs.
+    pub fn with_segment(mut self, policy: LanPolicy) -> Self {
+        self.lan_policy = policy;
         self
     }
 
+    /// Sets the inventory.
     pub fn with_inventory(mut self, inventory: Arc<Inventory>) -> Self {
         let guests = inventory.guests.iter().enumerate();
         let nics = guests.flat_map(|(at, guest)| guest.nics.iter().enumerate().map(move |(n, nic)| (nic.mac, (at, n))));
@@ -116,22 +125,24 @@ impl Site {
         self
     }
 
+    /// The inventory.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
+    /// The policy of the LANs.
     pub fn segment(&self) -> &LanPolicy {
-        &self.segment
+        &self.lan_policy
     }
 
-    /// The guest with a MAC, and its card.
+    /// The guest with a MAC address, and the NIC.
     pub fn guest_of_mac(&self, mac: Mac) -> Option<(&Guest, &Nic)> {
         let &(guest, nic) = self.nics.get(&mac)?;
         let guest = self.inventory.guests.get(guest)?;
         Some((guest, guest.nics.get(nic)?))
     }
 
-    /// The guest that is plugged in at an interface of this machine, whatever it sends.
+    /// The guest that is attached to an interface of this machine, whatever source addresses it uses.
     pub fn guest_of_port(&self, port: &str) -> Option<&Guest> {
         let is_here = |guest: &&Guest| guest.nics.iter().any(|nic| nic.port.as_deref() == Some(port));
         let owner = || {
@@ -141,7 +152,7 @@ impl Site {
         self.inventory.guests.iter().find(is_here).or_else(owner)
     }
 
-    /// The guest to which an address was given, and to it alone.
+    /// The guest to which exactly this address (not a network) is assigned.
     pub fn guest_of_address(&self, address: Addr) -> Option<&Guest> {
         let ip = address.ip();
         let longest = |network: &IpNet| network.prefix_len() == network.max_prefix_len();
@@ -149,7 +160,7 @@ impl Site {
         self.inventory.guests.iter().find(|guest| guest.nics.iter().any(has))
     }
 
-    /// What an interface is: by the operator's word, else by the kernel's.
+    /// The role of an interface: the configured one, else the one derived from the kernel's state.
     pub fn role(&self, interface: &str) -> InterfaceRole {
         if let Some(role) = self.own_policy(interface).and_then(|policy| policy.role) {
             return role;
@@ -163,7 +174,7 @@ impl Site {
         }
     }
 
-    /// The bridge that an interface is, or is a port of. Proxmox's firewall bridges are a part of the bridge behind them.
+    /// The bridge that an interface is or belongs to. A Proxmox firewall bridge counts as part of the bridge behind it.
     pub fn bridge(&self, interface: &str) -> Option<&str> {
         if let Some(bridge) = self.own_policy(interface).and_then(|policy| policy.bridge.as_deref()) {
             return Some(bridge);
@@ -181,28 +192,28 @@ impl Site {
         Some(&master.name)
     }
 
-    /// How captured interfaces show the same frames.
+    /// LANs, roles and count policies of the captured interfaces.
     pub fn views(&self, interfaces: &[String]) -> Arc<[CapturedInterface]> {
         let known: Vec<_> = interfaces.iter().map(|name| (self.role(name), self.bridge(name))).collect();
         CapturedInterface::of_all(&known).into()
     }
 
-    /// Routers of the segments.
+    /// Routers of the LANs.
     pub fn gateways(&self) -> Vec<Addr> {
-        if !self.segment.gateways.is_empty() {
-            return self.segment.gateways.clone();
+        if !self.lan_policy.gateways.is_empty() {
+            return self.lan_policy.gateways.clone();
         }
         self.inventory.kernel.gateways.iter().map(|(address, _)| *address).collect()
     }
 
-    /// The addresses that guests were given, by MAC: of those where any are known.
+    /// Assigned addresses by MAC address, for NICs with known assignments.
     pub fn granted(&self) -> impl Iterator<Item = (Mac, Vec<IpNet>)> + '_ {
         let nics = self.inventory.guests.iter().flat_map(|guest| &guest.nics);
         nics.filter(|nic| !nic.addresses.is_empty()).map(|nic| (nic.mac, nic.addresses.clone()))
     }
 
-    /// Who may send through an interface, where that is limited: by a list of the operator, or because it is the uplink
-    /// of a bridge.
+    /// Which MAC addresses may send through an interface, if that is restricted: by configuration, or because the
+    /// interface is the uplink of a bridge.
     pub fn uplink(&self, interface: Option<&str>) -> Option<Uplink<'_>> {
         let policy = self.policy(interface);
         let is_configured = policy.is_some_and(|policy| !policy.allowed_macs.is_empty());
@@ -212,8 +223,8 @@ impl Site {
         Some(Uplink {
             policy,
             own: &self.own_macs,
-            granted: &self.nics,
-            listed: &self.inventory.granted,
+            guests: &self.nics,
+            assigned: &self.inventory.granted,
             is_configured,
             knows_guests: !self.nics.is_empty() || !self.inventory.granted.is_empty(),
         })
@@ -223,7 +234,7 @@ impl Site {
         self.policies.iter().find(|policy| policy.name == interface)
     }
 
-    /// The group of a host: that of the longest prefix it lies in.
+    /// The group of a host: that of its longest matching prefix.
     pub fn group_of_host(&self, address: Addr) -> Option<GroupId> {
         if self.prefixes.is_empty() {
             return None;
@@ -231,30 +242,30 @@ impl Site {
         self.group_of_network(IpNet::from(address.ip()))
     }
 
-    /// The group in which a network lies as a whole.
+    /// The group that contains all of a network.
     pub fn group_of_network(&self, network: IpNet) -> Option<GroupId> {
         self.prefixes.iter().find(|(prefix, _)| prefix.contains(&network)).map(|(_, id)| *id)
     }
 
-    /// What the operator calls a group.
+    /// The configured name of a group.
     pub fn group_name(&self, id: GroupId) -> &str {
         self.groups.get(id.0).map_or("", |group| &group.name)
     }
 
-    /// Directions in which attacks can be told apart: where no network is known, only towards the receiver.
+    /// Directions in which attacks can be detected: if no inside network is known, only towards the receiver.
     pub fn directions(&self) -> &'static [Direction] {
         if self.networks.is_unknown() { &[Direction::Inbound] } else { &[Direction::Inbound, Direction::Outbound] }
     }
 
-    /// The rule for an interface: its own, else the one for `*`.
+    /// The policy of an interface: its own, else that of `*`.
     pub fn policy(&self, interface: Option<&str>) -> Option<&InterfacePolicy> {
         let named = interface.and_then(|name| self.policies.iter().find(|policy| policy.name == name));
         named.or_else(|| self.policies.iter().find(|policy| policy.name == "*"))
     }
 }
 
-/// An interface that this machine itself sends by, not the near end of a guest's cable: what enters there carries the
-/// guest's address.
+/// Whether frames from this machine itself carry the interface's MAC address. Frames from the near end of a guest's tap
+/// or veth carry the guest's.
 fn is_ours(link: &super::kernel::Link) -> bool {
     link.mac != Mac::ZERO && !matches!(link.kind.as_str(), "tun" | "veth")
 }
@@ -264,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_prefix_decides_across_both_families() {
+    fn the_longest_matching_prefix_determines_the_group() {
         let group = |name: &str, networks: &[&str]| Group {
             name: name.to_owned(),
             networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),

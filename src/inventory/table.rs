@@ -1,32 +1,37 @@
-//! Tables of the operator: guests that no hypervisor here describes, and the MAC addresses that a provider granted.
+//! Tables of the operator: guests that no local hypervisor describes, and MAC addresses that a provider assigned.
 //!
-//! A `.toml` file has `[[guest]]` tables as Pegel's configuration has, and `granted = ["MAC", …]`. Any other file is a
-//! list as a provider's panel hands it out: one MAC a line in any form, with or without a header, fields between commas,
-//! semicolons, tabs or spaces, comments from `#`. A line that gives addresses (or VLAN, port, bridge) is a guest; one that
-//! has only a MAC, or a MAC and text, grants the MAC.
+//! A `.toml` file has `[[guest]]` tables as in Pegel's configuration, and `granted = ["MAC", …]`. Any other file is a
+//! list as exported from a provider's control panel: one MAC address per line in any notation, with or without a
+//! header; fields separated by commas, semicolons, tabs or spaces; comments from `#`. A line with addresses (or VLAN,
+//! port, bridge) is a guest; a line with only a MAC address, or a MAC address and text, permits the address.
 
 use super::entry::{self, Entry};
 use super::files::{self, Problems};
-use super::{Guest, MOST_ADDRESSES, MOST_GRANTED, Nic, Origin};
+use super::{Guest, MAX_ADDRESSES, MAX_ASSIGNED_MACS, Nic, Origin};
 use crate::base::Mac;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Spanned, Table};
 
-/// What the tables say.
+/// The contents of the tables.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Tables {
-    pub guests: Vec<Guest>,
-    pub granted: BTreeSet<Mac>,
+    pub(super) guests: Vec<Guest>,
+    /// MAC addresses assigned without a guest.
+    pub(super) assigned_macs: BTreeSet<Mac>,
 }
 
 impl Tables {
-    fn grant(&mut self, mac: Mac, path: &Path, line: usize, problems: &mut Problems) {
-        if self.granted.len() < MOST_GRANTED || self.granted.contains(&mac) {
-            self.granted.insert(mac);
+    fn assign(&mut self, mac: Mac, path: &Path, line: usize, problems: &mut Problems) {
+        if self.assigned_macs.len() < MAX_ASSIGNED_MACS || self.assigned_macs.contains(&mac) {
+            self.assigned_macs.insert(mac);
         } else {
-            problems.add_line(path, line, format!("more than {MOST_GRANTED} granted MAC addresses; it is left out"));
+            problems.add_line(
+                path,
+                line,
+                format!("more than {MAX_ASSIGNED_MACS} assigned MAC addresses; this one is ignored"),
+            );
         }
     }
 }
@@ -35,7 +40,7 @@ pub(super) fn read(paths: &[PathBuf], problems: &mut Problems) -> Tables {
     let mut tables = Tables::default();
     for path in paths {
         let Some(text) = files::named_text(path, problems) else { continue };
-        // Spreadsheets put a mark in front.
+        // Spreadsheets prepend a byte order mark.
         let text = text.trim_start_matches('\u{feff}');
         if path.extension().is_some_and(|extension| extension == "toml") {
             toml_file(text, path, &mut tables, problems);
@@ -59,7 +64,7 @@ pub(super) fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: 
         Ok(file) => file,
         Err(error) => {
             let line = error.span().map_or(1, |span| line_at(span.start));
-            return problems.add_line(path, line, format!("{}; the file is left out", error.message().trim()));
+            return problems.add_line(path, line, format!("{}; the file is ignored", error.message().trim()));
         }
     };
     for (index, table) in file.guest.into_iter().enumerate() {
@@ -71,14 +76,14 @@ pub(super) fn toml_file(text: &str, path: &Path, tables: &mut Tables, problems: 
             Err(error) => errors.push(format!("{at}: {}", error.message().trim())),
         }
         for error in errors {
-            problems.add_line(path, line, format!("{error}; the guest is left out"));
+            problems.add_line(path, line, format!("{error}; the guest is ignored"));
         }
     }
     for text in file.granted {
         let line = line_at(text.span().start);
-        match entry::card_mac(text.get_ref()) {
-            Ok(mac) => tables.grant(mac, path, line, problems),
-            Err(message) => problems.add_line(path, line, format!("{:?}: {message}; it is left out", text.get_ref())),
+        match entry::nic_mac(text.get_ref()) {
+            Ok(mac) => tables.assign(mac, path, line, problems),
+            Err(message) => problems.add_line(path, line, format!("{:?}: {message}; ignored", text.get_ref())),
         }
     }
 }
@@ -94,7 +99,7 @@ enum Column {
     Other,
 }
 
-/// What a heading stands for, by its letters and digits.
+/// The column of a heading, of which only letters and digits are compared.
 fn column(heading: &str) -> Column {
     let plain: String = heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     match plain.as_str() {
@@ -113,7 +118,7 @@ fn column(heading: &str) -> Column {
     }
 }
 
-/// A list of lines; each stands alone, so that one with a stray quotation mark takes no other with it.
+/// Parses a list. Each line is parsed separately, so that a stray quotation mark affects only its own line.
 pub(super) fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut Problems) {
     let lines = || {
         let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)));
@@ -131,12 +136,12 @@ pub(super) fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut 
                 continue;
             }
         }
-        let columns = heading.clone().unwrap_or_else(|| by_shape(&fields));
+        let columns = heading.clone().unwrap_or_else(|| guess_columns(&fields));
         row(&fields, &columns, path, line, tables, problems);
     }
 }
 
-/// The line up to a `#` that begins it or follows white space, outside quotation marks.
+/// The line up to a `#` at its beginning or after white space, outside quotation marks.
 fn without_comment(line: &str) -> &str {
     let (mut is_quoted, mut before) = (false, ' ');
     for (at, character) in line.char_indices() {
@@ -150,8 +155,8 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// What stands between fields: that with which most lines, of the first so many, have a field that is just a MAC or the
-/// heading of one. Semicolons may also stand between addresses, where commas stand between fields.
+/// Detects the field separator: the one with which most of the first 50 lines have a field that is just a MAC address
+/// or its heading. (Semicolons may also separate addresses while commas separate fields.)
 fn separator<'t>(lines: impl Iterator<Item = &'t str>) -> u8 {
     const CANDIDATES: [u8; 4] = [b'\t', b';', b',', b' '];
     let mut counts = [0usize; CANDIDATES.len()];
@@ -180,8 +185,8 @@ fn fields(line: &str, separator: u8) -> Vec<String> {
     }
 }
 
-/// Columns of a line without a heading. `mac, addresses, name, vlan, port, bridge`, and otherwise by what it looks like.
-fn by_shape(fields: &[String]) -> Vec<Column> {
+/// Columns of a line if the list has no header: `mac, addresses, name, vlan, port, bridge`, otherwise by the contents.
+fn guess_columns(fields: &[String]) -> Vec<Column> {
     let mut columns = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let is_ordered = columns.first() == Some(&Column::Mac) && columns.get(2) == Some(&Column::Name);
@@ -204,48 +209,49 @@ fn words(field: &str) -> impl Iterator<Item = &str> {
 
 fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: &mut Tables, problems: &mut Problems) {
     let mut wrong = |message: String| problems.add_line(path, line, message);
-    let of = |wanted: Column| {
+    let fields_of = |wanted: Column| {
         let in_column =
             fields.iter().zip(columns).filter(move |(field, column)| **column == wanted && !field.is_empty());
         in_column.map(|(field, _)| field.as_str())
     };
-    let Some(text) = of(Column::Mac).next() else {
-        return wrong("no MAC address; the line is left out".to_owned());
+    let Some(text) = fields_of(Column::Mac).next() else {
+        return wrong("no MAC address; the line is ignored".to_owned());
     };
-    let mac = match entry::card_mac(text) {
+    let mac = match entry::nic_mac(text) {
         Ok(mac) => mac,
-        Err(message) => return wrong(format!("{text:?}: {message}; the line is left out")),
+        Err(message) => return wrong(format!("{text:?}: {message}; the line is ignored")),
     };
     let mut nic = Nic { mac, ..Nic::default() };
-    for word in of(Column::Addresses).flat_map(words) {
+    for word in fields_of(Column::Addresses).flat_map(words) {
         match entry::address(word) {
-            Some(_) if nic.addresses.len() >= MOST_ADDRESSES => {
-                wrong(format!("more than {MOST_ADDRESSES} addresses; the others are left out"));
+            Some(_) if nic.addresses.len() >= MAX_ADDRESSES => {
+                wrong(format!("more than {MAX_ADDRESSES} addresses; the rest are ignored"));
                 break;
             }
             Some(address) => add(&mut nic.addresses, address),
-            None => wrong(format!("{word:?}: no address and no network; it is left out")),
+            None => wrong(format!("{word:?}: not an address or network; ignored")),
         }
     }
-    if let Some(text) = of(Column::Vlan).next() {
+    if let Some(text) = fields_of(Column::Vlan).next() {
         nic.vlan = text.parse().ok().filter(|vlan| (1..=4094).contains(vlan));
         if nic.vlan.is_none() {
-            wrong(format!("{text:?}: no VLAN (1 to 4094); it is taken to have none"));
+            wrong(format!("{text:?}: not a VLAN ID (1 to 4094); treated as untagged"));
         }
     }
     for (wanted, to) in [(Column::Port, &mut nic.port), (Column::Bridge, &mut nic.bridge)] {
-        if let Some(text) = of(wanted).next() {
-            *to = Some(text.to_owned()).filter(|name| entry::is_interface(name));
+        if let Some(text) = fields_of(wanted).next() {
+            *to = Some(text.to_owned()).filter(|name| entry::is_interface_name(name));
             if to.is_none() {
-                wrong(format!("{text:?}: no name of an interface; it is left out"));
+                wrong(format!("{text:?}: not an interface name; ignored"));
             }
         }
     }
     if nic == (Nic { mac, ..Nic::default() }) {
-        return tables.grant(mac, path, line, problems);
+        return tables.assign(mac, path, line, problems);
     }
-    let name = of(Column::Name).next().map_or_else(|| mac.to_string(), entry::plain_name);
-    // Several lines with one name: several cards. Lines of a guest stand together, as a rule; a search would be square.
+    let name = fields_of(Column::Name).next().map_or_else(|| mac.to_string(), entry::plain_name);
+    // Consecutive lines with the same name are NICs of one guest. Lines of a guest are usually adjacent; searching all
+    // guests would take quadratic time.
     match tables.guests.last_mut().filter(|guest| guest.name == name) {
         Some(guest) => guest.nics.push(nic),
         None => tables.guests.push(Guest { id: name.clone(), name, origin: Origin::Static, nics: vec![nic] }),
@@ -263,7 +269,7 @@ mod tests {
     use super::*;
 
     fn read_list(text: &str) -> (Tables, Vec<String>) {
-        let (mut tables, mut problems) = (Tables::default(), Problems::of("static"));
+        let (mut tables, mut problems) = (Tables::default(), Problems::new("static"));
         list(text, Path::new("macs.csv"), &mut tables, &mut problems);
         (tables, problems.into_list().iter().map(ToString::to_string).collect())
     }
@@ -274,22 +280,22 @@ mod tests {
             let addresses: Vec<String> = nic.addresses.iter().map(ToString::to_string).collect();
             format!("{} {} {}", guest.name, nic.mac, addresses.join(" "))
         });
-        shown.chain(tables.granted.iter().map(|mac| format!("granted {mac}"))).collect()
+        shown.chain(tables.assigned_macs.iter().map(|mac| format!("assigned {mac}"))).collect()
     }
 
     #[test]
-    fn lists_as_providers_hand_them_out() {
+    fn lists_as_exported_by_providers() {
         let panel = "IP;Virtual MAC;Type;VM name\r\n203.0.113.10;02:00:00:AA:BB:01;ovh;shop\r\n\
             203.0.113.11;02:00:00:AA:BB:02;ovh;\"mail; and news\"\r\n";
         let expected = ["shop 02:00:00:aa:bb:01 203.0.113.10/32", "mail; and news 02:00:00:aa:bb:02 203.0.113.11/32"];
         assert_eq!((shown(&read_list(panel).0), read_list(panel).1), (expected.map(str::to_owned).to_vec(), vec![]));
 
-        let plain = "# granted in March\n00:50:56:00:11:22\n00-50-56-00-11-23  # second server\n\n0050.5600.1124\n005056001125\n";
+        let plain = "# assigned in March\n00:50:56:00:11:22\n00-50-56-00-11-23  # second server\n\n0050.5600.1124\n005056001125\n";
         let (tables, problems) = read_list(plain);
-        assert_eq!((tables.granted.len(), tables.guests.len(), problems), (4, 0, vec![]));
+        assert_eq!((tables.assigned_macs.len(), tables.guests.len(), problems), (4, 0, vec![]));
 
         for text in ["00:50:56:00:11:22,web server\n", "00:50:56:00:11:22\tweb\n", "00:50:56:00:11:22 web\n"] {
-            assert_eq!(shown(&read_list(text).0), ["granted 00:50:56:00:11:22"], "{text}");
+            assert_eq!(shown(&read_list(text).0), ["assigned 00:50:56:00:11:22"], "{text}");
         }
     }
 
@@ -321,18 +327,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_its_line_and_the_rest_counts() {
+    fn problems_have_their_line_and_the_rest_is_used() {
         let text = "# list\nmac,ip,vlan,port\n52:54:00:00:00:01,203.0.113,5,a b\n52:54,203.0.113.2\n,203.0.113.3\n\
             ff:ff:ff:ff:ff:ff\n52:54:00:00:00:02,203.0.113.2 \"x,9999\n52:54:00:00:00:03\n";
         let (tables, problems) = read_list(text);
-        assert_eq!(tables.granted.len(), 1);
+        assert_eq!(tables.assigned_macs.len(), 1);
         assert_eq!(tables.guests.len(), 2);
         let starts = [
             "macs.csv:3: \"203.0.113\"",
             "macs.csv:3: \"a b\"",
             "macs.csv:4: \"52:54\"",
             "macs.csv:5: no MAC",
-            "macs.csv:6: \"ff:ff:ff:ff:ff:ff\": no MAC",
+            "macs.csv:6: \"ff:ff:ff:ff:ff:ff\": not a MAC",
             "macs.csv:7: \"\\\"x\"",
             "macs.csv:7: \"9999\"",
         ];
@@ -346,16 +352,16 @@ mod tests {
     fn tables_in_toml() {
         let text = "granted = [\"52:54:00:00:00:09\", \"x\"]\n[[guest]]\nname = \"web\"\nmac = \"52:54:00:00:00:01\"\n\
             addresses = [\"203.0.113.4\"]\n[[guest]]\nname = \"bad\"\nmac = \"y\"\nvlan = 0\n[[guest]]\nnaem = \"z\"\n";
-        let (mut tables, mut problems) = (Tables::default(), Problems::of("static"));
+        let (mut tables, mut problems) = (Tables::default(), Problems::new("static"));
         toml_file(text, Path::new("t.toml"), &mut tables, &mut problems);
-        assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "granted 52:54:00:00:00:09"]);
+        assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "assigned 52:54:00:00:00:09"]);
         let problems: Vec<String> = problems.into_list().iter().map(ToString::to_string).collect();
         assert!(problems[0].starts_with("t.toml:6: guest[1].mac = \"y\": not a MAC address"), "{problems:#?}");
         assert!(problems[1].starts_with("t.toml:6: guest[1].vlan = 0: must be between 1 and 4094"), "{problems:#?}");
         assert!(problems[2].starts_with("t.toml:10: guest[2]: unknown field `naem`"), "{problems:#?}");
         assert!(problems[3].starts_with("t.toml:1: \"x\": not a MAC address"), "{problems:#?}");
-        let mut problems = Problems::of("static");
+        let mut problems = Problems::new("static");
         toml_file("granted = [\n\n", Path::new("t.toml"), &mut tables, &mut problems);
-        assert!(problems.into_list()[0].message.ends_with("the file is left out"));
+        assert!(problems.into_list()[0].message.ends_with("the file is ignored"));
     }
 }

@@ -1,4 +1,4 @@
-//! No text makes a parser fail: the sources are files that others write, and guests may have a say in them.
+//! No text makes a parser fail: other programs write the source files, and guests may influence their contents.
 
 use super::files::Problems;
 use super::{libvirt, proxmox, table};
@@ -19,10 +19,10 @@ const CORPUS: &[&str] = &[
      addresses = [\"203.0.113.4\"]\n",
 ];
 
-/// Reads a text as every format. What comes out holds what consumers rely on.
+/// Parses a text in every format. The results meet the invariants that consumers rely on.
 fn read_all(text: &str) {
     let path = Path::new("file");
-    let mut problems = Problems::of("static");
+    let mut problems = Problems::new("static");
     let mut guests = Vec::new();
     for kind in [proxmox::Kind::Machine, proxmox::Kind::Container] {
         guests.push(proxmox::guest(104, kind, true, text, path, &mut problems));
@@ -42,13 +42,13 @@ fn read_all(text: &str) {
             assert!(nic.vlan.is_none_or(|vlan| (1..=4094).contains(&vlan)), "{nic:?} from {text:?}");
         }
     }
-    assert!(tables.granted.iter().all(|mac| !mac.is_group()), "{text:?}");
+    assert!(tables.assigned_macs.iter().all(|mac| !mac.is_group()), "{text:?}");
     let problems = problems.into_list();
     assert!(problems.iter().all(|problem| problem.at.starts_with("file")), "{problems:?}");
 }
 
 #[test]
-fn the_corpus_itself_is_read() {
+fn the_corpus_is_read() {
     for text in CORPUS {
         read_all(text);
     }

@@ -1,8 +1,8 @@
-//! MAC addresses that routers share: one of several carries it at a time.
+//! MAC addresses that redundant routers share: only one of them uses the address at a time.
 
 use crate::base::Mac;
 
-/// A protocol by which routers share an address.
+/// A protocol by which routers share a MAC address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VirtualMac {
     /// 00:00:5e:00:01:xx and 00:00:5e:00:02:xx (RFC 5798 §7.3); CARP uses the first, too.
@@ -14,9 +14,10 @@ pub enum VirtualMac {
 }
 
 impl VirtualMac {
+    /// Every protocol.
     pub const ALL: [VirtualMac; 3] = [VirtualMac::Vrrp, VirtualMac::Hsrp, VirtualMac::Glbp];
 
-    /// As in the configuration.
+    /// The name used in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             VirtualMac::Vrrp => "vrrp",
@@ -25,11 +26,12 @@ impl VirtualMac {
         }
     }
 
+    /// Whether a MAC address belongs to this protocol.
     pub fn matches(self, mac: Mac) -> bool {
         VirtualMac::of(mac) == Some(self)
     }
 
-    /// The protocol that a MAC belongs to.
+    /// The protocol that a MAC address belongs to.
     pub fn of(mac: Mac) -> Option<VirtualMac> {
         match mac.0 {
             [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] => Some(VirtualMac::Vrrp),
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn virtual_addresses_are_told_by_their_prefix() {
+    fn virtual_macs_are_recognised_by_their_prefix() {
         let of = |text: &str| VirtualMac::of(text.parse().expect("a MAC"));
         assert_eq!(of("00:00:5e:00:01:33"), Some(VirtualMac::Vrrp));
         assert_eq!(of("00:00:5e:00:02:01"), Some(VirtualMac::Vrrp));

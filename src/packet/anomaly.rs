@@ -1,15 +1,17 @@
-//! What can be wrong with a packet, by name. Malformed traffic is a signal: each is counted, none is fatal.
+//! Names for malformed packets. Malformed traffic is a signal: every anomaly is counted, and none is fatal.
 
 macro_rules! anomalies {
     ($($variant:ident = $text:literal, $message:literal;)*) => {
-        /// The first thing that was wrong with a packet. Names are label values of `pegel_packet_anomalies_total{anomaly}`.
+        /// The first anomaly of a packet. Names are values of the label `anomaly` of `pegel_packet_anomalies_total`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Anomaly { $(#[doc = $message] $variant,)* }
 
         impl Anomaly {
+            /// Every anomaly.
             pub const ALL: &'static [Anomaly] = &[$(Anomaly::$variant,)*];
 
+            /// The label value.
             pub const fn name(self) -> &'static str {
                 match self { $(Anomaly::$variant => $text,)* }
             }
@@ -18,30 +20,31 @@ macro_rules! anomalies {
 }
 
 anomalies! {
-    LinkTypeUnsupported = "link_type_unsupported", "The link type of the capture is not one that Pegel reads.";
+    LinkTypeUnsupported = "link_type_unsupported", "The link type of the capture is not supported.";
     LinkTruncated = "link_truncated", "The frame ends inside its link-layer header.";
     VlanTruncated = "vlan_truncated", "The frame ends inside a VLAN tag.";
     MplsTruncated = "mpls_truncated", "The frame ends inside its MPLS label stack.";
-    PppoeInvalid = "pppoe_invalid", "PPPoE header cut off or of an unknown version.";
-    EncapsulationTooDeep = "encapsulation_too_deep", "More nested tags, labels or tunnels than are followed.";
+    PppoeInvalid = "pppoe_invalid", "The PPPoE header is truncated or of an unknown version.";
+    EncapsulationTooDeep = "encapsulation_too_deep", "There are more nested tags, labels or tunnels than the parser follows.";
     ArpTruncated = "arp_truncated", "The frame ends inside its ARP body.";
-    IpVersionMismatch = "ip_version_mismatch", "The IP version differs from what the link layer announced.";
+    IpVersionMismatch = "ip_version_mismatch", "The IP version differs from the one given by the link layer.";
     Ipv4Truncated = "ipv4_truncated", "The frame ends inside its IPv4 header.";
-    Ipv4HeaderInvalid = "ipv4_header_invalid", "IPv4 header or total length below the minimum.";
+    Ipv4HeaderInvalid = "ipv4_header_invalid", "The IPv4 header length or total length is below the minimum.";
     Ipv6Truncated = "ipv6_truncated", "The frame ends inside its IPv6 header.";
-    Ipv6ExtensionInvalid = "ipv6_extension_invalid", "IPv6 extension header cut off or out of place.";
-    AuthHeaderInvalid = "auth_header_invalid", "IP authentication header cut off or too short.";
+    Ipv6ExtensionInvalid = "ipv6_extension_invalid", "An IPv6 extension header is truncated or invalid.";
+    AuthHeaderInvalid = "auth_header_invalid", "The IP authentication header is truncated or too short.";
     TcpTruncated = "tcp_truncated", "The packet ends inside its TCP header.";
-    TcpOffsetInvalid = "tcp_offset_invalid", "TCP data offset below five words.";
+    TcpOffsetInvalid = "tcp_offset_invalid", "The TCP data offset is below five words.";
     UdpTruncated = "udp_truncated", "The packet ends inside its UDP header.";
-    UdpLengthInvalid = "udp_length_invalid", "UDP length below eight octets or beyond the IP payload.";
+    UdpLengthInvalid = "udp_length_invalid", "The UDP length is below eight octets or exceeds the IP payload.";
     IcmpTruncated = "icmp_truncated", "The packet ends inside its ICMP header.";
     Icmpv6Truncated = "icmpv6_truncated", "The packet ends inside its ICMPv6 header.";
-    GreInvalid = "gre_invalid", "GRE header cut off or of an unknown version.";
-    TimestampBackwards = "timestamp_backwards", "The packet is older than the tick that was already begun.";
-    VxlanInvalid = "vxlan_invalid", "VXLAN header cut off or without its flag.";
+    GreInvalid = "gre_invalid", "The GRE header is truncated or of an unknown version.";
+    TimestampBackwards = "timestamp_backwards", "The packet's timestamp is before the current tick.";
+    VxlanInvalid = "vxlan_invalid", "The VXLAN header is truncated or lacks the VNI flag.";
 }
 
 impl Anomaly {
+    /// Number of anomalies.
     pub const COUNT: usize = Anomaly::ALL.len();
 }

@@ -1,76 +1,83 @@
-//! What the payload of a packet begins with, as far as floods of requests are told by it: the first octets of every
-//! packet, whatever its ports. Names within requests are read elsewhere ([`name`](super::name)), from few packets.
+//! Classification of payloads, as needed to detect request floods. It uses only the first octets of each packet, TCP on
+//! any port. Names within requests are read elsewhere ([`name`](super::name)), from a sample of packets.
 
 macro_rules! apps {
     ($($(#[$meta:meta])* $variant:ident,)*) => {
-        /// What a payload looks like to its first octets.
+        /// The kind of a payload, judging by its first octets.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum App { #[default] None, $($(#[$meta])* $variant,)* }
+        pub enum App { /** Anything not listed below, or nothing. */ #[default] None, $($(#[$meta])* $variant,)* }
 
         impl App {
+            /// Every kind.
             pub const ALL: &'static [App] = &[App::None, $(App::$variant,)*];
         }
     };
 }
 
 apps! {
-    /// The head of an HTTP request (RFC 9112 §3), complete as far as one can tell from one segment.
+    /// The head of an HTTP request (RFC 9112 §3), complete as far as a single TCP segment shows.
     HttpRequest,
-    /// One that ends before its empty line, in a segment that had room for more.
+    /// The head of an HTTP request that ends before its empty line, in a TCP segment with room for more.
     HttpUnfinished,
-    /// A complete one that announces a body, of which nothing came along.
+    /// The complete head of an HTTP request that announces a body, none of which is in the TCP segment.
     HttpBodyAwaited,
-    /// The end of a head that an earlier segment began.
+    /// The end of a request head that began in an earlier TCP segment.
     HttpEnd,
+    /// The head of an HTTP response.
     HttpAnswer,
     /// TLS ClientHello (RFC 8446 §4.1.2).
     TlsHello,
-    /// Other TLS records of the handshake, alerts among them.
+    /// Other TLS records of a handshake, including alerts.
     TlsHandshake,
-    /// TLS records that carry data, not only the end of a handshake.
+    /// TLS records with application data, not only the end of a handshake.
     TlsData,
-    /// A few octets of something else.
+    /// At most 64 octets of anything else.
     TinySegment,
-    /// An acknowledgement without payload whose sender takes no more for now: its window is zero (RFC 9293 §3.8.6).
+    /// An acknowledgement without payload that announces a zero window: the receiver accepts no more data for now (RFC
+    /// 9293 §3.8.6).
     Stalled,
     /// A DNS query with one question (RFC 1035 §4.1.1).
     DnsQuery,
+    /// A DNS response without error.
     DnsAnswer,
-    /// The answer that the name does not exist (RCODE 3).
+    /// A DNS response that the name does not exist (RCODE 3).
     DnsNxdomain,
-    /// SERVFAIL, REFUSED or another error.
+    /// A DNS response with SERVFAIL, REFUSED or another error.
     DnsFailure,
 }
 
-/// A segment so long or longer may be full: what is missing from it follows in the next.
-const FULL: usize = 1000;
-/// Octets of a crumb, at most.
-const CRUMB: usize = 64;
-/// A body shorter than this may come in one small segment: waiting for it says nothing.
-const LEAST_BODY: u64 = 2048;
-/// Headers looked at; a head with more is taken as it is.
-pub(super) const HEADERS: usize = 32;
-/// Records that are followed within a segment.
-const RECORDS: usize = 6;
+/// Octets of payload from which a TCP segment may be full: what is missing follows in the next one.
+const MIN_FULL_SEGMENT: usize = 1000;
+/// Maximum octets of a tiny segment.
+const MAX_TINY_SEGMENT: usize = 64;
+/// Minimum octets of an awaited body: a shorter one may follow in one small TCP segment, so that waiting for it is no
+/// sign of an attack.
+const MIN_AWAITED_BODY: u64 = 2048;
+/// Maximum headers parsed; a head with more is classified without them.
+pub(super) const MAX_HEADERS: usize = 32;
+/// Maximum TLS records examined in a TCP segment.
+const MAX_RECORDS: usize = 6;
 
 const DNS: u16 = 53;
 
 impl App {
+    /// Number of kinds.
     pub const COUNT: usize = App::ALL.len();
 
+    /// Position in [`App::ALL`].
     #[inline]
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// A request that may carry a name.
+    /// Whether it is a request that may contain a name.
     #[inline]
     pub const fn is_request(self) -> bool {
         matches!(self, App::HttpRequest | App::HttpUnfinished | App::HttpBodyAwaited | App::TlsHello | App::DnsQuery)
     }
 
-    /// Of a TCP segment with `claimed` octets of payload, of which these were captured.
+    /// The kind of a TCP segment's payload of `claimed` octets, of which `payload` was captured.
     #[inline]
     pub(super) fn of_tcp(payload: &[u8], claimed: u16) -> App {
         let whole = payload.len() == usize::from(claimed);
@@ -87,13 +94,13 @@ impl App {
         }
     }
 
-    /// Of a TCP segment that was captured in full.
+    /// The kind of a TCP segment's payload that was captured in full.
     #[cfg(test)]
     pub(crate) fn of(payload: &[u8]) -> App {
         App::of_tcp(payload, payload.len() as u16)
     }
 
-    /// Of a UDP datagram.
+    /// The kind of a UDP datagram's payload.
     #[inline]
     pub(super) fn of_udp(source_port: u16, destination_port: u16, payload: &[u8]) -> App {
         if destination_port != DNS && source_port != DNS { App::None } else { dns(destination_port, payload) }
@@ -101,13 +108,14 @@ impl App {
 }
 
 fn http(payload: &[u8], target_at: usize, whole: bool) -> App {
-    // Redis and others know a GET too: the target of a request is a path, an asterisk or an absolute URI.
+    // Redis and others have a GET command, too. The target of an HTTP request is a path, an asterisk or an absolute
+    // URI.
     match payload.get(target_at) {
         Some(b'/' | b'*' | b'h') => {}
         Some(_) => return rest(payload, whole),
         None => return if whole { App::HttpUnfinished } else { App::None },
     }
-    if !whole || payload.len() >= FULL {
+    if !whole || payload.len() >= MIN_FULL_SEGMENT {
         return App::HttpRequest;
     }
     match payload.windows(4).position(|end| end == b"\r\n\r\n") {
@@ -120,23 +128,23 @@ fn http(payload: &[u8], target_at: usize, whole: bool) -> App {
 }
 
 fn awaits_body(head: &[u8]) -> bool {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if request.parse(head).is_err() {
         return false;
     }
     let length = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
     let octets = length.and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse::<u64>().ok());
-    octets.is_some_and(|octets| octets >= LEAST_BODY)
+    octets.is_some_and(|octets| octets >= MIN_AWAITED_BODY)
 }
 
-/// The end of a handshake often travels with the first data: where TLS 1.3 encrypts, both are type 23 (RFC 8446 §5.2),
-/// behind a change_cipher_spec for middleboxes (§D.4).
+/// Tells handshake and data apart. The end of a handshake is often sent with the first data. Once TLS 1.3 encrypts,
+/// both have type 23 (RFC 8446 §5.2), after a change_cipher_spec for middleboxes (§D.4).
 fn tls(payload: &[u8]) -> App {
     let mut left = payload;
     // Records of each type, 20 to 23.
     let (mut plain, mut changes, mut data) = (0, 0, 0);
-    for _ in 0..RECORDS {
+    for _ in 0..MAX_RECORDS {
         let Some(&[kind @ 20..=23, 3, _, l0, l1]) = left.first_chunk::<5>() else { break };
         match kind {
             23 => data += 1,
@@ -145,7 +153,8 @@ fn tls(payload: &[u8]) -> App {
         }
         left = left.get(5 + usize::from(u16::from_be_bytes([l0, l1]))..).unwrap_or_default();
     }
-    // Behind a change alone, the first of type 23 is the encrypted Finished.
+    // After a change_cipher_spec without plaintext handshake records, the first record of type 23 is the encrypted
+    // Finished.
     let finished = u32::from(plain == 0 && changes > 0);
     if data > finished { App::TlsData } else { App::TlsHandshake }
 }
@@ -156,7 +165,7 @@ fn rest(payload: &[u8], whole: bool) -> App {
         App::None
     } else if payload.ends_with(b"\r\n\r\n") || payload == b"\r\n" {
         App::HttpEnd
-    } else if payload.len() <= CRUMB {
+    } else if payload.len() <= MAX_TINY_SEGMENT {
         App::TinySegment
     } else {
         App::None
@@ -189,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_by_their_first_octets() {
+    fn requests_are_classified_by_their_first_octets() {
         assert_eq!(tcp(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), App::HttpRequest);
         assert_eq!(tcp(b"GET /?1 HTTP/1.1\r\nHost: a\r\n"), App::HttpUnfinished);
         assert_eq!(tcp(b"GET key\r\n"), App::TinySegment, "Redis");
@@ -200,13 +209,13 @@ mod tests {
         assert_eq!(tcp(b"X-a: b\r\n\r\n"), App::HttpEnd);
         assert_eq!(tcp(b"HTTP/1.1 200 OK\r\n"), App::HttpAnswer);
         assert_eq!(tcp(&[b'a'; 500]), App::None);
-        // A large cookie over two segments, and a capture that cuts frames off.
+        // A large cookie over two TCP segments, and a capture with a short snapshot length.
         let long = [b"GET / HTTP/1.1\r\nCookie: ".as_slice(), &[b'c'; 1400]].concat();
         assert_eq!((tcp(&long), App::of_tcp(b"GET / HTTP/1.1\r\nHo", 400)), (App::HttpRequest, App::HttpRequest));
     }
 
     #[test]
-    fn records_are_told_apart() {
+    fn tls_records_are_classified() {
         assert_eq!(tcp(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]), App::TlsHello);
         assert_eq!(tcp(&[22, 3, 1, 0, 5, 16, 0, 0, 1, 0]), App::TlsHandshake);
         assert_eq!(tcp(&[23, 3, 3, 0, 1, 0]), App::TlsData);
@@ -216,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_and_answers() {
+    fn queries_and_responses_are_classified() {
         let message = |flags: u8, code: u8| [0, 1, flags, code, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
         assert_eq!(App::of_udp(4000, 53, &message(1, 0)), App::DnsQuery);
         assert_eq!(App::of_udp(53, 4000, &message(0x81, 0x83)), App::DnsNxdomain);

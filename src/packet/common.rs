@@ -1,20 +1,20 @@
-//! The shape of nearly all packets, read in one go: Ethernet without tags, IPv4 without options or fragmentation, and a
-//! sound TCP or UDP header, captured in full.
+//! The header layout of nearly all packets, parsed in one step: Ethernet without tags, IPv4 without options or
+//! fragmentation, and a valid TCP or UDP header, captured in full.
 //!
-//! One check of the length replaces one per header, and the record is written once. Whatever differs in any point is
-//! left to the general way ([`link`](super::link), [`ip`](super::ip)); a property test holds both equal.
+//! A single length check replaces one per header, and the record is written once. Any other layout is left to the
+//! general parser ([`link`](super::link), [`ip`](super::ip)). A property test ensures that both give the same result.
 
-use super::ip::{PROTOCOL_TCP, PROTOCOL_UDP};
+use super::protocol::{TCP, UDP};
 use super::{App, Class, Packet, amplifier, class, control};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
 
-/// Ethernet, IPv4 and TCP header without options. Shorter UDP frames are rare: Ethernet pads to 60 octets.
+/// Octets of Ethernet, IPv4 and TCP headers without options. Shorter UDP frames are rare: Ethernet pads to 60 octets.
 const HEADERS: usize = 54;
-/// Where the transport header begins.
+/// Offset of the transport header.
 const TRANSPORT: usize = 34;
 
-/// Writes `packet` in full and returns true, or leaves it alone where the frame has another shape.
+/// Writes all of `packet` and returns true, or leaves it unchanged if the frame has another layout.
 #[inline]
 pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let Some(head) = frame.data.first_chunk::<HEADERS>().filter(|_| frame.link == LinkType::Ethernet) else {
@@ -73,24 +73,24 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         w1,
         .., // TCP; UDP has its length after the ports
     ] = head;
-    // Any of: another EtherType, options, more fragments or an offset.
-    let odd =
+    // Not zero for another EtherType, IP options, the more-fragments flag or a fragment offset.
+    let mismatch =
         u32::from_be_bytes([*t0, *t1, *version, 0]) ^ 0x0800_4500 | u32::from(u16::from_be_bytes([*f0, *f1]) & 0x3fff);
-    let Some(claimed) = usize::from(u16::from_be_bytes([*l0, *l1])).checked_sub(20).filter(|_| odd == 0) else {
+    let Some(claimed) = usize::from(u16::from_be_bytes([*l0, *l1])).checked_sub(20).filter(|_| mismatch == 0) else {
         return false;
     };
     let (source_port, destination_port) = (u16::from_be_bytes([*p0, *p1]), u16::from_be_bytes([*q0, *q1]));
     let captured_end = frame.data.len().min(TRANSPORT + claimed);
-    // Both protocols: where their payload starts, and how long it is by their own word.
+    // For either protocol: where the payload starts, and its length according to the header.
     let (payload_start, payload_len) = match *protocol {
-        PROTOCOL_TCP => {
+        TCP => {
             let header = usize::from(*offset >> 4) * 4;
             if header < 20 || claimed < header {
                 return false;
             }
             (TRANSPORT + header, claimed - header)
         }
-        PROTOCOL_UDP => {
+        UDP => {
             let length = usize::from(u16::from_be_bytes([*u0, *u1]));
             if length < 8 || length > claimed {
                 return false;
@@ -102,7 +102,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let payload = frame.data.get(payload_start..captured_end).unwrap_or_default();
     let payload_at = if payload.is_empty() { frame.data.len() } else { payload_start };
     let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
-    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == PROTOCOL_TCP {
+    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == TCP {
         let class = Class::of_tcp(*flags, payload_len > 0);
         let app = match class {
             Class::TcpData => App::of_tcp(payload, payload_len),

@@ -1,6 +1,6 @@
-//! Control frames of a segment: who claims which address, who offers leases and routes, who speaks spanning tree. Read
-//! from the frame itself, since a [`Packet`] has no room for what they say. Every octet is hostile: the parse is lax and
-//! takes no memory.
+//! Control frames of a LAN: claims to addresses, offers of leases and routes, spanning tree. They are parsed from the
+//! frame itself, since a [`Packet`] has no fields for their contents. Every octet is untrusted: parsing is lax and does
+//! not allocate.
 
 use super::{Class, Packet};
 use crate::base::{Addr, Mac, Timestamp};
@@ -8,13 +8,13 @@ use crate::capture::FrameDirection;
 
 macro_rules! kinds {
     ($($(#[$meta:meta])* $variant:ident = $text:literal,)*) => {
-        /// What a control frame says.
+        /// The kind of a control frame.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum ControlKind { $($(#[$meta])* $variant,)* }
 
         impl ControlKind {
-            /// For people.
+            /// The name shown to people.
             pub const fn name(self) -> &'static str {
                 match self { $(ControlKind::$variant => $text,)* }
             }
@@ -23,56 +23,67 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// RFC 826.
+    /// RFC 826: who has this address?
     ArpRequest = "ARP request",
+    /// RFC 826: the sender has this address.
     ArpReply = "ARP reply",
-    /// RFC 903, as hypervisors announce a guest that moved.
+    /// RFC 903; hypervisors use it to announce a guest that has moved.
     Rarp = "RARP",
-    /// RFC 4861 §4.
+    /// RFC 4861 §4.1.
     RouterSolicitation = "router solicitation",
+    /// RFC 4861 §4.2.
     RouterAdvertisement = "router advertisement",
+    /// RFC 4861 §4.3.
     NeighbourSolicitation = "neighbour solicitation",
+    /// RFC 4861 §4.4.
     NeighbourAdvertisement = "neighbour advertisement",
+    /// RFC 4861 §4.5.
     Redirect = "redirect",
-    /// RFC 2131 and 8415: a client's word.
+    /// Any message of a DHCP client (RFC 2131, 8415).
     DhcpAsk = "DHCP request",
-    /// A server's word, not yet or not binding.
+    /// A DHCP server's offer or advertisement, which is not binding.
     DhcpOffer = "DHCP offer",
-    /// A server's word that binds; also where the message type was cut off.
-    DhcpAck = "DHCP answer",
-    /// Spanning tree (IEEE 802.1D §9), also Cisco's per-VLAN form.
+    /// A DHCP server's binding reply; also a server's message with a truncated message type.
+    DhcpAck = "DHCP reply",
+    /// Spanning tree (IEEE 802.1D §9), including Cisco's per-VLAN variant.
     Stp = "spanning tree",
-    /// RFC 5798, CARP, and HSRP (RFC 2281): who acts as the router.
+    /// VRRP (RFC 5798), CARP and HSRP (RFC 2281): election of the active router.
     RouterElection = "router election",
 }
 
-/// One control frame.
+/// The contents of one control frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
+    /// Time of capture.
     pub time: Timestamp,
+    /// What kind of frame it is.
     pub kind: ControlKind,
+    /// Whether it entered or left the machine.
     pub direction: FrameDirection,
+    /// Index of the interface within the source.
     pub interface: u16,
+    /// Outermost VLAN ID; zero if untagged.
     pub vlan: u16,
-    /// Of the frame.
+    /// Source of the frame.
     pub source_mac: Mac,
+    /// Destination of the frame.
     pub destination_mac: Mac,
-    /// The address that the sender claims, or gives away: ARP sender, target of an advertisement, source of a
-    /// solicitation, the router, the leased address. Unspecified where there is none.
+    /// The address that the sender claims or assigns: ARP sender, target of an advertisement, source of a solicitation,
+    /// the router, the leased address. Unspecified if there is none.
     pub address: Addr,
-    /// The hardware address that goes with it: ARP sender, link-layer option, DHCP client. Zero where there is none.
+    /// The corresponding hardware address: ARP sender, link-layer address option, DHCP client. Zero if there is none.
     pub mac: Mac,
-    /// The address that is asked for, or that an answer goes to; of DHCP answers the server.
+    /// The address that is requested or that a reply is sent to; of DHCP replies the server.
     pub target: Addr,
-    /// Of a DHCP answer the router that it names, if it does.
+    /// The router option of a DHCP reply; unspecified if there is none.
     pub router: Addr,
-    /// Router advertisement: lifetime in seconds. Neighbour advertisement: flags (R 0x80, S 0x40, O 0x20). DHCP: message
-    /// type, 0 where it was cut off. Router election: the virtual router's number.
+    /// Router advertisement: lifetime in seconds. Neighbour advertisement: flags (R 0x80, S 0x40, O 0x20). DHCP:
+    /// message type, 0 if truncated. Router election: the virtual router's number.
     pub value: u16,
 }
 
 impl Control {
-    /// True for an announcement of one's own address, asked by nobody (RFC 5227 §3, RFC 5944 §4.6).
+    /// Whether it is an unsolicited announcement of the sender's own address (RFC 5227 §3, RFC 5944 §4.6).
     pub fn is_gratuitous(&self) -> bool {
         match self.kind {
             ControlKind::ArpRequest | ControlKind::ArpReply => {
@@ -85,7 +96,7 @@ impl Control {
         }
     }
 
-    /// Who asks whether an address is free: an ARP probe, or a solicitation without a source.
+    /// Whether it probes for an unused address: an ARP probe, or a neighbour solicitation without a source.
     pub fn is_probe(&self) -> bool {
         matches!(self.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation)
             && is_no_address(self.address)
@@ -93,22 +104,22 @@ impl Control {
     }
 }
 
-/// Flags of neighbour advertisements (RFC 4861 §4.4), as the first octet has them.
+/// The solicited flag of neighbour advertisements (RFC 4861 §4.4), as in [`Control::value`].
 pub const SOLICITED: u16 = 0x40;
 
 const DHCP_PORTS: [u16; 4] = [67, 68, 546, 547];
 const HSRP: u16 = 1985;
 const VRRP: u8 = 112;
 
-/// Whether a datagram may be a control message, by its ports.
+/// Whether a UDP datagram may be a control message, judging by its ports.
 #[inline]
 pub(super) fn is_port(source: u16, destination: u16) -> bool {
-    // All lie far apart from what most datagrams are sent to: two comparisons settle nearly all.
+    // Few datagrams are sent to ports near these: two comparisons decide nearly all cases.
     (destination < 548 && DHCP_PORTS.contains(&destination) && (source < 548 || destination == 67))
         || destination == HSRP
 }
 
-/// Whether a decoded packet is one, whatever it holds.
+/// Whether a decoded packet may be a control frame, before its contents are parsed.
 #[inline]
 pub(super) fn is_control(packet: &Packet) -> bool {
     match packet.class {
@@ -124,7 +135,7 @@ fn is_no_address(address: Addr) -> bool {
     address == Addr::UNSPECIFIED || (address.is_v4() && address.bits() as u32 >> 24 == 0)
 }
 
-/// What a control frame says; `None` where it is of another kind or was cut off.
+/// Parses a control frame; `None` if it is of another kind or truncated.
 pub fn read(packet: &Packet, frame: &[u8]) -> Option<Control> {
     let at = usize::from(packet.payload_at);
     let body = frame.get(at..).unwrap_or_default();
@@ -153,7 +164,7 @@ pub fn read(packet: &Packet, frame: &[u8]) -> Option<Control> {
         Class::Udp if matches!(packet.destination_port, 67 | 68) => dhcp(packet, body, control),
         Class::Udp => dhcpv6(packet, body, control),
         _ => {
-            // VRRP and CARP alike have version and type first, then the number of the virtual router.
+            // VRRP and CARP both begin with version and type, followed by the number of the virtual router.
             let number = u16::from(*body.get(1)?);
             Some(Control { kind: ControlKind::RouterElection, address: packet.source, value: number, ..control })
         }
@@ -173,7 +184,7 @@ fn v6_at(data: &[u8], at: usize) -> Option<Addr> {
 }
 
 fn arp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
-    // Other hardware and protocols have no addresses for us; the decoder left those empty then.
+    // For other hardware types and protocols the decoder has left the addresses empty.
     let kind = match packet.flags {
         1 => ControlKind::ArpRequest,
         2 => ControlKind::ArpReply,
@@ -184,7 +195,7 @@ fn arp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     Some(Control { kind, address: packet.source, mac, target: packet.destination, ..control })
 }
 
-/// RFC 4861 §4: the body behind the first eight octets of the ICMP header.
+/// Neighbour discovery (RFC 4861 §4). `body` starts after the first eight octets of the ICMP message.
 fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Option<Control> {
     let head = usize::from(packet.payload_at).checked_sub(8).and_then(|at| frame.get(at..))?;
     let fixed = head.first_chunk::<8>()?;
@@ -229,7 +240,7 @@ fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Op
     }
 }
 
-/// The link-layer address in an option of that type (1 source, 2 target).
+/// The link-layer address in the option of type `wanted` (1 source, 2 target).
 fn option(mut options: &[u8], wanted: u8) -> Option<Mac> {
     for _ in 0..16 {
         let &[kind, units] = options.first_chunk::<2>()?;
@@ -242,7 +253,7 @@ fn option(mut options: &[u8], wanted: u8) -> Option<Mac> {
     None
 }
 
-/// RFC 2131 §2. With a short snapshot length the options are cut off: the fixed part is enough for most.
+/// DHCP (RFC 2131 §2). With a short snapshot length the options are truncated; the fixed part is enough for most uses.
 fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     let &[op, _, hardware, ..] = body.first_chunk::<4>()?;
     let mac = if hardware == 6 { mac_at(body, 28)? } else { Mac::ZERO };
@@ -265,7 +276,7 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
         options = rest.get(usize::from(length)..).unwrap_or_default();
     }
     let control = Control { mac, router, value: kind.into(), ..control };
-    // What a relay passes on is not the station's own word (RFC 2131 §4.1: giaddr).
+    // A request forwarded by a relay is not from this station (RFC 2131 §4.1: giaddr).
     if op == 1 && v4_at(body, 24).is_some_and(|relay| !is_no_address(relay)) {
         return None;
     }
@@ -280,7 +291,7 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     Some(Control { kind, address, target: server, ..control })
 }
 
-/// RFC 8415 §8: what clients say has an odd meaning of its own; only what servers say binds.
+/// DHCPv6 (RFC 8415 §8): messages of clients and servers.
 fn dhcpv6(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     let &[message, _, _, _] = body.first_chunk::<4>()?;
     let value = u16::from(message);
@@ -320,7 +331,7 @@ fn leased(mut options: &[u8]) -> Option<Addr> {
     None
 }
 
-/// IEEE 802.1D behind LLC 42 42 03, or Cisco's per-VLAN form behind SNAP, where the decoder stops after the header.
+/// IEEE 802.1D after LLC 42 42 03, or Cisco's per-VLAN variant after SNAP, where the decoder stops after the header.
 fn spanning_tree(packet: &Packet, body: &[u8]) -> bool {
     const BRIDGES: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 0]);
     const CISCO: Mac = Mac([0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcd]);

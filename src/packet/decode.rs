@@ -1,30 +1,32 @@
-//! Decode: one frame in, one [`Packet`] out.
+//! Decodes one frame to one [`Packet`].
 
 use super::link::Network;
 use super::{Anomaly, Class, Packet, common, control, ip, link};
 use crate::capture::{Frame, LinkType, Vlan};
 
-/// Whose addresses a tunnelled packet is counted by.
+/// Which addresses a tunnelled packet is counted under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tunnels {
-    /// The outer header's: who talks to whom on this wire.
+    /// Those of the outer header: the endpoints on this network.
     #[default]
     Outer,
-    /// The innermost header's, through GRE (RFC 2784, 2890), IP in IP (RFC 2003), 6in4 (RFC 4213) and VXLAN (RFC 7348):
-    /// for mirror ports and monitoring tunnels. Length stays that of the whole frame.
+    /// Those of the innermost header, through GRE (RFC 2784, 2890), IP in IP (RFC 2003), 6in4 (RFC 4213) and VXLAN (RFC
+    /// 7348): for mirror ports and monitoring tunnels. The length remains that of the whole frame.
     Inner,
 }
 
-/// Tunnels in tunnels before we stop following.
+/// Maximum nested tunnels that are followed.
 const MAX_TUNNELS: usize = 4;
 
-/// Turns frames into packets. Holds configuration only: the same frame always gives the same packet.
+/// Decodes frames to packets. It contains only configuration: the same frame always gives the same packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Decoder {
+    /// Which addresses tunnelled packets are counted under.
     pub tunnels: Tunnels,
 }
 
 impl Decoder {
+    /// Decodes one frame.
     #[inline]
     pub fn decode(&self, frame: &Frame<'_>) -> Packet {
         let mut packet = begin(frame);
@@ -32,7 +34,7 @@ impl Decoder {
         packet
     }
 
-    /// The same, written where the packet is to stay.
+    /// Decodes one frame into an existing record, which saves a copy.
     #[inline]
     pub fn decode_into(&self, frame: &Frame<'_>, packet: &mut Packet) {
         if self.tunnels != Tunnels::Outer || !common::decode(frame, packet) {
@@ -50,7 +52,7 @@ impl Decoder {
         packet.is_control = control::is_control(packet);
     }
 
-    /// The same without the short path, for the test that holds both equal.
+    /// Decodes without the fast paths, for the test that compares both.
     #[doc(hidden)]
     pub fn decode_lax(&self, frame: &Frame<'_>) -> Packet {
         let mut packet = begin(frame);
@@ -61,7 +63,8 @@ impl Decoder {
     }
 }
 
-/// What the source knows of a frame. A tag that it tells of is the outermost: tags in the octets come after it.
+/// The packet with the frame's metadata only. A VLAN tag in the metadata is the outermost one: any tags in the octets
+/// follow it.
 #[inline]
 fn begin(frame: &Frame<'_>) -> Packet {
     Packet {
@@ -71,8 +74,8 @@ fn begin(frame: &Frame<'_>) -> Packet {
     }
 }
 
-/// Where the payload, a part of the frame, starts in it; the frame's length where there is none. Told by the addresses:
-/// padding may follow the payload, so its distance from the end says nothing.
+/// Offset of the payload, a subslice of the frame; the frame's length if there is none. It is computed from the
+/// addresses of the slices: padding may follow the payload, so its length does not give the offset.
 #[inline]
 fn payload_start(frame: &[u8], payload: Option<&[u8]>) -> u16 {
     let start = match payload {
@@ -83,12 +86,12 @@ fn payload_start(frame: &[u8], payload: Option<&[u8]>) -> u16 {
 }
 
 #[inline]
-fn read<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet, short_path: bool) -> Option<&'a [u8]> {
+fn read<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet, fast_path: bool) -> Option<&'a [u8]> {
     match link::open(link, data, packet) {
         Network::Done(rest) => Some(rest),
         Network::Ip(data, announced) => {
             let matches = announced.is_none_or(|version| data.first().is_some_and(|first| first >> 4 == version));
-            let payload = match short_path && matches {
+            let payload = match fast_path && matches {
                 true => match ip::fast(data, packet) {
                     Some(payload) => Some(payload),
                     None => ip::lax(data, announced, packet),
@@ -100,7 +103,7 @@ fn read<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet, short_path: boo
     }
 }
 
-/// Goes into tunnels as deep as they lead, keeping the outer packet where the inner one cannot be read.
+/// Follows tunnels to the innermost packet. Keeps the outer packet if the inner one cannot be parsed.
 fn follow<'a>(mut rest: Option<&'a [u8]>, packet: &mut Packet) -> Option<&'a [u8]> {
     for _ in 0..MAX_TUNNELS {
         let Some(data) = rest else { return rest };
@@ -122,29 +125,29 @@ fn follow<'a>(mut rest: Option<&'a [u8]>, packet: &mut Packet) -> Option<&'a [u8
             },
             _ => return rest,
         };
-        let mut deeper = Packet::empty(packet.time, packet.wire_len, packet.interface, packet.direction);
-        (deeper.vlan, deeper.segments) = (packet.vlan, packet.segments);
-        let next = read(link, inner, &mut deeper, true);
-        if !deeper.has_ip {
+        let mut inner_packet = Packet::empty(packet.time, packet.wire_len, packet.interface, packet.direction);
+        (inner_packet.vlan, inner_packet.segments) = (packet.vlan, packet.segments);
+        let next = read(link, inner, &mut inner_packet, true);
+        if !inner_packet.has_ip {
             return rest;
         }
-        // Stations are those of this wire, whoever talks inside.
-        deeper.source_mac = packet.source_mac;
-        deeper.destination_mac = packet.destination_mac;
-        *packet = deeper;
+        // The stations remain those of this link.
+        inner_packet.source_mac = packet.source_mac;
+        inner_packet.destination_mac = packet.destination_mac;
+        *packet = inner_packet;
         rest = next;
     }
     packet.anomaly = packet.anomaly.or(Some(Anomaly::EncapsulationTooDeep));
     rest
 }
 
-/// The payload behind a GRE header of version 0, where it is something that we follow.
+/// The payload of a GRE header of version 0, if it is of a supported type.
 fn gre(data: &[u8]) -> Option<(LinkType, &[u8])> {
     let (&[flags, version, p0, p1], rest) = data.split_first_chunk::<4>()?;
     if version & 0x07 != 0 {
         return None;
     }
-    // Checksum, key and sequence number are four octets each where present.
+    // Checksum, key and sequence number have four octets each if present.
     let optional = [0x80, 0x20, 0x10].iter().filter(|&&bit| flags & bit != 0).count() * 4;
     let inner = rest.get(optional..)?;
     match u16::from_be_bytes([p0, p1]) {

@@ -1,8 +1,8 @@
-//! IPv6 extension headers (RFC 8200 §4): from the fixed header to what the packet carries.
+//! IPv6 extension headers (RFC 8200 §4): from the fixed header to the upper-layer protocol.
 //!
-//! Receivers must accept them in any order and number but for hop-by-hop options, which attack tools repeat anyway: all are
-//! stepped over, so that a flood behind them is named by what it carries. Each has eight octets or more, so the packet's
-//! length bounds the walk.
+//! Receivers must accept them in any order and number, except for hop-by-hop options, which attack tools repeat anyway.
+//! All are skipped, so that a flood behind them is classified by its upper-layer protocol. Each has at least eight
+//! octets, so the packet's length limits the number of steps.
 
 use super::Anomaly;
 
@@ -12,22 +12,22 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 
-/// Where a chain of extension headers leads.
+/// The result of following a chain of extension headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain {
-    /// What comes after the chain; the header that could not be read where it is `broken`.
-    pub protocol: u8,
+    /// The protocol after the chain; if it is `broken`, the header that could not be parsed.
+    pub(super) protocol: u8,
     /// Octets of the chain.
-    pub length: usize,
-    /// A fragment but the first: what follows is the middle of something.
-    pub later_fragment: bool,
-    /// More fragments follow. An atomic fragment (RFC 6946) is whole.
-    pub first_fragment: bool,
-    /// What ended the chain too early.
-    pub broken: Option<Anomaly>,
+    pub(super) length: usize,
+    /// Whether this is a fragment other than the first: what follows is not a header.
+    pub(super) later_fragment: bool,
+    /// Whether this is the first of several fragments. An atomic fragment (RFC 6946) is complete and does not count.
+    pub(super) first_fragment: bool,
+    /// The anomaly that ended the chain early.
+    pub(super) broken: Option<Anomaly>,
 }
 
-/// Walks the chain that begins in `data` with a header of kind `protocol`.
+/// Follows the chain that begins in `data` with a header of type `protocol`.
 pub(super) fn walk(protocol: u8, data: &[u8]) -> Chain {
     let mut chain = Chain { protocol, ..Chain::default() };
     loop {
@@ -41,7 +41,8 @@ pub(super) fn walk(protocol: u8, data: &[u8]) -> Chain {
                 chain.first_fragment |= offset_more & 1 != 0;
                 8
             }
-            // Lengths are in units of eight octets beyond the first, of four octets less two (RFC 4302 §2.2).
+            // Lengths are in units of eight octets, not counting the first eight; of authentication headers in units of
+            // four octets minus two (RFC 4302 §2.2).
             (HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS, Some(&[_, units, ..])) => (usize::from(units) + 1) * 8,
             (AUTHENTICATION, Some(&[_, units, ..])) if units >= 1 => (usize::from(units) + 2) * 4,
             (HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS, _) => {

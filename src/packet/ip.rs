@@ -1,34 +1,21 @@
 //! Network and transport layers.
 //!
-//! Two ways lead to the same [`Packet`]: [`fast`] takes the shapes that make up nearly all traffic (IPv4 without options
-//! or fragmentation, IPv6 without extension headers) and gives up on anything else; [`lax`] takes everything, with
-//! etherparse. A property test holds them equal.
+//! Two parsers give the same [`Packet`]: [`fast`] parses the layouts of nearly all traffic (IPv4 without options or
+//! fragmentation, IPv6 without extension headers) and nothing else; [`lax`] parses everything, with etherparse. A
+//! property test ensures that their results are equal.
 
-use super::{Anomaly, App, Class, Packet, amplifier, class, extension};
+use super::{Anomaly, App, Class, Packet, amplifier, class, extension, protocol};
 use crate::base::{Addr, Mac};
 use etherparse::LaxIpv4Slice;
 
-const PROTOCOL_ICMP: u8 = 1;
-const PROTOCOL_IPV4: u8 = 4;
-pub(super) const PROTOCOL_TCP: u8 = 6;
-pub(super) const PROTOCOL_UDP: u8 = 17;
-const PROTOCOL_IPV6: u8 = 41;
-const PROTOCOL_GRE: u8 = 47;
-const PROTOCOL_ESP: u8 = 50;
-const PROTOCOL_ICMPV6: u8 = 58;
-const PROTOCOL_ETHERIP: u8 = 97;
-/// Its register messages carry multicast to the rendezvous point (RFC 7761 §4.4).
-const PROTOCOL_PIM: u8 = 103;
-const PROTOCOL_L2TP: u8 = 115;
-
-/// What an IP packet carries: the captured part of its payload, and the length that the header claims.
+/// The payload of an IP packet: its captured part, and its length according to the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Payload<'a> {
-    pub data: &'a [u8],
-    pub claimed: usize,
+    pub(super) data: &'a [u8],
+    pub(super) claimed: usize,
 }
 
-/// Common shapes only; `None` sends the packet to [`lax`] untouched.
+/// Parses common layouts only; on `None` the packet is unchanged, and [`lax`] must parse it.
 #[inline]
 pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
     match data.first()? {
@@ -36,7 +23,8 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             let (head, rest) = data.split_first_chunk::<20>()?;
             let [_, _, l0, l1, _, _, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *head;
             let claimed = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(20)?;
-            // More-fragments bit and offset; 51 is an authentication header, which etherparse follows.
+            // More-fragments flag and fragment offset; protocol 51 is an authentication header, which etherparse
+            // follows.
             if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 || protocol == 51 {
                 return None;
             }
@@ -46,7 +34,7 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             packet.protocol = protocol;
             packet.ip_len = u16::from_be_bytes([l0, l1]);
             packet.has_ip = true;
-            // Ethernet pads short frames: what lies beyond the claimed length is not payload.
+            // Ethernet pads short frames: octets beyond the claimed length are not payload.
             Some(Payload { data: rest.get(..claimed).unwrap_or(rest), claimed })
         }
         0x60..=0x6f => {
@@ -57,7 +45,7 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
             let destination = destination.first_chunk::<16>()?;
             let claimed = usize::from(u16::from_be_bytes([l0, l1]));
             // Only next headers that end the chain; a length of zero is a jumbogram or a segmentation-offload packet.
-            if claimed == 0 || !matches!(next, PROTOCOL_TCP | PROTOCOL_UDP | PROTOCOL_ICMPV6 | PROTOCOL_GRE) {
+            if claimed == 0 || !matches!(next, protocol::TCP | protocol::UDP | protocol::ICMPV6 | protocol::GRE) {
                 return None;
             }
             packet.source = Addr::from_v6_bits(u128::from_be_bytes(*source));
@@ -72,8 +60,8 @@ pub(super) fn fast<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a
     }
 }
 
-/// Any IP packet, however odd: keeps what can be read, names what stopped it. `None` where no payload is to be read
-/// (a later fragment, or a header that could not be parsed).
+/// Parses any IP packet, however malformed: keeps what can be parsed and records the anomaly that stopped it. `None` if
+/// there is no payload to parse (a later fragment, or an invalid header).
 pub(super) fn lax<'a>(data: &'a [u8], announced: Option<u8>, packet: &mut Packet) -> Option<Payload<'a>> {
     packet.class = Class::IpOther;
     let version = data.first().map(|first| first >> 4);
@@ -110,10 +98,10 @@ fn lax_v4<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
     packet.destination = Addr::from_v4_bits(u32::from_be_bytes(header.destination()));
     packet.ttl = header.ttl();
     let total = usize::from(header.total_len());
-    // Zero is what segmentation offload leaves there.
+    // Segmentation offload leaves the total length zero.
     packet.ip_len = if total == 0 { clamp(data.len()) } else { header.total_len() };
     let claimed = if total < header.slice().len() {
-        // Zero is what segmentation offload leaves there; the captured length is then the best word.
+        // Segmentation offload leaves the total length zero; the captured length is then the best estimate.
         if total != 0 {
             packet.anomaly = Some(Anomaly::Ipv4HeaderInvalid);
         }
@@ -123,7 +111,7 @@ fn lax_v4<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
         total.saturating_sub(header.slice().len().saturating_add(extensions))
     };
     if stopped.is_some() {
-        // The chain broke before the transport header: what follows has no known meaning.
+        // The chain ended before the transport header: the rest cannot be interpreted.
         packet.anomaly = Some(Anomaly::AuthHeaderInvalid);
         return None;
     }
@@ -160,7 +148,7 @@ fn lax_v6<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
     let claimed = length.saturating_sub(chain.length);
     if chain.broken.is_some() || chain.later_fragment {
         packet.anomaly = chain.broken;
-        // Headers that go on in the next fragment (RFC 7112): this one has no ports either.
+        // Headers that continue in the next fragment (RFC 7112): this one has no ports either.
         if chain.first_fragment || chain.later_fragment {
             packet.class = Class::Fragment;
             packet.payload_len = clamp(claimed);
@@ -171,27 +159,27 @@ fn lax_v6<'a>(data: &'a [u8], packet: &mut Packet) -> Option<Payload<'a>> {
     Some(Payload { data: rest.get(chain.length..).unwrap_or_default(), claimed })
 }
 
-/// Reads the transport header; returns the captured transport payload.
+/// Parses the transport header; returns the captured transport payload.
 #[inline]
 pub(super) fn transport<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     match packet.protocol {
-        PROTOCOL_TCP => {
+        protocol::TCP => {
             let body = tcp(payload, packet);
             mark_land(packet);
             body
         }
-        PROTOCOL_UDP => {
+        protocol::UDP => {
             let body = udp(payload, packet);
             mark_land(packet);
             body
         }
-        PROTOCOL_ICMP => icmp(payload, packet, Class::of_icmp, Anomaly::IcmpTruncated, Class::IcmpOther),
-        PROTOCOL_ICMPV6 => icmp(payload, packet, Class::of_icmpv6, Anomaly::Icmpv6Truncated, Class::Icmpv6Other),
+        protocol::ICMP => icmp(payload, packet, Class::of_icmp, Anomaly::IcmpTruncated, Class::IcmpOther),
+        protocol::ICMPV6 => icmp(payload, packet, Class::of_icmpv6, Anomaly::Icmpv6Truncated, Class::Icmpv6Other),
         other => {
             packet.class = match other {
-                PROTOCOL_GRE => Class::Gre,
-                PROTOCOL_IPV4 | PROTOCOL_IPV6 => Class::IpTunnel,
-                PROTOCOL_ESP | PROTOCOL_ETHERIP | PROTOCOL_PIM | PROTOCOL_L2TP => Class::IpTunnel,
+                protocol::GRE => Class::Gre,
+                protocol::IPV4 | protocol::IPV6 => Class::IpTunnel,
+                protocol::ESP | protocol::ETHERIP | protocol::PIM | protocol::L2TP => Class::IpTunnel,
                 _ => Class::IpOther,
             };
             packet.payload_len = clamp(payload.claimed);
@@ -200,14 +188,15 @@ pub(super) fn transport<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u
     }
 }
 
-/// A group or broadcast address. Of networks that are not known here, the frame must say so, too, and the address end as
-/// nearly all broadcast addresses do: tools that write captures leave the broadcast MAC where they know no other.
+/// Whether the destination is a multicast or broadcast address. Directed broadcasts of unknown networks are recognised
+/// by a broadcast MAC and an address that ends in 255, as nearly all do. The MAC alone is not enough: tools that write
+/// captures use the broadcast MAC if they know no other.
 fn is_to_group(packet: &Packet) -> bool {
     let ends_in_ones = packet.destination.is_v4() && packet.destination.bits() as u8 == 0xff;
     packet.destination.is_group_or_none() || (ends_in_ones && packet.destination_mac == Mac::BROADCAST)
 }
 
-/// A segment or datagram that its receiver would send to itself is a class of its own, and no amplifier's.
+/// A TCP segment or UDP datagram whose source equals its destination has a separate class and is never an amplifier's.
 #[inline]
 fn mark_land(packet: &mut Packet) {
     if packet.source == packet.destination
@@ -225,7 +214,7 @@ fn clamp(length: usize) -> u16 {
     length.min(usize::from(u16::MAX)) as u16
 }
 
-/// Keeps the ports where only they were captured.
+/// Reads the ports, even if the rest of the header was not captured.
 #[inline]
 fn ports(data: &[u8], packet: &mut Packet) {
     if let Some(&[s0, s1, d0, d1]) = data.first_chunk::<4>() {
@@ -274,9 +263,9 @@ fn udp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     let length = usize::from(u16::from_be_bytes([l0, l1]));
     let room = payload.claimed.saturating_sub(8);
     packet.payload_len = clamp(room);
-    // A first fragment announces the whole datagram, which is longer than what it carries.
+    // The length in a first fragment is that of the whole datagram, which exceeds the fragment's payload.
     if length < 8 || (length > payload.claimed && !packet.first_fragment) {
-        // Zero is what segmentation offload and jumbograms (RFC 2675) leave there.
+        // Segmentation offload and jumbograms (RFC 2675) leave the length zero.
         if length != 0 {
             packet.anomaly = packet.anomaly.or(Some(Anomaly::UdpLengthInvalid));
         }

@@ -1,10 +1,10 @@
-//! Link layers: from the first octet of a frame to its network layer.
+//! Link layers: from the first octet of a frame to the network layer.
 
 use super::{Anomaly, Class, Packet};
 use crate::base::{Addr, Mac};
 use crate::capture::{FrameDirection, LinkType};
 
-/// Tags, labels and sessions in a row before we stop following.
+/// Maximum nested VLAN tags, MPLS labels and PPPoE sessions that are followed.
 const MAX_NESTING: usize = 8;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -15,15 +15,16 @@ const ETHERTYPE_MPLS: u16 = 0x8847;
 const ETHERTYPE_MPLS_MULTICAST: u16 = 0x8848;
 const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 
-/// What follows the link layers.
+/// What follows the link-layer headers.
 pub(super) enum Network<'a> {
-    /// Bytes that should start with an IP header; the version that was announced, if any was.
+    /// Octets that should start with an IP header, and the IP version given by the link layer, if any.
     Ip(&'a [u8], Option<u8>),
-    /// No network layer: the packet's class is already set. What follows the link layers, as far as it has a meaning.
+    /// No network layer: the packet's class is already set. Contains the body after the link-layer headers, if it can
+    /// be interpreted.
     Done(&'a [u8]),
 }
 
-/// Reads the link header that `link` promises.
+/// Parses the link header of a frame of link type `link`.
 #[inline]
 pub(super) fn open<'a>(link: LinkType, data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     match link {
@@ -58,7 +59,7 @@ pub(super) fn ethernet<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     }
 }
 
-/// Follows tags, labels and sessions until something else comes.
+/// Follows tags, labels and sessions to the network layer.
 fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     for _ in 0..MAX_NESTING {
         match ethertype {
@@ -127,7 +128,7 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     Network::Done(data)
 }
 
-/// RFC 3032: labels until the bottom-of-stack bit; then the version nibble is all there is to go by.
+/// RFC 3032: labels up to the bottom of the stack. Only the version nibble after it identifies IP.
 fn mpls<'a>(mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     for _ in 0..MAX_NESTING {
         let Some((&[_, _, bottom, _], rest)) = data.split_first_chunk::<4>() else {
@@ -137,7 +138,7 @@ fn mpls<'a>(mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         if bottom & 1 == 1 {
             return match data.first().map(|b| b >> 4) {
                 Some(4 | 6) => Network::Ip(data, None),
-                // A pseudowire control word (RFC 4385) with Ethernet inside: counted, not followed.
+                // A pseudowire control word (RFC 4385), followed by Ethernet: counted, but not followed.
                 _ => {
                     packet.class = Class::L2Other;
                     Network::Done(&[])
@@ -171,7 +172,7 @@ fn ppp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     }
 }
 
-/// BSD loopback: the address family of the capturing host in four octets of either order.
+/// BSD loopback: the address family of the capturing host in four octets, in either byte order.
 fn null<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     let Some((head, rest)) = data.split_first_chunk::<4>() else {
         return stop(packet, Anomaly::LinkTruncated, Class::Unparsed);
@@ -189,7 +190,7 @@ fn null<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     }
 }
 
-/// Packet type of Linux cooked captures: 4 is what we sent, 0 to 3 is what arrived.
+/// Packet type of Linux cooked captures: 4 was sent by this host, 0 to 3 were received.
 fn sll_direction(packet_type: u16, packet: &mut Packet) {
     packet.direction = match packet_type {
         4 => FrameDirection::Egress,

@@ -1,27 +1,28 @@
-//! The name that a request is for (HTTP Host, TLS SNI, DNS zone) and what of it is asked, from its first packet alone.
-//! Every octet is hostile: the parse is lax, takes no memory and reads no more than it was given.
+//! The name that a request is for (HTTP Host, TLS SNI, DNS zone) and the requested item, from the first packet of the
+//! request alone. Every octet is untrusted: parsing is lax, does not allocate and stays within the payload.
 
 use super::App;
-use super::application::HEADERS;
+use super::application::MAX_HEADERS;
 use std::fmt;
 
-/// Octets of a name that are kept. Registered names with more are all but unknown; the rest is cut off.
-const LONGEST: usize = 127;
+/// Maximum octets of a name; longer ones are truncated. Longer registered names are practically unknown.
+const MAX_NAME: usize = 127;
 
-/// A name as it stood in the packet, in lower case. Empty: none could be read.
+/// A name from a packet, in lower case; empty if none could be read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
-    octets: [u8; LONGEST],
+    octets: [u8; MAX_NAME],
     len: u8,
 }
 
 impl Default for Name {
     fn default() -> Self {
-        Name { octets: [0; LONGEST], len: 0 }
+        Name { octets: [0; MAX_NAME], len: 0 }
     }
 }
 
 impl Name {
+    /// Lower-cases and truncates a name.
     pub fn of(octets: &[u8]) -> Name {
         let mut name = Name::default();
         name.push(octets);
@@ -30,23 +31,25 @@ impl Name {
 
     fn push(&mut self, octets: &[u8]) {
         let room = self.octets.get_mut(usize::from(self.len)..).unwrap_or_default();
-        for (place, octet) in room.iter_mut().zip(octets) {
-            *place = octet.to_ascii_lowercase();
+        for (slot, octet) in room.iter_mut().zip(octets) {
+            *slot = octet.to_ascii_lowercase();
             self.len += 1;
         }
     }
 
+    /// The octets of the name, which need not be text.
     pub fn as_bytes(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    /// Whether no name could be read.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// For people and machines: anything that is not plain in a name (control characters, quotes, other scripts and their
-/// marks of direction) is written as `\xNN`.
+/// Safe for people and machines: octets that are unusual in a name (control characters, quotes, other scripts and their
+/// direction marks) are escaped as `\xNN`.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for &octet in self.as_bytes() {
@@ -67,24 +70,25 @@ impl fmt::Debug for Name {
     }
 }
 
-/// What one request asks for.
+/// The subject of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Host, server name, or the zone below which the question is.
+    /// Host, server name, or the zone that a DNS question belongs to.
     pub name: Name,
-    /// A number for what is asked within it: the path without query, or the whole name of a DNS question.
+    /// Hash of the requested item: the path without query, or the full name of a DNS question.
     pub item: u64,
-    /// HTTP: the same with the whole query, and with the keys of the query alone.
+    /// HTTP: hash of the path with its query.
     pub whole: u64,
+    /// HTTP: hash of the keys of the query.
     pub keys: u64,
-    /// HTTP: a method that changes nothing (GET, HEAD). DNS: a label below the zone that somebody made up; counted ones
-    /// (reverse lookups, block lists) are not.
+    /// HTTP: the method is safe (GET, HEAD). DNS: the first label below the zone may be random; numeric and
+    /// single-character ones (reverse lookups, block lists) are excluded.
     pub plain: bool,
-    /// HTTP: a proxy says that it asks for others (RFC 7239, X-Forwarded-For, Via).
+    /// HTTP: sent by a proxy on behalf of others (RFC 7239, X-Forwarded-For, Via).
     pub forwarded: bool,
 }
 
-/// Reads what the first packet of a request tells.
+/// Parses the first packet of a request.
 pub fn read(app: App, payload: &[u8]) -> Asked {
     match app {
         App::HttpRequest | App::HttpUnfinished | App::HttpBodyAwaited => http(payload),
@@ -94,7 +98,8 @@ pub fn read(app: App, payload: &[u8]) -> Asked {
     }
 }
 
-/// FNV-1a: whoever makes two paths collide only makes his flood look more monotonous.
+/// FNV-1a. It is not collision-resistant and need not be: an attacker who makes paths collide only makes the flood look
+/// more uniform.
 fn hash(octets: &[u8]) -> u64 {
     octets
         .iter()
@@ -102,21 +107,21 @@ fn hash(octets: &[u8]) -> u64 {
 }
 
 fn http(payload: &[u8]) -> Asked {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let mut config = httparse::ParserConfig::default();
     config.ignore_invalid_headers_in_requests(true);
-    // A head that is cut off or has too many headers still gives those that were read.
+    // A truncated head, or one with too many headers, still provides those that were parsed.
     let _ = config.parse_request(&mut request, payload);
     let path = request.path.unwrap_or_default();
-    // What stands before each equals sign. A bare number is a time, which pages that poll put there, not a key.
+    // The text before each equals sign. A bare number is not a key but a timestamp, which polling pages append.
     let key = |pair: &'_ str| match pair.split_once('=') {
         Some((key, _)) => hash(key.as_bytes()),
         None if pair.bytes().all(|octet| octet.is_ascii_digit()) => 0,
         None => hash(pair.as_bytes()),
     };
     let keys = path.split('?').nth(1).unwrap_or_default().split('&').map(key);
-    let mut asked = Asked {
+    let mut subject = Asked {
         whole: hash(path.as_bytes()),
         keys: keys.fold(0, |keys, key| keys ^ key),
         item: hash(path.split(['?', '#']).next().unwrap_or_default().as_bytes()),
@@ -125,27 +130,27 @@ fn http(payload: &[u8]) -> Asked {
     };
     for header in request.headers.iter().take_while(|header| !header.name.is_empty()) {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        if is("host") && asked.name.is_empty() {
-            asked.name = Name::of(site(header.value));
+        if is("host") && subject.name.is_empty() {
+            subject.name = Name::of(site(header.value));
         }
-        asked.forwarded |= is("x-forwarded-for") || is("forwarded") || is("via") || is("x-real-ip");
+        subject.forwarded |= is("x-forwarded-for") || is("forwarded") || is("via") || is("x-real-ip");
     }
-    asked
+    subject
 }
 
-/// A Host without its port and final dot: the same site under any of them.
+/// A Host without its port and final dot, which do not change the site.
 fn site(host: &[u8]) -> &[u8] {
     let host = host.trim_ascii();
     let port = host.iter().rposition(|&octet| octet == b':');
     let host = match port {
-        // Not within an IPv6 literal.
+        // A colon within an IPv6 literal does not precede a port.
         Some(at) if !host.get(at..).unwrap_or_default().contains(&b']') => host.get(..at).unwrap_or_default(),
         _ => host,
     };
     host.strip_suffix(b".").unwrap_or(host)
 }
 
-/// Takes `count` octets off the front.
+/// Removes and returns the first `count` octets.
 fn take<'a>(data: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (taken, rest) = data.split_at_checked(count)?;
     *data = rest;
@@ -156,13 +161,14 @@ fn number(octets: &[u8]) -> usize {
     octets.iter().fold(0, |number, &octet| number << 8 | usize::from(octet))
 }
 
-/// The host_name of the server_name extension (RFC 6066 §3), as far as the first segment holds it. With Encrypted Client
-/// Hello it is that of the provider, which cannot be told from a greased hello (draft-ietf-tls-esni §6.2).
+/// The host_name of the server_name extension (RFC 6066 §3), if the first TCP segment contains it. With Encrypted
+/// Client Hello it is the provider's name; such a hello cannot be distinguished from a GREASE one (draft-ietf-tls-esni
+/// §6.2).
 fn server_name(payload: &[u8]) -> Option<&[u8]> {
     let mut data = payload;
     // Record header, message type and length, version, random.
     take(&mut data, 5 + 4 + 2 + 32)?;
-    // Session, cipher suites, compression methods, each behind its length.
+    // Session ID, cipher suites, compression methods, each preceded by its length.
     for width in [1, 2, 1] {
         let length = number(take(&mut data, width)?);
         take(&mut data, length)?;
@@ -183,21 +189,21 @@ fn server_name(payload: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Labels of a question that are looked at: 127 are the most (RFC 1035 §3.1), names that people use have few.
-const LABELS: usize = 40;
+/// Maximum labels of a question. Up to 127 are possible (RFC 1035 §3.1), but names in use have few.
+const MAX_LABELS: usize = 40;
 
-/// Second-level labels below which registries give names away, under a country's code.
-const REGISTRIES: &[&[u8]] =
+/// Second-level labels of country-code domains under which registries register names.
+const SECOND_LEVEL_REGISTRIES: &[&[u8]] =
     &[b"co", b"com", b"net", b"org", b"ac", b"gov", b"edu", b"or", b"ne", b"go", b"gob", b"gouv", b"mil", b"nom"];
 
 fn question(payload: &[u8]) -> Option<Asked> {
     let mut data = payload.get(12..)?;
     let whole = data;
-    let mut labels = [&[] as &[u8]; LABELS];
+    let mut labels = [&[] as &[u8]; MAX_LABELS];
     let mut count = 0;
     loop {
         let length = usize::from(*take(&mut data, 1)?.first()?);
-        // The end, or a pointer, which no question needs.
+        // The end, or a compression pointer, which no question needs.
         if length == 0 || length > 63 {
             break;
         }
@@ -207,7 +213,11 @@ fn question(payload: &[u8]) -> Option<Asked> {
     }
     let labels = labels.get(..count)?;
     let zone_labels = match labels {
-        [.., second, top] if top.len() == 2 && REGISTRIES.iter().any(|known| second.eq_ignore_ascii_case(known)) => 3,
+        [.., second, top]
+            if top.len() == 2 && SECOND_LEVEL_REGISTRIES.iter().any(|known| second.eq_ignore_ascii_case(known)) =>
+        {
+            3
+        }
         _ => 2,
     };
     let (below, zone) = labels.split_at(count.saturating_sub(zone_labels));
@@ -221,11 +231,11 @@ fn question(payload: &[u8]) -> Option<Asked> {
         // Resolvers vary the case (draft-vixie-dnsext-dns0x20).
         item = (item ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(5);
     }
-    // Block lists and reverse zones are asked for addresses.
+    // Block lists and reverse zones are queried for addresses.
     let reverse = zone.last().is_some_and(|top| top.eq_ignore_ascii_case(b"arpa"));
-    let counted = |label: &[u8]| label.iter().all(u8::is_ascii_digit) || label.len() == 1;
-    let made_up = below.first().is_some_and(|label| !counted(label)) && !reverse;
-    Some(Asked { name, item, plain: made_up, ..Asked::default() })
+    let is_numeric_or_single = |label: &[u8]| label.iter().all(u8::is_ascii_digit) || label.len() == 1;
+    let may_be_random = below.first().is_some_and(|label| !is_numeric_or_single(label)) && !reverse;
+    Some(Asked { name, item, plain: may_be_random, ..Asked::default() })
 }
 
 #[cfg(test)]
@@ -238,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_read_as_far_as_heads_go() {
+    fn hosts_are_read_from_partial_heads() {
         assert_eq!(host("GET / HTTP/1.1\r\nHost: Shop.Example:8080\r\n\r\n"), "shop.example");
         assert_eq!(host("GET / HTTP/1.1\r\nhost: shop.example.\r\nX-a"), "shop.example");
         assert_eq!(host("GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n"), "[2001:db8::1]");
@@ -249,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_do_not_make_another_path() {
+    fn the_query_is_not_part_of_the_item() {
         let item = |path: &str| read(App::HttpRequest, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).item;
         assert_eq!(item("/a?x=1"), item("/a?y=2"));
         assert_ne!(item("/a"), item("/b"));
@@ -261,36 +271,36 @@ mod tests {
     }
 
     #[test]
-    fn hostile_names_are_escaped_and_cut() {
+    fn hostile_names_are_escaped_and_truncated() {
         let name = Name::of("a\"b\u{202e}\r\n<script>".as_bytes());
         assert_eq!(name.to_string(), "a\\x22b\\xe2\\x80\\xae\\x0d\\x0a\\x3cscript\\x3e");
-        assert_eq!(Name::of(&[b'A'; 255]).as_bytes(), [b'a'; LONGEST]);
+        assert_eq!(Name::of(&[b'A'; 255]).as_bytes(), [b'a'; MAX_NAME]);
     }
 
-    fn asked(name: &str) -> (String, bool) {
+    fn zone_of(name: &str) -> (String, bool) {
         let mut message = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         for label in name.split('.').filter(|label| !label.is_empty()) {
             message.push(label.len() as u8);
             message.extend(label.bytes());
         }
         message.extend([0, 0, 1, 0, 1]);
-        let asked = read(App::DnsQuery, &message);
-        (asked.name.to_string(), asked.plain)
+        let subject = read(App::DnsQuery, &message);
+        (subject.name.to_string(), subject.plain)
     }
 
     #[test]
-    fn zones_are_what_was_registered() {
-        assert_eq!(asked("qwkzjd.www.Example.com"), ("example.com".into(), true));
-        assert_eq!(asked("x7f3k.shop.co.uk"), ("shop.co.uk".into(), true));
-        assert_eq!(asked("example.com"), ("example.com".into(), false));
-        assert_eq!(asked("4.3.2.1.zen.blocklist.example"), ("blocklist.example".into(), false));
-        assert_eq!(asked("4.3.2.1.in-addr.arpa"), ("in-addr.arpa".into(), false));
-        assert_eq!(asked(""), (String::new(), false));
+    fn zones_are_registered_names() {
+        assert_eq!(zone_of("qwkzjd.www.Example.com"), ("example.com".into(), true));
+        assert_eq!(zone_of("x7f3k.shop.co.uk"), ("shop.co.uk".into(), true));
+        assert_eq!(zone_of("example.com"), ("example.com".into(), false));
+        assert_eq!(zone_of("4.3.2.1.zen.blocklist.example"), ("blocklist.example".into(), false));
+        assert_eq!(zone_of("4.3.2.1.in-addr.arpa"), ("in-addr.arpa".into(), false));
+        assert_eq!(zone_of(""), (String::new(), false));
     }
 
     proptest! {
         #[test]
-        fn no_octets_break_it(octets in prop::collection::vec(any::<u8>(), 0..1500), start in 0usize..4) {
+        fn arbitrary_octets_do_not_panic(octets in prop::collection::vec(any::<u8>(), 0..1500), start in 0usize..4) {
             let start: &[u8] = [&b"GET / HTTP/1.1\r\nHost: "[..], &[22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3], b"POST /", b""]
                 .get(start).copied().unwrap_or_default();
             let payload = [start, &octets].concat();

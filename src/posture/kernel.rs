@@ -1,117 +1,127 @@
-//! The kernel's word, from files under `/proc` and `/sys`.
+//! Checks of the kernel's state, which is read from files under `/proc` and `/sys`.
 //!
-//! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c), sysfs-class-net
-//! and ip-sysctl of the kernel's documentation.
+//! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c),
+//! sysfs-class-net and ip-sysctl of the kernel's documentation.
 
-use super::{Family, Found};
+use super::{Family, Outcome};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Flags of a route (linux/route.h): it may be used; it refuses what it matches.
+/// Flags of a route (linux/route.h): usable; rejects matching packets.
 const RTF_UP: u32 = 0x1;
 const RTF_REJECT: u32 = 0x200;
-/// Flag of an interface (linux/if.h): the administrator wants it up.
+/// Flag of an interface (linux/if.h): administratively up.
 const IFF_UP: u32 = 0x1;
 
-/// The trees to read.
+/// The file trees that contain the kernel's state.
 pub struct Kernel {
     proc: PathBuf,
     sys: PathBuf,
 }
 
 impl Kernel {
-    /// `root` is `/` for this machine.
+    /// The trees `proc` and `sys` below `root`, which is `/` for this machine.
     pub fn under(root: &Path) -> Kernel {
         Kernel { proc: root.join("proc"), sys: root.join("sys") }
     }
 
-    pub(super) fn sysctl(&self, key: &str, value: &str) -> Found {
+    pub(super) fn sysctl(&self, key: &str, value: &str) -> Outcome {
         let found = match self.sysctl_value(key) {
             Ok(Some(found)) => found,
             Ok(None) => {
-                return Found::when(
+                return Outcome::from_condition(
                     false,
-                    format!("there is no {key} (is its kernel module loaded?), expected {value}"),
+                    format!("{key} does not exist (is its kernel module loaded?), expected {value}"),
                 );
             }
-            Err(message) => return Found::unknown(message),
+            Err(message) => return Outcome::unknown(message),
         };
-        // Settings of several numbers have tabs between them.
+        // Settings with several numbers are separated by tabs.
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let holds = words(&found) == words(value);
+        let is_met = words(&found) == words(value);
         let shown = words(&found).join(" ");
-        Found::when(
-            holds,
-            if holds { format!("{key} is {shown}") } else { format!("{key} is {shown}, expected {value}") },
+        Outcome::from_condition(
+            is_met,
+            if is_met { format!("{key} is {shown}") } else { format!("{key} is {shown}, expected {value}") },
         )
     }
 
-    /// What is written there; none where there is no such setting.
+    /// The value of a setting; `None` if it does not exist.
     fn sysctl_value(&self, key: &str) -> Result<Option<String>, String> {
-        // As sysctl(8): with a slash in it, dots belong to names.
+        // As in sysctl(8): in a key with slashes, dots are part of names.
         let path = if key.contains('/') { key.to_owned() } else { key.replace('.', "/") };
         read(&self.proc.join("sys").join(path))
     }
 
-    pub(super) fn forwarding_off(&self, interface: &str, family: Option<Family>) -> Found {
+    pub(super) fn forwarding_off(&self, interface: &str, family: Option<Family>) -> Outcome {
         if !self.has_interface(interface) {
-            return Found::unknown(format!("there is no interface {interface}"));
+            return Outcome::unknown(format!("there is no interface {interface}"));
         }
         let mut forwards = Vec::new();
         for family in Family::ALL.into_iter().filter(|known| family.is_none_or(|family| family == *known)) {
-            // IPv4 goes by the interface on which a packet came in. IPv6 goes by the setting for all, and the one of the
-            // interface makes it a router in other respects: it ignores router advertisements, and so loses its route.
+            // IPv4 uses the setting of the interface on which a packet arrives. IPv6 uses the setting for all
+            // interfaces; the one of the interface makes the host a router in other respects: it ignores router
+            // advertisements and so loses its default route.
             let names: &[&str] = if family == Family::Ipv4 { &[interface] } else { &[interface, "all"] };
             for name in names {
                 let key = format!("net/{}/conf/{name}/forwarding", family.name());
                 match self.sysctl_value(&key) {
-                    // Without the family there is nothing to forward.
+                    // The kernel does not support the family, so nothing is forwarded.
                     Ok(None) => {}
                     Ok(Some(value)) if value == "0" => {}
                     Ok(Some(value)) => forwards.push(format!("{key} is {value}")),
-                    Err(message) => return Found::unknown(message),
+                    Err(message) => return Outcome::unknown(message),
                 }
             }
         }
         if forwards.is_empty() {
-            return Found::when(true, format!("nothing is forwarded from {interface}"));
+            return Outcome::from_condition(true, format!("nothing is forwarded from {interface}"));
         }
-        Found::when(false, format!("forwarding from {interface} is on ({}), expected off", forwards.join(", ")))
+        Outcome::from_condition(
+            false,
+            format!("forwarding from {interface} is on ({}), expected off", forwards.join(", ")),
+        )
     }
 
-    pub(super) fn interface_up(&self, name: &str) -> Found {
+    pub(super) fn interface_up(&self, name: &str) -> Outcome {
         if !self.has_interface(name) {
-            return Found::when(false, format!("there is no interface {name}, expected it to be up"));
+            return Outcome::from_condition(false, format!("there is no interface {name}, expected it to be up"));
         }
         self.interface_state(name).into()
     }
 
-    fn interface_state(&self, name: &str) -> Result<Found, String> {
-        let of = |file: &str| {
+    fn interface_state(&self, name: &str) -> Result<Outcome, String> {
+        let attribute = |file: &str| {
             let text = read(&self.sys.join("class/net").join(name).join(file))?;
-            text.ok_or_else(|| format!("the kernel does not tell {file} of {name}"))
+            text.ok_or_else(|| format!("the kernel does not show {file} of {name}"))
         };
-        let (state, flags) = (of("operstate")?, of("flags")?);
+        let (state, flags) = (attribute("operstate")?, attribute("flags")?);
         let flags = hexadecimal(flags.trim_start_matches("0x"))
-            .ok_or_else(|| format!("the kernel tells no flags of {name} but {flags:?}"))?;
+            .ok_or_else(|| format!("the kernel shows invalid flags of {name}: {flags:?}"))?;
         if flags & IFF_UP == 0 {
-            return Ok(Found::when(false, format!("interface {name} is switched off, expected up")));
+            return Ok(Outcome::from_condition(
+                false,
+                format!("interface {name} is administratively down, expected up"),
+            ));
         }
-        // Some devices, loopback among them, never say more than "unknown" (RFC 2863 allows it).
-        let holds = matches!(state.as_str(), "up" | "unknown");
-        let message =
-            if holds { format!("interface {name} is up") } else { format!("interface {name} is {state}, expected up") };
-        Ok(Found::when(holds, message))
+        // Some devices, including loopback, only ever report "unknown" (RFC 2863 allows it).
+        let is_met = matches!(state.as_str(), "up" | "unknown");
+        let message = if is_met {
+            format!("interface {name} is up")
+        } else {
+            format!("interface {name} is {state}, expected up")
+        };
+        Ok(Outcome::from_condition(is_met, message))
     }
 
-    pub(super) fn bridge_port(&self, port: &str, bridge: &str) -> Found {
+    pub(super) fn bridge_port(&self, port: &str, bridge: &str) -> Outcome {
         let ports = self.sys.join("class/net").join(bridge).join("brif");
         let is_port = match ports.join(port).try_exists() {
             Ok(is_port) => is_port,
-            Err(error) => return Found::unknown(format!("{} cannot be read: {error}", ports.display())),
+            Err(error) => return Outcome::unknown(format!("{} cannot be read: {error}", ports.display())),
         };
         if is_port {
-            return Found::when(true, format!("{port} is a port of {bridge}"));
+            return Outcome::from_condition(true, format!("{port} is a port of {bridge}"));
         }
         let instead = if !self.has_interface(port) {
             format!("there is no interface {port}")
@@ -120,37 +130,39 @@ impl Kernel {
         } else {
             let master = std::fs::read_link(self.sys.join("class/net").join(port).join("master")).ok();
             let master = master.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-            master
-                .map_or_else(|| format!("{port} is a port of nothing"), |master| format!("{port} belongs to {master}"))
+            master.map_or_else(
+                || format!("{port} is not a port of any bridge"),
+                |master| format!("{port} belongs to {master}"),
+            )
         };
-        Found::when(false, format!("{instead}, expected {port} to be a port of {bridge}"))
+        Outcome::from_condition(false, format!("{instead}, expected {port} to be a port of {bridge}"))
     }
 
-    pub(super) fn default_route(&self, family: Family, interface: Option<&str>) -> Found {
+    pub(super) fn default_route(&self, family: Family, interface: Option<&str>) -> Outcome {
         let file = self.proc.join("net").join(if family == Family::Ipv4 { "route" } else { "ipv6_route" });
         let table = match read(&file) {
             Ok(Some(table)) => table,
-            // Without the family there are no routes. Without any table, this is not the place to look.
+            // Without support for IPv6 there are no routes. Without any table, `/proc` is not mounted.
             Ok(None) if family == Family::Ipv6 && self.proc.join("net/route").exists() => String::new(),
-            Ok(None) => return Found::unknown(format!("{} is not there", file.display())),
-            Err(message) => return Found::unknown(message),
+            Ok(None) => return Outcome::unknown(format!("{} does not exist", file.display())),
+            Err(message) => return Outcome::unknown(message),
         };
         let default = if family == Family::Ipv4 { default_v4 } else { default_v6 };
-        let mut through: Vec<&str> = table.lines().filter_map(default).collect();
-        through.sort_unstable();
-        through.dedup();
-        let holds = interface.map_or(!through.is_empty(), |interface| through.contains(&interface));
-        let found = if through.is_empty() {
+        let mut interfaces: Vec<&str> = table.lines().filter_map(default).collect();
+        interfaces.sort_unstable();
+        interfaces.dedup();
+        let is_met = interface.map_or(!interfaces.is_empty(), |interface| interfaces.contains(&interface));
+        let found = if interfaces.is_empty() {
             format!("there is no default route for {family}")
         } else {
-            format!("the default route for {family} is via {}", through.join(" and "))
+            format!("the default route for {family} is via {}", interfaces.join(" and "))
         };
-        let expected = match (holds, interface) {
+        let expected = match (is_met, interface) {
             (true, _) => String::new(),
             (false, Some(interface)) => format!(", expected one via {interface}"),
             (false, None) => ", expected one".to_owned(),
         };
-        Found::when(holds, format!("{found}{expected}"))
+        Outcome::from_condition(is_met, format!("{found}{expected}"))
     }
 
     fn has_interface(&self, name: &str) -> bool {
@@ -158,28 +170,29 @@ impl Kernel {
     }
 }
 
-/// The interface of a line that is a default route in use: `eth0 00000000 0101A8C0 0003 0 0 100 00000000 0 0 0`.
+/// The interface of a line if it is a usable IPv4 default route: `eth0 00000000 0101A8C0 0003 0 0 100 00000000 0 0 0`.
 fn default_v4(line: &str) -> Option<&str> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let [interface, destination, _, flags, _, _, _, mask, ..] = fields.as_slice() else { return None };
-    let everything = hexadecimal(destination)? == 0 && hexadecimal(mask)? == 0;
-    (everything && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
+    let is_default = hexadecimal(destination)? == 0 && hexadecimal(mask)? == 0;
+    (is_default && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
 }
 
-/// The same of IPv6: destination and its length, source and its length, next hop, metric, two counters, flags, interface.
+/// The interface of a line if it is a usable IPv6 default route. Fields: destination and its prefix length, source and
+/// its prefix length, next hop, metric, two counters, flags, interface.
 fn default_v6(line: &str) -> Option<&str> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let [destination, length, _, source_length, _, _, _, _, flags, interface] = fields.as_slice() else { return None };
-    let everything = destination.bytes().all(|b| b == b'0') && hexadecimal(length)? == 0;
+    let is_default = destination.bytes().all(|b| b == b'0') && hexadecimal(length)? == 0;
     let for_all = hexadecimal(source_length)? == 0;
-    (everything && for_all && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
+    (is_default && for_all && hexadecimal(flags)? & (RTF_UP | RTF_REJECT) == RTF_UP).then_some(interface)
 }
 
 fn hexadecimal(text: &str) -> Option<u32> {
     u32::from_str_radix(text, 16).ok()
 }
 
-/// A file of the kernel, trimmed; none where there is none.
+/// The trimmed contents of a file; `None` if it does not exist.
 fn read(path: &Path) -> Result<Option<String>, String> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
@@ -208,19 +221,19 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
                       fe800000000000000000000000000001 00000400 00000002 00000000 00000003    vmbr0\n";
 
     #[test]
-    fn default_routes_are_those_in_use() {
+    fn default_routes_are_usable_ones() {
         let root = Root::new("routes");
         let kernel = Kernel::under(root.path());
         let route = |family, interface| kernel.default_route(family, interface);
         assert_eq!(route(Family::Ipv4, None).state, Unknown);
-        assert_eq!(route(Family::Ipv6, None).state, Unknown, "there is no /proc here at all");
+        assert_eq!(route(Family::Ipv6, None).state, Unknown, "there is no /proc here");
         root.file("proc/net/route", ROUTES);
-        assert_eq!(route(Family::Ipv4, None), Found::when(true, "the default route for IPv4 is via vmbr0"));
+        assert_eq!(route(Family::Ipv4, None), Outcome::from_condition(true, "the default route for IPv4 is via vmbr0"));
         assert_eq!(route(Family::Ipv4, Some("vmbr0")).state, Holds);
         let elsewhere = "the default route for IPv4 is via vmbr0, expected one via vmbr1";
-        assert_eq!(route(Family::Ipv4, Some("vmbr1")), Found::when(false, elsewhere));
-        // Booted without IPv6.
-        let gone = Found::when(false, "there is no default route for IPv6, expected one");
+        assert_eq!(route(Family::Ipv4, Some("vmbr1")), Outcome::from_condition(false, elsewhere));
+        // The kernel was booted without IPv6.
+        let gone = Outcome::from_condition(false, "there is no default route for IPv6, expected one");
         assert_eq!(route(Family::Ipv6, None), gone);
         root.file("proc/net/ipv6_route", NO_V6);
         assert_eq!(route(Family::Ipv6, None), gone);
@@ -231,7 +244,7 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
     }
 
     #[test]
-    fn settings_are_compared_word_by_word() {
+    fn settings_are_compared_by_words() {
         let root = Root::new("sysctl");
         let kernel = Kernel::under(root.path());
         root.file("proc/sys/net/bridge/bridge-nf-call-iptables", "1\n");
@@ -241,7 +254,7 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
         assert_eq!(kernel.sysctl("net/ipv4/conf/eth0.100/rp_filter", "2").state, Holds);
         assert_eq!(kernel.sysctl("net.ipv4.tcp_rmem", "4096 131072 6291456").state, Holds);
         let wrong = kernel.sysctl("net.bridge.bridge-nf-call-iptables", "0");
-        assert_eq!(wrong, Found::when(false, "net.bridge.bridge-nf-call-iptables is 1, expected 0"));
+        assert_eq!(wrong, Outcome::from_condition(false, "net.bridge.bridge-nf-call-iptables is 1, expected 0"));
         let gone = kernel.sysctl("net.bridge.bridge-nf-call-ip6tables", "1");
         assert_eq!(gone.state, Failed);
         assert!(gone.message.contains("is its kernel module loaded?"), "{gone:?}");
@@ -249,11 +262,11 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
     }
 
     #[test]
-    fn forwarding_of_ipv6_goes_by_the_setting_for_all() {
+    fn forwarding_of_ipv6_uses_the_setting_for_all() {
         let root = Root::new("forwarding");
         let kernel = Kernel::under(root.path());
         let off = |family| kernel.forwarding_off("vmbr0", family);
-        assert_eq!(off(None), Found::unknown("there is no interface vmbr0"));
+        assert_eq!(off(None), Outcome::unknown("there is no interface vmbr0"));
         root.file("sys/class/net/vmbr0/operstate", "up\n");
         root.file("proc/sys/net/ipv4/conf/vmbr0/forwarding", "0\n");
         root.file("proc/sys/net/ipv4/conf/all/forwarding", "1\n");
@@ -261,13 +274,13 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
         root.file("proc/sys/net/ipv6/conf/vmbr0/forwarding", "0\n");
         root.file("proc/sys/net/ipv6/conf/all/forwarding", "1\n");
         let on = "forwarding from vmbr0 is on (net/ipv6/conf/all/forwarding is 1), expected off";
-        assert_eq!(off(None), Found::when(false, on));
+        assert_eq!(off(None), Outcome::from_condition(false, on));
         assert_eq!(off(Some(Family::Ipv4)).state, Holds);
         assert_eq!(off(Some(Family::Ipv6)).state, Failed);
     }
 
     #[test]
-    fn interfaces_are_up_where_both_sides_say_so() {
+    fn interfaces_must_be_up_administratively_and_operationally() {
         let root = Root::new("up");
         let kernel = Kernel::under(root.path());
         assert_eq!(kernel.interface_up("vmbr0").state, Failed);
@@ -287,7 +300,7 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
     }
 
     #[test]
-    fn ports_are_told_with_what_they_belong_to() {
+    fn messages_name_the_actual_master_of_a_port() {
         let root = Root::new("ports");
         let kernel = Kernel::under(root.path());
         let message = || kernel.bridge_port("eno1", "vmbr0").message;
@@ -296,10 +309,10 @@ fe800000000000000000000000000000 40 00000000000000000000000000000000 00 00000000
         root.file("sys/class/net/eno1/flags", "0x1003\n");
         assert_eq!(message(), format!("there is no bridge vmbr0{expected}"));
         root.file("sys/class/net/vmbr0/flags", "0x1003\n");
-        assert_eq!(message(), format!("eno1 is a port of nothing{expected}"));
+        assert_eq!(message(), format!("eno1 is not a port of any bridge{expected}"));
         std::os::unix::fs::symlink("../vmbr1", root.path().join("sys/class/net/eno1/master")).expect("a link");
         assert_eq!(message(), format!("eno1 belongs to vmbr1{expected}"));
         root.file("sys/class/net/vmbr0/brif/eno1/state", "3\n");
-        assert_eq!(kernel.bridge_port("eno1", "vmbr0"), Found::when(true, "eno1 is a port of vmbr0"));
+        assert_eq!(kernel.bridge_port("eno1", "vmbr0"), Outcome::from_condition(true, "eno1 is a port of vmbr0"));
     }
 }

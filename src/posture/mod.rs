@@ -1,148 +1,21 @@
-//! Posture: what must hold on this host, and whether it does. A firewall that silently did not start is found here, not
-//! in any packet.
+//! Posture: host checks, which test whether this host meets configured requirements. They detect, for example, that a
+//! firewall silently failed to start, which no packet shows.
 //!
-//! The kernel's word is read from files ([`kernel`]); that of systemd and nftables is asked for by their own tools
-//! ([`tool`]), each with a time limit. [`Watch`] keeps what was found over many looks. Nothing is changed on the host.
+//! The kernel's state is read from files (`kernel`); that of systemd and nftables is queried with their own tools
+//! (`tool`), each with a time limit. [`Watch`] keeps the results over repeated evaluations. Nothing on the host is
+//! changed.
 
+mod check;
 mod kernel;
 mod nftables;
+mod outcome;
 mod systemd;
 mod tool;
 mod watch;
 
+pub use check::{Check, Family, Must, Posture};
 pub use kernel::Kernel;
 pub use tool::Tools;
 pub use watch::{Watch, unknown};
 
-use crate::base::PostureState;
-use std::fmt;
-
-/// What is checked, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posture {
-    /// Seconds from the end of one look to the beginning of the next.
-    pub interval_seconds: u32,
-    pub checks: Vec<Check>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// Label value.
-    pub name: String,
-    /// The operator's reason, for whoever reads the incident; may be empty.
-    pub why: String,
-    pub must: Must,
-}
-
-/// What must hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Must {
-    /// A unit of systemd is active.
-    UnitActive(String),
-    /// A table of nftables is there and does something.
-    NftTable {
-        family: String,
-        table: String,
-    },
-    /// The same of one chain.
-    NftChain {
-        family: String,
-        table: String,
-        chain: String,
-    },
-    /// There is a default route, through this interface if one is named.
-    DefaultRoute {
-        family: Family,
-        interface: Option<String>,
-    },
-    /// What enters by this interface is not forwarded, in one family or in both.
-    ForwardingOff {
-        interface: String,
-        family: Option<Family>,
-    },
-    InterfaceUp(String),
-    /// An interface is a port of this bridge.
-    BridgePort {
-        port: String,
-        bridge: String,
-    },
-    /// A setting of the kernel has this value.
-    Sysctl {
-        key: String,
-        value: String,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Ipv4,
-    Ipv6,
-}
-
-impl Family {
-    pub const ALL: [Family; 2] = [Family::Ipv4, Family::Ipv6];
-
-    /// As in the configuration, and under `/proc/sys/net`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Family::Ipv4 => "ipv4",
-            Family::Ipv6 => "ipv6",
-        }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        })
-    }
-}
-
-/// What must hold, in words.
-impl fmt::Display for Must {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Must::UnitActive(unit) => write!(f, "unit {unit} is active"),
-            Must::NftTable { family, table } => write!(f, "nftables table {family} {table} has rules"),
-            Must::NftChain { family, table, chain } => write!(f, "nftables chain {family} {table} {chain} has rules"),
-            Must::DefaultRoute { family, interface: None } => write!(f, "there is a default route for {family}"),
-            Must::DefaultRoute { family, interface: Some(name) } => {
-                write!(f, "there is a default route for {family} via {name}")
-            }
-            Must::ForwardingOff { interface, family: None } => write!(f, "nothing is forwarded from {interface}"),
-            Must::ForwardingOff { interface, family: Some(family) } => {
-                write!(f, "no {family} is forwarded from {interface}")
-            }
-            Must::InterfaceUp(name) => write!(f, "interface {name} is up"),
-            Must::BridgePort { port, bridge } => write!(f, "{port} is a port of bridge {bridge}"),
-            Must::Sysctl { key, value } => write!(f, "{key} is {value}"),
-        }
-    }
-}
-
-/// What one look at one check gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    state: PostureState,
-    /// A sentence, complete in itself: what was found, and where that is not so, what should be.
-    message: String,
-}
-
-impl Found {
-    fn when(holds: bool, message: impl Into<String>) -> Found {
-        Found { state: if holds { PostureState::Ok } else { PostureState::Failed }, message: message.into() }
-    }
-
-    fn unknown(message: impl Into<String>) -> Found {
-        Found { state: PostureState::Unknown, message: message.into() }
-    }
-}
-
-/// What is wrong comes out as it is: for readers that may fail to tell.
-impl From<Result<Found, String>> for Found {
-    fn from(result: Result<Found, String>) -> Found {
-        result.unwrap_or_else(Found::unknown)
-    }
-}
+use outcome::Outcome;

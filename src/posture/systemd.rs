@@ -1,32 +1,33 @@
-//! systemd's word about a unit, by `systemctl show` (systemctl(1)): one `KEY=value` a line, and nothing for people.
+//! Checks of systemd units with `systemctl show` (systemctl(1)), whose output is one machine-readable `KEY=value` per
+//! line.
 
-use super::Found;
-use super::tool::{Said, Tools};
+use super::Outcome;
+use super::tool::{ToolOutput, Tools};
 
-pub(super) fn unit_active(tools: &mut Tools, unit: &str) -> Found {
+pub(super) fn unit_active(tools: &mut Tools, unit: &str) -> Outcome {
     let properties = "--property=LoadState,ActiveState,SubState";
-    let asked = ["show", "--no-pager", "--no-ask-password", properties, "--", unit];
-    tools.run("systemctl", &asked).map(|said| judge(unit, &said)).into()
+    let arguments = ["show", "--no-pager", "--no-ask-password", properties, "--", unit];
+    tools.run("systemctl", &arguments).map(|result| evaluate(unit, &result)).into()
 }
 
-fn judge(unit: &str, said: &Said) -> Found {
-    let of = |key: &str| {
-        let mut values = said.output.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+fn evaluate(unit: &str, result: &ToolOutput) -> Outcome {
+    let value = |key: &str| {
+        let mut values = result.output.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         values.next().unwrap_or_default().trim()
     };
-    let (load, active, sub) = (of("LoadState"), of("ActiveState"), of("SubState"));
+    let (load, active, sub) = (value("LoadState"), value("ActiveState"), value("SubState"));
     if active.is_empty() {
-        return Found::unknown(format!("systemctl cannot tell of {unit}: {}", said.complaint()));
+        return Outcome::unknown(format!("systemctl cannot show {unit}: {}", result.first_line()));
     }
     let loaded = match load {
         "loaded" | "" => String::new(),
         "not-found" => ", there is no such unit".to_owned(),
         other => format!(", {other}"),
     };
-    // One that reloads works meanwhile. One that is "activating" may do so forever, by being restarted.
-    let holds = matches!(active, "active" | "reloading" | "refreshing");
-    let expected = if holds { "" } else { ", expected active" };
-    Found::when(holds, format!("unit {unit} is {active} ({sub}{loaded}){expected}"))
+    // A unit works while it reloads. A unit that is "activating" may never start, if it keeps being restarted.
+    let is_met = matches!(active, "active" | "reloading" | "refreshing");
+    let expected = if is_met { "" } else { ", expected active" };
+    Outcome::from_condition(is_met, format!("unit {unit} is {active} ({sub}{loaded}){expected}"))
 }
 
 #[cfg(test)]
@@ -34,12 +35,15 @@ mod tests {
     use super::*;
     use crate::base::PostureState::{Failed, Ok as Holds};
 
-    fn found(output: &str, error: &str) -> Found {
-        judge("x.service", &Said { success: error.is_empty(), output: output.to_owned(), error: error.to_owned() })
+    fn found(output: &str, error: &str) -> Outcome {
+        evaluate(
+            "x.service",
+            &ToolOutput { success: error.is_empty(), output: output.to_owned(), error: error.to_owned() },
+        )
     }
 
     #[test]
-    fn only_what_is_active_holds() {
+    fn only_active_units_pass() {
         for (active, sub, expected) in [
             ("active", "running", Holds),
             ("active", "exited", Holds),
@@ -61,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn without_systemd_nothing_can_be_told() {
+    fn without_systemd_the_outcome_is_unknown() {
         let message = "System has not been booted with systemd as init system (PID 1). Can't operate.";
-        let told = format!("systemctl cannot tell of x.service: {message}");
-        assert_eq!(found("", &format!("{message}\nFailed to connect to bus\n")), Found::unknown(told));
+        let expected = format!("systemctl cannot show x.service: {message}");
+        assert_eq!(found("", &format!("{message}\nFailed to connect to bus\n")), Outcome::unknown(expected));
     }
 }

@@ -1,9 +1,9 @@
-//! Looking again and again: what each check gave, how often in a row it failed, and since when.
+//! Repeated evaluation of all checks: the result of each, its consecutive failures, and since when.
 
-use super::{Check, Found, Kernel, Must, Posture, Tools, nftables, systemd};
+use super::{Check, Kernel, Must, Outcome, Posture, Tools, nftables, systemd};
 use crate::base::{PostureResult, PostureState, Timestamp};
 
-/// All checks, and what is known of them.
+/// All checks and their results.
 pub struct Watch {
     posture: Posture,
     kernel: Kernel,
@@ -13,17 +13,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Nothing is known yet.
+    /// Starts with unknown results.
     pub fn new(posture: Posture, kernel: Kernel, tools: Tools) -> Watch {
         let results = unknown(&posture);
         Watch { posture, kernel, tools, results }
     }
 
+    /// Seconds from the end of one evaluation to the beginning of the next.
     pub fn interval_seconds(&self) -> u32 {
         self.posture.interval_seconds
     }
 
-    /// Checks other things from now on; what is known of a check that stays the same stays known.
+    /// Replaces the checks. Results of unchanged checks are kept.
     pub fn replace(&mut self, posture: Posture) {
         let mut results = unknown(&posture);
         for (check, result) in posture.checks.iter().zip(&mut results) {
@@ -36,23 +37,23 @@ impl Watch {
         (self.posture, self.results) = (posture, results);
     }
 
-    /// Looks at everything, as of `now`. Takes a while where tools are slow.
+    /// Evaluates all checks at time `now`. Blocks as long as the tools take.
     pub fn look(&mut self, now: Timestamp) -> &[PostureResult] {
         self.tools.begin_round();
         for (check, result) in self.posture.checks.iter().zip(&mut self.results) {
-            note(result, look_at(&check.must, &self.kernel, &mut self.tools), now);
+            update(result, evaluate(&check.must, &self.kernel, &mut self.tools), now);
         }
         &self.results
     }
 }
 
-/// What is known before the first look.
+/// The results before the first evaluation.
 pub fn unknown(posture: &Posture) -> Vec<PostureResult> {
     let result = |check: &Check| PostureResult {
         name: check.name.clone(),
         what: check.must.to_string(),
         state: PostureState::Unknown,
-        message: "not looked at yet".to_owned(),
+        message: "not checked yet".to_owned(),
         why: check.why.clone(),
         failures: 0,
         since: Timestamp::ZERO,
@@ -60,7 +61,7 @@ pub fn unknown(posture: &Posture) -> Vec<PostureResult> {
     posture.checks.iter().map(result).collect()
 }
 
-fn look_at(must: &Must, kernel: &Kernel, tools: &mut Tools) -> Found {
+fn evaluate(must: &Must, kernel: &Kernel, tools: &mut Tools) -> Outcome {
     match must {
         Must::UnitActive(unit) => systemd::unit_active(tools, unit),
         Must::NftTable { family, table } => nftables::table(tools, family, table),
@@ -73,18 +74,18 @@ fn look_at(must: &Must, kernel: &Kernel, tools: &mut Tools) -> Found {
     }
 }
 
-/// Adds what was found to what is known.
-fn note(result: &mut PostureResult, found: Found, now: Timestamp) {
-    let Found { state, message } = found;
-    // What cannot be told has not got better by that.
+/// Updates a result with a new outcome.
+fn update(result: &mut PostureResult, outcome: Outcome, now: Timestamp) {
+    let Outcome { state, message } = outcome;
+    // An unknown outcome does not end a failure.
     if state == PostureState::Unknown && result.is_failing() {
         result.state = state;
-        result.message = format!("{} failed when it could last be told; now: {message}", result.what);
+        result.message = format!("\"{}\" failed in the last check with a result; now: {message}", result.what);
         return;
     }
-    // A failure goes on over looks that could not tell.
-    let goes_on = if state == PostureState::Failed { result.is_failing() } else { state == result.state };
-    if !goes_on || result.since == Timestamp::ZERO {
+    // A failure continues across unknown outcomes.
+    let continues = if state == PostureState::Failed { result.is_failing() } else { state == result.state };
+    if !continues || result.since == Timestamp::ZERO {
         result.since = now;
     }
     result.failures = if state == PostureState::Failed { result.failures.saturating_add(1) } else { 0 };
@@ -99,27 +100,27 @@ pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
 
-    /// A tree of files of its own, gone at the end.
-    pub struct Root(PathBuf);
+    /// A temporary tree of files, removed at the end.
+    pub(crate) struct Root(PathBuf);
 
     impl Root {
-        pub fn new(test: &str) -> Root {
+        pub(crate) fn new(test: &str) -> Root {
             let path = std::env::temp_dir().join(format!("pegel-posture-{}-{test}", std::process::id()));
             fs::create_dir_all(&path).expect("a directory");
             Root(path)
         }
 
-        pub fn path(&self) -> &Path {
+        pub(crate) fn path(&self) -> &Path {
             &self.0
         }
 
-        pub fn file(&self, name: &str, text: &str) {
+        pub(crate) fn file(&self, name: &str, text: &str) {
             let path = self.0.join(name);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             fs::write(path, text).expect("written");
         }
 
-        pub fn script(&self, name: &str, text: &str) {
+        pub(crate) fn script(&self, name: &str, text: &str) {
             self.file(name, &format!("#!/bin/sh\n{text}\n"));
             fs::set_permissions(self.0.join(name), fs::Permissions::from_mode(0o755)).expect("made executable");
         }
@@ -145,14 +146,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn failures_are_counted_in_a_row_and_dated_by_the_first() {
+    fn consecutive_failures_are_counted_and_dated_by_the_first() {
         let root = Root::new("rows");
         let mut watch =
             watch(&root, vec![check("ports", Must::Sysctl { key: "net.x".to_owned(), value: "1".to_owned() })]);
-        assert_eq!((watch.results[0].state, watch.results[0].message.as_str()), (Unknown, "not looked at yet"));
+        assert_eq!((watch.results[0].state, watch.results[0].message.as_str()), (Unknown, "not checked yet"));
         let mut look = |minute: u64, value: &str| {
             match value {
-                // A directory cannot be read.
+                // Reading a directory fails.
                 "" => {
                     let _ = fs::remove_file(root.path().join("proc/sys/net/x"));
                     fs::create_dir_all(root.path().join("proc/sys/net/x")).expect("a directory");
@@ -169,7 +170,7 @@ pub(super) mod tests {
         assert_eq!(look(1, "1"), (Holds, 0, at(0)));
         assert_eq!(look(2, "0"), (Failed, 1, at(2)));
         assert_eq!(look(3, "0"), (Failed, 2, at(2)));
-        assert_eq!(look(4, ""), (Unknown, 2, at(2)), "what cannot be told has not got better");
+        assert_eq!(look(4, ""), (Unknown, 2, at(2)), "an unknown outcome does not end a failure");
         assert_eq!(look(5, "0"), (Failed, 3, at(2)));
         assert_eq!(look(6, ""), (Unknown, 3, at(2)));
         assert_eq!(look(7, "1"), (Holds, 0, at(7)));
@@ -179,7 +180,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_reload_keeps_what_is_known_of_the_same_checks() {
+    fn a_reload_keeps_the_results_of_unchanged_checks() {
         let root = Root::new("reload");
         let up = |name: &str| Must::InterfaceUp(name.to_owned());
         let mut watch = watch(&root, vec![check("a", up("eth0")), check("b", up("eth1"))]);
@@ -191,7 +192,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn tools_are_asked_in_their_own_words() {
+    fn tools_get_the_right_arguments() {
         let root = Root::new("asked");
         let bin = |name: &str, text: &str| root.script(&format!("bin/{name}"), text);
         bin("systemctl", "[ \"$6\" = pve-firewall.service ] && printf 'ActiveState=active\\nSubState=running\\n'");
@@ -212,7 +213,7 @@ pub(super) mod tests {
             message,
             [
                 (Holds, "unit pve-firewall.service is active (running)"),
-                (Unknown, "nft cannot tell of table inet filter: it says nothing"),
+                (Unknown, "nft cannot list table inet filter: no error message"),
                 (Holds, "nftables chain inet filter forward has 1 rule(s)"),
             ]
         );

@@ -1,41 +1,41 @@
-//! Several sockets that share the frames of one interface (PACKET_FANOUT, packet(7)).
+//! Several sockets sharing the frames of one interface (PACKET_FANOUT, packet(7)).
 //!
-//! The kernel deals frames out by a hash of addresses, protocol and ports that is the same for both directions of a
-//! flow: a connection, its answers included, is seen whole by one worker. What has neither (ARP) goes to one and the
-//! same worker, later fragments by their addresses. A worker whose ring is full passes frames on to the next
-//! (roll-over), so that one heavy flow uses all rings before anything is lost; such frames are seen by another worker
-//! than the rest of their flow.
+//! The kernel distributes frames by a hash of addresses, protocol and ports that is the same for both directions of a
+//! flow, so that one worker receives a connection in both directions. Frames without addresses or ports (ARP) all go to
+//! the same worker; later fragments are distributed by their addresses. When the ring of a worker is full, its frames
+//! go to the next worker (rollover), so that one heavy flow fills all rings before anything is lost. The frames that
+//! roll over are then processed by a different worker from the rest of their flow.
 
 use super::socket::PacketSocket;
 use rustix::io::Errno;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How frames are dealt out, best first.
-const WAYS: [Way; 2] = [
-    Way { flags: libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_ROLLOVER, name: "by flow" },
-    Way { flags: libc::PACKET_FANOUT_LB, name: "in turns" },
+/// Modes of distribution, in order of preference.
+const MODES: [Mode; 2] = [
+    Mode { flags: libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_ROLLOVER, name: "by flow" },
+    Mode { flags: libc::PACKET_FANOUT_LB, name: "round robin" },
 ];
 
 #[derive(Clone, Copy)]
-struct Way {
+struct Mode {
     flags: u32,
     name: &'static str,
 }
 
-/// A group that exists: some socket of ours is in it.
+/// An existing group with at least one of our sockets.
 struct Group {
     number: u16,
-    way: Way,
+    mode: Mode,
     members: usize,
 }
 
-/// What the sockets of one interface know of their group. The kernel's group lives as long as a socket is in it.
+/// The fanout group of one interface, shared by its sockets. The kernel keeps the group as long as a socket is in it.
 #[derive(Clone, Default)]
 pub struct Fanout {
     group: Arc<Mutex<Option<Group>>>,
 }
 
-/// A socket's place in the group, to be kept as long as the socket is.
+/// The membership of a socket in the group. It must live as long as the socket.
 pub(super) struct Membership {
     fanout: Fanout,
 }
@@ -45,47 +45,47 @@ impl Fanout {
         self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings a bound socket into the group, which is made where there is none. `index` is the interface's number.
+    /// Adds a bound socket to the group, which is created if there is none. `index` is the kernel's interface index.
     pub(super) fn join(&self, socket: &PacketSocket, index: u32) -> Result<Membership, Errno> {
         let mut group = self.lock();
         match &mut *group {
             Some(group) => {
-                socket.join(group.number, group.way.flags)?;
+                socket.join(group.number, group.mode.flags)?;
                 group.members += 1;
             }
-            None => *group = Some(found(socket, index)?),
+            None => *group = Some(create_group(socket, index)?),
         }
         Ok(Membership { fanout: self.clone() })
     }
 
-    /// How frames are dealt out, where there is a group.
+    /// How the kernel distributes frames (`by flow` or `round robin`), if the group exists.
     pub fn way(&self) -> Option<&'static str> {
-        self.lock().as_ref().map(|group| group.way.name)
+        self.lock().as_ref().map(|group| group.mode.name)
     }
 }
 
-/// Makes a group of one, in the best way that the kernel knows.
-fn found(socket: &PacketSocket, index: u32) -> Result<Group, Errno> {
-    let mut refused = Errno::INVAL;
-    for way in WAYS {
-        // The kernel gives a number that nobody has (Linux 4.12) …
-        if socket.join(0, way.flags | libc::PACKET_FANOUT_FLAG_UNIQUEID).is_ok() {
-            return Ok(Group { number: socket.group()?, way, members: 1 });
+/// Creates a group with this socket, in the best mode that the kernel supports.
+fn create_group(socket: &PacketSocket, index: u32) -> Result<Group, Errno> {
+    let mut last_error = Errno::INVAL;
+    for mode in MODES {
+        // The kernel assigns an unused number (Linux 4.12) …
+        if socket.join(0, mode.flags | libc::PACKET_FANOUT_FLAG_UNIQUEID).is_ok() {
+            return Ok(Group { number: socket.group()?, mode, members: 1 });
         }
-        // … or one is made from what tells us from others.
+        // … or one is derived from the process and the interface.
         let number = (std::process::id() ^ index.rotate_left(8)) as u16;
-        match socket.join(number, way.flags) {
-            Ok(()) => return Ok(Group { number, way, members: 1 }),
-            Err(error) => refused = error,
+        match socket.join(number, mode.flags) {
+            Ok(()) => return Ok(Group { number, mode, members: 1 }),
+            Err(error) => last_error = error,
         }
     }
-    Err(refused)
+    Err(last_error)
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut group = self.fanout.lock();
-        // Once the last socket has left, the number is anybody's.
+        // Once the last socket has left, other processes may use the number.
         if let Some(known) = &mut *group {
             known.members = known.members.saturating_sub(1);
             if known.members == 0 {

@@ -1,6 +1,6 @@
-//! What the kernel lets through to the ring, and how much of each frame: a program of classic BPF in front of it
-//! (Documentation/networking/filter.rst). In front of the user's own expression stands the draw of lots, where only one
-//! frame in so many is wanted.
+//! The kernel's filter in front of the ring: which frames pass, and how many octets of each. It is a classic BPF
+//! program (Documentation/networking/filter.rst). With sampling, it accepts 1 frame in N at random before it evaluates
+//! the user's expression.
 
 use crate::capture::{CaptureError, LinkType};
 use libc::sock_filter;
@@ -20,7 +20,7 @@ const DLT_RAW: i32 = 12;
 /// The program for one interface.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
-    /// Without the draw of lots. Ends by returning how many octets to keep.
+    /// The program without sampling. It returns the number of octets to keep.
     program: Vec<sock_filter>,
 }
 
@@ -28,22 +28,27 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Accepts nothing: for a socket that is not ready yet.
-pub(super) const NOTHING: [sock_filter; 1] = [instruction(RETURN, 0, 0, 0)];
+/// Drops everything: for a socket that is not set up yet.
+pub(super) const DROP_ALL: [sock_filter; 1] = [instruction(RETURN, 0, 0, 0)];
 
 impl Filter {
-    /// Compiles `expression`, of pcap-filter(7), for frames of `link`; empty is everything. At most `snaplen` octets of
-    /// each frame are kept.
-    pub fn compile(interface: &str, link: LinkType, expression: &str, snaplen: u32) -> Result<Filter, CaptureError> {
+    /// Compiles a pcap-filter(7) expression for frames of `link`; an empty one accepts everything. At most `snaplen`
+    /// octets of each frame are kept.
+    pub(super) fn compile(
+        interface: &str,
+        link: LinkType,
+        expression: &str,
+        snaplen: u32,
+    ) -> Result<Filter, CaptureError> {
         if expression.is_empty() {
             return Ok(Filter { program: vec![instruction(RETURN, 0, 0, snaplen)] });
         }
         let compiled = compile(interface, link, expression).and_then(|compiled| translate(&compiled));
         let mut program = compiled.map_err(|error| {
-            CaptureError::Filter(format!("the filter {expression:?} cannot be used: {error}; see pcap-filter(7)"))
+            CaptureError::Filter(format!("invalid filter {expression:?}: {error}; see pcap-filter(7)"))
         })?;
         for instruction in &mut program {
-            // Whatever length libpcap wrote for "accept", ours is meant.
+            // Replace the length that libpcap returns for "accept" by ours.
             if instruction.code == RETURN && instruction.k != 0 {
                 instruction.k = snaplen;
             }
@@ -51,8 +56,8 @@ impl Filter {
         Ok(Filter { program })
     }
 
-    /// The program that looks at one frame in `one_in` (1: every one), drawn by lot for each frame.
-    pub fn program(&self, one_in: u16) -> Vec<sock_filter> {
+    /// The complete program, which samples 1 frame in `one_in` at random (1: all frames).
+    pub(super) fn program(&self, one_in: u16) -> Vec<sock_filter> {
         let mut program = Vec::with_capacity(self.program.len() + 4);
         if one_in > 1 {
             program.extend([
@@ -68,19 +73,20 @@ impl Filter {
 }
 
 fn compile(interface: &str, link: LinkType, expression: &str) -> Result<BpfProgram, String> {
-    let told = |error: pcap::Error| error.to_string();
-    // The kernel takes VLAN tags out of frames and keeps them beside. Only a handle on a live interface compiles `vlan`
-    // to a look there; anything else is the same either way, and needs no second socket.
+    let message = |error: pcap::Error| error.to_string();
+    // The kernel removes VLAN tags from frames and stores them as metadata. Only a handle on a live interface compiles
+    // `vlan` to a test of that metadata. All other expressions compile to the same program either way and need no
+    // second socket.
     if expression.contains("vlan") && link == LinkType::Ethernet {
         let live: Capture<Active> =
-            Capture::from_device(interface).and_then(|inactive| inactive.snaplen(64).open()).map_err(told)?;
-        return live.compile(expression, true).map_err(told);
+            Capture::from_device(interface).and_then(|inactive| inactive.snaplen(64).open()).map_err(message)?;
+        return live.compile(expression, true).map_err(message);
     }
     let kind = if link == LinkType::Ethernet { Linktype::ETHERNET } else { Linktype(DLT_RAW) };
-    Capture::dead(kind).and_then(|dead| dead.compile(expression, true)).map_err(told)
+    Capture::dead(kind).and_then(|dead| dead.compile(expression, true)).map_err(message)
 }
 
-/// The library keeps the numbers of an instruction to itself but prints them: "code jt jf k".
+/// The library does not expose the fields of an instruction, but its `Display` prints them: "code jt jf k".
 fn translate(compiled: &BpfProgram) -> Result<Vec<sock_filter>, String> {
     let instructions = compiled.get_instructions().iter().map(|printed| {
         let printed = printed.to_string();
@@ -90,7 +96,7 @@ fn translate(compiled: &BpfProgram) -> Result<Vec<sock_filter>, String> {
             let (code, jt, jf, k) = (next()?, next()?, next()?, next()?);
             Some(instruction(u16::try_from(code).ok()?, u8::try_from(jt).ok()?, u8::try_from(jf).ok()?, k))
         })();
-        parsed.ok_or_else(|| format!("an instruction is not what was expected: {printed:?}"))
+        parsed.ok_or_else(|| format!("unexpected instruction {printed:?}"))
     });
     instructions.collect()
 }
@@ -104,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_keeps_so_many_octets() {
+    fn an_expression_keeps_the_snapshot_length() {
         let filter = Filter::compile("none", LinkType::Ethernet, "udp port 53", 96).unwrap();
         let accepts: Vec<u32> = filter.program(1).iter().filter(|i| i.code == RETURN).map(|i| i.k).collect();
         assert!(accepts.contains(&96) && accepts.contains(&0) && accepts.len() == 2, "{accepts:?}");
@@ -114,16 +120,16 @@ mod tests {
     }
 
     #[test]
-    fn lots_are_drawn_before_the_expression() {
+    fn sampling_precedes_the_expression() {
         let filter = Filter::compile("none", LinkType::Ethernet, "", 64).unwrap();
-        let drawn = [(0x20, 0, 0, 0xffff_f038), (0x94, 0, 0, 8), (0x15, 1, 0, 0), (0x06, 0, 0, 0), (0x06, 0, 0, 64)];
-        assert_eq!(numbers(&filter.program(8)), drawn);
+        let expected = [(0x20, 0, 0, 0xffff_f038), (0x94, 0, 0, 8), (0x15, 1, 0, 0), (0x06, 0, 0, 0), (0x06, 0, 0, 64)];
+        assert_eq!(numbers(&filter.program(8)), expected);
     }
 
     #[test]
-    fn a_wrong_expression_is_quoted_with_the_reason() {
+    fn an_invalid_expression_is_quoted_with_the_reason() {
         let error = Filter::compile("none", LinkType::Ethernet, "port twelve", 64).unwrap_err().to_string();
-        assert!(error.starts_with("the filter \"port twelve\" cannot be used: "), "{error}");
+        assert!(error.starts_with("invalid filter \"port twelve\": "), "{error}");
         assert!(error.ends_with("; see pcap-filter(7)"), "{error}");
     }
 }

@@ -1,23 +1,23 @@
-//! What is known of an interface: how its frames begin, and what it dropped by itself.
+//! Properties of an interface: the link type of its frames, and its own drop counters.
 
 use crate::capture::{CaptureError, LinkType};
 
-/// linux/if_arp.h, as far as the libc crate does not have them.
+/// From linux/if_arp.h; the libc crate does not define these.
 const ARPHRD_RAWIP: u16 = 519;
 const ARPHRD_IP6GRE: u16 = 823;
 
-/// How the frames of an interface are taken.
+/// How the frames of an interface are captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framing {
-    pub link: LinkType,
-    /// Frames come without what is before the network layer: where that differs between frames that enter and leave.
-    pub cooked: bool,
-    pub loopback: bool,
+    pub(super) link: LinkType,
+    /// Frames are captured from the network layer on, because their link headers differ between directions.
+    pub(super) cooked: bool,
+    pub(super) loopback: bool,
 }
 
 impl Framing {
-    /// By hardware type (ARPHRD_*).
-    pub fn of(interface: &str, hardware_type: u16) -> Result<Framing, CaptureError> {
+    /// The framing for a hardware type (ARPHRD_*).
+    pub(super) fn from_hardware_type(interface: &str, hardware_type: u16) -> Result<Framing, CaptureError> {
         let (link, cooked) = match hardware_type {
             libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => (LinkType::Ethernet, false),
             // tun, WireGuard, mobile modems: nothing before the IP header.
@@ -28,18 +28,18 @@ impl Framing {
             | libc::ARPHRD_SIT
             | libc::ARPHRD_IPGRE
             | ARPHRD_IP6GRE => (LinkType::RawIp, true),
-            other => return Err(unsupported(interface, &format!("frames of hardware type {other} are not known"))),
+            other => return Err(unsupported(interface, &format!("hardware type {other} is not supported"))),
         };
         Ok(Framing { link, cooked, loopback: hardware_type == libc::ARPHRD_LOOPBACK })
     }
 }
 
-/// The ring cannot be had on this interface, but libpcap may do.
+/// The error for an interface on which a ring is not possible, but libpcap may work.
 pub(super) fn unsupported(interface: &str, why: &str) -> CaptureError {
     CaptureError::Library(format!("no packet ring on {interface}: {why}; use capture.source = \"pcap\""))
 }
 
-/// Frames that the interface or its driver dropped since it was made; `None` where sysfs does not show it.
+/// Frames that the interface or its driver dropped since it was created; `None` if sysfs does not show it.
 pub(super) fn dropped(interface: &str) -> Option<u64> {
     let read = |counter: &str| -> Option<u64> {
         let path = format!("/sys/class/net/{interface}/statistics/{counter}");
@@ -53,12 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hardware_types_tell_how_frames_begin() {
-        let framing = |number| Framing::of("x", number).map(|framing| (framing.link, framing.cooked)).ok();
+    fn hardware_types_determine_the_framing() {
+        let framing =
+            |number| Framing::from_hardware_type("x", number).map(|framing| (framing.link, framing.cooked)).ok();
         assert_eq!(framing(libc::ARPHRD_ETHER), Some((LinkType::Ethernet, false)));
         assert_eq!(framing(libc::ARPHRD_NONE), Some((LinkType::RawIp, false)));
         assert_eq!(framing(libc::ARPHRD_SIT), Some((LinkType::RawIp, true)));
-        let error = Framing::of("vcan0", 280).unwrap_err().to_string();
+        let error = Framing::from_hardware_type("vcan0", 280).unwrap_err().to_string();
         assert!(error.contains("vcan0") && error.contains("capture.source = \"pcap\""), "{error}");
     }
 }

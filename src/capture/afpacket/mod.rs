@@ -1,26 +1,28 @@
-//! Live capture through a memory-mapped ring of the kernel (TPACKET_V3: packet(7), and in the kernel's sources
-//! Documentation/networking/packet_mmap.rst), on one interface, by one or more workers.
+//! Live capture on one interface through the kernel's memory-mapped packet ring, by one or more workers (TPACKET_V3:
+//! packet(7), and Documentation/networking/packet_mmap.rst in the kernel's sources).
 //!
-//! The kernel writes frames into blocks of memory that it shares with us, and hands over a block when it is full or
-//! 20 ms old ([`options`]). Nothing is copied on our side: frames are borrowed from the block while it is walked.
+//! The kernel writes frames into blocks of shared memory and hands over each block when it is full or 20 ms old
+//! (`options`). Pegel copies nothing: frames are borrowed from the block while it is read.
 //!
-//! - [`socket`]: the socket and its options. `unsafe`: system calls.
-//! - [`mapping`]: the shared memory, and who owns a block. `unsafe`: the memory.
-//! - [`block`]: the frames in a block, with every offset checked.
-//! - [`offload`]: how many frames on the wire one large frame stands for.
-//! - [`filter`]: what the kernel lets through: the user's expression, the length to keep, the draw of lots.
-//! - [`lots`]: one frame in how many, now and for frames that wait in the ring.
-//! - [`fanout`]: several workers on one interface.
-//! - [`shown`]: the frame as the rest of Pegel knows it. [`options`]: how to capture, and the ring's shape.
-//! - [`interface`]: link types and the interface's own counters.
+//! - `socket`: the packet socket and its options. `unsafe`: system calls.
+//! - `mapping`: the shared memory and the ownership of its blocks. `unsafe`: memory access.
+//! - `block`: the frames in a block, with every offset bounds-checked.
+//! - `offload`: how many frames on the wire a large frame represents.
+//! - `filter`: the kernel's filter program: random sampling, the user's expression, the snapshot length.
+//! - `sampling_history`: the sampling rate, now and for frames that are still in the ring.
+//! - `fanout`: several workers on one interface.
+//! - `convert`: from a frame in the ring to a [`Frame`](super::Frame).
+//! - `options`: capture options, and the ring's dimensions.
+//! - `interface`: link types, and the interface's drop counters.
 //!
-//! One socket sees both directions, and each frame says which it is. On the loopback interface every frame passes
-//! twice, leaving and entering: only the second is taken. A VLAN tag that the kernel took out of a frame comes back
-//! beside it.
+//! One socket captures both directions, and each frame carries its direction. On the loopback interface every frame
+//! passes twice, leaving and entering; only the second pass is captured. A VLAN tag that the kernel removed from a
+//! frame is delivered as metadata.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 mod block;
+mod convert;
 mod fanout;
 mod filter;
 mod interface;
@@ -28,7 +30,6 @@ mod mapping;
 mod offload;
 mod options;
 mod sampling_history;
-mod shown;
 mod socket;
 
 pub use fanout::Fanout;
@@ -37,54 +38,54 @@ pub use options::RingOptions;
 use super::{CaptureError, FrameSink, LinkType, PacketSource, Poll, SourceStats};
 use crate::base::Timestamp;
 use block::Frames;
+use convert::to_frame;
 use fanout::Membership;
-use filter::{Filter, NOTHING};
+use filter::{DROP_ALL, Filter};
 use interface::{Framing, unsupported};
 use mapping::Mapping;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
 use sampling_history::SamplingHistory;
-use shown::shown;
 use socket::PacketSocket;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How long [`PacketSource::poll`] waits for frames.
+/// How long [`PacketSource::poll`] waits for frames at most.
 const POLL_TIMEOUT: Duration = Duration::from_millis(40);
-/// Blocks walked before the caller may look around.
-const AT_ONCE: usize = 4;
+/// Blocks delivered by one call of [`AfPacket::drain`] at most, so that the caller regularly regains control.
+const BLOCKS_PER_DRAIN: usize = 4;
 
 /// One worker's ring on one interface.
 pub struct AfPacket {
-    // In this order: the memory goes before its socket, and the place in the group before somebody may take its number.
+    // Fields are dropped in this order: the memory must be unmapped before its socket closes, and the group left before
+    // its number can be reused.
     ring: Mapping,
     _membership: Option<Membership>,
     socket: PacketSocket,
-    /// The block that the kernel hands over next, counted round the ring.
+    /// Index of the block that the kernel hands over next.
     next: usize,
     name: String,
     index: u16,
     framing: Framing,
-    /// Each frame has a header that tells of segments.
+    /// Whether each frame has an offload header, which gives the size of its GSO segments.
     offload: bool,
     filter: Filter,
-    lots: SamplingHistory,
+    sampling: SamplingHistory,
     stats: SourceStats,
-    /// Times that the kernel found the ring full.
+    /// How many times the kernel found the ring full.
     freezes: u64,
-    /// Drops of the interface when we began; only one worker of each tells of them.
+    /// The interface's drop counter when counting began; `None` if another worker counts its drops.
     dropped_before: Option<u64>,
     warnings: Vec<String>,
 }
 
 impl AfPacket {
-    /// Starts capturing on interface `name`; frames carry `index`. With a `fanout`, frames are shared with all sockets
-    /// that were opened with the same one.
+    /// Starts capturing on interface `name`. Its frames carry `index`. All sockets that are opened with the same
+    /// `fanout` share the interface's frames.
     ///
-    /// # Errors
-    /// [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] are what they say;
-    /// any other means that there can be no ring here, where libpcap may still do.
+    /// # Errors [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] as
+    /// documented there. Any other error means that a ring is not possible on this interface; libpcap may still work.
     pub fn open(
         name: &str,
         index: u16,
@@ -98,49 +99,49 @@ impl AfPacket {
             error => unsupported(name, &format!("{what}: {error}")),
         };
         if name == "any" {
-            return Err(unsupported(name, "it stands for all interfaces, of which each has its own"));
+            return Err(unsupported(name, "a ring captures on a single interface"));
         }
-        let mut socket = PacketSocket::open(false).map_err(|error| failed("no packet socket", error))?;
-        let number =
-            rustix::net::netdevice::name_to_index(&socket, name).map_err(|error| failed("it is not found", error))?;
-        // Only looked at: nothing is received yet.
+        let mut socket = PacketSocket::open(false).map_err(|error| failed("cannot open a packet socket", error))?;
+        let number = rustix::net::netdevice::name_to_index(&socket, name)
+            .map_err(|error| failed("cannot look up the interface", error))?;
+        // Only to read the hardware type: nothing is received yet.
         socket.bind(number, false).map_err(|error| failed("cannot bind", error))?;
-        let hardware = socket.hardware_type().map_err(|error| failed("its hardware type is unknown", error))?;
-        let framing = Framing::of(name, hardware)?;
+        let hardware = socket.hardware_type().map_err(|error| failed("cannot read its hardware type", error))?;
+        let framing = Framing::from_hardware_type(name, hardware)?;
         if framing.cooked {
-            socket = PacketSocket::open(true).map_err(|error| failed("no packet socket", error))?;
+            socket = PacketSocket::open(true).map_err(|error| failed("cannot open a packet socket", error))?;
         }
         let filter = Filter::compile(name, framing.link, &options.bpf, options.snaplen)?;
-        // Until everything is in place nothing passes: neither frames of before, nor frames that another worker gets
-        // too.
-        socket.attach(&NOTHING).map_err(|error| failed("no filter", error))?;
+        // Until the setup is complete the filter drops everything: frames queued before the options apply, and frames
+        // that another worker of the group also receives.
+        socket.attach(&DROP_ALL).map_err(|error| failed("cannot attach a filter", error))?;
         let mut warnings = Vec::new();
-        let offload = !framing.cooked && socket.want_offload_header().is_ok();
+        let offload = !framing.cooked && socket.enable_offload_header().is_ok();
         if framing.loopback {
-            // Where the kernel cannot, we leave them out.
+            // Where the kernel does not support this, `to_frame` discards them.
             let _ = socket.ignore_outgoing();
         }
         let shape = options.shape();
-        socket.make_ring(shape).map_err(|error| failed("no ring", error))?;
+        socket.make_ring(shape).map_err(|error| failed("cannot set up the ring", error))?;
         let ring = Mapping::new(socket.as_fd(), shape.block_size as usize, shape.blocks as usize)
-            .map_err(|error| failed("the ring cannot be mapped", error))?;
+            .map_err(|error| failed("cannot map the ring", error))?;
         if options.busy_poll_us > 0
             && let Err(error) = socket.busy_poll(options.busy_poll_us)
         {
             warnings.push(format!("capture.busy_poll_us has no effect on {name}: {error} (it needs CAP_NET_ADMIN)"));
         }
         if options.promiscuous && !framing.loopback {
-            socket.promiscuous(number).map_err(|error| failed("no promiscuous mode", error))?;
+            socket.promiscuous(number).map_err(|error| failed("cannot enable promiscuous mode", error))?;
         }
         socket.bind(number, true).map_err(|error| failed("cannot bind", error))?;
-        // Binding to an interface that is down succeeds, and says so here.
+        // Binding to an interface that is down succeeds, but sets the socket's error.
         if let Ok(Err(error)) = socket_error(&socket) {
             return Err(failed("cannot receive", error));
         }
         let membership = fanout.map(|fanout| fanout.join(&socket, number)).transpose();
-        let membership = membership.map_err(|error| failed("its frames cannot be shared out", error))?;
-        let sampling = options.sampling.max(1);
-        socket.attach(&filter.program(sampling)).map_err(|error| failed("the filter is refused", error))?;
+        let membership = membership.map_err(|error| failed("cannot join the fanout group", error))?;
+        let one_in = options.sampling.max(1);
+        socket.attach(&filter.program(one_in)).map_err(|error| failed("the kernel rejected the filter", error))?;
         Ok(AfPacket {
             ring,
             _membership: membership,
@@ -151,7 +152,7 @@ impl AfPacket {
             framing,
             offload,
             filter,
-            lots: SamplingHistory::new(sampling),
+            sampling: SamplingHistory::new(one_in),
             stats: SourceStats::default(),
             freezes: 0,
             dropped_before: None,
@@ -159,42 +160,38 @@ impl AfPacket {
         })
     }
 
-    /// This one also tells what the interface drops: one worker of each should.
+    /// Makes this worker count the drops of the interface, too. Call it for exactly one worker per interface.
     pub fn tell_interface_drops(&mut self) {
         self.dropped_before = interface::dropped(&self.name);
     }
 
-    /// What could not be had though it was asked for; each is told once.
+    /// Warnings about options that have no effect; each is returned once.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// How frames begin.
+    /// The link type of its frames.
     pub fn link(&self) -> LinkType {
         self.framing.link
     }
 
-    /// Whether large frames tell how many they stand for.
-    pub fn tells_segments(&self) -> bool {
-        self.offload
-    }
-
-    /// One frame in how many is captured.
+    /// The current sampling rate: 1 in how many frames is captured.
     pub fn sampling(&self) -> u16 {
-        self.lots.now()
+        self.sampling.now()
     }
 
-    /// Captures one frame in `one_in` from now on. `clock` tells when that is: frames before it count as before.
+    /// Samples 1 frame in `one_in` from now on. `clock` returns the time of the change; frames with an earlier
+    /// timestamp keep their previous rate.
     pub fn set_sampling(&mut self, one_in: u16, clock: impl FnOnce() -> Timestamp) -> Result<(), CaptureError> {
         let one_in = one_in.max(1);
         self.socket.attach(&self.filter.program(one_in)).map_err(|error| CaptureError::Io(error.into()))?;
-        self.lots.change(clock(), one_in);
+        self.sampling.change(clock(), one_in);
         Ok(())
     }
 
-    /// Share of the ring that waits for us, 0 to 1.
+    /// Share of the ring that is filled and not yet read, 0 to 1.
     pub fn fill(&self) -> f64 {
-        // Blocks are handed over in their order: those that are ours come first.
+        // Binary search: blocks are handed over in order, so those that are ours come first.
         let (mut ours, mut theirs) = (0, self.ring.blocks());
         while ours < theirs {
             let middle = ours.midpoint(theirs);
@@ -207,17 +204,17 @@ impl AfPacket {
         ours as f64 / self.ring.blocks() as f64
     }
 
-    /// Times that the kernel found the ring full, as of the last [`PacketSource::stats`].
+    /// How many times the kernel found the ring full, as of the latest [`PacketSource::stats`].
     pub fn freezes(&self) -> u64 {
         self.freezes
     }
 
-    /// Whether a block is there to be walked.
+    /// Whether a block is ready to be read.
     pub fn is_ready(&self) -> bool {
         self.ring.is_ours(self.next)
     }
 
-    /// Waits until there are frames, `timeout` at most. False where none came.
+    /// Waits at most `timeout` for frames. Returns false if none arrived.
     pub fn wait(&self, timeout: Duration) -> Result<bool, CaptureError> {
         if self.is_ready() {
             return Ok(true);
@@ -225,27 +222,27 @@ impl AfPacket {
         let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
         let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
         match poll(&mut waiting, Some(&timeout)) {
-            // A signal interrupts the wait: whoever called looks around.
+            // A signal interrupted the wait: let the caller check why.
             Ok(0) | Err(Errno::INTR) => return Ok(false),
             Ok(_) => {}
             Err(error) => return Err(CaptureError::Io(error.into())),
         }
-        let [told] = &waiting;
-        if told.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
-            // Down or gone: opening again will tell.
+        let [polled] = &waiting;
+        if polled.revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
+            // The interface is down or gone: reopening it will show which.
             let why = socket_error(&self.socket).ok().and_then(Result::err).unwrap_or(Errno::NETDOWN);
             return Err(CaptureError::InterfaceGone(format!("{}: {why}", self.name)));
         }
         Ok(self.is_ready())
     }
 
-    /// Delivers what is there, a few blocks at most; returns the number of frames.
+    /// Delivers the frames that are ready, a few blocks at most; returns their number.
     pub fn drain<S: FrameSink>(&mut self, sink: &mut S) -> usize {
         let mut delivered = 0;
-        for _ in 0..AT_ONCE {
+        for _ in 0..BLOCKS_PER_DRAIN {
             let Some(held) = self.ring.hold(self.next) else { break };
-            for raw in Frames::of(held.octets()) {
-                if let Some(frame) = shown(&raw, self.framing, self.offload, &self.lots, self.index) {
+            for raw in Frames::new(held.octets()) {
+                if let Some(frame) = to_frame(&raw, self.framing, self.offload, &self.sampling, self.index) {
                     sink.frame(frame);
                     delivered += 1;
                 }
@@ -259,8 +256,8 @@ impl AfPacket {
 
 impl PacketSource for AfPacket {
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
-        let there = self.wait(POLL_TIMEOUT)? && self.drain(sink) > 0;
-        Ok(if there { Poll::Delivered } else { Poll::Idle })
+        let any = self.wait(POLL_TIMEOUT)? && self.drain(sink) > 0;
+        Ok(if any { Poll::Delivered } else { Poll::Idle })
     }
 
     fn stats(&mut self) -> SourceStats {

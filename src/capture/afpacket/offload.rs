@@ -1,13 +1,13 @@
-//! What segmentation offload hides: the kernel hands over one large frame where several are on the wire, before it cuts
-//! it (TSO) or after it put it together (GRO). The header of virtio(5.1.6) that it can put before each frame tells how
-//! large the parts are.
+//! Segmentation offload: the kernel delivers one large frame in place of several on the wire, before splitting it (TSO,
+//! GSO) or after merging it (GRO). The virtio-net header (Virtual I/O Device specification §5.1.6) that the kernel can
+//! put before each frame gives the size of the segments.
 
 /// Octets of `struct virtio_net_hdr` (linux/virtio_net.h).
 pub(super) const OFFLOAD_HEADER: usize = 10;
 
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the transport header's start is told.
+/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the offset of the transport header is given.
 const NEEDS_CHECKSUM: u8 = 1;
-/// `VIRTIO_NET_HDR_GSO_ECN` may be set with any type.
+/// `VIRTIO_NET_HDR_GSO_ECN`, which may be set with any GSO type.
 const ECN: u8 = 0x80;
 const GSO_NONE: u8 = 0;
 const GSO_TCP4: u8 = 1;
@@ -21,25 +21,26 @@ const UDP_HEADER: u32 = 8;
 pub(super) struct OffloadHeader {
     flags: u8,
     kind: u8,
-    /// Octets of the frame's first part in memory: a hint, at least all headers where the frame comes from our own TCP.
+    /// Octets of the frame's first part in memory: a hint. For frames of the local TCP it covers at least all headers.
     header_length: u16,
-    /// Octets of payload in each segment.
+    /// Octets of payload in each GSO segment.
     segment_size: u16,
-    /// Where the transport header starts.
+    /// Offset of the transport header.
     transport_at: u16,
 }
 
-/// One frame as it is on the wire.
+/// A frame's size on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OnWire {
-    pub segments: u16,
+    /// GSO segments, that is, frames on the wire.
+    pub(super) segments: u16,
     /// Octets of all segments together.
-    pub length: u32,
+    pub(super) length: u32,
 }
 
 impl OffloadHeader {
     #[inline]
-    pub fn read(octets: [u8; OFFLOAD_HEADER]) -> OffloadHeader {
+    pub(super) fn read(octets: [u8; OFFLOAD_HEADER]) -> OffloadHeader {
         let [flags, kind, h0, h1, s0, s1, t0, t1, _, _] = octets;
         OffloadHeader {
             flags,
@@ -50,9 +51,9 @@ impl OffloadHeader {
         }
     }
 
-    /// How a frame of `length` octets that starts with `data` is on the wire: each segment repeats the headers.
+    /// The size on the wire of a frame of `length` octets that starts with `data`. Each segment repeats the headers.
     #[inline]
-    pub fn on_wire(self, data: &[u8], length: u32) -> OnWire {
+    pub(super) fn on_wire(self, data: &[u8], length: u32) -> OnWire {
         if self.kind == GSO_NONE || self.segment_size == 0 {
             return OnWire { segments: 1, length };
         }
@@ -63,18 +64,18 @@ impl OffloadHeader {
 
     /// Octets before the payload.
     fn headers(self, data: &[u8]) -> u32 {
-        let told = self.flags & NEEDS_CHECKSUM != 0;
+        let is_given = self.flags & NEEDS_CHECKSUM != 0;
         let transport = match self.kind {
             GSO_TCP4 | GSO_TCP6 => {
-                // Data offset of RFC 9293 §3.1, in words.
+                // Data offset (RFC 9293 §3.1), in 32-bit words.
                 data.get(usize::from(self.transport_at) + 12).map(|octet| u32::from(octet >> 4) * 4)
             }
             _ => Some(UDP_HEADER),
         };
         match transport {
-            Some(octets) if told => u32::from(self.transport_at) + octets,
-            // Large frames that are put together or still to be cut always have a checksum to be filled in, which tells
-            // where the transport header is. Should one not, the hint is the best there is.
+            Some(octets) if is_given => u32::from(self.transport_at) + octets,
+            // Merged or unsplit frames always have a checksum to be completed, for which the header gives the transport
+            // offset. If it does not, the hint is the best estimate.
             _ => self.header_length.into(),
         }
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_and_their_headers_are_counted() {
+    fn segments_and_repeated_headers_are_counted() {
         let mut tcp = [0; 66];
         tcp[34 + 12] = 8 << 4;
         // 14 of Ethernet, 20 of IP, 32 of TCP with timestamps; 10 full segments and one of a single octet.
@@ -108,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_frame_stays_one() {
+    fn a_plain_frame_is_one_segment() {
         assert_eq!(header(0, 0, 0, 0, 0).on_wire(&[], 60), OnWire { segments: 1, length: 60 });
         assert_eq!(header(1, 1, 66, 0, 34).on_wire(&[], 60), OnWire { segments: 1, length: 60 });
     }
 
     #[test]
-    fn nonsense_stays_within_bounds() {
+    fn invalid_headers_give_bounded_results() {
         let one = header(1, 1, u16::MAX, 1, u16::MAX).on_wire(&[], 60);
         assert_eq!(one, OnWire { segments: 1, length: 60 });
         let many = header(0, 1, 60_000, 1, 0).on_wire(&[], u32::MAX);

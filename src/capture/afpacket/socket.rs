@@ -1,5 +1,5 @@
-//! The socket and its options, packet(7), as functions that can be called without care.
-#![allow(unsafe_code, reason = "socket options and addresses of packet(7) that rustix does not have")]
+//! The packet socket and its options, packet(7), as safe functions.
+#![allow(unsafe_code, reason = "socket options and addresses of packet(7) that rustix does not support")]
 
 use libc::{c_int, sock_filter, sockaddr_ll, socklen_t};
 use rustix::io::Errno;
@@ -9,24 +9,24 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// Octets of `struct sockaddr_ll`.
 const ADDRESS_SIZE: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
 
-/// Counters of `PACKET_STATISTICS` since they were read last.
+/// Counters of `PACKET_STATISTICS` since they were last read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Statistics {
-    /// Frames for us, those that were dropped included.
-    pub packets: u32,
-    pub drops: u32,
-    /// Times that the ring was found full.
-    pub freezes: u32,
+    /// Frames for this socket, including those that were dropped.
+    pub(super) packets: u32,
+    pub(super) drops: u32,
+    /// How many times the kernel found the ring full.
+    pub(super) freezes: u32,
 }
 
-/// How the socket's ring is to be.
+/// Dimensions of a socket's ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RingShape {
-    /// Octets, a multiple of the page size.
-    pub block_size: u32,
-    pub blocks: u32,
-    /// Milliseconds after which the kernel hands over a block that is not full.
-    pub retire_ms: u32,
+    /// Bytes, a multiple of the page size.
+    pub(super) block_size: u32,
+    pub(super) blocks: u32,
+    /// Milliseconds after which the kernel hands over a block even if it is not full.
+    pub(super) retire_ms: u32,
 }
 
 /// A packet socket that receives nothing until it is bound to a protocol.
@@ -49,26 +49,26 @@ fn last_error() -> Errno {
 }
 
 impl PacketSocket {
-    /// `cooked` sockets get frames from the network layer on, others with what is before it.
-    pub fn open(cooked: bool) -> Result<PacketSocket, Errno> {
+    /// A `cooked` socket receives frames from the network layer on, others with their link header.
+    pub(super) fn open(cooked: bool) -> Result<PacketSocket, Errno> {
         let kind = if cooked { SocketType::DGRAM } else { SocketType::RAW };
         // Protocol 0: nothing is received before `bind` names one.
         let fd = socket_with(AddressFamily::PACKET, kind, SocketFlags::CLOEXEC, None)?;
         Ok(PacketSocket { fd })
     }
 
-    /// For options whose values hold no pointers.
+    /// Sets an option whose value contains no pointers.
     fn set<T: Copy>(&self, level: c_int, option: c_int, value: &T) -> Result<(), Errno> {
-        // SAFETY: the kernel reads at most as many octets as it is told from where it is told, and those are `value`'s.
-        // It keeps no pointer.
+        // SAFETY: the kernel reads at most the given number of octets from the given address, both of which are those
+        // of `value`. It keeps no pointer.
         check(unsafe {
             let start = std::ptr::from_ref(value).cast();
             libc::setsockopt(self.fd.as_raw_fd(), level, option, start, size_of::<T>() as socklen_t)
         })
     }
 
-    /// Binds to the interface with number `index`. Without `receive` it is only looked at: no frame comes.
-    pub fn bind(&self, index: u32, receive: bool) -> Result<(), Errno> {
+    /// Binds to the interface with the kernel's index `index`. Without `receive`, no frames are received.
+    pub(super) fn bind(&self, index: u32, receive: bool) -> Result<(), Errno> {
         let protocol = if receive { (libc::ETH_P_ALL as u16).to_be() } else { 0 };
         let address = sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
@@ -86,11 +86,11 @@ impl PacketSocket {
     }
 
     /// The hardware type (ARPHRD_*) of the interface that the socket is bound to.
-    pub fn hardware_type(&self) -> Result<u16, Errno> {
-        // SAFETY: an address of integers only, for which zeros are values.
+    pub(super) fn hardware_type(&self) -> Result<u16, Errno> {
+        // SAFETY: the address consists of integers only, for which zero is a valid value.
         let mut address: sockaddr_ll = unsafe { std::mem::zeroed() };
         let mut length = ADDRESS_SIZE;
-        // SAFETY: the kernel writes at most `length` octets, the size of `address`, and any octets make an address.
+        // SAFETY: the kernel writes at most `length` octets, the size of `address`, and any octets are a valid address.
         check(unsafe {
             let start = std::ptr::from_mut(&mut address).cast::<libc::sockaddr>();
             libc::getsockname(self.fd.as_raw_fd(), start, &raw mut length)
@@ -98,13 +98,13 @@ impl PacketSocket {
         Ok(address.sll_hatype)
     }
 
-    /// Puts a filter in place, at once and in place of the one before. Frames that it accepts are cut to the length
-    /// that it returns.
-    pub fn attach(&self, program: &[sock_filter]) -> Result<(), Errno> {
+    /// Attaches a filter, which atomically replaces the previous one. Accepted frames are truncated to the length that
+    /// it returns.
+    pub(super) fn attach(&self, program: &[sock_filter]) -> Result<(), Errno> {
         let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
         let request = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-        // SAFETY: the kernel reads the request, and `len` instructions from where it points, which is the slice; it
-        // copies and checks them within the call, and writes nothing.
+        // SAFETY: the kernel reads the request and the `len` instructions that it points to, which are the slice. It
+        // copies and validates them during the call, and writes nothing.
         check(unsafe {
             let start = std::ptr::from_ref(&request).cast();
             let size = size_of::<libc::sock_fprog>() as socklen_t;
@@ -112,20 +112,20 @@ impl PacketSocket {
         })
     }
 
-    /// Asks for a `virtio_net_hdr` before each frame. Must be asked before there is a ring.
-    pub fn want_offload_header(&self) -> Result<(), Errno> {
+    /// Requests a `virtio_net_hdr` before each frame. Must precede the setup of the ring.
+    pub(super) fn enable_offload_header(&self) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32)
     }
 
-    /// Copies of what leaves are not for us (Linux 4.20).
-    pub fn ignore_outgoing(&self) -> Result<(), Errno> {
+    /// Excludes copies of outgoing frames (Linux 4.20).
+    pub(super) fn ignore_outgoing(&self) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1i32)
     }
 
-    /// Makes the ring, to be mapped afterwards.
-    pub fn make_ring(&self, shape: RingShape) -> Result<(), Errno> {
+    /// Sets up the ring, which is to be mapped afterwards.
+    pub(super) fn make_ring(&self, shape: RingShape) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as c_int))?;
-        // Frames have no fixed size in version 3; the kernel only wants the numbers to agree.
+        // Frames have no fixed size in version 3; the kernel only requires the numbers to be consistent.
         let frame_size = 2048;
         let request = libc::tpacket_req3 {
             tp_block_size: shape.block_size,
@@ -139,8 +139,8 @@ impl PacketSocket {
         self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)
     }
 
-    /// Frames for others too, as long as the socket is open.
-    pub fn promiscuous(&self, index: u32) -> Result<(), Errno> {
+    /// Enables promiscuous mode as long as the socket is open.
+    pub(super) fn promiscuous(&self, index: u32) -> Result<(), Errno> {
         let request = libc::packet_mreq {
             mr_ifindex: index as c_int,
             mr_type: libc::PACKET_MR_PROMISC as u16,
@@ -150,25 +150,25 @@ impl PacketSocket {
         self.set(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
     }
 
-    /// Joins a fanout group, or makes one. Flags are PACKET_FANOUT_*.
-    pub fn join(&self, group: u16, flags: u32) -> Result<(), Errno> {
+    /// Joins or creates a fanout group. Flags are PACKET_FANOUT_*.
+    pub(super) fn join(&self, group: u16, flags: u32) -> Result<(), Errno> {
         self.set(libc::SOL_PACKET, libc::PACKET_FANOUT, &(u32::from(group) | flags << 16))
     }
 
-    /// The number of the fanout group that the socket is in.
-    pub fn group(&self) -> Result<u16, Errno> {
+    /// The number of the socket's fanout group.
+    pub(super) fn group(&self) -> Result<u16, Errno> {
         let word: u32 = self.get(libc::SOL_PACKET, libc::PACKET_FANOUT)?;
         Ok(word as u16)
     }
 
-    /// Has the thread that waits for frames ask the driver for them, for so many microseconds.
-    pub fn busy_poll(&self, microseconds: u32) -> Result<(), Errno> {
+    /// Makes a waiting thread poll the driver for frames for this many microseconds.
+    pub(super) fn busy_poll(&self, microseconds: u32) -> Result<(), Errno> {
         self.set(libc::SOL_SOCKET, libc::SO_BUSY_POLL, &(microseconds as c_int))?;
         self.set(libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, &1i32)
     }
 
-    /// Counters since the last call: reading sets them to zero.
-    pub fn statistics(&self) -> Result<Statistics, Errno> {
+    /// Counters since the last call: reading resets them.
+    pub(super) fn statistics(&self) -> Result<Statistics, Errno> {
         let [packets, drops, freezes]: [u32; 3] = self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
         Ok(Statistics { packets, drops, freezes })
     }
@@ -176,7 +176,7 @@ impl PacketSocket {
     fn get<T: Words>(&self, level: c_int, option: c_int) -> Result<T, Errno> {
         let mut value = T::default();
         let mut length = size_of::<T>() as socklen_t;
-        // SAFETY: the kernel writes at most `length` octets, the size of `value`, and `Words` take any octets.
+        // SAFETY: the kernel writes at most `length` octets, the size of `value`, and any octets are a valid `Words`.
         check(unsafe {
             let start = std::ptr::from_mut(&mut value).cast();
             libc::getsockopt(self.fd.as_raw_fd(), level, option, start, &raw mut length)
@@ -188,13 +188,12 @@ impl PacketSocket {
 // `struct tpacket_stats_v3` is three words without padding.
 const _: () = assert!(size_of::<libc::tpacket_stats_v3>() == size_of::<[u32; 3]>());
 
-/// What the kernel may write into.
+/// Types that the kernel may write an option's value into.
 ///
-/// # Safety
-/// Any octets must make a value.
+/// # Safety Every bit pattern must be a valid value.
 unsafe trait Words: Default {}
 
-// SAFETY: integers.
+// SAFETY: an integer.
 unsafe impl Words for u32 {}
 // SAFETY: integers without padding.
 unsafe impl Words for [u32; 3] {}

@@ -1,4 +1,4 @@
-//! The byte stream below the formats: an optional gzip layer and the window that frames borrow from.
+//! The byte stream below the formats: an optional gzip layer, and the window that frames borrow from.
 
 use std::io::{BufReader, Chain, Cursor, ErrorKind, Read};
 
@@ -7,15 +7,15 @@ use flate2::bufread::MultiGzDecoder;
 use super::record::MAX_RECORD;
 use crate::capture::CaptureError;
 
-/// Size of the window to begin with: large enough that reads cost nothing per record, small enough to stay in a
-/// second-level cache between the read and the parsing.
+/// Initial size of the window: large enough to make the cost of a read per record negligible, small enough to stay in
+/// the second-level cache between reading and parsing.
 const WINDOW: usize = 256 * 1024;
-/// What is asked of a compressed input at a time.
+/// Bytes read from a compressed input at a time.
 const COMPRESSED_READ: usize = 64 * 1024;
-/// First bytes of a gzip member (RFC 1952) with deflate, the only method there is.
+/// First bytes of a gzip member (RFC 1952) with deflate, the only method defined.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Counts what was read, for the progress.
+/// Counts the bytes read, for progress reports.
 struct CountingReader {
     inner: Box<dyn Read + Send>,
     count: u64,
@@ -36,7 +36,7 @@ impl Read for CountingReader {
     }
 }
 
-/// The compressed bytes from the beginning: the cursor gives back what sniffing took.
+/// The compressed bytes from the beginning: the cursor replays those that were read to detect the format.
 type Compressed = BufReader<Chain<Cursor<Vec<u8>>, CountingReader>>;
 
 enum Stream {
@@ -44,22 +44,22 @@ enum Stream {
     Gzip(Box<MultiGzDecoder<Compressed>>),
 }
 
-/// A window over the decompressed stream: [`fill`](Input::fill) adds to its end, [`consume`](Input::consume) takes from
-/// its beginning.
+/// A window over the decompressed stream: [`fill`](Input::fill) appends to its end, [`consume`](Input::consume) removes
+/// from its beginning.
 pub(super) struct Input {
     stream: Stream,
     buffer: Vec<u8>,
     /// The window is `buffer[start..end]`, with `start <= end <= buffer.len()`.
     start: usize,
     end: usize,
-    /// Decompressed bytes before the window.
+    /// Offset of the window in the decompressed stream.
     offset: u64,
     total: Option<u64>,
 }
 
 impl Input {
-    /// Reads enough to see whether the stream is compressed.
-    pub fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
+    /// Reads enough to detect whether the stream is compressed.
+    pub(super) fn new(reader: Box<dyn Read + Send>, total: Option<u64>) -> Result<Input, CaptureError> {
         let stream = Stream::Plain(CountingReader { inner: reader, count: 0 });
         let mut input = Input { stream, buffer: vec![0; WINDOW], start: 0, end: 0, offset: 0, total };
         input.ensure(GZIP.len())?;
@@ -76,26 +76,26 @@ impl Input {
         Ok(input)
     }
 
-    /// What was read and not consumed.
+    /// The bytes read but not consumed.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Takes `count` bytes off the beginning of the window.
-    pub fn consume(&mut self, count: usize) {
+    /// Removes `count` bytes from the beginning of the window.
+    pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.end.saturating_sub(self.start));
         self.start = self.start.saturating_add(count);
         self.offset = self.offset.saturating_add(count as u64);
     }
 
-    /// Position of the window in the decompressed stream.
-    pub fn offset(&self) -> u64 {
+    /// Offset of the window in the decompressed stream.
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Bytes of the input itself that are used up.
-    pub fn position(&self) -> u64 {
+    /// Bytes of the input consumed, before decompression.
+    pub(super) fn position(&self) -> u64 {
         match &self.stream {
             Stream::Plain(counted) => counted.count.saturating_sub(self.bytes().len() as u64),
             Stream::Gzip(decoder) => {
@@ -105,24 +105,25 @@ impl Input {
         }
     }
 
-    pub fn total(&self) -> Option<u64> {
+    /// Size of the input in bytes before decompression, if known.
+    pub(super) fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// Makes one read and returns how much came; 0 at the end of the stream. One only: on a pipe, a few bytes may
-    /// complete a record, and waiting for a full window would hold that record back.
-    pub fn fill(&mut self) -> Result<usize, CaptureError> {
+    /// Reads once and returns the number of bytes; 0 at the end of the stream. It does not read until the window is
+    /// full: on a pipe, a few bytes may complete a record, which would then be delayed.
+    pub(super) fn fill(&mut self) -> Result<usize, CaptureError> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end = self.end.saturating_sub(self.start);
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            // A record larger than the window. Doubling as its bytes arrive, and not at once to the size it claims,
-            // makes a false claim cost nothing.
+            // The record is larger than the window. The window doubles as bytes arrive instead of growing to the
+            // claimed size, so that a forged length costs no memory.
             let larger = self.buffer.len().saturating_mul(2).min(MAX_RECORD);
             if larger == self.buffer.len() {
-                return Err(CaptureError::Format(format!("holds a record of more than {MAX_RECORD} bytes")));
+                return Err(CaptureError::Format(format!("contains a record of more than {MAX_RECORD} bytes")));
             }
             self.buffer.resize(larger, 0);
         }
@@ -134,24 +135,25 @@ impl Input {
                 Err(error) => return Err(gzip_error(error)),
             },
         };
-        // A reader that claims more than it was given room for breaks its contract; do not believe it.
+        // A reader that reports more bytes than the buffer can hold violates its contract.
         let count = count.min(space.len());
         self.end = self.end.saturating_add(count);
         Ok(count)
     }
 
     /// Reads until the window holds `count` bytes or the stream ends.
-    pub fn ensure(&mut self, count: usize) -> Result<(), CaptureError> {
+    pub(super) fn ensure(&mut self, count: usize) -> Result<(), CaptureError> {
         while self.bytes().len() < count && self.fill()? > 0 {}
         Ok(())
     }
 }
 
-/// flate2 reports damage and early ends as I/O errors; for users these say something about the file, not the disk.
+/// flate2 reports damaged and truncated data as I/O errors; to users they are problems of the file, not of the disk.
 fn gzip_error(error: std::io::Error) -> CaptureError {
     match error.kind() {
         ErrorKind::UnexpectedEof => CaptureError::Truncated(
-            "ends inside its gzip data (cut off while writing or downloading?); everything before it was read".into(),
+            "ends inside its gzip data (truncated while writing or downloading?); everything before that was read"
+                .into(),
         ),
         ErrorKind::InvalidData | ErrorKind::InvalidInput => {
             CaptureError::Format(format!("its gzip data is damaged: {error}"))
@@ -166,7 +168,7 @@ pub(super) mod tests {
     use super::*;
     use std::io::Write;
 
-    pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
@@ -216,7 +218,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_gzip_stream_that_ends_early_or_is_damaged_says_so() {
+    fn truncated_and_damaged_gzip_streams_are_reported() {
         let noise: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         let whole = gzip(&noise);
         let error = input(whole[..whole.len() / 2].to_vec()).ensure(usize::MAX).unwrap_err();

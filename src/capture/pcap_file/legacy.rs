@@ -1,8 +1,8 @@
-//! Classic pcap (draft-ietf-opsawg-pcap): a 24-byte file header, then records of a header and the captured bytes.
+//! Classic pcap (draft-ietf-opsawg-pcap): a 24-byte file header, then records of a header and captured bytes.
 //!
-//! Read as libpcap's sf-pcap.c does, oddities of old writers included.
+//! Follows libpcap's sf-pcap.c, including its workarounds for old writers.
 
-use super::Interface;
+use super::interface::Interface;
 use super::record::{BUDGET, Link, MAX_CAPTURED, Step, Stop, half, wire_len, word};
 use crate::base::Timestamp;
 use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink};
@@ -11,35 +11,37 @@ pub(super) const HEADER_BYTES: usize = 24;
 
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
-/// Alexey Kuznetzov's variant, once shipped by Linux distributions: 8 more bytes to each record header (interface,
-/// protocol, packet type), which libpcap ignores as well.
+/// Alexey Kuznetzov's variant, once shipped by Linux distributions: 8 more bytes in each record header (interface,
+/// protocol, packet type), which libpcap ignores, too.
 const MODIFIED: u32 = 0xa1b2_cd34;
 const MODIFIED_EXTRA: usize = 8;
 
-/// Whether the two lengths of a record are in each other's place: writers disagreed until version 2.4.
+/// The order of the two lengths of a record, on which writers disagreed until version 2.4.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lengths {
+enum LengthOrder {
+    /// Captured length first, as specified.
     InOrder,
-    Exchanged,
-    /// Version 2.3 was written both ways; only one of them makes sense where the lengths differ.
+    /// Original length first.
+    Swapped,
+    /// Version 2.3 was written both ways; if the lengths differ, the larger is the original one.
     LargerIsOriginal,
 }
 
 pub(super) struct Legacy {
     big: bool,
-    /// Nanoseconds to a unit of the fraction.
+    /// Nanoseconds per unit of the fraction.
     unit: u32,
-    /// Bytes between the 16 bytes of the record header and the data.
+    /// Bytes between the 16-byte record header and the data.
     extra: usize,
-    lengths: Lengths,
+    lengths: LengthOrder,
     link: Link,
     records: u64,
     interface: Interface,
 }
 
 impl Legacy {
-    /// Reads the file header; `None` if `head` does not begin with one.
-    pub fn open(head: &[u8]) -> Result<Option<Legacy>, CaptureError> {
+    /// Parses the file header; `None` if `head` does not begin with one.
+    pub(super) fn open(head: &[u8]) -> Result<Option<Legacy>, CaptureError> {
         let Some(magic) = head.first_chunk::<4>() else { return Ok(None) };
         if matches!(u32::from_le_bytes(*magic), MICROSECONDS | NANOSECONDS | MODIFIED) {
             Self::header::<false>(head).map(Some)
@@ -53,7 +55,7 @@ impl Legacy {
     fn header<const BIG: bool>(head: &[u8]) -> Result<Legacy, CaptureError> {
         let ([magic, [m0, m1, n0, n1], _zone, _accuracy, snaplen, network, ..], _) = head.as_chunks::<4>() else {
             let text =
-                format!("ends inside its header, {} of {HEADER_BYTES} bytes (cut off while writing?)", head.len());
+                format!("ends inside its header, {} of {HEADER_BYTES} bytes (truncated while writing?)", head.len());
             return Err(CaptureError::Format(text));
         };
         let (unit, extra) = match word::<BIG>(*magic) {
@@ -62,35 +64,36 @@ impl Legacy {
             _ => (1000, 0),
         };
         let lengths = match (half::<BIG>([*m0, *m1]), half::<BIG>([*n0, *n1])) {
-            (2, 0..3) => Lengths::Exchanged,
-            (2, 3) => Lengths::LargerIsOriginal,
-            (2, _) => Lengths::InOrder,
-            // What DG/UX's tcpdump writes.
-            (543, _) => Lengths::Exchanged,
+            (2, 0..3) => LengthOrder::Swapped,
+            (2, 3) => LengthOrder::LargerIsOriginal,
+            (2, _) => LengthOrder::InOrder,
+            // Written by DG/UX's tcpdump.
+            (543, _) => LengthOrder::Swapped,
             (major, minor) => {
-                return Err(CaptureError::Format(format!("is pcap version {major}.{minor}, which cannot be read")));
+                return Err(CaptureError::Format(format!("is pcap version {major}.{minor}, which is not supported")));
             }
         };
         let network = word::<BIG>(*network);
-        // Above the 16 bits of the link type: bit 26 says that the top four bits hold the length of the FCS, in units
-        // of 16 bits.
+        // Above the 16 bits of the link type, bit 26 indicates that the top four bits are the length of the FCS in
+        // units of 16 bits.
         let fcs = if network & (1 << 26) != 0 { (network >> 28) * 2 } else { 0 };
         let link = Link::new((network & 0xffff) as u16, fcs);
         let interface = Interface { name: None, link: link.kind, snaplen: word::<BIG>(*snaplen) };
         Ok(Legacy { big: BIG, unit, extra, lengths, link, records: 0, interface })
     }
 
-    pub fn interfaces(&self) -> &[Interface] {
+    /// The single interface of the capture.
+    pub(super) fn interfaces(&self) -> &[Interface] {
         std::slice::from_ref(&self.interface)
     }
 
     /// Records delivered so far.
-    pub fn records(&self) -> u64 {
+    pub(super) fn records(&self) -> u64 {
         self.records
     }
 
-    /// Delivers the whole records at the beginning of `window`, which is at byte `offset` of the file.
-    pub fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
+    /// Delivers the complete records at the beginning of `window`, which is at byte `offset` of the file.
+    pub(super) fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
         if self.big { self.run::<true, S>(window, offset, sink) } else { self.run::<false, S>(window, offset, sink) }
     }
 
@@ -107,7 +110,7 @@ impl Legacy {
             };
             let ([seconds, fraction, captured, original], _) = header.as_chunks::<4>() else { break };
             let (mut captured, mut original) = (word::<BIG>(*captured), word::<BIG>(*original));
-            if lengths != Lengths::InOrder && (lengths == Lengths::Exchanged || captured > original) {
+            if lengths != LengthOrder::InOrder && (lengths == LengthOrder::Swapped || captured > original) {
                 std::mem::swap(&mut captured, &mut original);
             }
             if captured > MAX_CAPTURED {
@@ -123,8 +126,8 @@ impl Legacy {
                 stop = Stop::Starved;
                 break;
             };
-            // At most 2^32 s and 2^32 µs: both fit 64 bits as nanoseconds by far, fractions of a second and more
-            // included.
+            // At most 2^32 s and 2^32 µs: as nanoseconds both fit into 64 bits easily, even fractions of more than a
+            // second.
             let fraction = u64::from(word::<BIG>(*fraction)) * u64::from(unit);
             let time = Timestamp::from_parts(u64::from(word::<BIG>(*seconds)), fraction);
             let mut frame = Frame {

@@ -1,23 +1,26 @@
-//! Offline captures: pcap and pcapng, from files or streams, gzip-compressed or not, told apart by content.
+//! Offline captures: pcap and pcapng, from files or streams, optionally gzip-compressed. The format is detected from
+//! the content.
 //!
-//! - `input`: the byte stream: decompression and the one buffer that frames borrow from.
-//! - `legacy`: classic pcap. `ng`: pcapng, with its options and clocks in `options`.
-//! - `record`: what the two formats share.
-//! - `foreign`: names what is not a capture.
+//! - `input`: the byte stream: decompression, and the buffer that frames borrow from.
+//! - `legacy`: classic pcap. `ng`: pcapng, with its options and clocks in `options`. `interface`: what both record
+//!   about interfaces.
+//! - `record`: limits and helpers that both formats share.
+//! - `unsupported`: identifies files that are not readable captures.
 //!
-//! A capture is untrusted input: every length is checked before use, nothing in here panics whatever the bytes, and
-//! memory stays within a fixed bound. The compiler enforces the part that it can.
+//! A capture is untrusted input: every length is checked before use, no input causes a panic, and memory use is
+//! bounded. The compiler enforces what it can.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![forbid(unsafe_code)]
 
-mod foreign;
 mod input;
+mod interface;
 mod legacy;
 mod ng;
 mod options;
 mod record;
 #[cfg(test)]
 mod tests;
+mod unsupported;
 
 use std::fmt;
 use std::fs::File;
@@ -25,14 +28,16 @@ use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+pub use interface::Interface;
+
 use input::Input;
 use record::Stop;
 
-use super::{CaptureError, FrameSink, LinkType, PacketSource, Poll};
+use super::{CaptureError, FrameSink, PacketSource, Poll};
 
-/// A capture that is read from its first record to its last.
+/// A capture file or stream, read from its first record to its last.
 ///
-/// The first error ends it: every record before it was delivered, and every poll after it is [`Poll::End`].
+/// The first error ends it: every record before the error was delivered, and every later poll returns [`Poll::End`].
 pub struct PcapFile {
     input: Input,
     format: Format,
@@ -44,25 +49,15 @@ enum Format {
     Ng(ng::Ng),
 }
 
-/// An interface that the capture was taken on, as far as the file tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    /// From pcapng's if_name, control characters replaced; classic pcap has none.
-    pub name: Option<String>,
-    pub link: LinkType,
-    /// The capture length limit; 0 for none.
-    pub snaplen: u32,
-}
-
 impl PcapFile {
-    /// Opens the capture at `path`; `-` is standard input. Waits until the header is there.
+    /// Opens the capture at `path`; `-` is standard input. Blocks until the header has been read.
     pub fn open(path: &Path) -> Result<PcapFile, CaptureError> {
         let file = if path == Path::new("-") {
             let stdin = std::io::stdin();
             if stdin.is_terminal() {
-                return Err(CaptureError::Format("is a terminal: redirect or pipe a capture into it".into()));
+                return Err(CaptureError::Format("is a terminal: redirect a capture to it or pipe one into it".into()));
             }
-            // A descriptor of our own: std's handle would put a small buffer and a lock around every read.
+            // A duplicate descriptor: std's handle would add a small buffer and a lock to every read.
             File::from(stdin.as_fd().try_clone_to_owned()?)
         } else {
             File::open(path)?
@@ -75,7 +70,7 @@ impl PcapFile {
         PcapFile::from_reader(Box::new(file), total)
     }
 
-    /// Reads a capture from `reader`; `total_bytes`, if known, is what [`PcapFile::total`] answers.
+    /// Reads a capture from `reader`; `total_bytes`, if known, is what [`PcapFile::total`] returns.
     pub fn from_reader(reader: Box<dyn Read + Send>, total_bytes: Option<u64>) -> Result<PcapFile, CaptureError> {
         let mut input = Input::new(reader, total_bytes)?;
         input.ensure(legacy::HEADER_BYTES)?;
@@ -86,17 +81,17 @@ impl PcapFile {
         } else if let Some(ng) = ng::Ng::open(head)? {
             Format::Ng(ng)
         } else {
-            return Err(CaptureError::Format(foreign::describe(head)));
+            return Err(CaptureError::Format(unsupported::describe(head)));
         };
         Ok(PcapFile { input, format, ended: false })
     }
 
-    /// Bytes of the input consumed so far; of the compressed input where it is compressed.
+    /// Bytes of the input consumed so far, before decompression.
     pub fn position(&self) -> u64 {
         self.input.position()
     }
 
-    /// Size of the input in the same bytes, where it is known. A file that is still being written may outgrow it.
+    /// Size of the input in bytes before decompression, if known. A file that is still being written may outgrow it.
     pub fn total(&self) -> Option<u64> {
         self.input.total()
     }
@@ -121,7 +116,7 @@ impl PcapFile {
             match step.stop {
                 Stop::Failed(error) => return Err(error),
                 Stop::Budget => return Ok(Poll::Delivered),
-                // Back to the caller before the next read, which may block: what has arrived should take effect.
+                // Return to the caller before the next read, which may block, so that what has arrived takes effect.
                 Stop::Starved if step.consumed > 0 => return Ok(Poll::Delivered),
                 Stop::Starved => {}
             }
@@ -134,7 +129,7 @@ impl PcapFile {
                     Format::Ng(ng) => format!("block {}", ng.blocks().saturating_add(1)),
                 };
                 return Err(CaptureError::Truncated(format!(
-                    "ends inside {unit} at byte {} (cut off while writing?); everything before it was read",
+                    "ends inside {unit} at byte {} (truncated while writing?); everything before that was read",
                     self.input.offset()
                 )));
             }

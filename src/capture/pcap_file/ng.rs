@@ -1,6 +1,6 @@
 //! pcapng (draft-ietf-opsawg-pcapng): sections of blocks, each section in the byte order of its writer.
 
-use super::Interface;
+use super::interface::Interface;
 use super::options::{self, Clock};
 use super::record::{BUDGET, Link, MAX_RECORD, Step, Stop, half, wire_len, word};
 use crate::base::Timestamp;
@@ -9,41 +9,42 @@ use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink};
 /// Section Header Block; the same in either byte order.
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
-/// Packet Block: obsolete, as early versions of the format wrote it.
+/// Packet Block: obsolete, written by early versions of the format.
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
-/// Shortest section header block: type, length, byte order, version, section length, length again.
+/// Minimum length of a section header block: type, length, byte order, version, section length, length again.
 const SECTION_BYTES: usize = 28;
-/// Interfaces to a section; more is a file made to exhaust memory.
+/// Interfaces per section at most; a file with more is made to exhaust memory.
 const MAX_INTERFACES: usize = 1 << 16;
 
 /// An interface of the current section.
-struct Declared {
+struct SectionInterface {
     link: Link,
     trims: bool,
     snaplen: u32,
     clock: Clock,
-    /// Its index among the interfaces of all sections.
+    /// Index among the interfaces of all sections.
     index: u16,
 }
 
 pub(super) struct Ng {
     big: bool,
-    /// Those of the current section, by interface ID.
-    section: Vec<Declared>,
+    /// Interfaces of the current section, by interface ID.
+    section: Vec<SectionInterface>,
+    /// Interfaces of all sections.
     interfaces: Vec<Interface>,
-    /// How many of these are of earlier sections.
+    /// Number of those that earlier sections declared.
     earlier: usize,
-    /// Simple packets carry no time and get that of the packet before.
+    /// Time of the previous packet, which simple packets inherit: they have no timestamp.
     last: Timestamp,
     blocks: u64,
 }
 
 impl Ng {
-    /// Looks at the first section header, which is left in place; `None` if `head` does not begin with one.
-    pub fn open(head: &[u8]) -> Result<Option<Ng>, CaptureError> {
+    /// Checks the first section header without consuming it; `None` if `head` does not begin with one.
+    pub(super) fn open(head: &[u8]) -> Result<Option<Ng>, CaptureError> {
         if head.first_chunk() != Some(&SECTION.to_le_bytes()) {
             return Ok(None);
         }
@@ -56,22 +57,23 @@ impl Ng {
                 last: Timestamp::ZERO,
                 blocks: 0,
             })),
-            Ok(None) => Err(CaptureError::Format("ends inside its header (cut off while writing?)".into())),
+            Ok(None) => Err(CaptureError::Format("ends inside its header (truncated while writing?)".into())),
             Err(what) => Err(CaptureError::Format(format!("is damaged: its pcapng section header {what}"))),
         }
     }
 
-    pub fn interfaces(&self) -> &[Interface] {
+    /// Interfaces of all sections so far.
+    pub(super) fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
 
     /// Blocks read so far.
-    pub fn blocks(&self) -> u64 {
+    pub(super) fn blocks(&self) -> u64 {
         self.blocks
     }
 
-    /// Delivers the packets of the whole blocks at the beginning of `window`, which is at byte `offset` of the file.
-    pub fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
+    /// Delivers the packets of the complete blocks at the beginning of `window`, which is at byte `offset` of the file.
+    pub(super) fn deliver<S: FrameSink>(&mut self, window: &[u8], offset: u64, sink: &mut S) -> Step {
         let first = self.blocks;
         let mut rest = window;
         let stop = loop {
@@ -101,8 +103,8 @@ impl Ng {
         Step { consumed: window.len() - rest.len(), stop }
     }
 
-    /// Goes through at most `budget` blocks of one section. `None` where the next one begins. On an error, `rest` is
-    /// left at the block that it is about.
+    /// Processes at most `budget` blocks of one section. Returns `None` at the start of the next section. On an error,
+    /// `rest` starts with the block concerned.
     fn run<const BIG: bool, S: FrameSink>(
         &mut self,
         rest: &mut &[u8],
@@ -125,20 +127,20 @@ impl Ng {
                 INTERFACE => self.declare::<BIG>(body)?,
                 SIMPLE_PACKET => self.simple::<BIG, S>(body, sink)?,
                 OLD_PACKET => self.old::<BIG, S>(body, sink)?,
-                // Name resolution, statistics, decryption secrets, custom blocks, and what is still to come.
+                // Name resolution, statistics, decryption secrets, custom blocks, and block types of the future.
                 _ => {}
             }
             *rest = next;
             self.blocks = self.blocks.saturating_add(1);
             if self.interfaces.len() > known {
-                // Whoever polls must learn of an interface before its packets come.
+                // The caller must know of an interface before its packets are delivered.
                 break;
             }
         }
         Ok(Some(Stop::Budget))
     }
 
-    /// Changes over to the section that `rest` begins with; `false` if its header is not all there yet.
+    /// Starts the section that `rest` begins with; `false` if its header is still incomplete.
     fn begin_section(&mut self, rest: &mut &[u8]) -> Result<bool, String> {
         let Some((big, length)) = section_header(rest)? else { return Ok(false) };
         let Some((block, next)) = rest.split_at_checked(length) else { return Ok(false) };
@@ -163,10 +165,10 @@ impl Ng {
             return Err(format!("declares more than {MAX_INTERFACES} interfaces in one section"));
         }
         let snaplen = word::<BIG>([s0, s1, s2, s3]);
-        let options = options::of_interface::<BIG>(options);
+        let options = options::interface_options::<BIG>(options);
         let link = Link::new(half::<BIG>([k0, k1]), options.fcs);
         let interface = Interface { name: options.name, link: link.kind, snaplen };
-        // Concatenated and rotated captures declare the same interfaces in every section: these are no new ones.
+        // Concatenated and rotated captures declare the same interfaces in every section. These are not new.
         let id = self.section.len();
         let index = if id < self.earlier && self.interfaces.get(id) == Some(&interface) {
             id
@@ -177,7 +179,7 @@ impl Ng {
             self.interfaces.len().saturating_sub(1)
         };
         let index = u16::try_from(index).unwrap_or(u16::MAX);
-        self.section.push(Declared { link, trims: link.trims(), snaplen, clock: options.clock, index });
+        self.section.push(SectionInterface { link, trims: link.trims(), snaplen, clock: options.clock, index });
         Ok(())
     }
 
@@ -198,7 +200,7 @@ impl Ng {
         self.packet::<BIG, S>(u32::from(half::<BIG>([*i0, *i1])), lengths, content, sink)
     }
 
-    /// The part that enhanced and old packet blocks share: time, captured and original length, then data and options.
+    /// The common part of enhanced and obsolete packet blocks: time, captured and original length, data, options.
     #[inline(always)]
     fn packet<const BIG: bool, S: FrameSink>(
         &mut self,
@@ -211,7 +213,7 @@ impl Ng {
         let Some(declared) = self.section.get(interface as usize) else { return Err(undeclared(interface)) };
         let captured = word::<BIG>(*captured);
         let Some((data, after)) = content.split_at_checked(captured as usize) else {
-            return Err(format!("claims {captured} captured bytes and holds {} at most", content.len()));
+            return Err(format!("claims {captured} captured bytes but contains at most {}", content.len()));
         };
         let time = declared.clock.time((u64::from(word::<BIG>(*high)) << 32) | u64::from(word::<BIG>(*low)));
         let mut frame = Frame {
@@ -225,7 +227,7 @@ impl Ng {
             segments: 1,
             sampled: 1,
         };
-        // What follows the data is padding to 32 bits and options; most packets have none.
+        // After the data come padding to 32 bits and options; most packets have neither.
         if declared.trims || after.len() >= 4 {
             let options = after.get(data.len().wrapping_neg() % 4..).unwrap_or_default();
             let flags = options::flags::<BIG>(options);
@@ -245,7 +247,7 @@ impl Ng {
             return Err("is too short for a packet".into());
         };
         // Simple packets belong to the first interface and have no captured length: it is the smaller of the original
-        // one and the interface's limit.
+        // length and the snapshot length of the interface.
         let Some(declared) = self.section.first() else { return Err(undeclared(0)) };
         let original = word::<BIG>(*original);
         let limit = if declared.snaplen == 0 { u32::MAX } else { declared.snaplen };
@@ -267,7 +269,7 @@ impl Ng {
     }
 }
 
-/// The byte order and length of a section header block; `None` if `head` is too short to tell.
+/// The byte order (true for big-endian) and length of a section header block; `None` if `head` is too short.
 fn section_header(head: &[u8]) -> Result<Option<(bool, usize)>, String> {
     let ([_, length, order, [v0, v1, _, _], ..], _) = head.as_chunks::<4>() else { return Ok(None) };
     let (big, length, major) = if u32::from_le_bytes(*order) == BYTE_ORDER {
@@ -278,7 +280,7 @@ fn section_header(head: &[u8]) -> Result<Option<(bool, usize)>, String> {
         return Err("has no byte-order magic".into());
     };
     if major != 1 {
-        return Err(format!("is of pcapng version {major}, which cannot be read"));
+        return Err(format!("is of pcapng version {major}, which is not supported"));
     }
     let length = block_length(length)?;
     if length < SECTION_BYTES {
@@ -287,7 +289,7 @@ fn section_header(head: &[u8]) -> Result<Option<(bool, usize)>, String> {
     Ok(Some((big, length)))
 }
 
-/// Checks a block's length before anything waits for that many bytes.
+/// Validates a block's length before waiting for that many bytes.
 #[inline(always)]
 fn block_length(length: u32) -> Result<usize, String> {
     if length < 12 || !length.is_multiple_of(4) || length as usize > MAX_RECORD {
@@ -296,7 +298,7 @@ fn block_length(length: u32) -> Result<usize, String> {
     Ok(length as usize)
 }
 
-/// What is between a block's header and the copy of its length at its end.
+/// The part between a block's header and the copy of its length at its end.
 #[inline(always)]
 fn block_body<const BIG: bool>(block: &[u8]) -> Result<&[u8], String> {
     let Some((start, trailer)) = block.split_last_chunk::<4>() else { return Ok(&[]) };
@@ -311,7 +313,7 @@ fn bad_length(length: u32) -> String {
     if length < 12 {
         format!("has length {length}, less than its own header")
     } else if length as usize > MAX_RECORD {
-        format!("has length {length}, more than the {MAX_RECORD} that are read")
+        format!("has length {length}, more than the maximum of {MAX_RECORD}")
     } else {
         format!("has length {length}, not a multiple of 4")
     }
@@ -319,5 +321,5 @@ fn bad_length(length: u32) -> String {
 
 #[cold]
 fn undeclared(interface: u32) -> String {
-    format!("is a packet of interface {interface}, which its section does not declare")
+    format!("is a packet of interface {interface}, which is not declared in its section")
 }

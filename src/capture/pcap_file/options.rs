@@ -1,4 +1,4 @@
-//! The options of pcapng blocks, and the clocks that the options of interfaces define.
+//! The options of pcapng blocks, and the timestamp format that interface options define.
 
 use super::record::{half, word};
 use crate::base::Timestamp;
@@ -8,14 +8,14 @@ const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const IF_FCSLEN: u16 = 13;
 const IF_TSOFFSET: u16 = 14;
-/// epb_flags, and pack_flags of the obsolete packet block alike.
+/// epb_flags, and pack_flags of the obsolete packet block.
 const FLAGS: u16 = 2;
 
 /// Longest interface name kept, in characters.
 const NAME_CHARS: usize = 128;
 
-/// Goes through code and value of each option. Ends at opt_endofopt or at an option that overruns the block: a damaged
-/// option is no reason to give up the packet.
+/// Iterates over the code and value of each option. Ends at opt_endofopt or at an option that overruns the block: a
+/// damaged option is no reason to discard the packet.
 struct Options<'a, const BIG: bool>(&'a [u8]);
 
 impl<'a, const BIG: bool> Iterator for Options<'a, BIG> {
@@ -33,15 +33,16 @@ impl<'a, const BIG: bool> Iterator for Options<'a, BIG> {
     }
 }
 
-/// What a packet's flags word tells.
+/// The contents of a packet's flags word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
-    pub direction: FrameDirection,
-    /// Length of the FCS of this packet, where given.
-    pub fcs: Option<u32>,
+    /// Direction, if given.
+    pub(super) direction: FrameDirection,
+    /// Length of this packet's FCS in octets, if given.
+    pub(super) fcs: Option<u32>,
 }
 
-/// Looks for the flags word among the options of a packet.
+/// Finds the flags word among the options of a packet.
 pub(super) fn flags<const BIG: bool>(options: &[u8]) -> Flags {
     let word = Options::<BIG>(options)
         .find_map(|(code, value)| if code == FLAGS { <[u8; 4]>::try_from(value).ok().map(word::<BIG>) } else { None });
@@ -56,22 +57,24 @@ pub(super) fn flags<const BIG: bool>(options: &[u8]) -> Flags {
     Flags { direction, fcs: (fcs > 0).then_some(fcs) }
 }
 
-/// What the options of an interface description tell.
+/// The relevant options of an interface description.
 #[derive(Default)]
 pub(super) struct InterfaceOptions {
-    pub name: Option<String>,
-    pub clock: Clock,
-    /// In octets.
-    pub fcs: u32,
+    pub(super) name: Option<String>,
+    pub(super) clock: Clock,
+    /// Length of the FCS in octets.
+    pub(super) fcs: u32,
 }
 
-pub(super) fn of_interface<const BIG: bool>(options: &[u8]) -> InterfaceOptions {
+/// Parses the options of an interface description block.
+pub(super) fn interface_options<const BIG: bool>(options: &[u8]) -> InterfaceOptions {
     let mut found = InterfaceOptions::default();
     for (code, value) in Options::<BIG>(options) {
         match (code, value) {
             (IF_NAME, name) => found.name = Some(printable(name)),
             (IF_TSRESOL, [resolution]) => found.clock.scale = Scale::new(*resolution),
-            // The draft says bits and writers write octets: no FCS is longer than 8 octets or shorter than 16 bits.
+            // The draft specifies bits, but writers write octets. The ranges do not overlap: no FCS is longer than 8
+            // octets or shorter than 16 bits.
             (IF_FCSLEN, [length]) => found.fcs = u32::from(if *length > 8 { *length / 8 } else { *length }),
             (IF_TSOFFSET, value) => {
                 if let Ok(value) = <[u8; 8]>::try_from(value) {
@@ -84,10 +87,10 @@ pub(super) fn of_interface<const BIG: bool>(options: &[u8]) -> InterfaceOptions 
     found
 }
 
-/// A name from an untrusted file must not reach a terminal or a log with its control characters.
+/// Replaces control characters: a name from an untrusted file may be shown in a terminal or a log.
 fn printable(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
-    // Some writers count the terminating NUL of a C string.
+    // Some writers include the terminating NUL of a C string.
     name.trim_end_matches('\0')
         .chars()
         .take(NAME_CHARS)
@@ -95,7 +98,7 @@ fn printable(name: &[u8]) -> String {
         .collect()
 }
 
-/// How the timestamps of an interface are to be read.
+/// How the timestamps of an interface are interpreted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clock {
     scale: Scale,
@@ -105,15 +108,15 @@ pub(super) struct Clock {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scale {
-    /// Nanoseconds to a unit.
+    /// Nanoseconds per unit.
     Coarse(u64),
-    /// Units to a nanosecond.
+    /// Units per nanosecond.
     Fine(u64),
     /// Units of 2^-n seconds.
     Binary(u32),
 }
 
-/// Microseconds, which hold where if_tsresol is not given.
+/// Microseconds, the default without if_tsresol.
 impl Default for Scale {
     fn default() -> Self {
         Scale::Coarse(1000)
@@ -129,20 +132,20 @@ impl Scale {
         } else if exponent <= 9 {
             Scale::Coarse(10u64.pow(9u32.saturating_sub(exponent)))
         } else {
-            // Beyond 64 bits, every timestamp is less than a nanosecond, and the division gives zero.
+            // If the power exceeds 64 bits, every timestamp is less than a nanosecond and the division gives zero.
             Scale::Fine(10u64.checked_pow(exponent.saturating_sub(9)).unwrap_or(u64::MAX))
         }
     }
 }
 
 impl Clock {
-    /// The moment of a timestamp of this clock; clamped to what [`Timestamp`] covers.
+    /// Converts a timestamp of this clock, clamped to the range of [`Timestamp`].
     #[inline(always)]
-    pub fn time(&self, units: u64) -> Timestamp {
+    pub(super) fn time(&self, units: u64) -> Timestamp {
         let nanos = match self.scale {
             Scale::Coarse(nanos) => units.saturating_mul(nanos),
             Scale::Fine(units_per_nano) => units / units_per_nano.max(1),
-            // 64 and 30 bits: no overflow. Shifts are below 128, the exponent having 7 bits.
+            // 64 and 30 bits: no overflow. The exponent has 7 bits, so the shift is less than 128.
             Scale::Binary(exponent) => {
                 let nanos = (u128::from(units) * 1_000_000_000) >> (exponent & 127);
                 u64::try_from(nanos).unwrap_or(u64::MAX)
@@ -191,7 +194,7 @@ mod tests {
         let options = [2, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(flags::<false>(&options).direction, FrameDirection::Ingress);
         assert_eq!(flags::<false>(&options[..7]), Flags::default());
-        // Behind an option that overruns and behind the end of the options, nothing counts.
+        // Options after one that overruns, or after the end of the options, are ignored.
         let overrun = [&[9, 9, 255, 0][..], &options].concat();
         assert_eq!(flags::<false>(&overrun), Flags::default());
         let ended = [&[0, 0, 0, 0][..], &options].concat();
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_tell_direction_and_fcs() {
+    fn flags_contain_direction_and_fcs() {
         let word = |value: u32| [&[0, 2, 0, 4][..], &value.to_be_bytes()].concat();
         assert_eq!(flags::<true>(&word(0b10)), Flags { direction: FrameDirection::Egress, fcs: None });
         assert_eq!(flags::<true>(&word(4 << 5 | 1)), Flags { direction: FrameDirection::Ingress, fcs: Some(4) });
@@ -212,12 +215,12 @@ mod tests {
     #[test]
     fn names_are_made_printable() {
         let options = [&[2, 0, 7, 0][..], b"en\x1bp\n3\0", &[0]].concat();
-        assert_eq!(of_interface::<false>(&options).name.as_deref(), Some("en\u{fffd}p\u{fffd}3"));
+        assert_eq!(interface_options::<false>(&options).name.as_deref(), Some("en\u{fffd}p\u{fffd}3"));
     }
 
     #[test]
     fn fcs_lengths_in_octets_or_bits() {
-        assert_eq!(of_interface::<false>(&[13, 0, 1, 0, 4, 0, 0, 0]).fcs, 4);
-        assert_eq!(of_interface::<false>(&[13, 0, 1, 0, 32, 0, 0, 0]).fcs, 4);
+        assert_eq!(interface_options::<false>(&[13, 0, 1, 0, 4, 0, 0, 0]).fcs, 4);
+        assert_eq!(interface_options::<false>(&[13, 0, 1, 0, 32, 0, 0, 0]).fcs, 4);
     }
 }

@@ -1,4 +1,4 @@
-//! Captures built byte by byte, read back through [`PcapFile`].
+//! Captures built byte by byte and read through [`PcapFile`].
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Cursor, Read, Write};
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::input::tests::gzip;
 use super::*;
-use crate::capture::{Frame, FrameDirection};
+use crate::capture::{Frame, FrameDirection, LinkType};
 
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
+struct Delivered {
     nanos: u64,
     data: Vec<u8>,
     wire_len: u32,
@@ -20,11 +20,11 @@ struct Seen {
 }
 
 #[derive(Default)]
-struct Collect(Vec<Seen>);
+struct Collect(Vec<Delivered>);
 
 impl FrameSink for Collect {
     fn frame(&mut self, frame: Frame<'_>) {
-        self.0.push(Seen {
+        self.0.push(Delivered {
             nanos: frame.time.nanos(),
             data: frame.data.to_vec(),
             wire_len: frame.wire_len,
@@ -35,19 +35,19 @@ impl FrameSink for Collect {
     }
 }
 
-/// Gives at most `.1` bytes a read.
-struct Dribble(Cursor<Vec<u8>>, usize);
+/// Returns at most `.1` bytes per read.
+struct SlowReader(Cursor<Vec<u8>>, usize);
 
-impl Read for Dribble {
+impl Read for SlowReader {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let count = into.len().min(self.1);
         self.0.read(&mut into[..count])
     }
 }
 
-/// Everything that `bytes` delivers, and the error at its end.
-fn read_by(bytes: &[u8], at_a_time: usize) -> (Vec<Seen>, Option<CaptureError>) {
-    let reader = Dribble(Cursor::new(bytes.to_vec()), at_a_time);
+/// All frames of `bytes`, and the error at its end.
+fn read_by(bytes: &[u8], at_a_time: usize) -> (Vec<Delivered>, Option<CaptureError>) {
+    let reader = SlowReader(Cursor::new(bytes.to_vec()), at_a_time);
     let mut sink = Collect::default();
     let mut file = match PcapFile::from_reader(Box::new(reader), Some(bytes.len() as u64)) {
         Ok(file) => file,
@@ -64,11 +64,11 @@ fn read_by(bytes: &[u8], at_a_time: usize) -> (Vec<Seen>, Option<CaptureError>) 
     (sink.0, error)
 }
 
-fn read(bytes: &[u8]) -> (Vec<Seen>, Option<CaptureError>) {
+fn read(bytes: &[u8]) -> (Vec<Delivered>, Option<CaptureError>) {
     read_by(bytes, usize::MAX)
 }
 
-fn frames(bytes: &[u8]) -> Vec<Seen> {
+fn frames(bytes: &[u8]) -> Vec<Delivered> {
     let (frames, error) = read(bytes);
     assert!(error.is_none(), "{error:?}");
     frames
@@ -138,8 +138,8 @@ const MICRO: u32 = 0xa1b2_c3d4;
 const NANO: u32 = 0xa1b2_3c4d;
 const KUZNETZOV: u32 = 0xa1b2_cd34;
 
-fn ethernet(nanos: u64, data: &[u8], wire_len: u32) -> Seen {
-    Seen {
+fn ethernet(nanos: u64, data: &[u8], wire_len: u32) -> Delivered {
+    Delivered {
         nanos,
         data: data.to_vec(),
         wire_len,
@@ -198,19 +198,19 @@ fn pcap_of_both_byte_orders_and_units() {
 }
 
 #[test]
-fn pcap_of_old_versions_has_its_lengths_exchanged() {
-    let exchanged = [BE.words(&[1, 0, 60, 3]), b"abc".to_vec()].concat();
+fn pcap_of_old_versions_has_its_lengths_swapped() {
+    let swapped = [BE.words(&[1, 0, 60, 3]), b"abc".to_vec()].concat();
     let in_order = BE.record(1, 0, 60, b"abc");
     let seen = vec![ethernet(1_000_000_000, b"abc", 60); 2];
-    assert_eq!(frames(&[BE.pcap(MICRO, 2, 1), exchanged.clone()].concat()), seen[..1]);
-    assert_eq!(frames(&[BE.pcap(MICRO, 3, 1), exchanged, in_order].concat()), seen);
+    assert_eq!(frames(&[BE.pcap(MICRO, 2, 1), swapped.clone()].concat()), seen[..1]);
+    assert_eq!(frames(&[BE.pcap(MICRO, 3, 1), swapped, in_order].concat()), seen);
 }
 
 #[test]
 fn pcap_link_field_carries_fcs_and_direction() {
     let bytes = [LE.pcap(MICRO, 4, 0x2400_0001), LE.record(1, 0, 68, &[1; 68]), LE.record(1, 0, 68, &[1; 20])].concat();
     assert_eq!(frames(&bytes), [ethernet(1_000_000_000, &[1; 64], 64), ethernet(1_000_000_000, &[1; 20], 64)]);
-    // Without bit 26 the length means nothing.
+    // Without bit 26 the length has no meaning.
     let bytes = [LE.pcap(MICRO, 4, 0x2000_0001), LE.record(1, 0, 68, &[1; 68])].concat();
     assert_eq!(frames(&bytes), [ethernet(1_000_000_000, &[1; 68], 68)]);
     let bytes = [LE.pcap(MICRO, 4, 204), LE.record(1, 0, 40, &[1, 0xff, 3])].concat();
@@ -241,11 +241,15 @@ fn pcapng_of_two_sections() {
     let mut file = PcapFile::from_reader(Box::new(Cursor::new(sample_ng())), None).unwrap();
     let mut sink = Collect::default();
     while file.poll(&mut sink).unwrap() != Poll::End {}
-    let seen = |nanos, data: &[u8], wire_len, interface| Seen { interface, ..ethernet(nanos, data, wire_len) };
+    let seen = |nanos, data: &[u8], wire_len, interface| Delivered { interface, ..ethernet(nanos, data, wire_len) };
     let expected = [
         seen(7_000_000_000, b"first", 60, 0),
-        Seen { link: LinkType::RawIp, direction: FrameDirection::Ingress, ..seen(8_000_000_001, b"second", 60, 1) },
-        Seen { direction: FrameDirection::Egress, ..seen(9_000_000_000, b"third", 5, 2) },
+        Delivered {
+            link: LinkType::RawIp,
+            direction: FrameDirection::Ingress,
+            ..seen(8_000_000_001, b"second", 60, 1)
+        },
+        Delivered { direction: FrameDirection::Egress, ..seen(9_000_000_000, b"third", 5, 2) },
         seen(9_000_000_000, b"simple", 6, 0),
         seen(11_000_000_000, b"old", 64, 2),
     ];
@@ -272,15 +276,15 @@ fn pcapng_errors_name_the_block() {
     let cases: &[(Vec<u8>, &str)] = &[
         (LE.words(&[6, 33]), "has length 33, not a multiple of 4"),
         (LE.words(&[6, 8]), "has length 8, less than its own header"),
-        (LE.words(&[6, 0xffff_fff0]), "has length 4294967280, more than the 16842752 that are read"),
+        (LE.words(&[6, 0xffff_fff0]), "has length 4294967280, more than the maximum of 16842752"),
         (mismatch, "has length 40 at its beginning and 16777256 at its end"),
-        (LE.packet(3, 1, 5, b"frame", &[]), "is a packet of interface 3, which its section does not declare"),
-        (beyond, "claims 9 captured bytes and holds 4 at most"),
+        (LE.packet(3, 1, 5, b"frame", &[]), "is a packet of interface 3, which is not declared in its section"),
+        (beyond, "claims 9 captured bytes but contains at most 4"),
         (LE.block(6, &[0; 8]), "is too short for a packet"),
         (LE.block(1, &[0; 4]), "is too short for an interface"),
         (
             [LE.section(), LE.packet(0, 1, 5, b"frame", &[])].concat(),
-            "is a packet of interface 0, which its section does not declare",
+            "is a packet of interface 0, which is not declared in its section",
         ),
         (LE.block(0x0a0d_0d0a, &[0; 16]), "has no byte-order magic"),
     ];
@@ -317,19 +321,19 @@ fn a_cut_off_record_is_reported_after_the_whole_ones() {
     let at = sample.len() - 16 - 57;
     assert_eq!(
         error.to_string(),
-        format!("ends inside record 20 at byte {at} (cut off while writing?); everything before it was read")
+        format!("ends inside record 20 at byte {at} (truncated while writing?); everything before that was read")
     );
 }
 
 #[test]
-fn what_arrives_is_delivered_at_once() {
+fn frames_are_delivered_as_they_arrive() {
     let mut bytes = LE.pcap(MICRO, 4, 1);
     bytes.extend(LE.record(1, 0, 60, b"abc"));
     let (sender, receiver) = std::os::unix::net::UnixStream::pair().unwrap();
     (&sender).write_all(&bytes).unwrap();
     let mut file = PcapFile::from_reader(Box::new(receiver), None).unwrap();
     let mut sink = Collect::default();
-    // The writer is still there: another read would block for ever.
+    // The writer is still open: another read would block forever.
     assert_eq!(file.poll(&mut sink).unwrap(), Poll::Delivered);
     assert_eq!(sink.0.len(), 1);
     drop(sender);
@@ -338,7 +342,7 @@ fn what_arrives_is_delivered_at_once() {
 
 #[test]
 fn every_split_and_every_prefix() {
-    // The last: how many prefixes are captures themselves, ending with a record or block.
+    // The last number: how many prefixes are valid captures that end with a record or block.
     for (sample, complete) in [(sample_pcap(), 20), (sample_ng(), 12), (gzip(&sample_ng()), 0)] {
         let whole = frames(&sample);
         for at_a_time in [1, 2, 3, 7, 100] {
@@ -355,15 +359,15 @@ fn every_split_and_every_prefix() {
 }
 
 #[test]
-fn what_is_not_a_capture() {
+fn files_that_are_not_captures_are_rejected() {
     assert_eq!(error(b""), "is empty: not a capture");
     assert_eq!(error(&gzip(b"")), "is empty: not a capture");
     assert_eq!(error(b"not a capture at all, just text"), "looks like text, not a capture");
     assert_eq!(error(&gzip(&gzip(b"x"))), "is compressed with gzip twice: decompress it first (gzip -d)");
-    assert_eq!(error(&LE.pcap(MICRO, 4, 1)[..20]), "ends inside its header, 20 of 24 bytes (cut off while writing?)");
-    assert_eq!(error(&LE.section()[..14]), "ends inside its header (cut off while writing?)");
+    assert_eq!(error(&LE.pcap(MICRO, 4, 1)[..20]), "ends inside its header, 20 of 24 bytes (truncated while writing?)");
+    assert_eq!(error(&LE.section()[..14]), "ends inside its header (truncated while writing?)");
     let old = [&LE.words(&[MICRO])[..], &[1, 0, 0, 0], &[0; 16]].concat();
-    assert_eq!(error(&old), "is pcap version 1.0, which cannot be read");
+    assert_eq!(error(&old), "is pcap version 1.0, which is not supported");
     let missing = PcapFile::open(Path::new("/nonexistent/x.pcap")).unwrap_err();
     assert!(matches!(missing, CaptureError::Io(_)));
     assert_eq!(PcapFile::open(Path::new("/")).unwrap_err().to_string(), "is a directory, not a capture");
@@ -389,7 +393,7 @@ proptest! {
         }
         let whole = read(&bytes);
         let parts = read_by(&bytes, at_a_time);
-        // A damaged gzip stream may give up more or less before the damage shows, by how it is read.
+        // How much a damaged gzip stream yields before the error depends on how it is read.
         if which < 2 {
             prop_assert_eq!(whole.0, parts.0);
             prop_assert_eq!(whole.1.map(|error| error.to_string()), parts.1.map(|error| error.to_string()));

@@ -1,107 +1,14 @@
-//! The table of services that reflect and amplify: what their replies look like on the wire.
+//! The table of services that can be abused for reflection and amplification: what their replies look like.
 //!
-//! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates), Rossow
-//! "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
+//! Sources of ports, signatures and factors: CISA alert TA14-017A "UDP-Based Amplification Attacks" (with updates),
+//! Rossow "Amplification Hell" (NDSS 2014), the RFC of each protocol, and the advisories named per row.
 
+mod index;
 mod rows;
+mod service;
 #[cfg(test)]
 mod tests;
 
+pub use index::{Service, reply_of};
 pub use rows::AMPLIFIERS;
-
-use crate::base::Vector;
-
-/// Index of a row of [`AMPLIFIERS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Service(u8);
-
-impl Service {
-    pub const COUNT: usize = AMPLIFIERS.len();
-
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    pub fn from_index(index: usize) -> Option<Service> {
-        (index < AMPLIFIERS.len()).then_some(Service(index as u8))
-    }
-
-    pub fn row(self) -> Option<&'static Amplifier> {
-        AMPLIFIERS.get(self.index())
-    }
-
-    /// The service that owns a UDP port.
-    #[inline]
-    pub fn of_port(port: u16) -> Option<Service> {
-        match BY_PORT.get(usize::from(port)) {
-            Some(&row) if row != NONE => Some(Service(row)),
-            _ => None,
-        }
-    }
-}
-
-/// One service that can be abused.
-pub struct Amplifier {
-    pub service: &'static str,
-    pub vector: Vector,
-    /// UDP ports of the service: the source ports of its replies.
-    pub ports: &'static [u16],
-    /// A reply has at least this many octets of UDP payload.
-    pub min_payload: u16,
-    /// Judges the first captured octets of the payload. Sees only what was captured, so it must not demand more
-    /// than a few octets; it is not asked where none were captured.
-    pub is_reply: fn(&[u8]) -> bool,
-    /// True where no sane network receives these from outside at all: low floors apply.
-    pub unambiguous: bool,
-    /// True where such packets also flow between two peers that talk for long (calls, tunnels, transfers, games):
-    /// only many reflectors at once make an attack.
-    pub sessions: bool,
-    /// True where honest clients ask very many servers at once: many that answer are no attack of themselves.
-    pub crawled: bool,
-    /// Packets that one question may honestly bring.
-    pub answers: u64,
-    pub note: &'static str,
-}
-
-impl Amplifier {
-    /// Whether a packet from this port may be a reply.
-    pub fn has_port(&self, port: u16) -> bool {
-        self.ports.contains(&port)
-    }
-}
-
-const NONE: u8 = u8::MAX;
-
-/// Row by port. One byte a port: the few lines in use stay in cache.
-static BY_PORT: [u8; 65536] = index_by_port();
-
-#[allow(clippy::indexing_slicing)] // evaluated at compile time: an index out of bounds would not build
-const fn index_by_port() -> [u8; 65536] {
-    let mut table = [NONE; 65536];
-    let mut row = 0;
-    while row < AMPLIFIERS.len() {
-        let mut port = 0;
-        while port < AMPLIFIERS[row].ports.len() {
-            table[AMPLIFIERS[row].ports[port] as usize] = row as u8;
-            port += 1;
-        }
-        row += 1;
-    }
-    table
-}
-
-/// Ports above this are also drawn by clients (RFC 6056) and by media (RTP): of themselves they say nothing.
-const HIGHEST_TELLING_PORT: u16 = 9999;
-
-/// The service whose reply this UDP payload is, judged by source port, length and first octets.
-#[inline]
-pub fn reply_of(source_port: u16, payload_len: u16, captured: &[u8]) -> Option<Service> {
-    let service = Service::of_port(source_port)?;
-    let row = service.row()?;
-    let looks_so = match captured {
-        [] => source_port <= HIGHEST_TELLING_PORT,
-        _ => (row.is_reply)(captured),
-    };
-    (payload_len >= row.min_payload && looks_so).then_some(service)
-}
+pub use service::Amplifier;

@@ -1,9 +1,9 @@
-//! The rows, by when the service became known as an amplifier, roughly.
+//! The rows, roughly in the order in which the services became known as amplifiers.
 
 use super::Amplifier;
 use crate::base::Vector;
 
-/// What most rows have: a question brings an answer of a packet or two, and is asked on the open Internet too.
+/// The values of most rows: a reply has one or two packets, and the service is also used over the open Internet.
 const ROW: Amplifier = Amplifier {
     service: "",
     vector: Vector::DnsAmplification,
@@ -17,37 +17,37 @@ const ROW: Amplifier = Amplifier {
     note: "",
 };
 
-/// Nobody should receive these from outside at all.
+/// Services whose replies should never arrive from outside.
 const NEVER: Amplifier = Amplifier { unambiguous: true, ..ROW };
-/// As `NEVER`, but in a local network one question to a group may bring the answers of all neighbours.
+/// As `NEVER`, but in a local network one multicast request may cause replies from all neighbours.
 const DISCOVERY: Amplifier = Amplifier { answers: 100, ..NEVER };
-/// Also the packets of calls, tunnels, transfers and games.
+/// Services whose packets also occur in calls, tunnels, transfers and games.
 const SESSIONS: Amplifier = Amplifier { sessions: true, ..ROW };
-/// As `SESSIONS`, and whoever looks for a game, a peer or a reading asks hundreds of servers in a row.
+/// As `SESSIONS`, and clients in search of a game, a peer or a measurement query hundreds of servers.
 const CRAWLED: Amplifier = Amplifier { crawled: true, ..SESSIONS };
 
-/// Whether the captured octets are those of `text`, as far as they reach.
+/// Whether the captured octets match `text` as far as they go.
 fn starts(payload: &[u8], text: &[u8]) -> bool {
     payload.iter().zip(text).all(|(one, other)| one == other)
 }
 
-/// Whether the octet at `index` passes, or was not captured.
+/// Whether the octet at `index` passes the test or was not captured.
 fn octet(payload: &[u8], index: usize, test: impl Fn(u8) -> bool) -> bool {
     payload.get(index).is_none_or(|&octet| test(octet))
 }
 
-/// Whether the octets from `index` on are `wanted`, or were not captured.
+/// Whether the octets from `index` on are `wanted` or were not captured.
 fn octets(payload: &[u8], index: usize, wanted: &[u8]) -> bool {
     payload.get(index..).is_none_or(|rest| starts(rest, wanted))
 }
 
 /// DNS header with QR set and the opcode of a query (RFC 1035 §4.1.1).
-fn is_dns_answer(payload: &[u8]) -> bool {
+fn is_dns_reply(payload: &[u8]) -> bool {
     octet(payload, 2, |flags| flags & 0xf8 == 0x80)
 }
 
-/// Mode 7 (private, monlist) and mode 6 (control, readvar) with their response bits; the time service itself answers in
-/// mode 4 and is not touched.
+/// Mode 7 (private, monlist) and mode 6 (control, readvar) with their response bits. Time servers reply in mode 4,
+/// which is not matched.
 fn is_ntp_control(payload: &[u8]) -> bool {
     match payload.first().copied().unwrap_or(0) {
         first if first & 0x07 == 7 => first & 0x80 != 0,
@@ -56,8 +56,8 @@ fn is_ntp_control(payload: &[u8]) -> bool {
     }
 }
 
-/// An answer of IKE. Version 2 says so in a flag (RFC 7296 §3.1); in version 1 the responder's cookie is set, or it is a
-/// notification (RFC 2408 §3.1).
+/// A reply of IKE. Version 2 has a flag for it (RFC 7296 §3.1); in version 1 the responder's cookie is set, or the
+/// message is a notification (RFC 2408 §3.1).
 fn is_ike_header(header: &[u8]) -> bool {
     let answered = header.get(8..16).is_none_or(|cookie| cookie != [0; 8]);
     match header.get(17).copied() {
@@ -68,16 +68,16 @@ fn is_ike_header(header: &[u8]) -> bool {
     }
 }
 
-/// The same, with or without the marker that tells it from ESP on port 4500 (RFC 3948 §2.2).
-fn is_ike_answer(payload: &[u8]) -> bool {
+/// A reply of IKE, with or without the marker that distinguishes it from ESP on port 4500 (RFC 3948 §2.2).
+fn is_ike_reply(payload: &[u8]) -> bool {
     is_ike_header(payload) || payload.strip_prefix(&[0; 4]).is_some_and(is_ike_header)
 }
 
-/// A message of BACnet/IP that is no confirmed request (ASHRAE 135, annex J and clause 20.1).
-fn is_bacnet_answer(payload: &[u8]) -> bool {
-    // Where the network layer begins: after the address of who asked if a router forwards it.
+/// A message of BACnet/IP other than a confirmed request (ASHRAE 135, annex J and clause 20.1).
+fn is_bacnet_reply(payload: &[u8]) -> bool {
+    // Offset of the network layer: after the requester's address if a router forwards the message.
     let npdu = match payload.get(1) {
-        // BVLC-Result, and the acknowledged tables of a router.
+        // BVLC-Result, and the acknowledgements with a router's tables.
         None | Some(0 | 3 | 7) => usize::MAX,
         Some(4) => 10,
         Some(10 | 11) => 4,
@@ -88,12 +88,12 @@ fn is_bacnet_answer(payload: &[u8]) -> bool {
     payload.first() == Some(&0x81) && (routed() || answer())
 }
 
-/// A connectionless packet of Quake's engines that answers: they begin with 32 bits set.
-fn is_quake_answer(payload: &[u8]) -> bool {
-    const ANSWERS: [&[u8]; 6] =
+/// A connectionless reply of a Quake engine: such packets begin with 32 one bits.
+fn is_quake_reply(payload: &[u8]) -> bool {
+    const REPLIES: [&[u8]; 6] =
         [b"statusResponse", b"infoResponse", b"getserversResponse", b"getserversExtResponse", b"print\n", b"n\\"];
     let words = payload.get(4..).unwrap_or_default();
-    starts(payload, &[0xff; 4]) && ANSWERS.iter().any(|answer| starts(words, answer))
+    starts(payload, &[0xff; 4]) && REPLIES.iter().any(|reply| starts(words, reply))
 }
 
 /// Every service, by row.
@@ -103,8 +103,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::DnsAmplification,
         ports: &[53],
         min_payload: 12,
-        is_reply: is_dns_answer,
-        note: "QR bit set (RFC 1035 §4.1.1); ANY, TXT and DNSSEC answers of 28 to 54 times the query (TA14-017A)",
+        is_reply: is_dns_reply,
+        note: "QR bit set (RFC 1035 §4.1.1); ANY, TXT and DNSSEC responses of 28 to 54 times the query (TA14-017A)",
         ..ROW
     },
     Amplifier {
@@ -150,7 +150,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[1900],
         min_payload: 32,
         is_reply: |p| starts(p, b"HTTP") || starts(p, b"NOTI"),
-        note: "answers to M-SEARCH (UPnP Device Architecture 1.1 §1.3.3), about 30 times (TA14-017A)",
+        note: "responses to M-SEARCH (UPnP Device Architecture 1.1 §1.3.3), about 30 times (TA14-017A)",
         ..DISCOVERY
     },
     Amplifier {
@@ -193,7 +193,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[69],
         min_payload: 4,
         is_reply: |p| octet(p, 0, |high| high == 0) && octet(p, 1, |code| matches!(code, 3 | 5 | 6)),
-        note: "DATA, ERROR, OACK (RFC 1350 §5, RFC 2347). By RFC 1350 §4 they come from a port drawn anew, which nothing tells; \
+        note: "DATA, ERROR, OACK (RFC 1350 §5, RFC 2347). By RFC 1350 §4 they come from a new ephemeral port, which cannot be recognised; \
                abused servers keep 69 (Akamai threat advisory on TFTP, 2016)",
         ..SESSIONS
     },
@@ -211,8 +211,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::MdnsAmplification,
         ports: &[5353],
         min_payload: 12,
-        is_reply: is_dns_answer,
-        note: "QR bit (RFC 6762 §18.2) of an answer to a question from outside the link (§5.5, VU#550620)",
+        is_reply: is_dns_reply,
+        note: "QR bit (RFC 6762 §18.2) of a response to a query from outside the link (§5.5, VU#550620)",
         ..DISCOVERY
     },
     Amplifier {
@@ -254,7 +254,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
     Amplifier {
         service: "steam",
         vector: Vector::SteamAmplification,
-        // And those of other games that answer the same queries.
+        // Includes the ports of other games that support the same queries.
         ports: &[27015, 27016, 27017, 27018, 27019, 27020, 2302, 21025, 28015],
         min_payload: 6,
         // A2S_INFO, players, rules, GoldSrc's info, challenge; or one of several packets.
@@ -262,7 +262,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
             starts(p, &[0xfe, 0xff, 0xff, 0xff])
                 || starts(p, &[0xff; 4]) && octet(p, 4, |kind| matches!(kind, b'I' | b'D' | b'E' | b'm' | b'A'))
         },
-        note: "answers to server queries (Valve developer wiki, Server queries), 5.5 times (TA14-017A)",
+        note: "replies to server queries (Valve developer wiki, Server queries), 5.5 times (TA14-017A)",
         ..CRAWLED
     },
     Amplifier {
@@ -270,7 +270,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::QuakeAmplification,
         ports: &[27960, 27950, 27910, 27500, 26000, 28960],
         min_payload: 6,
-        is_reply: is_quake_answer,
+        is_reply: is_quake_reply,
         note: "connectionless statusResponse and the like, 64 times (TA14-017A; Rossow, NDSS 2014)",
         ..CRAWLED
     },
@@ -288,15 +288,15 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::OpenvpnAmplification,
         ports: &[1194],
         min_payload: 14,
-        // Opcode in the upper five bits, key 0: P_CONTROL_HARD_RESET_SERVER_V2, and V1.
+        // Opcode in the upper five bits, key ID 0: P_CONTROL_HARD_RESET_SERVER_V2 and V1.
         is_reply: |p| octet(p, 0, |first| matches!(first, 0x40 | 0x10)),
-        note: "the server's hard reset, repeated until answered (OpenVPN wire protocol, opcode 8)",
+        note: "the server's hard reset, retransmitted until acknowledged (OpenVPN wire protocol, opcode 8)",
         ..SESSIONS
     },
     Amplifier {
         service: "stun",
         vector: Vector::StunAmplification,
-        // The alternate port (RFC 5780), and those of Cisco's servers.
+        // Includes the alternate port (RFC 5780) and those of Cisco's servers.
         ports: &[3478, 3479, 8088, 37833],
         min_payload: 20,
         is_reply: |p| starts(p, &[1, 1]) || starts(p, &[1, 0x11]),
@@ -309,7 +309,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[5060],
         min_payload: 32,
         is_reply: |p| starts(p, b"SIP/2.0 "),
-        note: "status line (RFC 3261 §7.2); final responses are repeated until acknowledged (§13.3.1.4)",
+        note: "status line (RFC 3261 §7.2); final responses are retransmitted until acknowledged (§13.3.1.4)",
         ..SESSIONS
     },
     Amplifier {
@@ -317,7 +317,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::IsakmpAmplification,
         ports: &[500, 4500],
         min_payload: 28,
-        is_reply: is_ike_answer,
+        is_reply: is_ike_reply,
         note: "responder's cookie or response flag (RFC 2408 §3.1, RFC 7296 §3.1); up to 9 times (VU#419128)",
         ..SESSIONS
     },
@@ -326,8 +326,8 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::BacnetAmplification,
         ports: &[47808],
         min_payload: 6,
-        is_reply: is_bacnet_answer,
-        note: "BVLC type 0x81 (ASHRAE 135 annex J), an answer to ReadPropertyMultiple, up to 120 times (Gasser et al., 2017)",
+        is_reply: is_bacnet_reply,
+        note: "BVLC type 0x81 (ASHRAE 135 annex J), a reply to ReadPropertyMultiple, up to 120 times (Gasser et al., 2017)",
         ..SESSIONS
     },
     Amplifier {
@@ -336,7 +336,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[10001],
         min_payload: 20,
         is_reply: |p| octet(p, 0, |version| matches!(version, 1 | 2)) && !(p.len() >= 4 && octets(p, 2, &[0, 0])),
-        note: "discovery reply with fields, where the question is four octets without (CVE-2017-0938; CERT-Bund report)",
+        note: "discovery reply with fields; the request is four octets without any (CVE-2017-0938; CERT-Bund report)",
         ..DISCOVERY
     },
     Amplifier {
@@ -345,7 +345,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[37810],
         min_payload: 64,
         is_reply: |p| octets(p, 4, b"DHIP"),
-        note: "DHDiscover of Dahua's recorders, JSON after 32 octets; 11 times a whole question, 178 times one of four octets \
+        note: "DHDiscover of Dahua's recorders, JSON after 32 octets; 11 times a complete request, 178 times one of four octets \
                (NSFOCUS, October 2020; NETSCOUT ASERT, July 2021)",
         ..DISCOVERY
     },
@@ -355,7 +355,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[32410, 32412, 32413, 32414],
         min_payload: 32,
         is_reply: |p| starts(p, b"HTTP/"),
-        note: "answers of 52 to 281 octets to M-SEARCH, about 5 times (CVE-2021-33959; NETSCOUT ASERT, February 2021)",
+        note: "responses of 52 to 281 octets to M-SEARCH, about 5 times (CVE-2021-33959; NETSCOUT ASERT, February 2021)",
         ..DISCOVERY
     },
     Amplifier {
@@ -363,7 +363,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::Tp240Amplification,
         ports: &[10074],
         min_payload: 8,
-        // Text of two packets in turn, the second a short one. Media on the same port would not be.
+        // Text in alternating long and short packets. Media on the same port would not be text.
         is_reply: |p| p.iter().take(4).all(|octet| matches!(octet, b'\t' | b'\n' | b'\r' | b' '..=b'~')),
         note: "status lines of Mitel's TP-240 driver, 4,294,967,296 to 1 for one command (CVE-2022-26143)",
         ..NEVER
@@ -374,7 +374,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         ports: &[33848],
         min_payload: 32,
         is_reply: |p| starts(p, b"<hudson"),
-        note: "XML of the discovery service, more than 100 octets for one (CVE-2020-2100)",
+        note: "XML of the discovery service, more than 100 octets for a request of one (CVE-2020-2100)",
         ..NEVER
     },
     Amplifier {
@@ -382,9 +382,9 @@ pub const AMPLIFIERS: &[Amplifier] = &[
         vector: Vector::BittorrentAmplification,
         ports: &[6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889],
         min_payload: 20,
-        // A dictionary that begins with "r" (response), "e" (error) or, with BEP 42, "ip"; questions begin with "a".
+        // A dictionary that begins with "r" (response), "e" (error) or, with BEP 42, "ip"; queries begin with "a".
         is_reply: |p| starts(p, b"d1:r") || starts(p, b"d1:e") || starts(p, b"d2:ip"),
-        note: "answers of the DHT (BEP 5), 3.8 times (TA14-017A)",
+        note: "responses of the DHT (BEP 5), 3.8 times (TA14-017A)",
         ..CRAWLED
     },
     Amplifier {
@@ -399,7 +399,7 @@ pub const AMPLIFIERS: &[Amplifier] = &[
                 && octets(p, 14, &[0, 0, 0, 0, 0])
                 && octet(p, 19, |kind| matches!(kind, 2 | 4))
         },
-        note: "SCCRP or StopCCN (RFC 2661 §4.4.1, §6), repeated until acknowledged (§5.8)",
+        note: "SCCRP or StopCCN (RFC 2661 §4.4.1, §6), retransmitted until acknowledged (§5.8)",
         ..SESSIONS
     },
     Amplifier {

@@ -1,10 +1,11 @@
 use super::*;
+use crate::base::Vector;
 
 fn vector(port: u16, payload: &[u8]) -> Option<Vector> {
     reply_of(port, payload.len() as u16, payload).and_then(Service::row).map(|row| row.vector)
 }
 
-/// `head` and as many zeros as make `length` octets.
+/// `head`, padded with zeros to `length` octets.
 fn padded(head: &[u8], length: usize) -> Vec<u8> {
     let mut payload = head.to_vec();
     payload.resize(length.max(head.len()), 0);
@@ -16,21 +17,21 @@ fn ike(cookie: u8, version: u8, exchange: u8, flags: u8) -> Vec<u8> {
     padded(&[&[7; 8][..], &[cookie; 8], &[33, version, exchange, flags]].concat(), 80)
 }
 
-/// An L2TP control message of this type.
+/// An L2TP control message of type `kind`.
 fn l2tp(kind: u8) -> Vec<u8> {
     padded(&[0xc8, 2, 0, 100, 0, 9, 0, 0, 0, 0, 0, 1, 0x80, 8, 0, 0, 0, 0, 0, kind], 100)
 }
 
 #[test]
-fn replies_are_told_from_requests_and_service() {
+fn replies_differ_from_requests_and_normal_service() {
     let dns = |flags| [&[0x12, 0x34, flags, 0x80], &[0u8; 40][..]].concat();
     assert_eq!(vector(53, &dns(0x81)), Some(Vector::DnsAmplification));
     assert_eq!(vector(53, &dns(0x01)), None, "a query from port 53");
-    assert_eq!(vector(53, &dns(0xa8)), None, "an answer to an update");
+    assert_eq!(vector(53, &dns(0xa8)), None, "a response to an update");
     let ntp = |first, second| [&[first, second], &[0u8; 46][..]].concat();
     assert_eq!(vector(123, &ntp(0xd7, 0)), Some(Vector::NtpAmplification));
     assert_eq!(vector(123, &ntp(0x16, 0x82)), Some(Vector::NtpAmplification));
-    assert_eq!(vector(123, &ntp(0x24, 1)), None, "a time server's answer");
+    assert_eq!(vector(123, &ntp(0x24, 1)), None, "a time server's reply");
     assert_eq!(vector(123, &ntp(0x17, 0)), None, "a monlist request");
     assert_eq!(vector(1900, b"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800"), Some(Vector::SsdpAmplification));
     assert_eq!(vector(1900, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250"), None);
@@ -39,9 +40,9 @@ fn replies_are_told_from_requests_and_service() {
 }
 
 #[test]
-fn each_service_knows_its_reply_from_its_other_packets() {
+fn each_row_matches_replies_and_no_other_packets() {
     let bytes = |text: &[u8]| padded(text, 600);
-    // Port, a reply, and what else comes from that port: questions, and ordinary use.
+    // Port, a reply, and other packets from that port: requests, and ordinary use.
     type Octets = Vec<u8>;
     let cases: &[(u16, Octets, Vec<Octets>)] = &[
         (161, bytes(&[0x30, 0x82]), vec![vec![0x30; 10]]),
@@ -71,7 +72,7 @@ fn each_service_knows_its_reply_from_its_other_packets() {
         (500, ike(9, 0x20, 34, 0x20), vec![]),
         (4500, [&[0; 4][..], &ike(9, 0x20, 34, 0x20)].concat(), vec![bytes(&[0xc0, 1, 2, 3]), vec![0xff]]),
         (47808, bytes(&[0x81, 10, 0, 50, 1, 0, 0x30]), vec![bytes(&[0x81, 10, 0, 17, 1, 4, 0, 5]), bytes(&[0x80])]),
-        // A refusal, and an announcement that a router forwards; a question for a table, and a forwarded one.
+        // A refusal, and a forwarded announcement; a request for a table, and a forwarded one.
         (47808, padded(&[0x81, 0, 0, 6, 0, 0x30], 6), vec![bytes(&[0x81, 2, 0, 4])]),
         (
             47808,
@@ -84,7 +85,7 @@ fn each_service_knows_its_reply_from_its_other_packets() {
         (10074, bytes(b"Starting Call, Call_ID= testcall_0  "), vec![bytes(&[0x80, 0, 1, 2])]),
         (10074, b"...dialing 3\n".to_vec(), vec![]),
         (33848, bytes(b"<hudson><version>"), vec![bytes(&[0])]),
-        // A question, and uTP.
+        // A query, and uTP.
         (6881, bytes(b"d1:rd2:id20:"), vec![bytes(b"d1:ad2:id20:"), bytes(&[0x21, 0]), bytes(&[0x01, 0])]),
         (1701, l2tp(2), vec![l2tp(1), l2tp(3), bytes(&[0x40, 2]), bytes(&[0, 2])]),
         (3389, padded(&[0, 0, 0, 1, 0, 64, 0, 5], 1232), vec![padded(&[0, 0, 0, 1, 0, 64, 0, 5], 200), bytes(&[0; 8])]),
@@ -99,12 +100,12 @@ fn each_service_knows_its_reply_from_its_other_packets() {
 }
 
 #[test]
-fn what_was_not_captured_is_judged_by_port_and_length() {
+fn without_captured_payload_port_and_length_decide() {
     assert!(reply_of(53, 1400, &[]).is_some());
     assert!(reply_of(53, 11, &[]).is_none());
-    assert!(reply_of(37810, 1400, &[]).is_none(), "any client may have drawn this port");
+    assert!(reply_of(37810, 1400, &[]).is_none(), "any client may use this ephemeral port");
     for row in AMPLIFIERS {
-        // A few captured octets must neither panic nor decide alone.
+        // A few captured octets must not cause a panic.
         for length in 1..32 {
             let _ = (row.is_reply)(&[0; 32][..length]);
         }

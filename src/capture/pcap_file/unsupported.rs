@@ -1,6 +1,6 @@
-//! Names what is not a capture, so that the message can say what to do about it.
+//! Identifies files that are not readable captures, so that the error can say what to do.
 
-/// What a file's first bytes tell of it, and the answer for the user.
+/// First bytes of well-known file types, and the message for the user.
 const KNOWN: &[(&[u8], &str)] = &[
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd: decompress it first (zstd -d)"),
     (b"\xfd7zXZ\0", "is compressed with xz: decompress it first (xz -d)"),
@@ -18,7 +18,7 @@ const KNOWN: &[(&[u8], &str)] = &[
     (b"version https://git-lfs", "is a Git LFS pointer, not the capture itself: fetch it first (git lfs pull)"),
 ];
 
-/// First bytes of what can be read; less than one of them is a capture that was cut off.
+/// First bytes of supported captures. A file that ends within one of them is a truncated capture.
 const READABLE: &[[u8; 4]] = &[
     [0xa1, 0xb2, 0xc3, 0xd4],
     [0xd4, 0xc3, 0xb2, 0xa1],
@@ -29,18 +29,18 @@ const READABLE: &[[u8; 4]] = &[
     [0x0a, 0x0d, 0x0d, 0x0a],
 ];
 
-/// Why a file that begins with `head` cannot be read. `head` is whatever of it is at hand.
+/// Why a file that begins with `head` cannot be read. `head` is the part read so far.
 pub(super) fn describe(head: &[u8]) -> String {
     if head.is_empty() {
         return "is empty: not a capture".into();
     }
     if head.len() < 4 && READABLE.iter().any(|magic| magic.starts_with(head)) {
-        return "ends inside its header (cut off while writing?)".into();
+        return "ends inside its header (truncated while writing?)".into();
     }
     if let Some((_, text)) = KNOWN.iter().find(|(magic, _)| head.starts_with(magic)) {
         return (*text).into();
     }
-    // POSIX tar keeps its magic behind the name of the first member.
+    // POSIX tar has its magic after the header fields of the first member.
     if head.get(257..262) == Some(b"ustar") {
         return "is a tar archive: unpack it first (tar -x)".into();
     }
@@ -49,13 +49,13 @@ pub(super) fn describe(head: &[u8]) -> String {
         let start = sample.trim_ascii_start();
         let begins = |tag: &[u8]| start.get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag));
         return if begins(b"<!doctype html") || begins(b"<html") {
-            "looks like HTML, not a capture: a download that went wrong?".into()
+            "looks like HTML, not a capture (a failed download?)".into()
         } else {
             "looks like text, not a capture".into()
         };
     }
     let hex: Vec<String> = head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("is not a capture: starts with {}, expected pcap, pcapng or gzip", hex.join(" "))
+    format!("is not a capture: it starts with {}, expected pcap, pcapng or gzip", hex.join(" "))
 }
 
 #[cfg(test)]
@@ -63,19 +63,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_a_file_is() {
+    fn unreadable_files_are_identified() {
         let tar = [&b"name.pcap\0"[..], &[0; 247], b"ustar\0"].concat();
         let cases: &[(&[u8], &str)] = &[
             (b"", "is empty: not a capture"),
-            (b"\xd4\xc3", "ends inside its header (cut off while writing?)"),
-            (b"\x0a\x0d\x0d", "ends inside its header (cut off while writing?)"),
+            (b"\xd4\xc3", "ends inside its header (truncated while writing?)"),
+            (b"\x0a\x0d\x0d", "ends inside its header (truncated while writing?)"),
             (b"\x28\xb5\x2f\xfd\x00", "is compressed with zstd: decompress it first (zstd -d)"),
             (b"snoop\0\0\0\0\0\0\x02", "is a snoop capture: convert it to pcap first (editcap -F pcap)"),
             (&tar, "is a tar archive: unpack it first (tar -x)"),
-            (b"\n <!DOCTYPE html><title>404", "looks like HTML, not a capture: a download that went wrong?"),
+            (b"\n <!DOCTYPE html><title>404", "looks like HTML, not a capture (a failed download?)"),
             (b"Not Found\n", "looks like text, not a capture"),
-            (b"<html", "looks like HTML, not a capture: a download that went wrong?"),
-            (b"\x00\x01\xfe\xffxyz", "is not a capture: starts with 00 01 fe ff, expected pcap, pcapng or gzip"),
+            (b"<html", "looks like HTML, not a capture (a failed download?)"),
+            (b"\x00\x01\xfe\xffxyz", "is not a capture: it starts with 00 01 fe ff, expected pcap, pcapng or gzip"),
         ];
         for (head, text) in cases {
             assert_eq!(describe(head), *text);

@@ -1,4 +1,4 @@
-//! From a frame in the ring to the frame that the rest of Pegel knows.
+//! Converts a frame in the ring to a [`Frame`].
 
 use super::block::RingFrame;
 use super::interface::Framing;
@@ -6,23 +6,23 @@ use super::offload::OnWire;
 use super::sampling_history::SamplingHistory;
 use crate::capture::{Frame, FrameDirection, Vlan};
 
-/// IEEE 802.1Q: octets of a tag, and what it is announced by where the kernel does not tell.
+/// IEEE 802.1Q: octets of a tag, and its TPID if the kernel does not report one.
 const TAG_OCTETS: u32 = 4;
 const ETHERTYPE_VLAN: u16 = 0x8100;
 
-/// The frame as the rest knows it; `None` for a copy of one that comes another time.
+/// The frame as delivered to the rest of Pegel; `None` for a copy of a frame that is captured another time.
 #[inline]
-pub(super) fn shown<'b>(
+pub(super) fn to_frame<'b>(
     raw: &RingFrame<'b>,
     framing: Framing,
     offload: bool,
-    lots: &SamplingHistory,
+    sampling: &SamplingHistory,
     index: u16,
 ) -> Option<Frame<'b>> {
     let direction = match raw.kind {
         libc::PACKET_OUTGOING if framing.loopback => return None,
         libc::PACKET_OUTGOING => FrameDirection::Egress,
-        // What we sent to a group and hear ourselves.
+        // A copy of our own frame to a group address.
         libc::PACKET_LOOPBACK => return None,
         libc::PACKET_HOST | libc::PACKET_BROADCAST | libc::PACKET_MULTICAST | libc::PACKET_OTHERHOST => {
             FrameDirection::Ingress
@@ -48,6 +48,6 @@ pub(super) fn shown<'b>(
         interface: index,
         vlan,
         segments,
-        sampled: lots.at(raw.time),
+        sampled: sampling.at(raw.time),
     })
 }
