@@ -582,8 +582,7 @@ fn an_output_that_hangs_blocks_neither_events_nor_the_end() {
     for number in 0..5000u32 {
         outputs.offer(&event(Change::Opened, |incident| incident.id = format!("i{number}")));
     }
-    let dropped =
-        outputs.counts().map(|(_, counts)| counts.dropped.load(Ordering::Relaxed)).sum::<u64>();
+    let dropped = outputs.counts().map(|(_, counts)| counts.dropped.load(Ordering::Relaxed)).sum::<u64>();
     // The queue has 1,024 entries, and the worker has one event or none.
     assert!((3975..=3976).contains(&dropped), "{dropped}");
     outputs.finish();
