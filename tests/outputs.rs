@@ -2,8 +2,8 @@
 //! authority, programs that hang or do not read their input, scripts written for FastNetMon, syslog over datagrams and
 //! streams.
 //!
-//! Sinks are driven as their threads drive them: they get changes, and are woken when they are due. Tests wait for a state
-//! and never for a time to pass; the clock only guards against hanging.
+//! Sinks are driven as their threads drive them: they get changes, and are woken when they are due. Tests wait for a
+//! state and never for a time to pass; the clock only guards against hanging.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -519,8 +519,8 @@ fn a_hook_that_does_not_read_fails_or_is_missing_is_reported_so() {
     assert_eq!(hook(&[&missing], |_| {}).deliver(&big).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
-/// The interface of FastNetMon's `notify_script_path`: $1 address, $2 incoming or outgoing, $3 packets per second, $4 ban
-/// or unban; a report on standard input for ban, nothing for unban.
+/// The interface of FastNetMon's `notify_script_path`: $1 address, $2 incoming or outgoing, $3 packets per second, $4
+/// ban or unban; a report on standard input for ban, nothing for unban.
 #[test]
 fn scripts_written_for_fastnetmon_work_unchanged() {
     let scratch = Scratch::new("fastnetmon");

@@ -1,6 +1,6 @@
-//! From packet to pager: real floods between namespaces, a real Pegel, real Alertmanagers. Needs root and an Alertmanager;
-//! without them a test prints what is missing and passes. Delays are measured and printed by stage; the clock only guards
-//! against hanging.
+//! From packet to pager: real floods between namespaces, a real Pegel, real Alertmanagers. Needs root and an
+//! Alertmanager; without them a test prints what is missing and passes. Delays are measured and printed by stage; the
+//! clock only guards against hanging.
 
 #![allow(clippy::disallowed_methods)] // measured, and guards against hanging
 
@@ -241,7 +241,7 @@ fn a_drill_reaches_every_output_and_is_marked_everywhere() {
     };
     for output in ["log", "jsonl", "alertmanager/127.0.0.1:9093", "hook/record", "judging loop"] {
         for change in ["opened", "closed"] {
-            assert_eq!(outcome(output, change).as_deref(), Some("taken"), "{output} {change}: {news:?}");
+            assert_eq!(outcome(output, change).as_deref(), Some("delivered"), "{output} {change}: {news:?}");
         }
     }
     assert_eq!(outcome("hook/ban", "opened").as_deref(), Some("skipped"));

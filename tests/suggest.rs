@@ -1,7 +1,8 @@
-//! Suggested filters, tested for real: each is compiled by the program it is written for, and applied to a capture of only the
-//! attack and to one of only the target's background traffic.
+//! Suggested filters, tested for real: each is compiled by the program it is written for, and applied to a capture of
+//! only the attack and to one of only the target's background traffic.
 //!
-//! Without tcpdump or nft (or, for nft, without root) that part prints a message and is skipped, but never if `CI` is set.
+//! Without tcpdump or nft (or, for nft, without root) that part prints a message and is skipped, but never if `CI` is
+//! set.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -52,7 +53,7 @@ struct Case {
 
 const TARGET: &str = "203.0.113.7";
 const TARGET6: &str = "2001:db8:10::7";
-const CULPRIT: &str = "203.0.113.66";
+const ATTACKER: &str = "203.0.113.66";
 
 const fn case(name: &'static str, attack: &'static str, vectors: &'static [&'static str]) -> Case {
     Case { name, attack, target: TARGET, vectors, collateral: 0.01, route_collateral: 0.01 }
@@ -94,7 +95,7 @@ const CASES: &[Case] = &[
     },
     Case { target: TARGET6, ..case("icmp6", r#"model = "icmpv6_flood", rate = 3000.0"#, &["icmpv6_flood"]) },
     Case {
-        target: CULPRIT,
+        target: ATTACKER,
         ..case(
             "outbound",
             r#"model = "udp_flood", rate = 12000.0, payload = 64, direction = "outbound", source_network = "203.0.113.66/32", sources = 1"#,
@@ -412,7 +413,9 @@ fn the_command_prints_what_a_replay_found() {
 
     let (code, page, _) = pegel(&["suggest", "--file", "-"], line.as_bytes());
     assert_eq!(code, 0, "{page}");
-    for word in ["nftables (drop): matches ", "table inet pegel_2026", "Not recommended: it makes 203.0.113.7/32 unreachable"] {
+    for word in
+        ["nftables (drop): matches ", "table inet pegel_2026", "Not recommended: it makes 203.0.113.7/32 unreachable"]
+    {
         assert!(page.contains(word), "{word}\n{page}");
     }
     let (code, filter, _) = pegel(&["suggest", "--file", "-", "--kind", "bpf"], line.as_bytes());

@@ -1,4 +1,5 @@
-//! The state machine: opens, extends and closes incidents. Time is an argument; the same findings give the same incidents.
+//! The state machine: opens, extends and closes incidents. Time is an argument; the same findings give the same
+//! incidents.
 
 use super::event::{Change, Event};
 use super::key::Key;
@@ -89,7 +90,8 @@ impl Incidents {
         self.open.values().filter_map(|record| record.incident(None))
     }
 
-    /// A function that returns whether a host, or a network that contains it, has an open incident above severity `info`.
+    /// A function that returns whether a host, or a network that contains it, has an open incident above severity
+    /// `info`.
     pub fn under_attack(&self) -> impl Fn(Addr) -> bool + use<> {
         let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
         for (Key { target, .. }, record) in &self.open {
@@ -110,7 +112,8 @@ impl Incidents {
         self.recent.iter()
     }
 
-    /// Of the table of background traffic: its entries (a host in one direction each), its capacity, and evictions so far.
+    /// Of the table of background traffic: its entries (a host in one direction each), its capacity, and evictions so
+    /// far.
     pub fn background_usage(&self) -> (usize, usize, u64) {
         self.background.usage()
     }
@@ -186,8 +189,8 @@ impl Incidents {
         }
     }
 
-    /// Whether an open incident explains these findings: floods of a host whose whole prefix is attacked, an anomaly of a
-    /// station whose whole LAN is affected, or a scan of a target that is attacked.
+    /// Whether an open incident explains these findings: floods of a host whose whole prefix is attacked, an anomaly of
+    /// a station whose whole LAN is affected, or a scan of a target that is attacked.
     fn is_explained(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
         let is_current = |record: &Record| now.seconds_since(record.updated_at) <= MERGE_SECONDS;
         if key.is_note {
@@ -276,7 +279,8 @@ impl Incidents {
         }
     }
 
-    /// Removes responses of a flooded host, and responses to one of our own hosts that attacks: these are no other attack.
+    /// Removes responses of a flooded host, and responses to one of our own hosts that attacks: these are no other
+    /// attack.
     fn without_responses<'a>(&mut self, key: &Key, findings: Vec<&'a Finding>) -> Vec<&'a Finding> {
         let opposite = match key.direction {
             Direction::Inbound => Direction::Outbound,

@@ -28,8 +28,8 @@ impl Pulses {
         Pulses { bursts: 1, burst_seconds: 0.0, last_burst: now, busiest: 0 }
     }
 
-    /// Counts a tick with `packets` of the attack; `since` is the estimated start of the burst. Ticks without packets may be
-    /// left out.
+    /// Counts a tick with `packets` of the attack; `since` is the estimated start of the burst. Ticks without packets
+    /// may be left out.
     pub fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
         self.busiest = self.busiest.max(packets);
         // Between bursts, one-second windows still cause findings, although no packets arrive.

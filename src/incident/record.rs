@@ -81,8 +81,8 @@ pub(super) struct Changed {
 }
 
 impl Record {
-    /// Opens an incident at `now` for its first finding. `None` only if the sketches cannot be created, which their fixed
-    /// size rules out.
+    /// Opens an incident at `now` for its first finding. `None` only if the sketches cannot be created, which their
+    /// fixed size rules out.
     pub fn open(
         finding: &Finding,
         maintenance: Option<MaintenanceMark>,
@@ -174,7 +174,8 @@ impl Record {
             for name in &finding.names {
                 self.names.update_with_count((name.kind, name.name.clone()), name.count);
             }
-            // The first finding of a vector, or the first after a pause, covers the second before it; later ones a tick each.
+            // The first finding of a vector, or the first after a pause, covers the second before it; later ones a tick
+            // each.
             let traffic = if new || resumed { &finding.recent } else { &finding.now };
             self.add_traffic(traffic);
             self.keep_samples(finding.vector, &traffic.samples, most);
@@ -278,8 +279,8 @@ impl Record {
         });
     }
 
-    /// The number of peers that took part. The registers count all peers of the host in that time. Where the sampled packets
-    /// of the attack show few peers, each several times, these are all of them.
+    /// The number of peers that took part. The registers count all peers of the host in that time. Where the sampled
+    /// packets of the attack show few peers, each several times, these are all of them.
     fn distinct_peers(&self) -> u64 {
         let seen = self.top_peers.num_active_items() as u64;
         let complete = self.top_peers.maximum_error() == 0 && self.samples >= 4 * seen;

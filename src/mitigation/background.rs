@@ -1,8 +1,8 @@
 //! Background traffic: packets of a host sampled before an attack on it, to test suggested filters for collateral.
 //!
 //! Taken once a tick from the samples of the meter. Each host has packets of two periods in each direction: the current
-//! minute and the previous one. Packets just before detection may already belong to the attack; the caller excludes them by
-//! time.
+//! minute and the previous one. Packets just before detection may already belong to the attack; the caller excludes
+//! them by time.
 
 use crate::base::{Addr, Direction};
 use crate::detect::Target;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 /// Entries of the table: a host in one direction each.
 const MAX_ENTRIES: usize = 256;
-/// Samples of one period of all entries together, 32 bytes each, and of each entry: the fewer hosts, the more of each. Two
-/// periods are 512 KiB; temporarily up to three times that, while the busy hosts keep changing.
+/// Samples of one period of all entries together, 32 bytes each, and of each entry: the fewer hosts, the more of each.
+/// Two periods are 512 KiB; temporarily up to three times that, while the busy hosts keep changing.
 const MAX_SAMPLES: usize = 8_000;
 const MAX_SAMPLES_EACH: usize = 255;
 /// Ticks of a period.
@@ -32,7 +32,8 @@ pub struct Decimated<T> {
 }
 
 impl<T> Decimated<T> {
-    /// Keeps every n-th item, so that at most `most` (but at least two) are kept, spread evenly over all that were offered.
+    /// Keeps every n-th item, so that at most `most` (but at least two) are kept, spread evenly over all that were
+    /// offered.
     pub fn offer(&mut self, item: T, most: usize) {
         self.passed += 1;
         if self.passed < self.stride {
@@ -132,8 +133,8 @@ pub struct BackgroundSample {
     pub packets_per_second: f64,
 }
 
-/// Background traffic of all hosts, bounded. A new host replaces the one that has been idle longest; if none has been idle
-/// for a second, the new one is ignored.
+/// Background traffic of all hosts, bounded. A new host replaces the one that has been idle longest; if none has been
+/// idle for a second, the new one is ignored.
 #[derive(Default)]
 pub struct BackgroundTraffic {
     hosts: BTreeMap<(Addr, bool), Host>,

@@ -57,10 +57,10 @@ fn is_v6(network: IpNet) -> bool {
 fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
     let v6 = is_v6(network);
     let family = if v6 { "ip6" } else { "ip" };
-    let (ours, theirs) = if outbound { ("saddr", "daddr") } else { ("daddr", "saddr") };
-    let mut parts = vec![format!("{family} {ours} {}", host(network))];
+    let (target_side, peer_side) = if outbound { ("saddr", "daddr") } else { ("daddr", "saddr") };
+    let mut parts = vec![format!("{family} {target_side} {}", host(network))];
     if !what.peers.is_empty() {
-        parts.push(format!("{family} {theirs} {}", set(what.peers.iter().map(|network| host(*network)))));
+        parts.push(format!("{family} {peer_side} {}", set(what.peers.iter().map(|network| host(*network)))));
     }
     let transport = if what.kind.is_tcp() { "tcp" } else { "udp" };
     match what.kind {
@@ -82,7 +82,7 @@ fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
         }
         Kind::Fragment if v6 => parts.push("frag frag-off != 0".to_owned()),
         Kind::Fragment => parts.push("ip frag-off & 0x1fff != 0".to_owned()),
-        Kind::Land => parts.push(format!("{family} {theirs} {}", host(network))),
+        Kind::Land => parts.push(format!("{family} {peer_side} {}", host(network))),
         Kind::Protocol(protocol) => parts.push(format!("meta l4proto {protocol}")),
     }
     for (name, ports) in [("sport", &what.source_ports), ("dport", &what.destination_ports)] {
@@ -151,14 +151,14 @@ pub(super) fn bpf(rules: &[Rule], network: IpNet, outbound: bool) -> String {
 fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
     let v6 = is_v6(network);
     let family = if v6 { "ip6" } else { "ip" };
-    let (ours, theirs) = if outbound { ("src", "dst") } else { ("dst", "src") };
+    let (target_side, peer_side) = if outbound { ("src", "dst") } else { ("dst", "src") };
     let is_address = |side: &str, network: IpNet| match network.prefix_len() == network.max_prefix_len() {
         true => format!("{family} {side} host {}", network.addr()),
         false => format!("{family} {side} net {network}"),
     };
-    let mut parts = vec![is_address(ours, network)];
+    let mut parts = vec![is_address(target_side, network)];
     if !what.peers.is_empty() {
-        parts.push(any(what.peers.iter().map(|network| is_address(theirs, *network))));
+        parts.push(any(what.peers.iter().map(|network| is_address(peer_side, *network))));
     }
     let later_fragment = if v6 { "ip6[6] = 44 and ip6[42:2] & 0xfff8 != 0" } else { "ip[6:2] & 0x1fff != 0" };
     // Later fragments have no transport header; in IPv6, extension headers move it.
@@ -185,7 +185,7 @@ fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
             }
         }
         Kind::Fragment => parts.push(later_fragment.to_owned()),
-        Kind::Land => parts.push(is_address(theirs, network)),
+        Kind::Land => parts.push(is_address(peer_side, network)),
         Kind::Protocol(protocol) if v6 => parts.push(format!("ip6[6] = {protocol}")),
         Kind::Protocol(protocol) => parts.push(unfragmented(protocol)),
     }

@@ -1,7 +1,7 @@
 //! Finds rules: one for each kind of packet of each vector, narrowed step by step until it spares background traffic.
 //!
-//! A pure function of samples. Each step must keep nearly all of the attack, and the step that excludes the most background
-//! traffic wins. If no step helps, the rule becomes a rate limit or is omitted.
+//! A pure function of samples. Each step must keep nearly all of the attack, and the step that excludes the most
+//! background traffic wins. If no step helps, the rule becomes a rate limit or is omitted.
 
 use super::shape::{Kind, Match, Ports, network};
 use crate::base::{Vector, VectorClass};
@@ -23,8 +23,8 @@ const MAX_LIMITED: f64 = 0.5;
 pub(super) const MIN_SAMPLES: usize = 8;
 /// Most values of one list in a rule.
 const MAX_VALUES: usize = 8;
-/// A further value belongs to a list if it weighs at least this part of the mean of the others: the sources of an attack tool
-/// send alike, but few packets of each are sampled.
+/// A further value belongs to a list if it weighs at least this part of the mean of the others: the sources of an
+/// attack tool send alike, but few packets of each are sampled.
 const MIN_RELATIVE_WEIGHT: f64 = 0.1;
 /// Most networks of one list.
 const MAX_NETWORKS: usize = 32;
@@ -32,8 +32,8 @@ const MAX_NETWORKS: usize = 32;
 const MAX_COMMON_VALUES: usize = 4;
 /// Cost of an exception, as a share of background traffic: it depends on who uses the target today, not on the attack.
 const EXCEPTION_COST: f64 = 0.003;
-/// A port may be an exception from this share of the wrongly matched packets, and this number of samples, on: rarer ones
-/// occur by chance.
+/// A port may be an exception from this share of the wrongly matched packets, and this number of samples, on: rarer
+/// ones occur by chance.
 const MIN_EXCEPTION_SHARE: f64 = 0.05;
 const MIN_EXCEPTION_SAMPLES: usize = 3;
 /// Smallest part of the wrongly matched packets that a step must exclude.
@@ -177,7 +177,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The share of the samples that corresponds to `share` of the attack and no background traffic.
-    fn of_samples(&self, share: f64) -> f64 {
+    fn sampled_share(&self, share: f64) -> f64 {
         share * (1.0 - self.contamination.fraction)
     }
 
@@ -185,30 +185,21 @@ impl<'a> Draft<'a> {
     fn add_common_values(&mut self, list_peers: bool) {
         let mut steps = Vec::new();
         if self.what.kind.has_ports() {
-            steps.extend(
-                self.common_values(|sample| sample.source_port, self.of_samples(0.99), MAX_COMMON_VALUES).map(
-                    |ports| {
-                        let source_ports = Ports::Only(ports);
-                        Match { source_ports, ..self.what.clone() }
-                    },
-                ),
-            );
-            steps.extend(
-                self.common_values(|sample| sample.destination_port, self.of_samples(0.99), MAX_COMMON_VALUES).map(
-                    |ports| {
-                        let destination_ports = Ports::Only(ports);
-                        Match { destination_ports, ..self.what.clone() }
-                    },
-                ),
-            );
+            let few = |port: fn(&Sample) -> u16| {
+                self.common_values(port, self.sampled_share(0.99), MAX_COMMON_VALUES).map(Ports::Only)
+            };
+            let source_ports = few(|sample| sample.source_port);
+            steps.extend(source_ports.map(|source_ports| Match { source_ports, ..self.what.clone() }));
+            let destination_ports = few(|sample| sample.destination_port);
+            steps.extend(destination_ports.map(|destination_ports| Match { destination_ports, ..self.what.clone() }));
         }
-        let (from, to) = self.shortest_range(|sample| sample.length, self.of_samples(self.min_matched));
+        let (from, to) = self.shortest_range(|sample| sample.length, self.sampled_share(self.min_matched));
         if self.has_sizes && from > 0 && to - from <= 8 {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
         // Nothing else distinguishes whole connections.
         let most = if self.has_sizes { MAX_COMMON_VALUES } else { MAX_NETWORKS };
-        if list_peers && let Some(peers) = self.common_peers(128, self.of_samples(0.99), most) {
+        if list_peers && let Some(peers) = self.common_peers(128, self.sampled_share(0.99), most) {
             steps.push(Match { peers, ..self.what.clone() });
         }
         for step in steps {
@@ -245,7 +236,7 @@ impl<'a> Draft<'a> {
     fn steps(&self, list_peers: bool, language: Language) -> Vec<Match> {
         let now = &self.what;
         let mut steps = Vec::new();
-        let shares = [1.0, self.of_samples(0.99), self.of_samples(self.min_matched)];
+        let shares = [1.0, self.sampled_share(0.99), self.sampled_share(self.min_matched)];
         if now.kind.has_ports() {
             for ports in self.port_steps(&now.source_ports, |sample| sample.source_port) {
                 steps.push(Match { source_ports: ports, ..now.clone() });
@@ -264,7 +255,7 @@ impl<'a> Draft<'a> {
             let v4 = self.attack.first().is_some_and(|sample| sample.peer.is_v4());
             let lengths: [u8; 2] = if v4 { [32, 24] } else { [128, 64] };
             for length in lengths {
-                let peers = self.common_peers(length, self.of_samples(self.min_matched), MAX_NETWORKS);
+                let peers = self.common_peers(length, self.sampled_share(self.min_matched), MAX_NETWORKS);
                 steps.extend(peers.map(|peers| Match { peers, ..now.clone() }));
             }
         }
@@ -284,8 +275,8 @@ impl<'a> Draft<'a> {
         if *now != Ports::Any {
             return steps;
         }
-        steps.extend(self.common_values(port, self.of_samples(self.min_matched), MAX_VALUES).map(Ports::Only));
-        for share in [1.0, self.of_samples(0.99), self.of_samples(self.min_matched)] {
+        steps.extend(self.common_values(port, self.sampled_share(self.min_matched), MAX_VALUES).map(Ports::Only));
+        for share in [1.0, self.sampled_share(0.99), self.sampled_share(self.min_matched)] {
             steps.push(Ports::Only(vec![self.shortest_range(port, share)]));
         }
         // All ports except those of background traffic, the most frequent first.

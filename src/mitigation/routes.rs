@@ -1,5 +1,5 @@
-//! Routes for BGP peers: FlowSpec (RFC 8955, RFC 8956 for IPv6) and blackhole routes (RFC 7999), for ExaBGP's API and GoBGP's
-//! command line.
+//! Routes for BGP peers: FlowSpec (RFC 8955, RFC 8956 for IPv6) and blackhole routes (RFC 7999), for ExaBGP's API and
+//! GoBGP's command line.
 
 use super::filters::types;
 use super::plan::{Action, Rule};
@@ -95,11 +95,11 @@ fn components(what: &Match, network: IpNet, outbound: bool, peer: Option<IpNet>,
         true => format!("{network}/0"),
         false => network.to_string(),
     };
-    let (ours, theirs) = if outbound { ("source", "destination") } else { ("destination", "source") };
-    let mut components: Vec<Component> = vec![(ours, vec![prefix(network)])];
+    let (target_side, peer_side) = if outbound { ("source", "destination") } else { ("destination", "source") };
+    let mut components: Vec<Component> = vec![(target_side, vec![prefix(network)])];
     let land = (what.kind == Kind::Land).then_some(network);
     if let Some(peer) = peer.or(land) {
-        components.push((theirs, vec![prefix(peer)]));
+        components.push((peer_side, vec![prefix(peer)]));
     }
     let protocol = match what.kind {
         Kind::Tcp { .. } => Some(TCP),

@@ -1,5 +1,5 @@
-//! What a rule matches: one kind of packet to or from a target, narrowed by what the packets have in common. Samples are
-//! matched here; packets, by the filters that are written from a match.
+//! What a rule matches: one kind of packet to or from a target, narrowed by what the packets have in common. Samples
+//! are matched here; packets, by the filters that are written from a match.
 
 use crate::base::Addr;
 use crate::meter::Sample;

@@ -20,8 +20,8 @@ pub struct Mitigation {
     pub text: String,
     /// Share of the attack that it matches, 0 to 1, from the incident's sampled packets.
     pub matches_attack: Option<f64>,
-    /// Share of the target's background traffic, sampled before the incident, that it matches, 0 to 1; `null` if too little
-    /// was sampled.
+    /// Share of the target's background traffic, sampled before the incident, that it matches, 0 to 1; `null` if too
+    /// little was sampled.
     pub collateral: Option<f64>,
     /// Sampled packets of the incident.
     pub attack_samples: usize,
@@ -225,8 +225,8 @@ impl Rules {
         }
     }
 
-    /// A blackhole route does to the target what the attacker wants. It is written for emergencies in which all other hosts
-    /// behind the same uplink suffer.
+    /// A blackhole route does to the target what the attacker wants. It is written for emergencies in which all other
+    /// hosts behind the same uplink suffer.
     fn blackhole(&self, network: IpNet, outbound: bool) -> Mitigation {
         if outbound {
             let why = "a blackhole route drops traffic to a host; this attack comes from one".to_owned();

@@ -166,8 +166,8 @@ fn any_sample() -> impl Strategy<Value = Sample> {
 }
 
 proptest! {
-    /// For any samples: every rule contains the target, no rule matches all addresses, and the text has only the characters of
-    /// filters.
+    /// For any samples: every rule contains the target, no rule matches all addresses, and the text has only the
+    /// characters of filters.
     #[test]
     fn no_samples_make_a_rule_without_the_target(
         attack in prop::collection::vec(any_sample(), 0..80),

@@ -1,9 +1,9 @@
 //! The hook sink: runs a program when an incident opens, changes and closes.
 //!
-//! No shell is involved: the configured strings are the program and its arguments. The program gets the incident on standard
-//! input and the main facts in its environment. At the time limit it is killed with its process group. Each thread of a hook
-//! runs one program at a time, and all changes of an incident go to the same thread: this bounds how many programs run at
-//! the same time, and keeps changes in order.
+//! No shell is involved: the configured strings are the program and its arguments. The program gets the incident on
+//! standard input and the main facts in its environment. At the time limit it is killed with its process group. Each
+//! thread of a hook runs one program at a time, and all changes of an incident go to the same thread: this bounds how
+//! many programs run at the same time, and keeps changes in order.
 //!
 //! In FastNetMon mode the program is called like FastNetMon's `notify_script_path`: address, `incoming` or `outgoing`,
 //! packets per second, `ban` or `unban`, with a plain-text report on standard input for `ban`

@@ -1,5 +1,6 @@
-//! The JSON-lines sink: appends each change of an incident to a file, as the public incident JSON with the change and the
-//! suggested mitigations. A file that reaches its maximum size is renamed to `FILE.1`, the previous one to `FILE.2`, etc.
+//! The JSON-lines sink: appends each change of an incident to a file, as the public incident JSON with the change and
+//! the suggested mitigations. A file that reaches its maximum size is renamed to `FILE.1`, the previous one to
+//! `FILE.2`, etc.
 
 use super::sink::{Delivery, Sink};
 use crate::incident::{Detailed, Event};

@@ -2,7 +2,8 @@
 
 /// An entry of the list of sinks.
 pub struct SinkSpec {
-    /// Name in lists. The `output` label of metrics is this, with the configured name appended where there may be several.
+    /// Name in lists. The `output` label of metrics is this, with the configured name appended where there may be
+    /// several.
     pub name: &'static str,
     /// What it sends, in one line.
     pub summary: &'static str,

@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// The pause after `failures` failures in a row: one second, doubled each time up to a minute, and shortened by up to half
-/// depending on `random`, so that many senders do not retry at the same time.
+/// The pause after `failures` failures in a row: one second, doubled each time up to a minute, and shortened by up to
+/// half depending on `random`, so that many senders do not retry at the same time.
 pub(super) fn backoff(failures: u32, random: u64) -> Duration {
     let longest = 1000u64 << failures.saturating_sub(1).min(6);
     let longest = longest.min(60_000);

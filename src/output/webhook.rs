@@ -1,8 +1,8 @@
 //! The webhook sink: incidents posted as JSON with a signature, and retried until accepted, for about half an hour.
 //!
-//! The body is the public incident JSON with the additional key `stage` (open, update, close). The signature includes the
-//! time of sending, so that a receiver can reject replayed messages: header `Pegel-Signature: t=SECONDS,v1=HEX`, where HEX is
-//! HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
+//! The body is the public incident JSON with the additional key `stage` (open, update, close). The signature includes
+//! the time of sending, so that a receiver can reject replayed messages: header `Pegel-Signature: t=SECONDS,v1=HEX`,
+//! where HEX is HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
 use super::clock::{instant, wall_clock};
 use super::endpoint::{Client, Endpoint, PostError, secret};

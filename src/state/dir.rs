@@ -64,8 +64,8 @@ impl StateDir {
     /// Replaces a file atomically: readers see the old or the new content, also after a power failure.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.file(&format!(".{name}.new"));
-        // Readable for all, since the daemon reads what an operator writes; the directory restricts access. Created anew and
-        // never through a link, since the directory may belong to a different user than the operator.
+        // Readable for all, since the daemon reads what an operator writes; the directory restricts access. Created
+        // anew and never through a link, since the directory may belong to a different user than the operator.
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

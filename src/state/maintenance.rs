@@ -1,5 +1,5 @@
-//! Maintenance windows announced at run time: `maintenance.json`, written by the command line and read by the daemon. A file
-//! instead of a socket, so that windows can be announced before the daemon runs, without another listener.
+//! Maintenance windows announced at run time: `maintenance.json`, written by the command line and read by the daemon. A
+//! file instead of a socket, so that windows can be announced before the daemon runs, without another listener.
 
 use super::dir::StateDir;
 use crate::incident::{MaintenanceWindow, Schedule};

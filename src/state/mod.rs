@@ -1,5 +1,5 @@
-//! State: files in one directory that persist over restarts. Each is written atomically; one that cannot be read is renamed and
-//! never stops a run.
+//! State: files in one directory that persist over restarts. Each is written atomically; one that cannot be read is
+//! renamed and never stops a run.
 
 mod dir;
 mod maintenance;

@@ -1,5 +1,5 @@
-//! An incident as an alert. Labels are the identity of an alert, so they contain target and class, and nothing that changes
-//! with the traffic. Figures are annotations.
+//! An incident as an alert. Labels are the identity of an alert, so they contain target and class, and nothing that
+//! changes with the traffic. Figures are annotations.
 
 use super::super::text;
 use crate::base::Timestamp;
@@ -50,7 +50,8 @@ pub struct Links {
     pub runbook_url: String,
 }
 
-/// The labels of an incident, added to `external`. Without empty ones: to Alertmanager, an empty label is an absent one.
+/// The labels of an incident, added to `external`. Without empty ones: to Alertmanager, an empty label is an absent
+/// one.
 pub(super) fn labels(incident: &Incident, external: &Labels) -> Labels {
     let target = &incident.target;
     let own = [

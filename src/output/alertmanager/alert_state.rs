@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long a resolved alert is repeated, for an Alertmanager that was restarted in the meantime.
 const RESOLVED_FOR: Duration = Duration::from_secs(300);
-/// An incident without an event for this time is over: while it is open and packets are processed, progress is sent every
-/// ten seconds. The event that closed it was lost because the queue was full. Its alert is not refreshed, and expires.
+/// An incident without an event for this time is over: while it is open and packets are processed, progress is sent
+/// every ten seconds. The event that closed it was lost because the queue was full. Its alert is not refreshed, and
+/// expires.
 const SILENT_FOR: Duration = Duration::from_secs(600);
 /// Most alerts: more than can be open at the same time by default, and recently resolved ones.
 const MAX_ALERTS: usize = 4096;
@@ -66,8 +67,8 @@ impl AlertState {
                 }
                 let labels = labels(incident, &self.external);
                 if event.change == Change::Progress && known == Some(&labels) {
-                    // The next refresh sends the figures. (Unknown labels mean that an earlier change was lost because the
-                    // queue was full.)
+                    // The next refresh sends the figures. (Unknown labels mean that an earlier change was lost because
+                    // the queue was full.)
                     if let Some(entry) = self.alerts.get_mut(&labels) {
                         (entry.incident, entry.last_event) = (Arc::clone(incident), now);
                     }
