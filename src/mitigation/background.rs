@@ -62,7 +62,7 @@ impl<T> Decimated<T> {
     }
 
     /// How many offered items each kept one represents.
-    pub fn stride(&self) -> u32 {
+    fn stride(&self) -> u32 {
         self.stride.max(1)
     }
 }

@@ -17,7 +17,7 @@ mod suggestions;
 
 pub use background::{BackgroundSample, BackgroundTraffic, Decimated};
 pub use plan::Attack;
-pub use suggestions::{KINDS, Mitigation, Suggestions};
+pub use suggestions::{Mitigation, Suggestions};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// One suggestion. Public API: part of the incident JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mitigation {
-    /// The format of the text: one of [`KINDS`].
+    /// The format of the text: `nftables`, `bpf`, `exabgp`, `gobgp` or `blackhole`.
     pub kind: &'static str,
     /// `drop`, `rate_limit`, `blackhole`, or `match` if it only selects packets.
     pub action: &'static str,
@@ -34,7 +34,7 @@ pub struct Mitigation {
 }
 
 /// The formats of suggestions.
-pub const KINDS: [&str; 5] = ["nftables", "bpf", "exabgp", "gobgp", "blackhole"];
+pub(super) const KINDS: [&str; 5] = ["nftables", "bpf", "exabgp", "gobgp", "blackhole"];
 
 /// What rules match.
 #[derive(Clone, Debug, PartialEq)]

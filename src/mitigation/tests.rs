@@ -1,7 +1,7 @@
 use super::plan::{Action, Attack, Background, Language, MIN_SAMPLES, plan};
 use super::shape::{Kind, Match};
-use super::suggestions::Rules;
-use super::{BackgroundSample, KINDS, Mitigation};
+use super::suggestions::{KINDS, Rules};
+use super::{BackgroundSample, Mitigation};
 use crate::base::{Addr, Direction, Mac, Vector};
 use crate::detect::Target;
 use crate::meter::Sample;

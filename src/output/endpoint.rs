@@ -1,7 +1,7 @@
 //! The HTTP client: one request at a time, with a time limit, to the configured URL only.
 //!
-//! `ureq` blocks, which suits sinks in separate threads. It follows no redirects and ignores proxies of the environment, so
-//! that nothing is sent to a server that the operator did not configure.
+//! `ureq` blocks, which suits sinks in separate threads. It follows no redirects and ignores proxies of the environment,
+//! so that nothing is sent to a server that the operator did not configure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -5,7 +5,7 @@ use crate::incident::Incident;
 use std::fmt::Write;
 
 /// The target, with the name of the guest.
-pub fn target(incident: &Incident) -> String {
+pub(super) fn target(incident: &Incident) -> String {
     let label = incident.target.label();
     match &incident.target.guest {
         Some(guest) => format!("{label} (guest {guest})"),
@@ -39,12 +39,12 @@ pub fn summary(incident: &Incident) -> String {
 }
 
 /// The evidence, one item per line.
-pub fn evidence(incident: &Incident) -> String {
+pub(super) fn evidence(incident: &Incident) -> String {
     incident.evidence.iter().map(|evidence| evidence.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// A report of several lines: target, rates, sources, names, coverage and evidence.
-pub fn report(incident: &Incident) -> String {
+pub(super) fn report(incident: &Incident) -> String {
     let mut text = format!("{}\n\n", summary(incident));
     // Writing to a string cannot fail.
     let mut line = |name: &str, value: String| {
