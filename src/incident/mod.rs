@@ -1,5 +1,5 @@
-//! Incident: turns findings into incidents, in a pure state machine ([`machine`]) on packet time. The public form of an
-//! incident is in [`model`]; what is recorded of one while it is open, in [`record`].
+//! Incident: turns findings into incidents, in a pure state machine (`machine`) on packet time. The public form of an
+//! incident is in [`model`]; what is recorded of one while it is open, in `record`.
 //!
 //! An incident is identified by target and direction. Further vectors against the same target extend it; it closes
 //! after a quiet period.

@@ -1,6 +1,6 @@
 //! Output: sends incidents to logs, files and other systems. Each sink has its own thread (a hook several) and its own
 //! bounded queue; when a queue is full, events are dropped and counted, and the sender never blocks. [`SINKS`] lists
-//! the sinks, [`runner`] runs them.
+//! the sinks, `runner` runs them.
 //!
 //! [`text`] describes incidents in plain English; [`endpoint`] is the HTTP client.
 

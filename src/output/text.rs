@@ -28,7 +28,7 @@ pub fn summary(incident: &Incident) -> String {
             format!(", up to {} packets/s, {}bit/s", grouped(packets), scaled(incident.peak.bits_per_second))
         }
     };
-    let maintenance = if incident.maintenance.is_some() { " (maintenance)" } else { "" };
+    let maintenance = if incident.maintenance.is_some() { " (during maintenance)" } else { "" };
     format!(
         "{drill}{} {} {preposition} {}{rate}, since {}{maintenance}",
         incident.severity,

@@ -4,7 +4,6 @@ use super::super::clock::{instant, wall_clock};
 use super::super::endpoint::{Client, Endpoint, PostError};
 use super::super::retry::{backoff, random};
 use super::super::sink::{Delivery, Sink};
-use super::super::stages::NO_STAGE;
 use super::alert::{Alert, Links};
 use super::alert_state::AlertState;
 use crate::base::Severity;
@@ -101,11 +100,12 @@ impl Sink for Alertmanager {
             Some(at) if instant() < at && !drills => Ok(Delivery::Later),
             _ => self.send_due().map(|()| Delivery::Delivered),
         };
+        let skipped = Delivery::Skipped("no alert to send");
         let shared = || match &outcome {
             Ok(delivery) => Ok(*delivery),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
-        is_sent.into_iter().map(|is_sent| if is_sent { shared() } else { Ok(Delivery::Skipped(NO_STAGE)) }).collect()
+        is_sent.into_iter().map(|is_sent| if is_sent { shared() } else { Ok(skipped) }).collect()
     }
 
     fn is_batching(&self) -> bool {
