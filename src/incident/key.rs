@@ -13,7 +13,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub fn new(finding: &Finding) -> Key {
+    pub(super) fn new(finding: &Finding) -> Key {
         // A station is the source of its frames in either direction.
         let direction = match finding.target {
             Target::Station { .. } | Target::Segment { .. } => Direction::Internal,

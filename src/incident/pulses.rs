@@ -24,13 +24,13 @@ pub(super) struct Pulses {
 }
 
 impl Pulses {
-    pub fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Pulses { bursts: 1, burst_seconds: 0.0, last_burst: now, busiest: 0 }
     }
 
     /// Counts a tick with `packets` of the attack; `since` is the estimated start of the burst. Ticks without packets
     /// may be left out.
-    pub fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
+    pub(super) fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
         self.busiest = self.busiest.max(packets);
         // Between bursts, one-second windows still cause findings, although no packets arrive.
         if packets.saturating_mul(4) < self.busiest || packets == 0 {
@@ -47,7 +47,7 @@ impl Pulses {
     }
 
     /// The number of bursts if they are a pulse wave; otherwise 0.
-    pub fn wave(&self, opened: Timestamp) -> u32 {
+    pub(super) fn wave(&self, opened: Timestamp) -> u32 {
         let is_wave = self.bursts >= MIN_BURSTS && self.burst_seconds <= MAX_DUTY_CYCLE * (self.span(opened) + TICK);
         if is_wave { self.bursts } else { 0 }
     }
@@ -56,7 +56,7 @@ impl Pulses {
         self.last_burst.seconds_since(opened).max(0.0)
     }
 
-    pub fn evidence(&self, opened: Timestamp) -> Evidence {
+    pub(super) fn evidence(&self, opened: Timestamp) -> Evidence {
         let length = self.burst_seconds / f64::from(self.bursts.max(1));
         let every = self.span(opened) / f64::from(self.bursts.saturating_sub(1).max(1));
         Evidence {

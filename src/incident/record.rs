@@ -83,7 +83,7 @@ pub(super) struct Changed {
 impl Record {
     /// Opens an incident at `now` for its first finding. `None` only if the sketches cannot be created, which their
     /// fixed size rules out.
-    pub fn open(
+    pub(super) fn open(
         finding: &Finding,
         maintenance: Option<MaintenanceMark>,
         now: Timestamp,
@@ -125,29 +125,29 @@ impl Record {
     }
 
     /// The peer of all packets, if there is only one.
-    pub fn only_peer(&self) -> Option<Addr> {
+    pub(super) fn only_peer(&self) -> Option<Addr> {
         match top(&self.top_peers).as_slice() {
             [(peer, _)] => Some(*peer),
             _ => None,
         }
     }
 
-    pub fn severity(&self) -> Severity {
+    pub(super) fn severity(&self) -> Severity {
         self.severity
     }
 
     /// The estimated onset, from the first finding.
-    pub fn since(&self) -> Timestamp {
+    pub(super) fn since(&self) -> Timestamp {
         self.since
     }
 
     /// Sets the target's traffic before the attack.
-    pub fn set_background(&mut self, background: BackgroundSample) {
+    pub(super) fn set_background(&mut self, background: BackgroundSample) {
         self.background = Arc::new(background);
     }
 
     /// Adds the findings of one tick about this target and direction; keeps at most `most` sampled packets in total.
-    pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, most: usize) -> Changed {
+    pub(super) fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, most: usize) -> Changed {
         let mut changed = Changed::default();
         let mut rates = Rates::default();
         // After a pause, the whole last second belongs to the new burst.
@@ -295,12 +295,12 @@ impl Record {
     }
 
     /// Whether it is a flood of a whole prefix, which includes the floods of its hosts.
-    pub fn is_carpet(&self) -> bool {
+    pub(super) fn is_carpet(&self) -> bool {
         self.patterns.contains(&Pattern::CarpetBombing)
     }
 
     /// Every vector so far, in order of appearance.
-    pub fn vectors(&self) -> impl Iterator<Item = Vector> + '_ {
+    pub(super) fn vectors(&self) -> impl Iterator<Item = Vector> + '_ {
         self.parts.iter().map(|part| part.vector)
     }
 
@@ -314,7 +314,7 @@ impl Record {
     }
 
     /// The public form of its current state; `closed` gives the time and reason of its end.
-    pub fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
+    pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
         let top = top(&self.top_peers);
         let whole = self.top_peers.total_weight();

@@ -91,9 +91,9 @@ pub(super) struct Language {
 }
 
 impl Language {
-    pub const FILTER: Language = Language { ttl: true };
+    pub(super) const FILTER: Language = Language { ttl: true };
     /// RFC 8955 has no component for the TTL.
-    pub const FLOWSPEC: Language = Language { ttl: false };
+    pub(super) const FLOWSPEC: Language = Language { ttl: false };
 }
 
 fn weight<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
@@ -113,7 +113,7 @@ pub(super) struct Background<'a> {
 }
 
 impl<'a> Background<'a> {
-    pub fn new(samples: &'a [Sample], packets_per_second: f64) -> Self {
+    pub(super) fn new(samples: &'a [Sample], packets_per_second: f64) -> Self {
         Background { samples, packets_per_second, whole: weight(samples.iter()) }
     }
 

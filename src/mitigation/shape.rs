@@ -38,10 +38,10 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All TCP.
-    pub const ANY_TCP: Kind = Kind::Tcp { mask: 0, set: 0 };
+    pub(super) const ANY_TCP: Kind = Kind::Tcp { mask: 0, set: 0 };
 
     /// The kind of a sample; `None` if not every filter language can match it.
-    pub fn from_sample(sample: &Sample) -> Option<Kind> {
+    pub(super) fn from_sample(sample: &Sample) -> Option<Kind> {
         let tcp = |mask, set| Some(Kind::Tcp { mask, set });
         match *Class::ALL.get(usize::from(sample.class))? {
             Class::TcpSyn => tcp(STATE_FLAGS, tcp::SYN),
@@ -85,16 +85,16 @@ impl Kind {
         }
     }
 
-    pub fn is_tcp(self) -> bool {
+    pub(super) fn is_tcp(self) -> bool {
         matches!(self, Kind::Tcp { .. })
     }
 
-    pub fn has_ports(self) -> bool {
+    pub(super) fn has_ports(self) -> bool {
         matches!(self, Kind::Tcp { .. } | Kind::Udp)
     }
 
     /// A name for notes.
-    pub fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         match self {
             Kind::Tcp { mask: 0, .. } => "TCP".to_owned(),
             Kind::Tcp { set: 0, .. } => "TCP without flags".to_owned(),
@@ -147,7 +147,7 @@ pub(super) enum Ports {
 }
 
 impl Ports {
-    pub fn contains(&self, port: u16) -> bool {
+    pub(super) fn contains(&self, port: u16) -> bool {
         match self {
             Ports::Any => true,
             Ports::Only(ranges) => ranges.iter().any(|&(from, to)| (from..=to).contains(&port)),
@@ -172,7 +172,7 @@ pub(super) struct Match {
 
 impl Match {
     /// All packets of a kind.
-    pub fn all(kind: Kind) -> Match {
+    pub(super) fn all(kind: Kind) -> Match {
         Match {
             kind,
             source_ports: Ports::Any,
@@ -183,7 +183,7 @@ impl Match {
         }
     }
 
-    pub fn matches(&self, sample: &Sample) -> bool {
+    pub(super) fn matches(&self, sample: &Sample) -> bool {
         self.kind.matches(sample)
             && self.source_ports.contains(sample.source_port)
             && self.destination_ports.contains(sample.destination_port)
@@ -193,7 +193,7 @@ impl Match {
     }
 
     /// Whether it is more than a condition on the protocol and the position in a connection.
-    pub fn is_narrow(&self) -> bool {
+    pub(super) fn is_narrow(&self) -> bool {
         let ordinary = |kind| {
             matches!(kind, Kind::Tcp { mask: 0, .. } | Kind::Udp | Kind::Protocol(_))
                 || kind == Kind::Tcp { mask: STATE_FLAGS, set: tcp::ACK }

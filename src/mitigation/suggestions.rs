@@ -118,7 +118,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    pub fn new(target: &Target, direction: Direction, attacks: &[Attack], sample: &BackgroundSample) -> Rules {
+    pub(super) fn new(target: &Target, direction: Direction, attacks: &[Attack], sample: &BackgroundSample) -> Rules {
         let subject = subject(target, direction, attacks.first().map(|attack| attack.vector));
         let (mut filter, mut flowspec) = (Plan::default(), Plan::default());
         if matches!(subject, Subject::Network { .. }) {
@@ -135,7 +135,7 @@ impl Rules {
         KINDS.iter().map(|kind| self.of_kind(kind, id)).collect()
     }
 
-    pub fn of_kind(&self, kind: &'static str, id: &str) -> Mitigation {
+    pub(super) fn of_kind(&self, kind: &'static str, id: &str) -> Mitigation {
         match self.subject {
             Subject::Unfilterable(why) => self.refusal(kind, why.to_owned()),
             Subject::Station { mac, vector } => self.for_station(kind, mac, vector, id),

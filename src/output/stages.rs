@@ -45,12 +45,12 @@ pub(super) struct Stages {
 
 impl Stages {
     /// Incidents below `min_severity` are not sent until they reach it.
-    pub fn new(min_severity: Severity) -> Stages {
+    pub(super) fn new(min_severity: Severity) -> Stages {
         Stages { min_severity, open: BTreeSet::new() }
     }
 
     /// The stage of an event; `None` if it is not sent to this receiver.
-    pub fn next(&mut self, event: &Event) -> Option<Stage> {
+    pub(super) fn next(&mut self, event: &Event) -> Option<Stage> {
         let id = &event.incident.id;
         if event.change == Change::Closed {
             return self.open.remove(id).then_some(Stage::Close);

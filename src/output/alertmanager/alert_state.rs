@@ -43,12 +43,12 @@ pub(super) struct AlertState {
 
 impl AlertState {
     /// Without alerts. Incidents below `min_severity` are ignored; open alerts are sent again every `refresh`.
-    pub fn new(min_severity: Severity, refresh: Duration, external: Labels, links: Links) -> AlertState {
+    pub(super) fn new(min_severity: Severity, refresh: Duration, external: Labels, links: Links) -> AlertState {
         AlertState { min_severity, refresh, external, links, alerts: BTreeMap::new(), open: BTreeMap::new() }
     }
 
     /// Applies an event; returns whether an alert must be sent immediately.
-    pub fn apply(&mut self, event: &Event, now: Instant) -> bool {
+    pub(super) fn apply(&mut self, event: &Event, now: Instant) -> bool {
         let incident = &event.incident;
         let known = self.open.get(&incident.id);
         match event.change {
@@ -117,7 +117,7 @@ impl AlertState {
     }
 
     /// The alerts to send now. Removes resolved ones that were repeated for long enough.
-    pub fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Alert> {
+    pub(super) fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Alert> {
         self.alerts.retain(|_, entry| match entry.ended {
             Some((_, at)) => entry.changed.is_some() || now.saturating_duration_since(at) < RESOLVED_FOR,
             None => entry.changed.is_some() || now.saturating_duration_since(entry.last_event) < SILENT_FOR,
@@ -139,17 +139,17 @@ impl AlertState {
     }
 
     /// When an alert is to be sent next; in the past if it is overdue.
-    pub fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         self.alerts.values().filter_map(|entry| entry.next(self.refresh)).min()
     }
 
     /// These alerts were accepted.
-    pub fn accepted(&mut self, alerts: &[Alert], now: Instant) {
+    pub(super) fn accepted(&mut self, alerts: &[Alert], now: Instant) {
         self.mark(alerts, now, false);
     }
 
     /// These alerts were refused; they are not sent again until they change.
-    pub fn refused(&mut self, alerts: &[Alert], now: Instant) {
+    pub(super) fn refused(&mut self, alerts: &[Alert], now: Instant) {
         self.mark(alerts, now, true);
     }
 
