@@ -139,7 +139,7 @@ mod tests {
         let state = StateDir::open(&path).unwrap();
         let outside = path.with_extension("outside");
         fs::write(&outside, b"theirs").unwrap();
-        for name in [".x.new", "windows.lock", ".probe"] {
+        for name in [".x.new", "maintenance.lock", ".probe"] {
             std::os::unix::fs::symlink(&outside, path.join(name)).unwrap();
         }
         state.write("x", b"ours").unwrap();
