@@ -1,9 +1,14 @@
-//! The state machine: open, extend, close. Time is an argument; the same findings give the same incidents.
+//! The state machine: opens, extends and closes incidents. Time is an argument; the same findings give the same
+//! incidents.
 
+use super::event::{Change, Event};
+use super::key::Key;
+use super::losses::LossCounts;
 use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
 use super::record::Record;
-use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector, VectorClass};
+use super::relations::{explains, is_flood, is_response};
+use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector};
 use crate::detect::{Finding, Target};
 use crate::meter::Window;
 use crate::mitigation::BackgroundTraffic;
@@ -11,146 +16,83 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+/// Limits of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IncidentSettings {
     /// Seconds without any finding after which an incident closes.
     pub quiet_seconds: f64,
-    /// Open incidents at once.
+    /// Most incidents open at the same time.
     pub max_open: usize,
-    /// Closed incidents that are remembered.
+    /// Most closed incidents that are kept.
     pub max_recent: usize,
 }
 
-/// Packets received (with those that were lost after that) and lost so far, and how many are looked at now: for the
-/// coverage of an incident.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LossCounts {
-    pub received: u64,
-    pub dropped: u64,
-    /// One packet in so many is looked at, where that is least; 0 and 1 are every packet.
-    pub sampled: u32,
-}
-
-/// Why the world is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    Opened,
-    /// Another vector joined.
-    Extended,
-    /// It became more severe.
-    Escalated,
-    /// Nothing new: how an open incident goes on. Told to those who ask for it, not by the state machine.
-    Progress,
-    Closed,
-}
-
-impl Change {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Change::Opened => "opened",
-            Change::Extended => "extended",
-            Change::Escalated => "escalated",
-            Change::Progress => "progress",
-            Change::Closed => "closed",
-        }
-    }
-}
-
-/// Something that sinks should know.
-#[derive(Clone, Debug)]
-pub struct Event {
-    pub change: Change,
-    pub incident: Arc<Incident>,
-}
-
-impl Event {
-    /// The last word about an incident that stands for itself.
-    pub fn is_last_word(&self) -> bool {
-        self.change == Change::Closed && !self.incident.is_part_of_another()
-    }
-}
-
-/// What makes two findings parts of one incident.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    target: Target,
-    direction: Direction,
-    /// Only worth a note: scans do not join the attack that they may precede.
-    is_note: bool,
-}
-
-impl Key {
-    fn of(finding: &Finding) -> Key {
-        // A station is a culprit whichever way its frames go.
-        let direction = match finding.target {
-            Target::Station { .. } | Target::Segment { .. } => Direction::Internal,
-            _ => finding.direction,
-        };
-        Key { target: finding.target.clone(), direction, is_note: finding.vector.is_note() }
-    }
-}
-
+/// All incidents: the open ones, and the most recent closed ones.
 pub struct Incidents {
     settings: IncidentSettings,
     maintenance: Vec<MaintenanceWindow>,
     open: BTreeMap<Key, Record>,
-    usual: BackgroundTraffic,
+    background: BackgroundTraffic,
     recent: VecDeque<Arc<Incident>>,
-    /// Findings dropped since too many incidents were open.
+    /// Findings dropped because too many incidents were open.
     refused: u64,
-    /// Findings that were only the echo of another incident, or part of one about the whole prefix.
-    echoes: u64,
+    /// Findings that were a side effect of another incident, or part of one about the whole prefix.
+    side_effects: u64,
 }
 
-/// Seconds after the last finding about a prefix during which floods of its hosts still belong to it.
-const SWALLOWS: f64 = 2.0;
-/// Packets that all open incidents keep together, and each of them at least and at most.
-const KEPT: usize = 4096;
-const LEAST_KEPT: usize = 16;
-const MOST_KEPT: usize = 256;
-/// Ticks before the estimated beginning of an attack that may be part of it already.
-const MARGIN: u64 = 2;
+/// Seconds after the last finding about a larger incident during which it covers the findings that it explains.
+const MERGE_SECONDS: f64 = 2.0;
+/// Sampled packets kept by all open incidents together, and by each of them at least and at most.
+const MAX_SAMPLES: usize = 4096;
+const MIN_SAMPLES_EACH: usize = 16;
+const MAX_SAMPLES_EACH: usize = 256;
+/// Ticks before the estimated onset of an attack that may already contain packets of it.
+const ONSET_MARGIN: u64 = 2;
 
 impl Incidents {
+    /// Without any incidents.
     pub fn new(settings: IncidentSettings) -> Self {
         Incidents {
             settings,
             maintenance: Vec::new(),
             open: BTreeMap::new(),
-            usual: BackgroundTraffic::default(),
+            background: BackgroundTraffic::default(),
             recent: VecDeque::new(),
             refused: 0,
-            echoes: 0,
+            side_effects: 0,
         }
     }
 
+    /// Applies new limits from the next tick on.
     pub fn set_settings(&mut self, settings: IncidentSettings) {
         self.settings = settings;
     }
 
-    /// What is planned, from now on.
+    /// Replaces the maintenance windows.
     pub fn set_maintenance<'w>(&mut self, windows: impl Iterator<Item = &'w MaintenanceWindow> + Clone) {
         if !self.maintenance.iter().eq(windows.clone()) {
             self.maintenance = windows.cloned().collect();
         }
     }
 
-    /// Findings that found no place, and findings that were only echoes.
+    /// Findings dropped because too many incidents were open, and because they were side effects.
     pub fn dropped_findings(&self) -> (u64, u64) {
-        (self.refused, self.echoes)
+        (self.refused, self.side_effects)
     }
 
+    /// How many incidents are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
     }
 
-    /// Every open incident as it stands, by target.
+    /// The current state of every open incident, by target.
     pub fn open(&self) -> impl Iterator<Item = Incident> + '_ {
-        self.open.values().filter_map(|record| record.view(None))
+        self.open.values().filter_map(|record| record.incident(None))
     }
 
-    /// Tells of a host whether it is in trouble now: itself or its network, beyond mere information.
-    pub fn troubled(&self) -> impl Fn(Addr) -> bool + use<> {
+    /// A function that returns whether a host, or a network that contains it, has an open incident above severity
+    /// `info`.
+    pub fn under_attack(&self) -> impl Fn(Addr) -> bool + use<> {
         let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
         for (Key { target, .. }, record) in &self.open {
             match target {
@@ -170,14 +112,15 @@ impl Incidents {
         self.recent.iter()
     }
 
-    /// Of the table of usual traffic: hosts by direction in it, how many fit, and those that gave way to others.
-    pub fn usual_traffic(&self) -> (usize, usize, u64) {
-        self.usual.filling()
+    /// Of the table of background traffic: its entries (a host in one direction each), its capacity, and evictions so
+    /// far.
+    pub fn background_usage(&self) -> (usize, usize, u64) {
+        self.background.usage()
     }
 
-    /// Keeps some of what the tick brought to hosts that are in no trouble: what a suggested filter must spare. Call it
-    /// before [`Incidents::observe`]; `inside_known` where senders of ours can be told.
-    pub fn look(&mut self, window: &Window<'_>, inside_known: bool) {
+    /// Samples the tick's traffic of hosts without an open incident: what a suggested filter must not match. Call it
+    /// before [`Incidents::observe`]. `inside_known`: whether the configured networks identify our own senders.
+    pub fn observe_background(&mut self, window: &Window<'_>, inside_known: bool) {
         let (mut hosts, mut networks) = (BTreeSet::new(), Vec::new());
         for Key { target, direction, .. } in self.open.keys() {
             let outbound = *direction == Direction::Outbound;
@@ -187,28 +130,29 @@ impl Incidents {
                 _ => {}
             }
         }
-        self.usual.observe(window, inside_known, |address, sent| {
+        self.background.observe(window, inside_known, |address, sent| {
             let within = |(network, outbound): &(IpNet, bool)| *outbound == sent && network.contains(&address.ip());
             hosts.contains(&(address, sent)) || networks.iter().any(within)
         });
     }
 
-    /// Takes the findings of the tick that ends at `now`.
+    /// Processes the findings of the tick that ends at `now`; appends the resulting events.
     pub fn observe(&mut self, findings: &[Finding], now: Timestamp, losses: LossCounts, events: &mut Vec<Event>) {
         self.close_quiet(now, events);
         let mut by_key: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
         for finding in findings {
-            by_key.entry(Key::of(finding)).or_default().push(finding);
+            by_key.entry(Key::new(finding)).or_default().push(finding);
         }
-        // Prefixes first: what happens to their hosts belongs to them. (Of one target, notes come last: by the order of keys.)
+        // Prefixes first, so that incidents of their hosts can be merged into them. (For one target, informational
+        // vectors come last, by the order of keys.)
         let (prefixes, others): (Vec<_>, Vec<_>) =
             by_key.into_iter().partition(|(key, _)| matches!(key.target, Target::Prefix(_)));
         for (key, findings) in prefixes.into_iter().chain(others) {
-            if self.is_swallowed(&key, &findings, now) {
-                self.echoes += findings.len() as u64;
+            if self.is_explained(&key, &findings, now) {
+                self.side_effects += findings.len() as u64;
                 continue;
             }
-            let findings = self.without_echoes(&key, findings);
+            let findings = self.without_responses(&key, findings);
             let Some(first) = findings.first() else { continue };
             let mut opened = false;
             if !self.open.contains_key(&key) {
@@ -216,21 +160,21 @@ impl Incidents {
                     self.refused += findings.len() as u64;
                     continue;
                 }
-                let maintenance = self.maintenance.iter().find_map(|window| window.covers(&key.target, now));
+                let maintenance = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
                 let Some(mut record) = Record::open(first, maintenance, now, losses) else { continue };
-                let until = record.since().tick().saturating_sub(MARGIN);
-                let most = room(self.open.len());
-                record.set_background(self.usual.of(&key.target, key.direction == Direction::Outbound, until, most));
+                let until = record.since().tick().saturating_sub(ONSET_MARGIN);
+                let (outbound, most) = (key.direction == Direction::Outbound, samples_each(self.open.len()));
+                record.set_background(self.background.before(&key.target, outbound, until, most));
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
-                self.merge_narrower(&key, first, now, events);
+                self.merge_narrower_sweeps(&key, first, now, events);
                 self.merge_stations(&key, first.vector, now, events);
                 opened = true;
             }
-            let room = room(self.open.len());
+            let most = samples_each(self.open.len());
             let Some(record) = self.open.get_mut(&key) else { continue };
             let was_carpet = record.is_carpet();
-            let changed = record.extend(&findings, now, losses, room);
+            let changed = record.extend(&findings, now, losses, most);
             let becomes_carpet = record.is_carpet() && !was_carpet;
             let change = match (opened, changed.vector, changed.severity) {
                 (true, ..) => Change::Opened,
@@ -238,31 +182,31 @@ impl Incidents {
                 (_, _, true) => Change::Escalated,
                 _ => continue,
             };
-            events.extend(record.view(None).map(|incident| Event { change, incident: Arc::new(incident) }));
+            events.extend(record.incident(None).map(|incident| Event { change, incident: Arc::new(incident) }));
             if becomes_carpet {
                 self.merge_hosts(&key, now, events);
             }
         }
     }
 
-    /// Whether these findings are about floods of a host whose whole prefix is under attack, or a note about a target that is
-    /// under attack itself.
-    fn is_swallowed(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
-        let lasts = |record: &Record| now.seconds_since(record.updated_at) <= SWALLOWS;
+    /// Whether an open incident explains these findings: floods of a host whose whole prefix is attacked, an anomaly of
+    /// a station whose whole LAN is affected, or a scan of a target that is attacked.
+    fn is_explained(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
+        let is_current = |record: &Record| now.seconds_since(record.updated_at) <= MERGE_SECONDS;
         if key.is_note {
-            // Whoever floods also tries ports or hosts.
+            // A flood also hits many ports or hosts.
             let attack = Key { is_note: false, ..key.clone() };
-            return self.open.get(&attack).is_some_and(lasts);
+            return self.open.get(&attack).is_some_and(is_current);
         }
         if matches!(key.target, Target::Station { .. }) {
-            let covered = |finding: &&Finding| {
+            let explained = |finding: &&Finding| {
                 self.open.iter().any(|(other, record)| {
                     matches!(other.target, Target::Segment { .. })
-                        && lasts(record)
-                        && record.vectors().any(|vector| covers(vector, finding.vector))
+                        && is_current(record)
+                        && record.vectors().any(|vector| explains(vector, finding.vector))
                 })
             };
-            return findings.iter().all(covered);
+            return findings.iter().all(explained);
         }
         let Target::Host(address) = key.target else { return false };
         findings.iter().all(|finding| is_flood(finding.vector))
@@ -270,23 +214,23 @@ impl Incidents {
                 matches!(other.target, Target::Prefix(network) if network.contains(&address.ip()))
                     && other.direction == key.direction
                     && record.is_carpet()
-                    && lasts(record)
+                    && is_current(record)
             })
     }
 
-    /// Drops the note about what turns out to be the first tenths of a second of an attack.
+    /// Merges an informational incident that turns out to be the first tenths of a second of an attack.
     fn merge_note(&mut self, attack: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let note = Key { is_note: true, ..attack.clone() };
-        let begins = |record: &Record| now.seconds_since(record.opened_at) <= SWALLOWS;
+        let is_new = |record: &Record| now.seconds_since(record.opened_at) <= MERGE_SECONDS;
         if !attack.is_note {
-            self.merge(|key, record| *key == note && begins(record), now, events);
+            self.merge(|key, record| *key == note && is_new(record), now, events);
         }
     }
 
-    /// Closes the notes about parts of a network that the same sender has swept further meanwhile.
-    fn merge_narrower(&mut self, wider: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) {
+    /// Merges informational incidents about parts of a network of which the same source has now swept a larger part.
+    fn merge_narrower_sweeps(&mut self, wider: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) {
         let (Target::Prefix(network), true) = (&wider.target, wider.is_note) else { return };
-        let Some(sender) = finding.recent.samples.first().map(|sample| sample.peer) else { return };
+        let Some(source) = finding.recent.samples.first().map(|sample| sample.peer) else { return };
         let is_part = |key: &Key, record: &Record| {
             let within = match &key.target {
                 Target::Host(address) => network.contains(&address.ip()),
@@ -297,25 +241,25 @@ impl Incidents {
                 && key.is_note
                 && key.direction == wider.direction
                 && record.vectors().all(|vector| vector == finding.vector)
-                && record.only_sender() == Some(sender)
+                && record.only_peer() == Some(source)
         };
         self.merge(is_part, now, events);
     }
 
-    /// Closes what single stations seemed to do while it was the beginning of what goes on in their whole segment.
-    fn merge_stations(&mut self, segment: &Key, vector: Vector, now: Timestamp, events: &mut Vec<Event>) {
-        if !matches!(segment.target, Target::Segment { .. }) {
+    /// Merges new incidents of single stations that an incident of their whole LAN explains.
+    fn merge_stations(&mut self, lan: &Key, vector: Vector, now: Timestamp, events: &mut Vec<Event>) {
+        if !matches!(lan.target, Target::Segment { .. }) {
             return;
         }
         let is_part = |key: &Key, record: &Record| {
             matches!(key.target, Target::Station { .. })
-                && now.seconds_since(record.opened_at) <= SWALLOWS
-                && record.vectors().all(|part| covers(vector, part))
+                && now.seconds_since(record.opened_at) <= MERGE_SECONDS
+                && record.vectors().all(|part| explains(vector, part))
         };
         self.merge(is_part, now, events);
     }
 
-    /// Closes the floods of single hosts that were the beginning of one of their prefix.
+    /// Merges floods of single hosts into the one of their prefix.
     fn merge_hosts(&mut self, prefix: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let Target::Prefix(network) = prefix.target else { return };
         let is_part = |key: &Key, record: &Record| {
@@ -326,7 +270,7 @@ impl Incidents {
         self.merge(is_part, now, events);
     }
 
-    /// Closes what another incident tells of from now on.
+    /// Closes incidents that are now part of another one.
     fn merge(&mut self, is_part: impl Fn(&Key, &Record) -> bool, now: Timestamp, events: &mut Vec<Event>) {
         let open = self.open.iter().filter(|(key, record)| is_part(key, record));
         let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
@@ -335,8 +279,9 @@ impl Incidents {
         }
     }
 
-    /// A flooded host's own answers, and the answers that an attacker of ours gets, are not another attack.
-    fn without_echoes<'a>(&mut self, key: &Key, findings: Vec<&'a Finding>) -> Vec<&'a Finding> {
+    /// Removes responses of a flooded host, and responses to one of our own hosts that attacks: these are no other
+    /// attack.
+    fn without_responses<'a>(&mut self, key: &Key, findings: Vec<&'a Finding>) -> Vec<&'a Finding> {
         let opposite = match key.direction {
             Direction::Inbound => Direction::Outbound,
             Direction::Outbound => Direction::Inbound,
@@ -346,27 +291,27 @@ impl Incidents {
             return findings;
         }
         let before = findings.len();
-        let kept: Vec<&Finding> = findings.into_iter().filter(|finding| !is_answer(finding.vector)).collect();
-        self.echoes += (before - kept.len()) as u64;
+        let kept: Vec<&Finding> = findings.into_iter().filter(|finding| !is_response(finding.vector)).collect();
+        self.side_effects += (before - kept.len()) as u64;
         kept
     }
 
     fn close_quiet(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         let quiet = self.settings.quiet_seconds;
-        let over: Vec<Key> = self
+        let quiet_keys: Vec<Key> = self
             .open
             .iter()
             .filter(|(_, record)| now.seconds_since(record.updated_at) >= quiet)
             .map(|(key, _)| key.clone())
             .collect();
-        for key in over {
-            // The close belongs to the moment at which the quiet period was full, even if no packet came to tell it.
+        for key in quiet_keys {
+            // It closes at the end of the quiet period, even if no packet arrived at that time.
             let at = self.open.get(&key).map_or(now, |record| record.updated_at.plus_seconds(quiet));
             self.close(&key, at, CloseReason::Quiet, events);
         }
     }
 
-    /// Closes everything, e.g. at shutdown.
+    /// Closes all open incidents, e.g. at shutdown.
     pub fn close_all(&mut self, now: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
         let keys: Vec<Key> = self.open.keys().cloned().collect();
         for key in keys {
@@ -376,10 +321,10 @@ impl Incidents {
 
     fn close(&mut self, key: &Key, at: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
         let Some(record) = self.open.remove(key) else { return };
-        let Some(incident) = record.view(Some((at, reason))) else { return };
+        let Some(incident) = record.incident(Some((at, reason))) else { return };
         let incident = Arc::new(incident);
         events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
-        if incident.is_part_of_another() {
+        if incident.is_merged() {
             return;
         }
         self.recent.push_back(incident);
@@ -389,36 +334,9 @@ impl Incidents {
     }
 }
 
-/// Packets that each of so many open incidents may keep.
-fn room(open: usize) -> usize {
-    (KEPT / open.max(1)).clamp(LEAST_KEPT, MOST_KEPT)
-}
-
-fn is_flood(vector: Vector) -> bool {
-    matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification)
-}
-
-/// Whether what happens to a whole segment explains what one of its stations seems to do.
-fn covers(segment: Vector, station: Vector) -> bool {
-    match segment {
-        Vector::MacFlood => matches!(station, Vector::MacNotAllowed | Vector::SpoofedSource | Vector::MacFlap),
-        Vector::L2Loop => matches!(
-            station,
-            Vector::MacFlap
-                | Vector::BroadcastStorm
-                | Vector::MulticastStorm
-                | Vector::ArpFlood
-                | Vector::GratuitousArpStorm
-                | Vector::DhcpFlood
-                | Vector::RogueRa
-        ),
-        _ => false,
-    }
-}
-
-/// Vectors made of what hosts send in answer to something.
-fn is_answer(vector: Vector) -> bool {
-    matches!(vector, Vector::RstFlood | Vector::IcmpFlood | Vector::Icmpv6Flood)
+/// Sampled packets that each of `open` incidents may keep.
+fn samples_each(open: usize) -> usize {
+    (MAX_SAMPLES / open.max(1)).clamp(MIN_SAMPLES_EACH, MAX_SAMPLES_EACH)
 }
 
 #[cfg(test)]
@@ -490,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_that_goes_on_is_one_note() {
+    fn a_sweep_that_continues_is_one_incident() {
         let mut machine = machine();
         let swept = |network: &str, sender: u32, at| {
             let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Info, at);
@@ -505,12 +423,12 @@ mod tests {
         };
         assert_eq!(open(&mut machine, swept("203.0.113.0/27", 1, 1.0), 1.0), 1);
         assert_eq!(open(&mut machine, swept("203.0.113.0/25", 1, 1.2), 1.2), 1, "the same, a little later");
-        assert_eq!(open(&mut machine, swept("203.0.113.0/24", 2, 1.3), 1.3), 2, "another sender");
+        assert_eq!(open(&mut machine, swept("203.0.113.0/24", 2, 1.3), 1.3), 2, "another source");
         assert_eq!(machine.recent().count(), 0);
     }
 
     #[test]
-    fn answers_of_a_victim_are_no_second_attack() {
+    fn responses_of_a_victim_are_no_second_attack() {
         let mut machine = machine();
         observe(&mut machine, &[finding(7, Inbound, SynFlood, Warning, 1.0)], 1.0);
         assert_eq!(observe(&mut machine, &[finding(7, Outbound, RstFlood, Warning, 1.1)], 1.1), []);
@@ -520,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_in_a_planned_window_is_marked_and_lower_unless_far_over() {
+    fn incidents_within_a_maintenance_window_are_marked_and_less_severe_unless_far_above_the_limit() {
         let open = |value: f64, at: f64, later: f64| {
             let mut machine = machine();
             let schedule = Schedule::Once { from: time(0.0), until: time(30.0) };
@@ -551,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn caps_hold_and_are_counted() {
+    fn limits_are_enforced_and_counted() {
         let mut machine = machine();
         for address in 0..5 {
             observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.0)], 1.0);
@@ -560,7 +478,7 @@ mod tests {
         let mut events = Vec::new();
         machine.close_all(time(2.0), CloseReason::Shutdown, &mut events);
         assert_eq!(events.len(), 3);
-        assert_eq!(machine.recent().count(), 2, "only so many are remembered");
+        assert_eq!(machine.recent().count(), 2, "at most max_recent are kept");
         assert!(machine.recent().all(|incident| incident.close_reason == Some(CloseReason::Shutdown)));
     }
 

@@ -1,4 +1,4 @@
-//! Planned windows: work on the network that the operator told of. They mark incidents and lower them, and hide none.
+//! Maintenance windows: announced work on the network. Incidents within one are marked and less severe; none is hidden.
 
 use crate::base::{Addr, Severity, Timestamp};
 use crate::detect::{Finding, Target};
@@ -6,14 +6,17 @@ use ipnet::IpNet;
 use serde::Serialize;
 use std::fmt;
 
-/// How many times over its limit something must be to count in full in spite of a window.
-const IN_SPITE: f64 = 3.0;
+/// A finding above this many times its limit keeps its severity within a window.
+const FULL_SEVERITY_FACTOR: f64 = 3.0;
+/// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// For whom a window holds.
+/// Which targets a window applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
+    /// Every target.
     All,
+    /// Hosts and prefixes within this network.
     Network(IpNet),
 }
 
@@ -41,23 +44,29 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// When a window holds.
+/// When a window applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
+    /// One period.
     Once {
+        /// Its first instant.
         from: Timestamp,
+        /// The first instant after it.
         until: Timestamp,
     },
-    /// On these days, from Monday on, between two minutes of the day in UTC; past midnight where the second is not later.
+    /// On certain weekdays between two times of day in UTC; past midnight where `until` is not after `from`.
     Weekly {
+        /// Monday first.
         days: [bool; 7],
+        /// Minute of the day, 0 to 1439.
         from: u16,
+        /// Minute of the day, 0 to 1439.
         until: u16,
     },
 }
 
 impl Schedule {
-    /// The end of the window in which `at` lies.
+    /// The end of the period that contains `at`; `None` if none does.
     fn end(&self, at: Timestamp) -> Option<Timestamp> {
         match *self {
             Schedule::Once { from, until } => (from <= at && at < until).then_some(until),
@@ -65,11 +74,11 @@ impl Schedule {
                 let minutes = |minutes: u16| u64::from(minutes) * 60;
                 let length = (minutes(until) + DAY - minutes(from) - 1) % DAY + 1;
                 let seconds = at.nanos() / 1_000_000_000;
-                // The one that began today, or that of yesterday which goes on past midnight.
+                // The period that began today, or the one that began yesterday and continues past midnight.
                 [0, 1].into_iter().find_map(|back| {
                     let day = (seconds / DAY).checked_sub(back)?;
-                    // The epoch was a Thursday.
                     let begins = day * DAY + minutes(from);
+                    // Day 0, 1970-01-01, was a Thursday.
                     let is_day = days.get(((day + 3) % 7) as usize).copied().unwrap_or(false);
                     (is_day && (begins..begins + length).contains(&seconds))
                         .then(|| Timestamp::from_parts(begins + length, 0))
@@ -79,42 +88,48 @@ impl Schedule {
     }
 }
 
+/// A period of announced work on part of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaintenanceWindow {
-    /// For those who list and remove windows.
+    /// Identifies it when windows are listed and removed.
     pub id: String,
+    /// The operator's reason.
     pub why: String,
+    /// Which targets it applies to.
     pub scope: Scope,
+    /// When it applies.
     pub schedule: Schedule,
 }
 
 impl MaintenanceWindow {
-    /// The mark for what begins at `at`, where this window is about it.
-    pub fn covers(&self, target: &Target, at: Timestamp) -> Option<MaintenanceMark> {
-        let meant = match (self.scope, target) {
+    /// The mark for an incident about `target` that opens at `at`; `None` if this window does not apply to it.
+    pub(super) fn mark(&self, target: &Target, at: Timestamp) -> Option<MaintenanceMark> {
+        let is_in_scope = match (self.scope, target) {
             (Scope::All, _) => true,
             (Scope::Network(network), Target::Host(address)) => network.contains(&address.ip()),
             (Scope::Network(network), Target::Prefix(prefix)) => network.contains(prefix),
             (Scope::Network(_), _) => false,
         };
-        let until = self.schedule.end(at).filter(|_| meant)?;
+        let until = self.schedule.end(at).filter(|_| is_in_scope)?;
         Some(MaintenanceMark { why: self.why.clone(), until })
     }
 }
 
-/// What an incident carries that was opened within a window. Public API: part of the incident JSON.
+/// Marks an incident that opened within a maintenance window. Public API: part of the incident JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MaintenanceMark {
+    /// The operator's reason.
     pub why: String,
+    /// The end of the window.
     pub until: Timestamp,
 }
 
 impl MaintenanceMark {
-    /// What a finding counts as: one severity less while the window lasts, unless it is far over its limit.
+    /// The severity of a finding: one step lower during the window, unless it is far above its limit.
     pub(super) fn severity(&self, finding: &Finding, now: Timestamp) -> Severity {
         let times = finding.evidence.first().and_then(|evidence| Some(evidence.value / evidence.limit?));
-        // What has no limit, or one of nothing at all, is not a matter of more or less.
-        if now >= self.until || times.is_none_or(|times| times.is_nan() || times > IN_SPITE) {
+        // Without a limit, or with one of zero, there is no factor to compare.
+        if now >= self.until || times.is_none_or(|times| times.is_nan() || times > FULL_SEVERITY_FACTOR) {
             return finding.severity;
         }
         match finding.severity {
@@ -129,8 +144,8 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        let moment: jiff::Timestamp = text.parse().expect("a moment");
-        Timestamp::from_parts(moment.as_second() as u64, 0)
+        let time: jiff::Timestamp = text.parse().expect("a timestamp");
+        Timestamp::from_parts(time.as_second() as u64, 0)
     }
 
     fn weekly(days: &[usize], from: u16, until: u16) -> Schedule {
@@ -140,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn weekly_windows_know_their_days_and_cross_midnight() {
+    fn weekly_windows_apply_on_their_days_and_cross_midnight() {
         // 2026-01-01 was a Thursday.
         let night = weekly(&[3], 23 * 60, 60);
         assert_eq!(night.end(at("2026-01-01T22:59:59Z")), None);
@@ -156,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_are_read_and_written() {
+    fn scopes_are_parsed_and_formatted() {
         for (text, shown) in [("all", "all"), ("203.0.113.7", "203.0.113.7"), ("2001:db8::1/32", "2001:db8::/32")] {
             assert_eq!(text.parse::<Scope>().map(|scope| scope.to_string()), Ok(shown.to_owned()));
         }
@@ -164,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_about_its_scope_only() {
+    fn a_window_applies_to_its_scope_only() {
         let schedule = Schedule::Once { from: at("2026-01-01T00:00:00Z"), until: at("2026-01-01T01:00:00Z") };
         let maintenance = |scope: &str| MaintenanceWindow {
             id: "w1".to_owned(),
@@ -173,9 +188,9 @@ mod tests {
             schedule: schedule.clone(),
         };
         let host = Target::Host("203.0.113.7".parse().expect("an address"));
-        let covers = |scope: &str| maintenance(scope).covers(&host, at("2026-01-01T00:30:00Z")).is_some();
+        let covers = |scope: &str| maintenance(scope).mark(&host, at("2026-01-01T00:30:00Z")).is_some();
         assert!(covers("all") && covers("203.0.113.7") && covers("203.0.113.0/24"));
         assert!(!covers("203.0.113.8") && !covers("2001:db8::/32"));
-        assert!(maintenance("all").covers(&host, at("2026-01-01T01:00:00Z")).is_none(), "it is over");
+        assert!(maintenance("all").mark(&host, at("2026-01-01T01:00:00Z")).is_none(), "it is over");
     }
 }

@@ -1,16 +1,21 @@
-//! Incident: from findings to incidents. A pure state machine ([`machine`]) on packet time; the public shape is in
-//! [`model`], and what one incident gathers while it is open in [`record`]. What could be done about it is worked out in
-//! [`mitigation`], on packets of the attack and on those of the quiet time before it ([`usual`]).
+//! Incident: turns findings into incidents, in a pure state machine (`machine`) on packet time. The public form of an
+//! incident is in [`model`]; what is recorded of one while it is open, in `record`.
 //!
-//! Identity is (target, direction): vectors that come and go on the same target extend its incident; it closes after a
-//! quiet period.
+//! An incident is identified by target and direction. Further vectors against the same target extend it; it closes
+//! after a quiet period.
 
-pub mod machine;
-pub mod maintenance;
+mod event;
+mod key;
+mod losses;
+mod machine;
+mod maintenance;
 pub mod model;
 mod pulses;
 mod record;
+mod relations;
 
-pub use machine::{Change, Event, IncidentSettings, Incidents, LossCounts};
+pub use event::{Change, Event};
+pub use losses::LossCounts;
+pub use machine::{IncidentSettings, Incidents};
 pub use maintenance::{MaintenanceMark, MaintenanceWindow, Schedule, Scope};
 pub use model::{CloseReason, Detailed, Incident};

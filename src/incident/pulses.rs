@@ -1,62 +1,63 @@
-//! Pulses: floods that come in bursts of some tenths of a second, seconds apart, to hide from averages.
+//! Pulse waves: floods in bursts of some tenths of a second, seconds apart, which averages do not show.
 
 use crate::base::Timestamp;
 use crate::detect::Evidence;
 
-/// Silence between two bursts, in seconds: longer than a hiccup of a sender or of the capture.
-const REST: f64 = 0.35;
-/// Bursts that make a wave.
-const WAVE: u32 = 3;
-/// Share of the time that bursts may take: what floods longer than it rests is a flood with gaps.
-const DUTY: f64 = 0.5;
+/// Shortest pause between two bursts, in seconds: longer than a short stall of a sender or of the capture.
+const MIN_PAUSE: f64 = 0.35;
+/// Fewest bursts of a wave.
+const MIN_BURSTS: u32 = 3;
+/// Largest share of the time that bursts may take: above it, the flood is a continuous one with gaps.
+const MAX_DUTY_CYCLE: f64 = 0.5;
+/// Seconds of a tick.
 const TICK: f64 = 0.1;
 
 /// The bursts of one incident.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pulses {
     bursts: u32,
-    /// Seconds of bursts.
-    strong: f64,
-    last_strong: Timestamp,
-    /// Packets of the strongest tick so far.
-    strongest: u64,
+    /// Total length of the bursts.
+    burst_seconds: f64,
+    last_burst: Timestamp,
+    /// Packets of the busiest tick so far.
+    busiest: u64,
 }
 
 impl Pulses {
-    pub fn new(now: Timestamp) -> Self {
-        Pulses { bursts: 1, strong: 0.0, last_strong: now, strongest: 0 }
+    pub(super) fn new(now: Timestamp) -> Self {
+        Pulses { bursts: 1, burst_seconds: 0.0, last_burst: now, busiest: 0 }
     }
 
-    /// Counts a tick in which the attack brought so many packets, and since when it does without a rest. Ticks without
-    /// any need not be told.
-    pub fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
-        self.strongest = self.strongest.max(packets);
-        // Between bursts the windows that look back a second still find something, but nothing comes.
-        if packets.saturating_mul(4) < self.strongest || packets == 0 {
+    /// Counts a tick with `packets` of the attack; `since` is the estimated start of the burst. Ticks without packets
+    /// may be left out.
+    pub(super) fn count(&mut self, now: Timestamp, since: Timestamp, packets: u64) {
+        self.busiest = self.busiest.max(packets);
+        // Between bursts, one-second windows still cause findings, although no packets arrive.
+        if packets.saturating_mul(4) < self.busiest || packets == 0 {
             return;
         }
-        let rested = now.seconds_since(self.last_strong) > REST;
-        if rested {
+        let paused = now.seconds_since(self.last_burst) > MIN_PAUSE;
+        if paused {
             self.bursts = self.bursts.saturating_add(1);
         }
-        // A burst is recognised a tick or more after it began.
-        let unseen = if rested || self.strong == 0.0 { now.seconds_since(since) } else { 0.0 };
-        self.strong += unseen.clamp(TICK, 1.0);
-        self.last_strong = now;
+        // A burst is detected a tick or more after it began.
+        let undetected = if paused || self.burst_seconds == 0.0 { now.seconds_since(since) } else { 0.0 };
+        self.burst_seconds += undetected.clamp(TICK, 1.0);
+        self.last_burst = now;
     }
 
-    /// How many bursts there were, where they are a wave; else 0.
-    pub fn wave(&self, opened: Timestamp) -> u32 {
-        let is_wave = self.bursts >= WAVE && self.strong <= DUTY * (self.span(opened) + TICK);
+    /// The number of bursts if they are a pulse wave; otherwise 0.
+    pub(super) fn wave(&self, opened: Timestamp) -> u32 {
+        let is_wave = self.bursts >= MIN_BURSTS && self.burst_seconds <= MAX_DUTY_CYCLE * (self.span(opened) + TICK);
         if is_wave { self.bursts } else { 0 }
     }
 
     fn span(&self, opened: Timestamp) -> f64 {
-        self.last_strong.seconds_since(opened).max(0.0)
+        self.last_burst.seconds_since(opened).max(0.0)
     }
 
-    pub fn evidence(&self, opened: Timestamp) -> Evidence {
-        let length = self.strong / f64::from(self.bursts.max(1));
+    pub(super) fn evidence(&self, opened: Timestamp) -> Evidence {
+        let length = self.burst_seconds / f64::from(self.bursts.max(1));
         let every = self.span(opened) / f64::from(self.bursts.saturating_sub(1).max(1));
         Evidence {
             measure: "pulses",
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn bursts_with_rests_are_a_wave_and_steady_floods_are_not() {
+    fn bursts_with_pauses_are_a_wave_and_steady_floods_are_not() {
         // Two ticks of each thirty: bursts of 0.2 s every 3 s.
         let (pulses, wave) = play(|tick| if tick % 30 < 2 { 1000 } else { 0 });
         assert_eq!(wave, 7);

@@ -1,6 +1,6 @@
-//! What one open incident gathers.
+//! What is recorded of one open incident.
 
-use super::machine::LossCounts;
+use super::losses::LossCounts;
 use super::maintenance::MaintenanceMark;
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
@@ -15,24 +15,25 @@ use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Counters of each frequent-items sketch: error at most 3.5/128 of the packets (the library's bound).
-const SKETCH: usize = 128;
+/// Counters of each frequent-items sketch: the error is at most 3.5/128 of the packets (the library's bound).
+const SKETCH_SIZE: usize = 128;
 /// Entries of each top list.
 const TOP: usize = 10;
 
-/// One vector's part in an incident.
+/// One vector of an incident.
 struct VectorPart {
     vector: Vector,
     packets: u64,
     severity: Severity,
-    /// The evidence of its strongest moment, and how strong that was.
+    /// The evidence of the finding with the highest value, and that value.
     evidence: Vec<Evidence>,
     strongest: f64,
-    /// Some of its packets, and when the first of them were found.
+    /// Some of its sampled packets.
     kept: Decimated<Sample>,
     opened_at: Timestamp,
 }
 
+/// An open incident.
 pub(super) struct Record {
     id: String,
     target: Target,
@@ -52,15 +53,15 @@ pub(super) struct Record {
     spoofing_likely: bool,
     peers: Registers,
     top_peers: FrequentItemsSketch<Addr>,
-    /// The target's traffic from before.
-    usual: Arc<BackgroundSample>,
+    /// The target's traffic before the attack.
+    background: Arc<BackgroundSample>,
     /// Sampled packets so far.
     samples: u64,
     source_ports: FrequentItemsSketch<u16>,
     destination_ports: FrequentItemsSketch<u16>,
-    /// Requests by name (kind, text); unread names are empty.
+    /// Requests by name (kind, text); names that could not be read are empty.
     names: FrequentItemsSketch<(&'static str, String)>,
-    /// Shapes that single findings showed.
+    /// Patterns of single findings.
     patterns: BTreeSet<Pattern>,
     pulses: Pulses,
     timeline: Vec<Point>,
@@ -68,11 +69,11 @@ pub(super) struct Record {
     spacing: u64,
     losses_at_open: LossCounts,
     losses: LossCounts,
-    /// The least that was looked at meanwhile: one packet in so many.
+    /// Packets were sampled 1 in N: the largest N so far.
     sampled: u32,
 }
 
-/// What a tick's findings changed about an incident.
+/// What the findings of a tick changed: whether there is a new vector, and a higher severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     pub vector: bool,
@@ -80,9 +81,9 @@ pub(super) struct Changed {
 }
 
 impl Record {
-    /// Opens an incident at `now` on the first finding. `None` only if the sketches cannot be made, which their fixed
-    /// sizes exclude.
-    pub fn open(
+    /// Opens an incident at `now` for its first finding. `None` only if the sketches cannot be created, which their
+    /// fixed size rules out.
+    pub(super) fn open(
         finding: &Finding,
         maintenance: Option<MaintenanceMark>,
         now: Timestamp,
@@ -107,12 +108,12 @@ impl Record {
             totals: Totals::default(),
             spoofing_likely: false,
             peers: Registers::default(),
-            top_peers: FrequentItemsSketch::new(SKETCH).ok()?,
-            usual: Arc::default(),
+            top_peers: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
+            background: Arc::default(),
             samples: 0,
-            source_ports: FrequentItemsSketch::new(SKETCH).ok()?,
-            destination_ports: FrequentItemsSketch::new(SKETCH).ok()?,
-            names: FrequentItemsSketch::new(SKETCH).ok()?,
+            source_ports: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
+            destination_ports: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
+            names: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
             patterns: BTreeSet::new(),
             pulses: Pulses::new(now),
             timeline: Vec::new(),
@@ -123,36 +124,36 @@ impl Record {
         })
     }
 
-    /// The one that everything came from, if there is just one.
-    pub fn only_sender(&self) -> Option<Addr> {
+    /// The peer of all packets, if there is only one.
+    pub(super) fn only_peer(&self) -> Option<Addr> {
         match top(&self.top_peers).as_slice() {
-            [(sender, _)] => Some(*sender),
+            [(peer, _)] => Some(*peer),
             _ => None,
         }
     }
 
-    pub fn severity(&self) -> Severity {
+    pub(super) fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// When it began, by what its first finding says.
-    pub fn since(&self) -> Timestamp {
+    /// The estimated onset, from the first finding.
+    pub(super) fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// What the target's traffic was like before.
-    pub fn set_background(&mut self, usual: BackgroundSample) {
-        self.usual = Arc::new(usual);
+    /// Sets the target's traffic before the attack.
+    pub(super) fn set_background(&mut self, background: BackgroundSample) {
+        self.background = Arc::new(background);
     }
 
-    /// Adds everything that one tick found about this target and direction; keeps at most `room` packets of it.
-    pub fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, room: usize) -> Changed {
+    /// Adds the findings of one tick about this target and direction; keeps at most `most` sampled packets in total.
+    pub(super) fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, most: usize) -> Changed {
         let mut changed = Changed::default();
         let mut rates = Rates::default();
-        // All of the last second is then of what begins now.
+        // After a pause, the whole last second belongs to the new burst.
         let resumed = now.seconds_since(self.updated_at) >= 1.0;
         for finding in findings {
-            let new = self.part(finding, now);
+            let new = self.update_part(finding, now);
             changed.vector |= new;
             let severity =
                 self.maintenance.as_ref().map_or(finding.severity, |maintenance| maintenance.severity(finding, now));
@@ -165,7 +166,7 @@ impl Record {
             if self.guest.is_none() {
                 self.guest.clone_from(&finding.guest);
             }
-            // What a station does to its own segment may also leave it.
+            // What a station sends within its LAN may also leave it.
             if finding.direction == Direction::Outbound {
                 self.direction = Direction::Outbound;
             }
@@ -173,10 +174,11 @@ impl Record {
             for name in &finding.names {
                 self.names.update_with_count((name.kind, name.name.clone()), name.count);
             }
-            // A vector that was just recognised, or comes again, brings what led to it; later each tick brings its own.
+            // The first finding of a vector, or the first after a pause, covers the second before it; later ones a tick
+            // each.
             let traffic = if new || resumed { &finding.recent } else { &finding.now };
-            self.take(traffic);
-            self.keep(finding.vector, &traffic.samples, room);
+            self.add_traffic(traffic);
+            self.keep_samples(finding.vector, &traffic.samples, most);
             rates.packets_per_second += finding.recent.count.packets;
             rates.bits_per_second += finding.recent.count.bytes.saturating_mul(8);
         }
@@ -187,12 +189,12 @@ impl Record {
         self.pulses.count(now, since, findings.iter().map(|finding| finding.now.count.packets).sum());
         self.losses = losses;
         self.sampled = self.sampled.max(losses.sampled);
-        self.point(now, rates);
+        self.add_point(now, rates);
         changed
     }
 
-    /// Counts a finding for its vector; true where the vector is new to this incident.
-    fn part(&mut self, finding: &Finding, now: Timestamp) -> bool {
+    /// Counts a finding for its vector; returns whether the vector is new to this incident.
+    fn update_part(&mut self, finding: &Finding, now: Timestamp) -> bool {
         let strength = finding.evidence.first().map_or(0.0, |evidence| evidence.value);
         match self.parts.iter_mut().find(|part| part.vector == finding.vector) {
             Some(part) => {
@@ -219,31 +221,31 @@ impl Record {
         }
     }
 
-    /// Keeps packets of one vector, an equal part of the room for each.
-    fn keep(&mut self, vector: Vector, samples: &[Sample], room: usize) {
-        let most = room / self.parts.len().max(1);
+    /// Keeps sampled packets of one vector; the vectors share `most` equally.
+    fn keep_samples(&mut self, vector: Vector, samples: &[Sample], most: usize) {
+        let most_each = most / self.parts.len().max(1);
         if let Some(part) = self.parts.iter_mut().find(|part| part.vector == vector) {
-            samples.iter().for_each(|sample| part.kept.offer(*sample, most));
+            samples.iter().for_each(|sample| part.kept.offer(*sample, most_each));
         }
     }
 
     fn suggestions(&self) -> Suggestions {
         let outbound = self.direction == Direction::Outbound;
         let attack = |part: &VectorPart| {
-            // It had lasted for up to a second when it was found.
+            // It had lasted for up to a second when it was detected.
             let seconds = self.updated_at.seconds_since(part.opened_at) + 1.0;
             Attack {
                 vector: part.vector,
                 samples: part.kept.items().to_vec(),
                 packets_per_second: part.packets as f64 / seconds,
-                name_peers: outbound || !self.spoofing_likely,
+                list_peers: outbound || !self.spoofing_likely,
             }
         };
         let attacks = self.parts.iter().map(attack).collect();
-        Suggestions::open(self.target.clone(), self.direction, attacks, Arc::clone(&self.usual))
+        Suggestions::open(self.target.clone(), self.direction, attacks, Arc::clone(&self.background))
     }
 
-    fn take(&mut self, traffic: &Traffic) {
+    fn add_traffic(&mut self, traffic: &Traffic) {
         self.totals.packets = self.totals.packets.saturating_add(traffic.count.packets);
         self.totals.bytes = self.totals.bytes.saturating_add(traffic.count.bytes);
         self.peers.merge(&traffic.peers);
@@ -258,7 +260,7 @@ impl Record {
         }
     }
 
-    fn point(&mut self, at: Timestamp, rates: Rates) {
+    fn add_point(&mut self, at: Timestamp, rates: Rates) {
         if self.timeline.last().is_some_and(|last| at.seconds_since(last.at) < self.spacing as f64) {
             return;
         }
@@ -277,45 +279,46 @@ impl Record {
         });
     }
 
-    /// How many took part. The registers count everyone who talks to the host meanwhile; where the sampled packets of the
-    /// attack itself show few, each many times, these are all there are.
+    /// The number of peers that took part. The registers count all peers of the host in that time. Where the sampled
+    /// packets of the attack show few peers, each several times, these are all of them.
     fn distinct_peers(&self) -> u64 {
         let seen = self.top_peers.num_active_items() as u64;
         let complete = self.top_peers.maximum_error() == 0 && self.samples >= 4 * seen;
         if complete && seen > 0 { seen } else { (self.peers.estimate().round() as u64).max(seen) }
     }
 
-    /// The names of most requests; what could not be read is one of them, without a name.
+    /// The most frequent names. Requests whose name could not be read are one entry, with an empty name.
     fn names(&self) -> Vec<Name> {
         let whole = self.names.total_weight();
         let named = top(&self.names).into_iter();
         named.map(|((kind, name), weight)| Name { name, kind, share: share(weight, whole) }).collect()
     }
 
-    /// True for a flood over a whole network, which the floods of its hosts are part of.
-    pub fn is_carpet(&self) -> bool {
+    /// Whether it is a flood of a whole prefix, which includes the floods of its hosts.
+    pub(super) fn is_carpet(&self) -> bool {
         self.patterns.contains(&Pattern::CarpetBombing)
     }
 
-    pub fn vectors(&self) -> impl Iterator<Item = Vector> + '_ {
+    /// Every vector so far, in order of appearance.
+    pub(super) fn vectors(&self) -> impl Iterator<Item = Vector> + '_ {
         self.parts.iter().map(|part| part.vector)
     }
 
     fn main_vector(&self) -> Option<&VectorPart> {
-        // The first of equals, so that the name does not change without need.
+        // The first of equals, so that the vector does not change needlessly.
         self.parts.iter().rev().max_by_key(|part| {
-            // A segment is taken over with few frames: there the gravest counts first.
-            let grave = (part.vector.class() == VectorClass::Layer2).then_some(part.severity);
-            (grave, part.packets)
+            // Attacks on a LAN need few frames: there, severity comes before packets.
+            let severity = (part.vector.class() == VectorClass::Layer2).then_some(part.severity);
+            (severity, part.packets)
         })
     }
 
-    /// The incident as it stands.
-    pub fn view(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
+    /// The public form of its current state; `closed` gives the time and reason of its end.
+    pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
         let top = top(&self.top_peers);
         let whole = self.top_peers.total_weight();
-        let others = Peers {
+        let peers = Peers {
             distinct: self.distinct_peers(),
             spoofing_likely: self.spoofing_likely,
             top: top
@@ -328,22 +331,22 @@ impl Record {
                 .collect(),
         };
         let (sources, victims) = match (self.direction, &self.target) {
-            (Direction::Outbound, Target::Host(culprit)) => {
-                let itself = Peer { address: *culprit, packets: self.totals.packets, share: 1.0 };
-                (Peers { distinct: 1, spoofing_likely: false, top: vec![itself] }, Some(others))
+            (Direction::Outbound, Target::Host(attacker)) => {
+                let source = Peer { address: *attacker, packets: self.totals.packets, share: 1.0 };
+                (Peers { distinct: 1, spoofing_likely: false, top: vec![source] }, Some(peers))
             }
-            _ => (others, None),
+            _ => (peers, None),
         };
         let mut patterns = self.patterns.clone();
         if self.parts.len() > 1 {
             patterns.insert(Pattern::MultiVector);
         }
-        // What scans try in turns is no wave.
+        // The rounds of a scan are no pulse wave.
         let pulses = if vector.is_note() { 0 } else { self.pulses.wave(self.opened_at) };
         if pulses > 0 {
             patterns.insert(Pattern::PulseWave);
         }
-        let seen = self.losses.received.saturating_sub(self.losses_at_open.received);
+        let received = self.losses.received.saturating_sub(self.losses_at_open.received);
         let dropped = self.losses.dropped.saturating_sub(self.losses_at_open.dropped);
         Some(Incident {
             id: self.id.clone(),
@@ -373,8 +376,8 @@ impl Record {
                 .chain((pulses > 0).then(|| self.pulses.evidence(self.opened_at)))
                 .collect(),
             coverage: Coverage {
-                // The kernel counts among the received what it then had to drop.
-                captured: 1.0 - share(dropped, seen).min(1.0),
+                // The kernel's count of received packets includes those that it drops afterwards.
+                captured: 1.0 - share(dropped, received).min(1.0),
                 kernel_dropped: dropped,
                 sampled: self.sampled,
             },
@@ -383,7 +386,7 @@ impl Record {
             timeline: self.timeline.clone(),
             suggestions: match closed {
                 None => self.suggestions(),
-                // Another incident tells of its packets.
+                // The other incident has its packets.
                 Some((_, CloseReason::Merged)) => Suggestions::default(),
                 Some(_) => self.suggestions().closed(),
             },
@@ -413,20 +416,20 @@ fn scale(part: u64, whole: u64, total: u64) -> u64 {
     (u128::from(part) * u128::from(total) / u128::from(whole.max(1))).min(u128::from(u64::MAX)) as u64
 }
 
-/// What tells a note of a target from an attack on it.
-fn note(finding: &Finding) -> &'static str {
+/// Distinguishes an informational incident of a target from an attack on it.
+fn id_suffix(finding: &Finding) -> &'static str {
     if finding.vector.is_note() { " note" } else { "" }
 }
 
-/// Stable over replays: the moment of opening and a checksum of what the incident is about.
+/// The time of opening and a checksum of target and direction: the same in every replay.
 fn identifier(finding: &Finding, now: Timestamp) -> String {
-    // FNV-1a: an identifier, not a secret; the same on every machine and in every version.
+    // FNV-1a: an identifier, not a secret; the same on every host and in every version.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
         Target::Host(_) | Target::Prefix(_) | Target::Sensor { .. } => {
-            format!("{} {}{}", finding.target, finding.direction, note(finding))
+            format!("{} {}{}", finding.target, finding.direction, id_suffix(finding))
         }
-        Target::Station { mac, interface } => format!("{mac} {interface}{}", note(finding)),
+        Target::Station { mac, interface } => format!("{mac} {interface}{}", id_suffix(finding)),
         Target::Segment { .. } => finding.target.to_string(),
     };
     for byte in text.bytes().chain(now.nanos().to_be_bytes()) {

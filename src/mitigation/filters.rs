@@ -7,27 +7,29 @@ use crate::packet::Class;
 use ipnet::IpNet;
 use std::fmt::Write;
 
-/// Octets of an IPv6 header, which its length field leaves out (RFC 8200 §3).
+/// Octets of an IPv6 header, which the payload length does not include (RFC 8200 §3).
 const V6_HEADER: u16 = 40;
 
-/// A complete rule set in a table of its own. Before connection tracking puts fragments together (priority -400).
+/// A complete rule set in a separate table. It runs before connection tracking reassembles fragments (priority -400).
 pub(super) fn nftables(id: &str, heading: &str, rules: &[Rule], network: IpNet, outbound: bool) -> String {
     let table = table(id);
     let mut text = format!(
-        "# Incident {id}: {heading}.\n# Load with nft -f FILE, look with nft list table inet {table}, take back with nft delete table inet {table}.\n"
+        "# Incident {id}: {heading}.\n# Load: nft -f FILE. Show counters: nft list table inet {table}. Remove: nft delete table inet {table}.\n"
     );
     if rules.iter().any(|rule| matches!(rule.action, Action::Limit { .. })) {
-        text += "# A limit, not a drop: what it matches cannot be told from usual traffic.\n";
+        text += "# Rate limit instead of drop: these packets cannot be distinguished from background traffic.\n";
     }
     let _ = writeln!(text, "table inet {table} {{");
-    // What this machine itself sends does not come in anywhere.
+    // Packets that this host itself sends do not pass the prerouting hook.
     let hooks: &[&str] = if outbound { &["prerouting", "output"] } else { &["prerouting"] };
     for hook in hooks {
         let _ = writeln!(text, "    chain {hook} {{\n        type filter hook {hook} priority -450; policy accept;");
         for rule in rules {
             let verdict = match rule.action {
                 Action::Drop => "counter drop".to_owned(),
-                Action::Limit { packets, .. } => format!("limit rate over {packets}/second counter drop"),
+                Action::Limit { packets_per_second, .. } => {
+                    format!("limit rate over {packets_per_second}/second counter drop")
+                }
             };
             let _ = writeln!(
                 text,
@@ -42,7 +44,7 @@ pub(super) fn nftables(id: &str, heading: &str, rules: &[Rule], network: IpNet, 
     text
 }
 
-/// A name from an identifier.
+/// The name of an incident's table.
 fn table(id: &str) -> String {
     let plain: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("pegel_{plain}")
@@ -55,20 +57,20 @@ fn is_v6(network: IpNet) -> bool {
 fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
     let v6 = is_v6(network);
     let family = if v6 { "ip6" } else { "ip" };
-    let (ours, theirs) = if outbound { ("saddr", "daddr") } else { ("daddr", "saddr") };
-    let mut parts = vec![format!("{family} {ours} {}", host(network))];
+    let (target_side, peer_side) = if outbound { ("saddr", "daddr") } else { ("daddr", "saddr") };
+    let mut parts = vec![format!("{family} {target_side} {}", host(network))];
     if !what.peers.is_empty() {
-        parts.push(format!("{family} {theirs} {}", set(what.peers.iter().map(|network| host(*network)))));
+        parts.push(format!("{family} {peer_side} {}", set(what.peers.iter().map(|network| host(*network)))));
     }
     let transport = if what.kind.is_tcp() { "tcp" } else { "udp" };
     match what.kind {
         Kind::Tcp { mask: 0, .. } => parts.push("meta l4proto tcp".to_owned()),
         Kind::Tcp { mask, set } => {
             let none = || "0x0".to_owned();
-            let of = |flags: u8| flag_names(flags).join(" | ");
-            let set = if set == 0 { none() } else { of(set) };
-            // Where both sides are lists of bits, only brackets keep them apart.
-            parts.push(format!("tcp flags & ({}) == {}", of(mask), bracketed(&set)));
+            let names = |flags: u8| flag_names(flags).join(" | ");
+            let set = if set == 0 { none() } else { names(set) };
+            // nft needs parentheses around a list of flags on either side.
+            parts.push(format!("tcp flags & ({}) == {}", names(mask), parenthesised(&set)));
         }
         Kind::Udp => parts.push("meta l4proto udp".to_owned()),
         Kind::Icmp { v6, class } => {
@@ -80,7 +82,7 @@ fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
         }
         Kind::Fragment if v6 => parts.push("frag frag-off != 0".to_owned()),
         Kind::Fragment => parts.push("ip frag-off & 0x1fff != 0".to_owned()),
-        Kind::Land => parts.push(format!("{family} {theirs} {}", host(network))),
+        Kind::Land => parts.push(format!("{family} {peer_side} {}", host(network))),
         Kind::Protocol(protocol) => parts.push(format!("meta l4proto {protocol}")),
     }
     for (name, ports) in [("sport", &what.source_ports), ("dport", &what.destination_ports)] {
@@ -102,11 +104,11 @@ fn nft_match(what: &Match, network: IpNet, outbound: bool) -> String {
     parts.join(" ")
 }
 
-fn bracketed(flags: &str) -> String {
+fn parenthesised(flags: &str) -> String {
     if flags.contains('|') { format!("({flags})") } else { flags.to_owned() }
 }
 
-/// One value as it is, several as a set.
+/// A single value, or several as a set.
 fn set(values: impl Iterator<Item = String>) -> String {
     let values: Vec<String> = values.collect();
     match values.as_slice() {
@@ -119,12 +121,12 @@ fn range(&(from, to): &(u16, u16)) -> String {
     if from == to { from.to_string() } else { format!("{from}-{to}") }
 }
 
-/// An address without its length, a network with it.
+/// A host without its prefix length, a network with it.
 pub(super) fn host(network: IpNet) -> String {
     if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
 }
 
-/// ICMP types of a class (see [`Class::of_icmp`] and [`Class::of_icmpv6`]); none where it has no list.
+/// ICMP types of a class (see [`Class::of_icmp`] and [`Class::of_icmpv6`]); empty if the class is not a list of types.
 pub(super) fn types(class: Option<Class>) -> &'static [u8] {
     match class {
         Some(Class::IcmpEcho) => &[8],
@@ -137,7 +139,7 @@ pub(super) fn types(class: Option<Class>) -> &'static [u8] {
     }
 }
 
-/// One expression for tcpdump and whatever else takes libpcap filters.
+/// One expression for tcpdump and other programs that accept libpcap filters.
 pub(super) fn bpf(rules: &[Rule], network: IpNet, outbound: bool) -> String {
     let terms: Vec<String> = rules.iter().map(|rule| bpf_match(&rule.what, network, outbound)).collect();
     match terms.as_slice() {
@@ -149,43 +151,43 @@ pub(super) fn bpf(rules: &[Rule], network: IpNet, outbound: bool) -> String {
 fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
     let v6 = is_v6(network);
     let family = if v6 { "ip6" } else { "ip" };
-    let (ours, theirs) = if outbound { ("src", "dst") } else { ("dst", "src") };
-    let whom = |side: &str, network: IpNet| match network.prefix_len() == network.max_prefix_len() {
+    let (target_side, peer_side) = if outbound { ("src", "dst") } else { ("dst", "src") };
+    let is_address = |side: &str, network: IpNet| match network.prefix_len() == network.max_prefix_len() {
         true => format!("{family} {side} host {}", network.addr()),
         false => format!("{family} {side} net {network}"),
     };
-    let mut parts = vec![whom(ours, network)];
+    let mut parts = vec![is_address(target_side, network)];
     if !what.peers.is_empty() {
-        parts.push(any(what.peers.iter().map(|network| whom(theirs, *network))));
+        parts.push(any(what.peers.iter().map(|network| is_address(peer_side, *network))));
     }
-    let later = if v6 { "ip6[6] = 44 and ip6[42:2] & 0xfff8 != 0" } else { "ip[6:2] & 0x1fff != 0" };
-    // The transport header of a later fragment is not there; of IPv6, extension headers move it.
-    let whole = |protocol: u8| match v6 {
+    let later_fragment = if v6 { "ip6[6] = 44 and ip6[42:2] & 0xfff8 != 0" } else { "ip[6:2] & 0x1fff != 0" };
+    // Later fragments have no transport header; in IPv6, extension headers move it.
+    let unfragmented = |protocol: u8| match v6 {
         true => format!("ip6[6] = {protocol}"),
         false => format!("ip proto {protocol} and ip[6:2] & 0x1fff = 0"),
     };
     match what.kind {
         Kind::Tcp { mask, set } => {
-            parts.push(whole(super::shape::TCP));
+            parts.push(unfragmented(super::shape::TCP));
             if mask != 0 {
                 let at = if v6 { "ip6[53]" } else { "tcp[13]" };
                 parts.push(format!("{at} & {mask:#04x} = {set:#04x}"));
             }
         }
         Kind::Udp if v6 => parts.push("udp".to_owned()),
-        Kind::Udp => parts.push(whole(super::shape::UDP)),
+        Kind::Udp => parts.push(unfragmented(super::shape::UDP)),
         Kind::Icmp { v6, class } => {
-            parts.push(whole(if v6 { super::shape::ICMPV6 } else { super::shape::ICMP }));
+            parts.push(unfragmented(if v6 { super::shape::ICMPV6 } else { super::shape::ICMP }));
             let at = if v6 { "ip6[40]" } else { "icmp[0]" };
             let types = types(class);
             if !types.is_empty() {
                 parts.push(any(types.iter().map(|kind| format!("{at} = {kind}"))));
             }
         }
-        Kind::Fragment => parts.push(later.to_owned()),
-        Kind::Land => parts.push(whom(theirs, network)),
+        Kind::Fragment => parts.push(later_fragment.to_owned()),
+        Kind::Land => parts.push(is_address(peer_side, network)),
         Kind::Protocol(protocol) if v6 => parts.push(format!("ip6[6] = {protocol}")),
-        Kind::Protocol(protocol) => parts.push(whole(protocol)),
+        Kind::Protocol(protocol) => parts.push(unfragmented(protocol)),
     }
     let transport = if what.kind.is_tcp() { "tcp" } else { "udp" };
     for (side, ports) in [("src", &what.source_ports), ("dst", &what.destination_ports)] {
@@ -197,7 +199,7 @@ fn bpf_match(what: &Match, network: IpNet, outbound: bool) -> String {
             Ports::Any => {}
             Ports::Only(ranges) => parts.push(any(ranges.iter().map(one))),
             Ports::Not(ports) => {
-                parts.push(format!("not {}", bracket(any(ports.iter().map(|&port| one(&(port, port)))))))
+                parts.push(format!("not {}", parenthesise(any(ports.iter().map(|&port| one(&(port, port)))))))
             }
         }
     }
@@ -224,12 +226,12 @@ fn any(terms: impl Iterator<Item = String>) -> String {
     }
 }
 
-fn bracket(term: String) -> String {
+fn parenthesise(term: String) -> String {
     if term.starts_with('(') { term } else { format!("({term})") }
 }
 
-/// What of a station's frames a rule is about: nftables for a bridge, and libpcap. `None` is all of them.
-fn part_of(vector: Vector) -> Option<(&'static str, &'static str)> {
+/// Which frames of a station a rule matches, for nftables on a bridge and for libpcap; `None`: all.
+fn frames(vector: Vector) -> Option<(&'static str, &'static str)> {
     match vector {
         Vector::ArpSpoof | Vector::IpConflict | Vector::ArpFlood | Vector::GratuitousArpStorm | Vector::ArpScan => {
             Some(("ether type arp", "arp"))
@@ -237,7 +239,7 @@ fn part_of(vector: Vector) -> Option<(&'static str, &'static str)> {
         // Neighbour advertisement, router advertisement, redirect (RFC 4861 §4).
         Vector::NdSpoof => Some(("icmpv6 type { 136, 137 }", "ip6[6] = 58 and (ip6[40] = 136 or ip6[40] = 137)")),
         Vector::RogueRa => Some(("icmpv6 type { 134, 137 }", "ip6[6] = 58 and (ip6[40] = 134 or ip6[40] = 137)")),
-        // Of servers and of clients (RFC 2131 §4.1, RFC 9915 §7.2).
+        // Ports of servers, then of clients (RFC 2131 §4.1, RFC 9915 §7.2).
         Vector::RogueDhcp => Some(("udp sport { 67, 547 }", "(udp src port 67 or udp src port 547)")),
         Vector::DhcpStarvation | Vector::DhcpFlood => {
             Some(("udp dport { 67, 547 }", "(udp dst port 67 or udp dst port 547)"))
@@ -249,21 +251,22 @@ fn part_of(vector: Vector) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Whether a rule against a station takes all that it sends.
+/// Whether a rule against a station matches all frames that it sends.
 pub(super) fn is_whole_station(vector: Vector) -> bool {
-    part_of(vector).is_none()
+    frames(vector).is_none()
 }
 
-/// For the machine that bridges the station, where frames come in by its port.
+/// For the host that bridges the station: frames that arrive from its port.
 pub(super) fn bridge(id: &str, mac: Mac, vector: Vector) -> String {
     let table = table(id);
-    let part = part_of(vector).map_or_else(String::new, |(nft, _)| format!(" {nft}"));
+    let part = frames(vector).map_or_else(String::new, |(nft, _)| format!(" {nft}"));
     format!(
-        "# Incident {id}: what station {mac} sends.\n# Load with nft -f FILE, take back with nft delete table bridge {table}.\ntable bridge {table} {{\n    chain prerouting {{\n        type filter hook prerouting priority -300; policy accept;\n        ether saddr {mac}{part} counter drop comment \"{vector}\"\n    }}\n}}\n"
+        "# Incident {id}: frames from {mac}.\n# Load: nft -f FILE. Remove: nft delete table bridge {table}.\ntable bridge {table} {{\n    chain prerouting {{\n        type filter hook prerouting priority -300; policy accept;\n        ether saddr {mac}{part} counter drop comment \"{vector}\"\n    }}\n}}\n"
     )
 }
 
+/// A libpcap filter for frames of a station.
 pub(super) fn station(mac: Mac, vector: Vector) -> String {
-    let part = part_of(vector).map_or_else(String::new, |(_, bpf)| format!(" and {bpf}"));
+    let part = frames(vector).map_or_else(String::new, |(_, bpf)| format!(" and {bpf}"));
     format!("ether src {mac}{part}\n")
 }

@@ -1,7 +1,7 @@
-//! Which rules: for each vector the kinds of its packets, each narrowed step by step until what is usual is spared.
+//! Finds rules: one for each kind of packet of each vector, narrowed step by step until it spares background traffic.
 //!
-//! A pure function of samples. Every step is one that keeps nearly all of the attack and takes most off what the rule
-//! matches of the usual traffic; where no step helps, the rule becomes a rate limit, or is refused.
+//! A pure function of samples. Each step must keep nearly all of the attack, and the step that excludes the most
+//! background traffic wins. If no step helps, the rule becomes a rate limit or is omitted.
 
 use super::shape::{Kind, Match, Ports, network};
 use crate::base::{Vector, VectorClass};
@@ -9,55 +9,62 @@ use crate::meter::Sample;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
-/// Share of the attack that the steps must leave, together.
-const KEEP: f64 = 0.965;
-/// Usual packets among those of an attack, by which its samples are corrected: at most so many of them.
-const MOST_STRANGERS: f64 = 0.5;
-/// What is usual goes on for the moments in which an attack begins and ends: there is more of it than by its rate.
-const MARGIN: f64 = 1.3;
-/// Share of the usual traffic that a drop may match.
-pub(super) const SPARE: f64 = 0.01;
-/// Share of the usual traffic from which on not even a rate limit is worth it: it would be one for the target as a whole.
-const REFUSE: f64 = 0.5;
-/// Samples below which nothing is said.
-pub(super) const LEAST: usize = 8;
+/// Smallest share of the attack that a rule must still match after all steps.
+const MIN_MATCHED: f64 = 0.965;
+/// Largest fraction of background packets that is assumed among the samples of an attack.
+const MAX_BACKGROUND_FRACTION: f64 = 0.5;
+/// Background traffic also arrives while the attack starts and ends: its fraction is higher than its rate suggests.
+const BACKGROUND_MARGIN: f64 = 1.3;
+/// Largest share of background traffic that a drop may match.
+pub(super) const MAX_COLLATERAL: f64 = 0.01;
+/// Largest share of background traffic that a rate limit may match: above it, the limit would affect the whole target.
+const MAX_LIMITED: f64 = 0.5;
+/// Fewest samples for a rule, or for a statement about background traffic.
+pub(super) const MIN_SAMPLES: usize = 8;
 /// Most values of one list in a rule.
-const VALUES: usize = 8;
-/// Part of what the others weigh on average: sources of a tool are alike, but of each only few packets are sampled.
-const ALIKE: f64 = 0.1;
+const MAX_VALUES: usize = 8;
+/// A further value belongs to a list if it weighs at least this part of the mean of the others: the sources of an
+/// attack tool send alike, but few packets of each are sampled.
+const MIN_RELATIVE_WEIGHT: f64 = 0.1;
 /// Most networks of one list.
-const NETWORKS: usize = 32;
-/// Values that a list may have where it is written although nothing demands it.
-const OBVIOUS: usize = 4;
-/// What an exception must be worth: it tells what somebody uses today, not what the attack looks like.
-const EXCEPTION: f64 = 0.003;
-/// Share of what is wrongly matched, and packets, from which on a port may be an exception: others are somebody's by chance.
-const FREQUENT: f64 = 0.05;
-const REPEATED: usize = 3;
-/// A step must take away at least this part of what is wrongly matched.
-const WORTH: f64 = 0.1;
+const MAX_NETWORKS: usize = 32;
+/// Most values of a list that is added although background traffic does not require it.
+const MAX_COMMON_VALUES: usize = 4;
+/// Cost of an exception, as a share of background traffic: it depends on who uses the target today, not on the attack.
+const EXCEPTION_COST: f64 = 0.003;
+/// A port may be an exception from this share of the wrongly matched packets, and this number of samples, on: rarer
+/// ones occur by chance.
+const MIN_EXCEPTION_SHARE: f64 = 0.05;
+const MIN_EXCEPTION_SAMPLES: usize = 3;
+/// Smallest part of the wrongly matched packets that a step must exclude.
+const MIN_IMPROVEMENT: f64 = 0.1;
 
-/// Packets of one vector.
+/// Sampled packets of one vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attack {
+    /// Its vector.
     pub vector: Vector,
+    /// Some of its packets.
     pub samples: Vec<Sample>,
+    /// Its mean rate.
     pub packets_per_second: f64,
-    /// Which of its peers may stand in rules: none where sources are invented.
-    pub name_peers: bool,
+    /// Whether rules may list its peers: not if sources are spoofed.
+    pub list_peers: bool,
 }
 
-/// What to do with what a rule matches.
+/// What to do with the packets that a rule matches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Action {
     Drop,
-    /// Packets and octets a second that may pass.
+    /// Drop packets above a rate.
     Limit {
-        packets: u64,
-        octets: u64,
+        packets_per_second: u64,
+        /// The same limit for languages that count bytes.
+        bytes_per_second: u64,
     },
 }
 
+/// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rule {
     pub vector: Vector,
@@ -65,40 +72,40 @@ pub(super) struct Rule {
     pub action: Action,
 }
 
-/// Rules and how they do on what was seen.
+/// Rules, and what they match of the samples.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Plan {
     pub rules: Vec<Rule>,
     /// Share of the attack that the rules match together.
     pub attack: f64,
-    /// The same of usual traffic; `None` where none was seen.
-    pub usual: Option<f64>,
-    /// What is left out, and why.
-    pub left_out: Vec<String>,
+    /// Share of background traffic that they match; `None` if too little was sampled.
+    pub collateral: Option<f64>,
+    /// What no rule covers, and other remarks.
+    pub notes: Vec<String>,
 }
 
-/// What a filter language can say.
+/// What a filter language can match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Language {
     pub ttl: bool,
 }
 
 impl Language {
-    pub const FILTER: Language = Language { ttl: true };
+    pub(super) const FILTER: Language = Language { ttl: true };
     /// RFC 8955 has no component for the TTL.
-    pub const FLOWSPEC: Language = Language { ttl: false };
+    pub(super) const FLOWSPEC: Language = Language { ttl: false };
 }
 
 fn weight<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
-    // Not `sum`: that of nothing is minus zero.
+    // Not `sum`: for an empty iterator that is minus zero.
     samples.fold(0.0, |sum, sample| sum + f64::from(sample.weight.max(1)))
 }
 
-fn part(of: f64, whole: f64) -> f64 {
-    if whole > 0.0 { of / whole } else { 0.0 }
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-/// What is known of the usual traffic.
+/// Background traffic of the target.
 pub(super) struct Background<'a> {
     pub samples: &'a [Sample],
     pub packets_per_second: f64,
@@ -106,114 +113,118 @@ pub(super) struct Background<'a> {
 }
 
 impl<'a> Background<'a> {
-    pub fn new(samples: &'a [Sample], packets_per_second: f64) -> Self {
+    pub(super) fn new(samples: &'a [Sample], packets_per_second: f64) -> Self {
         Background { samples, packets_per_second, whole: weight(samples.iter()) }
     }
 
     fn share(&self, matches: impl Fn(&Sample) -> bool) -> f64 {
-        part(weight(self.samples.iter().filter(|sample| matches(sample))), self.whole)
+        ratio(weight(self.samples.iter().filter(|sample| matches(sample))), self.whole)
     }
 
     fn is_known(&self) -> bool {
-        self.samples.len() >= LEAST
+        self.samples.len() >= MIN_SAMPLES
     }
 }
 
-/// What is usual comes in with the attack and looks like it at first: so much of its samples is not the attack's, and looks
-/// like these.
-struct Mixture<'a> {
-    part: f64,
-    like: Vec<&'a Sample>,
-    like_whole: f64,
+/// Background packets among the samples of an attack: detectors cannot separate the two where they look alike.
+struct Contamination<'a> {
+    /// Fraction of the samples.
+    fraction: f64,
+    /// Samples of background traffic that resemble the attack.
+    similar: Vec<&'a Sample>,
+    similar_weight: f64,
 }
 
-impl<'a> Mixture<'a> {
-    /// Among samples of an attack that come to `packets_per_second`; `is_like` tells which usual ones come in with them.
-    fn new(usual: &Background<'a>, packets_per_second: f64, is_like: impl Fn(&Sample) -> bool) -> Mixture<'a> {
-        let like: Vec<&Sample> = usual.samples.iter().filter(|sample| is_like(sample)).collect();
-        let like_whole = weight(like.iter().copied());
-        let rate = usual.packets_per_second * part(like_whole, usual.whole);
-        Mixture { part: (part(rate, packets_per_second) * MARGIN).min(MOST_STRANGERS), like, like_whole }
+impl<'a> Contamination<'a> {
+    /// For samples of an attack of `packets_per_second`; `is_similar` selects background packets that resemble it.
+    fn new(background: &Background<'a>, packets_per_second: f64, is_similar: impl Fn(&Sample) -> bool) -> Self {
+        let similar: Vec<&Sample> = background.samples.iter().filter(|sample| is_similar(sample)).collect();
+        let similar_weight = weight(similar.iter().copied());
+        let rate = background.packets_per_second * ratio(similar_weight, background.whole);
+        let fraction = (ratio(rate, packets_per_second) * BACKGROUND_MARGIN).min(MAX_BACKGROUND_FRACTION);
+        Contamination { fraction, similar, similar_weight }
     }
 
-    /// Share of the attack itself, of a share of its samples.
+    /// From a matched share of the samples, the matched share of the attack alone.
     fn correct(&self, share: f64, matches: impl Fn(&Sample) -> bool) -> f64 {
-        let like = weight(self.like.iter().copied().filter(|sample| matches(sample)));
-        ((share - self.part * part(like, self.like_whole)) / (1.0 - self.part)).clamp(0.0, 1.0)
+        let matched = weight(self.similar.iter().copied().filter(|sample| matches(sample)));
+        ((share - self.fraction * ratio(matched, self.similar_weight)) / (1.0 - self.fraction)).clamp(0.0, 1.0)
     }
 }
 
-/// One rule being narrowed.
+/// A rule while it is narrowed.
 struct Draft<'a> {
     what: Match,
-    /// Samples of its kind, in the attack and in the usual traffic.
+    /// Samples of its kind: of the attack and of background traffic.
     attack: Vec<&'a Sample>,
-    usual: Vec<&'a Sample>,
-    attack_whole: f64,
-    usual_whole: f64,
-    mixture: Mixture<'a>,
-    keep: f64,
-    /// Whether sizes and TTLs of the samples are those of all its packets.
-    sizes: bool,
+    background: Vec<&'a Sample>,
+    /// Weight of `attack`, and of all background samples.
+    attack_weight: f64,
+    background_weight: f64,
+    contamination: Contamination<'a>,
+    /// Smallest share of the attack to match.
+    min_matched: f64,
+    /// Whether lengths and TTLs of the samples represent all its packets.
+    has_sizes: bool,
 }
 
 impl<'a> Draft<'a> {
+    /// Shares of the attack and of background traffic that a match covers.
     fn shares(&self, what: &Match) -> (f64, f64) {
-        let of = |samples: &[&Sample]| weight(samples.iter().copied().filter(|sample| what.matches(sample)));
-        let attack = part(of(&self.attack), self.attack_whole);
-        (self.mixture.correct(attack, |sample| what.matches(sample)), part(of(&self.usual), self.usual_whole))
+        let matched = |samples: &[&Sample]| weight(samples.iter().copied().filter(|sample| what.matches(sample)));
+        let attack = self.contamination.correct(ratio(matched(&self.attack), self.attack_weight), |s| what.matches(s));
+        (attack, ratio(matched(&self.background), self.background_weight))
     }
 
-    /// The share of the samples that is left of so much of the attack, if nothing usual is.
-    fn of_samples(&self, share: f64) -> f64 {
-        share * (1.0 - self.mixture.part)
+    /// The share of the samples that corresponds to `share` of the attack and no background traffic.
+    fn sampled_share(&self, share: f64) -> f64 {
+        share * (1.0 - self.contamination.fraction)
     }
 
-    /// Narrows by what nearly all have in common and is little to write: the port of a service, a fixed size, few peers.
-    fn take_obvious(&mut self, name_peers: bool) {
+    /// Adds short conditions that nearly all packets meet: the port of a service, a fixed length, few peers.
+    fn add_common_values(&mut self, list_peers: bool) {
         let mut steps = Vec::new();
         if self.what.kind.has_ports() {
-            steps.extend(self.listed(|sample| sample.source_port, self.of_samples(0.99), OBVIOUS).map(|ports| {
-                let source_ports = Ports::Only(ports);
-                Match { source_ports, ..self.what.clone() }
-            }));
-            steps.extend(self.listed(|sample| sample.destination_port, self.of_samples(0.99), OBVIOUS).map(|ports| {
-                let destination_ports = Ports::Only(ports);
-                Match { destination_ports, ..self.what.clone() }
-            }));
+            let few = |port: fn(&Sample) -> u16| {
+                self.common_values(port, self.sampled_share(0.99), MAX_COMMON_VALUES).map(Ports::Only)
+            };
+            let source_ports = few(|sample| sample.source_port);
+            steps.extend(source_ports.map(|source_ports| Match { source_ports, ..self.what.clone() }));
+            let destination_ports = few(|sample| sample.destination_port);
+            steps.extend(destination_ports.map(|destination_ports| Match { destination_ports, ..self.what.clone() }));
         }
-        let (from, to) = self.shortest(|sample| sample.length, self.of_samples(self.keep));
-        if self.sizes && from > 0 && to - from <= 8 {
+        let (from, to) = self.shortest_range(|sample| sample.length, self.sampled_share(self.min_matched));
+        if self.has_sizes && from > 0 && to - from <= 8 {
             steps.push(Match { length: Some((from, to)), ..self.what.clone() });
         }
-        // Of whole connections there is nothing else to tell them by.
-        let most = if self.sizes { OBVIOUS } else { NETWORKS };
-        if name_peers && let Some(peers) = self.peers(128, self.of_samples(0.99), most) {
+        // Nothing else distinguishes whole connections.
+        let most = if self.has_sizes { MAX_COMMON_VALUES } else { MAX_NETWORKS };
+        if list_peers && let Some(peers) = self.common_peers(128, self.sampled_share(0.99), most) {
             steps.push(Match { peers, ..self.what.clone() });
         }
         for step in steps {
             let joined = join(&self.what, &step);
-            if self.shares(&joined).0 >= self.keep {
+            if self.shares(&joined).0 >= self.min_matched {
                 self.what = joined;
             }
         }
     }
 
-    /// Narrows while the rule matches more of the usual traffic than `spare`, and a step helps.
-    fn narrow(&mut self, spare: f64, name_peers: bool, language: Language) {
+    /// Narrows while the rule matches more than `max_collateral` of background traffic, and a step helps.
+    fn narrow(&mut self, max_collateral: f64, list_peers: bool, language: Language) {
         loop {
-            let (_, usual) = self.shares(&self.what);
-            if usual <= spare {
+            let (_, before) = self.shares(&self.what);
+            if before <= max_collateral {
                 return;
             }
-            let steps = self.steps(name_peers, language);
-            let judged = steps.into_iter().filter_map(|step| {
+            let steps = self.steps(list_peers, language);
+            let rated = steps.into_iter().filter_map(|step| {
                 let (attack, after) = self.shares(&step);
-                // What is lost of the attack counts against what is gained, so that of equals the loosest wins.
-                let cost = after + (1.0 - attack) + exceptions(&step) as f64 * EXCEPTION;
-                (attack >= self.keep && after < usual * (1.0 - WORTH)).then_some((cost, step))
+                // The part of the attack that is no longer matched is a cost as well: of equal steps, the widest wins.
+                let cost = after + (1.0 - attack) + exceptions(&step) as f64 * EXCEPTION_COST;
+                (attack >= self.min_matched && after < before * (1.0 - MIN_IMPROVEMENT)).then_some((cost, step))
             });
-            let best = judged.reduce(|best, step| if step.0 < best.0 { step } else { best });
+            let best = rated.reduce(|best, step| if step.0 < best.0 { step } else { best });
             let Some((_, best)) = best else { return };
             if best == self.what {
                 return;
@@ -222,10 +233,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn steps(&self, name_peers: bool, language: Language) -> Vec<Match> {
+    fn steps(&self, list_peers: bool, language: Language) -> Vec<Match> {
         let now = &self.what;
         let mut steps = Vec::new();
-        let shares = [1.0, self.of_samples(0.99), self.of_samples(self.keep)];
+        let shares = [1.0, self.sampled_share(0.99), self.sampled_share(self.min_matched)];
         if now.kind.has_ports() {
             for ports in self.port_steps(&now.source_ports, |sample| sample.source_port) {
                 steps.push(Match { source_ports: ports, ..now.clone() });
@@ -234,23 +245,23 @@ impl<'a> Draft<'a> {
                 steps.push(Match { destination_ports: ports, ..now.clone() });
             }
         }
-        for share in self.sizes.then_some(shares).into_iter().flatten() {
-            let length = self.shortest(|sample| sample.length, share);
+        for share in self.has_sizes.then_some(shares).into_iter().flatten() {
+            let length = self.shortest_range(|sample| sample.length, share);
             if length.0 > 0 {
                 steps.push(Match { length: Some(length), ..now.clone() });
             }
         }
-        if name_peers {
+        if list_peers {
             let v4 = self.attack.first().is_some_and(|sample| sample.peer.is_v4());
             let lengths: [u8; 2] = if v4 { [32, 24] } else { [128, 64] };
             for length in lengths {
-                let peers = self.peers(length, self.of_samples(self.keep), NETWORKS);
+                let peers = self.common_peers(length, self.sampled_share(self.min_matched), MAX_NETWORKS);
                 steps.extend(peers.map(|peers| Match { peers, ..now.clone() }));
             }
         }
-        if language.ttl && self.sizes {
+        if language.ttl && self.has_sizes {
             for share in shares {
-                let (from, to) = self.shortest(|sample| u16::from(sample.ttl), share);
+                let (from, to) = self.shortest_range(|sample| u16::from(sample.ttl), share);
                 if from > 0 {
                     steps.push(Match { ttl: Some((from.min(255) as u8, to.min(255) as u8)), ..now.clone() });
                 }
@@ -264,20 +275,22 @@ impl<'a> Draft<'a> {
         if *now != Ports::Any {
             return steps;
         }
-        steps.extend(self.listed(port, self.of_samples(self.keep), VALUES).map(Ports::Only));
-        for share in [1.0, self.of_samples(0.99), self.of_samples(self.keep)] {
-            steps.push(Ports::Only(vec![self.shortest(port, share)]));
+        steps.extend(self.common_values(port, self.sampled_share(self.min_matched), MAX_VALUES).map(Ports::Only));
+        for share in [1.0, self.sampled_share(0.99), self.sampled_share(self.min_matched)] {
+            steps.push(Ports::Only(vec![self.shortest_range(port, share)]));
         }
-        // All but what the target's usual peers use, the busiest first.
-        let matched: Vec<&Sample> = self.usual.iter().copied().filter(|sample| self.what.matches(sample)).collect();
+        // All ports except those of background traffic, the most frequent first.
+        let matched: Vec<&Sample> =
+            self.background.iter().copied().filter(|sample| self.what.matches(sample)).collect();
         let whole = weight(matched.iter().copied());
         let is_frequent = |value: u16, weight: f64| {
-            weight >= FREQUENT * whole && matched.iter().filter(|sample| port(sample) == value).count() >= REPEATED
+            weight >= MIN_EXCEPTION_SHARE * whole
+                && matched.iter().filter(|sample| port(sample) == value).count() >= MIN_EXCEPTION_SAMPLES
         };
         let spared = counted(matched.iter().copied(), port).into_iter();
         let spared = spared.filter(|(port, weight)| is_frequent(*port, *weight)).map(|(port, _)| port);
-        let spared: Vec<u16> = spared.take(VALUES).collect();
-        for most in [1, 2, 4, VALUES] {
+        let spared: Vec<u16> = spared.take(MAX_VALUES).collect();
+        for most in [1, 2, 4, MAX_VALUES] {
             if let Some(ports) = spared.get(..most.min(spared.len())).filter(|ports| !ports.is_empty()) {
                 let mut ports = ports.to_vec();
                 ports.sort_unstable();
@@ -287,12 +300,12 @@ impl<'a> Draft<'a> {
         steps
     }
 
-    /// The values that make up `share` of the attack, if they are no more than `most`.
-    fn listed(&self, value: impl Fn(&Sample) -> u16, share: f64, most: usize) -> Option<Vec<(u16, u16)>> {
+    /// The values that make up `share` of the attack, if there are at most `most`.
+    fn common_values(&self, value: impl Fn(&Sample) -> u16, share: f64, most: usize) -> Option<Vec<(u16, u16)>> {
         let counted = counted(self.attack.iter().copied(), value);
         let (mut values, mut sum) = (Vec::new(), 0.0);
         for (value, weight) in counted {
-            if sum >= share * self.attack_whole && !is_alike(weight, sum, values.len()) {
+            if sum >= share * self.attack_weight && !is_alike(weight, sum, values.len()) {
                 break;
             }
             if values.len() == most {
@@ -302,20 +315,20 @@ impl<'a> Draft<'a> {
             sum += weight;
         }
         values.sort_unstable();
-        // Zero is no port.
+        // Zero means that there is no port.
         (!values.is_empty() && values.iter().all(|(value, _)| *value != 0)).then_some(values)
     }
 
-    /// The shortest range of values that holds `share` of the attack.
-    fn shortest(&self, value: impl Fn(&Sample) -> u16, share: f64) -> (u16, u16) {
+    /// The shortest range of values that contains `share` of the attack.
+    fn shortest_range(&self, value: impl Fn(&Sample) -> u16, share: f64) -> (u16, u16) {
         let mut values: Vec<(u16, f64)> =
             self.attack.iter().map(|sample| (value(sample), f64::from(sample.weight.max(1)))).collect();
         values.sort_unstable_by_key(|(value, _)| *value);
         let whole = (0, u16::MAX);
         let (Some(first), Some(last)) = (values.first(), values.last()) else { return whole };
         let mut best = (first.0, last.0);
-        // Rounding must not ask for more than there is.
-        let wanted = share * self.attack_whole - 1e-6;
+        // Rounding must not require more than there is.
+        let wanted = share * self.attack_weight - 1e-6;
         let (mut end, mut sum) = (0, 0.0);
         for &(from, weight) in &values {
             while sum < wanted
@@ -336,8 +349,8 @@ impl<'a> Draft<'a> {
         best
     }
 
-    /// The networks of the other side that make up `share` of the attack, if they are no more than `most`.
-    fn peers(&self, length: u8, share: f64, most: usize) -> Option<Vec<IpNet>> {
+    /// The networks of prefix length `length` whose peers make up `share` of the attack, if there are at most `most`.
+    fn common_peers(&self, length: u8, share: f64, most: usize) -> Option<Vec<IpNet>> {
         let mut weights: BTreeMap<IpNet, f64> = BTreeMap::new();
         for sample in &self.attack {
             let length = if sample.peer.is_v4() { length.min(32) } else { length };
@@ -347,10 +360,10 @@ impl<'a> Draft<'a> {
         weights.sort_by(|a, b| b.1.total_cmp(&a.1));
         let (mut networks, mut sum) = (Vec::new(), 0.0);
         for (network, weight) in weights {
-            if sum >= share * self.attack_whole && !is_alike(weight, sum, networks.len()) {
+            if sum >= share * self.attack_weight && !is_alike(weight, sum, networks.len()) {
                 break;
             }
-            // A network of length zero is everyone.
+            // Prefix length zero would match all addresses.
             if networks.len() == most || network.prefix_len() == 0 {
                 return None;
             }
@@ -362,9 +375,9 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Whether what comes next weighs about as much as those before it: then it is one of them, although they are enough.
+/// Whether the next value weighs about as much as those before it: then it belongs to them, although they are enough.
 fn is_alike(weight: f64, sum: f64, values: usize) -> bool {
-    weight * values as f64 >= sum * ALIKE
+    weight * values as f64 >= sum * MIN_RELATIVE_WEIGHT
 }
 
 fn exceptions(what: &Match) -> usize {
@@ -372,7 +385,7 @@ fn exceptions(what: &Match) -> usize {
     of(&what.source_ports) + of(&what.destination_ports)
 }
 
-/// Both conditions: `step` differs from `Match::of` in one field that `now` leaves open.
+/// Both conditions: `step` differs from `Match::all` in one field that `now` does not restrict.
 fn join(now: &Match, step: &Match) -> Match {
     let any = |ports: &Ports| *ports == Ports::Any;
     Match {
@@ -386,7 +399,7 @@ fn join(now: &Match, step: &Match) -> Match {
     }
 }
 
-/// Values with their weights, the heaviest first.
+/// Values with their weights, heaviest first.
 fn counted<'a>(samples: impl Iterator<Item = &'a Sample>, value: impl Fn(&Sample) -> u16) -> Vec<(u16, f64)> {
     let mut weights: BTreeMap<u16, f64> = BTreeMap::new();
     for sample in samples {
@@ -401,7 +414,7 @@ fn counted<'a>(samples: impl Iterator<Item = &'a Sample>, value: impl Fn(&Sample
 fn kinds(samples: &[Sample]) -> Vec<Kind> {
     let mut weights: BTreeMap<Kind, f64> = BTreeMap::new();
     for sample in samples {
-        if let Some(kind) = Kind::of(sample) {
+        if let Some(kind) = Kind::from_sample(sample) {
             *weights.entry(kind).or_default() += f64::from(sample.weight.max(1));
         }
     }
@@ -414,62 +427,70 @@ fn kinds(samples: &[Sample]) -> Vec<Kind> {
         sum += weight;
         more
     });
-    nearly_all.map(|(kind, _)| kind).take(VALUES).collect()
+    nearly_all.map(|(kind, _)| kind).take(MAX_VALUES).collect()
 }
 
 /// The narrowed matches of one vector, for the given kinds.
-fn matches(attack: &Attack, kinds: &[Kind], usual: &Background<'_>, spare: f64, language: Language) -> Vec<Match> {
-    let in_evidence = self::kinds(&attack.samples);
-    let of = |&kind: &Kind| {
-        let bare = Match::of(kind);
-        let samples: Vec<&Sample> = attack.samples.iter().filter(|sample| bare.matches(sample)).collect();
-        let attack_whole = weight(samples.iter().copied());
-        let among: Vec<&Sample> = usual.samples.iter().filter(|sample| bare.matches(sample)).collect();
+fn matches(
+    attack: &Attack,
+    kinds: &[Kind],
+    background: &Background<'_>,
+    max_collateral: f64,
+    language: Language,
+) -> Vec<Match> {
+    let attack_kinds = self::kinds(&attack.samples);
+    let narrowed = |&kind: &Kind| {
+        let all = Match::all(kind);
+        let samples: Vec<&Sample> = attack.samples.iter().filter(|sample| all.matches(sample)).collect();
+        let attack_weight = weight(samples.iter().copied());
+        let background_samples: Vec<&Sample> = background.samples.iter().filter(|s| all.matches(s)).collect();
         let session = is_session(attack.vector);
-        // Of whole connections only some packets are sampled: the same come in of usual ones.
-        let is_like = |sample: &Sample| comes_in(attack, &in_evidence, sample) && (session || bare.matches(sample));
-        let rate = attack.packets_per_second * part(attack_whole, weight(attack.samples.iter()));
-        let mixture = Mixture::new(usual, rate, is_like);
+        // Only some packets of a connection are sampled, of the attack and of background traffic alike.
+        let is_similar = |sample: &Sample| resembles(attack, &attack_kinds, sample) && (session || all.matches(sample));
+        let rate = attack.packets_per_second * ratio(attack_weight, weight(attack.samples.iter()));
+        let contamination = Contamination::new(background, rate, is_similar);
         let mut draft = Draft {
-            what: bare.clone(),
+            what: all.clone(),
             attack: samples,
-            usual: among,
-            attack_whole,
-            usual_whole: usual.whole,
-            // The correction is as rough as the samples are few.
-            keep: KEEP - mixture.part / 4.0,
-            mixture,
-            sizes: !session,
+            background: background_samples,
+            attack_weight,
+            background_weight: background.whole,
+            // The correction is the less exact the more there is to correct.
+            min_matched: MIN_MATCHED - contamination.fraction / 4.0,
+            contamination,
+            has_sizes: !session,
         };
-        draft.take_obvious(attack.name_peers);
-        draft.narrow(spare / kinds.len().max(1) as f64, attack.name_peers, language);
+        draft.add_common_values(attack.list_peers);
+        draft.narrow(max_collateral / kinds.len().max(1) as f64, attack.list_peers, language);
         draft.what
     };
-    kinds.iter().map(of).collect()
+    kinds.iter().map(narrowed).collect()
 }
 
-/// Whether a usual packet would be taken for one of the attack. Replies of a service are told by its port.
-fn comes_in(attack: &Attack, kinds: &[Kind], sample: &Sample) -> bool {
-    let by_port = attack.vector.class() == VectorClass::Amplification && Kind::of(sample) == Some(Kind::Udp);
+/// Whether a detector could count a background packet for the attack. Amplification detectors go by the service's port.
+fn resembles(attack: &Attack, kinds: &[Kind], sample: &Sample) -> bool {
+    let kind = Kind::from_sample(sample);
+    let by_port = attack.vector.class() == VectorClass::Amplification && kind == Some(Kind::Udp);
     let same_port = |other: &Sample| other.source_port == sample.source_port;
-    Kind::of(sample).is_some_and(|kind| kinds.contains(&kind)) && (!by_port || attack.samples.iter().any(same_port))
+    kind.is_some_and(|kind| kinds.contains(&kind)) && (!by_port || attack.samples.iter().any(same_port))
 }
 
-/// Attacks by whole connections, of which the samples are only the part that was judged: requests, openings.
+/// Attacks by whole connections, of which only the packets that detectors inspect are sampled: requests, opening
+/// handshakes.
 fn is_session(vector: Vector) -> bool {
     vector.class() == VectorClass::Application || vector.is_note()
 }
 
 /// The rules against all vectors of an incident.
-pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Language) -> Plan {
+pub(super) fn plan(attacks: &[Attack], background: &Background<'_>, language: Language) -> Plan {
     let mut plan = Plan::default();
-    let spare = SPARE / attacks.len().max(1) as f64;
+    let max_collateral = MAX_COLLATERAL / attacks.len().max(1) as f64;
     for attack in attacks {
         let found = kinds(&attack.samples);
-        if attack.samples.len() < LEAST || found.is_empty() {
-            let seen = attack.samples.len();
-            let why = if found.is_empty() && seen > 0 { "no filter tells its packets" } else { "too few to say" };
-            plan.left_out.push(format!("{}: {seen} packets sampled, {why}", attack.vector));
+        if attack.samples.len() < MIN_SAMPLES || found.is_empty() {
+            let sampled = attack.samples.len();
+            let why = if found.is_empty() && sampled > 0 { "no filter can match them" } else { "too few for a rule" };
+            plan.notes.push(format!("{}: {sampled} packets sampled, {why}", attack.vector));
             continue;
         }
         let mut found = found;
@@ -477,40 +498,40 @@ pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Languag
             found.retain(|kind| !kind.is_tcp());
             found.push(Kind::ANY_TCP);
         }
-        let mut best = matches(attack, &found, usual, spare, language);
+        let mut best = matches(attack, &found, background, max_collateral, language);
         if found.iter().filter(|kind| kind.is_tcp()).count() > 1 {
-            // Whole connections: rather what they have in common than one rule for each segment of them.
+            // Whole connections: one rule for all their packets is better than one for each kind of TCP segment.
             let mut merged: Vec<Kind> = found.iter().copied().filter(|kind| !kind.is_tcp()).collect();
             merged.push(Kind::ANY_TCP);
-            let merged = matches(attack, &merged, usual, spare, language);
-            let cost = |rules: &[Match]| usual.share(|sample| rules.iter().any(|rule| rule.matches(sample)));
-            let is_bare = merged.contains(&Match::of(Kind::ANY_TCP));
-            if !is_bare && cost(&merged) <= cost(&best).max(spare) {
+            let merged = matches(attack, &merged, background, max_collateral, language);
+            let collateral = |rules: &[Match]| background.share(|sample| rules.iter().any(|rule| rule.matches(sample)));
+            let is_all_tcp = merged.contains(&Match::all(Kind::ANY_TCP));
+            if !is_all_tcp && collateral(&merged) <= collateral(&best).max(max_collateral) {
                 best = merged;
             }
         }
         for what in best {
-            let share = usual.share(|sample| what.matches(sample));
+            let share = background.share(|sample| what.matches(sample));
             if is_session(attack.vector) && what.peers.is_empty() {
-                plan.left_out.push(format!(
-                    "{}: it comes from too many addresses to list, and a rule without them would close the service",
+                plan.notes.push(format!(
+                    "{}: too many source addresses to list, and a rule without them would block the service",
                     attack.vector
                 ));
                 continue;
             }
-            if share > REFUSE {
-                plan.left_out.push(format!(
-                    "{}: {} look like {:.0} % of the usual traffic, a rule would cut the target off",
+            if share > MAX_LIMITED {
+                plan.notes.push(format!(
+                    "{}: no rule for {}: it would match {:.0} % of background traffic",
                     attack.vector,
-                    what.kind.message(),
+                    what.kind.name(),
                     share * 100.0
                 ));
                 continue;
             }
-            let action = match (usual.is_known(), share <= SPARE) {
+            let action = match (background.is_known(), share <= MAX_COLLATERAL) {
                 (true, true) => Action::Drop,
                 (false, _) if what.is_narrow() => Action::Drop,
-                _ => limit(attack, usual, &what, share),
+                _ => limit(attack, background, &what, share),
             };
             plan.rules.push(Rule { vector: attack.vector, what, action });
         }
@@ -519,29 +540,30 @@ pub(super) fn plan(attacks: &[Attack], usual: &Background<'_>, language: Languag
     let (mut matched, mut whole) = (0.0, 0.0);
     for attack in attacks {
         let kinds = kinds(&attack.samples);
-        let mixture = Mixture::new(usual, attack.packets_per_second, |sample| comes_in(attack, &kinds, sample));
+        let contamination =
+            Contamination::new(background, attack.packets_per_second, |sample| resembles(attack, &kinds, sample));
         let all = weight(attack.samples.iter());
-        let share = part(weight(attack.samples.iter().filter(|sample| any(sample))), all);
+        let share = ratio(weight(attack.samples.iter().filter(|sample| any(sample))), all);
         whole += all;
-        matched += all * mixture.correct(share, any);
+        matched += all * contamination.correct(share, any);
     }
-    plan.attack = part(matched, whole);
-    plan.usual = usual.is_known().then(|| usual.share(any));
-    if !plan.rules.is_empty() && plan.usual.is_some_and(|usual| usual > SPARE) {
-        plan.left_out.push("what is limited cannot be told from usual traffic by its shape".to_owned());
+    plan.attack = ratio(matched, whole);
+    plan.collateral = background.is_known().then(|| background.share(any));
+    if !plan.rules.is_empty() && plan.collateral.is_some_and(|share| share > MAX_COLLATERAL) {
+        plan.notes.push("rate limit: these packets cannot be distinguished from background traffic".to_owned());
     }
     plan
 }
 
-/// Twice what is usual may pass; a tenth of the attack where nothing is known.
-fn limit(attack: &Attack, usual: &Background<'_>, what: &Match, share: f64) -> Action {
+/// Twice the rate of background traffic may pass; a tenth of the attack if too little of it was sampled.
+fn limit(attack: &Attack, background: &Background<'_>, what: &Match, share: f64) -> Action {
     let matched: Vec<&Sample> = attack.samples.iter().filter(|sample| what.matches(sample)).collect();
-    let octets: f64 = matched.iter().map(|sample| f64::from(sample.weight.max(1)) * f64::from(sample.length)).sum();
-    let mean = part(octets, weight(matched.iter().copied())).max(64.0);
-    let packets = match usual.is_known() {
-        true => usual.packets_per_second * share * 2.0,
+    let bytes: f64 = matched.iter().map(|sample| f64::from(sample.weight.max(1)) * f64::from(sample.length)).sum();
+    let mean = ratio(bytes, weight(matched.iter().copied())).max(64.0);
+    let packets = match background.is_known() {
+        true => background.packets_per_second * share * 2.0,
         false => attack.packets_per_second / 10.0,
     };
     let packets = packets.clamp(10.0, 1e9).round();
-    Action::Limit { packets: packets as u64, octets: (packets * mean).clamp(1000.0, 1e12) as u64 }
+    Action::Limit { packets_per_second: packets as u64, bytes_per_second: (packets * mean).clamp(1000.0, 1e12) as u64 }
 }

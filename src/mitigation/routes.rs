@@ -1,5 +1,5 @@
-//! Routes for others to act on: FlowSpec (RFC 8955, RFC 8956 for IPv6) and blackhole routes (RFC 7999), as ExaBGP's API and
-//! as GoBGP's command line take them.
+//! Routes for BGP peers: FlowSpec (RFC 8955, RFC 8956 for IPv6) and blackhole routes (RFC 7999), for ExaBGP's API and
+//! GoBGP's command line.
 
 use super::filters::types;
 use super::plan::{Action, Rule};
@@ -7,16 +7,17 @@ use super::shape::{ICMP, ICMPV6, Kind, Match, Ports, TCP, UDP, flag_names};
 use crate::packet::tcp;
 use ipnet::IpNet;
 
-/// Whose dialect.
+/// The syntax to write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     ExaBgp,
     GoBgp,
 }
 
-/// One component of a route: its name and its alternatives.
+/// One component of a route: its name and its alternative values.
 type Component = (&'static str, Vec<String>);
 
+/// FlowSpec routes as commands for ExaBGP's API.
 pub(super) fn exabgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
     let mut text = String::new();
     for (rule, peer) in routes(rules) {
@@ -30,13 +31,16 @@ pub(super) fn exabgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
             .collect();
         let then = match rule.action {
             Action::Drop => "discard".to_owned(),
-            Action::Limit { octets, .. } => format!("rate-limit {}", octets / rule.what.peers.len().max(1) as u64),
+            Action::Limit { bytes_per_second, .. } => {
+                format!("rate-limit {}", bytes_per_second / rule.what.peers.len().max(1) as u64)
+            }
         };
         text += &format!("announce flow route {{ match {{ {} }} then {{ {then}; }} }}\n", matches.join(" "));
     }
     text
 }
 
+/// FlowSpec routes as `gobgp` commands.
 pub(super) fn gobgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
     let family = if matches!(network, IpNet::V6(_)) { "ipv6-flowspec" } else { "ipv4-flowspec" };
     let mut text = String::new();
@@ -45,14 +49,16 @@ pub(super) fn gobgp(rules: &[Rule], network: IpNet, outbound: bool) -> String {
         let matches: Vec<String> = components
             .into_iter()
             .map(|(name, values)| {
-                // The shell must not take `>` and `&` for its own.
+                // The shell must not interpret `>` and `&`.
                 let quoted: Vec<String> = values.iter().map(|value| quoted(value)).collect();
                 format!("{name} {}", quoted.join(" "))
             })
             .collect();
         let then = match rule.action {
             Action::Drop => "discard".to_owned(),
-            Action::Limit { octets, .. } => format!("rate-limit {}", octets / rule.what.peers.len().max(1) as u64),
+            Action::Limit { bytes_per_second, .. } => {
+                format!("rate-limit {}", bytes_per_second / rule.what.peers.len().max(1) as u64)
+            }
         };
         text += &format!("gobgp global rib add -a {family} match {} then {then}\n", matches.join(" "));
     }
@@ -66,13 +72,13 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A route has one network of the other side; a rate is shared out over those of a rule.
+/// A route has at most one peer network; the rate limit of a rule is divided among its peers.
 fn routes(rules: &[Rule]) -> Vec<(&Rule, Option<IpNet>)> {
-    let of = |rule: &Rule| match rule.what.peers.is_empty() {
+    let peers = |rule: &Rule| match rule.what.peers.is_empty() {
         true => vec![None],
         false => rule.what.peers.iter().copied().map(Some).collect(),
     };
-    rules.iter().flat_map(|rule| of(rule).into_iter().map(move |peer| (rule, peer))).collect()
+    rules.iter().flat_map(|rule| peers(rule).into_iter().map(move |peer| (rule, peer))).collect()
 }
 
 fn components(what: &Match, network: IpNet, outbound: bool, peer: Option<IpNet>, dialect: Dialect) -> Vec<Component> {
@@ -89,11 +95,11 @@ fn components(what: &Match, network: IpNet, outbound: bool, peer: Option<IpNet>,
         true => format!("{network}/0"),
         false => network.to_string(),
     };
-    let (ours, theirs) = if outbound { ("source", "destination") } else { ("destination", "source") };
-    let mut components: Vec<Component> = vec![(ours, vec![prefix(network)])];
+    let (target_side, peer_side) = if outbound { ("source", "destination") } else { ("destination", "source") };
+    let mut components: Vec<Component> = vec![(target_side, vec![prefix(network)])];
     let land = (what.kind == Kind::Land).then_some(network);
     if let Some(peer) = peer.or(land) {
-        components.push((theirs, vec![prefix(peer)]));
+        components.push((peer_side, vec![prefix(peer)]));
     }
     let protocol = match what.kind {
         Kind::Tcp { .. } => Some(TCP),
@@ -137,7 +143,7 @@ fn components(what: &Match, network: IpNet, outbound: bool, peer: Option<IpNet>,
     components
 }
 
-/// Those set, and none of the others under the mask.
+/// These flags set, and all others in the mask unset.
 fn flags(mask: u8, set: u8, dialect: Dialect) -> String {
     let unset = mask & !set;
     match dialect {
@@ -168,8 +174,8 @@ fn exa_name(name: &'static str) -> &'static str {
     }
 }
 
-/// The next hop that routers throw away what goes to: of the documentation networks for IPv4 (RFC 5737), as is customary,
-/// and of the discard prefix for IPv6 (RFC 6666).
+/// A blackhole route. Its next hop, which routers discard, is from a documentation network for IPv4 (RFC 5737), as is
+/// customary, and from the discard prefix for IPv6 (RFC 6666).
 pub(super) fn blackhole(network: IpNet) -> String {
     let (next_hop, family) = match network {
         IpNet::V4(_) => ("192.0.2.1", "ipv4"),

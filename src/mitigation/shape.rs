@@ -1,23 +1,24 @@
-//! What a rule matches: a kind of packet to (or from) one target, narrowed by what the packets have in common. The same
-//! question is asked of samples here and of packets by the filters that are written from it.
+//! What a rule matches: one kind of packet to or from a target, narrowed by what the packets have in common. Samples
+//! are matched here; packets, by the filters that are written from a match.
 
 use crate::base::Addr;
 use crate::meter::Sample;
 use crate::packet::{Class, tcp};
 use ipnet::IpNet;
 
-/// FIN, SYN, RST and ACK: what says where in a connection a segment belongs.
-const STATE: u8 = tcp::FIN | tcp::SYN | tcp::RST | tcp::ACK;
-const ALL: u8 = STATE | tcp::PSH | tcp::URG;
+/// FIN, SYN, RST and ACK: the flags that give the position of a TCP segment in a connection.
+const STATE_FLAGS: u8 = tcp::FIN | tcp::SYN | tcp::RST | tcp::ACK;
+const ALL_FLAGS: u8 = STATE_FLAGS | tcp::PSH | tcp::URG;
+/// IP protocol numbers.
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 pub(super) const ICMP: u8 = 1;
 pub(super) const ICMPV6: u8 = 58;
 
-/// A kind of packet that every filter can tell.
+/// A kind of packet that every filter language can match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// TCP whose flags under the mask are exactly those set; a mask of zero is all TCP.
+    /// TCP with `flags & mask == set`; a mask of zero is all TCP.
     Tcp {
         mask: u8,
         set: u8,
@@ -28,28 +29,29 @@ pub(super) enum Kind {
         v6: bool,
         class: Option<Class>,
     },
-    /// Every fragment but the first.
+    /// Every fragment except the first.
     Fragment,
-    /// From the target's own address.
+    /// Source and destination address are the target's.
     Land,
     Protocol(u8),
 }
 
 impl Kind {
-    pub const ANY_TCP: Kind = Kind::Tcp { mask: 0, set: 0 };
+    /// All TCP.
+    pub(super) const ANY_TCP: Kind = Kind::Tcp { mask: 0, set: 0 };
 
-    /// The kind of a sample; `None` for what no filter tells.
-    pub fn of(sample: &Sample) -> Option<Kind> {
+    /// The kind of a sample; `None` if not every filter language can match it.
+    pub(super) fn from_sample(sample: &Sample) -> Option<Kind> {
         let tcp = |mask, set| Some(Kind::Tcp { mask, set });
         match *Class::ALL.get(usize::from(sample.class))? {
-            Class::TcpSyn => tcp(STATE, tcp::SYN),
-            Class::TcpSynAck => tcp(STATE, tcp::SYN | tcp::ACK),
-            Class::TcpAck | Class::TcpData => tcp(STATE, tcp::ACK),
+            Class::TcpSyn => tcp(STATE_FLAGS, tcp::SYN),
+            Class::TcpSynAck => tcp(STATE_FLAGS, tcp::SYN | tcp::ACK),
+            Class::TcpAck | Class::TcpData => tcp(STATE_FLAGS, tcp::ACK),
             Class::TcpRst => tcp(tcp::SYN | tcp::RST, tcp::RST),
-            Class::TcpFin if sample.flags & tcp::ACK == 0 => tcp(STATE, tcp::FIN),
-            Class::TcpFin => tcp(STATE, tcp::FIN | tcp::ACK),
-            Class::TcpNull => tcp(ALL, 0),
-            Class::TcpXmas | Class::TcpOther => tcp(ALL, sample.flags & ALL),
+            Class::TcpFin if sample.flags & tcp::ACK == 0 => tcp(STATE_FLAGS, tcp::FIN),
+            Class::TcpFin => tcp(STATE_FLAGS, tcp::FIN | tcp::ACK),
+            Class::TcpNull => tcp(ALL_FLAGS, 0),
+            Class::TcpXmas | Class::TcpOther => tcp(ALL_FLAGS, sample.flags & ALL_FLAGS),
             Class::Udp | Class::Quic => Some(Kind::Udp),
             class @ (Class::IcmpEcho | Class::IcmpReply | Class::IcmpError) => {
                 Some(Kind::Icmp { v6: false, class: Some(class) })
@@ -58,7 +60,7 @@ impl Kind {
             class @ (Class::Icmpv6Echo | Class::Icmpv6Reply | Class::Icmpv6Error) => {
                 Some(Kind::Icmp { v6: true, class: Some(class) })
             }
-            // Neighbour discovery never comes from beyond the link, and must not be cut on it.
+            // Neighbour discovery never crosses a router, and must not be dropped on its link.
             Class::Icmpv6Nd | Class::Icmpv6Other | Class::IcmpEchoGroup => None,
             Class::Fragment => Some(Kind::Fragment),
             Class::Land => Some(Kind::Land),
@@ -83,16 +85,16 @@ impl Kind {
         }
     }
 
-    pub fn is_tcp(self) -> bool {
+    pub(super) fn is_tcp(self) -> bool {
         matches!(self, Kind::Tcp { .. })
     }
 
-    pub fn has_ports(self) -> bool {
+    pub(super) fn has_ports(self) -> bool {
         matches!(self, Kind::Tcp { .. } | Kind::Udp)
     }
 
-    /// A name for remarks.
-    pub fn message(self) -> String {
+    /// A name for notes.
+    pub(super) fn name(self) -> String {
         match self {
             Kind::Tcp { mask: 0, .. } => "TCP".to_owned(),
             Kind::Tcp { set: 0, .. } => "TCP without flags".to_owned(),
@@ -101,13 +103,13 @@ impl Kind {
             Kind::Icmp { v6: false, .. } => "ICMP".to_owned(),
             Kind::Icmp { v6: true, .. } => "ICMPv6".to_owned(),
             Kind::Fragment => "fragments".to_owned(),
-            Kind::Land => "packets from the target to itself".to_owned(),
+            Kind::Land => "packets with the same source and destination".to_owned(),
             Kind::Protocol(protocol) => format!("IP protocol {protocol}"),
         }
     }
 }
 
-/// Openings that were noted one by one carry no protocol, only their class.
+/// Samples of single connection attempts have no protocol, only a class.
 fn is_tcp(sample: &Sample) -> bool {
     let by_class = Class::ALL.get(usize::from(sample.class)).is_some_and(|class| class.is_tcp());
     by_class || (sample.protocol == TCP && sample.class == Class::Land as u8)
@@ -133,19 +135,19 @@ pub(super) fn flag_names(flags: u8) -> Vec<&'static str> {
     names.into_iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| name).collect()
 }
 
-/// Which ports.
+/// A condition on a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Ports {
     #[default]
     Any,
-    /// Ranges, both ends included.
+    /// Inclusive ranges.
     Only(Vec<(u16, u16)>),
-    /// Any but these.
+    /// Any except these.
     Not(Vec<u16>),
 }
 
 impl Ports {
-    pub fn has(&self, port: u16) -> bool {
+    pub(super) fn contains(&self, port: u16) -> bool {
         match self {
             Ports::Any => true,
             Ports::Only(ranges) => ranges.iter().any(|&(from, to)| (from..=to).contains(&port)),
@@ -160,15 +162,17 @@ pub(super) struct Match {
     pub kind: Kind,
     pub source_ports: Ports,
     pub destination_ports: Ports,
-    /// Octets of the IP packet, from and to.
+    /// Total length of the IP packet in octets, inclusive.
     pub length: Option<(u16, u16)>,
+    /// TTL or hop limit, inclusive.
     pub ttl: Option<(u8, u8)>,
-    /// The other side: sources of what comes in, destinations of what goes out. Empty: everyone.
+    /// Sources of inbound traffic, destinations of outbound traffic. Empty: all.
     pub peers: Vec<IpNet>,
 }
 
 impl Match {
-    pub fn of(kind: Kind) -> Match {
+    /// All packets of a kind.
+    pub(super) fn all(kind: Kind) -> Match {
         Match {
             kind,
             source_ports: Ports::Any,
@@ -179,27 +183,27 @@ impl Match {
         }
     }
 
-    pub fn matches(&self, sample: &Sample) -> bool {
+    pub(super) fn matches(&self, sample: &Sample) -> bool {
         self.kind.matches(sample)
-            && self.source_ports.has(sample.source_port)
-            && self.destination_ports.has(sample.destination_port)
+            && self.source_ports.contains(sample.source_port)
+            && self.destination_ports.contains(sample.destination_port)
             && self.length.is_none_or(|(from, to)| (from..=to).contains(&sample.length))
             && self.ttl.is_none_or(|(from, to)| (from..=to).contains(&sample.ttl))
             && (self.peers.is_empty() || self.peers.iter().any(|network| network.contains(&sample.peer.ip())))
     }
 
-    /// Whether more than the protocol and the place in a connection is asked for.
-    pub fn is_narrow(&self) -> bool {
+    /// Whether it is more than a condition on the protocol and the position in a connection.
+    pub(super) fn is_narrow(&self) -> bool {
         let ordinary = |kind| {
             matches!(kind, Kind::Tcp { mask: 0, .. } | Kind::Udp | Kind::Protocol(_))
-                || kind == Kind::Tcp { mask: STATE, set: tcp::ACK }
-                || kind == Kind::Tcp { mask: STATE, set: tcp::SYN }
+                || kind == Kind::Tcp { mask: STATE_FLAGS, set: tcp::ACK }
+                || kind == Kind::Tcp { mask: STATE_FLAGS, set: tcp::SYN }
         };
-        *self != Match::of(self.kind) || !ordinary(self.kind)
+        *self != Match::all(self.kind) || !ordinary(self.kind)
     }
 }
 
-/// The network of `length` bits that an address lies in.
+/// The network with prefix length `length` that contains an address.
 pub(super) fn network(address: Addr, length: u8) -> Option<IpNet> {
     IpNet::new(address.network(length).ip(), length).ok()
 }

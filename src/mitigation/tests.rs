@@ -1,7 +1,7 @@
-use super::BackgroundSample;
-use super::plan::{Action, Attack, Background, LEAST, Language, plan};
+use super::plan::{Action, Attack, Background, Language, MIN_SAMPLES, plan};
 use super::shape::{Kind, Match};
-use super::{KINDS, Mitigation, Rules};
+use super::suggestions::{KINDS, Rules};
+use super::{BackgroundSample, Mitigation};
 use crate::base::{Addr, Direction, Mac, Vector};
 use crate::detect::Target;
 use crate::meter::Sample;
@@ -14,7 +14,7 @@ fn address(text: &str) -> Addr {
     text.parse().unwrap()
 }
 
-/// A packet of one weight.
+/// A sample of weight 1.
 fn sample(peer: u32, class: Class, ports: (u16, u16), length: u16) -> Sample {
     let (protocol, flags) = match class {
         Class::TcpSyn => (6, tcp::SYN),
@@ -40,26 +40,26 @@ fn ntp() -> Vec<Sample> {
 }
 
 fn web() -> Vec<Sample> {
-    let of = |n: u32| match n % 4 {
+    let packet = |n: u32| match n % 4 {
         0 => sample(n, Class::TcpSyn, (30_000 + n as u16, 443), 60),
         1 => sample(n, Class::Udp, (53, 50_000), 120),
         _ => sample(n, Class::TcpData, (30_000 + n as u16, 443), 52 + n as u16 * 7),
     };
-    (0..100).map(of).collect()
+    (0..100).map(packet).collect()
 }
 
 fn attack(vector: Vector, samples: &[Sample]) -> Attack {
-    Attack { vector, samples: samples.to_vec(), packets_per_second: 5000.0, name_peers: false }
+    Attack { vector, samples: samples.to_vec(), packets_per_second: 5000.0, list_peers: false }
 }
 
-fn write(target: &Target, direction: Direction, attacks: &[Attack], usual: Vec<Sample>) -> Vec<Mitigation> {
-    let usual = BackgroundSample { samples: usual, packets_per_second: 100.0 };
-    let suggestions = Rules::new(target, direction, attacks, &usual);
+fn write(target: &Target, direction: Direction, attacks: &[Attack], background: Vec<Sample>) -> Vec<Mitigation> {
+    let background = BackgroundSample { samples: background, packets_per_second: 100.0 };
+    let suggestions = Rules::new(target, direction, attacks, &background);
     KINDS.iter().map(|kind| suggestions.of_kind(kind, "20260101T000005Z-9cfc2aa2")).collect()
 }
 
 #[test]
-fn an_amplification_is_told_by_its_port_and_everything_is_written() {
+fn an_amplification_is_matched_by_its_port_in_every_format() {
     let samples = ntp();
     let attacks = [attack(Vector::NtpAmplification, &samples)];
     let found = write(&Target::Host(address(TARGET)), Direction::Inbound, &attacks, web());
@@ -80,36 +80,41 @@ fn an_amplification_is_told_by_its_port_and_everything_is_written() {
         found[3].text.trim(),
         "gobgp global rib add -a ipv4-flowspec match destination 203.0.113.7/32 protocol '==17' source-port '==123' packet-length '==468' then discard"
     );
-    // The last resort is written, and says that it is one.
-    assert!(found[4].text.contains("65535:666") && found[4].refused.as_ref().is_some_and(|why| why.contains("cuts")));
+    // The last resort is written, and not recommended.
+    assert!(
+        found[4].text.contains("65535:666") && found[4].refused.as_ref().is_some_and(|why| why.contains("unreachable"))
+    );
 }
 
 #[test]
-fn what_looks_like_usual_traffic_is_limited_or_refused() {
-    let usual = web();
-    let like: Vec<Sample> = usual.iter().filter(|sample| sample.class == Class::TcpSyn as u8).copied().collect();
-    let plan = plan(&[attack(Vector::SynFlood, &like)], &Background::new(&usual, 100.0), Language::FILTER);
-    assert!(plan.usual.is_some_and(|share| share > 0.2), "{plan:?}");
-    assert!(plan.rules.iter().all(|rule| matches!(rule.action, Action::Limit { packets: 50, .. })), "{plan:?}");
+fn attacks_that_resemble_background_traffic_are_limited_or_have_no_rule() {
+    let background = web();
+    let like: Vec<Sample> = background.iter().filter(|sample| sample.class == Class::TcpSyn as u8).copied().collect();
+    let plan = plan(&[attack(Vector::SynFlood, &like)], &Background::new(&background, 100.0), Language::FILTER);
+    assert!(plan.collateral.is_some_and(|share| share > 0.2), "{plan:?}");
+    assert!(
+        plan.rules.iter().all(|rule| matches!(rule.action, Action::Limit { packets_per_second: 50, .. })),
+        "{plan:?}"
+    );
 
     let all: Vec<Sample> =
-        usual.iter().map(|sample| Sample { class: Class::Udp as u8, protocol: 17, ..*sample }).collect();
+        background.iter().map(|sample| Sample { class: Class::Udp as u8, protocol: 17, ..*sample }).collect();
     let refused = super::plan::plan(&[attack(Vector::UdpFlood, &all)], &Background::new(&all, 100.0), Language::FILTER);
-    assert!(refused.rules.is_empty() && refused.left_out[0].contains("cut the target off"), "{refused:?}");
+    assert!(refused.rules.is_empty() && refused.notes[0].contains("of background traffic"), "{refused:?}");
 }
 
 #[test]
-fn few_packets_say_nothing_and_invented_sources_are_not_named() {
-    let few = &ntp()[..LEAST - 1];
+fn few_samples_give_no_rule_and_spoofed_sources_are_not_listed() {
+    let few = &ntp()[..MIN_SAMPLES - 1];
     let refused = plan(&[attack(Vector::NtpAmplification, few)], &Background::new(&[], 0.0), Language::FILTER);
-    assert!(refused.rules.is_empty() && refused.left_out[0].contains("too few"));
+    assert!(refused.rules.is_empty() && refused.notes[0].contains("too few"));
 
     let one: Vec<Sample> = (0..50).map(|n| sample(9, Class::Udp, (1000 + n, 2000 + n), 100 + n)).collect();
-    let named = |name_peers| {
-        let attack = Attack { name_peers, ..attack(Vector::UdpFlood, &one) };
+    let listed = |list_peers| {
+        let attack = Attack { list_peers, ..attack(Vector::UdpFlood, &one) };
         plan(&[attack], &Background::new(&web(), 100.0), Language::FILTER).rules[0].what.peers.len()
     };
-    assert_eq!((named(true), named(false)), (1, 0));
+    assert_eq!((listed(true), listed(false)), (1, 0));
 }
 
 #[test]
@@ -131,9 +136,9 @@ fn stations_and_sensors() {
 }
 
 #[test]
-fn outbound_rules_name_the_culprit_as_source() {
+fn outbound_rules_match_our_host_as_source() {
     let samples: Vec<Sample> = (0..50).map(|n| sample(7, Class::Udp, (1000 + n, 53), 60)).collect();
-    let attack = Attack { name_peers: true, ..attack(Vector::UdpFlood, &samples) };
+    let attack = Attack { list_peers: true, ..attack(Vector::UdpFlood, &samples) };
     let found = write(&Target::Host(address("2001:db8::7")), Direction::Outbound, &[attack], Vec::new());
     assert!(found[0].text.contains("ip6 saddr 2001:db8::7") && found[0].text.contains("chain output"));
     assert!(found[1].text.starts_with("ip6 src host 2001:db8::7 and"), "{}", found[1].text);
@@ -161,17 +166,18 @@ fn any_sample() -> impl Strategy<Value = Sample> {
 }
 
 proptest! {
-    /// Whatever was sampled: every rule names the target, nobody is everyone, and the text is made of what filters are made of.
+    /// For any samples: every rule contains the target, no rule matches all addresses, and the text has only the
+    /// characters of filters.
     #[test]
     fn no_samples_make_a_rule_without_the_target(
         attack in prop::collection::vec(any_sample(), 0..80),
-        usual in prop::collection::vec(any_sample(), 0..80),
-        (outbound, name_peers, v6) in any::<(bool, bool, bool)>(),
+        background in prop::collection::vec(any_sample(), 0..80),
+        (outbound, list_peers, v6) in any::<(bool, bool, bool)>(),
     ) {
         let target = if v6 { "2001:db8:10::7" } else { TARGET };
         let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
-        let attacks = [Attack { vector: Vector::UdpFlood, samples: attack, packets_per_second: 1e6, name_peers }];
-        for one in write(&Target::Host(address(target)), direction, &attacks, usual) {
+        let attacks = [Attack { vector: Vector::UdpFlood, samples: attack, packets_per_second: 1e6, list_peers }];
+        for one in write(&Target::Host(address(target)), direction, &attacks, background) {
             prop_assert!(one.refused.is_some() || !one.text.is_empty());
             prop_assert!(one.kind == "blackhole" || one.refused.is_none() || one.text.is_empty());
             prop_assert!(!one.text.contains("0.0.0.0/0") && !one.text.contains(" ::/0"), "{}", one.text);
@@ -190,16 +196,16 @@ proptest! {
         }
     }
 
-    /// The kind of a sample matches it.
+    /// A sample matches its own kind.
     #[test]
-    fn kinds_match_what_they_are_of(sample in any_sample().prop_map(consistent)) {
-        if let Some(kind) = Kind::of(&sample) {
-            prop_assert!(Match::of(kind).matches(&sample), "{kind:?} {sample:?}");
+    fn kinds_match_their_samples(sample in any_sample().prop_map(consistent)) {
+        if let Some(kind) = Kind::from_sample(&sample) {
+            prop_assert!(Match::all(kind).matches(&sample), "{kind:?} {sample:?}");
         }
     }
 }
 
-/// As the parser makes them: protocol and flags that go with the class.
+/// As the parser produces them: with the protocol and flags of the class.
 fn consistent(sample: Sample) -> Sample {
     let Some(&class) = Class::ALL.get(usize::from(sample.class)) else { return sample };
     let (protocol, flags) = match class {

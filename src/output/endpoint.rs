@@ -1,7 +1,7 @@
-//! How Pegel speaks HTTP to others: one request at a time, with a time limit, to exactly the address that was configured.
+//! The HTTP client: one request at a time, with a time limit, to the configured URL only.
 //!
-//! `ureq` blocks, which is right for a sink with a thread of its own. No redirects are followed and no proxy is taken
-//! from the environment: nothing leaves the machine but to where the operator said.
+//! `ureq` blocks, which suits sinks in separate threads. It follows no redirects and ignores proxies of the environment,
+//! so that nothing is sent to a server that the operator did not configure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,31 +13,34 @@ use tokio_rustls::rustls::crypto::ring;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// Octets of an answer that are read: enough for a sentence about what was wrong.
-const ANSWER: u64 = 4096;
+/// Bytes of a response body that are read: enough for an error message.
+const MAX_RESPONSE: u64 = 4096;
+/// Characters of a response body that an error message contains.
+const MAX_MESSAGE: usize = 300;
 
-/// Where to post, and as whom.
+/// A server, and how to authenticate to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     /// `http://` or `https://`.
     pub url: String,
-    /// Certificates (PEM) that the other side's must lead to; empty: those that the system trusts.
+    /// Trusted certificate authorities (PEM); empty: those of the system.
     pub ca_file: PathBuf,
-    /// HTTP basic authentication; empty: none.
+    /// User name for HTTP basic authentication; empty: none.
     pub username: String,
+    /// A file whose first line is the password.
     pub password_file: PathBuf,
-    /// A token for `Authorization: Bearer`; empty: none.
+    /// A file whose first line is a bearer token; empty: none.
     pub bearer_token_file: PathBuf,
-    /// For a whole attempt, 1 to 60.
+    /// Time limit for a whole request, 1 to 60.
     pub timeout_seconds: u32,
 }
 
-/// Why a POST was not taken.
+/// Why a POST was not accepted.
 #[derive(Debug)]
 pub enum PostError {
-    /// The other side says that this request is wrong, and will be however often it is sent (400, 413, 422).
+    /// The server refused the request, and would do so again (400, 413, 422).
     Refused(String),
-    /// Nobody was there, it took too long, or the other side could not: it may later.
+    /// The server is unreachable, too slow or fails: a later attempt may succeed.
     Failed(io::Error),
 }
 
@@ -50,32 +53,33 @@ impl From<PostError> for io::Error {
     }
 }
 
+/// A client of one URL.
 pub struct Client {
     endpoint: Endpoint,
     url: String,
-    /// Made at the first use: certificates may come later than the start.
+    /// Created on first use: certificates may be installed after the start.
     agent: Option<Agent>,
 }
 
 impl Client {
-    /// Speaks to `path` below the endpoint's URL.
+    /// For `path` below the endpoint's URL.
     pub fn new(endpoint: &Endpoint, path: &str) -> Client {
         let url = format!("{}{path}", endpoint.url.trim_end_matches('/'));
         Client { endpoint: endpoint.clone(), url, agent: None }
     }
 
-    /// Posts JSON. The other side took it if its answer is a success (2xx).
+    /// Posts JSON. Succeeds if the status is 2xx.
     pub fn post(&mut self, body: &[u8], headers: &[(&str, String)]) -> Result<(), PostError> {
         let outcome = self.try_post(body, headers);
         if matches!(outcome, Err(PostError::Failed(_))) {
-            // The next attempt begins with a new connection, and with certificates as they are then.
+            // The next attempt uses a new connection, and reads the certificates again.
             self.agent = None;
         }
         outcome
     }
 
     fn try_post(&mut self, body: &[u8], headers: &[(&str, String)]) -> Result<(), PostError> {
-        // Read each time: who rotates secrets need not tell us.
+        // Read for each request, so that secrets can be rotated without a reload.
         let authorization = self.authorization().map_err(PostError::Failed)?;
         let agent = match &self.agent {
             Some(agent) => agent,
@@ -90,20 +94,20 @@ impl Client {
         }
         let mut response = request.send(body).map_err(|error| PostError::Failed(failed(error)))?;
         let status = response.status();
-        // Read to its end, so that the connection can be used again.
-        let answer = response.body_mut().with_config().limit(ANSWER).read_to_string().unwrap_or_default();
+        // Read to its end, so that the connection can be reused.
+        let body = response.body_mut().with_config().limit(MAX_RESPONSE).read_to_string().unwrap_or_default();
         if status.is_success() {
             return Ok(());
         }
-        let message: String = answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-        let message = format!("answer {status}: {}", message.trim());
+        let message: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect();
+        let message = format!("status {status}: {}", message.trim());
         match status.as_u16() {
             400 | 413 | 422 => Err(PostError::Refused(message)),
             _ => Err(PostError::Failed(io::Error::other(message))),
         }
     }
 
-    /// Status and body, of which at most `most` octets are read.
+    /// Returns status and body. At most `most` bytes of the body are read.
     pub fn get(&self, most: u64) -> io::Result<(u16, String)> {
         let mut request = agent(&self.endpoint)?.get(&self.url);
         if let Some(authorization) = self.authorization()? {
@@ -145,29 +149,30 @@ fn agent(endpoint: &Endpoint) -> io::Result<Agent> {
     Ok(config.build().new_agent())
 }
 
-/// Those whom the other side's certificate must lead to.
+/// The trusted certificate authorities.
 fn authorities(endpoint: &Endpoint) -> io::Result<Vec<Certificate<'static>>> {
     if endpoint.ca_file.as_os_str().is_empty() {
         let system = rustls_native_certs::load_native_certs();
-        let known: Vec<_> = system.certs.iter().map(|known| Certificate::from_der(known).to_owned()).collect();
-        return match known.is_empty() {
-            true => Err(io::Error::other("the system trusts no certificate authority; name one with ca_file")),
-            false => Ok(known),
+        let found: Vec<_> =
+            system.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        return match found.is_empty() {
+            true => Err(io::Error::other("no trusted certificate authorities on this system; set ca_file")),
+            false => Ok(found),
         };
     }
     let path = endpoint.ca_file.display();
     let pem = std::fs::read(&endpoint.ca_file).map_err(|error| io::Error::other(format!("{path}: {error}")))?;
-    let mut known = Vec::new();
+    let mut found = Vec::new();
     for item in parse_pem(&pem) {
         match item {
-            Ok(PemItem::Certificate(certificate)) => known.push(certificate),
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
             Ok(_) => {}
             Err(error) => return Err(io::Error::other(format!("{path}: {error}"))),
         }
     }
-    match known.is_empty() {
-        true => Err(io::Error::other(format!("{path}: has no certificate in PEM form"))),
-        false => Ok(known),
+    match found.is_empty() {
+        true => Err(io::Error::other(format!("{path}: no PEM certificate found"))),
+        false => Ok(found),
     }
 }
 
@@ -185,7 +190,7 @@ pub(super) fn secret(path: &std::path::Path) -> io::Result<String> {
     let text = std::fs::read_to_string(path).map_err(message)?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() || line.contains(char::is_control) {
-        return Err(io::Error::other(format!("{}: its first line is no secret", path.display())));
+        return Err(io::Error::other(format!("{}: first line is empty or has control characters", path.display())));
     }
     Ok(line.to_owned())
 }

@@ -1,15 +1,18 @@
-//! The hook sink: a program is run when an incident opens, changes and closes.
+//! The hook sink: runs a program when an incident opens, changes and closes.
 //!
-//! No shell is involved: the configured words are the program and its arguments. The incident comes on standard input,
-//! the main facts in the environment. What runs too long is ended with everything that it started. Each of a hook's
-//! threads runs one program at a time, and all changes of an incident go through the same thread: that bounds how many
-//! run at once and keeps their order.
+//! No shell is involved: the configured strings are the program and its arguments. The program gets the incident on
+//! standard input and the main facts in its environment. At the time limit it is killed with its process group. Each
+//! thread of a hook runs one program at a time, and all changes of an incident go to the same thread: this bounds how
+//! many programs run at the same time, and keeps changes in order.
 //!
-//! In FastNetMon's mode the program is called as FastNetMon calls its `notify_script_path`: address, `incoming` or
-//! `outgoing`, packets a second, `ban` or `unban`, with a report in plain text on standard input of `ban`
-//! (`src/notify_about_attack.sh` in pavel-odintsov/fastnetmon). Scripts written for that work unchanged.
+//! In FastNetMon mode the program is called like FastNetMon's `notify_script_path`: address, `incoming` or `outgoing`,
+//! packets per second, `ban` or `unban`, with a plain-text report on standard input for `ban`
+//! (`src/notify_about_attack.sh` in pavel-odintsov/fastnetmon). Scripts written for FastNetMon work unchanged.
 
-use super::{Delivery, Sink, Stage, Stages, instant, text};
+use super::clock::instant;
+use super::sink::{Delivery, Sink};
+use super::stages::{NO_STAGE, Stage, Stages};
+use super::text;
 use crate::base::{Direction, Severity};
 use crate::incident::{CloseReason, Detailed, Event, Incident};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -20,22 +23,23 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How often a running program is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often to check whether a program has exited.
+const POLL: Duration = Duration::from_millis(10);
 
-/// How a program is told.
+/// What a program gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookMode {
     /// The incident as JSON on standard input.
     Json,
-    /// As FastNetMon does it.
+    /// FastNetMon's arguments.
     FastNetMon,
 }
 
 impl HookMode {
+    /// Every mode.
     pub const ALL: [HookMode; 2] = [HookMode::Json, HookMode::FastNetMon];
 
-    /// As in the configuration.
+    /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             HookMode::Json => "json",
@@ -47,20 +51,21 @@ impl HookMode {
 /// One program to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookConfig {
-    /// In the `output` label; unique.
+    /// Part of the `output` label; unique.
     pub name: String,
-    /// Program, by its path, and arguments.
+    /// Path of the program, and its arguments.
     pub command: Vec<String>,
+    /// What the program gets.
     pub mode: HookMode,
-    /// When it is run; in FastNetMon's mode updates are left out in any case.
+    /// The stages at which it runs; FastNetMon mode never runs on updates.
     pub on: Vec<Stage>,
-    /// Not for incidents below.
+    /// It does not run for incidents below this severity.
     pub severity: Severity,
-    /// After so long it is ended, 1 to 600.
+    /// Time limit after which it is killed, 1 to 600.
     pub timeout_seconds: u32,
-    /// How many may run at once, 1 to 16.
+    /// How many run at the same time, 1 to 16.
     pub concurrency: u32,
-    /// Whether drills run it. FastNetMon's arguments cannot say that it is one.
+    /// Whether drills run it. FastNetMon's arguments cannot mark a drill.
     pub drill: bool,
 }
 
@@ -71,6 +76,7 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// A sink for one thread.
     pub fn new(config: &HookConfig) -> Hook {
         Hook { config: config.clone(), stages: Stages::new(config.severity) }
     }
@@ -98,7 +104,7 @@ impl Hook {
             .env_clear()
             .envs(inherited.into_iter().filter_map(|(name, value)| Some((name, value?))))
             .envs(environment(stage, incident))
-            // A file in memory: who reads nothing of it, or half, disturbs nobody.
+            // A file in memory: unlike with a pipe, the program need not read it.
             .stdin(file(&input)?)
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -109,7 +115,7 @@ impl Hook {
             Some(status) => Err(io::Error::other(format!("{program}: {status}"))),
             None => {
                 let seconds = self.config.timeout_seconds;
-                Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: ended after {seconds} s")))
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: killed after {seconds} s")))
             }
         }
     }
@@ -121,23 +127,23 @@ impl Sink for Hook {
         if incident.drill && !self.config.drill {
             return Ok(Delivery::Skipped("not run in drills (drill = false)"));
         }
-        let Some(stage) = self.stages.of(event) else { return Ok(Delivery::Skipped("nothing that it is told of")) };
+        let Some(stage) = self.stages.next(event) else { return Ok(Delivery::Skipped(NO_STAGE)) };
         let is_fastnetmon = self.config.mode == HookMode::FastNetMon;
         if !self.config.on.contains(&stage) || is_fastnetmon && stage == Stage::Update {
-            return Ok(Delivery::Skipped("not run then"));
+            return Ok(Delivery::Skipped("not configured for this stage"));
         }
-        let is_end_of_pegel = matches!(incident.close_reason, Some(CloseReason::Shutdown | CloseReason::ClockChange));
-        if is_fastnetmon && is_end_of_pegel && !incident.drill {
-            return Ok(Delivery::Skipped("the attack is not over: Pegel ends or starts anew"));
+        let is_restart = matches!(incident.close_reason, Some(CloseReason::Shutdown | CloseReason::ClockChange));
+        if is_fastnetmon && is_restart && !incident.drill {
+            return Ok(Delivery::Skipped("the attack continues; Pegel stops or restarts"));
         }
         if is_fastnetmon && incident.target.address.is_none() {
-            return Ok(Delivery::Skipped("FastNetMon's scripts take one address"));
+            return Ok(Delivery::Skipped("FastNetMon scripts need a single address"));
         }
         self.run(stage, incident).map(|()| Delivery::Delivered)
     }
 }
 
-/// `None` after the time limit: then it is gone with all of its group.
+/// Waits for the program to exit. At the time limit, kills its process group and returns `None`.
 fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = instant() + limit;
     loop {
@@ -146,17 +152,17 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
         }
         if instant() >= deadline {
             if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                // Fails only where all of it ended just now.
+                // Fails only if all its processes have just exited.
                 let _ = kill_process_group(group, Signal::KILL);
             }
             child.wait()?;
             return Ok(None);
         }
-        std::thread::park_timeout(LOOK);
+        std::thread::park_timeout(POLL);
     }
 }
 
-/// Something to read from its beginning.
+/// A file in memory, positioned at its start.
 fn file(content: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create("pegel-incident", MemfdFlags::CLOEXEC)?);
     file.write_all(content)?;
@@ -165,12 +171,12 @@ fn file(content: &[u8]) -> io::Result<File> {
 }
 
 fn fastnetmon_arguments(stage: Stage, incident: &Incident) -> [String; 4] {
-    let way = if incident.direction == Direction::Outbound { "outgoing" } else { "incoming" };
+    let direction = if incident.direction == Direction::Outbound { "outgoing" } else { "incoming" };
     let action = if stage == Stage::Close { "unban" } else { "ban" };
-    [incident.target.label(), way.to_owned(), incident.peak.packets_per_second.to_string(), action.to_owned()]
+    [incident.target.label(), direction.to_owned(), incident.peak.packets_per_second.to_string(), action.to_owned()]
 }
 
-/// The main facts, for scripts that do not read JSON. Unknown ones are empty.
+/// The main facts, for scripts that do not parse JSON. Unknown ones are empty.
 fn environment(stage: Stage, incident: &Incident) -> [(&'static str, String); 13] {
     let target = &incident.target;
     [

@@ -1,7 +1,8 @@
-//! The JSON-lines sink: each change of an incident appended to a file, in the public incident format with the change
-//! beside it, and the suggestions against it. A file that has grown enough is renamed to `FILE.1`, the one before to `FILE.2`, and so on.
+//! The JSON-lines sink: appends each change of an incident to a file, as the public incident JSON with the change and
+//! the suggested mitigations. A file that reaches its maximum size is renamed to `FILE.1`, the previous one to
+//! `FILE.2`, etc.
 
-use super::{Delivery, Sink};
+use super::sink::{Delivery, Sink};
 use crate::incident::{Detailed, Event};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
@@ -9,20 +10,21 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// When a file is put aside.
+/// When a file is rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// At this size in MiB; 0: never, somebody else rotates.
+    /// At this size in MiB; 0: never, an external program rotates.
     pub max_mib: u32,
-    /// How many are kept beside the one that is written.
+    /// How many rotated files are kept.
     pub keep: u32,
 }
 
+/// Appends incidents to a file.
 pub struct JsonLines {
     path: PathBuf,
     rotation: Rotation,
     file: Option<File>,
-    /// Octets in the file.
+    /// Bytes in the file.
     length: u64,
 }
 
@@ -34,7 +36,7 @@ struct Line<'a> {
 }
 
 impl JsonLines {
-    /// Opens the file at once, so that a wrong path is told at the start.
+    /// Opens the file; fails for a path that cannot be written or is not a regular file.
     pub fn open(path: &Path, rotation: Rotation) -> io::Result<JsonLines> {
         let mut sink = JsonLines { path: path.to_owned(), rotation, file: None, length: 0 };
         sink.file()?;
@@ -42,19 +44,20 @@ impl JsonLines {
     }
 
     fn file(&mut self) -> io::Result<&mut File> {
-        // What somebody else rotated is another file than the one of this name: write to that.
+        // If another program rotated the file, the path now leads to a different one: write to that.
         let there = fs::metadata(&self.path).ok().map(|there| (there.dev(), there.ino()));
         let same = |file: &File| file.metadata().is_ok_and(|own| there == Some((own.dev(), own.ino())));
         match &self.file {
             Some(file) if same(file) => {}
             _ => {
-                // Incidents name addresses: not for every local user. A pipe without a reader must not hold up the start.
+                // Incidents contain addresses: not readable for every local user. Opening a FIFO without a reader must
+                // not block.
                 let mut options = OpenOptions::new();
                 options.create(true).append(true).mode(0o640).custom_flags(libc::O_NONBLOCK);
                 let file = options.open(&self.path)?;
                 let metadata = file.metadata()?;
                 if !metadata.is_file() {
-                    return Err(io::Error::other("it is no regular file"));
+                    return Err(io::Error::other("not a regular file"));
                 }
                 self.length = metadata.len();
                 self.file = Some(file);
@@ -69,7 +72,7 @@ impl JsonLines {
         name.into()
     }
 
-    /// Puts the file aside where `more` octets would make it too large.
+    /// Rotates the file if `more` bytes would make it too large.
     fn rotate_before(&mut self, more: u64) -> io::Result<()> {
         let most = u64::from(self.rotation.max_mib) << 20;
         if most == 0 || self.length == 0 || self.length.saturating_add(more) <= most {
@@ -97,10 +100,10 @@ impl Sink for JsonLines {
         bytes.push(b'\n');
         self.file()?;
         self.rotate_before(bytes.len() as u64)?;
-        // One write a line: readers never see half of one.
+        // One write per line, so that readers never see part of one.
         let (length, file) = (self.length, self.file()?);
         if let Err(error) = file.write_all(&bytes) {
-            // Half a line, as on a full disk, would spoil the next one. If that cannot be mended, nothing can.
+            // A partial line, as on a full disk, would corrupt the next one. If truncating fails, there is no remedy.
             let _ = file.set_len(length);
             return Err(error);
         }
@@ -117,7 +120,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_full_file_is_put_aside_and_the_oldest_goes() {
+    fn a_full_file_is_rotated_and_the_oldest_is_deleted() {
         let directory = std::env::temp_dir().join(format!("pegel-jsonl-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("incidents.jsonl");
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_rotates_is_written_anew_and_only_to_files() {
+    fn a_file_rotated_externally_is_reopened_and_only_regular_files_are_written() {
         let directory = std::env::temp_dir().join(format!("pegel-jsonl-else-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("incidents.jsonl");
@@ -144,7 +147,7 @@ mod tests {
         let event = Event { change: Change::Opened, incident: Arc::new(incident()) };
         let lines = |path: &Path| fs::read_to_string(path).map(|text| text.lines().count()).unwrap_or(0);
         sink.deliver(&event).unwrap();
-        // As logrotate does it with `create`.
+        // As logrotate does with `create`.
         fs::rename(&path, directory.join("old")).unwrap();
         fs::write(&path, "").unwrap();
         sink.deliver(&event).unwrap();
@@ -154,7 +157,7 @@ mod tests {
         assert!(sink.deliver(&event).is_err());
         fs::remove_dir(&path).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        // Neither of them waits for a reader.
+        // Neither blocks.
         assert!(sink.deliver(&event).is_err());
         assert!(JsonLines::open(&path, Rotation { max_mib: 0, keep: 0 }).is_err());
         fs::remove_dir_all(&directory).unwrap();

@@ -1,10 +1,11 @@
-//! The log sink: one line for each change of an incident, for people and the journal.
+//! The log sink: one line for each change of an incident, on standard error or in the journal.
 
-use super::{Delivery, Sink};
+use super::sink::{Delivery, Sink};
 use crate::base::Severity;
 use crate::incident::{Change, Event};
 use std::io;
 
+/// Logs each change.
 pub struct Log;
 
 impl Sink for Log {
@@ -16,7 +17,7 @@ impl Sink for Log {
         let (id, direction) = (incident.id.as_str(), incident.direction.name());
         let severity = incident.severity.name();
         let drill = if incident.drill { "DRILL: " } else { "" };
-        // A closed incident asks for nothing any more, whatever it was.
+        // A closed incident needs no action, whatever its severity was.
         match (incident.severity, event.change) {
             (_, Change::Closed) | (Severity::Info, _) => {
                 tracing::info!(id, target, vectors, direction, severity, "{drill}incident {change}: {message}");

@@ -1,6 +1,8 @@
-//! The threads of the sinks, their queues, and the proof of what was handed over in a drill.
+//! The threads and queues of the sinks, and the receipts of drills.
 
-use super::{Delivery, SINKS, Settled, Sink, instant};
+use super::clock::{instant, wall_clock};
+use super::registry::SINKS;
+use super::sink::{Delivery, Settled, Sink};
 use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,49 +13,56 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Events that a sink may lag behind.
+/// Length of each queue in events.
 const QUEUE: usize = 1024;
-/// How long sinks may take at the end for what is still in their queues.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// Receipts that are kept: those of a few drills.
-const RECEIPTS: usize = 4096;
+/// Time limit for emptying the queues when Pegel stops.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
+/// Most receipts that are kept: those of a few drills.
+const MAX_RECEIPTS: usize = 4096;
 
 /// Counters of one running sink.
 #[derive(Debug, Default)]
 pub struct SinkCounts {
+    /// Changes that the receiver accepted.
     pub delivered: AtomicU64,
+    /// Failed attempts.
     pub failed: AtomicU64,
+    /// Changes that were discarded: the queue was full, or the sink gave up.
     pub dropped: AtomicU64,
     /// Whether the last attempt failed.
     pub failing: AtomicBool,
-    /// Milliseconds from the packet time of the change delivered last to its delivery.
+    /// Milliseconds from packet time to delivery of the last delivered change.
     pub delay_millis: AtomicU64,
 }
 
-/// What a sink made of one change of a drill.
+/// What a sink did with one change of a drill.
 #[derive(Clone, Debug)]
 pub struct Receipt {
+    /// Name of the output.
     pub output: String,
+    /// ID of the incident.
     pub incident: String,
+    /// The change.
     pub change: Change,
-    /// `Err` says why it was not taken.
+    /// The error if it was not delivered.
     pub outcome: Result<Delivery, String>,
 }
 
-/// The receipts of drills, shared by those who write them and who reads them.
+/// The receipts of drills, shared by the threads that write them and the one that reads them.
 #[derive(Clone, Debug, Default)]
 pub struct Receipts(Arc<Mutex<VecDeque<Receipt>>>);
 
 impl Receipts {
+    /// Adds a receipt; if there are too many, it replaces the oldest.
     pub fn keep(&self, receipt: Receipt) {
         let mut receipts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if receipts.len() >= RECEIPTS {
+        if receipts.len() >= MAX_RECEIPTS {
             receipts.pop_front();
         }
         receipts.push_back(receipt);
     }
 
-    /// Those since the last call, the latest last.
+    /// Removes and returns all receipts, oldest first.
     pub fn take(&self) -> Vec<Receipt> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
@@ -63,7 +72,7 @@ impl Receipts {
 struct Running {
     name: String,
     wants_progress: bool,
-    /// One for each of its threads: all changes of an incident go through the same. And how many events wait there.
+    /// Of each of its threads, with the number of queued events. All changes of an incident go to the same thread.
     queues: Vec<(SyncSender<Event>, Arc<AtomicUsize>)>,
     counts: Arc<SinkCounts>,
     threads: Vec<JoinHandle<()>>,
@@ -77,10 +86,10 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts a sink in threads of its own, one for each of `sinks`.
+    /// Starts a sink: one thread for each of `sinks`. Fails if a thread cannot be created.
     pub fn start(&mut self, name: &str, sinks: Vec<Box<dyn Sink>>) -> io::Result<()> {
         let kind = name.split('/').next().unwrap_or(name);
-        debug_assert!(SINKS.iter().any(|spec| spec.name == kind), "{kind} is no row of SINKS");
+        debug_assert!(SINKS.iter().any(|spec| spec.name == kind), "{kind} is not in SINKS");
         let counts = Arc::new(SinkCounts::default());
         let wants_progress = sinks.iter().any(|sink| sink.wants_progress());
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
@@ -88,10 +97,10 @@ impl Outputs {
             let (queue, events) = sync_channel(QUEUE);
             let waiting = Arc::new(AtomicUsize::new(0));
             let (name, counts, receipts) = (name.to_owned(), Arc::clone(&counts), self.receipts.clone());
-            let lane = SinkWorker { name, counts, receipts, waiting: Arc::clone(&waiting) };
-            // The kernel keeps 15 characters of a thread's name.
-            let thread = std::thread::Builder::new().name(format!("out-{}", lane.name));
-            let thread = thread.spawn(move || lane.run(sink, &events))?;
+            let worker = SinkWorker { name, counts, receipts, waiting: Arc::clone(&waiting) };
+            // The kernel truncates thread names to 15 characters.
+            let thread = std::thread::Builder::new().name(format!("out-{}", worker.name));
+            let thread = thread.spawn(move || worker.run(sink, &events))?;
             queues.push((queue, waiting));
             threads.push(thread);
         }
@@ -99,16 +108,17 @@ impl Outputs {
         Ok(())
     }
 
+    /// The names of all outputs, in order of start.
     pub fn names(&self) -> Vec<String> {
         self.running.iter().map(|sink| sink.name.clone()).collect()
     }
 
-    /// Whether any sink asks how open incidents go on.
+    /// Whether any sink wants the figures of open incidents periodically.
     pub fn want_progress(&self) -> bool {
         self.running.iter().any(|sink| sink.wants_progress)
     }
 
-    /// Offers an event to every sink, without waiting for any.
+    /// Queues an event for every sink; never blocks.
     pub fn offer(&self, event: &Event) {
         for sink in &self.running {
             if event.change == Change::Progress && !sink.wants_progress {
@@ -116,9 +126,9 @@ impl Outputs {
             }
             let mut hasher = DefaultHasher::new();
             event.incident.id.hash(&mut hasher);
-            let lane = hasher.finish() % sink.queues.len().max(1) as u64;
-            let Some((queue, waiting)) = sink.queues.get(lane as usize) else { continue };
-            // Changes come first: there is always room for some.
+            let index = hasher.finish() % sink.queues.len().max(1) as u64;
+            let Some((queue, waiting)) = sink.queues.get(index as usize) else { continue };
+            // Most of the queue is reserved for changes.
             if event.change == Change::Progress && waiting.load(Ordering::Relaxed) > QUEUE / 4 {
                 continue;
             }
@@ -127,24 +137,25 @@ impl Outputs {
                 waiting.fetch_sub(1, Ordering::Relaxed);
                 sink.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 if event.incident.drill {
-                    self.receipts.keep(receipt(&sink.name, event, Err("its queue is full".to_owned())));
+                    self.receipts.keep(receipt(&sink.name, event, Err("queue is full".to_owned())));
                 }
             }
         }
     }
 
+    /// Name and counters of each output.
     pub fn counts(&self) -> impl Iterator<Item = (&str, &SinkCounts)> {
         self.running.iter().map(|sink| (sink.name.as_str(), &*sink.counts))
     }
 
-    /// Where it is noted what sinks did with the changes of drills.
+    /// The receipts of drills.
     pub fn receipts(&self) -> Receipts {
         self.receipts.clone()
     }
 
-    /// Lets every sink empty its queue and ends it; who takes too long is left behind.
+    /// Stops every sink once its queue is empty; abandons those that take too long.
     pub fn finish(self) {
-        let deadline = instant() + LAST_WORDS;
+        let deadline = instant() + FINISH_TIMEOUT;
         let waiting: Vec<(String, Vec<JoinHandle<()>>)> = self
             .running
             .into_iter()
@@ -159,10 +170,10 @@ impl Outputs {
                     std::thread::park_timeout(Duration::from_millis(5));
                 }
                 if thread.is_finished() {
-                    // A sink that panicked has nothing left to flush; its thread's message is on standard error already.
+                    // If the thread panicked, its message is on standard error already.
                     let _ = thread.join();
                 } else {
-                    tracing::error!(output = name, "output does not end; what it had not delivered is lost");
+                    tracing::error!(output = name, "output did not stop in time; undelivered events are lost");
                 }
             }
         }
@@ -173,20 +184,20 @@ fn receipt(output: &str, event: &Event, outcome: Result<Delivery, String>) -> Re
     Receipt { output: output.to_owned(), incident: event.incident.id.clone(), change: event.change, outcome }
 }
 
-/// One thread of a sink.
+/// A thread of a sink.
 struct SinkWorker {
     name: String,
     counts: Arc<SinkCounts>,
     receipts: Receipts,
-    /// Events in its queue.
+    /// Queued events.
     waiting: Arc<AtomicUsize>,
 }
 
 impl SinkWorker {
     fn run(self, mut sink: Box<dyn Sink>, events: &Receiver<Event>) {
         loop {
-            // All that waits, where one message can tell it: a slow receiver must not fall behind by one for each.
-            let most = if sink.takes_all() { QUEUE } else { 1 };
+            // A batching sink gets all queued events, so that a slow receiver does not fall further behind.
+            let most = if sink.is_batching() { QUEUE } else { 1 };
             let mut waiting: Vec<Event> = events.try_iter().take(most).collect();
             if waiting.is_empty() {
                 let now = instant();
@@ -206,25 +217,25 @@ impl SinkWorker {
                     Some(event) => waiting.push(event),
                     None => {
                         let outcome = sink.wake();
-                        self.judge(outcome);
-                        self.count(sink.settled());
+                        self.count_attempt(outcome);
+                        self.count_settled(sink.settled());
                         continue;
                     }
                 }
             }
-            // Counted in before they were sent.
+            // `offer` counts an event before it queues it.
             self.waiting.fetch_sub(waiting.len(), Ordering::Relaxed);
             for (event, outcome) in waiting.iter().zip(sink.deliver_all(&waiting)) {
-                self.note(event, outcome);
+                self.count_delivery(event, outcome);
             }
-            self.count(sink.settled());
+            self.count_settled(sink.settled());
         }
         let outcome = sink.finish();
-        self.judge(outcome);
-        self.count(sink.settled());
+        self.count_attempt(outcome);
+        self.count_settled(sink.settled());
     }
 
-    fn note(&self, event: &Event, outcome: io::Result<Delivery>) {
+    fn count_delivery(&self, event: &Event, outcome: io::Result<Delivery>) {
         if event.incident.drill && event.change != Change::Progress {
             let outcome = outcome.as_ref().copied().map_err(ToString::to_string);
             self.receipts.keep(receipt(&self.name, event, outcome));
@@ -233,24 +244,24 @@ impl SinkWorker {
             Ok(Delivery::Delivered) => {
                 self.counts.delivered.fetch_add(1, Ordering::Relaxed);
                 if matches!(event.change, Change::Opened | Change::Extended | Change::Escalated) {
-                    let delay = super::wall_clock().seconds_since(event.incident.updated_at).max(0.0);
+                    let delay = wall_clock().seconds_since(event.incident.updated_at).max(0.0);
                     self.counts.delay_millis.store((delay * 1000.0) as u64, Ordering::Relaxed);
                 }
-                self.judge(Ok(()));
+                self.count_attempt(Ok(()));
             }
-            // Nothing was tried.
+            // There was no attempt.
             Ok(Delivery::Skipped(_) | Delivery::Later) => {}
-            Err(error) => self.judge(Err(error)),
+            Err(error) => self.count_attempt(Err(error)),
         }
     }
 
-    fn count(&self, settled: Settled) {
+    fn count_settled(&self, settled: Settled) {
         self.counts.delivered.fetch_add(settled.delivered, Ordering::Relaxed);
         self.counts.dropped.fetch_add(settled.given_up, Ordering::Relaxed);
     }
 
-    /// Counts what failed; the log is told when it begins and when it ends.
-    fn judge(&self, outcome: io::Result<()>) {
+    /// Counts failures, and logs the first one and the next success.
+    fn count_attempt(&self, outcome: io::Result<()>) {
         let output = self.name.as_str();
         match outcome {
             Ok(()) => {

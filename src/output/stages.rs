@@ -1,22 +1,26 @@
-//! From changes to what a receiver with a lower bound of severity sees: each incident opens once, is updated, and closes
-//! only if it was opened.
+//! Stages: the changes of an incident for a receiver with a minimum severity. Each incident opens once, is updated, and
+//! closes only if it was opened.
 
 use crate::base::Severity;
 use crate::incident::{Change, Event};
 use std::collections::BTreeSet;
 
-/// What a change is to one receiver.
+/// A change of an incident as one receiver sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The first message about the incident.
     Open,
+    /// Another one while it is open.
     Update,
+    /// The last one.
     Close,
 }
 
 impl Stage {
+    /// Every stage.
     pub const ALL: [Stage; 3] = [Stage::Open, Stage::Update, Stage::Close];
 
-    /// As in the configuration and in `PEGEL_STAGE`.
+    /// The name in the configuration and in `PEGEL_STAGE`.
     pub const fn name(self) -> &'static str {
         match self {
             Stage::Open => "open",
@@ -26,24 +30,27 @@ impl Stage {
     }
 }
 
-/// Incidents that a receiver knows as open, at most.
-const MOST: usize = 4096;
+/// Most incidents that are remembered as open at a receiver.
+const MAX_OPEN: usize = 4096;
 
-/// The incidents that one receiver was told of.
+/// The reason for which an event without a stage is skipped.
+pub(super) const NO_STAGE: &str = "below the severity of this output";
+
+/// The incidents that are open at one receiver.
 #[derive(Debug)]
-pub struct Stages {
-    least: Severity,
+pub(super) struct Stages {
+    min_severity: Severity,
     open: BTreeSet<String>,
 }
 
 impl Stages {
-    /// Incidents below `least` are not told of until they reach it.
-    pub fn new(least: Severity) -> Stages {
-        Stages { least, open: BTreeSet::new() }
+    /// Incidents below `min_severity` are not sent until they reach it.
+    pub(super) fn new(min_severity: Severity) -> Stages {
+        Stages { min_severity, open: BTreeSet::new() }
     }
 
-    /// `None` where the receiver need not know.
-    pub fn of(&mut self, event: &Event) -> Option<Stage> {
+    /// The stage of an event; `None` if it is not sent to this receiver.
+    pub(super) fn next(&mut self, event: &Event) -> Option<Stage> {
         let id = &event.incident.id;
         if event.change == Change::Closed {
             return self.open.remove(id).then_some(Stage::Close);
@@ -51,12 +58,12 @@ impl Stages {
         if self.open.contains(id) {
             return Some(Stage::Update);
         }
-        // Progress of what was never opened: it is below the bound, or the oldest had to go.
-        if event.incident.severity < self.least || event.change == Change::Progress {
+        // Progress of an incident that is not open here: it is below the severity, or was evicted as the oldest.
+        if event.incident.severity < self.min_severity || event.change == Change::Progress {
             return None;
         }
-        if self.open.len() >= MOST {
-            // Identifiers begin with the moment of opening.
+        if self.open.len() >= MAX_OPEN {
+            // Identifiers begin with the time of opening.
             self.open.pop_first();
         }
         self.open.insert(id.clone());

@@ -1,6 +1,8 @@
-//! The syslog sink: RFC 5424 messages with the main facts as structured data, to the machine's own syslog or another.
+//! The syslog sink: RFC 5424 messages with the main facts as structured data, to the local or a remote syslog server.
 
-use super::{Delivery, Sink, text, wall_clock};
+use super::clock::wall_clock;
+use super::sink::{Delivery, Sink};
+use super::text;
 use crate::base::{Severity, Timestamp};
 use crate::incident::{Change, Event, Incident};
 use std::fmt::{self, Write as _};
@@ -10,19 +12,21 @@ use std::os::unix::net::UnixDatagram;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// For connecting and for sending.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Identifies our structured data: the number that RFC 5612 sets aside for documentation, until there is one of our own.
-const STRUCTURED: &str = "pegel@32473";
+/// Time limit of connecting and of sending.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// SD-ID of the structured data. 32473 is the enterprise number for documentation (RFC 5612), until Pegel has one.
+const SD_ID: &str = "pegel@32473";
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyslogTarget {
     /// `/dev/log`.
     Local,
+    /// A Unix datagram socket.
     Unix(String),
-    /// Host and port.
+    /// `HOST:PORT`, one datagram per message (RFC 5426).
     Udp(String),
+    /// `HOST:PORT`, with octet counting (RFC 6587).
     Tcp(String),
 }
 
@@ -61,6 +65,7 @@ enum Connection {
     Tcp(TcpStream),
 }
 
+/// A connection to one syslog server.
 pub struct Syslog {
     target: SyslogTarget,
     hostname: String,
@@ -68,18 +73,19 @@ pub struct Syslog {
 }
 
 impl Syslog {
+    /// Connects on the first delivery.
     pub fn new(target: &SyslogTarget) -> Syslog {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        // RFC 5424 §6: printable ASCII, or nil.
-        let is_plain = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
-        Syslog { target: target.clone(), hostname: if is_plain { name } else { "-".to_owned() }, connection: None }
+        // RFC 5424 §6.2.4: printable ASCII, or "-".
+        let is_valid = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
+        Syslog { target: target.clone(), hostname: if is_valid { name } else { "-".to_owned() }, connection: None }
     }
 
     fn connect(&self) -> io::Result<Connection> {
         let local = |path: &str| {
             let socket = UnixDatagram::unbound()?;
             socket.connect(path)?;
-            socket.set_write_timeout(Some(PATIENCE))?;
+            socket.set_write_timeout(Some(TIMEOUT))?;
             Ok(Connection::Datagram(socket))
         };
         match &self.target {
@@ -92,9 +98,9 @@ impl Syslog {
                 Ok(Connection::Udp(socket))
             }
             SyslogTarget::Tcp(address) => {
-                let stream = TcpStream::connect_timeout(&first(address)?, PATIENCE)?;
-                // A peer that takes nothing must not hold this thread for ever.
-                stream.set_write_timeout(Some(PATIENCE))?;
+                let stream = TcpStream::connect_timeout(&first(address)?, TIMEOUT)?;
+                // A server that does not read must not block this thread for ever.
+                stream.set_write_timeout(Some(TIMEOUT))?;
                 stream.set_nodelay(true)?;
                 Ok(Connection::Tcp(stream))
             }
@@ -116,18 +122,18 @@ impl Sink for Syslog {
         let sent = match connection {
             Connection::Datagram(socket) => socket.send(message.as_bytes()).map(|_| ()),
             Connection::Udp(socket) => socket.send(message.as_bytes()).map(|_| ()),
-            // RFC 6587 §3.4.1: the length first.
+            // Octet counting (RFC 6587 §3.4.1).
             Connection::Tcp(stream) => stream.write_all(format!("{} {message}", message.len()).as_bytes()),
         };
         if sent.is_err() {
-            // The next change begins with a new connection.
+            // The next change opens a new connection.
             self.connection = None;
         }
         sent.map(|()| Delivery::Delivered)
     }
 }
 
-/// A message of RFC 5424 §6, in the facility of daemons.
+/// An RFC 5424 §6 message in facility "daemon".
 fn message(event: &Event, hostname: &str, now: Timestamp) -> String {
     const DAEMON: u8 = 3 << 3;
     let severity = match (event.incident.severity, event.change) {
@@ -155,7 +161,7 @@ fn structured(event: &Event) -> String {
         ("bitsPerSecond", peak.bits_per_second.to_string()),
         ("drill", drill.to_string()),
     ];
-    let mut data = format!("[{STRUCTURED}");
+    let mut data = format!("[{SD_ID}");
     for (name, value) in facts {
         // Writing to a string cannot fail.
         let _ = write!(data, " {name}=\"{}\"", escaped(&value));
@@ -163,7 +169,7 @@ fn structured(event: &Event) -> String {
     data + "]"
 }
 
-/// RFC 5424 §6.3.3: what would end a value.
+/// Escapes characters that would end a value (RFC 5424 §6.3.3).
 fn escaped(value: &str) -> String {
     let mut text = String::new();
     for character in value.chars() {
@@ -195,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_read_as_they_are_written() {
+    fn targets_round_trip() {
         for text in ["local", "unix:/run/log", "udp:192.0.2.1:514", "tcp:[2001:db8::1]:601", "tcp:log.example:601"] {
             assert_eq!(text.parse::<SyslogTarget>().map(|target| target.to_string()), Ok(text.to_owned()));
         }

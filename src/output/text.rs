@@ -1,11 +1,11 @@
-//! An incident in plain words, for people who were just woken.
+//! Describes an incident in plain English, for an operator on call.
 
 use crate::base::{Direction, Vector, VectorClass, grouped, scaled};
 use crate::incident::Incident;
 use std::fmt::Write;
 
-/// What it is about, in a few words: the guest's name beside the address.
-pub fn target(incident: &Incident) -> String {
+/// The target, with the name of the guest.
+pub(super) fn target(incident: &Incident) -> String {
     let label = incident.target.label();
     match &incident.target.guest {
         Some(guest) => format!("{label} (guest {guest})"),
@@ -13,11 +13,11 @@ pub fn target(incident: &Incident) -> String {
     }
 }
 
-/// One line: what, whom, how much, since when.
+/// One line: severity, vectors, target, peak rates and start time.
 pub fn summary(incident: &Incident) -> String {
     let drill = if incident.drill { "DRILL: " } else { "" };
     let names: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-    let way = match (incident.vector.class(), incident.direction) {
+    let preposition = match (incident.vector.class(), incident.direction) {
         (VectorClass::Layer2 | VectorClass::Sensor, _) => "at",
         (_, Direction::Outbound) => "from",
         _ => "to",
@@ -28,9 +28,9 @@ pub fn summary(incident: &Incident) -> String {
             format!(", up to {} packets/s, {}bit/s", grouped(packets), scaled(incident.peak.bits_per_second))
         }
     };
-    let maintenance = if incident.maintenance.is_some() { " (planned)" } else { "" };
+    let maintenance = if incident.maintenance.is_some() { " (during maintenance)" } else { "" };
     format!(
-        "{drill}{} {} {way} {}{rate}, since {}{maintenance}",
+        "{drill}{} {} {preposition} {}{rate}, since {}{maintenance}",
         incident.severity,
         names.join(" + "),
         target(incident),
@@ -38,13 +38,13 @@ pub fn summary(incident: &Incident) -> String {
     )
 }
 
-/// What was measured, a sentence a line.
-pub fn evidence(incident: &Incident) -> String {
+/// The evidence, one item per line.
+pub(super) fn evidence(incident: &Incident) -> String {
     incident.evidence.iter().map(|evidence| evidence.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// Everything that matters, in lines: who, how much, from where, what else, how much of it was seen.
-pub fn report(incident: &Incident) -> String {
+/// A report of several lines: target, rates, sources, names, coverage and evidence.
+pub(super) fn report(incident: &Incident) -> String {
     let mut text = format!("{}\n\n", summary(incident));
     // Writing to a string cannot fail.
     let mut line = |name: &str, value: String| {
@@ -54,7 +54,7 @@ pub fn report(incident: &Incident) -> String {
     line("target", target(incident));
     line("direction", incident.direction.to_string());
     line("severity", incident.severity.to_string());
-    line("vectors", words(&incident.vectors));
+    line("vectors", names(&incident.vectors));
     if let Some(interface) = &incident.target.interface {
         line("interface", interface.clone());
     }
@@ -65,14 +65,14 @@ pub fn report(incident: &Incident) -> String {
     let (peak, totals) = (incident.peak, incident.totals);
     line("peak", format!("{} packets/s, {}bit/s", grouped(peak.packets_per_second), scaled(peak.bits_per_second)));
     line("total", format!("{} packets, {}bytes", grouped(totals.packets), scaled(totals.bytes)));
-    let others = incident.victims.as_ref().unwrap_or(&incident.sources);
-    if others.distinct > 0 {
-        let spoofed = if others.spoofing_likely { ", probably spoofed" } else { "" };
+    let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
+    if peers.distinct > 0 {
+        let spoofed = if peers.spoofing_likely { ", probably spoofed" } else { "" };
         line(
             if incident.victims.is_some() { "victims" } else { "sources" },
-            format!("{}{spoofed}", grouped(others.distinct)),
+            format!("{}{spoofed}", grouped(peers.distinct)),
         );
-        for peer in others.top.iter().take(5) {
+        for peer in peers.top.iter().take(5) {
             line("", format!("{} ({:.1} %)", peer.address, peer.share * 100.0));
         }
     }
@@ -84,8 +84,12 @@ pub fn report(incident: &Incident) -> String {
     }
     let coverage = incident.coverage;
     line(
-        "seen",
-        format!("{:.2} % of the packets, {} dropped by the kernel", coverage.captured * 100.0, coverage.kernel_dropped),
+        "coverage",
+        format!(
+            "{:.2} % of packets captured, {} dropped by the kernel",
+            coverage.captured * 100.0,
+            coverage.kernel_dropped
+        ),
     );
     text.push('\n');
     for evidence in &incident.evidence {
@@ -94,6 +98,6 @@ pub fn report(incident: &Incident) -> String {
     text
 }
 
-fn words(vectors: &[Vector]) -> String {
+fn names(vectors: &[Vector]) -> String {
     vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join(", ")
 }

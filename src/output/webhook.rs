@@ -1,11 +1,14 @@
-//! The webhook sink: incidents posted as JSON, signed, and tried again until taken, or for about half an hour.
+//! The webhook sink: incidents posted as JSON with a signature, and retried until accepted, for about half an hour.
 //!
-//! The body is the public incident JSON with `stage` (open, update, close) beside it. The signature covers the time of
-//! sending, too, so that a receiver can turn away what is old: header `Pegel-Signature: t=SECONDS,v1=HEX`, where HEX is
-//! HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
+//! The body is the public incident JSON with the additional key `stage` (open, update, close). The signature includes
+//! the time of sending, so that a receiver can reject replayed messages: header `Pegel-Signature: t=SECONDS,v1=HEX`,
+//! where HEX is HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
+use super::clock::{instant, wall_clock};
 use super::endpoint::{Client, Endpoint, PostError, secret};
-use super::{Delivery, Settled, Sink, Stages, backoff, chance, instant, wall_clock};
+use super::retry::{backoff, random};
+use super::sink::{Delivery, Settled, Sink};
+use super::stages::{NO_STAGE, Stages};
 use crate::base::Severity;
 use crate::incident::{Detailed, Event};
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,20 +20,21 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Messages that wait for a receiver that is away; beyond them the oldest goes.
-const WAITING: usize = 256;
-/// After so many failures in a row for one message it is given up: about half an hour.
-const MOST_FAILURES: u32 = 40;
+/// Messages queued while the receiver is down; a further one replaces the oldest.
+const MAX_WAITING: usize = 256;
+/// Failed attempts after which a message is discarded: about half an hour.
+const MAX_FAILURES: u32 = 40;
 
 /// One receiver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookConfig {
-    /// In the `output` label; unique.
+    /// Part of the `output` label; unique.
     pub name: String,
+    /// Where to post.
     pub endpoint: Endpoint,
-    /// Incidents below are not posted.
+    /// Incidents below this severity are not posted.
     pub severity: Severity,
-    /// A file whose first line is the secret of the signature; empty: nothing is signed.
+    /// A file whose first line is the key of the signature; empty: no signature.
     pub secret_file: PathBuf,
 }
 
@@ -41,18 +45,20 @@ struct Body<'a> {
     incident: Detailed<'a>,
 }
 
+/// Posts to one receiver.
 pub struct Webhook {
     client: Client,
     secret_file: PathBuf,
     stages: Stages,
     waiting: VecDeque<Vec<u8>>,
-    /// Of the message that waits first.
+    /// Failed attempts for the first queued message.
     failures: u32,
     not_before: Option<Instant>,
     settled: Settled,
 }
 
 impl Webhook {
+    /// Connects on the first delivery.
     pub fn new(config: &WebhookConfig) -> Webhook {
         Webhook {
             client: Client::new(&config.endpoint, ""),
@@ -65,7 +71,7 @@ impl Webhook {
         }
     }
 
-    /// Posts what waits, in order, until something fails.
+    /// Posts queued messages in order until one fails.
     fn post_waiting(&mut self) -> io::Result<()> {
         while let Some(body) = self.waiting.front() {
             match post(&mut self.client, &self.secret_file, body) {
@@ -76,12 +82,12 @@ impl Webhook {
                 }
                 Err(error) => {
                     self.failures = self.failures.saturating_add(1);
-                    if matches!(error, PostError::Refused(_)) || self.failures >= MOST_FAILURES {
+                    if matches!(error, PostError::Refused(_)) || self.failures >= MAX_FAILURES {
                         self.waiting.pop_front();
                         self.settled.given_up += 1;
                         (self.failures, self.not_before) = (0, None);
                     } else {
-                        self.not_before = Some(instant() + backoff(self.failures, chance()));
+                        self.not_before = Some(instant() + backoff(self.failures, random()));
                     }
                     return Err(error.into());
                 }
@@ -101,7 +107,7 @@ fn post(client: &mut Client, secret_file: &std::path::Path, body: &[u8]) -> Resu
     client.post(body, &headers)
 }
 
-/// The value of the header.
+/// The value of the signature header.
 fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
     let mut text = format!("t={seconds},v1=");
     // HMAC takes keys of any length.
@@ -117,25 +123,25 @@ fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
 
 impl Sink for Webhook {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
-        let Some(stage) = self.stages.of(event) else { return Ok(Delivery::Skipped("nothing that it is told of")) };
+        let Some(stage) = self.stages.next(event) else { return Ok(Delivery::Skipped(NO_STAGE)) };
         let body = serde_json::to_vec(&Body { stage: stage.name(), incident: Detailed::new(&event.incident) })?;
-        let full = self.waiting.len() >= WAITING;
+        let full = self.waiting.len() >= MAX_WAITING;
         if full {
             self.waiting.pop_front();
             self.settled.given_up += 1;
             self.failures = 0;
         }
         self.waiting.push_back(body);
-        // Who drills wants to know now.
+        // A drill attempts delivery immediately.
         if self.not_before.is_some_and(|at| instant() < at) && !event.incident.drill {
             return match full {
-                true => Err(io::Error::other(format!("{WAITING} messages wait already: the oldest is lost"))),
+                true => Err(io::Error::other(format!("{MAX_WAITING} messages are queued: discarded the oldest"))),
                 false => Ok(Delivery::Later),
             };
         }
         let outcome = self.post_waiting().map(|()| Delivery::Delivered);
         if outcome.is_ok() {
-            // The one that this call is about is counted by who called.
+            // The caller counts the message of this call.
             self.settled.delivered = self.settled.delivered.saturating_sub(1);
         }
         outcome
@@ -162,8 +168,7 @@ impl Sink for Webhook {
 mod tests {
     use super::*;
 
-    /// RFC 4231 §4.3, test case 2, has another message; this value is what
-    /// `printf '1.{}' | openssl dgst -sha256 -hmac Jefe` prints.
+    /// Computed by `printf '1.{}' | openssl dgst -sha256 -hmac Jefe`. (Test case 2 of RFC 4231 has the same key.)
     #[test]
     fn the_signature_is_an_hmac_of_time_and_body() {
         assert_eq!(

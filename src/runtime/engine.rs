@@ -205,10 +205,10 @@ impl Engine {
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
         self.allow.remove_allowed(&mut self.findings, end);
-        self.incidents.look(&window, !self.site.networks.is_unknown());
+        self.incidents.observe_background(&window, !self.site.networks.is_unknown());
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
         if let Some(baseline) = &mut self.baseline {
-            baseline.observe(&window, &self.site, || self.incidents.troubled());
+            baseline.observe(&window, &self.site, || self.incidents.under_attack());
         }
     }
 

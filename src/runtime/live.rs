@@ -439,7 +439,7 @@ impl Live {
         if let Some(baseline) = self.engine.baseline() {
             self.metrics.table(Table::Baseline, baseline.len(), baseline.capacity(), baseline.evictions());
         }
-        let (usual, capacity, evictions) = self.engine.incidents().usual_traffic();
+        let (usual, capacity, evictions) = self.engine.incidents().background_usage();
         self.metrics.table(Table::BackgroundTraffic, usual, capacity, evictions);
         self.metrics.stations(stations.len(), meter.new_stations());
         let (refused, echoes) = self.engine.incidents().dropped_findings();

@@ -1,7 +1,7 @@
-//! Windows that were planned at run time: `maintenance.json`, written by the command line and read by the daemon. A file and
-//! not a call, so that a window can be planned before the daemon runs, and nothing more listens.
+//! Maintenance windows announced at run time: `maintenance.json`, written by the command line and read by the daemon. A
+//! file instead of a socket, so that windows can be announced before the daemon runs, without another listener.
 
-use super::StateDir;
+use super::dir::StateDir;
 use crate::incident::{MaintenanceWindow, Schedule};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,13 +12,15 @@ use std::time::SystemTime;
 
 const NAME: &str = "maintenance.json";
 const LOCK: &str = "maintenance.lock";
-/// Windows at once. More is a script gone wild.
+/// Most windows at the same time: more are probably the error of a script.
 pub const MOST_MAINTENANCE: usize = 1000;
 
 /// Why the file could not be used.
 #[derive(Debug)]
 pub enum StateError {
+    /// It could not be read or written.
     Io(io::Error),
+    /// Its content is invalid.
     Content(String),
 }
 
@@ -70,20 +72,20 @@ fn parse(bytes: &[u8]) -> Result<Vec<MaintenanceWindow>, StateError> {
 }
 
 impl StateDir {
-    /// The windows that were planned.
+    /// The announced windows.
     pub fn maintenance(&self) -> Result<Vec<MaintenanceWindow>, StateError> {
         self.read(NAME)?.map_or(Ok(Vec::new()), |bytes| parse(&bytes))
     }
 
-    /// What differs when the file was written anew, cheaply.
+    /// Modification time and size: whether the file changed, without reading it. `None` if it does not exist.
     pub fn windows_stamp(&self) -> Option<(SystemTime, u64)> {
         let metadata = std::fs::metadata(self.file(NAME)).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
     }
 
-    /// Changes the list, with nobody else at it meanwhile.
+    /// Changes the list under an exclusive lock.
     pub fn edit_maintenance<T>(&self, edit: impl FnOnce(&mut Vec<MaintenanceWindow>) -> T) -> Result<T, StateError> {
-        // Never made or emptied through a link.
+        // Never created or truncated through a link.
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW);
         let lock = options.open(self.file(LOCK))?;
@@ -100,9 +102,9 @@ impl StateDir {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::directory;
     use super::*;
     use crate::base::Timestamp;
+    use crate::state::tests::directory;
     use proptest::prelude::*;
 
     fn entry(id: &str) -> MaintenanceWindow {
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_at_the_same_time_lose_nothing() {
+    fn concurrent_writers_lose_nothing() {
         let path = directory("writers");
         let state = StateDir::open(&path).unwrap();
         std::thread::scope(|scope| {

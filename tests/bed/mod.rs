@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub const WATCHED: &str = "10.231.7.2";
 /// Where Pegel answers, in the namespace that it runs in.
 pub const LISTEN: &str = "127.0.0.1:7343";
-pub const GUARD: Duration = Duration::from_secs(20);
+pub const GUARD: Duration = Duration::from_secs(60);
 
 /// Two namespaces joined by a veth pair; `pegel` runs in the one whose side is `vb`, `WATCHED`.
 pub struct Bed {

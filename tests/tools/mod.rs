@@ -3,7 +3,6 @@
 #![allow(dead_code)] // not every test file uses all of it
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,9 +51,12 @@ impl Scratch {
         self.path(name)
     }
 
+    /// Written by another process: a test that forks while this one has the file open for writing would make running it
+    /// fail with "text file busy".
     pub fn script(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.file(name, text);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = self.path(name);
+        let write = "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"";
+        run(Path::new("sh"), &["-c", write, "sh", &path.display().to_string(), text]);
         path
     }
 

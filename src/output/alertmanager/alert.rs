@@ -1,5 +1,5 @@
-//! An incident as an alert. Labels are who and what, and nothing that changes with the traffic: they are the alert's
-//! identity there. Figures are annotations.
+//! An incident as an alert. Labels are the identity of an alert, so they contain target and class, and nothing that
+//! changes with the traffic. Figures are annotations.
 
 use super::super::text;
 use crate::base::Timestamp;
@@ -23,36 +23,38 @@ pub const LABELS: [&str; 12] = [
     "drill",
 ];
 
-pub type Labels = BTreeMap<String, String>;
+/// Names and values.
+pub(super) type Labels = BTreeMap<String, String>;
 
-/// As `POST /api/v2/alerts` takes it.
+/// An alert in the format of `POST /api/v2/alerts`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Alert {
+pub(super) struct Alert {
     pub labels: Labels,
     pub annotations: BTreeMap<&'static str, String>,
     pub starts_at: Timestamp,
-    /// In the future while it is open: when it lapses unless it is told again.
+    /// While it is open: the time in the future at which it expires unless it is refreshed.
     pub ends_at: Timestamp,
     #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
     pub generator_url: String,
 }
 
-/// Where an alert leads to.
+/// The links of alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Links {
-    /// Pegel's own pages as people reach them; empty: no link to the incident.
+    /// The public URL of Pegel; empty: no link to the incident.
     pub external_url: String,
     /// A dashboard; empty: none.
     pub dashboard_url: String,
-    /// A file or page with what to do; empty: none.
+    /// A runbook; empty: none.
     pub runbook_url: String,
 }
 
-/// The stable identity of an incident. Empty values are left out: to Alertmanager that is the same.
-pub fn labels(incident: &Incident, external: &Labels) -> Labels {
+/// The labels of an incident, added to `external`. Without empty ones: to Alertmanager, an empty label is an absent
+/// one.
+pub(super) fn labels(incident: &Incident, external: &Labels) -> Labels {
     let target = &incident.target;
-    let told = [
+    let own = [
         ("alertname", "PegelIncident".to_owned()),
         ("kind", target.kind.to_owned()),
         ("target", target.label()),
@@ -63,20 +65,19 @@ pub fn labels(incident: &Incident, external: &Labels) -> Labels {
         ("interface", target.interface.clone().unwrap_or_default()),
         ("vlan", target.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()),
         ("guest", target.guest.clone().unwrap_or_default()),
-        ("maintenance", yes(incident.maintenance.is_some())),
-        ("drill", yes(incident.drill)),
+        ("maintenance", flag(incident.maintenance.is_some())),
+        ("drill", flag(incident.drill)),
     ];
     let mut labels = external.clone();
-    labels
-        .extend(told.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)));
+    labels.extend(own.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)));
     labels
 }
 
-fn yes(is: bool) -> String {
-    if is { "true".to_owned() } else { String::new() }
+fn flag(is_set: bool) -> String {
+    if is_set { "true".to_owned() } else { String::new() }
 }
 
-/// The network that an incident about one of its hosts is a part of: what inhibition goes by.
+/// The network of the target, for inhibition: an alert of a whole prefix inhibits those of its hosts.
 fn prefix(incident: &Incident) -> String {
     let target = &incident.target;
     if let Some(prefix) = &target.prefix {
@@ -87,9 +88,9 @@ fn prefix(incident: &Incident) -> String {
     ipnet::IpNet::new(address, length).map(|network| network.trunc().to_string()).unwrap_or_default()
 }
 
-/// What is told of an incident at this moment.
-pub fn annotations(incident: &Incident, links: &Links) -> BTreeMap<&'static str, String> {
-    let mut notes = BTreeMap::from([
+/// The current description and figures of an incident.
+pub(super) fn annotations(incident: &Incident, links: &Links) -> BTreeMap<&'static str, String> {
+    let mut annotations = BTreeMap::from([
         ("summary", text::summary(incident)),
         ("description", text::report(incident)),
         ("evidence", text::evidence(incident)),
@@ -99,18 +100,18 @@ pub fn annotations(incident: &Incident, links: &Links) -> BTreeMap<&'static str,
         ("incident", incident.id.clone()),
     ]);
     if let Some(maintenance) = &incident.maintenance {
-        notes.insert("maintenance", maintenance.why.clone());
+        annotations.insert("maintenance", maintenance.why.clone());
     }
     for (name, link) in [("dashboard", &links.dashboard_url), ("runbook", &links.runbook_url)] {
         if !link.is_empty() {
-            notes.insert(name, link.clone());
+            annotations.insert(name, link.clone());
         }
     }
-    notes
+    annotations
 }
 
-/// Pegel's page about an incident.
-pub fn generator(incident: &Incident, links: &Links) -> String {
+/// The URL of an incident.
+pub(super) fn generator(incident: &Incident, links: &Links) -> String {
     match links.external_url.trim_end_matches('/') {
         "" => String::new(),
         base => format!("{base}/api/v1/incidents/{}", incident.id),
