@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the Debian package from a release binary that is there already, and prints where it lies.
+# Builds the Debian package from an existing release binary, and prints its path.
 #
-# Completions are printed by the binary itself; documents are those that this checkout has.
+# The binary prints the completions; the documents are those of this checkout.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,13 +15,14 @@ mkdir -p "$stage/completions" "$stage/doc"
 "$binary" completions zsh >"$stage/completions/_pegel"
 "$binary" completions fish >"$stage/completions/pegel.fish"
 
-cp README.md CHANGELOG.md LICENSE-MIT deploy/proxmox.md deploy/libvirt-table.sh "$stage/doc/"
+cp README.md CHANGELOG.md SECURITY.md LICENSE-MIT deploy/proxmox.md deploy/libvirt-table.sh "$stage/doc/"
 for folder in systemd prometheus grafana runbooks; do
   if [ -d "deploy/$folder" ]; then cp -r "deploy/$folder" "$stage/doc/"; fi
 done
+mkdir "$stage/doc/docs" && cp -r docs/src "$stage/doc/docs/" # the pages that README links to
 find "$stage" -type d -exec chmod 755 {} +
 find "$stage" -type f -exec chmod 644 {} +
 
-# Of what cargo-deb prints, the last line is the package.
-# What the profile keeps for backtraces (lines of the source) would make the package several times as large.
+# The last line that cargo-deb prints is the path of the package. Stripped: line information for backtraces would make it
+# several times as large.
 cargo deb --no-build --locked --strip "$@" | tail -n 1
