@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test build package fmt lint bench deps clean
+.PHONY: help run test build package docs fmt lint bench deps clean
 
 # What `make run` passes on: make run ARGS="replay FILE"
 ARGS ?= run
@@ -27,6 +27,11 @@ build: ## build the release binary
 package: build ## build the Debian package from the release binary
 	@.ci/deps package
 	deploy/debian/package.sh
+
+docs: ## build the book in docs/ with mdBook
+	@.ci/deps docs
+	mdbook build docs
+	@echo "the book: $(TARGET_DIR)/book/index.html"
 
 fmt: ## format the source
 	cargo fmt

@@ -2,7 +2,7 @@
 
 use super::{cell, number, table};
 use pegel::base::Vector;
-use pegel::detect::{Claim, DETECTORS, DetectorSpec, Merging, Mitigation, SHARED_THRESHOLDS, Threshold, spec_of};
+use pegel::detect::{DETECTORS, DetectorSpec, Merging, Mitigation, SHARED_THRESHOLDS, Threshold, spec_of};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,10 +62,10 @@ fn codes<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(code).collect::<Vec<_>>().join(", ")
 }
 
-/// "FlagMixture" as "flag mixture".
-fn claim_name(claim: Claim) -> String {
+/// The name of a variant as words: `FlagMixture` as "flag mixture".
+fn words(variant: impl std::fmt::Debug) -> String {
     let mut words = String::new();
-    for letter in format!("{claim:?}").chars() {
+    for letter in format!("{variant:?}").chars() {
         if letter.is_uppercase() && !words.is_empty() {
             words.push(' ');
         }
@@ -96,10 +96,13 @@ fn settings(spec: &DetectorSpec) -> String {
             format!("{} to {}", number(setting.min), number(setting.max)),
             cell(setting.unit),
             cell(setting.doc),
-            setting.learns.map_or(String::new(), |quantity| cell(&format!("{quantity:?}"))),
+            setting.learns.map_or(String::new(), words),
         ]
     };
     let rows: Vec<_> = spec.settings.iter().map(row).collect();
+    if rows.is_empty() {
+        return format!("None of its own; `[detect.{}]` has `enabled` and `severity`.\n", spec.name);
+    }
     let intro = format!(
         "In `[detect.{}]`; every detector also has `enabled` and `severity`. A setting with a learned quantity can be \
          raised by the baseline.\n\n",
@@ -109,10 +112,10 @@ fn settings(spec: &DetectorSpec) -> String {
 }
 
 fn precedence(spec: &DetectorSpec) -> String {
-    let claims = spec.claims.iter().map(|claim| format!("- Claims packets of the shape *{}*.\n", claim_name(*claim)));
+    let claims = spec.claims.iter().map(|claim| format!("- Claims packets of the shape *{}*.\n", words(*claim)));
     let yields = spec.yields_to.iter().map(|claim| {
         let owner = DETECTORS.iter().find(|other| other.claims.contains(claim)).map_or("", |other| other.name);
-        format!("- Yields to [{owner}]({owner}.md) where the shape *{}* applies.\n", claim_name(*claim))
+        format!("- Yields to [{owner}]({owner}.md) where the shape *{}* applies.\n", words(*claim))
     });
     let merging = match spec.merging {
         Merging::Separate => {
