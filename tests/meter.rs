@@ -1,8 +1,7 @@
 //! What the meter makes of packets: large frames, sampled ticks, tables that strangers fill.
 
 use pegel::base::{Addr, Networks, Timestamp};
-use pegel::meter::shared::HostEntry;
-use pegel::meter::{BATCH, Count, Hasher, HostTable, Scale, Tally, TallySizes, TickReport};
+use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, TallySizes, TickReport};
 use pegel::packet::{Class, Packet};
 use std::sync::Arc;
 
@@ -73,7 +72,7 @@ fn a_sampled_tick_is_scaled_and_pairs_by_the_square() {
     assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
     assert_eq!(tick.received.packets(), 160);
     // One in four of each packet is one in sixteen of both.
-    assert_eq!(tick.pairs.completed_by_peers, 20 * 16);
+    assert_eq!(tick.handshakes.completed_by_peers, 20 * 16);
     // Who they are is not scaled: what was not seen has no address.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
 }
@@ -101,7 +100,7 @@ fn noise_of_many_times_the_table_leaves_the_target_alone() {
 
 #[test]
 fn a_full_shared_table_refuses_strangers_but_not_the_busy() {
-    let table = HostTable::of_hosts(64, Hasher::fixed());
+    let table = HostTable::for_hosts(64, Hasher::fixed());
     let add = |address: u32, tick: u64, packets: u64| {
         let count = Count { packets, bytes: packets * 60 };
         table.update(Addr::from_v4_bits(address), tick, HostEntry::default, |entry| {

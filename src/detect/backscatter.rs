@@ -34,7 +34,7 @@ struct Backscatter {
 
 impl Detector for Backscatter {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(window.contacts.iter().filter_map(|contact| self.find(contact)));
+        findings.extend(window.attempts.iter().filter_map(|contact| self.find(contact)));
     }
 }
 

@@ -38,7 +38,7 @@ struct BruteForce {
 
 impl Detector for BruteForce {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(window.contacts.iter().filter_map(|contact| self.find(contact)));
+        findings.extend(window.attempts.iter().filter_map(|contact| self.find(contact)));
     }
 }
 

@@ -72,7 +72,7 @@ struct Scan {
 
 impl Detector for Scan {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for contact in window.contacts {
+        for contact in window.attempts {
             findings.extend(self.find(contact, window));
         }
     }

@@ -2,11 +2,12 @@
 //! readers cost locks and cache misses, hears of it once a second.
 
 use super::counts::Count;
+use super::fading::{faded, worth};
 use super::hash::Hasher;
 use super::report::HostCounts;
 use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
-use super::shared::{HostEntry, HostTable, faded, worth};
-use crate::base::Addr;
+use super::shared::{HostEntry, HostTable};
+use crate::base::{Addr, TICKS_PER_SECOND};
 
 pub(super) const NO_WINDOW: u32 = u32::MAX;
 
@@ -34,7 +35,7 @@ impl Active {
     }
 
     /// Tells the shared table; `now` is the tick.
-    fn tell(&mut self, shared: &HostTable, now: u64) {
+    fn flush(&mut self, shared: &HostTable, now: u64) {
         let full = |low: u32| now.saturating_sub(u64::from((now as u32).wrapping_sub(low)));
         let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
         let (since, last, activity) = (full(self.since), full(self.tick), self.activity);
@@ -71,26 +72,26 @@ pub(super) struct ActiveHosts {
     hasher: Hasher,
     table: SetTable<Active>,
     /// Entries with counts that the shared table has not heard of.
-    untold: Vec<SlotIndex>,
+    pending: Vec<SlotIndex>,
     /// Tick of the last telling.
-    told: u64,
+    flushed: u64,
 }
 
 impl ActiveHosts {
     pub fn new(capacity: usize, hasher: Hasher) -> Self {
         let table = SetTable::new(capacity, Addr::UNSPECIFIED);
-        ActiveHosts { hasher, untold: Vec::with_capacity(table.capacity()), table, told: 0 }
+        ActiveHosts { hasher, pending: Vec::with_capacity(table.capacity()), table, flushed: 0 }
     }
 
-    /// Opens a tick; once a second the shared table is told what happened.
+    /// Opens a tick; once a second the shared table is flushed what happened.
     pub fn open(&mut self, tick: u64, shared: &HostTable) {
         self.table.set_age(tick as u16);
-        if tick / 10 != self.told / 10 {
-            self.told = tick;
-            for index in self.untold.drain(..) {
-                // Where one took another's place, the index is listed once, and each told of what was its own.
+        if tick / TICKS_PER_SECOND as u64 != self.flushed / TICKS_PER_SECOND as u64 {
+            self.flushed = tick;
+            for index in self.pending.drain(..) {
+                // Where one took another's place, the index is listed once, and each flushed of what was its own.
                 if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
-                    entry.tell(shared, tick);
+                    entry.flush(shared, tick);
                 }
             }
         }
@@ -110,18 +111,18 @@ impl ActiveHosts {
     pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
-        // Who gave way with counts is on the list of the untold, by the same index.
+        // Who gave way with counts is on the list of the pending, by the same index.
         let listed = matches!(inserted, Inserted::Replaced(_));
-        if let Inserted::Replaced(mut gone) = inserted
-            && !shared.refuses(worth(gone.activity_at(tick)), tick)
+        if let Inserted::Replaced(mut evicted) = inserted
+            && !shared.refuses(worth(evicted.activity_at(tick)), tick)
         {
-            gone.tell(shared, tick);
+            evicted.flush(shared, tick);
         }
         let Some(entry) = self.table.get_mut(index) else { return (index, 0.0, new) };
         if !entry.has_counts() {
             entry.since = tick as u32;
             if !listed {
-                self.untold.push(index);
+                self.pending.push(index);
             }
         }
         entry.received.merge(host.received.into());

@@ -1,6 +1,6 @@
 //! Packets of a host by what their payload begins with.
 
-use super::report::Scale;
+use super::scale::Scale;
 use crate::packet::App;
 
 /// Both directions of one host over some time.
@@ -30,7 +30,7 @@ impl AppCounts {
     }
 
     /// Takes away what was added before.
-    pub fn take_away(&mut self, other: &AppCounts) {
+    pub fn subtract(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_sub);
     }
 

@@ -6,7 +6,9 @@
 //! nothing more of that tick is looked at: a flood of openings is not for this table, and must not cost more than that.
 
 use super::hash::Hasher;
-use super::set_table::{Inserted, Keyed, Past, SetTable, SlotIndex};
+use super::linear_counter::LinearCounter;
+use super::majority::MajorityVote;
+use super::set_table::{Inserted, Keyed, LastTick, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
@@ -17,7 +19,7 @@ pub const SENDERS: usize = 1024;
 /// Openings within the two halves of the memory from which on a sender is reported.
 const REPORTED: u16 = 8;
 /// Ticks that each half of a sender's memory lasts: it remembers 30 to 60 s.
-const HALF: u32 = 300;
+const HALF_TICKS: u32 = 300;
 /// Ticks, and flows, after which the bits of spoken flows change generation.
 const GENERATION: u64 = 100;
 const GENERATION_FLOWS: u32 = 1 << 16;
@@ -37,32 +39,6 @@ pub enum AttemptKind {
     Arp,
     /// Answers to what nobody asked: SYN-ACK, RST, ICMP errors.
     Answer,
-}
-
-/// A set of values as bits: counts up to some hundreds of them (linear counting).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinearCounter(u128);
-
-impl LinearCounter {
-    #[inline]
-    pub(super) fn add(&mut self, hash: u64) {
-        self.0 |= 1 << (hash & 127);
-    }
-
-    pub fn merge(&mut self, other: LinearCounter) {
-        self.0 |= other.0;
-    }
-
-    /// Estimated number of distinct values; at most 620.
-    pub fn estimate(self) -> f64 {
-        linear_count(self.0.count_zeros(), u128::BITS)
-    }
-}
-
-/// Estimated number of distinct values that left so many of all bits empty (Whang 1990).
-pub(super) fn linear_count(empty: u32, bits: u32) -> f64 {
-    let bits = f64::from(bits);
-    bits * (bits / f64::from(empty.max(1))).ln()
 }
 
 /// What one sender opened lately.
@@ -112,9 +88,9 @@ impl ConnectionAttempts {
     }
 }
 
-/// Half of the memory of a sender.
+/// HalfWindow of the memory of a sender.
 #[derive(Clone, Copy, Default)]
-struct Half {
+struct HalfWindow {
     first: Timestamp,
     opened: u16,
     answered: u16,
@@ -122,44 +98,25 @@ struct Half {
     ports: LinearCounter,
 }
 
-/// The value that has the majority, if one has (Boyer and Moore 1981).
-#[derive(Clone, Copy, Default)]
-pub(super) struct Vote<T> {
-    pub value: T,
-    pub lead: u16,
-}
-
-impl<T: Copy + PartialEq> Vote<T> {
-    pub fn cast(&mut self, value: T) {
-        if self.value == value {
-            self.lead = self.lead.saturating_add(1);
-        } else if self.lead == 0 {
-            *self = Vote { value, lead: 1 };
-        } else {
-            self.lead -= 1;
-        }
-    }
-}
-
 type Key = (AttemptKind, Addr);
 
 struct Sender {
     key: Key,
-    past: Past,
+    previous: LastTick,
     mac: Mac,
     interface: u16,
     vlan: u16,
     /// Number of the half that `now` is.
     half: u32,
-    now: Half,
-    before: Half,
+    now: HalfWindow,
+    before: HalfWindow,
     opened_now: u32,
     bytes_now: u32,
     last: Timestamp,
     source: Addr,
     source_port: u16,
-    target: Vote<Addr>,
-    port: Vote<u16>,
+    target: MajorityVote<Addr>,
+    port: MajorityVote<u16>,
     low: Addr,
     high: Addr,
 }
@@ -170,20 +127,20 @@ impl Keyed for Sender {
     fn empty(key: Key) -> Self {
         Sender {
             key,
-            past: Past::default(),
+            previous: LastTick::default(),
             mac: Mac::ZERO,
             interface: 0,
             vlan: 0,
             half: 0,
-            now: Half::default(),
-            before: Half::default(),
+            now: HalfWindow::default(),
+            before: HalfWindow::default(),
             opened_now: 0,
             bytes_now: 0,
             last: Timestamp::ZERO,
             source: Addr::UNSPECIFIED,
             source_port: 0,
-            target: Vote::default(),
-            port: Vote::default(),
+            target: MajorityVote::default(),
+            port: MajorityVote::default(),
             low: Addr::UNSPECIFIED,
             high: Addr::UNSPECIFIED,
         }
@@ -196,7 +153,7 @@ impl Keyed for Sender {
     /// Who opened much is kept, as long as it is remembered at all.
     fn weight(&self, age: u16) -> u32 {
         let opened = u32::from(self.now.opened) + u32::from(self.before.opened);
-        opened.checked_shr(self.past.ticks_since(age) / 64).unwrap_or(0)
+        opened.checked_shr(self.previous.ticks_since(age) / 64).unwrap_or(0)
     }
 
     fn has_counts(&self) -> bool {
@@ -206,20 +163,20 @@ impl Keyed for Sender {
 
 impl Sender {
     /// Opens the half that `time` is in.
-    fn turn(&mut self, time: Timestamp) {
-        let half = time.tick() as u32 / HALF;
+    fn advance(&mut self, time: Timestamp) {
+        let half = time.tick() as u32 / HALF_TICKS;
         match half.wrapping_sub(self.half) {
             0 => return,
             1 => self.before = self.now,
-            _ => self.before = Half::default(),
+            _ => self.before = HalfWindow::default(),
         }
-        self.now = Half { first: time, ..Half::default() };
+        self.now = HalfWindow { first: time, ..HalfWindow::default() };
         self.half = half;
         self.target.lead /= 2;
         self.port.lead /= 2;
     }
 
-    fn contact(&self) -> ConnectionAttempts {
+    fn attempts(&self) -> ConnectionAttempts {
         let (now, before) = (&self.now, &self.before);
         let mut targets = now.targets;
         targets.merge(before.targets);
@@ -249,7 +206,7 @@ impl Sender {
 }
 
 /// Which flows, and which pairs of hosts, have spoken lately, by direction.
-struct Spoken {
+struct FlowHistory {
     now: Box<[u64]>,
     before: Box<[u64]>,
     began: u64,
@@ -258,22 +215,22 @@ struct Spoken {
 
 /// What had been said in a flow before this packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
-    Nothing,
+enum Earlier {
+    None,
     /// Only the other end had spoken.
-    ByTheOther,
-    ByThisEnd,
+    Reverse,
+    Forward,
 }
 
-impl Spoken {
+impl FlowHistory {
     fn new() -> Self {
         let empty = vec![0; WORDS].into_boxed_slice();
-        Spoken { now: empty.clone(), before: empty, began: 0, flows: 0 }
+        FlowHistory { now: empty.clone(), before: empty, began: 0, flows: 0 }
     }
 
     /// Where a flow is: the word and the bits of this end and of the other. `hash` is the same for both ends.
     #[inline]
-    fn place(hash: u64, forward: bool) -> (usize, u64, u64) {
+    fn position(hash: u64, forward: bool) -> (usize, u64, u64) {
         let word = hash as usize % WORDS;
         let shift = (hash >> 32) % 32 * 2;
         let (this, other) = if forward { (1, 2) } else { (2, 1) };
@@ -281,28 +238,28 @@ impl Spoken {
     }
 
     #[inline]
-    fn before(&self, hash: u64, forward: bool) -> Said {
-        let (word, this, other) = Self::place(hash, forward);
+    fn before(&self, hash: u64, forward: bool) -> Earlier {
+        let (word, this, other) = Self::position(hash, forward);
         let bits = self.now.get(word).copied().unwrap_or(0) | self.before.get(word).copied().unwrap_or(0);
         if bits & this != 0 {
-            Said::ByThisEnd
+            Earlier::Forward
         } else if bits & other != 0 {
-            Said::ByTheOther
+            Earlier::Reverse
         } else {
-            Said::Nothing
+            Earlier::None
         }
     }
 
     /// Notes that this end speaks; tells what had been said.
     #[inline]
-    fn speak(&mut self, hash: u64, forward: bool) -> Said {
-        let said = self.before(hash, forward);
-        let (word, this, _) = Self::place(hash, forward);
+    fn record(&mut self, hash: u64, forward: bool) -> Earlier {
+        let earlier = self.before(hash, forward);
+        let (word, this, _) = Self::position(hash, forward);
         if let Some(bits) = self.now.get_mut(word) {
             self.flows += u32::from(*bits & this == 0);
             *bits |= this;
         }
-        said
+        earlier
     }
 
     fn next_tick(&mut self, tick: u64) {
@@ -318,7 +275,7 @@ impl Spoken {
 /// What one worker knows of contacts.
 pub(super) struct AttemptTable {
     hasher: Hasher,
-    spoken: Spoken,
+    history: FlowHistory,
     table: SetTable<Sender>,
     touched: Vec<SlotIndex>,
     /// Openings that may still be looked at in this tick.
@@ -332,7 +289,7 @@ impl AttemptTable {
         let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
         AttemptTable {
             hasher,
-            spoken: Spoken::new(),
+            history: FlowHistory::new(),
             touched: Vec::with_capacity(table.capacity()),
             table,
             budget: BUDGET,
@@ -360,49 +317,51 @@ impl AttemptTable {
         match packet.class {
             // Whoever carries data is in a connection; so bare ACKs of its flow are, too.
             Class::TcpData => {
-                self.spoken.speak(pair, forward);
+                self.history.record(pair, forward);
             }
             // Keepalives are all that some connections carry: the other end answers them in kind.
-            Class::TcpAck | Class::TcpFin if self.spoken.before(pair, forward) == Said::Nothing => {
-                self.talk(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
+            Class::TcpAck | Class::TcpFin if self.history.before(pair, forward) == Earlier::None => {
+                self.follow_stateless(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
             }
             Class::TcpSyn => {
-                self.spoken.speak(self.in_direction(packet, ends), forward);
-                self.open(packet, AttemptKind::Tcp, packet.destination_port);
+                self.history.record(self.in_direction(packet, ends), forward);
+                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
             }
             Class::TcpSynAck => {
-                self.spoken.speak(pair, forward);
-                match self.spoken.speak(self.in_direction(packet, ends), forward) {
-                    Said::ByTheOther => self.answer(packet, AttemptKind::Tcp),
-                    Said::Nothing => self.open(packet, AttemptKind::Answer, packet.destination_port),
-                    Said::ByThisEnd => {}
+                self.history.record(pair, forward);
+                match self.history.record(self.in_direction(packet, ends), forward) {
+                    Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                    Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
+                    Earlier::Forward => {}
                 }
             }
             Class::TcpRst => {
                 // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
                 // the name of its receiver.
-                let known = self.spoken.before(pair, forward) != Said::Nothing
-                    || self.spoken.before(self.in_direction(packet, ends), forward) != Said::Nothing;
+                let known = self.history.before(pair, forward) != Earlier::None
+                    || self.history.before(self.in_direction(packet, ends), forward) != Earlier::None;
                 if !known {
-                    self.open(packet, AttemptKind::Answer, packet.destination_port);
+                    self.attempt(packet, AttemptKind::Answer, packet.destination_port);
                 }
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
-                self.open(packet, AttemptKind::Tcp, packet.destination_port);
+                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
             }
-            Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, AttemptKind::Echo, 0),
+            Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, AttemptKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
             // What looks like an answer of a reflector opens nothing, even where nobody asked.
             Class::Udp if packet.reply_of.is_some() => {
                 // In a flood of them the first tell whether anyone asked.
                 self.budget -= 1;
-                if self.spoken.speak(self.in_direction(packet, ends), forward) == Said::ByTheOther {
+                if self.history.record(self.in_direction(packet, ends), forward) == Earlier::Reverse {
                     self.answer(packet, AttemptKind::Udp);
                 }
             }
-            Class::Udp | Class::Quic => self.talk(packet, AttemptKind::Udp, packet.destination_port, ends, forward),
+            Class::Udp | Class::Quic => {
+                self.follow_stateless(packet, AttemptKind::Udp, packet.destination_port, ends, forward)
+            }
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.talk(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
+                self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
             }
             _ => {}
         }
@@ -410,11 +369,11 @@ impl AttemptTable {
 
     /// Without a handshake the first packet of a flow opens, and the first one back answers.
     #[inline]
-    fn talk(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
-        match self.spoken.speak(self.in_direction(packet, ends), forward) {
-            Said::Nothing => self.open(packet, kind, port),
-            Said::ByTheOther => self.answer(packet, kind),
-            Said::ByThisEnd => {}
+    fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
+        match self.history.record(self.in_direction(packet, ends), forward) {
+            Earlier::None => self.attempt(packet, kind, port),
+            Earlier::Reverse => self.answer(packet, kind),
+            Earlier::Forward => {}
         }
     }
 
@@ -422,7 +381,7 @@ impl AttemptTable {
     pub fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
-                self.open(packet, AttemptKind::Arp, 0);
+                self.attempt(packet, AttemptKind::Arp, 0);
             }
             2 => self.answer(packet, AttemptKind::Arp),
             _ => {}
@@ -441,17 +400,17 @@ impl AttemptTable {
     }
 
     #[inline]
-    fn open(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
+    fn attempt(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         match self.budget.checked_sub(1) {
             Some(left) => {
                 self.budget = left;
-                self.count_opening(packet, kind, port);
+                self.count_attempt(packet, kind, port);
             }
             None => self.evictions += 1,
         }
     }
 
-    fn count_opening(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
+    fn count_attempt(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         if packet.destination.is_group_or_none() {
             return;
         }
@@ -463,9 +422,9 @@ impl AttemptTable {
         self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
         let age = self.table.age();
         let Some(sender) = self.table.get_mut(index) else { return };
-        sender.turn(packet.time);
+        sender.advance(packet.time);
         if sender.opened_now == 0 {
-            sender.past.wake(age);
+            sender.previous.start_tick(age);
             self.touched.push(index);
         }
         if sender.now.opened == 0 && sender.before.opened == 0 {
@@ -502,12 +461,12 @@ impl AttemptTable {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };
             if sender.now.opened.saturating_add(sender.before.opened) >= REPORTED {
-                report.push(sender.contact());
+                report.push(sender.attempts());
             }
             (sender.opened_now, sender.bytes_now) = (0, 0);
         }
         self.table.next_tick();
-        self.spoken.next_tick(tick);
+        self.history.next_tick(tick);
         self.budget = BUDGET;
         std::mem::take(&mut self.evictions)
     }

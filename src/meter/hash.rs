@@ -1,6 +1,7 @@
 //! Hashing of addresses and flows for the tables: a folded multiplication, keyed so that strangers cannot aim at a set.
 
 use crate::base::{Addr, Mac};
+use std::hash::BuildHasher;
 
 /// A keyed hash. Live runs take a random key, replays a fixed one so that their output never varies.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,54 @@ impl Hasher {
     pub fn in_direction(&self, source: u64, destination: u64, source_port: u16, destination_port: u16) -> u64 {
         let ports = u64::from(source_port) << 16 | u64::from(destination_port);
         fold(source.rotate_left(17) ^ destination, ports ^ self.high)
+    }
+}
+
+/// Hashes keys with our own keyed hash: replays need the same order every time, live runs a secret.
+#[derive(Clone, Copy)]
+pub struct KeyedBuildHasher(Hasher);
+
+impl KeyedBuildHasher {
+    pub fn new(hasher: Hasher) -> Self {
+        KeyedBuildHasher(hasher)
+    }
+}
+
+impl BuildHasher for KeyedBuildHasher {
+    type Hasher = KeyedHasher;
+
+    fn build_hasher(&self) -> KeyedHasher {
+        KeyedHasher { hasher: self.0, state: 0 }
+    }
+}
+
+pub struct KeyedHasher {
+    hasher: Hasher,
+    state: u64,
+}
+
+impl std::hash::Hasher for KeyedHasher {
+    fn finish(&self) -> u64 {
+        self.state
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0u8; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.state = self.hasher.word(self.state.rotate_left(23) ^ word);
+    }
+
+    fn write_u128(&mut self, word: u128) {
+        self.write_u64(word as u64);
+        self.write_u64((word >> 64) as u64);
     }
 }
 

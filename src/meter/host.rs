@@ -1,15 +1,17 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::applications::AppCounts;
-use super::counts::{ClassCounts, ClassTick, Count, HostTick, Pairs, Sample, ServiceCounts};
+use super::counts::{ClassCounts, ClassTick, Count};
+use super::handshakes::HandshakeCounts;
+use super::host_tick::{HostTick, ServiceCounts};
 use super::registers::Registers;
-use super::report::{HostCounts, Scale};
-use crate::base::{Addr, Direction, Timestamp};
+use super::report::HostCounts;
+use super::samples::Sample;
+use super::scale::Scale;
+use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
 use std::sync::LazyLock;
 
-/// Ticks a second.
-pub const TICKS: usize = 10;
 const SECONDS: usize = 10;
 const TENS: usize = 6;
 
@@ -40,52 +42,52 @@ impl Span {
     }
 }
 
-/// What is summed over longer spans.
+/// What is summed over next_stride spans.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     received: ClassCounts,
     sent: ClassCounts,
-    pairs: Pairs,
+    handshakes: HandshakeCounts,
     apps: AppCounts,
 }
 
 impl Sum {
     fn add_tick(&mut self, tick: &HostTick) {
-        self.received.add(&tick.received);
-        self.sent.add(&tick.sent);
-        self.pairs.add(&tick.pairs);
+        self.received.add_tick(&tick.received);
+        self.sent.add_tick(&tick.sent);
+        self.handshakes.add(&tick.handshakes);
         self.apps.add(&tick.apps);
     }
 
-    fn take_away_tick(&mut self, tick: &HostTick) {
-        self.received.take_away(&tick.received);
-        self.sent.take_away(&tick.sent);
-        self.pairs.take_away(&tick.pairs);
-        self.apps.take_away(&tick.apps);
+    fn subtract_tick(&mut self, tick: &HostTick) {
+        self.received.subtract_tick(&tick.received);
+        self.sent.subtract_tick(&tick.sent);
+        self.handshakes.subtract(&tick.handshakes);
+        self.apps.subtract(&tick.apps);
     }
 
     fn add(&mut self, other: &Sum) {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
-        self.pairs.add(&other.pairs);
+        self.handshakes.add(&other.handshakes);
         self.apps.add(&other.apps);
     }
 
-    fn take_away(&mut self, other: &Sum) {
+    fn subtract(&mut self, other: &Sum) {
         self.received.subtract(&other.received);
         self.sent.subtract(&other.sent);
-        self.pairs.take_away(&other.pairs);
-        self.apps.take_away(&other.apps);
+        self.handshakes.subtract(&other.handshakes);
+        self.apps.subtract(&other.apps);
     }
 }
 
 /// What a tick without traffic looks like.
-static EMPTY: LazyLock<HostTick> = LazyLock::new(HostTick::default);
+static EMPTY_TICK: LazyLock<HostTick> = LazyLock::new(HostTick::default);
 
 /// One busy host's windows.
 pub struct HostWindow {
     address: Addr,
-    ticks: [Box<HostTick>; TICKS],
+    ticks: [Box<HostTick>; TICKS_PER_SECOND],
     /// Bit n is set where the n-th of `ticks` holds traffic; the others hold whatever was left there.
     filled: u16,
     seconds: [Sum; SECONDS],
@@ -134,29 +136,29 @@ impl HostWindow {
     /// Opens tick `tick`, empty; what is older moves on. Each tick must be rolled in, in order.
     pub fn roll(&mut self, tick: u64) {
         self.tick = tick;
-        if tick.is_multiple_of(TICKS as u64) {
+        if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
             // A second is complete: it enters the ten seconds.
-            let at = (tick / TICKS as u64) as usize;
+            let at = (tick / TICKS_PER_SECOND as u64) as usize;
             let seconds = &mut self.seconds[at % SECONDS];
-            self.ten_seconds.take_away(seconds);
+            self.ten_seconds.subtract(seconds);
             *seconds = self.second;
             self.ten_seconds.add(seconds);
             let mut peers = (Registers::default(), Registers::default());
-            for tick in self.recent(TICKS) {
+            for tick in self.recent(TICKS_PER_SECOND) {
                 peers.0.merge(&tick.sources);
                 peers.1.merge(&tick.destinations);
             }
             self.second_peers[at % SECONDS] = peers;
             if at.is_multiple_of(SECONDS) {
                 let tens = &mut self.tens[at / SECONDS % TENS];
-                self.minute.take_away(tens);
+                self.minute.subtract(tens);
                 *tens = self.ten_seconds;
                 self.minute.add(tens);
             }
         }
-        let at = (tick % TICKS as u64) as usize;
+        let at = (tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at != 0 {
-            self.second.take_away_tick(&self.ticks[at]);
+            self.second.subtract_tick(&self.ticks[at]);
             self.filled &= !(1 << at);
         }
     }
@@ -165,7 +167,7 @@ impl HostWindow {
     /// its place.
     pub fn absorb(&mut self, counts: &mut Box<HostTick>) {
         self.second.add_tick(counts);
-        let at = (self.tick % TICKS as u64) as usize;
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             std::mem::swap(&mut self.ticks[at], counts);
@@ -176,7 +178,7 @@ impl HostWindow {
 
     /// The same from the counts of a host that was quiet.
     pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
-        let at = (self.tick % TICKS as u64) as usize;
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             self.ticks[at].reset(self.address);
@@ -192,12 +194,12 @@ impl HostWindow {
 
     /// The tick `back` ticks ago, 0 to 9.
     pub fn tick_back(&self, back: usize) -> &HostTick {
-        let at = (self.tick.wrapping_sub(back as u64) % TICKS as u64) as usize;
-        if self.filled & 1 << at == 0 { &EMPTY } else { &self.ticks[at] }
+        let at = (self.tick.wrapping_sub(back as u64) % TICKS_PER_SECOND as u64) as usize;
+        if self.filled & 1 << at == 0 { &EMPTY_TICK } else { &self.ticks[at] }
     }
 
     fn recent(&self, count: usize) -> impl Iterator<Item = &HostTick> {
-        (0..count.min(TICKS)).map(|back| self.tick_back(back))
+        (0..count.min(TICKS_PER_SECOND)).map(|back| self.tick_back(back))
     }
 
     /// The traffic of this host as an attack of `direction` would flow.
@@ -255,17 +257,17 @@ impl<'a> HostDirection<'a> {
         if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
-    fn pairs(&self, span: Span) -> Pairs {
+    fn pairs(&self, span: Span) -> HandshakeCounts {
         match span {
-            Span::Tick => self.host.tick_back(0).pairs,
+            Span::Tick => self.host.tick_back(0).handshakes,
             Span::Burst => {
-                let mut pairs = self.host.tick_back(0).pairs;
-                pairs.add(&self.host.tick_back(1).pairs);
+                let mut pairs = self.host.tick_back(0).handshakes;
+                pairs.add(&self.host.tick_back(1).handshakes);
                 pairs
             }
-            Span::Second => self.host.second.pairs,
-            Span::TenSeconds => self.host.ten_seconds.pairs,
-            Span::Minute => self.host.minute.pairs,
+            Span::Second => self.host.second.handshakes,
+            Span::TenSeconds => self.host.ten_seconds.handshakes,
+            Span::Minute => self.host.minute.handshakes,
         }
     }
 
@@ -297,7 +299,7 @@ impl<'a> HostDirection<'a> {
 
     /// TCP handshakes in the direction of the attack that were completed.
     pub fn completed(&self, span: Span) -> u64 {
-        self.completed_in(&self.pairs(span)).into()
+        self.completed_in(&self.handshakes(span)).into()
     }
 
     /// What `measure` counts in the last so many ticks, up to ten.
@@ -307,24 +309,24 @@ impl<'a> HostDirection<'a> {
 
     /// TCP handshakes of one tick that were completed: for [`HostDirection::in_last`].
     pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
-        self.completed_in(&tick.pairs).into()
+        self.completed_in(&tick.handshakes).into()
     }
 
-    fn completed_in(&self, pairs: &Pairs) -> u32 {
+    fn completed_in(&self, pairs: &HandshakeCounts) -> u32 {
         if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers }
     }
 
     /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods
     /// with random sources or ports do not.
     pub fn repeated_syns(&self, span: Span) -> u64 {
-        let pairs = self.pairs(span);
+        let pairs = self.handshakes(span);
         u64::from(if self.outbound { pairs.repeated_syns_sent } else { pairs.repeated_syns_received })
     }
 
     /// First fragments in the direction of the attack, last second.
     pub fn first_fragments(&self) -> u64 {
         self.host
-            .recent(TICKS)
+            .recent(TICKS_PER_SECOND)
             .map(|tick| {
                 u64::from(if self.outbound { tick.first_fragments_sent } else { tick.first_fragments_received })
             })
@@ -339,7 +341,7 @@ impl<'a> HostDirection<'a> {
     /// The peers of the last second, to be counted or united with others.
     pub fn peers(&self) -> Registers {
         let mut peers = Registers::default();
-        for tick in self.host.recent(TICKS) {
+        for tick in self.host.recent(TICKS_PER_SECOND) {
             peers.merge(if self.outbound { &tick.destinations } else { &tick.sources });
         }
         peers
@@ -379,8 +381,9 @@ impl<'a> HostDirection<'a> {
 
     /// Sampled packets of the last second in the direction of the attack, of the given classes.
     pub fn samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
-        let flow = *self;
-        flow.host.recent(TICKS).flat_map(move |tick| flow.samples_of(tick)).filter(move |sample| has(classes, sample))
+        let direction = *self;
+        let ticks = direction.host.recent(TICKS_PER_SECOND);
+        ticks.flat_map(move |tick| direction.samples_of(tick)).filter(move |sample| has(classes, sample))
     }
 
     /// The same of the current tick alone.
@@ -393,7 +396,7 @@ impl<'a> HostDirection<'a> {
         let ticks = match span {
             Span::Tick => 1,
             Span::Burst => 2,
-            _ => TICKS,
+            _ => TICKS_PER_SECOND,
         };
         let mut services: Vec<ServiceTraffic> = Vec::new();
         for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
@@ -428,10 +431,10 @@ impl<'a> HostDirection<'a> {
     /// When the traffic that `measure` counts began, going back from now while it is at least a tenth of its present
     /// strength; at most one second.
     pub fn onset(&self, measure: impl Fn(&HostTick) -> u64) -> Timestamp {
-        let strongest = self.host.recent(TICKS).map(&measure).max().unwrap_or(0);
+        let strongest = self.host.recent(TICKS_PER_SECOND).map(&measure).max().unwrap_or(0);
         let mut onset = self.host.tick_back(0).first;
         let mut quiet = 0;
-        for tick in self.host.recent(TICKS) {
+        for tick in self.host.recent(TICKS_PER_SECOND) {
             if measure(tick).saturating_mul(10) >= strongest.max(1) {
                 onset = tick.first;
                 quiet = 0;
@@ -452,7 +455,7 @@ impl<'a> HostDirection<'a> {
     }
 }
 
-/// Counts of a span by class: one tick, two ticks, or a longer sum.
+/// Counts of a span by class: one tick, two ticks, or a next_stride sum.
 #[derive(Clone, Copy)]
 pub enum SpanCounts<'a> {
     Tick(&'a ClassTick),
@@ -513,35 +516,35 @@ mod tests {
     #[test]
     fn windows_slide() {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 0);
-        let flow_packets = |host: &HostWindow, span| host.in_direction(Direction::Inbound).forward(span).packets();
+        let forward_packets = |host: &HostWindow, span| host.in_direction(Direction::Inbound).forward(span).packets();
         for tick in 0..200 {
             host.roll(tick);
             if (50..60).contains(&tick) {
                 host.absorb(&mut tick_with(10));
             }
             match tick {
-                54 => assert_eq!(flow_packets(&host, Span::Second), 50),
+                54 => assert_eq!(forward_packets(&host, Span::Second), 50),
                 59 => {
-                    assert_eq!(flow_packets(&host, Span::Tick), 10);
-                    assert_eq!(flow_packets(&host, Span::Burst), 20);
-                    assert_eq!(flow_packets(&host, Span::Second), 100);
+                    assert_eq!(forward_packets(&host, Span::Tick), 10);
+                    assert_eq!(forward_packets(&host, Span::Burst), 20);
+                    assert_eq!(forward_packets(&host, Span::Second), 100);
                 }
                 60 => {
-                    assert_eq!(flow_packets(&host, Span::Second), 90);
-                    assert_eq!(flow_packets(&host, Span::TenSeconds), 100);
+                    assert_eq!(forward_packets(&host, Span::Second), 90);
+                    assert_eq!(forward_packets(&host, Span::TenSeconds), 100);
                 }
-                69 => assert_eq!(flow_packets(&host, Span::Second), 0),
-                159 => assert_eq!(flow_packets(&host, Span::TenSeconds), 100),
-                160 => assert_eq!(flow_packets(&host, Span::TenSeconds), 0),
+                69 => assert_eq!(forward_packets(&host, Span::Second), 0),
+                159 => assert_eq!(forward_packets(&host, Span::TenSeconds), 100),
+                160 => assert_eq!(forward_packets(&host, Span::TenSeconds), 0),
                 _ => {}
             }
         }
-        assert_eq!(flow_packets(&host, Span::Minute), 100);
+        assert_eq!(forward_packets(&host, Span::Minute), 100);
         for tick in 200..800 {
             host.roll(tick);
         }
         for span in [Span::Second, Span::TenSeconds, Span::Minute] {
-            assert_eq!(flow_packets(&host, span), 0);
+            assert_eq!(forward_packets(&host, span), 0);
         }
     }
 
@@ -563,7 +566,7 @@ mod tests {
             counts.first = Timestamp::from_tick(tick);
             host.absorb(&mut counts);
         }
-        let flow = host.in_direction(Direction::Inbound);
-        assert_eq!(flow.onset(|tick| flow.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
+        let inbound = host.in_direction(Direction::Inbound);
+        assert_eq!(inbound.onset(|tick| inbound.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
     }
 }

@@ -7,8 +7,8 @@
 use super::counts::Count;
 use super::hash::Hasher;
 use super::registers::Registers;
-use super::stations::Run;
-use crate::base::{Addr, Mac, TICK_NANOS, Timestamp};
+use super::run::Run;
+use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Class, Control, Packet, control};
 use ipnet::IpNet;
@@ -20,9 +20,9 @@ pub const CONTROLS: usize = 512;
 /// Of these, from stations that share a counter.
 const PER_STATION: u8 = 64;
 /// Counters of control frames a station. A power of two.
-pub(super) const COUNTERS: usize = 256;
+pub(super) const STATION_BUCKETS: usize = 256;
 /// Frames to groups that are remembered for a second, to see them come again. A power of two.
-const REMEMBERED: usize = 1024;
+const RECENT_FRAMES: usize = 1024;
 /// Octets of a frame by which it is told from others: through the headers and some of what they carry.
 const FINGERPRINT: usize = 128;
 /// Interfaces that are noted apart; a worker of a live run has one.
@@ -30,7 +30,7 @@ const INTERFACES: usize = 32;
 /// Addresses of guests that are noted in a tick.
 const FOREIGN: usize = 64;
 /// Stations whose frames came again that are told apart.
-const ECHOED: usize = 8;
+const DUPLICATE_SENDERS: usize = 8;
 
 /// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,65 +68,65 @@ pub struct ForeignUse {
 pub struct LinkCounts {
     pub interface: u16,
     /// Stations that were not in the table, and about how many different ones.
-    pub strangers: u64,
-    pub strangers_seen: Registers,
+    pub unknown_macs: u64,
+    pub distinct_unknown_macs: Registers,
     /// Frames to single stations that have never been heard, and about how many different ones.
-    pub unheard: Count,
-    pub unheard_seen: Registers,
+    pub unknown_unicast: Count,
+    pub distinct_unknown_unicast: Registers,
     /// Who sent one of them.
-    pub unheard_from: Mac,
+    pub unknown_unicast_sender: Mac,
     /// Frames to groups that came again within the second, octet by octet.
-    pub again: Count,
+    pub duplicates: Count,
     /// Of these, frames that had left here before.
-    pub returned: u64,
+    pub looped: u64,
     /// Whose they are, and how many: the first few.
-    pub echoed: [(Mac, u32); ECHOED],
+    pub duplicate_senders: [(Mac, u32); DUPLICATE_SENDERS],
 }
 
 impl LinkCounts {
     pub fn merge(&mut self, other: &LinkCounts) {
-        self.strangers += other.strangers;
-        self.strangers_seen.merge(&other.strangers_seen);
-        self.unheard.merge(other.unheard);
-        self.unheard_seen.merge(&other.unheard_seen);
-        if other.unheard.packets > 0 {
-            self.unheard_from = other.unheard_from;
+        self.unknown_macs += other.unknown_macs;
+        self.distinct_unknown_macs.merge(&other.distinct_unknown_macs);
+        self.unknown_unicast.merge(other.unknown_unicast);
+        self.distinct_unknown_unicast.merge(&other.distinct_unknown_unicast);
+        if other.unknown_unicast.packets > 0 {
+            self.unknown_unicast_sender = other.unknown_unicast_sender;
         }
-        self.again.merge(other.again);
-        self.returned += other.returned;
-        other.echoed().for_each(|(mac, copies)| self.echo(mac, copies));
+        self.duplicates.merge(other.duplicates);
+        self.looped += other.looped;
+        other.duplicate_senders().for_each(|(mac, copies)| self.add_duplicates(mac, copies));
     }
 
     /// Stations whose frames came again, and how many: all where they are few.
-    pub fn echoed(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
-        self.echoed.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
+    pub fn duplicate_senders(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
+        self.duplicate_senders.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
     }
 
-    fn echo(&mut self, mac: Mac, copies: u32) {
-        if let Some(place) = self.echoed.iter_mut().find(|(known, _)| *known == mac || *known == Mac::ZERO) {
-            *place = (mac, place.1.saturating_add(copies));
+    fn add_duplicates(&mut self, mac: Mac, copies: u32) {
+        if let Some(entry) = self.duplicate_senders.iter_mut().find(|(known, _)| *known == mac || *known == Mac::ZERO) {
+            *entry = (mac, entry.1.saturating_add(copies));
         }
     }
 }
 
 /// Which of the counters a station shares with others.
-pub(super) fn share(hasher: Hasher, mac: Mac) -> usize {
-    hasher.word(mac.bits()) as usize % COUNTERS
+pub(super) fn station_bucket(hasher: Hasher, mac: Mac) -> usize {
+    hasher.word(mac.bits()) as usize % STATION_BUCKETS
 }
 
 /// A set of shares, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shares([u64; COUNTERS / 64]);
+pub struct StationBuckets([u64; STATION_BUCKETS / 64]);
 
-impl Shares {
-    fn add(&mut self, share: usize) {
-        if let Some(word) = self.0.get_mut(share / 64) {
-            *word |= 1 << (share % 64);
+impl StationBuckets {
+    fn add(&mut self, bucket: usize) {
+        if let Some(word) = self.0.get_mut(bucket / 64) {
+            *word |= 1 << (bucket % 64);
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..COUNTERS).filter(|share| self.0.get(share / 64).is_some_and(|word| word >> (share % 64) & 1 == 1))
+        (0..STATION_BUCKETS).filter(|bucket| self.0.get(bucket / 64).is_some_and(|word| word >> (bucket % 64) & 1 == 1))
     }
 }
 
@@ -135,8 +135,8 @@ impl Shares {
 pub struct LinkReport {
     pub controls: Vec<Control>,
     /// Control frames of the tick that are not among them, and whose they were: by [`share`] of their senders.
-    pub left_out: u64,
-    pub left_out_of: Shares,
+    pub skipped: u64,
+    pub skipped_buckets: Shares,
     pub interfaces: Vec<LinkCounts>,
     pub foreign: Vec<ForeignUse>,
 }
@@ -144,8 +144,8 @@ pub struct LinkReport {
 impl LinkReport {
     pub fn clear(&mut self) {
         self.controls.clear();
-        self.left_out = 0;
-        self.left_out_of = Shares::default();
+        self.skipped = 0;
+        self.skipped_buckets = StationBuckets::default();
         self.interfaces.clear();
         self.foreign.clear();
     }
@@ -153,37 +153,37 @@ impl LinkReport {
 
 /// A frame to a group, as it is remembered.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct GroupFrame {
     fingerprint: u64,
     second: u64,
-    left: bool,
+    is_egress: bool,
 }
 
-pub(super) struct LinkNotes {
+pub(super) struct LinkRecorder {
     hasher: Hasher,
-    granted: Arc<AssignedAddrs>,
+    assigned: Arc<AssignedAddrs>,
     report: LinkReport,
-    counters: [u8; COUNTERS],
-    seen: Box<[Seen]>,
+    counters: [u8; STATION_BUCKETS],
+    recent: Box<[GroupFrame]>,
 }
 
-impl LinkNotes {
-    pub fn new(hasher: Hasher) -> LinkNotes {
+impl LinkRecorder {
+    pub fn new(hasher: Hasher) -> LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
-        let seen = vec![Seen::default(); REMEMBERED].into_boxed_slice();
-        LinkNotes { hasher, granted: Arc::default(), report, counters: [0; COUNTERS], seen }
+        let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
+        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent }
     }
 
-    pub fn set_assigned(&mut self, granted: Arc<AssignedAddrs>) {
-        self.granted = granted;
+    pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
+        self.assigned = assigned;
     }
 
     /// What a frame tells that is counted here: a control frame, or one to a group.
     #[inline(never)]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
-            self.look_again(packet, frame);
+            self.check_duplicate(packet, frame);
         }
         if packet.is_control {
             self.note_control(packet, frame);
@@ -192,11 +192,11 @@ impl LinkNotes {
 
     /// Reads a control frame.
     fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
-        let place = share(self.hasher, packet.source_mac);
-        let Some(counter) = self.counters.get_mut(place) else { return };
+        let bucket = station_bucket(self.hasher, packet.source_mac);
+        let Some(counter) = self.counters.get_mut(bucket) else { return };
         if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {
-            self.report.left_out += 1;
-            self.report.left_out_of.add(place);
+            self.report.skipped += 1;
+            self.report.skipped_buckets.add(bucket);
             return;
         }
         if let Some(control) = control::read(packet, frame) {
@@ -206,28 +206,28 @@ impl LinkNotes {
     }
 
     /// Looks whether a frame to a group has come before.
-    fn look_again(&mut self, packet: &Packet, frame: &[u8]) {
+    fn check_duplicate(&mut self, packet: &Packet, frame: &[u8]) {
         let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
         for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
             let word = chunk.iter().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
             fingerprint = self.hasher.word(fingerprint ^ word).rotate_left(5);
         }
-        let second = packet.time.nanos() / (10 * TICK_NANOS);
-        let left = packet.direction == FrameDirection::Egress;
-        let Some(seen) = self.seen.get_mut(fingerprint as usize % REMEMBERED) else { return };
+        let second = packet.time.nanos() / (TICKS_PER_SECOND as u64 * TICK_NANOS);
+        let is_egress = packet.direction == FrameDirection::Egress;
+        let Some(known) = self.recent.get_mut(fingerprint as usize % RECENT_FRAMES) else { return };
         // Also over the turn of a second.
-        if seen.fingerprint != fingerprint || second.wrapping_sub(seen.second) > 1 {
-            *seen = Seen { fingerprint, second, left };
+        if known.fingerprint != fingerprint || second.wrapping_sub(known.second) > 1 {
+            *known = GroupFrame { fingerprint, second, is_egress };
             return;
         }
         // Who moves away is announced from there in the same words as here before (RFC 903, RFC 5227 §2.3).
         let announces = packet.class == Class::Arp && (packet.flags > 2 || packet.source == packet.destination);
-        let returned = seen.left && packet.direction == FrameDirection::Ingress && !announces;
-        seen.second = second;
+        let looped = known.is_egress && packet.direction == FrameDirection::Ingress && !announces;
+        known.second = second;
         if let Some(counts) = self.interface(packet.interface) {
-            counts.again.add(packet.segments, packet.wire_len);
-            counts.returned += u64::from(returned);
-            counts.echo(packet.source_mac, packet.segments.into());
+            counts.duplicates.add(packet.segments, packet.wire_len);
+            counts.looped += u64::from(looped);
+            counts.add_duplicates(packet.source_mac, packet.segments.into());
         }
     }
 
@@ -245,35 +245,35 @@ impl LinkNotes {
     }
 
     /// A station that was not in the table sends.
-    pub fn stranger(&mut self, packet: &Packet) {
+    pub fn record_unknown_mac(&mut self, packet: &Packet) {
         let hash = self.hasher.word(packet.source_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
-            counts.strangers += 1;
-            counts.strangers_seen.add(hash);
+            counts.unknown_macs += 1;
+            counts.distinct_unknown_macs.add(hash);
         }
     }
 
     /// Frames go to a single station that has never been heard.
-    pub fn unheard(&mut self, run: &Run<'_>) {
-        let (packet, count) = (run.first(), run.count());
+    pub fn record_unknown_unicast(&mut self, run: &Run<'_>) {
+        let (packet, count) = (run.first, run.count);
         let hash = self.hasher.word(packet.destination_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
-            counts.unheard.merge(count.into());
-            counts.unheard_seen.add(hash);
-            counts.unheard_from = packet.source_mac;
+            counts.unknown_unicast.merge(count.into());
+            counts.distinct_unknown_unicast.add(hash);
+            counts.unknown_unicast_sender = packet.source_mac;
         }
     }
 
     /// Whether source addresses of anyone are held against what they were given.
     #[inline]
-    pub fn watches(&self) -> bool {
-        !self.granted.0.is_empty()
+    pub fn checks_sources(&self) -> bool {
+        !self.assigned.0.is_empty()
     }
 
     /// Holds the sources of packets of one station against what it was given.
     #[inline(never)]
     pub fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
-        let Some(own) = self.granted.0.get(&mac) else { return };
+        let Some(own) = self.assigned.0.get(&mac) else { return };
         for packet in packets.filter(|packet| packet.has_ip && !allowed(own, packet.source)) {
             let foreign = &mut self.report.foreign;
             let same = |known: &&mut ForeignUse| {
@@ -301,6 +301,6 @@ impl LinkNotes {
     pub fn finish_tick(&mut self, into: &mut LinkReport) {
         into.clear();
         std::mem::swap(into, &mut self.report);
-        self.counters = [0; COUNTERS];
+        self.counters = [0; STATION_BUCKETS];
     }
 }

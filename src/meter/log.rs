@@ -1,6 +1,8 @@
 //! The log of a quiet host: its few packets of a tick, two octets each, in the host's own cache line.
 
-use super::counts::{Handshake, HostTick, SmallCount};
+use super::counts::SmallCount;
+use super::handshakes::Handshake;
+use super::host_tick::HostTick;
 use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
@@ -30,7 +32,7 @@ impl LogEntry {
     pub fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
         let mut bits = packet.class as u16;
         bits |= if sent { SENT } else { 0 };
-        bits |= if handshake == Handshake::Nothing { 0 } else { HANDSHAKE };
+        bits |= if handshake == Handshake::None { 0 } else { HANDSHAKE };
         bits |= if packet.first_fragment { FIRST_FRAGMENT } else { 0 };
         if packet.app != App::None {
             // Queries and answers of DNS are also counted for that service.
@@ -56,11 +58,11 @@ impl LogEntry {
         let sent = self.is_sent();
         let SmallCount { packets, bytes } = stands_for;
         let handshake = match (self.0 & HANDSHAKE != 0, class) {
-            (false, _) => Handshake::Nothing,
-            (true, Class::TcpSyn) => Handshake::Repeats,
-            (true, _) => Handshake::Completes,
+            (false, _) => Handshake::None,
+            (true, Class::TcpSyn) => Handshake::SynRetransmitted,
+            (true, _) => Handshake::Completed,
         };
-        tick.pairs.count(handshake, sent);
+        tick.handshakes.count(handshake, sent);
         let first_fragment = if self.0 & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
             tick.sent.add(class, packets, bytes);
@@ -103,9 +105,9 @@ mod tests {
         packet.reply_of = Service::of_port(11211);
         packet.first_fragment = true;
         let mut tick = HostTick::default();
-        LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
+        LogEntry::new(&packet, false, Handshake::Completed).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
-        assert_eq!((tick.pairs.completed_by_peers, tick.first_fragments_received), (1, 1));
+        assert_eq!((tick.handshakes.completed_by_peers, tick.first_fragments_received), (1, 1));
         assert_eq!(tick.services[0].service, Service::of_port(11211));
         assert_eq!(tick.services[0].replies_received.bytes, 1400);
     }

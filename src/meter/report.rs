@@ -1,12 +1,14 @@
 //! The hand-over from a worker to the merger: one tick, copied out of the tally.
 
 use super::attempts::ConnectionAttempts;
-use super::counts::{Count, HostTick, SmallCount};
+use super::counts::{Count, SmallCount};
+use super::host_tick::HostTick;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
-use super::prefixes::SpreadSample;
 use super::requests::{self, REQUESTS, Request};
-use super::tally::TallySizes;
+use super::samples::SpreadSample;
+use super::scale::Scale;
+use super::sizes::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
 
@@ -58,7 +60,7 @@ pub struct Evictions {
     pub details: u64,
     pub stations: u64,
     /// Openings that were not looked at, and senders of openings that gave way.
-    pub contacts: u64,
+    pub attempts: u64,
     /// Requests that gave way to others, so that their names are not known.
     pub requests: u64,
     /// Control frames that were not looked at.
@@ -70,7 +72,7 @@ impl Evictions {
         self.hosts += other.hosts;
         self.details += other.details;
         self.stations += other.stations;
-        self.contacts += other.contacts;
+        self.attempts += other.attempts;
         self.requests += other.requests;
         self.controls += other.controls;
     }
@@ -96,33 +98,34 @@ impl HostCounts {
         tick.first = at;
         let log = self.log.get(..usize::from(self.log_len)).unwrap_or_default();
         let logged_sent = log.iter().filter(|entry| entry.is_sent()).count();
-        let mut sent = Shares::new(self.sent, logged_sent);
-        let mut received = Shares::new(self.received, log.len() - logged_sent);
+        let mut sent = EvenSplit::new(self.sent, logged_sent);
+        let mut received = EvenSplit::new(self.received, log.len() - logged_sent);
         for &entry in log {
             entry.apply(tick, if entry.is_sent() { sent.next() } else { received.next() });
         }
         if !scale.is_whole() {
-            tick.pairs.scale_up(scale);
+            tick.handshakes.scale_up(scale);
         }
     }
 }
 
-/// Shares out a count among so many, to the last packet and octet.
-struct Shares {
-    left: SmallCount,
-    among: u32,
+/// EvenSplit out a count parts so many, to the last packet and octet.
+struct EvenSplit {
+    remaining: SmallCount,
+    parts: u32,
 }
 
-impl Shares {
-    fn new(left: SmallCount, among: usize) -> Shares {
-        Shares { left, among: among as u32 }
+impl EvenSplit {
+    fn new(remaining: SmallCount, parts: usize) -> EvenSplit {
+        EvenSplit { remaining, parts: parts as u32 }
     }
 
     fn next(&mut self) -> SmallCount {
-        let among = self.among.max(1);
-        let share = SmallCount { packets: self.left.packets / among, bytes: self.left.bytes / among };
-        self.left = SmallCount { packets: self.left.packets - share.packets, bytes: self.left.bytes - share.bytes };
-        self.among = among - 1;
+        let parts = self.parts.max(1);
+        let share = SmallCount { packets: self.remaining.packets / parts, bytes: self.remaining.bytes / parts };
+        self.remaining =
+            SmallCount { packets: self.remaining.packets - share.packets, bytes: self.remaining.bytes - share.bytes };
+        self.parts = parts - 1;
         share
     }
 }
@@ -158,62 +161,6 @@ pub struct StationCounts {
     pub new: bool,
 }
 
-/// What the frames of a tick stand for, where not every one was captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scale {
-    /// Frames that were captured.
-    pub frames: u64,
-    /// Frames that there were, as far as can be said: each captured one counts as many as it was drawn from.
-    pub weight: u64,
-}
-
-impl Scale {
-    /// Adds a frame that was one of `sampled`.
-    #[inline]
-    pub fn add(&mut self, sampled: u16) {
-        self.frames += 1;
-        self.weight += u64::from(sampled);
-    }
-
-    pub fn merge(&mut self, other: Scale) {
-        self.frames += other.frames;
-        self.weight += other.weight;
-    }
-
-    /// Frames that a captured one stands for on average, 1 or more.
-    pub fn ratio(self) -> f64 {
-        if self.is_whole() { 1.0 } else { self.weight as f64 / self.frames as f64 }
-    }
-
-    /// Every frame was captured.
-    pub fn is_whole(self) -> bool {
-        self.weight <= self.frames || self.frames == 0
-    }
-
-    /// What a number of captured things stands for, to the nearest whole.
-    pub fn of(self, number: u64) -> u64 {
-        if self.is_whole() {
-            return number;
-        }
-        let (frames, weight) = (u128::from(self.frames), u128::from(self.weight));
-        u64::try_from((u128::from(number) * weight + frames / 2) / frames).unwrap_or(u64::MAX)
-    }
-
-    fn count(self, count: &mut Count) {
-        count.packets = self.of(count.packets);
-        count.bytes = self.of(count.bytes);
-    }
-
-    pub(super) fn small_count(self, count: &mut SmallCount) {
-        count.packets = self.of_small(count.packets);
-        count.bytes = self.of_small(count.bytes);
-    }
-
-    pub(super) fn of_small(self, number: u32) -> u32 {
-        u32::try_from(self.of(number.into())).unwrap_or(u32::MAX)
-    }
-}
-
 /// What one worker saw in one tick.
 #[derive(Clone, Debug, Default)]
 pub struct TickReport {
@@ -233,7 +180,7 @@ pub struct TickReport {
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
     /// Senders that opened something in this tick and much lately.
-    pub contacts: Vec<ConnectionAttempts>,
+    pub attempts: Vec<ConnectionAttempts>,
     /// A sample of what our hosts received.
     pub received: SpreadSample,
     /// A sample of the requests.
@@ -244,7 +191,7 @@ pub struct TickReport {
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
     pub station_entries: usize,
-    pub contact_entries: usize,
+    pub attempt_entries: usize,
 }
 
 impl TickReport {
@@ -266,7 +213,7 @@ impl TickReport {
         self.hosts.clear();
         self.spare.append(&mut self.details);
         self.stations.clear();
-        self.contacts.clear();
+        self.attempts.clear();
         self.received.clear();
         self.requests.clear();
         self.link.clear();
@@ -280,15 +227,15 @@ impl TickReport {
             return;
         }
         let totals = &mut self.totals;
-        totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| scale.count(count));
-        scale.count(&mut totals.transit);
-        scale.count(&mut totals.frames);
+        totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| count.scale_up(scale));
+        totals.transit.scale_up(scale);
+        totals.frames.scale_up(scale);
         for anomalies in &mut totals.anomalies {
             *anomalies = scale.of(*anomalies);
         }
         for host in &mut self.hosts {
-            scale.small_count(&mut host.received);
-            scale.small_count(&mut host.sent);
+            host.received.scale_up(scale);
+            host.sent.scale_up(scale);
         }
         for tick in &mut self.details {
             tick.scale_up(scale);
@@ -297,7 +244,7 @@ impl TickReport {
         requests::scale_up(&mut self.requests, scale);
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {
-                scale.count(count);
+                count.scale_up(scale);
             }
             for kind in [
                 &mut station.broadcast,

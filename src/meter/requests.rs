@@ -5,16 +5,14 @@
 //! there are few, then every second, fourth, … of those that come. So no more than a few times [`REQUESTS`] are read in a
 //! tick whatever arrives, and names that a flood makes up take the place of each other.
 
-use super::counts::{Weighed, halve, longer, pass_over};
 use super::hash::Hasher;
-use super::report::Scale;
-use crate::base::Addr;
+use super::samples::{Weighed, halve, next_stride, skip_count};
+use super::scale::Scale;
+use crate::base::{Addr, TICKS_PER_SECOND};
 use crate::packet::{App, Asked, Packet, name};
 
 /// Requests kept of one tick by a worker, and by the merger of all workers.
 pub const REQUESTS: usize = 256;
-/// Ticks that the merger keeps.
-const TICKS: usize = 10;
 
 /// One request, which stands for `weight` of its tick.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +47,7 @@ impl Sample {
     fn halve(&mut self, random: u64) {
         let left = halve(&mut self.items, random);
         self.items.truncate(left);
-        self.stride = longer(self.stride);
+        self.stride = next_stride(self.stride);
     }
 }
 
@@ -92,7 +90,7 @@ impl Requests {
         let (source, target) = (packet.source, packet.destination);
         self.sample.items.push(Request { source, target, app: packet.app, weight: self.since, asked });
         self.since = 0;
-        self.skip = pass_over(self.sample.stride, random);
+        self.skip = skip_count(self.sample.stride, random);
     }
 
     /// Hands the tick over into `into` (whatever is in it goes) and starts the next; returns how many had to make room
@@ -107,7 +105,7 @@ impl Requests {
 }
 
 /// The sampled requests of the last ten ticks.
-pub struct RecentRequests([Sample; TICKS]);
+pub struct RecentRequests([Sample; TICKS_PER_SECOND]);
 
 impl Default for RecentRequests {
     fn default() -> Self {
@@ -118,18 +116,18 @@ impl Default for RecentRequests {
 impl RecentRequests {
     /// Starts a tick, empty.
     pub fn open(&mut self, tick: u64) {
-        if let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) {
+        if let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) {
             sample.items.clear();
         }
     }
 
-    pub fn forget(&mut self) {
+    pub fn reset(&mut self) {
         self.0.iter_mut().for_each(|sample| sample.items.clear());
     }
 
     /// Adds what a worker kept of tick `tick`; returns how many had to make room for others.
     pub fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
-        let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) else { return 0 };
+        let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) else { return 0 };
         let mut lost = 0;
         for request in requests {
             if sample.items.len() >= REQUESTS {
@@ -144,8 +142,8 @@ impl RecentRequests {
 
     /// Those of the last `ticks` ticks up to `tick`, newest tick first.
     pub fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
-        (0..ticks.min(TICKS) as u64)
-            .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS as u64) as usize))
+        (0..ticks.min(TICKS_PER_SECOND) as u64)
+            .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize))
             .flat_map(|sample| &sample.items)
     }
 }

@@ -6,7 +6,7 @@
 /// Entries a set.
 const WAYS: usize = 8;
 /// Entries of a full set, from a random one on, of which the lightest gives way.
-const LOOKED_AT: usize = 4;
+const CANDIDATES: usize = 4;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
@@ -32,16 +32,16 @@ pub trait Keyed {
 
 /// What an entry that is counted by ticks remembers of the time before.
 #[derive(Clone, Copy, Default)]
-pub struct Past {
+pub struct LastTick {
     /// Tick (its low bits) in which it was seen last, and packets of its last full tick, saturating.
     age: u16,
     packets: u16,
 }
 
-impl Past {
+impl LastTick {
     /// To be told at the first packet of tick `age`.
     #[inline]
-    pub fn wake(&mut self, age: u16) {
+    pub fn start_tick(&mut self, age: u16) {
         self.packets = if self.age == age.wrapping_sub(1) { self.packets } else { 0 };
         self.age = age;
     }
@@ -58,7 +58,7 @@ impl Past {
     }
 
     /// To be told at the end of a tick, of its packets.
-    pub fn remember(&mut self, packets: u32) {
+    pub fn end_tick(&mut self, packets: u32) {
         self.packets = packets.min(u32::from(u16::MAX)) as u16;
     }
 
@@ -186,7 +186,7 @@ impl<V: Keyed> SetTable<V> {
             // at a whole set costs a cache miss an entry.
             let start = (hash >> 32) as usize;
             let mut lightest = (u32::MAX, 0);
-            for way in (0..LOOKED_AT).map(|step| (start + step) % WAYS) {
+            for way in (0..CANDIDATES).map(|step| (start + step) % WAYS) {
                 let weight = values.get(way).map_or(u32::MAX, |value| value.weight(age));
                 if weight < lightest.0 {
                     lightest = (weight, way);
@@ -202,9 +202,9 @@ impl<V: Keyed> SetTable<V> {
         *tags = *tags & !(0xff << shift) | Self::tag(hash) << shift;
         let mut outcome = Inserted::New;
         if let Some(value) = values.get_mut(way) {
-            let gone = std::mem::replace(value, V::empty(key));
-            if !was_empty && gone.has_counts() {
-                outcome = Inserted::Replaced(gone);
+            let evicted = std::mem::replace(value, V::empty(key));
+            if !was_empty && evicted.has_counts() {
+                outcome = Inserted::Replaced(evicted);
             }
         }
         self.entries += usize::from(was_empty);

@@ -2,12 +2,12 @@
 
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
-use super::link::LinkNotes;
+use super::link::LinkRecorder;
 use super::report::StationCounts;
-use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
+use super::run::Run;
+use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Packet};
 
 /// Few stations send most frames: these are found without hashing. A power of two.
 const RECENT: usize = 1024;
@@ -16,7 +16,7 @@ const RECENT: usize = 1024;
 #[repr(align(64))]
 struct StationSlot {
     key: (u16, Mac),
-    past: Past,
+    previous: LastTick,
     /// Sent frames by [`FrameDirection`]: unknown, entered, left.
     sent: [SmallCount; 3],
     received: SmallCount,
@@ -45,7 +45,7 @@ impl Keyed for StationSlot {
     fn empty(key: (u16, Mac)) -> Self {
         StationSlot {
             key,
-            past: Past::default(),
+            previous: LastTick::default(),
             sent: Default::default(),
             received: SmallCount::default(),
             first: Timestamp::ZERO,
@@ -71,7 +71,7 @@ impl Keyed for StationSlot {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        self.past.weight(self.sent_packets().saturating_add(self.received.packets), age)
+        self.previous.weight(self.sent_packets().saturating_add(self.received.packets), age)
     }
 
     #[inline]
@@ -93,7 +93,7 @@ impl StationSlot {
         if self.has_counts() {
             return false;
         }
-        self.past.wake(age);
+        self.previous.start_tick(age);
         true
     }
 
@@ -158,79 +158,10 @@ impl StationSlot {
             address: self.address,
             new: self.new,
         };
-        let mut past = self.past;
-        past.remember(self.sent_packets().saturating_add(self.received.packets));
-        *self = StationSlot { past, ..Self::empty(self.key) };
+        let mut previous = self.previous;
+        previous.end_tick(self.sent_packets().saturating_add(self.received.packets));
+        *self = StationSlot { previous, ..Self::empty(self.key) };
         counts
-    }
-}
-
-/// Frames in a row between the same stations: counted at once, since in a flood nearly all are.
-pub(super) struct Run<'a> {
-    first: &'a Packet,
-    last: Timestamp,
-    count: SmallCount,
-    arp: u32,
-    nd: u32,
-    dhcp: u32,
-    spoofed: Option<&'a Packet>,
-    spoofed_count: u32,
-}
-
-impl<'a> Run<'a> {
-    #[inline]
-    pub fn new(first: &'a Packet) -> Self {
-        Run {
-            first,
-            last: first.time,
-            count: SmallCount::default(),
-            arp: 0,
-            nd: 0,
-            dhcp: 0,
-            spoofed: None,
-            spoofed_count: 0,
-        }
-    }
-
-    /// The first frame, which tells who they are.
-    pub fn first(&self) -> &'a Packet {
-        self.first
-    }
-
-    pub fn count(&self) -> SmallCount {
-        self.count
-    }
-
-    #[inline]
-    pub fn goes_on_with(&self, packet: &Packet) -> bool {
-        let first = self.first;
-        first.source_mac == packet.source_mac
-            && first.destination_mac == packet.destination_mac
-            && first.interface == packet.interface
-            && first.direction == packet.direction
-    }
-
-    /// Notes a packet that leaves between addresses that are both not ours.
-    #[cold]
-    pub fn foreign(&mut self, packet: &'a Packet) {
-        if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {
-            return;
-        }
-        self.spoofed = Some(packet);
-        self.spoofed_count += u32::from(packet.segments);
-    }
-
-    #[inline]
-    pub fn add(&mut self, packet: &Packet) {
-        self.last = packet.time;
-        self.count.add(packet.segments.into(), packet.wire_len);
-        if !packet.class.is_tcp() {
-            self.arp += u32::from(packet.class == Class::Arp);
-            self.nd += u32::from(packet.class == Class::Icmpv6Nd);
-            // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
-            let dhcp = matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp;
-            self.dhcp += u32::from(dhcp);
-        }
     }
 }
 
@@ -242,7 +173,7 @@ pub(super) struct Stations {
     /// Where stations that were seen lately are in the table, by the low bits of their address.
     recent: Box<[SlotIndex]>,
     /// The station that was last searched in vain, as long as the table has this version.
-    unheard: (u64, (u16, Mac)),
+    last_missing: (u64, (u16, Mac)),
     /// Stations that gave way to others before their counts were read, in this tick.
     evictions: u64,
 }
@@ -255,7 +186,7 @@ impl Stations {
             touched: Vec::with_capacity(table.capacity()),
             table,
             recent: vec![0; RECENT].into_boxed_slice(),
-            unheard: (0, (0, Mac::ZERO)),
+            last_missing: (0, (0, Mac::ZERO)),
             evictions: 0,
         }
     }
@@ -278,13 +209,13 @@ impl Stations {
     }
 
     #[inline]
-    pub fn count(&mut self, run: &Run<'_>, link: &mut LinkNotes) {
+    pub fn count(&mut self, run: &Run<'_>, link: &mut LinkRecorder) {
         let (age, packet) = (self.table.age(), run.first);
         if packet.source_mac != Mac::ZERO {
             let key = (packet.interface, packet.source_mac);
             let index = match self.find(key) {
                 NO_SLOT => {
-                    link.stranger(packet);
+                    link.record_unknown_mac(packet);
                     self.insert(key)
                 }
                 index => index,
@@ -300,7 +231,7 @@ impl Stations {
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
             let index = self.find((packet.interface, packet.destination_mac));
             if index == NO_SLOT {
-                link.unheard(run);
+                link.record_unknown_unicast(run);
             }
             if let Some(station) = self.table.get_mut(index) {
                 if station.wake(age) {
@@ -313,20 +244,20 @@ impl Stations {
 
     #[inline(always)]
     fn find(&mut self, key: (u16, Mac)) -> SlotIndex {
-        let Some(&recent) = self.recent.get(place(key)) else { return NO_SLOT };
+        let Some(&recent) = self.recent.get(recent_index(key)) else { return NO_SLOT };
         if self.table.get(recent).is_some_and(|slot| slot.key == key) {
             return recent;
         }
-        if self.unheard == (self.table.version(), key) { NO_SLOT } else { self.search(key) }
+        if self.last_missing == (self.table.version(), key) { NO_SLOT } else { self.search(key) }
     }
 
     #[inline(never)]
     fn search(&mut self, key: (u16, Mac)) -> SlotIndex {
         let Some(index) = self.table.find(self.hasher.station(key.0, key.1), key) else {
-            self.unheard = (self.table.version(), key);
+            self.last_missing = (self.table.version(), key);
             return NO_SLOT;
         };
-        self.remember(key, index);
+        self.cache(key, index);
         index
     }
 
@@ -334,15 +265,15 @@ impl Stations {
         let hash = self.hasher.station(key.0, key.1);
         let (index, outcome) = self.table.insert(hash, key);
         self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
-        self.remember(key, index);
+        self.cache(key, index);
         if let Some(station) = self.table.get_mut(index) {
             station.new = true;
         }
         index
     }
 
-    fn remember(&mut self, key: (u16, Mac), index: SlotIndex) {
-        if let Some(recent) = self.recent.get_mut(place(key)) {
+    fn cache(&mut self, key: (u16, Mac), index: SlotIndex) {
+        if let Some(recent) = self.recent.get_mut(recent_index(key)) {
             *recent = index;
         }
     }
@@ -350,6 +281,6 @@ impl Stations {
 
 /// Place of a station among the recent ones: its last octets differ among the guests of a host and the hosts of a net.
 #[inline]
-fn place((_, mac): (u16, Mac)) -> usize {
+fn recent_index((_, mac): (u16, Mac)) -> usize {
     mac.bits() as usize % RECENT
 }

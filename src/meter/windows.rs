@@ -1,9 +1,9 @@
 //! Windows of so many busy hosts (or prefixes): who gets them, and who gives way.
 
-use super::hash::Hasher;
+use super::fading::FADING;
+use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
-use super::shared::{FADING, KeyedState};
-use crate::base::Addr;
+use crate::base::{Addr, TICKS_PER_SECOND};
 use std::collections::HashMap;
 
 /// New windows a tick: a flood over many targets must not make the tick long.
@@ -31,7 +31,7 @@ impl WindowSlot {
 
 pub(super) struct Windows {
     slots: Vec<WindowSlot>,
-    by_address: HashMap<Addr, usize, KeyedState>,
+    by_address: HashMap<Addr, usize, KeyedBuildHasher>,
     free: Vec<usize>,
     tick: u64,
     /// Those that gave way to busier ones.
@@ -53,7 +53,7 @@ impl Windows {
         });
         Windows {
             slots: slots.collect(),
-            by_address: HashMap::with_capacity_and_hasher(capacity, KeyedState::new(hasher)),
+            by_address: HashMap::with_capacity_and_hasher(capacity, KeyedBuildHasher::new(hasher)),
             free: (0..capacity).rev().collect(),
             tick: 0,
             evictions: 0,
@@ -70,7 +70,7 @@ impl Windows {
         self.evictions
     }
 
-    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Windows::forget`].
+    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Windows::reset`].
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.opened_this_tick = 0;
@@ -90,8 +90,8 @@ impl Windows {
         self.quietest = None;
     }
 
-    /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
-    pub fn forget(&mut self) {
+    /// Empties every window: for gaps in time next_stride than any window, and for clocks that were set.
+    pub fn reset(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.in_use {
                 slot.in_use = false;
@@ -118,7 +118,8 @@ impl Windows {
 
     /// Those with traffic within the last second, in the order in which they became busy.
     pub fn active(&self) -> impl Iterator<Item = &HostWindow> {
-        let is_active = |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < 10;
+        let is_active =
+            |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < TICKS_PER_SECOND as u64;
         self.slots.iter().filter(is_active).map(|slot| &*slot.window)
     }
 

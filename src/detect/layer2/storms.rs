@@ -8,7 +8,7 @@ use super::super::{Detector, DetectorSpec, Finding, Setting, settings::Limit, se
 use super::{About, who};
 use crate::base::{Mac, Vector};
 use crate::inventory::Site;
-use crate::meter::lan::{Noise, Rates};
+use crate::meter::lan::{RateKind, Rates};
 use crate::meter::{Count, Window};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ArpFlood],
     summary: "one station that sends far more ARP than any router needs",
     settings: &[frames(1500.0, "ARP frames of one station.")],
-    build: |settings, site| Storm::boxed(Vector::ArpFlood, Noise::Arp, settings.limit("frames_per_second"), site),
+    build: |settings, site| Storm::boxed(Vector::ArpFlood, RateKind::Arp, settings.limit("frames_per_second"), site),
 };
 
 pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
@@ -30,7 +30,7 @@ pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
     summary: "one station that announces the same addresses over and over",
     settings: &[frames(50.0, "Announcements of one station, ten or more of each address within a second.")],
     build: |settings, site| {
-        Storm::boxed(Vector::GratuitousArpStorm, Noise::Gratuitous, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::GratuitousArpStorm, RateKind::Gratuitous, settings.limit("frames_per_second"), site)
     },
 };
 
@@ -40,7 +40,7 @@ pub(in super::super) const BROADCAST: DetectorSpec = DetectorSpec {
     summary: "so much broadcast, of one station or of few, that every other station suffers",
     settings: &[frames(1500.0, "Broadcast frames of one station; of a segment, three times as many by few stations.")],
     build: |settings, site| {
-        Storm::boxed(Vector::BroadcastStorm, Noise::Broadcast, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::BroadcastStorm, RateKind::Broadcast, settings.limit("frames_per_second"), site)
     },
 };
 
@@ -50,7 +50,7 @@ pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
     summary: "the same of multicast; streams of video need less",
     settings: &[frames(5000.0, "Multicast frames of one station; of a segment, three times as many by few stations.")],
     build: |settings, site| {
-        Storm::boxed(Vector::MulticastStorm, Noise::Multicast, settings.limit("frames_per_second"), site)
+        Storm::boxed(Vector::MulticastStorm, RateKind::Multicast, settings.limit("frames_per_second"), site)
     },
 };
 
@@ -69,13 +69,13 @@ fn traffic(frames: u32, rates: &Rates) -> Count {
 
 struct Storm {
     vector: Vector,
-    noise: Noise,
+    noise: RateKind,
     limit: Limits,
     site: Arc<Site>,
 }
 
 impl Storm {
-    fn boxed(vector: Vector, noise: Noise, limit: Limits, site: &Arc<Site>) -> Box<dyn Detector> {
+    fn boxed(vector: Vector, noise: RateKind, limit: Limits, site: &Arc<Site>) -> Box<dyn Detector> {
         Box::new(Storm { vector, noise, limit, site: Arc::clone(site) })
     }
 }
@@ -84,30 +84,31 @@ impl Detector for Storm {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let (limit, noise) = (self.limit.base(), self.noise);
         let before = findings.len();
-        for (interface, mac, rates) in window.segments().noisy() {
+        for (interface, mac, rates) in window.lan().station_rates() {
             let rate = f64::from(rates.per_second(noise));
             if rate < limit.value || rates.in_tick(noise) == 0 {
                 continue;
             }
-            if noise == Noise::Gratuitous && rates.announcements_of_each() < OF_EACH {
+            if noise == RateKind::Gratuitous && rates.announcements_of_each() < OF_EACH {
                 continue;
             }
             // ARP is broadcast: what floods by ARP is told as that.
-            if noise == Noise::Broadcast && f64::from(rates.per_second(Noise::Arp)) > rate / 2.0 {
+            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
                 continue;
             }
             findings.push(self.station(window, interface, mac, rates, limit));
         }
-        if findings.len() > before || matches!(noise, Noise::Arp | Noise::Gratuitous) {
+        if findings.len() > before || matches!(noise, RateKind::Arp | RateKind::Gratuitous) {
             return;
         }
-        for (interface, rates) in window.segments().noise() {
+        for (interface, rates) in window.lan().interface_rates() {
             let rate = f64::from(rates.per_second(noise));
-            if noise == Noise::Broadcast && f64::from(rates.per_second(Noise::Arp)) > rate / 2.0 {
+            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
                 continue;
             }
             let limit = limit.times(SEGMENT);
-            let loud = window.segments().noisy().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
+            let loud =
+                window.lan().station_rates().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
             let (number, theirs) = loud.fold((0u32, 0u32), |(number, sum), (_, _, loud)| {
                 (number + 1, sum.saturating_add(loud.per_second(noise)))
             });
@@ -134,10 +135,10 @@ impl Storm {
 
     fn what(&self) -> (&'static str, &'static str) {
         match self.noise {
-            Noise::Broadcast => ("broadcast_frames_per_second", "broadcast frames"),
-            Noise::Multicast => ("multicast_frames_per_second", "multicast frames"),
-            Noise::Arp => ("arp_frames_per_second", "ARP frames"),
-            Noise::Gratuitous => ("announcements_per_second", "announcements of its own addresses"),
+            RateKind::Broadcast => ("broadcast_frames_per_second", "broadcast frames"),
+            RateKind::Multicast => ("multicast_frames_per_second", "multicast frames"),
+            RateKind::Arp => ("arp_frames_per_second", "ARP frames"),
+            RateKind::Gratuitous => ("announcements_per_second", "announcements of its own addresses"),
         }
     }
 

@@ -25,16 +25,16 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
     }
 
     /// The value of `key`, made where there is none; used at `now`.
-    pub fn at(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
+    pub fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
-            self.make_room();
+            self.evict();
         }
         let entry = self.entries.entry(key).or_insert_with(|| (now, new()));
         entry.0 = entry.0.max(now);
         &mut entry.1
     }
 
-    fn make_room(&mut self) {
+    fn evict(&mut self) {
         let mut used: Vec<(Timestamp, K)> = self.entries.iter().map(|(key, (used, _))| (*used, *key)).collect();
         let goal = (self.capacity / 8).max(1);
         if goal < used.len() {
@@ -47,7 +47,7 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
     }
 
     /// Makes room where a caller knows better who is worth keeping.
-    pub fn drop_all_but(&mut self, keep: impl Fn(&V) -> bool) {
+    pub fn evict_unless(&mut self, keep: impl Fn(&V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|_, (_, value)| keep(value));
         self.evictions += (before - self.entries.len()) as u64;
@@ -86,10 +86,10 @@ mod tests {
     fn the_oldest_give_way_and_are_counted() {
         let mut table: Bounded<u32, u32> = Bounded::new(16);
         for key in 0..16 {
-            *table.at(key, Timestamp::from_nanos(u64::from(key)), || 0) += 1;
+            *table.get_or_insert(key, Timestamp::from_nanos(u64::from(key)), || 0) += 1;
         }
-        table.at(0, Timestamp::from_nanos(100), || 0);
-        table.at(99, Timestamp::from_nanos(101), || 7);
+        table.get_or_insert(0, Timestamp::from_nanos(100), || 0);
+        table.get_or_insert(99, Timestamp::from_nanos(101), || 7);
         assert_eq!((table.len(), table.evictions()), (15, 2));
         assert_eq!((table.get(&0), table.get(&1), table.get(&2), table.get(&99)), (Some(&1), None, None, Some(&7)));
     }

@@ -1,27 +1,28 @@
 //! Claims: which station says that an address is its own, who says so, too, and whether anyone had asked.
 //!
-//! Nothing is judged here. A claim is *confirmed* where it answers a question that was seen, or is made before everyone;
+//! Nothing is judged here. A claim is *confirmed* where it answers a query that was seen, or is made before everyone;
 //! *announced* where it is made before everyone unasked; *forged* where one station alone is told what it did not ask.
 
 use super::bounded::Bounded;
-use super::{BroadcastDomain, HeardAll};
+use super::domain::BroadcastDomain;
+use super::stations::KnownStations;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
 /// Seconds for which claims count against each other.
-const MEMORY: f64 = 60.0;
-/// Seconds within which an answer belongs to a question.
-const ANSWERS: f64 = 5.0;
-/// Seconds within which two answers belong to the same question.
-const TOGETHER: f64 = 1.0;
-/// Seconds after which an address whose holder no longer claims it is the claimant's.
-const SETTLES: f64 = 30.0;
-/// Seconds that a station must have been heard for its questions to be taken as all seen.
-const AUDIBLE: f64 = 1.5;
+const MEMORY_SECONDS: f64 = 60.0;
+/// Seconds within which an answer belongs to a query.
+const REPLY_SECONDS: f64 = 5.0;
+/// Seconds within which two answers belong to the same query.
+const SAME_QUERY_SECONDS: f64 = 1.0;
+/// Seconds after which an address whose holder no next_stride claims it is the claimant's.
+const RELEASE_SECONDS: f64 = 30.0;
+/// Seconds that a station must have been heard for its queries to be taken as all seen.
+const AUDIBLE_SECONDS: f64 = 1.5;
 const BINDINGS: usize = 4096;
-const QUESTIONS: usize = 2048;
+const QUERIES: usize = 2048;
 /// Addresses of a station that are kept.
-const OWN: usize = 4;
+const OWN_ADDRESSES: usize = 4;
 /// Forged claims of a station that are kept.
 const FORGED: usize = 8;
 
@@ -47,7 +48,7 @@ pub struct Claimant {
 /// A claim of this tick that another station contests, or that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Claim {
-    pub place: BroadcastDomain,
+    pub domain: BroadcastDomain,
     pub interface: u16,
     pub address: Addr,
     /// The address of a router.
@@ -84,7 +85,7 @@ struct Binding {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Question {
+struct Query {
     at: Timestamp,
     /// Who answered first, and when.
     answered: Option<(Mac, Timestamp)>,
@@ -103,7 +104,7 @@ struct Station {
 
 pub(super) struct Claims {
     bindings: Bounded<(BroadcastDomain, Addr), Binding>,
-    questions: Bounded<(BroadcastDomain, Addr, Mac), Question>,
+    queries: Bounded<(BroadcastDomain, Addr, Mac), Query>,
     stations: Bounded<(BroadcastDomain, Mac), Station>,
     /// Addresses touched in this tick: worth a look.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
@@ -117,7 +118,7 @@ impl Claims {
     pub fn new() -> Claims {
         Claims {
             bindings: Bounded::new(BINDINGS),
-            questions: Bounded::new(QUESTIONS),
+            queries: Bounded::new(QUERIES),
             stations: Bounded::new(BINDINGS),
             touched: Vec::new(),
             tick: Vec::new(),
@@ -132,7 +133,7 @@ impl Claims {
     pub fn clear(&mut self) {
         self.open();
         self.bindings.clear();
-        self.questions.clear();
+        self.queries.clear();
         self.stations.clear();
     }
 
@@ -141,7 +142,7 @@ impl Claims {
     }
 
     pub fn evictions(&self) -> u64 {
-        self.bindings.evictions() + self.questions.evictions() + self.stations.evictions()
+        self.bindings.evictions() + self.queries.evictions() + self.stations.evictions()
     }
 
     /// Claims of this tick that are contested or unasked for.
@@ -150,121 +151,123 @@ impl Claims {
     }
 
     /// Takes note of a frame. `whole` where every frame is seen: else what was asked is not known.
-    pub fn take(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll, whole: bool) {
-        let asks = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
-        if asks && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
-            let question = Question { at: control.time, answered: None, is_probe: control.is_probe() };
-            *self.questions.at((place, control.target, control.source_mac), control.time, || question) = question;
-            // Answers go to whom the question names, which for shared addresses of routers is not who sends it.
+    pub fn record(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations, whole: bool) {
+        let is_query = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
+        if is_query && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
+            let query = Query { at: control.time, answered: None, is_probe: control.is_probe() };
+            *self.queries.get_or_insert((domain, control.target, control.source_mac), control.time, || query) = query;
+            // Answers go to whom the query names, which for shared addresses of routers is not who sends it.
             if control.mac != control.source_mac && control.mac != Mac::ZERO {
-                *self.questions.at((place, control.target, control.mac), control.time, || question) = question;
+                *self.queries.get_or_insert((domain, control.target, control.mac), control.time, || query) = query;
             }
         }
         if control.address == Addr::UNSPECIFIED || control.is_probe() || control.mac == Mac::ZERO {
             return;
         }
         match control.kind {
-            ControlKind::ArpRequest if control.is_gratuitous() => self.claim(control, place, Way::Announced),
-            // A question sent to one station alone tells that one alone who asks.
+            ControlKind::ArpRequest if control.is_gratuitous() => self.claim(control, domain, ClaimKind::Announced),
+            // A query sent to one station alone tells that one alone who is_query.
             ControlKind::ArpRequest | ControlKind::NeighbourSolicitation | ControlKind::RouterSolicitation => {
-                let way = if control.destination_mac.is_group() { Way::Confirmed } else { Way::Aside };
-                self.claim(control, place, way);
+                let kind = if control.destination_mac.is_group() { ClaimKind::Confirmed } else { ClaimKind::Neutral };
+                self.claim(control, domain, kind);
             }
-            ControlKind::ArpReply | ControlKind::NeighbourAdvertisement => self.answer(control, place, heard, whole),
-            ControlKind::RouterAdvertisement => self.claim(control, place, Way::Confirmed),
+            ControlKind::ArpReply | ControlKind::NeighbourAdvertisement => self.reply(control, domain, stations, whole),
+            ControlKind::RouterAdvertisement => self.claim(control, domain, ClaimKind::Confirmed),
             _ => {}
         }
     }
 
-    fn answer(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll, whole: bool) {
+    fn reply(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations, whole: bool) {
         let (address, now) = (control.address, control.time);
         if control.destination_mac.is_group() {
-            self.answer_to_all(control, place);
+            self.reply_to_group(control, domain);
             return;
         }
-        let waits = |question: &&mut Question| {
+        let is_awaited = |query: &&mut Query| {
             // Answered long ago, by another: nobody was waiting for this one.
-            let settled = |(first, at): (Mac, Timestamp)| first != control.mac && now.seconds_since(at) > TOGETHER;
-            now.seconds_since(question.at) <= ANSWERS && !question.answered.is_some_and(settled)
+            let settled =
+                |(first, at): (Mac, Timestamp)| first != control.mac && now.seconds_since(at) > SAME_QUERY_SECONDS;
+            now.seconds_since(query.at) <= REPLY_SECONDS && !query.answered.is_some_and(settled)
         };
-        let question = self.questions.get_mut(&(place, address, control.destination_mac));
-        let Some(question) = question.filter(waits) else {
+        let query = self.queries.get_mut(&(domain, address, control.destination_mac));
+        let Some(query) = query.filter(is_awaited) else {
             if whole {
-                self.forge(control, place, heard);
+                self.forge(control, domain, stations);
             }
             return;
         };
-        let (first, _) = *question.answered.get_or_insert((control.mac, now));
+        let (first, _) = *query.answered.get_or_insert((control.mac, now));
         let doubled = first != control.mac;
-        let is_probe = question.is_probe;
-        self.claim(control, place, if doubled { Way::Doubled } else { Way::Confirmed });
+        let is_probe = query.is_probe;
+        self.claim(control, domain, if doubled { ClaimKind::Doubled } else { ClaimKind::Confirmed });
         if is_probe {
-            self.probe_answered(control, place, control.destination_mac);
+            self.probe_answered(control, domain, control.destination_mac);
         }
     }
 
     /// An announcement, or the answer to a probe, which has no address to answer to (RFC 4861 §7.2.4).
-    fn answer_to_all(&mut self, control: &Control, place: BroadcastDomain) {
-        let tests = self.questions.iter().find(|((of, asked, who), question)| {
-            (*of, *asked) == (place, control.address)
-                && *who != control.source_mac
-                && question.is_probe
-                && control.time.seconds_since(question.at) <= TOGETHER
+    fn reply_to_group(&mut self, control: &Control, domain: BroadcastDomain) {
+        let tests = self.queries.iter().find(|((of, target, sender), query)| {
+            (*of, *target) == (domain, control.address)
+                && *sender != control.source_mac
+                && query.is_probe
+                && control.time.seconds_since(query.at) <= SAME_QUERY_SECONDS
         });
-        let prober = tests.map(|((_, _, who), _)| *who);
+        let prober = tests.map(|((_, _, sender), _)| *sender);
         let prober = prober.filter(|_| control.kind == ControlKind::NeighbourAdvertisement);
-        self.claim(control, place, Way::Announced);
+        self.claim(control, domain, ClaimKind::Announced);
         if let Some(prober) = prober {
-            self.probe_answered(control, place, prober);
+            self.probe_answered(control, domain, prober);
         }
     }
 
     /// A station answers one that tests whether an address is free.
-    fn probe_answered(&mut self, control: &Control, place: BroadcastDomain, prober: Mac) {
-        let station = self.stations.at((place, control.source_mac), control.time, Station::default);
-        station
-            .probes
-            .retain(|(address, _, at)| *address != control.address && control.time.seconds_since(*at) <= MEMORY);
+    fn probe_answered(&mut self, control: &Control, domain: BroadcastDomain, prober: Mac) {
+        let station = self.stations.get_or_insert((domain, control.source_mac), control.time, Station::default);
+        station.probes.retain(|(address, _, at)| {
+            *address != control.address && control.time.seconds_since(*at) <= MEMORY_SECONDS
+        });
         if station.probes.len() < FORGED {
             station.probes.push((control.address, prober, control.time));
         }
     }
 
-    fn forge(&mut self, control: &Control, place: BroadcastDomain, heard: &HeardAll) {
+    fn forge(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations) {
         let (now, victim) = (control.time, control.destination_mac);
         // What it has for good it may repeat.
-        let known = self.bindings.get(&(place, control.address));
+        let known = self.bindings.get(&(domain, control.address));
         if known.is_some_and(|known| known.holder.mac == control.mac && known.holder.confirmed > 0) {
-            self.claim(control, place, Way::Aside);
+            self.claim(control, domain, ClaimKind::Neutral);
             return;
         }
-        let audible = heard.of(place, victim).is_some_and(|heard| now.seconds_since(heard.first) >= AUDIBLE);
-        let station = self.stations.at((place, control.source_mac), now, Station::default);
+        let audible =
+            stations.of(domain, victim).is_some_and(|known| now.seconds_since(known.first) >= AUDIBLE_SECONDS);
+        let station = self.stations.get_or_insert((domain, control.source_mac), now, Station::default);
         station.forged.retain(|(address, to, _, at)| {
-            (*address, *to) != (control.address, victim) && now.seconds_since(*at) <= MEMORY
+            (*address, *to) != (control.address, victim) && now.seconds_since(*at) <= MEMORY_SECONDS
         });
         if station.forged.len() >= FORGED {
             station.forged.remove(0);
         }
         station.forged.push((control.address, victim, control.target, now));
-        self.claim(control, place, if audible { Way::ForgedToAudible } else { Way::Forged });
+        self.claim(control, domain, if audible { ClaimKind::ForgedToAudible } else { ClaimKind::Forged });
     }
 
-    fn claim(&mut self, control: &Control, place: BroadcastDomain, way: Way) {
+    fn claim(&mut self, control: &Control, domain: BroadcastDomain, kind: ClaimKind) {
         let (address, now) = (control.address, control.time);
-        let binding = self.bindings.at((place, address), now, Binding::default);
+        let binding = self.bindings.get_or_insert((domain, address), now, Binding::default);
         binding.interface = control.interface;
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
         if let Some(rival) = binding.rival
             && !is_holder
             && rival.mac == control.mac
-            && now.seconds_since(binding.holder.last.max(rival.first)) > SETTLES
+            && now.seconds_since(binding.holder.last.max(rival.first)) > RELEASE_SECONDS
         {
             // The holder lets it go.
             *binding = Binding { holder: rival, interface: binding.interface, ..Binding::default() };
         }
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
-        if binding.rival.is_some_and(|rival| now.seconds_since(rival.last.max(binding.holder.last)) > MEMORY) {
+        if binding.rival.is_some_and(|rival| now.seconds_since(rival.last.max(binding.holder.last)) > MEMORY_SECONDS) {
             binding.rival = None;
             binding.turns = 0;
         }
@@ -284,29 +287,29 @@ impl Claims {
         }
         claimant.last = now;
         claimant.sender = control.source_mac;
-        match way {
-            Way::Confirmed => claimant.confirmed += 1,
-            Way::Doubled => {
+        match kind {
+            ClaimKind::Confirmed => claimant.confirmed += 1,
+            ClaimKind::Doubled => {
                 claimant.confirmed += 1;
                 claimant.doubled += 1;
             }
-            Way::Announced => claimant.announced += 1,
-            Way::Forged | Way::ForgedToAudible => {
+            ClaimKind::Announced => claimant.announced += 1,
+            ClaimKind::Forged | ClaimKind::ForgedToAudible => {
                 claimant.forged += 1;
-                claimant.forged_to_audible += u32::from(way == Way::ForgedToAudible);
+                claimant.forged_to_audible += u32::from(kind == ClaimKind::ForgedToAudible);
                 claimant.victim = control.destination_mac;
             }
-            Way::Aside => {}
+            ClaimKind::Neutral => {}
         }
         if binding.rival.is_some() && binding.last_was_rival == is_holder {
             binding.turns = binding.turns.saturating_add(1);
         }
         binding.last_was_rival = !is_holder;
-        let lasting = matches!(way, Way::Confirmed | Way::Announced) && is_holder;
-        self.touched.push((place, address, control.mac));
+        let lasting = matches!(kind, ClaimKind::Confirmed | ClaimKind::Announced) && is_holder;
+        self.touched.push((domain, address, control.mac));
         if lasting {
-            let station = self.stations.at((place, control.mac), now, Station::default);
-            if !station.own.contains(&address) && station.own.len() < OWN {
+            let station = self.stations.get_or_insert((domain, control.mac), now, Station::default);
+            if !station.own.contains(&address) && station.own.len() < OWN_ADDRESSES {
                 station.own.push(address);
             }
         }
@@ -316,8 +319,8 @@ impl Claims {
     pub fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let Some(&(place, address, _)) = group.first() else { continue };
-            let Some(binding) = self.bindings.get(&(place, address)) else { continue };
+            let Some(&(domain, address, _)) = group.first() else { continue };
+            let Some(binding) = self.bindings.get(&(domain, address)) else { continue };
             let (claimant, holder) = match binding.rival {
                 // The forger may have been the first that was heard.
                 Some(rival) if binding.holder.forged > 0 && rival.forged == 0 => (binding.holder, Some(rival)),
@@ -325,12 +328,12 @@ impl Claims {
                 None => (binding.holder, None),
             };
             let none = Station::default();
-            let station = self.stations.get(&(place, claimant.sender)).unwrap_or(&none);
+            let station = self.stations.get(&(domain, claimant.sender)).unwrap_or(&none);
             if holder.is_none() && claimant.forged == 0 && station.probes.is_empty() {
                 continue;
             }
             let others = |mac: Mac| {
-                let own = self.stations.get(&(place, mac)).map_or(&[][..], |station| &station.own);
+                let own = self.stations.get(&(domain, mac)).map_or(&[][..], |station| &station.own);
                 own.iter().filter(|own| **own != address && own.is_v4() == address.is_v4()).count()
             };
             let forged = || station.forged.iter().filter(|(forged, ..)| forged.is_v4() == address.is_v4());
@@ -346,10 +349,10 @@ impl Claims {
                 .find_map(|(_, _, told, _)| forged().find(|(other, _, to, _)| other == told && *to == address))
                 .map(|(other, ..)| *other);
             self.tick.push(Claim {
-                place,
+                domain,
                 interface: binding.interface,
                 address,
-                is_gateway: is_gateway(place, address, holder.map_or(claimant.mac, |holder| holder.mac)),
+                is_gateway: is_gateway(domain, address, holder.map_or(claimant.mac, |holder| holder.mac)),
                 claimant,
                 holder,
                 contested: holder.is_some_and(|holder| holder.last > claimant.first),
@@ -368,13 +371,13 @@ impl Claims {
 
 /// How a claim is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum ClaimKind {
     Confirmed,
-    /// Confirmed, after another answered the same question.
+    /// Confirmed, after another answered the same query.
     Doubled,
     Announced,
     Forged,
     ForgedToAudible,
     /// Neither speaks for it nor against it.
-    Aside,
+    Neutral,
 }

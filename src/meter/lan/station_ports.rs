@@ -8,7 +8,7 @@ const STATIONS: usize = 4096;
 /// Moves of a station that are kept.
 const MOVES: usize = 8;
 /// Seconds for which moves are kept.
-const MEMORY: f64 = 60.0;
+const MEMORY_SECONDS: f64 = 60.0;
 
 /// A station that came in at another port in this tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,9 +65,9 @@ impl StationPorts {
     }
 
     /// A station's frames came in at a port, the last of them at `now`.
-    pub fn enters(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
+    pub fn record(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
         let new = || Station { port, last: now, moves: VecDeque::with_capacity(MOVES) };
-        let station = self.stations.at((segment, mac), now, new);
+        let station = self.stations.get_or_insert((segment, mac), now, new);
         if station.port == port {
             station.last = station.last.max(now);
             return;
@@ -77,7 +77,7 @@ impl StationPorts {
             return;
         }
         station.last = now;
-        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY) {
+        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY_SECONDS) {
             station.moves.pop_front();
         }
         if station.moves.len() >= MOVES {
