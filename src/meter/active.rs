@@ -1,5 +1,5 @@
-//! Active hosts: what the merger remembers of each host from tick to tick, one cache line a host. The shared table, whose
-//! readers cost locks and cache misses, hears of it once a second.
+//! Active hosts: the merger's state of each host from tick to tick, one cache line per host. It updates the shared
+//! table, whose readers cost locks and cache misses, once a second.
 
 use super::counts::Count;
 use super::fading::{faded, worth};
@@ -15,15 +15,15 @@ pub(super) const NO_WINDOW: u32 = u32::MAX;
 #[repr(align(64))]
 pub(super) struct Active {
     pub address: Addr,
-    /// Counts that the shared table has not heard of.
+    /// Counts not yet flushed to the shared table.
     received: Count,
     sent: Count,
     /// Packets of about the last second, fading by a tenth each tick.
     activity: f32,
-    /// Low bits of the tick in which it was counted last, and of the first that the shared table has not heard of.
+    /// Low bits of the last tick with traffic, and of the first tick not yet flushed.
     tick: u32,
     since: u32,
-    /// Index of its windows; whoever uses it checks whose they are now.
+    /// Index of its windows; users must check that the windows still belong to this host.
     pub window: u32,
 }
 
@@ -34,7 +34,7 @@ impl Active {
         faded(self.activity, (tick as u32).wrapping_sub(self.tick).into())
     }
 
-    /// Tells the shared table; `now` is the tick.
+    /// Adds the pending counts to the shared table; `now` is the tick.
     fn flush(&mut self, shared: &HostTable, now: u64) {
         let full = |low: u32| now.saturating_sub(u64::from((now as u32).wrapping_sub(low)));
         let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
@@ -57,7 +57,7 @@ impl Keyed for Active {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        // A packet or two of an earlier tick weigh nothing. Halving each seven ticks is nearly a tenth less each tick.
+        // A few packets of an earlier tick have no weight. Halving every seven ticks is nearly a tenth less per tick.
         let idle = u32::from(age.wrapping_sub(self.tick as u16));
         (self.activity as u32 + u32::from(idle == 0)).checked_shr(idle.div_ceil(7)).unwrap_or(0)
     }
@@ -71,9 +71,9 @@ impl Keyed for Active {
 pub(super) struct ActiveHosts {
     hasher: Hasher,
     table: SetTable<Active>,
-    /// Entries with counts that the shared table has not heard of.
+    /// Entries with counts not yet flushed to the shared table.
     pending: Vec<SlotIndex>,
-    /// Tick of the last telling.
+    /// Tick of the last flush.
     flushed: u64,
 }
 
@@ -83,13 +83,13 @@ impl ActiveHosts {
         ActiveHosts { hasher, pending: Vec::with_capacity(table.capacity()), table, flushed: 0 }
     }
 
-    /// Opens a tick; once a second the shared table is flushed what happened.
+    /// Opens a tick; once a second all pending counts are flushed to the shared table.
     pub fn open(&mut self, tick: u64, shared: &HostTable) {
         self.table.set_age(tick as u16);
         if tick / TICKS_PER_SECOND as u64 != self.flushed / TICKS_PER_SECOND as u64 {
             self.flushed = tick;
             for index in self.pending.drain(..) {
-                // Where one took another's place, the index is listed once, and each flushed of what was its own.
+                // A replaced entry's index is listed once; its own counts were flushed at the replacement.
                 if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
                     entry.flush(shared, tick);
                 }
@@ -106,12 +106,12 @@ impl ActiveHosts {
         self.table.get_mut(index)
     }
 
-    /// Counts a tick of a host. Returns where it is, how active it is now, and whether it is new here.
+    /// Counts a tick of a host. Returns its index, its activity, and whether it is new here.
     #[inline]
     pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
-        // Who gave way with counts is on the list of the pending, by the same index.
+        // The index of a replaced entry with counts is already in `pending`.
         let listed = matches!(inserted, Inserted::Replaced(_));
         if let Inserted::Replaced(mut evicted) = inserted
             && !shared.refuses(worth(evicted.activity_at(tick)), tick)

@@ -1,4 +1,4 @@
-//! Packets of a host by what their payload begins with.
+//! Packets of a host by the application protocol of their payload.
 
 use super::scale::Scale;
 use crate::packet::App;
@@ -11,7 +11,7 @@ pub struct AppCounts {
 }
 
 impl AppCounts {
-    /// Adds packets; those that begin with nothing known are not kept.
+    /// Adds packets; those without a known application are not counted.
     #[inline]
     pub fn count(&mut self, app: App, packets: u32, sent: bool) {
         let side = if sent { &mut self.sent } else { &mut self.received };
@@ -29,7 +29,7 @@ impl AppCounts {
         self.join(other, u32::saturating_add);
     }
 
-    /// Takes away what was added before.
+    /// Subtracts counts that were added before.
     pub fn subtract(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_sub);
     }

@@ -1,9 +1,9 @@
-//! Contacts: who opens what with whom. It shows scans, which are many openings of one sender that nobody answers.
+//! Connection attempts by sender. They reveal scans, which are many unanswered attempts of one sender.
 //!
-//! A packet *opens* where neither end has spoken in its flow lately, and *answers* where the other end opened. What has
-//! spoken is kept in two generations of bits (a Bloom filter of one function, 64 KiB in all), so that most packets cost
-//! a hash and one look. Openings are counted by sender in a small table, [`BUDGET`] of them a tick at most, and then
-//! nothing more of that tick is looked at: a flood of openings is not for this table, and must not cost more than that.
+//! A packet is an *attempt* where neither end has sent in its flow lately, and an *answer* where only the other end
+//! has. The flows with traffic are kept in two generations of bits (a Bloom filter with one function, 64 KiB in all),
+//! so that most packets cost a hash and one lookup. Attempts are counted by sender in a small table, at most [`BUDGET`]
+//! per tick. The rest of the tick is then skipped: floods are detected elsewhere and must not cost more here.
 
 use super::hash::Hasher;
 use super::linear_counter::LinearCounter;
@@ -12,60 +12,60 @@ use super::set_table::{Inserted, Keyed, LastTick, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
-/// Openings that are looked at in one tick; packets after them are counted as evicted.
+/// Attempts that are inspected per tick; packets after them count as evicted.
 pub const BUDGET: u32 = 512;
 /// Senders in the table.
 pub const SENDERS: usize = 1024;
-/// Openings within the two halves of the memory from which on a sender is reported.
+/// Attempts within both half-windows from which a sender is reported.
 const REPORTED: u16 = 8;
-/// Ticks that each half of a sender's memory lasts: it remembers 30 to 60 s.
+/// Ticks of each half-window of a sender: together they cover 30 to 60 s.
 const HALF_TICKS: u32 = 300;
-/// Ticks, and flows, after which the bits of spoken flows change generation.
+/// Ticks, and flows, after which the flow history starts a new generation.
 const GENERATION: u64 = 100;
 const GENERATION_FLOWS: u32 = 1 << 16;
-/// Two bits a flow, for its two directions.
+/// Words of the history; two bits per flow, one for each direction.
 const WORDS: usize = 1 << 12;
 
-/// What is opened.
+/// The kind of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttemptKind {
     Tcp,
     Udp,
-    /// Echo requests of either ICMP.
+    /// ICMP and ICMPv6 echo requests.
     Echo,
-    /// Other IP protocols; their number stands in place of the port.
+    /// Other IP protocols, with the protocol number as the port.
     Protocol,
     /// ARP requests. The sender is a station.
     Arp,
-    /// Answers to what nobody asked: SYN-ACK, RST, ICMP errors.
+    /// Unsolicited replies: SYN-ACK, RST, ICMP errors.
     Answer,
 }
 
-/// What one sender opened lately.
+/// Recent connection attempts of one sender.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConnectionAttempts {
     pub kind: AttemptKind,
-    /// The sender; of ARP its protocol address.
+    /// The sender; for ARP its protocol address.
     pub source: Addr,
-    /// The sender's station as last seen.
+    /// MAC address of the sender's last packet.
     pub mac: Mac,
     pub interface: u16,
     pub vlan: u16,
-    /// First opening that is still remembered, and the last.
+    /// First attempt in the window, and the last.
     pub first: Timestamp,
     pub last: Timestamp,
-    /// Within the memory of 30 to 60 s.
+    /// Within a window of 30 to 60 s.
     pub opened: u32,
     pub answered: u32,
-    /// In this tick alone: openings and their octets.
+    /// In this tick alone: attempts and their bytes.
     pub opened_now: u32,
     pub bytes_now: u32,
     pub targets: LinearCounter,
     pub ports: LinearCounter,
-    /// A target and a port that were opened often; the most frequent where one has the majority.
+    /// A frequent target and port; the most frequent where one has the majority.
     pub target: Addr,
     pub port: u16,
-    /// Of the last opening.
+    /// Of the last attempt.
     pub source_port: u16,
     /// Lowest and highest target.
     pub low: Addr,
@@ -73,7 +73,7 @@ pub struct ConnectionAttempts {
 }
 
 impl ConnectionAttempts {
-    /// Adds what another worker saw of the same sender.
+    /// Adds another worker's attempts of the same sender.
     pub fn merge(&mut self, other: &ConnectionAttempts) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -88,7 +88,7 @@ impl ConnectionAttempts {
     }
 }
 
-/// HalfWindow of the memory of a sender.
+/// Half of a sender's window.
 #[derive(Clone, Copy, Default)]
 struct HalfWindow {
     first: Timestamp,
@@ -106,7 +106,7 @@ struct Sender {
     mac: Mac,
     interface: u16,
     vlan: u16,
-    /// Number of the half that `now` is.
+    /// Number of the half-window `now`.
     half: u32,
     now: HalfWindow,
     before: HalfWindow,
@@ -150,7 +150,7 @@ impl Keyed for Sender {
         self.key
     }
 
-    /// Who opened much is kept, as long as it is remembered at all.
+    /// Senders of many attempts are kept for as long as they are in the window.
     fn weight(&self, age: u16) -> u32 {
         let opened = u32::from(self.now.opened) + u32::from(self.before.opened);
         opened.checked_shr(self.previous.ticks_since(age) / 64).unwrap_or(0)
@@ -162,7 +162,7 @@ impl Keyed for Sender {
 }
 
 impl Sender {
-    /// Opens the half that `time` is in.
+    /// Starts the half-window that `time` is in.
     fn advance(&mut self, time: Timestamp) {
         let half = time.tick() as u32 / HALF_TICKS;
         match half.wrapping_sub(self.half) {
@@ -205,7 +205,7 @@ impl Sender {
     }
 }
 
-/// Which flows, and which pairs of hosts, have spoken lately, by direction.
+/// Flows and pairs of hosts with recent traffic, by direction.
 struct FlowHistory {
     now: Box<[u64]>,
     before: Box<[u64]>,
@@ -213,11 +213,11 @@ struct FlowHistory {
     flows: u32,
 }
 
-/// What had been said in a flow before this packet.
+/// Traffic in a flow before this packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Earlier {
     None,
-    /// Only the other end had spoken.
+    /// Only in the reverse direction.
     Reverse,
     Forward,
 }
@@ -228,7 +228,8 @@ impl FlowHistory {
         FlowHistory { now: empty.clone(), before: empty, began: 0, flows: 0 }
     }
 
-    /// Where a flow is: the word and the bits of this end and of the other. `hash` is the same for both ends.
+    /// Position of a flow: the word, and the bits of this direction and of the other. `hash` is the same for both
+    /// directions.
     #[inline]
     fn position(hash: u64, forward: bool) -> (usize, u64, u64) {
         let word = hash as usize % WORDS;
@@ -250,7 +251,7 @@ impl FlowHistory {
         }
     }
 
-    /// Notes that this end speaks; tells what had been said.
+    /// Records a packet of this direction; returns the earlier traffic.
     #[inline]
     fn record(&mut self, hash: u64, forward: bool) -> Earlier {
         let earlier = self.before(hash, forward);
@@ -272,15 +273,15 @@ impl FlowHistory {
     }
 }
 
-/// What one worker knows of contacts.
+/// One worker's table of connection attempts.
 pub(super) struct AttemptTable {
     hasher: Hasher,
     history: FlowHistory,
     table: SetTable<Sender>,
     touched: Vec<SlotIndex>,
-    /// Openings that may still be looked at in this tick.
+    /// Attempts that may still be inspected in this tick.
     budget: u32,
-    /// Openings beyond the budget, and senders that gave way, in this tick.
+    /// Attempts beyond the budget, and evicted senders, in this tick.
     evictions: u64,
 }
 
@@ -302,24 +303,24 @@ impl AttemptTable {
         self.table.len()
     }
 
-    /// Follows an IP packet; `source` and `destination` are the hashes of its addresses.
+    /// Tracks an IP packet; `source` and `destination` are the hashes of its addresses.
     #[inline]
     pub fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
         if self.budget == 0 {
-            // A flood: what else the tick brings is not looked at.
+            // The budget is used up, as in a flood: the rest of the tick is skipped.
             self.evictions += 1;
             return;
         }
         let forward = source < destination;
-        // The pair of hosts, whichever of them sends.
+        // The pair of hosts, in either direction.
         let ends = source ^ destination;
         let pair = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         match packet.class {
-            // Whoever carries data is in a connection; so bare ACKs of its flow are, too.
+            // Data implies a connection, so bare ACKs of its flow belong to it as well.
             Class::TcpData => {
                 self.history.record(pair, forward);
             }
-            // Keepalives are all that some connections carry: the other end answers them in kind.
+            // Some connections carry keepalives only: the other end answers them in kind.
             Class::TcpAck | Class::TcpFin if self.history.before(pair, forward) == Earlier::None => {
                 self.follow_stateless(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
             }
@@ -336,8 +337,8 @@ impl AttemptTable {
                 }
             }
             Class::TcpRst => {
-                // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
-                // the name of its receiver.
+                // Refusals and aborts belong to a known flow; a RST without one replies to a packet with a spoofed
+                // source.
                 let known = self.history.before(pair, forward) != Earlier::None
                     || self.history.before(self.in_direction(packet, ends), forward) != Earlier::None;
                 if !known {
@@ -349,9 +350,9 @@ impl AttemptTable {
             }
             Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, AttemptKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
-            // What looks like an answer of a reflector opens nothing, even where nobody asked.
+            // A reflector's reply is no attempt, even an unsolicited one.
             Class::Udp if packet.reply_of.is_some() => {
-                // In a flood of them the first tell whether anyone asked.
+                // In a flood of replies the first ones show whether there were requests.
                 self.budget -= 1;
                 if self.history.record(self.in_direction(packet, ends), forward) == Earlier::Reverse {
                     self.answer(packet, AttemptKind::Udp);
@@ -367,7 +368,7 @@ impl AttemptTable {
         }
     }
 
-    /// Without a handshake the first packet of a flow opens, and the first one back answers.
+    /// Without a handshake the first packet of a flow is the attempt, and the first one in reverse the answer.
     #[inline]
     fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
         match self.history.record(self.in_direction(packet, ends), forward) {
@@ -377,7 +378,7 @@ impl AttemptTable {
         }
     }
 
-    /// ARP: who-has asks, a reply answers. Announcements and probes (RFC 5227) ask nobody.
+    /// ARP: a request is an attempt, a reply answers. Announcements and probes (RFC 5227) expect no reply.
     pub fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
@@ -390,7 +391,7 @@ impl AttemptTable {
 
     #[inline]
     fn in_direction(&self, packet: &Packet, ends: u64) -> u64 {
-        // Protocols without ports tell themselves apart by their number.
+        // Protocols without ports are distinguished by their number.
         let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
         self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)
     }
@@ -444,7 +445,7 @@ impl AttemptTable {
         (sender.mac, sender.interface, sender.vlan) = (packet.source_mac, packet.interface, packet.vlan);
     }
 
-    /// Notes an answer for whom the packet goes to, if that one opened something.
+    /// Counts an answer for the packet's receiver, if that one has made an attempt.
     fn answer(&mut self, packet: &Packet, kind: AttemptKind) {
         let key = match kind {
             AttemptKind::Arp => (kind, Addr::from_v6_bits(packet.destination_mac.bits().into())),
@@ -456,7 +457,8 @@ impl AttemptTable {
         }
     }
 
-    /// Reports who opened something in this tick and much lately, and starts the next; returns the evictions.
+    /// Reports senders with attempts in this tick and many recent ones, and starts the next tick; returns the
+    /// evictions.
     pub fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };

@@ -1,9 +1,9 @@
-//! Plain counters: packets and octets, by class, by service, and the sampled packets that name peers and ports.
+//! Plain counters: packets and bytes, in total and by class.
 
 use super::scale::Scale;
 use crate::packet::Class;
 
-/// Packets and octets.
+/// Packets and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub packets: u64,
@@ -39,7 +39,7 @@ impl Count {
     }
 }
 
-/// Packets and octets of one tick. Octets saturate at 4 GiB: no link brings more in 100 ms.
+/// Packets and bytes of one tick. Bytes saturate at 4 GiB: no link carries more in 100 ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SmallCount {
     pub packets: u32,
@@ -139,7 +139,7 @@ impl ClassCounts {
         }
     }
 
-    /// Takes away a tick that was added before.
+    /// Subtracts a tick that was added before.
     pub fn subtract_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.saturating_sub(tick.all.into());
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
@@ -158,7 +158,7 @@ impl ClassCounts {
         }
     }
 
-    /// Takes away what was added before.
+    /// Subtracts counts that were added before.
     pub fn subtract(&mut self, other: &ClassCounts) {
         self.all = self.all.saturating_sub(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {

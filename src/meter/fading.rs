@@ -1,11 +1,11 @@
-//! Fading: activity of about the last second, in one number.
+//! Fading: an exponentially decaying activity, about that of the last second, in one number.
 
 use super::counts::Count;
 
-/// What is left of a host's activity after a tick without packets.
+/// Factor by which an activity decreases per tick without packets.
 pub(super) const FADING: f32 = 0.9;
 
-/// What is left of an activity after so many ticks without packets.
+/// An activity after `idle` ticks without packets.
 pub(super) fn faded(activity: f32, idle: u64) -> f32 {
     match idle {
         0 => activity,
@@ -14,12 +14,12 @@ pub(super) fn faded(activity: f32, idle: u64) -> f32 {
     }
 }
 
-/// Worth of a host with this activity: thousandths, so that entries of the same age still differ.
+/// Rank of a host with this activity for eviction: thousandths, so that entries of the same age still differ.
 pub(super) fn worth(activity: f32) -> u64 {
     (activity * 1000.0) as u64
 }
 
-/// Packets and octets of about the last second, fading by a tenth each tick.
+/// Packets and bytes of about the last second, decreasing by a tenth each tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FadingCount {
     pub packets: f32,

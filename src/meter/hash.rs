@@ -1,9 +1,9 @@
-//! Hashing of addresses and flows for the tables: a folded multiplication, keyed so that strangers cannot aim at a set.
+//! Hashing of addresses and flows for the tables: a folded multiplication, keyed so that senders cannot aim at a set.
 
 use crate::base::{Addr, Mac};
 use std::hash::BuildHasher;
 
-/// A keyed hash. Live runs take a random key, replays a fixed one so that their output never varies.
+/// A keyed hash. Live runs use a random key, replays a fixed one so that their output never varies.
 #[derive(Clone, Copy, Debug)]
 pub struct Hasher {
     low: u64,
@@ -22,7 +22,7 @@ impl Hasher {
     }
 
     pub fn keyed(key: u64) -> Self {
-        // Both halves odd and never small, whatever the key.
+        // Both halves are odd and never small, whatever the key.
         Hasher {
             low: fold(key ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93) | 1,
             high: key ^ 0xa076_1d64_78bd_642f | 1,
@@ -61,7 +61,7 @@ impl Hasher {
     }
 }
 
-/// Hashes keys with our own keyed hash: replays need the same order every time, live runs a secret.
+/// Hashes keys of maps with [`Hasher`]: replays need the same order every time, live runs a secret key.
 #[derive(Clone, Copy)]
 pub struct KeyedBuildHasher(Hasher);
 

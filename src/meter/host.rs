@@ -15,16 +15,16 @@ use std::sync::LazyLock;
 const SECONDS: usize = 10;
 const TENS: usize = 6;
 
-/// A stretch of time that ends with the current tick.
+/// A period that ends with the current tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// 0.1 s.
     Tick,
-    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is seen whole.
+    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is fully included.
     Burst,
-    /// 1 s, sliding by ticks.
+    /// 1 s, sliding tick by tick.
     Second,
-    /// 10 s, sliding by seconds.
+    /// 10 s, sliding second by second.
     TenSeconds,
     /// 60 s, sliding by ten seconds.
     Minute,
@@ -42,7 +42,7 @@ impl Span {
     }
 }
 
-/// What is summed over next_stride spans.
+/// Counts that are summed over longer spans.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     received: ClassCounts,
@@ -81,14 +81,14 @@ impl Sum {
     }
 }
 
-/// What a tick without traffic looks like.
+/// A tick without traffic.
 static EMPTY_TICK: LazyLock<HostTick> = LazyLock::new(HostTick::default);
 
 /// One busy host's windows.
 pub struct HostWindow {
     address: Addr,
     ticks: [Box<HostTick>; TICKS_PER_SECOND],
-    /// Bit n is set where the n-th of `ticks` holds traffic; the others hold whatever was left there.
+    /// Bit n is set where the n-th of `ticks` has traffic; the others have stale content.
     filled: u16,
     seconds: [Sum; SECONDS],
     /// Sources and destinations of each of the last ten full seconds.
@@ -97,7 +97,7 @@ pub struct HostWindow {
     second: Sum,
     ten_seconds: Sum,
     minute: Sum,
-    /// Number of the last tick that was rolled in.
+    /// Number of the last tick that was opened.
     tick: u64,
 }
 
@@ -118,7 +118,7 @@ impl HostWindow {
         })
     }
 
-    /// Starts over for another host, in the same memory.
+    /// Restarts for another host, in the same memory.
     pub fn reuse(&mut self, address: Addr, tick: u64) {
         self.address = address;
         self.filled = 0;
@@ -133,11 +133,11 @@ impl HostWindow {
         self.address
     }
 
-    /// Opens tick `tick`, empty; what is older moves on. Each tick must be rolled in, in order.
+    /// Opens tick `tick`, empty; all windows slide. Ticks must be opened in order, without gaps.
     pub fn roll(&mut self, tick: u64) {
         self.tick = tick;
         if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
-            // A second is complete: it enters the ten seconds.
+            // A second is complete: it is added to the ten seconds.
             let at = (tick / TICKS_PER_SECOND as u64) as usize;
             let seconds = &mut self.seconds[at % SECONDS];
             self.ten_seconds.subtract(seconds);
@@ -163,8 +163,8 @@ impl HostWindow {
         }
     }
 
-    /// Adds counts to the tick that was rolled in last. The first of a tick is taken as it is, and another box left in
-    /// its place.
+    /// Adds counts to the open tick. The first counts of a tick are swapped in, and `counts` has stale content
+    /// afterwards.
     pub fn absorb(&mut self, counts: &mut Box<HostTick>) {
         self.second.add_tick(counts);
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
@@ -176,7 +176,7 @@ impl HostWindow {
         }
     }
 
-    /// The same from the counts of a host that was quiet.
+    /// Adds the counts of a quiet host to the open tick.
     pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
@@ -202,14 +202,14 @@ impl HostWindow {
         (0..count.min(TICKS_PER_SECOND)).map(|back| self.tick_back(back))
     }
 
-    /// The traffic of this host as an attack of `direction` would flow.
+    /// This host's traffic in the direction of a possible attack.
     pub fn in_direction(&self, direction: Direction) -> HostDirection<'_> {
         HostDirection { host: self, outbound: direction == Direction::Outbound }
     }
 }
 
-/// One host seen in the direction of a possible attack: *forward* is what would be the attack, *back* the answers.
-/// Inbound, forward is what the host receives; outbound, what it sends.
+/// One host seen in the direction of a possible attack (forward and reverse as in RFC 5103): *forward* is the possible
+/// attack, *reverse* the replies. Inbound, forward is what the host receives; outbound, what it sends.
 #[derive(Clone, Copy)]
 pub struct HostDirection<'a> {
     host: &'a HostWindow,
@@ -221,7 +221,7 @@ impl<'a> HostDirection<'a> {
         self.host
     }
 
-    /// The same host seen the other way round.
+    /// The same host in the opposite direction.
     pub fn opposite(&self) -> HostDirection<'a> {
         HostDirection { outbound: !self.outbound, ..*self }
     }
@@ -246,12 +246,12 @@ impl<'a> HostDirection<'a> {
         self.counts(span, !self.outbound)
     }
 
-    /// Counts by class of the answers.
+    /// Counts by class of the replies.
     pub fn reverse(&self, span: Span) -> SpanCounts<'a> {
         self.counts(span, self.outbound)
     }
 
-    /// Forward packets of the last second, cheaply: the first question of every detector.
+    /// Forward packets of the last second; cheap, for a first check.
     pub fn forward_packets(&self) -> u64 {
         let second = &self.host.second;
         if self.outbound { second.sent.packets() } else { second.received.packets() }
@@ -282,32 +282,32 @@ impl<'a> HostDirection<'a> {
         }
     }
 
-    /// Packets in the direction of the attack whose payload begins like one of `apps`.
+    /// Forward packets whose payload is recognised as one of `apps`.
     pub fn app_packets(&self, span: Span, apps: &[App]) -> u64 {
         self.sum_app_packets(span, apps, self.outbound)
     }
 
-    /// The same of the answers.
+    /// Reverse packets whose payload is recognised as one of `apps`.
     pub fn reverse_app_packets(&self, span: Span, apps: &[App]) -> u64 {
         self.sum_app_packets(span, apps, !self.outbound)
     }
 
-    /// Those of one tick: for [`HostDirection::onset`].
+    /// Forward packets of one tick by payload: for [`HostDirection::onset`].
     pub fn app_packets_in_tick(&self, tick: &HostTick, apps: &[App]) -> u64 {
         apps.iter().map(|&app| tick.apps.of(app, self.outbound)).sum()
     }
 
-    /// TCP handshakes in the direction of the attack that were completed.
+    /// Completed TCP handshakes in the direction of the attack.
     pub fn completed(&self, span: Span) -> u64 {
         self.completed_in(&self.handshakes(span)).into()
     }
 
-    /// What `measure` counts in the last so many ticks, up to ten.
+    /// Sum of `measure` over the last `ticks` ticks, at most ten.
     pub fn in_last(&self, ticks: usize, measure: impl Fn(&HostTick) -> u64) -> u64 {
         self.host.recent(ticks).map(measure).sum()
     }
 
-    /// TCP handshakes of one tick that were completed: for [`HostDirection::in_last`].
+    /// Completed TCP handshakes of one tick: for [`HostDirection::in_last`].
     pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
         self.completed_in(&tick.handshakes).into()
     }
@@ -316,14 +316,14 @@ impl<'a> HostDirection<'a> {
         if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers }
     }
 
-    /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods
-    /// with random sources or ports do not.
+    /// Forward SYNs that retransmit one whose handshake is not complete: clients retransmit, floods with random sources
+    /// or ports do not.
     pub fn repeated_syns(&self, span: Span) -> u64 {
         let pairs = self.handshakes(span);
         u64::from(if self.outbound { pairs.repeated_syns_sent } else { pairs.repeated_syns_received })
     }
 
-    /// First fragments in the direction of the attack, last second.
+    /// Forward first fragments of the last second.
     pub fn first_fragments(&self) -> u64 {
         self.host
             .recent(TICKS_PER_SECOND)
@@ -333,12 +333,12 @@ impl<'a> HostDirection<'a> {
             .sum()
     }
 
-    /// Estimated number of distinct peers in the direction of the attack, last second.
+    /// Estimated number of distinct forward peers in the last second.
     pub fn distinct_peers(&self) -> f64 {
         self.peers().estimate()
     }
 
-    /// The peers of the last second, to be counted or united with others.
+    /// The forward peers of the last second, to be counted or merged with others.
     pub fn peers(&self) -> Registers {
         let mut peers = Registers::default();
         for tick in self.host.recent(TICKS_PER_SECOND) {
@@ -347,7 +347,7 @@ impl<'a> HostDirection<'a> {
         peers
     }
 
-    /// Estimated number of distinct peers in the direction of the attack over the last ten full seconds.
+    /// Estimated number of distinct forward peers over the last ten full seconds.
     pub fn distinct_peers_in_ten_seconds(&self) -> f64 {
         let mut peers = Registers::default();
         for (sources, destinations) in &self.host.second_peers {
@@ -356,8 +356,8 @@ impl<'a> HostDirection<'a> {
         peers.estimate()
     }
 
-    /// Who took part in those of the last ten full seconds that brought at most so many SYNs in the direction of the
-    /// attack: the peers from before it began.
+    /// Peers in those of the last ten full seconds that had at most `most_syns` forward SYNs: the peers from before an
+    /// attack began.
     pub fn peers_before(&self, most_syns: u64) -> Registers {
         let mut peers = Registers::default();
         for (sum, (sources, destinations)) in self.host.seconds.iter().zip(&self.host.second_peers) {
@@ -369,7 +369,7 @@ impl<'a> HostDirection<'a> {
         peers
     }
 
-    /// The peers of the current tick.
+    /// The forward peers of the current tick.
     pub fn tick_peers(&self) -> Registers {
         let tick = self.host.tick_back(0);
         if self.outbound { tick.destinations } else { tick.sources }
@@ -379,19 +379,19 @@ impl<'a> HostDirection<'a> {
         if self.outbound { tick.sent_samples.samples() } else { tick.received_samples.samples() }
     }
 
-    /// Sampled packets of the last second in the direction of the attack, of the given classes.
+    /// Sampled forward packets of the last second, of the given classes.
     pub fn samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
         let direction = *self;
         let ticks = direction.host.recent(TICKS_PER_SECOND);
         ticks.flat_map(move |tick| direction.samples_of(tick)).filter(move |sample| has(classes, sample))
     }
 
-    /// The same of the current tick alone.
+    /// Sampled forward packets of the current tick, of the given classes.
     pub fn tick_samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
         self.samples_of(self.host.tick_back(0)).iter().filter(move |sample| has(classes, sample))
     }
 
-    /// What the host had to do with amplification services over the last `span`, up to a second.
+    /// Traffic of amplification services over the last `span`, at most a second.
     pub fn services(&self, span: Span) -> Vec<ServiceTraffic> {
         let ticks = match span {
             Span::Tick => 1,
@@ -413,7 +413,7 @@ impl<'a> HostDirection<'a> {
         services
     }
 
-    /// The same of one service in one tick: for [`HostDirection::onset`].
+    /// Traffic of one service in one tick: for [`HostDirection::onset`].
     pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceTraffic {
         let row = tick.services.iter().find(|row| row.service == Some(service));
         let (replies, requests) = row.map_or_else(Default::default, |row| self.service_sides(row));
@@ -428,8 +428,8 @@ impl<'a> HostDirection<'a> {
         }
     }
 
-    /// When the traffic that `measure` counts began, going back from now while it is at least a tenth of its present
-    /// strength; at most one second.
+    /// Start of the traffic that `measure` counts: going back from now while it is at least a tenth of its maximum, at
+    /// most one second.
     pub fn onset(&self, measure: impl Fn(&HostTick) -> u64) -> Timestamp {
         let strongest = self.host.recent(TICKS_PER_SECOND).map(&measure).max().unwrap_or(0);
         let mut onset = self.host.tick_back(0).first;
@@ -440,7 +440,7 @@ impl<'a> HostDirection<'a> {
                 quiet = 0;
             } else {
                 quiet += 1;
-                // One weak tick may be a hiccup of the sender or of the capture.
+                // A single weak tick can be an irregularity of the sender or of the capture.
                 if quiet > 1 {
                     break;
                 }
@@ -449,13 +449,13 @@ impl<'a> HostDirection<'a> {
         onset
     }
 
-    /// Count of the given classes in one tick, in the direction of the attack: for [`HostDirection::onset`].
+    /// Forward count of the given classes in one tick: for [`HostDirection::onset`].
     pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
         if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }
     }
 }
 
-/// Counts of a span by class: one tick, two ticks, or a next_stride sum.
+/// Counts of a span by class: one tick, two ticks, or a longer sum.
 #[derive(Clone, Copy)]
 pub enum SpanCounts<'a> {
     Tick(&'a ClassTick),
@@ -494,12 +494,12 @@ fn has(classes: &[Class], sample: &Sample) -> bool {
     classes.iter().any(|class| *class as u8 == sample.class)
 }
 
-/// One amplification service in one direction: replies forward, requests back.
+/// One amplification service in one direction: replies forward, requests reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraffic {
     pub service: crate::packet::Service,
     pub replies: Count,
-    /// Requests that went the other way.
+    /// Requests in the opposite direction.
     pub requests: u64,
 }
 

@@ -9,7 +9,7 @@ use super::scale::Scale;
 use crate::base::{Addr, Timestamp};
 use crate::packet::Service;
 
-/// What one host had to do with one amplification service.
+/// Traffic of one host with one amplification service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCounts {
     pub service: Option<Service>,
@@ -19,7 +19,7 @@ pub struct ServiceCounts {
     pub requests_sent: u32,
 }
 
-/// Services kept apart per host and tick. A fifth service in the same 100 ms is counted in the classes only.
+/// Services counted separately per host and tick. A fifth service in the same 100 ms counts in the classes only.
 pub const SERVICES_PER_HOST: usize = 4;
 
 /// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
@@ -36,16 +36,16 @@ pub struct HostTick {
     pub first_fragments_received: u32,
     pub first_fragments_sent: u32,
     pub services: [ServiceCounts; SERVICES_PER_HOST],
-    /// Who sends to this host.
+    /// Peers that send to this host.
     pub sources: Registers,
-    /// Whom this host sends to.
+    /// Peers that this host sends to.
     pub destinations: Registers,
     pub received_samples: Sampler,
     pub sent_samples: Sampler,
 }
 
 impl HostTick {
-    /// The row of a service; takes a free one for a new service, `None` where all are taken.
+    /// The row of a service; assigns a free one to a new service, `None` where all are in use.
     #[inline]
     pub fn service(&mut self, service: Service) -> Option<&mut ServiceCounts> {
         let row = self.services.iter_mut().find(|row| row.service.is_none_or(|s| s == service))?;
@@ -53,8 +53,8 @@ impl HostTick {
         Some(row)
     }
 
-    /// Starts an empty tick for `address`. Samples stay where they are, behind a length of zero: half of the record need
-    /// not be written.
+    /// Starts an empty tick for `address`. Samples are not cleared, only their length: half of the record need not be
+    /// written.
     pub fn reset(&mut self, address: Addr) {
         self.received_samples.clear();
         self.sent_samples.clear();
@@ -69,7 +69,7 @@ impl HostTick {
         self.destinations.clear();
     }
 
-    /// Makes what was counted in captured packets what it stands for.
+    /// Scales the counts of captured packets to the traffic that they stand for.
     pub fn scale_up(&mut self, scale: Scale) {
         self.received.scale_up(scale);
         self.sent.scale_up(scale);
@@ -87,7 +87,7 @@ impl HostTick {
         self.apps.scale_up(scale);
     }
 
-    /// Adds everything of another tick but who its peers are.
+    /// Adds all counts of another tick, but not its peers and samples.
     pub fn merge_counts(&mut self, other: &HostTick) {
         if other.first < self.first || self.first == Timestamp::ZERO {
             self.first = other.first;
@@ -110,7 +110,7 @@ impl HostTick {
         }
     }
 
-    /// Adds the same tick of the same host as another worker saw it.
+    /// Adds another worker's counts of the same tick and host.
     pub fn merge(&mut self, other: &HostTick) {
         self.merge_counts(other);
         self.sources.merge(&other.sources);

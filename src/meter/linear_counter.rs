@@ -1,6 +1,6 @@
 //! Linear counting: the number of distinct values in a small bitmap.
 
-/// A set of values as bits: counts up to some hundreds of them (linear counting).
+/// A set of values as a bitmap: estimates up to some hundreds of distinct values (linear counting).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinearCounter(u128);
 
@@ -20,7 +20,7 @@ impl LinearCounter {
     }
 }
 
-/// Estimated number of distinct values that left so many of all bits empty (Whang 1990).
+/// Estimated number of distinct values that left `empty` of `bits` bits unset (Whang 1990).
 pub(super) fn linear_count(empty: u32, bits: u32) -> f64 {
     let bits = f64::from(bits);
     bits * (bits / f64::from(empty.max(1))).ln()

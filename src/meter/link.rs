@@ -1,8 +1,8 @@
-//! What one worker notes of the segment in a tick, beside its stations: control frames, strangers, frames to nobody,
-//! frames that come again, and addresses that guests use but were not given.
+//! Layer-2 records of one worker in a tick, beside its stations: control frames, unknown MAC addresses, unknown
+//! unicast, duplicate group frames, and source addresses that are not assigned to the guest that uses them.
 //!
-//! All of it is bounded: [`CONTROLS`] control frames a tick and [`PER_STATION`] of any one station, so that a flood of one
-//! kind neither costs much nor hides the rest for long; what is left out is counted.
+//! Everything is bounded: [`CONTROLS`] control frames a tick and [`PER_STATION`] of any one station, so that a flood of
+//! one kind neither costs much nor hides the rest for long. Skipped frames are counted.
 
 use super::counts::Count;
 use super::hash::Hasher;
@@ -15,24 +15,24 @@ use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Control frames that are kept of a tick.
+/// Control frames kept per tick.
 pub const CONTROLS: usize = 512;
-/// Of these, from stations that share a counter.
+/// Of these, from stations in the same bucket.
 const PER_STATION: u8 = 64;
-/// Counters of control frames a station. A power of two.
+/// Buckets of stations, each with a counter of control frames. A power of two.
 pub(super) const STATION_BUCKETS: usize = 256;
-/// Frames to groups that are remembered for a second, to see them come again. A power of two.
+/// Group frames remembered for a second, to detect duplicates. A power of two.
 const RECENT_FRAMES: usize = 1024;
-/// Octets of a frame by which it is told from others: through the headers and some of what they carry.
+/// Bytes of a frame that identify it: the headers and the beginning of the payload.
 const FINGERPRINT: usize = 128;
-/// Interfaces that are noted apart; a worker of a live run has one.
+/// Interfaces counted separately; a worker of a live run has one.
 const INTERFACES: usize = 32;
-/// Addresses of guests that are noted in a tick.
+/// Not assigned source addresses recorded per tick.
 const FOREIGN: usize = 64;
-/// Stations whose frames came again that are told apart.
+/// Senders of duplicate frames that are counted separately.
 const DUPLICATE_SENDERS: usize = 8;
 
-/// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
+/// Addresses assigned to guests, by MAC address. Guests without known addresses are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignedAddrs(pub HashMap<Mac, Vec<IpNet>>);
 
@@ -44,13 +44,13 @@ impl AssignedAddrs {
 }
 
 fn allowed(own: &[IpNet], address: Addr) -> bool {
-    // What it was given of one family says nothing of the other: guests make up their IPv6 address themselves.
+    // Addresses of one family do not restrict the other: guests assign themselves IPv6 addresses.
     let same_family = |network: &&IpNet| network.addr().is_ipv4() == address.is_v4();
     let mut own = own.iter().filter(same_family).peekable();
     own.peek().is_none() || address.may_leave_anywhere() || own.any(|network| network.contains(&address.ip()))
 }
 
-/// An address that a guest used without having been given it, in one tick.
+/// A source address that is not assigned to the guest that used it, in one tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ForeignUse {
     pub interface: u16,
@@ -59,27 +59,27 @@ pub struct ForeignUse {
     pub address: Addr,
     pub first: Timestamp,
     pub count: Count,
-    /// Where one of the packets went.
+    /// Destination of one of the packets.
     pub destination: Addr,
 }
 
-/// What a tick saw on one interface as a whole.
+/// Layer-2 counts of one interface in one tick.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinkCounts {
     pub interface: u16,
-    /// Stations that were not in the table, and about how many different ones.
+    /// Stations that were not in the table, and the set of their MAC addresses.
     pub unknown_macs: u64,
     pub distinct_unknown_macs: Registers,
-    /// Frames to single stations that have never been heard, and about how many different ones.
+    /// Unicast frames to MAC addresses that have never sent, and the set of these addresses.
     pub unknown_unicast: Count,
     pub distinct_unknown_unicast: Registers,
-    /// Who sent one of them.
+    /// Sender of one of them.
     pub unknown_unicast_sender: Mac,
-    /// Frames to groups that came again within the second, octet by octet.
+    /// Group frames that are identical to one within the last second.
     pub duplicates: Count,
-    /// Of these, frames that had left here before.
+    /// Of these, frames that entered after the first copy had left here.
     pub looped: u64,
-    /// Whose they are, and how many: the first few.
+    /// Senders of the duplicates and their number; only the first few senders.
     pub duplicate_senders: [(Mac, u32); DUPLICATE_SENDERS],
 }
 
@@ -97,7 +97,7 @@ impl LinkCounts {
         other.duplicate_senders().for_each(|(mac, copies)| self.add_duplicates(mac, copies));
     }
 
-    /// Stations whose frames came again, and how many: all where they are few.
+    /// Senders of duplicates and their number: complete where there are few.
     pub fn duplicate_senders(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
         self.duplicate_senders.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
     }
@@ -109,12 +109,12 @@ impl LinkCounts {
     }
 }
 
-/// Which of the counters a station shares with others.
+/// The bucket of a station, which it may share with others.
 pub(super) fn station_bucket(hasher: Hasher, mac: Mac) -> usize {
     hasher.word(mac.bits()) as usize % STATION_BUCKETS
 }
 
-/// A set of shares, as bits.
+/// A set of buckets, as a bitmap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StationBuckets([u64; STATION_BUCKETS / 64]);
 
@@ -130,11 +130,11 @@ impl StationBuckets {
     }
 }
 
-/// What a worker hands over.
+/// The layer-2 part of a worker's report.
 #[derive(Clone, Debug, Default)]
 pub struct LinkReport {
     pub controls: Vec<Control>,
-    /// Control frames of the tick that are not among them, and whose they were: by [`share`] of their senders.
+    /// Control frames of the tick that are not in `controls`, and the [buckets](station_bucket) of their senders.
     pub skipped: u64,
     pub skipped_buckets: Shares,
     pub interfaces: Vec<LinkCounts>,
@@ -151,7 +151,7 @@ impl LinkReport {
     }
 }
 
-/// A frame to a group, as it is remembered.
+/// A recent frame to a group.
 #[derive(Clone, Copy, Default)]
 struct GroupFrame {
     fingerprint: u64,
@@ -179,7 +179,7 @@ impl LinkRecorder {
         self.assigned = assigned;
     }
 
-    /// What a frame tells that is counted here: a control frame, or one to a group.
+    /// Records a control frame or a frame to a group.
     #[inline(never)]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
@@ -190,7 +190,7 @@ impl LinkRecorder {
         }
     }
 
-    /// Reads a control frame.
+    /// Parses a control frame and keeps it, within the limits.
     fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
         let bucket = station_bucket(self.hasher, packet.source_mac);
         let Some(counter) = self.counters.get_mut(bucket) else { return };
@@ -205,7 +205,7 @@ impl LinkRecorder {
         }
     }
 
-    /// Looks whether a frame to a group has come before.
+    /// Counts a group frame that is a duplicate of a recent one.
     fn check_duplicate(&mut self, packet: &Packet, frame: &[u8]) {
         let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
         for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
@@ -215,12 +215,13 @@ impl LinkRecorder {
         let second = packet.time.nanos() / (TICKS_PER_SECOND as u64 * TICK_NANOS);
         let is_egress = packet.direction == FrameDirection::Egress;
         let Some(known) = self.recent.get_mut(fingerprint as usize % RECENT_FRAMES) else { return };
-        // Also over the turn of a second.
+        // Also across the boundary of two seconds.
         if known.fingerprint != fingerprint || second.wrapping_sub(known.second) > 1 {
             *known = GroupFrame { fingerprint, second, is_egress };
             return;
         }
-        // Who moves away is announced from there in the same words as here before (RFC 903, RFC 5227 §2.3).
+        // After a migration the new host announces a guest with the same frame as this host did before (RFC 903, RFC
+        // 5227 §2.3).
         let announces = packet.class == Class::Arp && (packet.flags > 2 || packet.source == packet.destination);
         let looped = known.is_egress && packet.direction == FrameDirection::Ingress && !announces;
         known.second = second;
@@ -244,7 +245,7 @@ impl LinkRecorder {
         interfaces.get_mut(at)
     }
 
-    /// A station that was not in the table sends.
+    /// Counts a frame from a station that was not in the table.
     pub fn record_unknown_mac(&mut self, packet: &Packet) {
         let hash = self.hasher.word(packet.source_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
@@ -253,7 +254,7 @@ impl LinkRecorder {
         }
     }
 
-    /// Frames go to a single station that has never been heard.
+    /// Counts frames to a MAC address that has never sent.
     pub fn record_unknown_unicast(&mut self, run: &Run<'_>) {
         let (packet, count) = (run.first, run.count);
         let hash = self.hasher.word(packet.destination_mac.bits());
@@ -264,13 +265,13 @@ impl LinkRecorder {
         }
     }
 
-    /// Whether source addresses of anyone are held against what they were given.
+    /// Whether there are assigned addresses to check sources against.
     #[inline]
     pub fn checks_sources(&self) -> bool {
         !self.assigned.0.is_empty()
     }
 
-    /// Holds the sources of packets of one station against what it was given.
+    /// Checks the sources of packets of one station against its assigned addresses.
     #[inline(never)]
     pub fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
         let Some(own) = self.assigned.0.get(&mac) else { return };
@@ -297,7 +298,7 @@ impl LinkRecorder {
         }
     }
 
-    /// Hands the tick over into `into` (whatever is in it goes) and starts the next.
+    /// Swaps the tick's records into `into` (its content is discarded) and starts the next.
     pub fn finish_tick(&mut self, into: &mut LinkReport) {
         into.clear();
         std::mem::swap(into, &mut self.report);

@@ -1,5 +1,5 @@
-//! The merger: takes every worker's report of a tick, keeps the shared tables and the windows of busy hosts, and gives
-//! detectors one immutable [`Window`].
+//! The merger: takes every worker's report of a tick, updates the shared tables and the windows of busy hosts, and
+//! gives detectors one immutable [`Window`].
 
 use super::active::{ActiveHosts, NO_WINDOW};
 use super::attempts::ConnectionAttempts;
@@ -19,22 +19,22 @@ use crate::base::{Addr, CapturedInterface, Mac, PostureResult, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Packets in about a second from which on a host gets windows.
+/// Packets within about a second from which a host gets windows.
 const BUSY: f32 = 10.0;
 
 /// Everything measured up to the end of one tick.
 pub struct Window<'a> {
     pub tick: u64,
-    /// The moment up to which everything is counted: the end of the tick, or the last packet of the capture.
+    /// Everything up to this time is counted: the end of the tick, or the last packet of the capture.
     pub end: Timestamp,
     pub totals: &'a Totals,
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],
-    /// Senders that opened something in this tick and much lately.
+    /// Senders with new connection attempts in this tick and many recent ones.
     pub attempts: &'a [ConnectionAttempts],
-    /// Names by interface index, as far as they are known.
+    /// Names by interface index, as far as known.
     pub interfaces: &'a [String],
-    /// This host's posture, as of the last look at it.
+    /// The last posture check of this host.
     pub posture: &'a [PostureResult],
     meter: &'a Meter,
 }
@@ -44,8 +44,8 @@ impl<'a> Window<'a> {
         self.interfaces.get(usize::from(index)).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// One name for all interfaces of a bridge: that of the first of them which is captured, so that what is seen on
-    /// several of them is one.
+    /// One name for all interfaces of a bridge, so that an incident seen on several of them is one: the name of the
+    /// first captured one.
     pub fn segment_name(&self, interface: u16) -> String {
         let first = self.lan().interface(interface).segment;
         self.interface(first).unwrap_or("unknown").to_owned()
@@ -61,23 +61,23 @@ impl<'a> Window<'a> {
         &self.meter.received
     }
 
-    /// Busy prefixes of which many hosts received something lately, with about how many.
+    /// Busy prefixes with many recently receiving hosts, and the estimated number of these hosts.
     pub fn prefixes(&self) -> impl Iterator<Item = (&'a HostWindow, f64)> + use<'a> {
         self.meter.prefixes.busy()
     }
 
-    /// Length in bits of the prefix that an address is counted in.
+    /// Length in bits of the prefix that an address belongs to.
     pub fn prefix_length(&self, address: Addr) -> u8 {
         self.meter.prefixes.lengths().of(address)
     }
 
-    /// Sampled requests of the last `ticks` ticks (ten at most) that went to `address`, or came from it.
+    /// Sampled requests of the last `ticks` ticks (at most ten) to `address`, or from it.
     pub fn requests(&self, ticks: usize, address: Addr, from_it: bool) -> impl Iterator<Item = &'a Request> + use<'a> {
         let requests = self.meter.requests.last(self.tick, ticks);
         requests.filter(move |request| address == if from_it { request.source } else { request.target })
     }
 
-    /// What is known of the links themselves.
+    /// Layer-2 state: stations, claims, leases, routers, rates.
     pub fn lan(&self) -> &'a LanState {
         &self.meter.lan
     }
@@ -110,7 +110,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// All windows are made and touched here, so that a flood finds memory ready.
+    /// Allocates and touches all windows here, so that a flood causes no page faults.
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
         // Touched in full, like everything else.
         let mut tick_stations = vec![StationCounts::default(); sizes.stations];
@@ -146,7 +146,7 @@ impl Meter {
         self.new_stations
     }
 
-    /// Losses of the workers' tables, and windows of hosts and of prefixes that gave way to busier ones.
+    /// Losses of the workers' tables, and evicted windows of hosts and of prefixes.
     pub fn evictions(&self) -> (Evictions, u64, u64) {
         (self.evictions, self.windows.evictions(), self.prefixes.evictions())
     }
@@ -163,13 +163,13 @@ impl Meter {
         self.sizes
     }
 
-    /// True where no window holds anything: ticks without packets need not be looked at.
+    /// True where no window is in use: ticks without packets need no inspection.
     pub fn is_idle(&self) -> bool {
         self.windows.len() == 0
     }
 
-    /// What is known of the place from now on: what the interfaces are to each other, which addresses guests were given,
-    /// and which are routers'.
+    /// Replaces the captured interfaces and their roles, the addresses assigned to guests, and the known routers'
+    /// addresses.
     pub fn set_topology(
         &mut self,
         interfaces: Arc<[CapturedInterface]>,
@@ -188,7 +188,7 @@ impl Meter {
         &self.tick_stations
     }
 
-    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Meter::reset`].
+    /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Meter::reset`].
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.totals = Totals::default();
@@ -204,7 +204,7 @@ impl Meter {
         self.lan.open(tick);
     }
 
-    /// Empties every window: for gaps in time next_stride than any window, and for clocks that were set.
+    /// Empties every window: for gaps in time longer than any window, and for clock changes.
     pub fn reset(&mut self) {
         self.windows.reset();
         self.prefixes.reset();
@@ -270,11 +270,11 @@ impl Meter {
         }
     }
 
-    /// The windows of a host, opened where it has none and is active enough.
+    /// The windows of a host; opens them where it has none and is active enough.
     fn window_of(&mut self, index: SlotIndex, address: Addr, activity: f32, least: f32) -> Option<&mut WindowSlot> {
         let known = match self.active.get_mut(index) {
             Some(active) => active.window as usize,
-            // It gave way to more active ones within this very tick.
+            // Evicted by more active hosts within this very tick.
             None => self.windows.index_of(address).unwrap_or(usize::MAX),
         };
         let window = if self.windows.get_mut(known, address).is_some() {
@@ -341,7 +341,7 @@ impl Meter {
         }
     }
 
-    /// What was last found of this host's posture: no packet tells it, but it is judged along with them.
+    /// Replaces the results of the posture checks. They do not come from packets, but are inspected with them.
     pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
         self.posture = posture;
     }

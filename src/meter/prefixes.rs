@@ -1,7 +1,7 @@
-//! Prefixes: networks of which many hosts are busy at once, measured like one host each.
+//! Prefixes: networks with many busy hosts at the same time, each measured like one host.
 //!
-//! Every prefix has a small entry that tells how many of its hosts receive, and how much. Those that receive much on
-//! many hosts get windows as busy hosts do, into which all counts of their hosts go; who sends to them is told by a
+//! Every prefix has a small entry with the number of its receiving hosts and their packets. Prefixes that receive much
+//! on many hosts get windows like busy hosts; all counts of their hosts are added to them. Their sources come from a
 //! uniform sample of all received packets.
 
 use super::hash::Hasher;
@@ -16,28 +16,28 @@ use super::sizes::PrefixLengths;
 use super::windows::Windows;
 use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
 
-/// Packets received in a tick by all hosts of a prefix from which on it may get windows.
+/// Packets received in a tick by all hosts of a prefix from which it may get windows.
 const BUSY: u32 = 15;
-/// Hosts of it that receive within about a second.
+/// Hosts of a prefix that receive within about a second from which it counts as busy.
 const HOSTS: f64 = 8.0;
-/// Bits that so many hosts set, nearly always.
+/// Bits that [`HOSTS`] hosts set nearly always.
 const LEAST_BITS: u32 = 7;
 /// Prefixes with small entries.
 const ENTRIES: usize = 4096;
-/// Ticks after which the set of receiving hosts begins anew; the last one is kept beside.
+/// Ticks after which the set of receiving hosts restarts; the previous set is kept.
 const GENERATION: u16 = 8;
 
 struct Entry {
     network: Addr,
     previous: LastTick,
     packets: u32,
-    /// Receiving hosts, by hash, of this generation and of the one before.
+    /// Bitmaps of receiving hosts, by hash, of this generation and of the previous one.
     hosts: u64,
     hosts_before: u64,
     generation: u16,
-    /// Whether it was told in this tick that the prefix is busy.
+    /// Whether the prefix was reported as busy in this tick.
     reported: bool,
-    /// Place among those that gather, if it does.
+    /// Index in `Prefixes::collected`, if it has windows.
     collected: u16,
 }
 
@@ -71,7 +71,7 @@ impl Keyed for Entry {
 }
 
 impl Entry {
-    /// Notes that a host received so many packets; true once a tick, when the prefix is busy.
+    /// Adds the packets that a host received; returns true once per tick, when the prefix is busy.
     fn note(&mut self, age: u16, host: Addr, received: u32) -> bool {
         if !self.previous.is_of(age) {
             self.previous.end_tick(self.packets);
@@ -84,7 +84,7 @@ impl Entry {
             (self.hosts, self.generation) = (0, generation);
         }
         self.packets = self.packets.saturating_add(received);
-        // Neighbours differ in their last bits; a multiplication spreads them over the set.
+        // Neighbouring addresses differ in their last bits; a multiplication spreads them over the bitmap.
         self.hosts |= 1 << ((host.bits() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
         if self.reported || self.packets < BUSY || (self.hosts | self.hosts_before).count_ones() < LEAST_BITS {
             return false;
@@ -98,14 +98,14 @@ impl Entry {
     }
 }
 
-/// What is collected in a tick for a prefix with windows.
+/// The tick collected for a prefix with windows.
 #[derive(Default)]
 struct PrefixTick {
     network: Addr,
     tick: Box<HostTick>,
-    /// Packets of the host that received most in one worker's report.
+    /// Packets of the host that received most, within one worker's report.
     largest: u32,
-    /// Samples of its packets, those since the last that was kept, and what these stand for.
+    /// Samples of its packets, those since the last one kept, and the packets that these stand for.
     sampled: u32,
     passed: u32,
     weight: u32,
@@ -154,7 +154,7 @@ impl Prefixes {
         self.windows.len()
     }
 
-    /// Prefixes that gave way to busier ones, of either table.
+    /// Evictions in both tables.
     pub fn evictions(&self) -> u64 {
         self.windows.evictions() + self.entry_evictions
     }
@@ -182,7 +182,7 @@ impl Prefixes {
             self.entry_evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
             index
         } else {
-            // Who only sends makes no entry.
+            // Hosts that only send make no entry.
             self.entries.find(hash, network).unwrap_or(NO_SLOT)
         };
         let age = self.entries.age();
@@ -202,7 +202,7 @@ impl Prefixes {
         }
     }
 
-    /// Makes ready for the reports of the open tick: every prefix with windows gathers.
+    /// Prepares for the reports of the open tick: every prefix with windows collects counts.
     pub fn start_collecting(&mut self) {
         self.used = 0;
         for (collected, window) in self.collected.iter_mut().zip(self.windows.in_use()) {
@@ -219,7 +219,7 @@ impl Prefixes {
         }
     }
 
-    /// Everything of the open tick was counted; `received` are the workers' samples.
+    /// Closes the open tick after all counts have been added; `received` are the workers' samples.
     pub fn close(&mut self, received: &[Received]) {
         for received in received {
             let hash = self.hasher.address(received.sample.peer);
@@ -228,7 +228,7 @@ impl Prefixes {
                 collected.tick.sources.add(hash);
             }
         }
-        // Of more than a tick can keep, each n-th stands for n: no sample weighs more than another.
+        // Where there are more samples than a tick can keep, each n-th stands for n: all have the same weight.
         for received in received {
             let Some(collected) = self.collected_for(received.target) else { continue };
             collected.weight = collected.weight.saturating_add(received.sample.weight);
@@ -260,13 +260,14 @@ impl Prefixes {
         }
     }
 
-    /// What is collected for the prefix of a host.
+    /// The collected tick of the prefix that a host belongs to.
     fn collected_for(&mut self, host: Addr) -> Option<&mut PrefixTick> {
         let network = host.network(self.lengths.of(host));
         self.collected.iter_mut().take(self.used).find(|collected| collected.network == network)
     }
 
-    /// Prefixes of which many hosts received something lately, with about how many, and none of them most of it.
+    /// Prefixes with many recently receiving hosts, none of which receives a third or more, and the estimated number of
+    /// hosts.
     pub fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
         self.windows.active().filter_map(|window| {
             let network = window.address();
@@ -281,7 +282,7 @@ impl Prefixes {
     }
 }
 
-/// A tick of a host.
+/// The traffic of a host in one tick.
 pub(super) struct HostTraffic<'a> {
     pub address: Addr,
     pub counts: HostTickCounts<'a>,
@@ -289,7 +290,7 @@ pub(super) struct HostTraffic<'a> {
     pub scale: Scale,
 }
 
-/// As a worker reports it.
+/// The counts of a host as a worker reports them.
 pub(super) enum HostTickCounts<'a> {
     Quiet(&'a HostCounts),
     Busy(&'a HostTick),

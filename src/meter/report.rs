@@ -1,4 +1,4 @@
-//! The hand-over from a worker to the merger: one tick, copied out of the tally.
+//! The report that a worker hands to the merger: one tick, copied from the tally.
 
 use super::attempts::ConnectionAttempts;
 use super::counts::{Count, SmallCount};
@@ -12,7 +12,7 @@ use super::sizes::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
 
-/// All traffic of a tick by class: towards our networks, from them, and merely passing.
+/// All traffic of a tick by class: to our networks, from them, and transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     pub received: [Count; Class::COUNT],
@@ -20,7 +20,7 @@ pub struct Totals {
     /// Neither from nor to an inside network.
     pub transit: Count,
     pub anomalies: [u64; Anomaly::COUNT],
-    /// Every frame, whatever it holds.
+    /// Every frame, whatever its content.
     pub frames: Count,
 }
 
@@ -52,18 +52,18 @@ impl Totals {
     }
 }
 
-/// Entries that gave way to others before their counts were read.
+/// Entries evicted before their counts were read, and packets skipped by a cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evictions {
     pub hosts: u64,
     /// Packets of hosts for which no detail was free.
     pub details: u64,
     pub stations: u64,
-    /// Openings that were not looked at, and senders of openings that gave way.
+    /// Connection attempts beyond the budget, and evicted senders of attempts.
     pub attempts: u64,
-    /// Requests that gave way to others, so that their names are not known.
+    /// Requests not in the sample, so that their names are unknown.
     pub requests: u64,
-    /// Control frames that were not looked at.
+    /// Control frames that were skipped.
     pub controls: u64,
 }
 
@@ -84,16 +84,15 @@ pub struct HostCounts {
     pub address: Addr,
     pub received: SmallCount,
     pub sent: SmallCount,
-    /// There is a [`HostTick`] for this host in the same report, which holds all of it.
+    /// The same report has a [`HostTick`] for this host with all its counts.
     pub detailed: bool,
     pub(super) log_len: u8,
     pub(super) log: [LogEntry; LOG],
 }
 
 impl HostCounts {
-    /// Writes the little that is known of a host that was not busy into an empty `tick`: classes and services, but no
-    /// peers. Its packets are shared out evenly among the logged ones: there may be more than were logged, and one may
-    /// stand for several.
+    /// Writes the log of a quiet host into an empty `tick`: classes and services, but no peers. Its packets are divided
+    /// evenly among the logged ones: there may be more than were logged, and one may stand for several.
     pub fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
         tick.first = at;
         let log = self.log.get(..usize::from(self.log_len)).unwrap_or_default();
@@ -109,7 +108,7 @@ impl HostCounts {
     }
 }
 
-/// EvenSplit out a count parts so many, to the last packet and octet.
+/// Divides a count into equal parts without losing a packet or byte.
 struct EvenSplit {
     remaining: SmallCount,
     parts: u32,
@@ -137,56 +136,56 @@ pub struct StationCounts {
     pub mac: Mac,
     pub first: Timestamp,
     pub last: Timestamp,
-    /// Of those that entered.
+    /// Time of the last frame that entered.
     pub last_entered: Timestamp,
     pub sent: Count,
     pub received: Count,
-    /// Of `sent`, the frames that left this machine, by the kernel's word.
+    /// Of `sent`, the frames that left this machine, as marked by the kernel.
     pub left: Count,
-    /// Of `sent`, the frames that entered it, by the kernel's word.
+    /// Of `sent`, the frames that entered this machine, as marked by the kernel.
     pub entered: Count,
     pub broadcast: u32,
     pub multicast: u32,
     pub arp: u32,
     pub nd: u32,
     pub dhcp: u32,
-    /// Packets that left with neither address ours, and source, destination and destination port of one of them.
+    /// Packets that left with neither address ours; source, destination and destination port of one of them.
     pub spoofed: u32,
     pub spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame of the tick.
     pub class: u8,
     pub vlan: u16,
     pub address: Addr,
-    /// It had not been heard lately.
+    /// It was not in the worker's table before this tick.
     pub new: bool,
 }
 
-/// What one worker saw in one tick.
+/// The counts of one worker in one tick.
 #[derive(Clone, Debug, Default)]
 pub struct TickReport {
     pub tick: u64,
-    /// What the frames of the tick stand for.
+    /// What the captured frames of the tick stand for.
     pub scale: Scale,
-    /// Time of the first and last packet; none where the tick was empty.
+    /// Time of the first and last packet; `None` where the tick was empty.
     pub first: Option<Timestamp>,
     pub last: Timestamp,
     pub totals: Totals,
     pub evictions: Evictions,
     pub hosts: Vec<HostCounts>,
-    /// Boxes change hands and are never copied: the merger keeps these and leaves others in their place.
+    /// Boxes are swapped, never copied: the merger keeps these and leaves others in exchange.
     pub details: Vec<Box<HostTick>>,
-    /// Boxes for the details of the next tick, with whatever is in them.
+    /// Boxes for the details of the next tick, with arbitrary content.
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
-    /// Senders that opened something in this tick and much lately.
+    /// Senders with new connection attempts in this tick and many recent ones.
     pub attempts: Vec<ConnectionAttempts>,
     /// A sample of what our hosts received.
     pub received: SpreadSample,
     /// A sample of the requests.
     pub requests: Vec<Request>,
     pub link: LinkReport,
-    /// Frames that another interface of the segment shows, too: counted there.
+    /// Frames that another interface of the segment shows as well and that count there.
     pub elsewhere: Count,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
@@ -195,8 +194,8 @@ pub struct TickReport {
 }
 
 impl TickReport {
-    /// An empty report with room for as many hosts and stations as a worker can count, touched in full so that a flood
-    /// of strangers finds the memory ready.
+    /// An empty report with room for as many hosts and stations as a worker can count. All memory is touched, so that a
+    /// flood causes no page faults.
     pub fn with_room(sizes: TallySizes) -> TickReport {
         let mut report = TickReport::default();
         report.hosts.resize(sizes.hosts, HostCounts::default());
@@ -220,7 +219,7 @@ impl TickReport {
         self.elsewhere = Count::default();
     }
 
-    /// Makes what was counted in captured frames what it stands for. To be called once.
+    /// Scales the counts of captured frames to the traffic that they stand for. Must be called once.
     pub fn scale_up(&mut self) {
         let scale = self.scale;
         if scale.is_whole() {
@@ -265,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_is_scaled_by_what_its_frames_stand_for() {
+    fn a_tick_is_scaled_to_the_traffic_that_its_frames_stand_for() {
         let mut scale = Scale::default();
         assert_eq!((scale.ratio(), scale.of(7)), (1.0, 7));
         (0..30).for_each(|_| scale.add(1));

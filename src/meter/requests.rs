@@ -1,9 +1,9 @@
-//! Requests: a sample of each tick with what they ask for, so that an incident can name the site or the zone.
+//! Requests: a sample of each tick with the requested names, so that an incident can name the site or the zone.
 //!
-//! How many requests there are is counted elsewhere, exactly; reading a name costs too much to do it for each. A worker
-//! keeps at most [`REQUESTS`] a tick, each standing for as many as there were since the one before: all of them while
-//! there are few, then every second, fourth, … of those that come. So no more than a few times [`REQUESTS`] are read in a
-//! tick whatever arrives, and names that a flood makes up take the place of each other.
+//! The number of requests is counted elsewhere, exactly; reading a name costs too much to do it for each. A worker
+//! keeps at most [`REQUESTS`] a tick, each with the number of requests since the previous one as its weight: all of
+//! them while there are few, then every second, fourth, … So no more than a few times [`REQUESTS`] names are read in a
+//! tick, and made-up names of a flood replace each other.
 
 use super::hash::Hasher;
 use super::samples::{Weighed, halve, next_stride, skip_count};
@@ -11,7 +11,7 @@ use super::scale::Scale;
 use crate::base::{Addr, TICKS_PER_SECOND};
 use crate::packet::{App, Asked, Packet, name};
 
-/// Requests kept of one tick by a worker, and by the merger of all workers.
+/// Requests kept per tick by a worker, and by the merger for all workers.
 pub const REQUESTS: usize = 256;
 
 /// One request, which stands for `weight` of its tick.
@@ -51,7 +51,7 @@ impl Sample {
     }
 }
 
-/// What one worker keeps of the current tick.
+/// One worker's sample of the current tick.
 pub struct Requests {
     sample: Sample,
     hasher: Hasher,
@@ -65,7 +65,7 @@ impl Requests {
         Requests { sample: Sample::new(), hasher, skip: 0, since: 0, seen: 0 }
     }
 
-    /// To be told of every request, with the frame that brought it.
+    /// Must be called for every request, with the frame that contains it.
     #[inline]
     pub fn offer(&mut self, packet: &Packet, frame: &[u8]) {
         self.seen += 1;
@@ -78,7 +78,7 @@ impl Requests {
     }
 
     fn keep(&mut self, packet: &Packet, frame: &[u8]) {
-        // Regular senders must not fall into step with the stride.
+        // A periodic sender must not synchronise with the stride.
         let random = self.hasher.word(self.seen ^ u64::from(packet.source_port) << 48);
         if self.sample.items.len() >= REQUESTS {
             self.sample.halve(random);
@@ -93,8 +93,8 @@ impl Requests {
         self.skip = skip_count(self.sample.stride, random);
     }
 
-    /// Hands the tick over into `into` (whatever is in it goes) and starts the next; returns how many had to make room
-    /// for others.
+    /// Swaps the tick's sample into `into` (its content is discarded) and starts the next; returns how many requests
+    /// are not in the sample.
     pub fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
         into.clear();
         std::mem::swap(into, &mut self.sample.items);
@@ -125,13 +125,13 @@ impl RecentRequests {
         self.0.iter_mut().for_each(|sample| sample.items.clear());
     }
 
-    /// Adds what a worker kept of tick `tick`; returns how many had to make room for others.
+    /// Adds a worker's sample of tick `tick`; returns how many requests were dropped from the sample.
     pub fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
         let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) else { return 0 };
         let mut lost = 0;
         for request in requests {
             if sample.items.len() >= REQUESTS {
-                // The workers have chosen by chance already: another number is as good as a random one.
+                // The workers have sampled randomly already: any number will do.
                 sample.halve(request.asked.item);
                 lost += (REQUESTS / 2) as u64;
             }
@@ -140,7 +140,7 @@ impl RecentRequests {
         lost
     }
 
-    /// Those of the last `ticks` ticks up to `tick`, newest tick first.
+    /// Requests of the last `ticks` ticks up to `tick`, newest tick first.
     pub fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
         (0..ticks.min(TICKS_PER_SECOND) as u64)
             .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize))
@@ -148,7 +148,7 @@ impl RecentRequests {
     }
 }
 
-/// Makes weights of captured requests what they stand for.
+/// Scales the weights of captured requests to the traffic that they stand for.
 pub fn scale_up(requests: &mut [Request], scale: Scale) {
     requests.iter_mut().for_each(|request| request.weight = scale.of_small(request.weight));
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_names_take_the_memory_of_few() {
+    fn a_hundred_thousand_names_need_the_memory_of_few() {
         let mut requests = Requests::new(Hasher::fixed());
         let mut report = Vec::with_capacity(REQUESTS);
         for n in 0..100_000u32 {
@@ -187,11 +187,11 @@ mod tests {
         let lost = requests.finish_tick(&mut report);
         assert_eq!((capacity, report.capacity()), (REQUESTS, REQUESTS));
         assert_eq!(lost, 100_000 - report.len() as u64);
-        // They stand for all but the few since the last kept one.
+        // The weights cover all requests but the few since the last kept one.
         let weight: u32 = report.iter().map(|request| request.weight).sum();
         assert!((95_000..=100_000).contains(&weight) && report.len() >= REQUESTS / 2, "{weight}");
         assert!(report.iter().all(|request| request.asked.name.to_string().ends_with(".example")));
-        // Taken from the whole tick, not from its beginning.
+        // Sampled from the whole tick, not from its beginning.
         let late = report.iter().filter(|request| request.source.bits() as u32 >= 50_000).count();
         assert!(late.abs_diff(report.len() / 2) < report.len() / 4, "{late} of {}", report.len());
 

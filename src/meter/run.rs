@@ -4,7 +4,7 @@ use super::counts::SmallCount;
 use crate::base::Timestamp;
 use crate::packet::{Class, Packet};
 
-/// Frames in a row between the same stations: counted at once, since in a flood nearly all are.
+/// Consecutive frames between the same stations, counted together: in a flood nearly all are.
 pub(super) struct Run<'a> {
     pub first: &'a Packet,
     pub last: Timestamp,
@@ -40,7 +40,7 @@ impl<'a> Run<'a> {
             && first.direction == packet.direction
     }
 
-    /// Notes a packet that leaves between addresses that are both not ours.
+    /// Adds a packet that leaves with neither address ours.
     #[cold]
     pub fn add_spoofed(&mut self, packet: &'a Packet) {
         if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {

@@ -12,21 +12,21 @@ pub struct Sample {
     pub destination_port: u16,
     pub weight: u32,
     pub class: u8,
-    /// IP protocol number; zero where it is not told.
+    /// IP protocol number; zero where it is not known.
     pub protocol: u8,
     /// TCP flags.
     pub flags: u8,
-    /// TTL or hop limit as it arrived.
+    /// TTL or hop limit on arrival.
     pub ttl: u8,
-    /// Octets of the IP packet, of one of the segments where several were shown as one.
+    /// Length of the IP packet in bytes; of one segment where GSO/GRO merged several.
     pub length: u16,
 }
 
-// What is not an address fits beside it.
+// Everything but the address fits in 16 bytes.
 const _: () = assert!(size_of::<Sample>() == 32);
 
 impl Sample {
-    /// A packet that came from `peer` or went there, of no weight yet.
+    /// A packet from or to `peer`, with no weight yet.
     #[inline]
     pub(super) fn of(packet: &Packet, peer: Addr) -> Sample {
         Sample {
@@ -38,7 +38,7 @@ impl Sample {
             protocol: packet.protocol,
             flags: packet.flags,
             ttl: packet.ttl,
-            // Of large segments the headers are repeated in each, which is little of it.
+            // Headers are repeated in each segment; this small error is accepted.
             length: packet.ip_len / packet.segments.max(1),
         }
     }
@@ -47,7 +47,7 @@ impl Sample {
 /// Samples kept per host, direction and tick.
 pub const SAMPLES: usize = 16;
 
-/// Something that stands for so many packets.
+/// An item that stands for a number of packets.
 pub trait Weighed {
     fn weight_mut(&mut self) -> &mut u32;
 }
@@ -59,7 +59,7 @@ impl Weighed for Sample {
     }
 }
 
-/// Halves a sample: of each pair one stays, by chance, and takes both weights. Returns how many are left, at the front.
+/// Halves a sample: randomly keeps one of each pair, with the weight of both. Returns how many remain, at the front.
 pub(super) fn halve<S: Weighed + Copy>(items: &mut [S], random: u64) -> usize {
     let pairs = items.len() / 2;
     for pair in 0..pairs {
@@ -76,8 +76,8 @@ pub(super) fn halve<S: Weighed + Copy>(items: &mut [S], random: u64) -> usize {
     pairs
 }
 
-/// How many to pass over until the next is kept, so that each `stride`-th is on average: regular senders must not fall into
-/// step.
+/// Packets to skip until the next one is kept, so that on average each `stride`-th is: a periodic sender must not
+/// synchronise with the stride.
 #[inline]
 pub(super) fn skip_count(stride: u32, random: u64) -> u32 {
     if stride <= 1 { 0 } else { (random >> 32) as u32 % (2 * stride - 1) }
@@ -88,7 +88,7 @@ pub(super) fn next_stride(stride: u32) -> u32 {
     stride.max(1).saturating_mul(2).min(1 << 24)
 }
 
-/// A uniform sample of the packets of one direction: every packet while there are few, then every second, fourth, …
+/// A uniform sample of packets of one direction: every packet while there are few, then every second, fourth, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler<S = Sample, const N: usize = SAMPLES> {
     items: [S; N],
@@ -105,11 +105,11 @@ impl<S: Weighed + Copy + Default, const N: usize> Default for Sampler<S, N> {
 }
 
 impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
-    // `len` is an octet, and `decimate` draws one bit of a word for each pair.
+    // `len` is a byte, and `decimate` uses one bit of a word for each pair.
     const FITS: () = assert!(N <= 128 && N.is_multiple_of(2));
 
-    /// Counts one packet; calls `sample` only if this packet is to be kept. `random` is any number that a sender cannot
-    /// foresee: regular senders must not fall into step with the stride. It stands for `packets`.
+    /// Counts `packets` packets; calls `sample` only if this one is to be kept. `random` is any number that a sender
+    /// cannot predict: a periodic sender must not synchronise with the stride.
     #[inline]
     pub fn offer(&mut self, packets: u32, random: u64, sample: impl FnOnce() -> S) {
         self.since = self.since.saturating_add(packets);
@@ -137,7 +137,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         }
     }
 
-    /// Takes over another sampler's item with its weight.
+    /// Adds another sampler's item with its weight.
     pub fn absorb(&mut self, sample: S, random: u64) {
         if usize::from(self.len) == N {
             self.decimate(random);
@@ -155,7 +155,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.items.get(..usize::from(self.len)).unwrap_or(&[])
     }
 
-    /// Makes what was counted in captured packets what it stands for.
+    /// Scales the weights of captured packets to the traffic that they stand for.
     pub fn scale_up(&mut self, scale: Scale) {
         self.items.iter_mut().for_each(|sample| *sample.weight_mut() = scale.of_small(*sample.weight_mut()));
     }
@@ -168,10 +168,10 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
     }
 }
 
-/// Packets of a tick that are sampled by target.
+/// Packets sampled per tick over all targets.
 pub const SPREAD: usize = 128;
 
-/// A sampled packet with the host that it was for.
+/// A sampled packet with its receiving host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     pub target: Addr,
@@ -193,7 +193,7 @@ mod tests {
     use crate::meter::hash::Hasher;
 
     #[test]
-    fn samples_stand_for_every_packet() {
+    fn weights_of_samples_add_up_to_all_packets() {
         let mut sampler = Sampler::<Sample>::default();
         sampler.clear();
         let hasher = Hasher::fixed();
@@ -205,7 +205,7 @@ mod tests {
         assert!(total > 80_000 && total <= 100_000, "{total}");
         assert!(sampler.samples().len() >= SAMPLES / 2);
         let ports: std::collections::BTreeSet<_> = sampler.samples().iter().map(|s| s.source_port).collect();
-        assert!(ports.len() > 1, "a regular sender fell into step with the stride");
+        assert!(ports.len() > 1, "a periodic sender synchronised with the stride");
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Scale: what captured frames stand for where the kernel samples.
+//! Scale: the factor between captured frames and real traffic where the kernel samples.
 
-/// What the frames of a tick stand for, where not every one was captured.
+/// What the captured frames of a tick stand for where not every frame is captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scale {
     /// Frames that were captured.
     pub frames: u64,
-    /// Frames that there were, as far as can be said: each captured one counts as many as it was drawn from.
+    /// Estimated number of all frames: each captured one counts for the number of frames it was sampled from.
     pub weight: u64,
 }
 
 impl Scale {
-    /// Adds a frame that was one of `sampled`.
+    /// Adds a frame that was sampled 1 in `sampled`.
     #[inline]
     pub fn add(&mut self, sampled: u16) {
         self.frames += 1;
@@ -22,7 +22,7 @@ impl Scale {
         self.weight += other.weight;
     }
 
-    /// Frames that a captured one stands for on average, 1 or more.
+    /// Frames per captured frame on average, 1 or more.
     pub fn ratio(self) -> f64 {
         if self.is_whole() { 1.0 } else { self.weight as f64 / self.frames as f64 }
     }
@@ -32,7 +32,7 @@ impl Scale {
         self.weight <= self.frames || self.frames == 0
     }
 
-    /// What a number of captured things stands for, to the nearest whole.
+    /// Scales a number of captured items, rounded to the nearest integer.
     pub fn of(self, number: u64) -> u64 {
         if self.is_whole() {
             return number;

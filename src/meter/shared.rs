@@ -1,5 +1,5 @@
-//! The shared tables: lifetime counters per host (told once a second) and per station (once a tick), written by the
-//! merger and read at any moment by the API and the metrics. The only place that knows `dashmap`.
+//! The shared tables: lifetime counters per host (updated once a second) and per station (once a tick), written by the
+//! merger and read at any time by the API and the metrics. The only file that uses `dashmap`.
 
 use super::counts::Count;
 use super::fading::{FadingCount, faded, worth};
@@ -10,35 +10,35 @@ use dashmap::DashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Shards of each table. A power of two; more would only matter with more writers than the one merger.
+/// Shards of each table, a power of two. More would only help with several writers; the merger is the only one.
 const SHARDS: usize = 8;
 
 /// A bounded concurrent table.
 pub struct Shared<K, V> {
     map: DashMap<K, V, KeyedBuildHasher>,
     capacity: usize,
-    /// Kept beside the map, whose own count visits every shard. There is one writer.
+    /// Separate from the map, whose own count visits every shard. There is one writer.
     entries: AtomicUsize,
     evictions: AtomicU64,
-    /// Tick of the last eviction, and what was worth most of all that gave way then.
+    /// Tick of the last eviction, and the highest rank among the entries evicted then.
     last_eviction: AtomicU64,
     threshold: AtomicU64,
 }
 
-/// What a table keeps of one key.
+/// The value of a key.
 pub trait Entry: Clone {
-    /// Whether newcomers that are worth little more than those that just gave way are refused for a second.
+    /// Whether new keys that rank little above the last evicted ones are refused for a second.
     const REFUSES_NEWCOMERS: bool;
-    /// Order of eviction: the smallest goes first.
+    /// Rank for eviction: the smallest is evicted first.
     fn worth(&self, now: u64) -> u64;
 }
 
-/// Ticks for which the threshold stands.
+/// Ticks for which the threshold applies.
 const REFUSAL_TICKS: u64 = TICKS_PER_SECOND as u64;
 
 impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
-    /// `filler` makes keys, all different, that are put in and taken out again: the memory is touched now, and a flood
-    /// finds it ready.
+    /// `filler` makes distinct keys that are inserted and removed again: this touches the memory now, so that a flood
+    /// causes no page faults.
     pub fn new(capacity: usize, hasher: Hasher, filler: impl Fn(u32) -> K) -> Self
     where
         V: Default,
@@ -70,13 +70,13 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.capacity
     }
 
-    /// Entries that gave way to others so far.
+    /// Entries evicted so far, and refused keys.
     pub fn evictions(&self) -> u64 {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick. In a full table a
-    /// newcomer may be refused, which counts as an eviction: else every other of a flood would cost one.
+    /// Updates the entry of `key`; creates it with `new` where there is none. `now` is the tick. A full table may
+    /// refuse a new key, which counts as an eviction: otherwise every random source of a flood would cost one.
     pub fn update(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V)) {
         if let Some(mut entry) = self.map.get_mut(&key) {
             update(entry.value_mut());
@@ -94,10 +94,10 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a newcomer of this worth has no chance now; counts it as an eviction then.
+    /// Whether a new key of this rank is refused now; counts an eviction if so.
     pub fn refuses(&self, worth: u64, now: u64) -> bool {
         let threshold = match now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) {
-            // Once a tick must do: it costs a look at every entry.
+            // At most one eviction per tick: each ranks every entry.
             0 => u64::MAX,
             1..REFUSAL_TICKS => self.threshold.load(Ordering::Relaxed).saturating_mul(4),
             _ => 0,
@@ -107,11 +107,11 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         refused
     }
 
-    /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.
+    /// Evicts an eighth of the table at a time: many insertions share the cost of ranking every entry.
     fn evict(&self, now: u64) {
         let mut ranking: Vec<(u64, K)> = self.map.iter().map(|e| (e.value().worth(now), *e.key())).collect();
         let goal = (self.capacity / 8).max(1);
-        // Keys break ties, so that the order of shards and buckets never shows.
+        // Keys break ties, so that the order of shards and buckets has no effect.
         if goal < ranking.len() {
             let (_, &mut (threshold, _), _) = ranking.select_nth_unstable(goal - 1);
             self.threshold.store(threshold, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.map.get(key).map(|entry| entry.value().clone())
     }
 
-    /// Shows every entry, in no order.
+    /// Calls `visitor` with every entry, in no order.
     pub fn visit(&self, mut visitor: impl FnMut(&K, &V)) {
         self.map.iter().for_each(|entry| visitor(entry.key(), entry.value()));
     }
@@ -139,7 +139,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.top_of(count, |_, value| Some(rank(value)))
     }
 
-    /// The same among those that have a rank.
+    /// The `count` entries with the highest `rank` among those that have one.
     pub fn top_of<R: Ord>(&self, count: usize, rank: impl Fn(&K, &V) -> Option<R>) -> Vec<(K, V)> {
         let ranked = self.map.iter().filter_map(|e| Some((rank(e.key(), e.value())?, *e.key())));
         let mut all: Vec<(R, K)> = ranked.collect();
@@ -188,7 +188,7 @@ impl Entry for HostEntry {
     }
 }
 
-/// What a station does at one moment.
+/// Current rates of a station, as fading counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StationRates {
     pub received: FadingCount,
@@ -202,7 +202,7 @@ pub struct StationRates {
 pub struct StationEntry {
     pub totals: StationCounts,
     pub last_tick: u64,
-    /// When a frame of it last entered here by the kernel's word; 0 if never.
+    /// Tick of the last frame that entered this machine, as marked by the kernel; 0 if never.
     pub entered_tick: u64,
     /// As of `last_tick`.
     pub rates: StationRates,
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cap_holds_and_the_busy_stay() {
+    fn the_table_keeps_its_cap_and_busy_hosts() {
         let table = HostTable::for_hosts(100, Hasher::fixed());
         let busy = Addr::from_v4_bits(1);
         for tick in 0..50u64 {

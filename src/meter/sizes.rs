@@ -1,4 +1,4 @@
-//! Sizes of the tables, as the configuration sets them.
+//! Sizes of the tables, set by the configuration.
 
 use crate::base::Addr;
 
@@ -10,7 +10,7 @@ pub struct TallySizes {
     /// Busy hosts with full detail within one tick; below 65,535.
     pub detailed_hosts: usize,
     pub stations: usize,
-    /// TCP handshakes under way that can be recognised when they complete.
+    /// TCP handshakes in progress that can be recognised on completion.
     pub handshakes: usize,
 }
 
@@ -27,7 +27,7 @@ pub struct MeterSizes {
     pub prefix_lengths: PrefixLengths,
 }
 
-/// How long prefixes are, in bits.
+/// Prefix lengths in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixLengths {
     pub v4: u8,

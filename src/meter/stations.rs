@@ -1,4 +1,4 @@
-//! Stations: what one worker counts of MAC addresses, in a table that only it touches.
+//! Stations: one worker's counters by MAC address, in a table that only this worker accesses.
 
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
@@ -9,7 +9,7 @@ use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
 
-/// Few stations send most frames: these are found without hashing. A power of two.
+/// Slots of the cache of recent stations: few stations send most frames and are found without hashing. A power of two.
 const RECENT: usize = 1024;
 
 /// A station is a MAC address as seen on one interface.
@@ -17,7 +17,7 @@ const RECENT: usize = 1024;
 struct StationSlot {
     key: (u16, Mac),
     previous: LastTick,
-    /// Sent frames by [`FrameDirection`]: unknown, entered, left.
+    /// Sent frames by [`FrameDirection`]: unknown, ingress, egress.
     sent: [SmallCount; 3],
     received: SmallCount,
     first: Timestamp,
@@ -28,7 +28,7 @@ struct StationSlot {
     arp: u32,
     nd: u32,
     dhcp: u32,
-    /// Packets that left between others' addresses, and source, destination and port of one.
+    /// Packets that left with neither address ours; source, destination and port of one.
     spoofed: u32,
     spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame sent in the tick.
@@ -87,7 +87,7 @@ impl StationSlot {
         unknown.packets.saturating_add(entered.packets).saturating_add(left.packets)
     }
 
-    /// Notes that it is seen in tick `age`; true for the first time in that tick.
+    /// Marks it as active in tick `age`; true the first time in that tick.
     #[inline]
     fn wake(&mut self, age: u16) -> bool {
         if self.has_counts() {
@@ -130,7 +130,7 @@ impl StationSlot {
         }
     }
 
-    /// What was counted in the tick; starts the next.
+    /// Returns the counts of the tick and starts the next.
     fn take(&mut self) -> StationCounts {
         let ((interface, mac), [unknown, entered, left]) = (self.key, self.sent);
         let mut sent = Count::from(unknown);
@@ -170,11 +170,11 @@ pub(super) struct Stations {
     hasher: Hasher,
     table: SetTable<StationSlot>,
     touched: Vec<SlotIndex>,
-    /// Where stations that were seen lately are in the table, by the low bits of their address.
+    /// Cache of table indices of recently seen stations, by the low bits of their address.
     recent: Box<[SlotIndex]>,
-    /// The station that was last searched in vain, as long as the table has this version.
+    /// The last station that was searched without success; valid while the table has this version.
     last_missing: (u64, (u16, Mac)),
-    /// Stations that gave way to others before their counts were read, in this tick.
+    /// Stations evicted in this tick before their counts were read.
     evictions: u64,
 }
 
@@ -227,7 +227,7 @@ impl Stations {
                 station.sends(run);
             }
         }
-        // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
+        // Receivers are counted only where they have sent before: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
             let index = self.find((packet.interface, packet.destination_mac));
             if index == NO_SLOT {
@@ -279,7 +279,8 @@ impl Stations {
     }
 }
 
-/// Place of a station among the recent ones: its last octets differ among the guests of a host and the hosts of a net.
+/// Cache slot of a station: the last bytes of MAC addresses differ among the guests of a host and the hosts of a
+/// network.
 #[inline]
 fn recent_index((_, mac): (u16, Mac)) -> usize {
     mac.bits() as usize % RECENT

@@ -1,10 +1,10 @@
-//! Sums: all traffic of a tick by class, as a worker counts it.
+//! Sums: all traffic of a tick by class, as counted by a worker.
 
 use super::counts::Count;
 use super::report::Totals;
 use crate::packet::{Anomaly, Class, Packet};
 
-/// All traffic of a tick by class, once: merely passing, towards us, from us, both. A row has room for 32 classes.
+/// All traffic of a tick by class, in four rows: transit, to us, from us, both. A row has room for 32 classes.
 pub(super) struct Sums([Count; 4 << CLASS_BITS]);
 
 const CLASS_BITS: usize = 5;

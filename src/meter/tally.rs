@@ -1,8 +1,8 @@
-//! Tally: what one worker counts, in tables that only it touches.
+//! Tally: the counters of one worker, in tables that only this worker accesses.
 //!
-//! Packets come in batches. Every host has a small entry of one cache line; a host that is busy within a tick also gets
-//! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
-//! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
+//! Packets are processed in batches. Every host has a small entry of one cache line. A host that is busy within a tick
+//! also gets one of a limited number of [`HostTick`]s with everything that detectors need. At the end of a tick the
+//! touched entries are copied into a [`TickReport`] and reset to zero; the tables themselves stay allocated.
 
 use super::attempts::AttemptTable;
 use super::counts::{Count, SmallCount};
@@ -25,26 +25,26 @@ use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
 
-/// Packets that are recorded at once: enough to overlap their cache misses.
+/// Packets recorded per batch: enough to overlap their cache misses.
 pub const BATCH: usize = 32;
 
 const NO_DETAIL: u16 = u16::MAX;
 
-/// The one-line entry of a host.
+/// The entry of a host, one cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct HostSlot {
     address: Addr,
-    /// Received and sent, by [`Side`].
+    /// Received and sent, indexed by [`Side`].
     counts: [SmallCount; 2],
     detail: u16,
     previous: LastTick,
     log_len: u8,
-    /// The first packets of the tick, while there is no detail.
+    /// The first packets of the tick, while the host has no detail.
     log: [LogEntry; LOG],
 }
 
-// One cache line: this is what a flood of strangers costs.
+// One cache line: a flood from random sources pays this per entry.
 const _: () = assert!(size_of::<HostSlot>() == 64);
 
 impl Keyed for HostSlot {
@@ -84,7 +84,7 @@ impl HostSlot {
     }
 }
 
-/// Where a packet belongs: hashes of its addresses, their hosts in the table, and which of them are inside.
+/// Both ends of a packet: hashes of its addresses, the table slots of its hosts, and which of them are inside.
 #[derive(Clone, Copy)]
 struct PacketHosts {
     source: u64,
@@ -93,9 +93,9 @@ struct PacketHosts {
     destination_slot: SlotIndex,
     to_us: bool,
     from_us: bool,
-    /// The destination is inside and may be a target.
+    /// The destination is inside and can be a target.
     is_target: bool,
-    /// The destination is a group of hosts.
+    /// The destination is a multicast or broadcast address.
     to_group: bool,
 }
 
@@ -114,7 +114,7 @@ impl Default for PacketHosts {
     }
 }
 
-/// Which side of a host a packet is on.
+/// Whether a host receives or sends a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Received,
@@ -129,11 +129,11 @@ pub struct Tally {
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     details: Vec<Box<HostTick>>,
     free_details: Vec<u16>,
-    /// Details with their owners, so that eviction of a host frees its detail.
+    /// Details with their owners, so that the eviction of a host frees its detail.
     used_details: Vec<(u16, SlotIndex)>,
     /// Packets of each detail's host in this tick, filled while reporting.
     detail_packets: Vec<u32>,
-    /// Packets a tick that a host needs to get and to keep a detail.
+    /// Packets per tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: Stations,
     handshakes: Handshakes,
@@ -141,7 +141,7 @@ pub struct Tally {
     received: SpreadSample,
     requests: Requests,
     link: LinkRecorder,
-    /// By interface.
+    /// Indexed by interface number.
     interfaces: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
     is_partial: bool,
@@ -184,25 +184,25 @@ impl Tally {
         }
     }
 
-    /// Which networks are inside from now on.
+    /// Replaces the inside networks.
     pub fn set_networks(&mut self, networks: Arc<Networks>) {
         self.networks = networks;
     }
 
-    /// Which interfaces show the same frames, from now on.
+    /// Replaces the captured interfaces, with their roles and the policy that says which of their frames count.
     pub fn set_interfaces(&mut self, interfaces: &Arc<[CapturedInterface]>) {
         self.is_partial = interfaces.iter().any(|interface| interface.counted != CountPolicy::All);
         self.interfaces = Arc::clone(interfaces);
     }
 
-    /// Which addresses guests were given, from now on.
+    /// Replaces the addresses assigned to guests.
     pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
         self.link.set_assigned(assigned);
     }
 
-    /// Takes note of what a packet asks for, if it is a request, and of what it says of the segment; `frame` brought it. To
-    /// be counted, it is recorded too. False where another interface shows the packet: then it is counted here, for its
-    /// stations alone, and not to be recorded.
+    /// Samples a packet if it is a request, and records it if it is a control frame or goes to a group; `frame` is its
+    /// data. Returns whether the packet counts on this interface: then it must be recorded as well. Otherwise another
+    /// interface of the segment shows it, and here it counts for its stations alone.
     #[inline]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
         if self.is_partial && self.is_counted_elsewhere(packet, frame) {
@@ -216,7 +216,8 @@ impl Tally {
         true
     }
 
-    /// Whether what leaves an interface leaves the machine: by a guest's port it reaches the guest.
+    /// Whether frames that leave by an interface leave the machine: frames that leave by a guest's port reach the
+    /// guest.
     fn leaves_machine(&self, interface: u16) -> bool {
         self.interfaces.get(usize::from(interface)).is_none_or(|interface| interface.role != InterfaceRole::Port)
     }
@@ -243,7 +244,8 @@ impl Tally {
                 }
             }
             self.stations.count(&run, &mut self.link);
-            // Said once or seen several times: the merger tells which, and here it may be seen where it came from.
+            // A frame can be shown by several interfaces: the merger detects copies, and this interface may be the one
+            // where it entered.
             self.link.note(packet, frame);
             if self.link.checks_sources() {
                 self.link.check_sources(packet.source_mac, std::iter::once(packet));
@@ -258,7 +260,7 @@ impl Tally {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
         self.first.get_or_insert(first.time);
         self.last = last.time;
-        // First find the hosts of all: their cache misses are under way together.
+        // Look up all hosts first, so that their cache misses overlap.
         let mut located = [PacketHosts::default(); BATCH];
         self.locate(batch, &mut located);
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
@@ -289,7 +291,7 @@ impl Tally {
                 continue;
             }
             if ends.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
-                // An earlier packet of the batch may have made it.
+                // An earlier packet of the batch may have inserted it.
                 ends.source_slot = self.find_host(ends.source, packet.source);
             }
             if ends.to_us || ends.from_us {
@@ -319,7 +321,7 @@ impl Tally {
                 ends.to_us = !ends.from_us;
                 continue;
             }
-            // In a flood the destination is the same over and over.
+            // In a flood consecutive packets have the same destination.
             if previous_destination != Some(packet.destination) {
                 previous_destination = Some(packet.destination);
                 previous.destination = self.hasher.address(packet.destination);
@@ -349,17 +351,17 @@ impl Tally {
         self.hosts.find(hash, address).unwrap_or(NO_SLOT)
     }
 
-    /// Counts a packet at its receiver and at its sender, as far as they are counted.
+    /// Counts a packet for its receiver and for its sender, where they have or may get an entry.
     #[inline]
     fn count_hosts(&mut self, packet: &Packet, ends: &PacketHosts) {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_seeming_sender(packet, ends);
         }
         let handshake = self.handshakes.follow(packet, ends.source, ends.destination);
-        // Where nothing is known to be inside, only receivers make entries: a flood from random sources must not fill the
-        // table with them. Known receivers still have what they send counted.
+        // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
+        // Packets sent by known receivers still count.
         if ends.is_target {
-            // An earlier packet of the batch may have taken the place of what was found, or made what was not.
+            // An earlier packet of the batch may have evicted or inserted this host.
             let index = match self.is_host(ends.destination_slot, packet.destination) {
                 true => ends.destination_slot,
                 false => self.insert_host(ends.destination, packet.destination),
@@ -370,7 +372,7 @@ impl Tally {
                 sample: Sample::of(packet, packet.source),
             });
         }
-        // What is said to a group stays on the segment, and is counted by stations: it goes to no host outside.
+        // Packets to a group stay on the segment and are counted by station.
         if (ends.from_us || ends.source_slot != NO_SLOT) && !ends.to_group {
             let index = match self.is_host(ends.source_slot, packet.source) {
                 true => ends.source_slot,
@@ -381,7 +383,7 @@ impl Tally {
         }
     }
 
-    /// An echo request to a group is kept as something that its seeming sender receives: that is who will get the answers.
+    /// Counts an echo request to a group as received by its source address: the replies go there.
     #[inline(never)]
     fn count_seeming_sender(&mut self, packet: &Packet, ends: &PacketHosts) {
         if packet.source.is_group_or_none() || !(ends.from_us || self.networks.is_unknown()) {
@@ -431,7 +433,7 @@ impl Tally {
         }
     }
 
-    /// Gives a host full detail and moves what is known of its earlier packets there.
+    /// Gives a host full detail and moves its earlier packets there.
     fn promote(&mut self, index: SlotIndex, packet: &Packet, side: Side) -> Option<u16> {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
@@ -439,7 +441,7 @@ impl Tally {
         let tick = self.details.get_mut(usize::from(detail))?;
         tick.reset(slot.address);
         let mut earlier = HostCounts::of(slot);
-        // This packet is counted already, and will have its own ends.
+        // This packet has been counted already; the caller adds it to the detail.
         let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
         count.packets = count.packets.saturating_sub(packet.segments.into());
         count.bytes = count.bytes.saturating_sub(packet.wire_len);
@@ -473,7 +475,7 @@ impl Tally {
         }
     }
 
-    /// Copies the tick out into `report` (emptied first) and starts the next.
+    /// Copies the tick into `report` (cleared first) and starts the next.
     pub fn finish_tick(&mut self, tick: u64, report: &mut TickReport) {
         report.clear();
         report.tick = tick;
@@ -511,8 +513,8 @@ impl Tally {
             slot.counts = Default::default();
             slot.log_len = 0;
         }
-        // Details stay with hosts that are still busy, so that their next tick needs no promotion and loses no peers.
-        // Where they ran short, a host must be twice as busy to have one, until only a quarter of them is in use.
+        // Details stay with hosts that are still busy, so that the next tick needs no promotion and loses no peers.
+        // Whenever none is free, the required packet rate doubles; it halves while less than a quarter is in use.
         let used = self.used_details.len();
         if self.free_details.is_empty() {
             self.busy = self.busy.saturating_mul(2).max(2 * LOG as u32);
@@ -523,7 +525,7 @@ impl Tally {
         for position in 0..self.used_details.len() {
             let Some(&(detail, index)) = self.used_details.get(position) else { break };
             let Some(tick) = self.details.get_mut(usize::from(detail)) else { continue };
-            // Gone where the host was evicted from the table.
+            // No owner: the host was evicted from the table.
             let owner = self.hosts.get_mut(index).filter(|slot| slot.detail == detail && slot.address == tick.address);
             let Some(slot) = owner else {
                 self.free_details.push(detail);
@@ -563,7 +565,7 @@ impl HostCounts {
     }
 }
 
-/// Counts what few packets have: fragments, and what concerns amplification services.
+/// Counts what few packets have: first fragments and traffic of amplification services.
 fn count_rare(tick: &mut HostTick, packet: &Packet, sent: bool) {
     let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
     let packets = u32::from(packet.segments);

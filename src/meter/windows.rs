@@ -1,4 +1,4 @@
-//! Windows of so many busy hosts (or prefixes): who gets them, and who gives way.
+//! Windows of a limited number of busy hosts (or prefixes): assignment and eviction.
 
 use super::fading::FADING;
 use super::hash::{Hasher, KeyedBuildHasher};
@@ -6,18 +6,18 @@ use super::host::HostWindow;
 use crate::base::{Addr, TICKS_PER_SECOND};
 use std::collections::HashMap;
 
-/// New windows a tick: a flood over many targets must not make the tick long.
+/// New windows per tick: a flood over many targets must not make the tick long.
 const NEW_PER_TICK: usize = 256;
-/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. Hosts then
-/// give theirs back.
+/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. The
+/// windows are then released.
 pub const IDLE_TICKS: u64 = 700;
 
 pub(super) struct WindowSlot {
     pub address: Addr,
     pub window: Box<HostWindow>,
     in_use: bool,
-    /// Last tick with traffic, and the activity as the shared table reckons it: kept here so that a look at all slots
-    /// does not touch all windows.
+    /// Last tick with traffic, and the activity as in the shared table: stored here so that a scan of all slots does
+    /// not touch all windows.
     last_active: u64,
     activity: f32,
 }
@@ -34,15 +34,15 @@ pub(super) struct Windows {
     by_address: HashMap<Addr, usize, KeyedBuildHasher>,
     free: Vec<usize>,
     tick: u64,
-    /// Those that gave way to busier ones.
+    /// Windows reassigned to busier hosts.
     evictions: u64,
     opened_this_tick: usize,
-    /// Activity and index of the least active, once it was looked for in this tick.
+    /// Activity and index of the least active slot, once it was searched for in this tick.
     quietest: Option<(f32, usize)>,
 }
 
 impl Windows {
-    /// All windows are made and touched here, so that a flood finds memory ready.
+    /// Allocates and touches all windows here, so that a flood causes no page faults.
     pub fn new(capacity: usize, hasher: Hasher) -> Self {
         let slots = (0..capacity).map(|_| WindowSlot {
             address: Addr::UNSPECIFIED,
@@ -70,7 +70,7 @@ impl Windows {
         self.evictions
     }
 
-    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Windows::reset`].
+    /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Windows::reset`].
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.opened_this_tick = 0;
@@ -90,7 +90,7 @@ impl Windows {
         self.quietest = None;
     }
 
-    /// Empties every window: for gaps in time next_stride than any window, and for clocks that were set.
+    /// Empties every window: for gaps in time longer than any window, and for clock changes.
     pub fn reset(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.in_use {
@@ -103,7 +103,7 @@ impl Windows {
         self.by_address.clear();
     }
 
-    /// The slot at `index`, as long as it still belongs to `address`.
+    /// The slot at `index`, while it still belongs to `address`.
     pub fn get_mut(&mut self, index: usize, address: Addr) -> Option<&mut WindowSlot> {
         self.slots.get_mut(index).filter(|slot| slot.in_use && slot.address == address)
     }
@@ -116,20 +116,20 @@ impl Windows {
         self.slots.get(self.index_of(address)?).map(|slot| &*slot.window)
     }
 
-    /// Those with traffic within the last second, in the order in which they became busy.
+    /// Windows with traffic within the last second, in the order in which their hosts became busy.
     pub fn active(&self) -> impl Iterator<Item = &HostWindow> {
         let is_active =
             |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < TICKS_PER_SECOND as u64;
         self.slots.iter().filter(is_active).map(|slot| &*slot.window)
     }
 
-    /// All that are given out.
+    /// All windows in use.
     pub fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
         self.slots.iter().filter(|slot| slot.in_use).map(|slot| &*slot.window)
     }
 
-    /// Windows for someone who became busy and has none; where all are taken, those of the least active if it is less
-    /// active.
+    /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
+    /// less active.
     pub fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
@@ -145,7 +145,7 @@ impl Windows {
         slot.window.roll(self.tick);
         slot.in_use = true;
         slot.last_active = self.tick;
-        // This tick's packets are in there and will be added once more: a newcomer may settle before it is displaced.
+        // This tick's packets are included and will be added once more: a new host gets time before it can be replaced.
         slot.activity = activity;
         self.by_address.insert(address, index);
         Some(index)
@@ -157,7 +157,7 @@ impl Windows {
             slots.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
         });
         let (least, index) = quietest?;
-        // Only a clearly busier one displaces another: two of a kind must not take turns.
+        // Only a clearly busier host replaces another: two similar ones must not alternate.
         if least * 3.0 > activity {
             self.quietest = quietest;
             return None;

@@ -24,7 +24,7 @@ impl Detector for StpFromGuest {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for speaker in window.lan().stp_senders() {
             let role = window.lan().interface(speaker.interface).role;
-            let from_port = speaker.entered && role == InterfaceRole::Port;
+            let from_port = speaker.is_ingress && role == InterfaceRole::Port;
             if !from_port && !is_guest(window, &self.site, speaker.interface, speaker.mac) {
                 continue;
             }

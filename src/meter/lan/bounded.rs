@@ -1,9 +1,9 @@
-//! A small table that strangers can fill: a cap, the oldest eighth gives way, and what gave way is counted.
+//! A small table with a cap, for keys that senders choose: evicts the oldest eighth and counts evictions.
 
 use crate::base::Timestamp;
 use std::collections::BTreeMap;
 
-/// Values by key, each with the moment at which it was used last. Ordered, so that replays never vary.
+/// Values by key, each with the time of its last use. Ordered, so that replays never vary.
 #[derive(Clone, Debug)]
 pub(super) struct Bounded<K, V> {
     entries: BTreeMap<K, (Timestamp, V)>,
@@ -24,7 +24,7 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
-    /// The value of `key`, made where there is none; used at `now`.
+    /// The value of `key`, created where there is none; used at `now`.
     pub fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.evict();
@@ -46,7 +46,7 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         }
     }
 
-    /// Makes room where a caller knows better who is worth keeping.
+    /// Evicts all entries but those that the caller wants to keep.
     pub fn evict_unless(&mut self, keep: impl Fn(&V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|_, (_, value)| keep(value));
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_give_way_and_are_counted() {
+    fn the_oldest_entries_are_evicted_and_counted() {
         let mut table: Bounded<u32, u32> = Bounded::new(16);
         for key in 0..16 {
             *table.get_or_insert(key, Timestamp::from_nanos(u64::from(key)), || 0) += 1;

@@ -1,7 +1,8 @@
-//! Claims: which station says that an address is its own, who says so, too, and whether anyone had asked.
+//! Claims: which station claims an address, which other one does, and whether there was a query.
 //!
-//! Nothing is judged here. A claim is *confirmed* where it answers a query that was seen, or is made before everyone;
-//! *announced* where it is made before everyone unasked; *forged* where one station alone is told what it did not ask.
+//! This is no verdict. A claim is *confirmed* where it answers a query that was seen, or is made in a query to the
+//! group; *announced* where it is broadcast without a query; *forged* where it is sent to a single station that did not
+//! query.
 
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
@@ -9,27 +10,27 @@ use super::stations::KnownStations;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
-/// Seconds for which claims count against each other.
+/// Seconds for which competing claims count as a conflict.
 const MEMORY_SECONDS: f64 = 60.0;
-/// Seconds within which an answer belongs to a query.
+/// Seconds within which a reply belongs to a query.
 const REPLY_SECONDS: f64 = 5.0;
-/// Seconds within which two answers belong to the same query.
+/// Seconds within which two replies belong to the same query.
 const SAME_QUERY_SECONDS: f64 = 1.0;
-/// Seconds after which an address whose holder no next_stride claims it is the claimant's.
+/// Seconds after which an address that its holder no longer claims passes to the claimant.
 const RELEASE_SECONDS: f64 = 30.0;
-/// Seconds that a station must have been heard for its queries to be taken as all seen.
+/// Seconds since a station was first seen, after which all its queries count as seen.
 const AUDIBLE_SECONDS: f64 = 1.5;
 const BINDINGS: usize = 4096;
 const QUERIES: usize = 2048;
-/// Addresses of a station that are kept.
+/// Addresses kept per station.
 const OWN_ADDRESSES: usize = 4;
-/// Forged claims of a station that are kept.
+/// Forged claims kept per station.
 const FORGED: usize = 8;
 
 /// One station's claim to one address.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Claimant {
-    /// As claimed; and the station that sent the claim, mostly the same.
+    /// The MAC address claimed, and the station that sent the claim, mostly the same.
     pub mac: Mac,
     pub sender: Mac,
     pub first: Timestamp,
@@ -37,15 +38,15 @@ pub struct Claimant {
     pub confirmed: u32,
     pub announced: u32,
     pub forged: u32,
-    /// Questions that another had answered within a second.
+    /// Replies to a query that another station had answered within a second.
     pub doubled: u32,
-    /// Of the forged ones, those whose victim is audible and had not asked.
+    /// Of the forged ones, those to a victim whose queries are all seen and that had not queried.
     pub forged_to_audible: u32,
-    /// Whom the last forged one was sent to.
+    /// Receiver of the last forged one.
     pub victim: Mac,
 }
 
-/// A claim of this tick that another station contests, or that nobody asked for.
+/// A claim of this tick that another station contests, or that answers no query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Claim {
     pub domain: BroadcastDomain,
@@ -53,23 +54,23 @@ pub struct Claim {
     pub address: Addr,
     /// The address of a router.
     pub is_gateway: bool,
-    /// Who claims it now.
+    /// The station that claims it now.
     pub claimant: Claimant,
-    /// Who had it before, and may still say so.
+    /// The station that held it before, and may still claim it.
     pub holder: Option<Claimant>,
-    /// Whether that one claimed it again after the claimant first did.
+    /// Whether the holder claimed it again after the claimant first did.
     pub contested: bool,
-    /// Claims that the two made in turns, within a minute.
+    /// Alternations between the two, within a minute.
     pub turns: u32,
-    /// Other addresses that the claimant, and the holder, have for good.
+    /// Other addresses that the claimant, and the holder, hold permanently.
     pub claimant_others: usize,
     pub holder_others: usize,
-    /// Addresses that the claimant forged lately, of the same family, and how many stations it told.
+    /// Addresses that the claimant forged lately, of the same family, and the number of stations it sent them to.
     pub forged_addresses: usize,
     pub forged_victims: usize,
-    /// It also told the station of this address that the victim's address is its own: it wants to be between both.
+    /// Address of the other victim, where the claimant also forged that one to this one: a man in the middle.
     pub between: Option<Addr>,
-    /// How many stations tested whether some address is free and were answered by it lately.
+    /// Stations whose probes for free addresses the claimant answered lately.
     pub probes_answered: usize,
     /// Claims in this tick.
     pub count: u32,
@@ -87,18 +88,18 @@ struct Binding {
 #[derive(Clone, Copy, Debug)]
 struct Query {
     at: Timestamp,
-    /// Who answered first, and when.
+    /// The station that replied first, and when.
     answered: Option<(Mac, Timestamp)>,
     is_probe: bool,
 }
 
-/// What one station forged, and what it has for good.
+/// Forged claims of one station, and its permanent addresses.
 #[derive(Clone, Debug, Default)]
 struct Station {
     own: Vec<Addr>,
-    /// Address, victim's MAC, victim's address where told, when.
+    /// Address, victim's MAC, victim's address where known, time.
     forged: Vec<(Addr, Mac, Addr, Timestamp)>,
-    /// Addresses that others probed for and that it answered for.
+    /// Addresses that others probed for and that it replied for.
     probes: Vec<(Addr, Mac, Timestamp)>,
 }
 
@@ -106,13 +107,13 @@ pub(super) struct Claims {
     bindings: Bounded<(BroadcastDomain, Addr), Binding>,
     queries: Bounded<(BroadcastDomain, Addr, Mac), Query>,
     stations: Bounded<(BroadcastDomain, Mac), Station>,
-    /// Addresses touched in this tick: worth a look.
+    /// Addresses claimed in this tick, to be evaluated.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
     tick: Vec<Claim>,
 }
 
 impl Claims {
-    /// Most that [`Claims::len`] counts.
+    /// Upper limit of [`Claims::len`].
     pub const CAPACITY: usize = BINDINGS;
 
     pub fn new() -> Claims {
@@ -145,18 +146,18 @@ impl Claims {
         self.bindings.evictions() + self.queries.evictions() + self.stations.evictions()
     }
 
-    /// Claims of this tick that are contested or unasked for.
+    /// Claims of this tick that are contested or unsolicited.
     pub fn of_tick(&self) -> &[Claim] {
         &self.tick
     }
 
-    /// Takes note of a frame. `whole` where every frame is seen: else what was asked is not known.
+    /// Records a frame. `whole` where every frame is captured: otherwise unseen queries may exist.
     pub fn record(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations, whole: bool) {
         let is_query = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
         if is_query && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
             let query = Query { at: control.time, answered: None, is_probe: control.is_probe() };
             *self.queries.get_or_insert((domain, control.target, control.source_mac), control.time, || query) = query;
-            // Answers go to whom the query names, which for shared addresses of routers is not who sends it.
+            // Replies go to the station that the query names; for shared router addresses this is not its sender.
             if control.mac != control.source_mac && control.mac != Mac::ZERO {
                 *self.queries.get_or_insert((domain, control.target, control.mac), control.time, || query) = query;
             }
@@ -166,7 +167,7 @@ impl Claims {
         }
         match control.kind {
             ControlKind::ArpRequest if control.is_gratuitous() => self.claim(control, domain, ClaimKind::Announced),
-            // A query sent to one station alone tells that one alone who is_query.
+            // A unicast query reveals the querying station to its receiver alone.
             ControlKind::ArpRequest | ControlKind::NeighbourSolicitation | ControlKind::RouterSolicitation => {
                 let kind = if control.destination_mac.is_group() { ClaimKind::Confirmed } else { ClaimKind::Neutral };
                 self.claim(control, domain, kind);
@@ -184,7 +185,7 @@ impl Claims {
             return;
         }
         let is_awaited = |query: &&mut Query| {
-            // Answered long ago, by another: nobody was waiting for this one.
+            // Answered long ago, by another station: no one was waiting for this reply.
             let settled =
                 |(first, at): (Mac, Timestamp)| first != control.mac && now.seconds_since(at) > SAME_QUERY_SECONDS;
             now.seconds_since(query.at) <= REPLY_SECONDS && !query.answered.is_some_and(settled)
@@ -205,7 +206,7 @@ impl Claims {
         }
     }
 
-    /// An announcement, or the answer to a probe, which has no address to answer to (RFC 4861 §7.2.4).
+    /// An announcement, or the reply to a probe, which has no address to reply to (RFC 4861 §7.2.4).
     fn reply_to_group(&mut self, control: &Control, domain: BroadcastDomain) {
         let tests = self.queries.iter().find(|((of, target, sender), query)| {
             (*of, *target) == (domain, control.address)
@@ -221,7 +222,7 @@ impl Claims {
         }
     }
 
-    /// A station answers one that tests whether an address is free.
+    /// A station replies to a probe for a free address.
     fn probe_answered(&mut self, control: &Control, domain: BroadcastDomain, prober: Mac) {
         let station = self.stations.get_or_insert((domain, control.source_mac), control.time, Station::default);
         station.probes.retain(|(address, _, at)| {
@@ -234,7 +235,7 @@ impl Claims {
 
     fn forge(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations) {
         let (now, victim) = (control.time, control.destination_mac);
-        // What it has for good it may repeat.
+        // A station may repeat a permanent address.
         let known = self.bindings.get(&(domain, control.address));
         if known.is_some_and(|known| known.holder.mac == control.mac && known.holder.confirmed > 0) {
             self.claim(control, domain, ClaimKind::Neutral);
@@ -263,7 +264,7 @@ impl Claims {
             && rival.mac == control.mac
             && now.seconds_since(binding.holder.last.max(rival.first)) > RELEASE_SECONDS
         {
-            // The holder lets it go.
+            // The holder has released the address.
             *binding = Binding { holder: rival, interface: binding.interface, ..Binding::default() };
         }
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
@@ -315,14 +316,14 @@ impl Claims {
         }
     }
 
-    /// All frames of the tick have been told: says what is worth a look.
+    /// Closes the tick: evaluates the addresses claimed in it.
     pub fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(domain, address, _)) = group.first() else { continue };
             let Some(binding) = self.bindings.get(&(domain, address)) else { continue };
             let (claimant, holder) = match binding.rival {
-                // The forger may have been the first that was heard.
+                // The forger may have been seen first.
                 Some(rival) if binding.holder.forged > 0 && rival.forged == 0 => (binding.holder, Some(rival)),
                 Some(rival) => (rival, Some(binding.holder)),
                 None => (binding.holder, None),
@@ -342,7 +343,7 @@ impl Claims {
                 values.dedup();
                 values.len()
             };
-            // One that tests many addresses is a switch that looks who is there.
+            // A station that probes many addresses is a switch that tracks its hosts.
             let probes = || station.probes.iter().filter(|(probed, ..)| probed.is_v4() == address.is_v4());
             let between = forged()
                 .filter(|(forged, ..)| *forged == address)
@@ -369,15 +370,15 @@ impl Claims {
     }
 }
 
-/// How a claim is made.
+/// The way in which a claim is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClaimKind {
     Confirmed,
-    /// Confirmed, after another answered the same query.
+    /// Confirmed, after another station replied to the same query.
     Doubled,
     Announced,
     Forged,
     ForgedToAudible,
-    /// Neither speaks for it nor against it.
+    /// Neither confirms nor forges.
     Neutral,
 }

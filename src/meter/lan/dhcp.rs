@@ -1,4 +1,4 @@
-//! DHCP as a segment sees it: who offers leases, who has one, and who requests for how many.
+//! DHCP on a LAN: which servers offer leases, which clients have one, and how many clients request one.
 
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
@@ -11,20 +11,20 @@ use crate::packet::{Control, ControlKind};
 const SERVERS: usize = 64;
 const LEASES: usize = 4096;
 const CLIENTS: usize = 2048;
-/// Segments and VLANs with clients that ask, in a tick.
+/// Broadcast domains with requesting clients per tick.
 const DOMAINS: usize = 32;
-/// Addresses that one client is remembered to have leased: some have several, of both families.
+/// Leased addresses kept per client: some have several, of both families.
 const ADDRESSES: usize = 6;
 /// Seconds for which clients count.
 const MEMORY_SECONDS: f64 = 15.0;
-/// Seconds after which a client has begun to use its lease or, if it got none, has asked again (RFC 2131 §4.1: 3 to 5 s), or
+/// Seconds after which a client uses its lease or, without one, has sent another request (RFC 2131 §4.1: 3 to 5 s), or
 /// never will.
 const USE_SECONDS: f64 = 5.5;
-/// Seconds within which a client has its lease, if it gets one.
+/// Seconds within which a client gets its lease, if it gets one.
 const EXCHANGE_SECONDS: f64 = 1.0;
-/// Clients from which on they are more than the table can follow.
+/// Estimated clients above which the table cannot follow them.
 const TOO_MANY: f64 = 2.0 * CLIENTS as f64;
-/// Seconds within which a server's answer belongs to a client's question.
+/// Seconds within which a server's reply belongs to a client's request.
 const REPLY_SECONDS: f64 = 10.0;
 
 /// Ticks of each of the two generations in which clients are counted: 10 s.
@@ -36,57 +36,58 @@ pub struct DhcpServer {
     pub domain: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
-    /// The address that it calls itself by.
+    /// The server address that it states.
     pub address: Addr,
     pub first: Timestamp,
     pub last: Timestamp,
     pub answers: u32,
     /// In this tick.
     pub answers_now: u32,
-    /// An address that it gave away, and the router that it named.
+    /// An address that it leased, and the router that it named.
     pub leased: Addr,
     pub router: Addr,
-    /// Clients that it and another answered.
+    /// Clients that both this and another server answered.
     pub shared: u32,
 }
 
-/// A client's last word, and what became of it.
+/// A client's last request, and the reply to it.
 #[derive(Clone, Copy, Debug)]
 struct Client {
     first: Timestamp,
     last: Timestamp,
     sender: Mac,
-    /// Who answered first.
+    /// The server that answered first.
     answered_by: Option<(Mac, Timestamp)>,
-    /// Its words in this second and in the one before.
+    /// Its requests in this second and in the previous one.
     second: u64,
     requests: u32,
     requests_before: u32,
 }
 
-/// Who requests, on one segment.
+/// DHCP requests in one broadcast domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DhcpRequests {
     pub domain: BroadcastDomain,
     pub interface: u16,
-    /// Clients of the last fifteen seconds that asked once, five seconds ago or next_stride, and those of them that say nothing else.
+    /// Clients of the last fifteen seconds that sent one request, five seconds ago or longer, and those of them that
+    /// sent nothing but DHCP.
     pub clients: u32,
     pub silent: u32,
-    /// Estimated clients in the last ten to twenty seconds, beyond what the table holds.
+    /// Estimated clients in the last ten to twenty seconds, beyond the capacity of the table.
     pub distinct: f64,
-    /// Their questions in this tick.
+    /// Their requests in this tick.
     pub requests_now: u32,
-    /// The station that most of the silent ones' questions came from, where one did.
+    /// The station that sent most of the silent clients' requests, where one did.
     pub sender: Option<Mac>,
     pub first: Timestamp,
 }
 
-/// The client that requests most in a second.
+/// A client and its requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DhcpClient {
     pub domain: BroadcastDomain,
     pub interface: u16,
-    /// By its hardware address in the message, and the station that sent it.
+    /// The client's hardware address in the message, and the station that sent it.
     pub client: Mac,
     pub sender: Mac,
     pub requests: u32,
@@ -98,7 +99,7 @@ pub(super) struct Dhcp {
     servers: Bounded<(BroadcastDomain, bool, Mac), DhcpServer>,
     leases: Bounded<Mac, Vec<Addr>>,
     clients: Bounded<(BroadcastDomain, Mac), Client>,
-    /// Clients by hash, of this ten seconds and the ten before.
+    /// Clients by hash, of the current and the previous ten seconds.
     distinct: [Registers; 2],
     generation: u64,
     requests_by_domain: Vec<DhcpRequests>,
@@ -106,7 +107,7 @@ pub(super) struct Dhcp {
 }
 
 impl Dhcp {
-    /// Most that [`Dhcp::len`] counts.
+    /// Upper limit of [`Dhcp::len`].
     pub const CAPACITY: usize = CLIENTS + LEASES;
 
     pub fn new() -> Dhcp {
@@ -160,7 +161,7 @@ impl Dhcp {
         self.leases.get(&mac).is_some_and(|leased| leased.contains(&address))
     }
 
-    /// `hash` is that of the client's hardware address.
+    /// `hash` is the hash of the client's hardware address.
     pub fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
         match control.kind {
             ControlKind::DhcpAsk => self.request(control, domain, hash),
@@ -205,12 +206,12 @@ impl Dhcp {
         client.last = now;
         client.sender = control.source_mac;
         client.answered_by = client.answered_by.filter(|(_, at)| now.seconds_since(*at) <= REPLY_SECONDS);
-        let same = |client_now: &&mut DhcpClient| (client_now.domain, client_now.client) == (domain, control.mac);
+        let same = |known: &&mut DhcpClient| (known.domain, known.client) == (domain, control.mac);
         let requests = client.requests.max(client.requests_before);
         let first = client.first;
-        if let Some(client_now) = self.clients_now.iter_mut().find(same) {
-            client_now.requests = requests;
-            client_now.requests_now += 1;
+        if let Some(known) = self.clients_now.iter_mut().find(same) {
+            known.requests = requests;
+            known.requests_now += 1;
         } else if self.clients_now.len() < SERVERS {
             self.clients_now.push(DhcpClient {
                 domain,
@@ -223,8 +224,8 @@ impl Dhcp {
             });
         }
         let is_full = self.requests_by_domain.len() >= DOMAINS;
-        match self.requests_by_domain.iter_mut().find(|requests_by_domain| requests_by_domain.domain == domain) {
-            Some(requests_by_domain) => requests_by_domain.requests_now += 1,
+        match self.requests_by_domain.iter_mut().find(|known| known.domain == domain) {
+            Some(known) => known.requests_now += 1,
             None if is_full => {}
             None => self.requests_by_domain.push(DhcpRequests {
                 domain,
@@ -286,7 +287,7 @@ impl Dhcp {
         }
     }
 
-    /// All frames of the tick have been told.
+    /// Closes the tick after all its frames have been recorded.
     pub fn close(&mut self, now: Timestamp, stations: &KnownStations) {
         if self.requests_by_domain.is_empty() {
             return;
@@ -294,30 +295,29 @@ impl Dhcp {
         let mut all = Registers::default();
         self.distinct.iter().for_each(|registers| all.merge(registers));
         let distinct = all.estimate();
-        for requests_by_domain in &mut self.requests_by_domain {
+        for requests in &mut self.requests_by_domain {
             let recent = self.clients.iter().filter(|((domain, _), client)| {
-                *domain == requests_by_domain.domain
+                *domain == requests.domain
                     && now.seconds_since(client.last) <= MEMORY_SECONDS
                     && now.seconds_since(client.first) >= USE_SECONDS
-                    // Who requests again has no lease: a server that is down, not one that is emptied.
+                    // A client that repeats its request has no lease: that shows a dead server, not an exhausted one.
                     && client.last.seconds_since(client.first) <= EXCHANGE_SECONDS
             });
             let mut sender = MajorityVote::default();
             for ((_, mac), client) in recent {
-                requests_by_domain.clients += 1;
-                if stations.of(requests_by_domain.domain, *mac).is_some_and(|station| station.sends_other_traffic) {
+                requests.clients += 1;
+                if stations.of(requests.domain, *mac).is_some_and(|station| station.sends_other_traffic) {
                     continue;
                 }
-                requests_by_domain.silent += 1;
-                requests_by_domain.first = requests_by_domain.first.min(client.first);
+                requests.silent += 1;
+                requests.first = requests.first.min(client.first);
                 sender.cast(client.sender);
             }
-            requests_by_domain.sender =
-                (u32::from(sender.lead) * 2 > requests_by_domain.silent).then_some(sender.value);
-            requests_by_domain.distinct = distinct;
+            requests.sender = (u32::from(sender.lead) * 2 > requests.silent).then_some(sender.value);
+            requests.distinct = distinct;
             if distinct >= TOO_MANY {
-                requests_by_domain.silent = requests_by_domain.silent.max(distinct as u32);
-                requests_by_domain.clients = requests_by_domain.clients.max(requests_by_domain.silent);
+                requests.silent = requests.silent.max(distinct as u32);
+                requests.clients = requests.clients.max(requests.silent);
             }
         }
     }

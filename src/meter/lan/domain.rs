@@ -1,6 +1,6 @@
-//! The layer-2 broadcast domain, which a claim or a lease is valid in.
+//! The layer-2 broadcast domain: the scope of addresses and leases.
 
-/// A segment and a VLAN on it: addresses mean the same station only there.
+/// A segment and a VLAN on it: an address identifies a station only within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BroadcastDomain {
     pub segment: u16,

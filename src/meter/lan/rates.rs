@@ -1,5 +1,5 @@
-//! How much of what few stations should send at all: broadcast, multicast, ARP, announcements; by station and by interface,
-//! over the last second.
+//! Rates of frames that stations should send rarely: broadcast, multicast, ARP, announcements; by station and by
+//! interface, over the last second.
 
 use super::bounded::Bounded;
 use crate::base::{Mac, TICKS_PER_SECOND, Timestamp};
@@ -8,21 +8,21 @@ use crate::meter::link::LinkCounts;
 use crate::meter::report::StationCounts;
 use std::collections::BTreeMap;
 
-/// Frames of one kind within a tick from which on a station is followed.
+/// Frames of one kind within a tick from which a station is tracked.
 const FOLLOWED_FRAMES: u32 = 5;
 const STATIONS: usize = 512;
-/// Interfaces that are followed.
+/// Interfaces that are tracked.
 const INTERFACES: usize = 64;
-/// Ticks after which an interface is known.
+/// Ticks after which an interface counts as known.
 const WARM_TICKS: u64 = 600;
 
-/// What is counted.
+/// The kind of frames that a rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateKind {
     Broadcast,
     Multicast,
     Arp,
-    /// Announcements of one's own address.
+    /// Gratuitous ARP and unsolicited neighbour advertisements.
     Gratuitous,
 }
 
@@ -51,7 +51,7 @@ impl RecentTicks {
         self.0.iter().fold(0, |sum, number| sum.saturating_add(*number))
     }
 
-    /// Tick of the last second since which there has been about as much as in the peak one.
+    /// First tick of the last second since which the number stays above a quarter of the peak.
     fn onset(&self, tick: u64) -> u64 {
         let peak = self.0.iter().max().copied().unwrap_or(0);
         let is_near_peak = |back: &u64| self.in_tick(tick.wrapping_sub(*back)) > peak / 4;
@@ -64,14 +64,14 @@ impl RecentTicks {
     }
 }
 
-/// One station on one interface, or one interface as a whole.
+/// Rates of one station on one interface, or of one interface as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
     counts: [RecentTicks; RateKind::ALL.len()],
     bytes: u64,
     vlan: u16,
     tick: u64,
-    /// Addresses that were announced, in this second and in the one before.
+    /// Announced addresses, in this second and in the previous one.
     announced: [(u64, u32, LinearCounter); 2],
 }
 
@@ -84,7 +84,7 @@ impl Rates {
         self.counts.get(kind as usize).map_or(0, |ticks| ticks.in_tick(self.tick))
     }
 
-    /// Since when there has been about as much as now, as far as the last second tells.
+    /// Start of the present rate, within the last second.
     pub fn onset(&self, kind: RateKind) -> Timestamp {
         let tick = self.counts.get(kind as usize).map_or(self.tick, |ticks| ticks.onset(self.tick));
         Timestamp::from_tick(tick)
@@ -100,7 +100,7 @@ impl Rates {
         self.vlan
     }
 
-    /// Announcements of each address within about a second, on average.
+    /// Mean announcements per address within about a second.
     pub fn announcements_of_each(&self) -> f64 {
         let of = |(_, count, addresses): &(u64, u32, LinearCounter)| f64::from(*count) / addresses.estimate().max(1.0);
         self.announced.iter().map(of).fold(0.0, f64::max)
@@ -134,13 +134,13 @@ impl Rates {
     }
 }
 
-/// What was seen of an interface as a whole in the last second.
+/// Counts of an interface as a whole over the last second.
 #[derive(Clone, Debug, Default)]
 pub struct LinkSecond {
     ticks: [LinkCounts; TICKS_PER_SECOND],
-    /// Stations that were new in each tick, and of those the ones that sent little and that nobody spoke to.
+    /// New stations per tick, and those of them that sent few frames and received none.
     new_stations: [(u32, u32); TICKS_PER_SECOND],
-    /// Stations that spoke at all.
+    /// Stations that sent frames.
     active_stations: [u32; TICKS_PER_SECOND],
     tick: u64,
     began: u64,
@@ -165,7 +165,7 @@ impl LinkSecond {
         self.ticks.get_mut((self.tick % TICKS_PER_SECOND as u64) as usize)
     }
 
-    /// The first of the ticks up to now of which each is so.
+    /// Start of the first of the latest consecutive ticks that match.
     pub fn since(&self, matches: impl Fn(&LinkCounts) -> bool) -> Timestamp {
         let of = |back: u64| self.ticks.get((self.tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize);
         let ticks = (0..TICKS_PER_SECOND as u64).take_while(|&back| of(back).is_some_and(&matches)).count() as u64;
@@ -180,7 +180,7 @@ impl LinkSecond {
     /// The last second.
     pub fn second(&self) -> LinkCounts {
         let mut sum = LinkCounts::default();
-        // Oldest first: whom a single station is told of is the latest.
+        // Oldest first: the remaining single sender is the latest.
         for back in (0..TICKS_PER_SECOND as u64).rev() {
             if let Some(counts) = self.ticks.get((self.tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize) {
                 sum.merge(counts);
@@ -189,14 +189,14 @@ impl LinkSecond {
         sum
     }
 
-    /// Of the stations that were new within the last second and still known at the end of their tick: how many there
-    /// were, and the share that sent a few frames only and that nobody spoke to.
+    /// New stations within the last second that were still known at the end of their tick: their number, and the
+    /// fraction that sent a few frames only and received none.
     pub fn new_stations(&self) -> (u32, f64) {
         let (all, quiet) = self.new_stations.iter().fold((0, 0), |sum, tick| (sum.0 + tick.0, sum.1 + tick.1));
         (all, f64::from(quiet) / f64::from(all.max(1)))
     }
 
-    /// Whether it has been heard for long enough that most stations of a large segment are known.
+    /// Whether it has been captured for long enough to know most stations of a large segment.
     pub fn is_warm(&self) -> bool {
         self.tick.saturating_sub(self.began) >= WARM_TICKS
     }
@@ -205,13 +205,13 @@ impl LinkSecond {
         self.active_stations.iter().all(|number| *number == 0)
     }
 
-    /// Stations that spoke in a tick, on average over the last second.
+    /// Stations that sent frames per tick, on average over the last second.
     pub fn active_stations(&self) -> f64 {
         self.active_stations.iter().map(|number| f64::from(*number)).sum::<f64>() / TICKS_PER_SECOND as f64
     }
 }
 
-/// Frames of a newcomer within the tick, at most, for it to have sent little.
+/// Frames of a new station within the tick, at most, to count as few.
 const FEW_FRAMES: u64 = 3;
 
 pub(super) struct RateTable {
@@ -237,7 +237,7 @@ impl RateTable {
     }
 
     pub fn open(&mut self, tick: u64) {
-        // Ticks without packets are not told apart from any other.
+        // Ticks without packets are opened as well.
         for passed in self.tick.max(tick.saturating_sub(TICKS_PER_SECOND as u64)) + 1..=tick {
             let stations = self.stations.values_mut().map(|(_, rates)| rates);
             stations.chain(self.interfaces.values_mut()).for_each(|rates| rates.open(passed));
@@ -256,7 +256,7 @@ impl RateTable {
         }
     }
 
-    /// What is known of an interface; a capture with more of them than any machine has is not followed in this.
+    /// The counts of an interface; interfaces beyond the cap are not tracked.
     fn link_of(&mut self, interface: u16) -> Option<&mut LinkSecond> {
         let tick = self.tick;
         if self.links.len() >= INTERFACES && !self.links.contains_key(&interface) {
@@ -274,7 +274,7 @@ impl RateTable {
         station.announce(tick, hash);
     }
 
-    /// What a station sent in this tick on an interface whose frames are counted.
+    /// Adds the frames that a station sent in this tick on an interface whose frames count.
     pub fn station(&mut self, counts: &StationCounts) {
         let tick = self.tick;
         let numbers = [
@@ -314,7 +314,7 @@ impl RateTable {
         }
     }
 
-    /// Loud stations.
+    /// Stations with high rates.
     pub fn stations(&self) -> impl Iterator<Item = (u16, Mac, &Rates)> {
         self.stations.iter().map(|((interface, mac), rates)| (*interface, *mac, rates))
     }

@@ -1,4 +1,4 @@
-//! Routers: who advertises itself as one, and whether those that guests ask for still answer.
+//! Routers: which stations advertise themselves as routers, and whether queried routers still reply.
 
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
@@ -7,13 +7,13 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
 const ROUTERS: usize = 64;
-/// Askers that are told apart.
+/// Querying stations kept per router.
 const QUERIERS: usize = 8;
-/// Seconds within which an advertisement belongs to a solicitation (RFC 4861 §6.2.6: 0.5 s and the time on the way).
+/// Seconds within which an advertisement belongs to a solicitation (RFC 4861 §6.2.6: 0.5 s plus network delay).
 const REPLY_SECONDS: f64 = 2.0;
 /// Seconds within which queries belong together.
 const QUERY_SECONDS: f64 = 10.0;
-/// Least seconds between advertisements to all (RFC 4861 §10, MIN_DELAY_BETWEEN_RAS).
+/// Minimum interval between multicast advertisements in seconds (RFC 4861 §10, MIN_DELAY_BETWEEN_RAS).
 const MIN_INTERVAL_SECONDS: f64 = 3.0;
 
 /// A router that advertises itself by IPv6.
@@ -27,32 +27,32 @@ pub struct Router {
     pub last: Timestamp,
     pub advertisements: u32,
     pub advertisements_now: u32,
-    /// Seconds for which it wants to be the default router, as of the last.
+    /// Router lifetime in seconds of the last advertisement.
     pub lifetime: u16,
-    /// Advertisements to all that followed the one before sooner than the standard allows, in a row.
+    /// Consecutive multicast advertisements that followed the previous one sooner than the standard allows.
     pub too_frequent: u32,
     /// Solicitations that it answered.
     pub answered: u32,
 }
 
-/// A router's address that someone asks for.
+/// A router's address that stations query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
     pub domain: BroadcastDomain,
     pub interface: u16,
     pub address: Addr,
-    /// By the operator's or the kernel's word; else it was heard of.
+    /// Configured by the operator or in the kernel's routing table; otherwise learned from traffic.
     pub is_configured: bool,
     pub mac: Option<Mac>,
-    /// When it last gave a sign of life.
+    /// Time of its last frame.
     pub last_seen: Option<Timestamp>,
-    /// The first question since then, how many there were, and who asked.
+    /// The first unanswered query, the last, their number, and the querying stations.
     pub first_query: Option<Timestamp>,
     pub last_query: Timestamp,
     pub queries: u32,
     pub queries_now: u32,
     pub queriers: Vec<Mac>,
-    /// Its advertised lifetime ran out at this moment.
+    /// Time at which its advertised lifetime ran out.
     pub expired: Option<Timestamp>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Routers {
     routers: Bounded<(BroadcastDomain, Addr, Mac), Router>,
     gateways: Bounded<(BroadcastDomain, Addr), Gateway>,
     configured: Vec<Addr>,
-    /// The last solicitation of a router, by segment.
+    /// The last router solicitation by broadcast domain.
     solicited: Bounded<BroadcastDomain, Timestamp>,
 }
 
@@ -110,7 +110,7 @@ impl Routers {
         self.configured.contains(&address) || self.gateways.get(&(domain, address)).is_some()
     }
 
-    /// `answers_are_seen` where an answer to its sender could not be missed.
+    /// `answers_are_seen`: replies to the frame's sender cannot be missed.
     pub fn record(&mut self, control: &Control, domain: BroadcastDomain, answers_are_seen: bool) {
         let now = control.time;
         match control.kind {
@@ -124,7 +124,7 @@ impl Routers {
             }
             _ => {}
         }
-        // Whatever it says under its own name shows that it lives.
+        // Any frame with the router's own address shows that it is alive.
         let claims = !matches!(control.kind, ControlKind::DhcpAsk | ControlKind::DhcpOffer | ControlKind::DhcpAck);
         if claims
             && !control.is_probe()
@@ -168,7 +168,7 @@ impl Routers {
             return;
         }
         if now.seconds_since(gateway.last_query) > QUERY_SECONDS {
-            // One question now and then is another matter each time.
+            // Occasional queries are separate cases.
             gateway.first_query = None;
             gateway.queries = 0;
             gateway.queriers.clear();
@@ -188,7 +188,7 @@ impl Routers {
         let solicited = self.solicited.get(&domain).is_some_and(|at| now.seconds_since(*at) <= REPLY_SECONDS);
         let key = (domain, control.address, control.source_mac);
         if self.routers.len() >= ROUTERS && self.routers.get(&key).is_none() {
-            // Made-up routers come all at once: those that were there before stay.
+            // A flood of made-up routers is sudden: keep those that were there before.
             self.routers.evict_unless(|router| now.seconds_since(router.first) > REPLY_SECONDS);
         }
         let router = self.routers.get_or_insert(key, now, || Router {
@@ -217,15 +217,15 @@ impl Routers {
             let gateway = self.gateway(control, domain, control.address, false);
             gateway.expired = None;
         } else if let Some(gateway) = self.gateways.get_mut(&(domain, control.address)) {
-            // It says itself that it no next_stride routes.
+            // It announces that it is no longer a default router.
             gateway.expired = None;
         }
     }
 
-    /// All frames of the tick have been told.
+    /// Closes the tick after all its frames have been recorded.
     pub fn close(&mut self, now: Timestamp, stations: &KnownStations) {
         for (_, gateway) in self.gateways.values_mut() {
-            // Each family for itself: it is when one of them goes that it must be noticed.
+            // Each address family separately: a router may fail for one of them only.
             let family = usize::from(!gateway.address.is_v4());
             let known = gateway.mac.and_then(|mac| stations.of(gateway.domain, mac));
             let last_sent = known.and_then(|station| station.last.get(family).copied());

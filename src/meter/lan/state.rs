@@ -1,4 +1,4 @@
-//! What the merger knows of a LAN, over time.
+//! The state of all LANs over time: combines the tables of this folder.
 
 use super::bounded::Bounded;
 use super::claims::{Claim, Claims};
@@ -17,17 +17,17 @@ use crate::meter::report::StationCounts;
 use crate::packet::{Control, ControlKind};
 use std::sync::Arc;
 
-/// Control frames that are remembered, and seconds within which another interface shows a copy.
+/// Control frames kept to detect copies, and seconds within which another interface shows a copy.
 const RECENT_CONTROLS: usize = 2048;
 const COPY_SECONDS: f64 = 0.05;
-/// Seconds for which what was left out may be missed: as long as a question may wait for its answer.
+/// Seconds for which a skipped frame may be missed: as long as a query may wait for its reply.
 const SKIPPED_SECONDS: f64 = 6.0;
-/// Spanning-tree stp_senders of a tick.
+/// Senders of spanning-tree frames per tick.
 const STP_SENDERS: usize = 32;
-/// Addresses of guests that are told of a tick.
+/// Not assigned addresses of guests per tick.
 const FOREIGN: usize = 256;
 
-/// Who speaks spanning tree where.
+/// A station that sends spanning-tree frames on one interface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StpSender {
     pub domain: BroadcastDomain,
@@ -38,7 +38,7 @@ pub struct StpSender {
     pub frames: u32,
 }
 
-/// An address that a guest claims without having been given it.
+/// An address that is not assigned to the guest that claims it.
 pub type ForeignClaim = (ForeignUse, ControlKind);
 
 pub struct LanState {
@@ -47,7 +47,7 @@ pub struct LanState {
     interfaces: Arc<[CapturedInterface]>,
     assigned: Arc<AssignedAddrs>,
     stations: KnownStations,
-    /// Control frames of late, with the interface that showed them first.
+    /// Recent control frames, with the interface that showed them first.
     recent: Bounded<(BroadcastDomain, u64), (u16, Timestamp)>,
     claims: Claims,
     dhcp: Dhcp,
@@ -60,7 +60,7 @@ pub struct LanState {
     /// Of the open tick, by time.
     controls: Vec<Control>,
     whole: bool,
-    /// By share of stations: when something that one of them said was last left out.
+    /// By bucket of stations: time of the last skipped control frame.
     skipped: Box<[Timestamp]>,
 }
 
@@ -87,7 +87,7 @@ impl LanState {
         }
     }
 
-    /// What is known of the domain from now on: interfaces, what guests were given, routers.
+    /// Replaces the captured interfaces, the addresses assigned to guests, and the known routers' addresses.
     pub fn set_topology(
         &mut self,
         interfaces: Arc<[CapturedInterface]>,
@@ -95,7 +95,7 @@ impl LanState {
         gateways: Vec<Addr>,
     ) {
         if self.interfaces != interfaces {
-            // What was learned by other numbers means nothing any more.
+            // State learned with other interface numbers is invalid.
             self.clear();
         }
         self.interfaces = interfaces;
@@ -107,7 +107,7 @@ impl LanState {
         self.interfaces.get(usize::from(interface)).copied().unwrap_or(CapturedInterface::alone(interface))
     }
 
-    /// Forgets everything: for clocks that were set.
+    /// Drops all state: for clock changes.
     pub fn clear(&mut self) {
         self.stations.clear();
         self.recent.clear();
@@ -155,7 +155,7 @@ impl LanState {
                 if known.interface == used.interface {
                     known.count.merge(used.count);
                 } else if at_port || used.count.packets > known.count.packets {
-                    // The same packets from another point of view: best told of where they came in.
+                    // The same packets on another interface: report them where they entered.
                     *known = *used;
                 }
             } else if self.foreign.len() < FOREIGN && !self.dhcp.has_leased(used.mac, used.address) {
@@ -164,10 +164,10 @@ impl LanState {
         }
     }
 
-    /// All workers have reported; `stations` are those of the tick.
+    /// Closes the tick after all workers have reported; `stations` are those of the tick.
     pub(in crate::meter) fn close(&mut self, stations: &[StationCounts], now: Timestamp) {
         let mut controls = std::mem::take(&mut self.controls);
-        // Workers that share an interface each tell their part.
+        // Workers that share an interface each report a part.
         controls.sort_by_key(|control| control.time);
         for control in &controls {
             if !self.is_copy(control) {
@@ -178,7 +178,7 @@ impl LanState {
         for station in stations {
             self.station(station);
         }
-        // In the order of their frames: who moves is at the new domain in the end.
+        // In the order of their frames: a station that moves is at its new port in the end.
         let at_ports = |station: &&StationCounts| {
             !station.entered.is_zero()
                 && matches!(self.interface(station.interface).role, InterfaceRole::Port | InterfaceRole::Uplink)
@@ -197,13 +197,13 @@ impl LanState {
         routers.close(now, known);
     }
 
-    /// Whether another interface of the segment has just recent the same frame.
+    /// Whether another interface of the segment has just shown the same frame.
     fn is_copy(&mut self, control: &Control) -> bool {
         let domain = self.domain(control.interface, control.vlan);
         let words = [control.address.bits() as u64, control.target.bits() as u64, control.source_mac.bits()];
-        let said = u64::from(control.kind as u8) << 56 | u64::from(control.value);
+        let content = u64::from(control.kind as u8) << 56 | u64::from(control.value);
         let rest = control.destination_mac.bits() ^ control.mac.bits().rotate_left(9);
-        let hash = words.iter().fold(said ^ rest, |hash, word| self.hasher.word(hash ^ word).rotate_left(7));
+        let hash = words.iter().fold(content ^ rest, |hash, word| self.hasher.word(hash ^ word).rotate_left(7));
         let known = self.recent.get_or_insert((domain, hash), control.time, || (control.interface, control.time));
         if known.0 != control.interface && control.time.seconds_since(known.1) < COPY_SECONDS {
             return true;
@@ -238,7 +238,7 @@ impl LanState {
         self.check_claimed_address(control);
     }
 
-    /// Whether nothing that a station may have asked lately was left out.
+    /// Whether no recent query of a station can have been skipped.
     fn sees_all_of(&self, mac: Mac, now: Timestamp) -> bool {
         let skipped = self.skipped.get(station_bucket(self.hasher, mac)).copied().unwrap_or_default();
         self.whole && now.seconds_since(skipped) > SKIPPED_SECONDS
@@ -253,7 +253,7 @@ impl LanState {
                 | ControlKind::NeighbourAdvertisement
                 | ControlKind::RouterSolicitation
         );
-        // A probe asks whether it may: RFC 5227 §2.1, RFC 4862 §5.4.
+        // A probe does not claim yet: RFC 5227 §2.1, RFC 4862 §5.4.
         if !claims || control.is_probe() || control.address == Addr::UNSPECIFIED {
             return;
         }
@@ -304,32 +304,31 @@ impl LanState {
         if interface.counted != CountPolicy::Nothing {
             self.rates.station(station);
         }
-        let address_hash = self.hasher.address(station.address);
-        self.stations.count(interface.segment, station, Timestamp::from_tick(self.tick), address_hash);
+        self.stations.count(interface.segment, station, Timestamp::from_tick(self.tick), self.hasher);
     }
 
-    /// Claims of this tick that are contested, or that nobody asked for.
+    /// Claims of this tick that are contested or unsolicited.
     pub fn claims(&self) -> &[Claim] {
         self.claims.of_tick()
     }
 
-    /// Stations that came in at another port in this tick.
+    /// Stations whose frames entered at another port in this tick.
     pub fn moves(&self) -> &[Move] {
         self.ports.moves()
     }
 
-    /// The interface at which a station's frames came in last, where that was seen.
+    /// The interface at which a station's frames entered last, where known.
     pub fn port_of(&self, segment: u16, mac: Mac) -> Option<u16> {
         self.ports.of(segment, mac)
     }
 
-    /// Whether a station passes on what others send.
+    /// Whether a station forwards traffic of others.
     pub fn is_router(&self, interface: u16, mac: Mac) -> bool {
         let domain = self.domain(interface, 0);
         self.stations.of(domain, mac).is_some_and(KnownStation::is_router)
     }
 
-    /// Since when a station has been heard.
+    /// Time at which a station was first seen.
     pub fn known_since(&self, domain: BroadcastDomain, mac: Mac) -> Option<Timestamp> {
         self.stations.of(domain, mac).map(|station| station.first)
     }
@@ -338,12 +337,12 @@ impl LanState {
         self.dhcp.servers()
     }
 
-    /// Segments on which clients asked in this tick.
+    /// Broadcast domains with DHCP requests in this tick.
     pub fn dhcp_requests(&self) -> &[DhcpRequests] {
         self.dhcp.requests()
     }
 
-    /// Clients that asked in this tick.
+    /// Clients that sent DHCP requests in this tick.
     pub fn dhcp_clients(&self) -> &[DhcpClient] {
         self.dhcp.clients()
     }
@@ -356,37 +355,37 @@ impl LanState {
         self.routers.gateways()
     }
 
-    /// Who speaks spanning tree in this tick.
+    /// Senders of spanning-tree frames in this tick.
     pub fn stp_senders(&self) -> &[StpSender] {
         &self.stp_senders
     }
 
-    /// Addresses that guests used as sources in this tick without having been given or having leased them.
+    /// Source addresses in this tick that were neither assigned to the guest that used them nor leased by it.
     pub fn foreign_sources(&self) -> &[ForeignUse] {
         &self.foreign
     }
 
-    /// The same of addresses that they claimed by ARP or neighbour discovery.
+    /// The same for addresses claimed by ARP or neighbour discovery.
     pub fn foreign_claims(&self) -> &[ForeignClaim] {
         &self.foreign_claims
     }
 
-    /// Loud stations, by interface.
+    /// Stations with high rates, by interface.
     pub fn station_rates(&self) -> impl Iterator<Item = (u16, Mac, &Rates)> {
         self.rates.stations()
     }
 
-    /// Interfaces on which there was broadcast, multicast or ARP.
+    /// Rates of interfaces with broadcast, multicast or ARP frames.
     pub fn interface_rates(&self) -> impl Iterator<Item = (u16, &Rates)> {
         self.rates.interfaces()
     }
 
-    /// Interfaces as a whole.
+    /// Counts of interfaces as a whole.
     pub fn links(&self) -> impl Iterator<Item = (u16, &LinkSecond)> {
         self.rates.links()
     }
 
-    /// Entries in use, and how many gave way, over all tables here.
+    /// Entries in use, their upper limit, and evictions, over all tables here.
     pub fn table(&self) -> (usize, usize, u64) {
         let entries = self.stations.len() + self.claims.len() + self.dhcp.len();
         let evictions = self.stations.evictions()

@@ -3,51 +3,53 @@
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
 use crate::base::{Addr, Mac, Timestamp};
+use crate::meter::hash::Hasher;
 use crate::meter::linear_counter::LinearCounter;
 use crate::meter::report::StationCounts;
 
-/// Stations of which it is remembered since when they have been station_state.
+/// Stations kept.
 const STATIONS: usize = 8192;
-/// What is known of a station's voice.
+
+/// The state of one station.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownStation {
     pub first: Timestamp,
-    /// By family of the address that it sent with: IPv4 (ARP, too), IPv6.
+    /// Time of the last frame, by family of its source address: IPv4 (with ARP), IPv6.
     pub last: [Timestamp; 2],
-    /// It has sent something else than DHCP.
+    /// It has sent other frames than DHCP.
     pub sends_other_traffic: bool,
-    /// Frames to it alone that were seen, saturating.
+    /// Unicast frames to it, saturating.
     frames_to_it: u32,
     last_frame_to_it: Timestamp,
     /// Source addresses of its frames: the first of each tick.
     sources: LinearCounter,
 }
 
-/// Frames to a station alone after which answers to it are taken to be seen, and seconds for which that holds.
+/// Unicast frames to a station after which replies to it count as visible, and seconds for which they do.
 const REPLIES_SEEN_FRAMES: u32 = 4;
 const REPLIES_SEEN_SECONDS: f64 = 300.0;
 
-/// Source addresses from which on a station passes on what others send.
+/// Source addresses from which a station counts as a router.
 const ROUTER_SOURCES: f64 = 8.0;
 
 impl KnownStation {
-    /// Whether what others answer it is seen here: at a port of a switch, answers to others are not.
+    /// Whether replies to it are seen here: at a switch port, replies to other stations are not.
     pub fn replies_are_seen(&self, now: Timestamp) -> bool {
         self.frames_to_it >= REPLIES_SEEN_FRAMES && now.seconds_since(self.last_frame_to_it) <= REPLIES_SEEN_SECONDS
     }
 
-    /// So many frames to it alone were seen up to now.
+    /// Counts unicast frames to it up to now.
     fn count_frames_to_it(&mut self, frames: u32, now: Timestamp) {
         if frames == 0 {
             return;
         }
-        // Few at long intervals are what a switch floods.
+        // A few at long intervals come from a switch's flooding.
         let lasts = now.seconds_since(self.last_frame_to_it) <= REPLIES_SEEN_SECONDS;
         self.frames_to_it = frames.saturating_add(if lasts { self.frames_to_it } else { 0 });
         self.last_frame_to_it = now;
     }
 
-    /// Whether it sends for others: a router.
+    /// Whether it forwards traffic of others: a router.
     pub fn is_router(&self) -> bool {
         self.sources.estimate() >= ROUTER_SOURCES
     }
@@ -67,13 +69,13 @@ impl KnownStations {
         self.0.get(&(domain.segment, mac))
     }
 
-    /// Counts a tick that began at `now`; `address_hash` is that of the station's network address.
-    pub fn count(&mut self, segment: u16, station: &StationCounts, now: Timestamp, address_hash: u64) {
+    /// Adds the counts of a station in the tick that began at `now`.
+    pub fn count(&mut self, segment: u16, station: &StationCounts, now: Timestamp, hasher: Hasher) {
         let key = (segment, station.mac);
         let frames_to_it = station.received.packets.min(1 << 20) as u32;
         if station.sent.packets == 0 {
-            if let Some(station_state) = self.0.get_mut(&key) {
-                station_state.count_frames_to_it(frames_to_it, now);
+            if let Some(known) = self.0.get_mut(&key) {
+                known.count_frames_to_it(frames_to_it, now);
             }
             return;
         }
@@ -86,14 +88,14 @@ impl KnownStations {
             last_frame_to_it: first,
             sources: LinearCounter::default(),
         };
-        let station_state = self.0.get_or_insert(key, last, new);
+        let known = self.0.get_or_insert(key, last, new);
         if !station.address.is_group_or_none() {
-            station_state.sources.add(address_hash);
+            known.sources.add(hasher.address(station.address));
         }
-        station_state.sends_other_traffic |= station.sent.packets > u64::from(station.dhcp);
-        station_state.count_frames_to_it(frames_to_it, now);
+        known.sends_other_traffic |= station.sent.packets > u64::from(station.dhcp);
+        known.count_frames_to_it(frames_to_it, now);
         if station.address != Addr::UNSPECIFIED
-            && let Some(of_family) = station_state.last.get_mut(usize::from(!station.address.is_v4()))
+            && let Some(of_family) = known.last.get_mut(usize::from(!station.address.is_v4()))
         {
             *of_family = last.max(*of_family);
         }
