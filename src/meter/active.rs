@@ -30,7 +30,7 @@ pub(super) struct Active {
 const _: () = assert!(size_of::<Active>() == 64);
 
 impl Active {
-    pub fn activity_at(&self, tick: u64) -> f32 {
+    pub(super) fn activity_at(&self, tick: u64) -> f32 {
         faded(self.activity, (tick as u32).wrapping_sub(self.tick).into())
     }
 
@@ -78,18 +78,18 @@ pub(super) struct ActiveHosts {
 }
 
 impl ActiveHosts {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let table = SetTable::new(capacity, Addr::UNSPECIFIED);
         ActiveHosts { hasher, pending: Vec::with_capacity(table.capacity()), table, flushed: 0 }
     }
 
     /// Opens a tick; once a second all pending counts are flushed to the shared table.
-    pub fn open(&mut self, tick: u64, shared: &HostTable) {
+    pub(super) fn open(&mut self, tick: u64, shared: &HostTable) {
         self.table.set_age(tick as u16);
         if tick / TICKS_PER_SECOND as u64 != self.flushed / TICKS_PER_SECOND as u64 {
             self.flushed = tick;
             for index in self.pending.drain(..) {
-                // A replaced entry's index is listed once; its own counts were flushed at the replacement.
+                // A replaced entry's index is listed once; its counts were handled at the replacement.
                 if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
                     entry.flush(shared, tick);
                 }
@@ -97,18 +97,18 @@ impl ActiveHosts {
         }
     }
 
-    pub fn find(&self, address: Addr) -> Option<SlotIndex> {
+    pub(super) fn find(&self, address: Addr) -> Option<SlotIndex> {
         self.table.find(self.hasher.address(address), address)
     }
 
     #[inline]
-    pub fn get_mut(&mut self, index: SlotIndex) -> Option<&mut Active> {
+    pub(super) fn get_mut(&mut self, index: SlotIndex) -> Option<&mut Active> {
         self.table.get_mut(index)
     }
 
     /// Counts a tick of a host. Returns its index, its activity, and whether it is new here.
     #[inline]
-    pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
+    pub(super) fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
         // The index of a replaced entry with counts is already in `pending`.

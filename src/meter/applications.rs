@@ -30,7 +30,7 @@ impl AppCounts {
     }
 
     /// Subtracts counts that were added before.
-    pub fn subtract(&mut self, other: &AppCounts) {
+    pub(super) fn subtract(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_sub);
     }
 

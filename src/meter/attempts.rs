@@ -13,7 +13,7 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
 /// Attempts that are inspected per tick; packets after them count as evicted.
-pub const BUDGET: u32 = 512;
+pub(super) const BUDGET: u32 = 512;
 /// Senders in the table.
 pub const SENDERS: usize = 1024;
 /// Attempts within both half-windows from which a sender is reported.
@@ -286,7 +286,7 @@ pub(super) struct AttemptTable {
 }
 
 impl AttemptTable {
-    pub fn new(hasher: Hasher) -> Self {
+    pub(super) fn new(hasher: Hasher) -> Self {
         let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
         AttemptTable {
             hasher,
@@ -299,13 +299,13 @@ impl AttemptTable {
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Tracks an IP packet; `source` and `destination` are the hashes of its addresses.
     #[inline]
-    pub fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
+    pub(super) fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
         if self.budget == 0 {
             // The budget is used up, as in a flood: the rest of the tick is skipped.
             self.evictions += 1;
@@ -379,7 +379,7 @@ impl AttemptTable {
     }
 
     /// ARP: a request is an attempt, a reply answers. Announcements and probes (RFC 5227) expect no reply.
-    pub fn arp(&mut self, packet: &Packet) {
+    pub(super) fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
                 self.attempt(packet, AttemptKind::Arp, 0);
@@ -459,7 +459,7 @@ impl AttemptTable {
 
     /// Reports senders with attempts in this tick and many recent ones, and starts the next tick; returns the
     /// evictions.
-    pub fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
+    pub(super) fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };
             if sender.now.opened.saturating_add(sender.before.opened) >= REPORTED {

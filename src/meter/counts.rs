@@ -131,7 +131,7 @@ impl Default for ClassCounts {
 
 impl ClassCounts {
     /// Adds a tick.
-    pub fn add_tick(&mut self, tick: &ClassTick) {
+    pub(super) fn add_tick(&mut self, tick: &ClassTick) {
         self.all += u64::from(tick.all);
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
             *packets = packets.saturating_add(cell.packets);
@@ -140,7 +140,7 @@ impl ClassCounts {
     }
 
     /// Subtracts a tick that was added before.
-    pub fn subtract_tick(&mut self, tick: &ClassTick) {
+    pub(super) fn subtract_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.saturating_sub(tick.all.into());
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
             *packets = packets.saturating_sub(cell.packets);
@@ -159,7 +159,7 @@ impl ClassCounts {
     }
 
     /// Subtracts counts that were added before.
-    pub fn subtract(&mut self, other: &ClassCounts) {
+    pub(super) fn subtract(&mut self, other: &ClassCounts) {
         self.all = self.all.saturating_sub(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
             *mine = mine.saturating_sub(theirs);

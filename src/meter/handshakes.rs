@@ -45,7 +45,7 @@ impl HandshakeCounts {
     }
 
     /// Subtracts counts that were added before.
-    pub fn subtract(&mut self, other: &HandshakeCounts) {
+    pub(super) fn subtract(&mut self, other: &HandshakeCounts) {
         *self = self.with(other, u32::saturating_sub);
     }
 
@@ -80,13 +80,13 @@ pub(super) struct Handshakes {
 }
 
 impl Handshakes {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         Handshakes { hasher, waiting: vec![0; capacity.next_power_of_two()].into_boxed_slice() }
     }
 
     /// Tracks handshakes in the direction of the client; `source` and `destination` are the hashes of its addresses.
     #[inline]
-    pub fn follow(&mut self, packet: &Packet, source: u64, destination: u64) -> Handshake {
+    pub(super) fn follow(&mut self, packet: &Packet, source: u64, destination: u64) -> Handshake {
         let syn = match packet.class {
             Class::TcpSyn => true,
             Class::TcpAck | Class::TcpData => false,

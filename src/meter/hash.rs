@@ -63,10 +63,10 @@ impl Hasher {
 
 /// Hashes keys of maps with [`Hasher`]: replays need the same order every time, live runs a secret key.
 #[derive(Clone, Copy)]
-pub struct KeyedBuildHasher(Hasher);
+pub(super) struct KeyedBuildHasher(Hasher);
 
 impl KeyedBuildHasher {
-    pub fn new(hasher: Hasher) -> Self {
+    pub(super) fn new(hasher: Hasher) -> Self {
         KeyedBuildHasher(hasher)
     }
 }
@@ -79,7 +79,7 @@ impl BuildHasher for KeyedBuildHasher {
     }
 }
 
-pub struct KeyedHasher {
+pub(super) struct KeyedHasher {
     hasher: Hasher,
     state: u64,
 }

@@ -119,7 +119,7 @@ impl HostWindow {
     }
 
     /// Restarts for another host, in the same memory.
-    pub fn reuse(&mut self, address: Addr, tick: u64) {
+    pub(super) fn reuse(&mut self, address: Addr, tick: u64) {
         self.address = address;
         self.filled = 0;
         self.seconds.fill(Sum::default());
@@ -134,7 +134,7 @@ impl HostWindow {
     }
 
     /// Opens tick `tick`, empty; all windows slide. Ticks must be opened in order, without gaps.
-    pub fn roll(&mut self, tick: u64) {
+    pub(super) fn roll(&mut self, tick: u64) {
         self.tick = tick;
         if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
             // A second is complete: it is added to the ten seconds.
@@ -165,7 +165,7 @@ impl HostWindow {
 
     /// Adds counts to the open tick. The first counts of a tick are swapped in, and `counts` has stale content
     /// afterwards.
-    pub fn absorb(&mut self, counts: &mut Box<HostTick>) {
+    pub(super) fn absorb(&mut self, counts: &mut Box<HostTick>) {
         self.second.add_tick(counts);
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
@@ -177,7 +177,7 @@ impl HostWindow {
     }
 
     /// Adds the counts of a quiet host to the open tick.
-    pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
+    pub(super) fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
@@ -257,13 +257,13 @@ impl<'a> HostDirection<'a> {
         if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
-    fn pairs(&self, span: Span) -> HandshakeCounts {
+    fn handshakes(&self, span: Span) -> HandshakeCounts {
         match span {
             Span::Tick => self.host.tick_back(0).handshakes,
             Span::Burst => {
-                let mut pairs = self.host.tick_back(0).handshakes;
-                pairs.add(&self.host.tick_back(1).handshakes);
-                pairs
+                let mut handshakes = self.host.tick_back(0).handshakes;
+                handshakes.add(&self.host.tick_back(1).handshakes);
+                handshakes
             }
             Span::Second => self.host.second.handshakes,
             Span::TenSeconds => self.host.ten_seconds.handshakes,
@@ -312,15 +312,15 @@ impl<'a> HostDirection<'a> {
         self.completed_in(&tick.handshakes).into()
     }
 
-    fn completed_in(&self, pairs: &HandshakeCounts) -> u32 {
-        if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers }
+    fn completed_in(&self, handshakes: &HandshakeCounts) -> u32 {
+        if self.outbound { handshakes.completed_by_host } else { handshakes.completed_by_peers }
     }
 
     /// Forward SYNs that retransmit one whose handshake is not complete: clients retransmit, floods with random sources
     /// or ports do not.
     pub fn repeated_syns(&self, span: Span) -> u64 {
-        let pairs = self.handshakes(span);
-        u64::from(if self.outbound { pairs.repeated_syns_sent } else { pairs.repeated_syns_received })
+        let handshakes = self.handshakes(span);
+        u64::from(if self.outbound { handshakes.repeated_syns_sent } else { handshakes.repeated_syns_received })
     }
 
     /// Forward first fragments of the last second.

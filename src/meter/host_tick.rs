@@ -20,7 +20,7 @@ pub struct ServiceCounts {
 }
 
 /// Services counted separately per host and tick. A fifth service in the same 100 ms counts in the classes only.
-pub const SERVICES_PER_HOST: usize = 4;
+pub(super) const SERVICES_PER_HOST: usize = 4;
 
 /// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -88,7 +88,7 @@ impl HostTick {
     }
 
     /// Adds all counts of another tick, but not its peers and samples.
-    pub fn merge_counts(&mut self, other: &HostTick) {
+    pub(super) fn merge_counts(&mut self, other: &HostTick) {
         if other.first < self.first || self.first == Timestamp::ZERO {
             self.first = other.first;
         }

@@ -136,7 +136,7 @@ pub struct LinkReport {
     pub controls: Vec<Control>,
     /// Control frames of the tick that are not in `controls`, and the [buckets](station_bucket) of their senders.
     pub skipped: u64,
-    pub skipped_buckets: Shares,
+    pub skipped_buckets: StationBuckets,
     pub interfaces: Vec<LinkCounts>,
     pub foreign: Vec<ForeignUse>,
 }
@@ -168,20 +168,20 @@ pub(super) struct LinkRecorder {
 }
 
 impl LinkRecorder {
-    pub fn new(hasher: Hasher) -> LinkRecorder {
+    pub(super) fn new(hasher: Hasher) -> LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
         let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
         LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent }
     }
 
-    pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
+    pub(super) fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
         self.assigned = assigned;
     }
 
     /// Records a control frame or a frame to a group.
     #[inline(never)]
-    pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
+    pub(super) fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
             self.check_duplicate(packet, frame);
         }
@@ -209,7 +209,7 @@ impl LinkRecorder {
     fn check_duplicate(&mut self, packet: &Packet, frame: &[u8]) {
         let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
         for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
-            let word = chunk.iter().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
+            let word = chunk.iter().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
             fingerprint = self.hasher.word(fingerprint ^ word).rotate_left(5);
         }
         let second = packet.time.nanos() / (TICKS_PER_SECOND as u64 * TICK_NANOS);
@@ -246,7 +246,7 @@ impl LinkRecorder {
     }
 
     /// Counts a frame from a station that was not in the table.
-    pub fn record_unknown_mac(&mut self, packet: &Packet) {
+    pub(super) fn record_unknown_mac(&mut self, packet: &Packet) {
         let hash = self.hasher.word(packet.source_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
             counts.unknown_macs += 1;
@@ -255,7 +255,7 @@ impl LinkRecorder {
     }
 
     /// Counts frames to a MAC address that has never sent.
-    pub fn record_unknown_unicast(&mut self, run: &Run<'_>) {
+    pub(super) fn record_unknown_unicast(&mut self, run: &Run<'_>) {
         let (packet, count) = (run.first, run.count);
         let hash = self.hasher.word(packet.destination_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
@@ -267,13 +267,13 @@ impl LinkRecorder {
 
     /// Whether there are assigned addresses to check sources against.
     #[inline]
-    pub fn checks_sources(&self) -> bool {
+    pub(super) fn checks_sources(&self) -> bool {
         !self.assigned.0.is_empty()
     }
 
     /// Checks the sources of packets of one station against its assigned addresses.
     #[inline(never)]
-    pub fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
+    pub(super) fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
         let Some(own) = self.assigned.0.get(&mac) else { return };
         for packet in packets.filter(|packet| packet.has_ip && !allowed(own, packet.source)) {
             let foreign = &mut self.report.foreign;
@@ -299,7 +299,7 @@ impl LinkRecorder {
     }
 
     /// Swaps the tick's records into `into` (its content is discarded) and starts the next.
-    pub fn finish_tick(&mut self, into: &mut LinkReport) {
+    pub(super) fn finish_tick(&mut self, into: &mut LinkReport) {
         into.clear();
         std::mem::swap(into, &mut self.report);
         self.counters = [0; STATION_BUCKETS];

@@ -6,13 +6,13 @@ use super::host_tick::HostTick;
 use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
-pub const LOG: usize = 8;
+pub(super) const LOG: usize = 8;
 
 /// One logged packet: class (5 bits), sent (1), completes a handshake or, for a SYN, retransmits (1), reply or request
 /// of a service (2), first fragment (1), the service (6). If both the reply and the request bit are set, the last field
 /// is the payload's application instead of the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogEntry(u16);
+pub(super) struct LogEntry(u16);
 
 const SENT: u16 = 1 << 5;
 const HANDSHAKE: u16 = 1 << 6;
@@ -30,7 +30,7 @@ const OF_SERVICE: u16 = 1 << 5;
 
 impl LogEntry {
     #[inline]
-    pub fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
+    pub(super) fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
         let mut bits = packet.class as u16;
         bits |= if sent { SENT } else { 0 };
         bits |= if handshake == Handshake::None { 0 } else { HANDSHAKE };
@@ -49,12 +49,12 @@ impl LogEntry {
     }
 
     #[inline]
-    pub fn is_sent(self) -> bool {
+    pub(super) fn is_sent(self) -> bool {
         self.0 & SENT != 0
     }
 
     /// Counts the packet with the packets and bytes that it stands for, and its effect on a handshake once.
-    pub fn apply(self, tick: &mut HostTick, stands_for: SmallCount) {
+    pub(super) fn apply(self, tick: &mut HostTick, stands_for: SmallCount) {
         let Some(&class) = Class::ALL.get(usize::from(self.0 & 0x1f)) else { return };
         let sent = self.is_sent();
         let SmallCount { packets, bytes } = stands_for;

@@ -8,7 +8,7 @@ pub(super) struct MajorityVote<T> {
 }
 
 impl<T: Copy + PartialEq> MajorityVote<T> {
-    pub fn cast(&mut self, value: T) {
+    pub(super) fn cast(&mut self, value: T) {
         if self.value == value {
             self.lead = self.lead.saturating_add(1);
         } else if self.lead == 0 {

@@ -131,7 +131,7 @@ pub(super) struct Prefixes {
 }
 
 impl Prefixes {
-    pub fn new(capacity: usize, lengths: PrefixLengths, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, lengths: PrefixLengths, hasher: Hasher) -> Self {
         let collected = (0..capacity).map(|_| PrefixTick::default()).collect();
         Prefixes {
             hasher,
@@ -146,34 +146,34 @@ impl Prefixes {
         }
     }
 
-    pub fn lengths(&self) -> PrefixLengths {
+    pub(super) fn lengths(&self) -> PrefixLengths {
         self.lengths
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
 
     /// Evictions in both tables.
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.windows.evictions() + self.entry_evictions
     }
 
-    pub fn open(&mut self, tick: u64) {
+    pub(super) fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.entries.set_age(tick as u16);
         self.windows.open(tick);
         self.used = 0;
     }
 
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.windows.reset();
         self.used = 0;
     }
 
     /// Counts a host's tick for its prefix.
     #[inline]
-    pub fn count(&mut self, host: HostTraffic<'_>) {
+    pub(super) fn count(&mut self, host: HostTraffic<'_>) {
         let network = host.address.network(self.lengths.of(host.address));
         let hash = self.hasher.address(network);
         let received = host.received();
@@ -203,7 +203,7 @@ impl Prefixes {
     }
 
     /// Prepares for the reports of the open tick: every prefix with windows collects counts.
-    pub fn start_collecting(&mut self) {
+    pub(super) fn start_collecting(&mut self) {
         self.used = 0;
         for (collected, window) in self.collected.iter_mut().zip(self.windows.in_use()) {
             let network = window.address();
@@ -220,7 +220,7 @@ impl Prefixes {
     }
 
     /// Closes the open tick after all counts have been added; `received` are the workers' samples.
-    pub fn close(&mut self, received: &[Received]) {
+    pub(super) fn close(&mut self, received: &[Received]) {
         for received in received {
             let hash = self.hasher.address(received.sample.peer);
             if let Some(collected) = self.collected_for(received.target) {
@@ -266,9 +266,9 @@ impl Prefixes {
         self.collected.iter_mut().take(self.used).find(|collected| collected.network == network)
     }
 
-    /// Prefixes with many recently receiving hosts, none of which receives a third or more, and the estimated number of
+    /// Prefixes with many recently receiving hosts, none of which receives more than a third, and the estimated number of
     /// hosts.
-    pub fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
+    pub(super) fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
         self.windows.active().filter_map(|window| {
             let network = window.address();
             let entry = self.entries.get(self.entries.find(self.hasher.address(network), network)?)?;

@@ -93,7 +93,7 @@ pub struct HostCounts {
 impl HostCounts {
     /// Writes the log of a quiet host into an empty `tick`: classes and services, but no peers. Its packets are divided
     /// evenly among the logged ones: there may be more than were logged, and one may stand for several.
-    pub fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
+    pub(super) fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
         tick.first = at;
         let log = self.log.get(..usize::from(self.log_len)).unwrap_or_default();
         let logged_sent = log.iter().filter(|entry| entry.is_sent()).count();

@@ -52,7 +52,7 @@ impl Sample {
 }
 
 /// One worker's sample of the current tick.
-pub struct Requests {
+pub(super) struct Requests {
     sample: Sample,
     hasher: Hasher,
     skip: u32,
@@ -61,13 +61,13 @@ pub struct Requests {
 }
 
 impl Requests {
-    pub fn new(hasher: Hasher) -> Requests {
+    pub(super) fn new(hasher: Hasher) -> Requests {
         Requests { sample: Sample::new(), hasher, skip: 0, since: 0, seen: 0 }
     }
 
     /// Must be called for every request, with the frame that contains it.
     #[inline]
-    pub fn offer(&mut self, packet: &Packet, frame: &[u8]) {
+    pub(super) fn offer(&mut self, packet: &Packet, frame: &[u8]) {
         self.seen += 1;
         self.since = self.since.saturating_add(1);
         if self.skip > 0 {
@@ -95,7 +95,7 @@ impl Requests {
 
     /// Swaps the tick's sample into `into` (its content is discarded) and starts the next; returns how many requests
     /// are not in the sample.
-    pub fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
+    pub(super) fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
         into.clear();
         std::mem::swap(into, &mut self.sample.items);
         self.sample.stride = 1;
@@ -105,7 +105,7 @@ impl Requests {
 }
 
 /// The sampled requests of the last ten ticks.
-pub struct RecentRequests([Sample; TICKS_PER_SECOND]);
+pub(super) struct RecentRequests([Sample; TICKS_PER_SECOND]);
 
 impl Default for RecentRequests {
     fn default() -> Self {
@@ -115,18 +115,18 @@ impl Default for RecentRequests {
 
 impl RecentRequests {
     /// Starts a tick, empty.
-    pub fn open(&mut self, tick: u64) {
+    pub(super) fn open(&mut self, tick: u64) {
         if let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) {
             sample.items.clear();
         }
     }
 
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.0.iter_mut().for_each(|sample| sample.items.clear());
     }
 
     /// Adds a worker's sample of tick `tick`; returns how many requests were dropped from the sample.
-    pub fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
+    pub(super) fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
         let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) else { return 0 };
         let mut lost = 0;
         for request in requests {
@@ -141,7 +141,7 @@ impl RecentRequests {
     }
 
     /// Requests of the last `ticks` ticks up to `tick`, newest tick first.
-    pub fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
+    pub(super) fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
         (0..ticks.min(TICKS_PER_SECOND) as u64)
             .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize))
             .flat_map(|sample| &sample.items)
@@ -149,7 +149,7 @@ impl RecentRequests {
 }
 
 /// Scales the weights of captured requests to the traffic that they stand for.
-pub fn scale_up(requests: &mut [Request], scale: Scale) {
+pub(super) fn scale_up(requests: &mut [Request], scale: Scale) {
     requests.iter_mut().for_each(|request| request.weight = scale.of_small(request.weight));
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     #[inline]
-    pub fn new(first: &'a Packet) -> Self {
+    pub(super) fn new(first: &'a Packet) -> Self {
         Run {
             first,
             last: first.time,
@@ -32,7 +32,7 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    pub fn continues_with(&self, packet: &Packet) -> bool {
+    pub(super) fn continues_with(&self, packet: &Packet) -> bool {
         let first = self.first;
         first.source_mac == packet.source_mac
             && first.destination_mac == packet.destination_mac
@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
 
     /// Adds a packet that leaves with neither address ours.
     #[cold]
-    pub fn add_spoofed(&mut self, packet: &'a Packet) {
+    pub(super) fn add_spoofed(&mut self, packet: &'a Packet) {
         if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {
             return;
         }
@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    pub fn add(&mut self, packet: &Packet) {
+    pub(super) fn add(&mut self, packet: &Packet) {
         self.last = packet.time;
         self.count.add(packet.segments.into(), packet.wire_len);
         if !packet.class.is_tcp() {

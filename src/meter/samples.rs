@@ -45,7 +45,7 @@ impl Sample {
 }
 
 /// Samples kept per host, direction and tick.
-pub const SAMPLES: usize = 16;
+pub(super) const SAMPLES: usize = 16;
 
 /// An item that stands for a number of packets.
 pub trait Weighed {
@@ -69,8 +69,8 @@ pub(super) fn halve<S: Weighed + Copy>(items: &mut [S], random: u64) -> usize {
         let weight = first.weight_mut().saturating_add(*second.weight_mut());
         let mut kept = if random >> (pair % 64) & 1 == 0 { first } else { second };
         *kept.weight_mut() = weight;
-        if let Some(place) = items.get_mut(pair) {
-            *place = kept;
+        if let Some(slot) = items.get_mut(pair) {
+            *slot = kept;
         }
     }
     pairs
@@ -138,7 +138,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
     }
 
     /// Adds another sampler's item with its weight.
-    pub fn absorb(&mut self, sample: S, random: u64) {
+    pub(super) fn absorb(&mut self, sample: S, random: u64) {
         if usize::from(self.len) == N {
             self.decimate(random);
         }
@@ -169,7 +169,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
 }
 
 /// Packets sampled per tick over all targets.
-pub const SPREAD: usize = 128;
+pub(super) const SPREAD: usize = 128;
 
 /// A sampled packet with its receiving host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl Weighed for Received {
 }
 
 /// A uniform sample of all packets that our hosts received in a tick.
-pub type SpreadSample = Sampler<Received, SPREAD>;
+pub(super) type SpreadSample = Sampler<Received, SPREAD>;
 
 #[cfg(test)]
 mod tests {

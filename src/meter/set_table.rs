@@ -11,15 +11,15 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Index of an entry, valid until another key is inserted.
-pub type SlotIndex = u32;
+pub(super) type SlotIndex = u32;
 /// The index of no entry.
-pub const NO_SLOT: SlotIndex = SlotIndex::MAX;
+pub(super) const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
 /// The tags of one set, a byte per way: seven bits of each key's hash below a set bit, zero for an empty way.
 type Tags = u64;
 
 /// An entry that knows its own key.
-pub trait Keyed {
+pub(super) trait Keyed {
     type Key: Copy + Eq;
     /// An entry for `key` with nothing counted.
     fn empty(key: Self::Key) -> Self;
@@ -32,7 +32,7 @@ pub trait Keyed {
 
 /// What an entry keeps of the tick in which it was last active.
 #[derive(Clone, Copy, Default)]
-pub struct LastTick {
+pub(super) struct LastTick {
     /// Low bits of that tick, and the packets of the tick before it, saturating.
     age: u16,
     packets: u16,
@@ -41,30 +41,30 @@ pub struct LastTick {
 impl LastTick {
     /// Called at the first packet of tick `age`.
     #[inline]
-    pub fn start_tick(&mut self, age: u16) {
+    pub(super) fn start_tick(&mut self, age: u16) {
         self.packets = if self.age == age.wrapping_sub(1) { self.packets } else { 0 };
         self.age = age;
     }
 
     /// Whether the entry was last active in tick `age`.
     #[inline]
-    pub fn is_of(&self, age: u16) -> bool {
+    pub(super) fn is_of(&self, age: u16) -> bool {
         self.age == age
     }
 
     /// Ticks since the entry was last active, modulo 65,536.
-    pub fn ticks_since(&self, age: u16) -> u32 {
+    pub(super) fn ticks_since(&self, age: u16) -> u32 {
         age.wrapping_sub(self.age).into()
     }
 
     /// Called at the end of a tick with the packets of the tick.
-    pub fn end_tick(&mut self, packets: u32) {
+    pub(super) fn end_tick(&mut self, packets: u32) {
         self.packets = packets.min(u32::from(u16::MAX)) as u16;
     }
 
     /// Weight of an entry with `packets` since it became active: packets of this tick count twice, those of the last
     /// one once, older ones not at all.
-    pub fn weight(self, packets: u32, age: u16) -> u32 {
+    pub(super) fn weight(self, packets: u32, age: u16) -> u32 {
         match age.wrapping_sub(self.age) {
             0 => 2 * packets.min(1 << 20) + u32::from(self.packets),
             1 => self.packets.into(),
@@ -75,14 +75,14 @@ impl LastTick {
 
 /// What [`SetTable::insert`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inserted<V> {
+pub(super) enum Inserted<V> {
     Found,
     New,
     /// This entry was replaced; its counts have not been read.
     Replaced(V),
 }
 
-pub struct SetTable<V: Keyed> {
+pub(super) struct SetTable<V: Keyed> {
     sets: Box<[Tags]>,
     values: Box<[V]>,
     mask: usize,
@@ -94,35 +94,35 @@ pub struct SetTable<V: Keyed> {
 impl<V: Keyed> SetTable<V> {
     /// A table of at least `capacity` entries (rounded up to a power of two, at least one set). All memory is touched,
     /// so that no page fault happens later. `empty` is the key of unused values.
-    pub fn new(capacity: usize, empty: V::Key) -> Self {
+    pub(super) fn new(capacity: usize, empty: V::Key) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
         SetTable { sets: vec![0; sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0, version: 0 }
     }
 
-    pub fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.values.len()
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries == 0
     }
 
     /// Low bits of the number of ticks so far.
-    pub fn age(&self) -> u16 {
+    pub(super) fn age(&self) -> u16 {
         self.age
     }
 
-    pub fn set_age(&mut self, age: u16) {
+    pub(super) fn set_age(&mut self, age: u16) {
         self.age = age;
     }
 
-    pub fn next_tick(&mut self) {
+    pub(super) fn next_tick(&mut self) {
         self.age = self.age.wrapping_add(1);
     }
 
@@ -133,12 +133,12 @@ impl<V: Keyed> SetTable<V> {
 
     /// Changes with each insertion: while it is the same, earlier lookups are still valid.
     #[inline]
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version
     }
 
     #[inline]
-    pub fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
+    pub(super) fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
         let set = hash as usize & self.mask;
         // Equal bytes become zero. Subtracting one from each byte sets the highest bit exactly in the zeros, and
         // sometimes, by a borrow, in the byte above one. The comparison of keys decides.
@@ -155,18 +155,18 @@ impl<V: Keyed> SetTable<V> {
     }
 
     #[inline]
-    pub fn get(&self, index: SlotIndex) -> Option<&V> {
+    pub(super) fn get(&self, index: SlotIndex) -> Option<&V> {
         self.values.get(index as usize)
     }
 
     #[inline]
-    pub fn get_mut(&mut self, index: SlotIndex) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, index: SlotIndex) -> Option<&mut V> {
         self.values.get_mut(index as usize)
     }
 
     /// Finds `key` or inserts it.
     #[inline]
-    pub fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
+    pub(super) fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
         match self.find(hash, key) {
             Some(index) => (index, Inserted::Found),
             None => self.replace(hash, key),

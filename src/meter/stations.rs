@@ -179,7 +179,7 @@ pub(super) struct Stations {
 }
 
 impl Stations {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let table = SetTable::new(capacity, (0, Mac::ZERO));
         Stations {
             hasher,
@@ -192,12 +192,12 @@ impl Stations {
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Moves what was counted in the tick into `report` and starts the next; returns the evictions.
-    pub fn finish_tick(&mut self, report: &mut Vec<StationCounts>) -> u64 {
+    pub(super) fn finish_tick(&mut self, report: &mut Vec<StationCounts>) -> u64 {
         for index in self.touched.drain(..) {
             // A replaced slot may be listed twice; the second time it is empty.
             if let Some(station) = self.table.get_mut(index).filter(|station| station.has_counts()) {
@@ -209,7 +209,7 @@ impl Stations {
     }
 
     #[inline]
-    pub fn count(&mut self, run: &Run<'_>, link: &mut LinkRecorder) {
+    pub(super) fn count(&mut self, run: &Run<'_>, link: &mut LinkRecorder) {
         let (age, packet) = (self.table.age(), run.first);
         if packet.source_mac != Mac::ZERO {
             let key = (packet.interface, packet.source_mac);

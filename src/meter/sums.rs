@@ -18,14 +18,14 @@ impl Default for Sums {
 
 impl Sums {
     #[inline]
-    pub fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
+    pub(super) fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
         let row = usize::from(to_us) | usize::from(from_us) << 1;
         if let Some(count) = self.0.get_mut(row << CLASS_BITS | packet.class.index()) {
             count.add(packet.segments, packet.wire_len);
         }
     }
 
-    pub fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
+    pub(super) fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
         let mut totals = Totals { anomalies, ..Totals::default() };
         for (row, counts) in self.0.chunks(1 << CLASS_BITS).enumerate() {
             for (class, &count) in counts.iter().enumerate() {

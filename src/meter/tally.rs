@@ -355,7 +355,7 @@ impl Tally {
     #[inline]
     fn count_hosts(&mut self, packet: &Packet, ends: &PacketHosts) {
         if packet.class == Class::IcmpEchoGroup {
-            return self.count_seeming_sender(packet, ends);
+            return self.count_group_echo(packet, ends);
         }
         let handshake = self.handshakes.follow(packet, ends.source, ends.destination);
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
@@ -385,7 +385,7 @@ impl Tally {
 
     /// Counts an echo request to a group as received by its source address: the replies go there.
     #[inline(never)]
-    fn count_seeming_sender(&mut self, packet: &Packet, ends: &PacketHosts) {
+    fn count_group_echo(&mut self, packet: &Packet, ends: &PacketHosts) {
         if packet.source.is_group_or_none() || !(ends.from_us || self.networks.is_unknown()) {
             return;
         }
@@ -393,8 +393,8 @@ impl Tally {
             true => ends.source_slot,
             false => self.insert_host(ends.source, packet.source),
         };
-        let turned = Packet { source: packet.destination, destination: packet.source, ..*packet };
-        self.host(index, &turned, Side::Received, ends.destination, Handshake::None);
+        let reversed = Packet { source: packet.destination, destination: packet.source, ..*packet };
+        self.host(index, &reversed, Side::Received, ends.destination, Handshake::None);
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {

@@ -23,7 +23,7 @@ pub(super) struct WindowSlot {
 }
 
 impl WindowSlot {
-    pub fn was_active(&mut self, tick: u64, packets: u64) {
+    pub(super) fn was_active(&mut self, tick: u64, packets: u64) {
         self.last_active = tick;
         self.activity += packets as f32;
     }
@@ -43,7 +43,7 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Allocates and touches all windows here, so that a flood causes no page faults.
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let slots = (0..capacity).map(|_| WindowSlot {
             address: Addr::UNSPECIFIED,
             window: HostWindow::new(Addr::UNSPECIFIED, 0),
@@ -62,16 +62,16 @@ impl Windows {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_address.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.evictions
     }
 
     /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Windows::reset`].
-    pub fn open(&mut self, tick: u64) {
+    pub(super) fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.opened_this_tick = 0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -91,7 +91,7 @@ impl Windows {
     }
 
     /// Empties every window: for gaps in time longer than any window, and for clock changes.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.in_use {
                 slot.in_use = false;
@@ -104,33 +104,33 @@ impl Windows {
     }
 
     /// The slot at `index`, while it still belongs to `address`.
-    pub fn get_mut(&mut self, index: usize, address: Addr) -> Option<&mut WindowSlot> {
+    pub(super) fn get_mut(&mut self, index: usize, address: Addr) -> Option<&mut WindowSlot> {
         self.slots.get_mut(index).filter(|slot| slot.in_use && slot.address == address)
     }
 
-    pub fn index_of(&self, address: Addr) -> Option<usize> {
+    pub(super) fn index_of(&self, address: Addr) -> Option<usize> {
         self.by_address.get(&address).copied()
     }
 
-    pub fn of(&self, address: Addr) -> Option<&HostWindow> {
+    pub(super) fn of(&self, address: Addr) -> Option<&HostWindow> {
         self.slots.get(self.index_of(address)?).map(|slot| &*slot.window)
     }
 
     /// Windows with traffic within the last second, in the order in which their hosts became busy.
-    pub fn active(&self) -> impl Iterator<Item = &HostWindow> {
+    pub(super) fn active(&self) -> impl Iterator<Item = &HostWindow> {
         let is_active =
             |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < TICKS_PER_SECOND as u64;
         self.slots.iter().filter(is_active).map(|slot| &*slot.window)
     }
 
     /// All windows in use.
-    pub fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
         self.slots.iter().filter(|slot| slot.in_use).map(|slot| &*slot.window)
     }
 
     /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
     /// less active.
-    pub fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
+    pub(super) fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
         }

@@ -12,20 +12,20 @@ pub(super) struct Bounded<K, V> {
 }
 
 impl<K: Ord + Copy, V> Bounded<K, V> {
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Bounded { entries: BTreeMap::new(), capacity, evictions: 0 }
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
     /// The value of `key`, created where there is none; used at `now`.
-    pub fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
+    pub(super) fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.evict();
         }
@@ -47,33 +47,33 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
     }
 
     /// Evicts all entries but those that the caller wants to keep.
-    pub fn evict_unless(&mut self, keep: impl Fn(&V) -> bool) {
+    pub(super) fn evict_unless(&mut self, keep: impl Fn(&V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|_, (_, value)| keep(value));
         self.evictions += (before - self.entries.len()) as u64;
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, (_, value))| (key, value))
     }
 
-    pub fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.entries.iter_mut().map(|(key, (_, value))| (key, value))
     }
 
-    pub fn retain(&mut self, keep: impl Fn(Timestamp, &V) -> bool) {
+    pub(super) fn retain(&mut self, keep: impl Fn(Timestamp, &V) -> bool) {
         self.entries.retain(|_, (used, value)| keep(*used, value));
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.entries.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.evictions
     }
 }

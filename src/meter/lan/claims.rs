@@ -11,7 +11,7 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
 /// Seconds for which competing claims count as a conflict.
-const MEMORY_SECONDS: f64 = 60.0;
+const CONFLICT_SECONDS: f64 = 60.0;
 /// Seconds within which a reply belongs to a query.
 const REPLY_SECONDS: f64 = 5.0;
 /// Seconds within which two replies belong to the same query.
@@ -114,9 +114,9 @@ pub(super) struct Claims {
 
 impl Claims {
     /// Upper limit of [`Claims::len`].
-    pub const CAPACITY: usize = BINDINGS;
+    pub(super) const CAPACITY: usize = BINDINGS;
 
-    pub fn new() -> Claims {
+    pub(super) fn new() -> Claims {
         Claims {
             bindings: Bounded::new(BINDINGS),
             queries: Bounded::new(QUERIES),
@@ -126,33 +126,33 @@ impl Claims {
         }
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.touched.clear();
         self.tick.clear();
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.open();
         self.bindings.clear();
         self.queries.clear();
         self.stations.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bindings.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.bindings.evictions() + self.queries.evictions() + self.stations.evictions()
     }
 
     /// Claims of this tick that are contested or unsolicited.
-    pub fn of_tick(&self) -> &[Claim] {
+    pub(super) fn of_tick(&self) -> &[Claim] {
         &self.tick
     }
 
     /// Records a frame. `whole` where every frame is captured: otherwise unseen queries may exist.
-    pub fn record(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations, whole: bool) {
+    pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations, whole: bool) {
         let is_query = matches!(control.kind, ControlKind::ArpRequest | ControlKind::NeighbourSolicitation);
         if is_query && !control.is_gratuitous() && control.target != Addr::UNSPECIFIED {
             let query = Query { at: control.time, answered: None, is_probe: control.is_probe() };
@@ -208,13 +208,13 @@ impl Claims {
 
     /// An announcement, or the reply to a probe, which has no address to reply to (RFC 4861 §7.2.4).
     fn reply_to_group(&mut self, control: &Control, domain: BroadcastDomain) {
-        let tests = self.queries.iter().find(|((of, target, sender), query)| {
+        let probe = self.queries.iter().find(|((of, target, sender), query)| {
             (*of, *target) == (domain, control.address)
                 && *sender != control.source_mac
                 && query.is_probe
                 && control.time.seconds_since(query.at) <= SAME_QUERY_SECONDS
         });
-        let prober = tests.map(|((_, _, sender), _)| *sender);
+        let prober = probe.map(|((_, _, sender), _)| *sender);
         let prober = prober.filter(|_| control.kind == ControlKind::NeighbourAdvertisement);
         self.claim(control, domain, ClaimKind::Announced);
         if let Some(prober) = prober {
@@ -226,7 +226,7 @@ impl Claims {
     fn probe_answered(&mut self, control: &Control, domain: BroadcastDomain, prober: Mac) {
         let station = self.stations.get_or_insert((domain, control.source_mac), control.time, Station::default);
         station.probes.retain(|(address, _, at)| {
-            *address != control.address && control.time.seconds_since(*at) <= MEMORY_SECONDS
+            *address != control.address && control.time.seconds_since(*at) <= CONFLICT_SECONDS
         });
         if station.probes.len() < FORGED {
             station.probes.push((control.address, prober, control.time));
@@ -245,7 +245,7 @@ impl Claims {
             stations.of(domain, victim).is_some_and(|known| now.seconds_since(known.first) >= AUDIBLE_SECONDS);
         let station = self.stations.get_or_insert((domain, control.source_mac), now, Station::default);
         station.forged.retain(|(address, to, _, at)| {
-            (*address, *to) != (control.address, victim) && now.seconds_since(*at) <= MEMORY_SECONDS
+            (*address, *to) != (control.address, victim) && now.seconds_since(*at) <= CONFLICT_SECONDS
         });
         if station.forged.len() >= FORGED {
             station.forged.remove(0);
@@ -268,7 +268,8 @@ impl Claims {
             *binding = Binding { holder: rival, interface: binding.interface, ..Binding::default() };
         }
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
-        if binding.rival.is_some_and(|rival| now.seconds_since(rival.last.max(binding.holder.last)) > MEMORY_SECONDS) {
+        if binding.rival.is_some_and(|rival| now.seconds_since(rival.last.max(binding.holder.last)) > CONFLICT_SECONDS)
+        {
             binding.rival = None;
             binding.turns = 0;
         }
@@ -277,9 +278,9 @@ impl Claims {
         } else {
             match &mut binding.rival {
                 Some(rival) if rival.mac == control.mac => rival,
-                place => {
+                slot => {
                     binding.turns = 0;
-                    place.insert(Claimant::default())
+                    slot.insert(Claimant::default())
                 }
             }
         };
@@ -317,7 +318,7 @@ impl Claims {
     }
 
     /// Closes the tick: evaluates the addresses claimed in it.
-    pub fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
+    pub(super) fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(domain, address, _)) = group.first() else { continue };
@@ -347,7 +348,7 @@ impl Claims {
             let probes = || station.probes.iter().filter(|(probed, ..)| probed.is_v4() == address.is_v4());
             let between = forged()
                 .filter(|(forged, ..)| *forged == address)
-                .find_map(|(_, _, told, _)| forged().find(|(other, _, to, _)| other == told && *to == address))
+                .find_map(|(_, _, victim, _)| forged().find(|(other, _, to, _)| other == victim && *to == address))
                 .map(|(other, ..)| *other);
             self.tick.push(Claim {
                 domain,

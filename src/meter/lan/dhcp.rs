@@ -16,7 +16,7 @@ const DOMAINS: usize = 32;
 /// Leased addresses kept per client: some have several, of both families.
 const ADDRESSES: usize = 6;
 /// Seconds for which clients count.
-const MEMORY_SECONDS: f64 = 15.0;
+const CLIENT_SECONDS: f64 = 15.0;
 /// Seconds after which a client uses its lease or, without one, has sent another request (RFC 2131 §4.1: 3 to 5 s), or
 /// never will.
 const USE_SECONDS: f64 = 5.5;
@@ -108,9 +108,9 @@ pub(super) struct Dhcp {
 
 impl Dhcp {
     /// Upper limit of [`Dhcp::len`].
-    pub const CAPACITY: usize = CLIENTS + LEASES;
+    pub(super) const CAPACITY: usize = CLIENTS + LEASES;
 
-    pub fn new() -> Dhcp {
+    pub(super) fn new() -> Dhcp {
         Dhcp {
             servers: Bounded::new(SERVERS),
             leases: Bounded::new(LEASES),
@@ -122,14 +122,14 @@ impl Dhcp {
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.servers.clear();
         self.clients.clear();
         self.distinct = Default::default();
         self.open();
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.requests_by_domain.clear();
         self.clients_now.clear();
         for (_, server) in self.servers.values_mut() {
@@ -137,32 +137,32 @@ impl Dhcp {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.clients.len() + self.leases.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.servers.evictions() + self.leases.evictions() + self.clients.evictions()
     }
 
-    pub fn servers(&self) -> impl Iterator<Item = &DhcpServer> {
+    pub(super) fn servers(&self) -> impl Iterator<Item = &DhcpServer> {
         self.servers.iter().map(|(_, server)| server)
     }
 
-    pub fn requests(&self) -> &[DhcpRequests] {
+    pub(super) fn requests(&self) -> &[DhcpRequests] {
         &self.requests_by_domain
     }
 
-    pub fn clients(&self) -> &[DhcpClient] {
+    pub(super) fn clients(&self) -> &[DhcpClient] {
         &self.clients_now
     }
 
-    pub fn has_leased(&self, mac: Mac, address: Addr) -> bool {
+    pub(super) fn has_leased(&self, mac: Mac, address: Addr) -> bool {
         self.leases.get(&mac).is_some_and(|leased| leased.contains(&address))
     }
 
     /// `hash` is the hash of the client's hardware address.
-    pub fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
+    pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
         match control.kind {
             ControlKind::DhcpAsk => self.request(control, domain, hash),
             ControlKind::DhcpOffer | ControlKind::DhcpAck => self.reply(control, domain),
@@ -288,7 +288,7 @@ impl Dhcp {
     }
 
     /// Closes the tick after all its frames have been recorded.
-    pub fn close(&mut self, now: Timestamp, stations: &KnownStations) {
+    pub(super) fn close(&mut self, now: Timestamp, stations: &KnownStations) {
         if self.requests_by_domain.is_empty() {
             return;
         }
@@ -298,7 +298,7 @@ impl Dhcp {
         for requests in &mut self.requests_by_domain {
             let recent = self.clients.iter().filter(|((domain, _), client)| {
                 *domain == requests.domain
-                    && now.seconds_since(client.last) <= MEMORY_SECONDS
+                    && now.seconds_since(client.last) <= CLIENT_SECONDS
                     && now.seconds_since(client.first) >= USE_SECONDS
                     // A client that repeats its request has no lease: that shows a dead server, not an exhausted one.
                     && client.last.seconds_since(client.first) <= EXCHANGE_SECONDS

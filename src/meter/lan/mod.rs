@@ -4,12 +4,12 @@
 //! Every table is bounded: see the caps in each file. All interfaces of one bridge are one segment
 //! ([`CapturedInterface`](crate::base::CapturedInterface)).
 //!
-//! - [`claims`]: stations and the addresses that they claim
-//! - [`dhcp`]: servers, leases, clients
-//! - [`rates`]: broadcast, multicast, ARP and unknown MAC addresses over the last second
-//! - [`routers`]: router advertisements, and whether queried routers answer
-//! - [`station_ports`]: the port at which a station's frames enter
-//! - [`stations`]: since when each station is known, and what it sends
+//! - `claims`: stations and the addresses that they claim
+//! - `dhcp`: servers, leases, clients
+//! - `rates`: broadcast, multicast, ARP and unknown MAC addresses over the last second
+//! - `routers`: router advertisements, and whether queried routers answer
+//! - `station_ports`: the port at which a station's frames enter
+//! - `stations`: since when each station is known, and what it sends
 
 mod bounded;
 mod claims;

@@ -32,7 +32,7 @@ impl RateKind {
 
 /// Numbers of the last ten ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct RecentTicks([u32; TICKS_PER_SECOND]);
+pub(super) struct RecentTicks([u32; TICKS_PER_SECOND]);
 
 impl RecentTicks {
     fn add(&mut self, tick: u64, number: u32) {
@@ -47,7 +47,7 @@ impl RecentTicks {
         }
     }
 
-    pub fn per_second(&self) -> u32 {
+    pub(super) fn per_second(&self) -> u32 {
         self.0.iter().fold(0, |sum, number| sum.saturating_add(*number))
     }
 
@@ -222,21 +222,21 @@ pub(super) struct RateTable {
 }
 
 impl RateTable {
-    pub fn new() -> RateTable {
+    pub(super) fn new() -> RateTable {
         RateTable { stations: Bounded::new(STATIONS), interfaces: BTreeMap::new(), links: BTreeMap::new(), tick: 0 }
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.stations.clear();
         self.interfaces.clear();
         self.links.clear();
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.stations.evictions()
     }
 
-    pub fn open(&mut self, tick: u64) {
+    pub(super) fn open(&mut self, tick: u64) {
         // Ticks without packets are opened as well.
         for passed in self.tick.max(tick.saturating_sub(TICKS_PER_SECOND as u64)) + 1..=tick {
             let stations = self.stations.values_mut().map(|(_, rates)| rates);
@@ -249,7 +249,7 @@ impl RateTable {
         self.links.retain(|_, link| !link.is_silent() || link.began + WARM_TICKS > tick);
     }
 
-    pub fn link(&mut self, counts: &LinkCounts) {
+    pub(super) fn link(&mut self, counts: &LinkCounts) {
         let Some(link) = self.link_of(counts.interface) else { return };
         if let Some(now) = link.now_mut() {
             now.merge(counts);
@@ -267,7 +267,7 @@ impl RateTable {
         Some(link)
     }
 
-    pub fn gratuitous(&mut self, interface: u16, mac: Mac, hash: u64, at: Timestamp) {
+    pub(super) fn gratuitous(&mut self, interface: u16, mac: Mac, hash: u64, at: Timestamp) {
         let tick = self.tick;
         let station = self.stations.get_or_insert((interface, mac), at, || Rates { tick, ..Rates::default() });
         station.add(RateKind::Gratuitous, tick, 1);
@@ -275,7 +275,7 @@ impl RateTable {
     }
 
     /// Adds the frames that a station sent in this tick on an interface whose frames count.
-    pub fn station(&mut self, counts: &StationCounts) {
+    pub(super) fn station(&mut self, counts: &StationCounts) {
         let tick = self.tick;
         let numbers = [
             (RateKind::Broadcast, counts.broadcast),
@@ -315,15 +315,15 @@ impl RateTable {
     }
 
     /// Stations with high rates.
-    pub fn stations(&self) -> impl Iterator<Item = (u16, Mac, &Rates)> {
+    pub(super) fn stations(&self) -> impl Iterator<Item = (u16, Mac, &Rates)> {
         self.stations.iter().map(|((interface, mac), rates)| (*interface, *mac, rates))
     }
 
-    pub fn interfaces(&self) -> impl Iterator<Item = (u16, &Rates)> {
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = (u16, &Rates)> {
         self.interfaces.iter().map(|(interface, rates)| (*interface, rates))
     }
 
-    pub fn links(&self) -> impl Iterator<Item = (u16, &LinkSecond)> {
+    pub(super) fn links(&self) -> impl Iterator<Item = (u16, &LinkSecond)> {
         self.links.iter().map(|(interface, link)| (*interface, link))
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Routers {
 }
 
 impl Routers {
-    pub fn new() -> Routers {
+    pub(super) fn new() -> Routers {
         Routers {
             routers: Bounded::new(ROUTERS),
             gateways: Bounded::new(ROUTERS),
@@ -74,17 +74,17 @@ impl Routers {
         }
     }
 
-    pub fn set_configured(&mut self, configured: Vec<Addr>) {
+    pub(super) fn set_configured(&mut self, configured: Vec<Addr>) {
         self.configured = configured;
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.routers.clear();
         self.gateways.clear();
         self.solicited.clear();
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         for (_, router) in self.routers.values_mut() {
             router.advertisements_now = 0;
         }
@@ -93,25 +93,25 @@ impl Routers {
         }
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.routers.evictions() + self.gateways.evictions()
     }
 
-    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+    pub(super) fn routers(&self) -> impl Iterator<Item = &Router> {
         self.routers.iter().map(|(_, router)| router)
     }
 
-    pub fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+    pub(super) fn gateways(&self) -> impl Iterator<Item = &Gateway> {
         self.gateways.iter().map(|(_, gateway)| gateway)
     }
 
     /// Whether an address is known to be a router's.
-    pub fn is_gateway(&self, domain: BroadcastDomain, address: Addr) -> bool {
+    pub(super) fn is_gateway(&self, domain: BroadcastDomain, address: Addr) -> bool {
         self.configured.contains(&address) || self.gateways.get(&(domain, address)).is_some()
     }
 
-    /// `answers_are_seen`: replies to the frame's sender cannot be missed.
-    pub fn record(&mut self, control: &Control, domain: BroadcastDomain, answers_are_seen: bool) {
+    /// `replies_are_seen`: replies to the frame's sender cannot be missed.
+    pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, replies_are_seen: bool) {
         let now = control.time;
         match control.kind {
             ControlKind::RouterAdvertisement => self.advertisement(control, domain),
@@ -120,7 +120,7 @@ impl Routers {
                 self.gateway(control, domain, control.router, false);
             }
             ControlKind::ArpRequest | ControlKind::NeighbourSolicitation if !control.is_gratuitous() => {
-                self.query(control, domain, answers_are_seen);
+                self.query(control, domain, replies_are_seen);
             }
             _ => {}
         }
@@ -223,7 +223,7 @@ impl Routers {
     }
 
     /// Closes the tick after all its frames have been recorded.
-    pub fn close(&mut self, now: Timestamp, stations: &KnownStations) {
+    pub(super) fn close(&mut self, now: Timestamp, stations: &KnownStations) {
         for (_, gateway) in self.gateways.values_mut() {
             // Each address family separately: a router may fail for one of them only.
             let family = usize::from(!gateway.address.is_v4());

@@ -8,7 +8,7 @@ const STATIONS: usize = 4096;
 /// Moves kept per station.
 const MOVES: usize = 8;
 /// Seconds for which moves are kept.
-const MEMORY_SECONDS: f64 = 60.0;
+const MOVE_SECONDS: f64 = 60.0;
 
 /// A station whose frames entered at another port in this tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,35 +37,35 @@ pub(super) struct StationPorts {
 }
 
 impl StationPorts {
-    pub fn new() -> StationPorts {
+    pub(super) fn new() -> StationPorts {
         StationPorts { stations: Bounded::new(STATIONS), moves: Vec::new() }
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.moves.clear();
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.stations.clear();
         self.open();
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.stations.evictions()
     }
 
     /// Stations that moved in this tick.
-    pub fn moves(&self) -> &[Move] {
+    pub(super) fn moves(&self) -> &[Move] {
         &self.moves
     }
 
     /// The interface at which a station's frames entered last.
-    pub fn of(&self, segment: u16, mac: Mac) -> Option<u16> {
+    pub(super) fn of(&self, segment: u16, mac: Mac) -> Option<u16> {
         self.stations.get(&(segment, mac)).map(|station| station.port)
     }
 
     /// Records frames of a station that entered at a port, the last of them at `now`.
-    pub fn record(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
+    pub(super) fn record(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
         let new = || Station { port, last: now, moves: VecDeque::with_capacity(MOVES) };
         let station = self.stations.get_or_insert((segment, mac), now, new);
         if station.port == port {
@@ -77,7 +77,7 @@ impl StationPorts {
             return;
         }
         station.last = now;
-        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY_SECONDS) {
+        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MOVE_SECONDS) {
             station.moves.pop_front();
         }
         if station.moves.len() >= MOVES {

@@ -34,7 +34,7 @@ const ROUTER_SOURCES: f64 = 8.0;
 
 impl KnownStation {
     /// Whether replies to it are seen here: at a switch port, replies to other stations are not.
-    pub fn replies_are_seen(&self, now: Timestamp) -> bool {
+    pub(super) fn replies_are_seen(&self, now: Timestamp) -> bool {
         self.frames_to_it >= REPLIES_SEEN_FRAMES && now.seconds_since(self.last_frame_to_it) <= REPLIES_SEEN_SECONDS
     }
 
@@ -50,7 +50,7 @@ impl KnownStation {
     }
 
     /// Whether it forwards traffic of others: a router.
-    pub fn is_router(&self) -> bool {
+    pub(super) fn is_router(&self) -> bool {
         self.sources.estimate() >= ROUTER_SOURCES
     }
 }
@@ -59,18 +59,18 @@ impl KnownStation {
 pub(super) struct KnownStations(Bounded<(u16, Mac), KnownStation>);
 
 impl KnownStations {
-    pub const CAPACITY: usize = STATIONS;
+    pub(super) const CAPACITY: usize = STATIONS;
 
-    pub fn new() -> KnownStations {
+    pub(super) fn new() -> KnownStations {
         KnownStations(Bounded::new(STATIONS))
     }
 
-    pub fn of(&self, domain: BroadcastDomain, mac: Mac) -> Option<&KnownStation> {
+    pub(super) fn of(&self, domain: BroadcastDomain, mac: Mac) -> Option<&KnownStation> {
         self.0.get(&(domain.segment, mac))
     }
 
     /// Adds the counts of a station in the tick that began at `now`.
-    pub fn count(&mut self, segment: u16, station: &StationCounts, now: Timestamp, hasher: Hasher) {
+    pub(super) fn count(&mut self, segment: u16, station: &StationCounts, now: Timestamp, hasher: Hasher) {
         let key = (segment, station.mac);
         let frames_to_it = station.received.packets.min(1 << 20) as u32;
         if station.sent.packets == 0 {
@@ -101,15 +101,15 @@ impl KnownStations {
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.0.evictions()
     }
 }
