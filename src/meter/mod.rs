@@ -20,8 +20,6 @@
 //! | LAN state | `lan` | MAC and IP address | 64 to 8,192 entries each | the least recently used eighth |
 //! | shared stations | `shared` | MAC address | `meter.stations` | the eighth that was silent longest |
 
-#![warn(unreachable_pub)]
-
 mod active;
 mod applications;
 mod attempts;

@@ -265,14 +265,6 @@ mod tests {
 
     #[test]
     fn a_tick_is_scaled_to_the_traffic_that_its_frames_stand_for() {
-        let mut scale = Scale::default();
-        assert_eq!((scale.ratio(), scale.of(7)), (1.0, 7));
-        (0..30).for_each(|_| scale.add(1));
-        assert!(scale.is_whole());
-        (0..10).for_each(|_| scale.add(4));
-        assert_eq!((scale.ratio(), scale.of(40), scale.of(1), scale.of(3)), (1.75, 70, 2, 5));
-        assert_eq!(Scale { frames: 1, weight: 1024 }.of(u64::MAX), u64::MAX);
-
         let mut report = TickReport { scale: Scale { frames: 2, weight: 16 }, ..TickReport::default() };
         report.totals.frames = Count { packets: 2, bytes: 160 };
         report.totals.transit = Count { packets: 1, bytes: 100 };

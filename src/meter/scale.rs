@@ -22,13 +22,8 @@ impl Scale {
         self.weight += other.weight;
     }
 
-    /// Frames per captured frame on average, 1 or more.
-    pub fn ratio(self) -> f64 {
-        if self.is_whole() { 1.0 } else { self.weight as f64 / self.frames as f64 }
-    }
-
     /// Every frame was captured.
-    pub fn is_whole(self) -> bool {
+    pub(super) fn is_whole(self) -> bool {
         self.weight <= self.frames || self.frames == 0
     }
 
@@ -43,5 +38,21 @@ impl Scale {
 
     pub(super) fn of_small(self, number: u32) -> u32 {
         u32::try_from(self.of(number.into())).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_scaled_by_the_mean_weight_of_frames() {
+        let mut scale = Scale::default();
+        assert_eq!(scale.of(7), 7);
+        (0..30).for_each(|_| scale.add(1));
+        assert!(scale.is_whole());
+        (0..10).for_each(|_| scale.add(4));
+        assert_eq!((scale.of(40), scale.of(1), scale.of(3)), (70, 2, 5));
+        assert_eq!(Scale { frames: 1, weight: 1024 }.of(u64::MAX), u64::MAX);
     }
 }

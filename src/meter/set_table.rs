@@ -109,10 +109,6 @@ impl<V: Keyed> SetTable<V> {
         self.entries
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries == 0
-    }
-
     /// Low bits of the number of ticks so far.
     pub(super) fn age(&self) -> u16 {
         self.age

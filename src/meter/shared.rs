@@ -95,7 +95,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
     }
 
     /// Whether a new key of this rank is refused now; counts an eviction if so.
-    pub fn refuses(&self, worth: u64, now: u64) -> bool {
+    pub(super) fn refuses(&self, worth: u64, now: u64) -> bool {
         let threshold = match now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) {
             // At most one eviction per tick: each ranks every entry.
             0 => u64::MAX,
