@@ -20,11 +20,13 @@ impl AppCounts {
         }
     }
 
+    /// Packets of one application, sent or received.
     pub fn of(&self, app: App, sent: bool) -> u64 {
         let side = if sent { &self.sent } else { &self.received };
         side.get(app.index()).copied().unwrap_or(0).into()
     }
 
+    /// Adds all counts of another.
     pub fn add(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_add);
     }

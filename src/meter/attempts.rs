@@ -44,23 +44,29 @@ pub enum AttemptKind {
 /// Recent connection attempts of one sender.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConnectionAttempts {
+    /// The protocol; attempts of different kinds are counted separately.
     pub kind: AttemptKind,
     /// The sender; for ARP its protocol address.
     pub source: Addr,
     /// MAC address of the sender's last packet.
     pub mac: Mac,
+    /// Number of the interface of the sender's last packet.
     pub interface: u16,
+    /// VLAN of the sender's last packet; 0 without a tag.
     pub vlan: u16,
     /// First attempt in the window, and the last.
     pub first: Timestamp,
     pub last: Timestamp,
     /// Within a window of 30 to 60 s.
     pub opened: u32,
+    /// Answers to the sender within the window.
     pub answered: u32,
     /// In this tick alone: attempts and their bytes.
     pub opened_now: u32,
     pub bytes_now: u32,
+    /// Distinct target addresses within the window.
     pub targets: LinearCounter,
+    /// Distinct target ports within the window.
     pub ports: LinearCounter,
     /// A frequent target and port; the most frequent where one has the majority.
     pub target: Addr,

@@ -11,6 +11,7 @@ pub struct Count {
 }
 
 impl Count {
+    /// Adds packets and their bytes.
     #[inline]
     pub fn add(&mut self, packets: u16, bytes: u32) {
         self.packets += u64::from(packets);
@@ -22,6 +23,7 @@ impl Count {
         self.bytes += other.bytes;
     }
 
+    /// Whether there are no packets.
     pub fn is_zero(&self) -> bool {
         self.packets == 0
     }
@@ -31,6 +33,7 @@ impl Count {
         self.bytes = scale.of(self.bytes);
     }
 
+    /// The sum of several counts.
     pub fn sum(counts: impl Iterator<Item = Count>) -> Count {
         counts.fold(Count::default(), |mut sum, count| {
             sum.merge(count);
@@ -47,6 +50,7 @@ pub struct SmallCount {
 }
 
 impl SmallCount {
+    /// Adds packets and their bytes.
     #[inline]
     pub fn add(&mut self, packets: u32, bytes: u32) {
         self.packets = self.packets.wrapping_add(packets);
@@ -83,6 +87,7 @@ impl ClassTick {
         self.cells.iter_mut().for_each(|cell| cell.scale_up(scale));
     }
 
+    /// Adds packets of a class and their bytes.
     #[inline]
     pub fn add(&mut self, class: Class, packets: u32, bytes: u32) {
         if let Some(cell) = self.cells.get_mut(class.index()) {
@@ -91,6 +96,7 @@ impl ClassTick {
         }
     }
 
+    /// Adds all counts of another tick.
     pub fn merge(&mut self, other: &ClassTick) {
         self.all = self.all.saturating_add(other.all);
         for (mine, theirs) in self.cells.iter_mut().zip(other.cells) {
@@ -98,11 +104,13 @@ impl ClassTick {
         }
     }
 
+    /// Packets and bytes of a class.
     #[inline]
     pub fn of(&self, class: Class) -> Count {
         self.cells.get(class.index()).copied().unwrap_or_default().into()
     }
 
+    /// Packets and bytes of several classes together.
     pub fn of_all(&self, classes: &[Class]) -> Count {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }
@@ -148,6 +156,7 @@ impl ClassCounts {
         }
     }
 
+    /// Adds all counts of another period.
     pub fn merge(&mut self, other: &ClassCounts) {
         self.all += other.all;
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
@@ -169,6 +178,7 @@ impl ClassCounts {
         }
     }
 
+    /// Packets and bytes of a class.
     #[inline]
     pub fn of(&self, class: Class) -> Count {
         Count {
@@ -177,6 +187,7 @@ impl ClassCounts {
         }
     }
 
+    /// Packets and bytes of several classes together.
     pub fn of_all(&self, classes: &[Class]) -> Count {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }

@@ -40,6 +40,7 @@ impl HandshakeCounts {
         *counter = counter.saturating_add(1);
     }
 
+    /// Adds all counts of another.
     pub fn add(&mut self, other: &HandshakeCounts) {
         *self = self.with(other, u32::saturating_add);
     }

@@ -17,10 +17,12 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 impl Hasher {
+    /// A hasher with a fixed key, for replays and tests.
     pub fn fixed() -> Self {
         Hasher::keyed(0x243f_6a88_85a3_08d3)
     }
 
+    /// A hasher with a secret key, for live runs.
     pub fn keyed(key: u64) -> Self {
         // Both halves are odd and never small, whatever the key.
         Hasher {
@@ -29,6 +31,7 @@ impl Hasher {
         }
     }
 
+    /// Hash of an address.
     #[inline]
     pub fn address(&self, address: Addr) -> u64 {
         let bits = address.bits();
@@ -36,11 +39,13 @@ impl Hasher {
         fold(mixed ^ 0xe703_7ed1_a0b4_28db, self.low)
     }
 
+    /// Hash of any 64-bit number.
     #[inline]
     pub fn word(&self, word: u64) -> u64 {
         fold(fold(word ^ self.low, self.high) ^ 0x8ebc_6af0_9c88_c6e3, self.low)
     }
 
+    /// Hash of a station: a MAC address on one interface.
     #[inline]
     pub fn station(&self, interface: u16, mac: Mac) -> u64 {
         self.word(mac.bits() | u64::from(interface) << 48)

@@ -31,6 +31,7 @@ pub enum Span {
 }
 
 impl Span {
+    /// Length in seconds.
     pub const fn seconds(self) -> f64 {
         match self {
             Span::Tick => 0.1,
@@ -217,6 +218,7 @@ pub struct HostDirection<'a> {
 }
 
 impl<'a> HostDirection<'a> {
+    /// The host itself, in both directions.
     pub fn window(&self) -> &'a HostWindow {
         self.host
     }
@@ -464,6 +466,7 @@ pub enum SpanCounts<'a> {
 }
 
 impl SpanCounts<'_> {
+    /// Packets and bytes of a class.
     pub fn of(&self, class: Class) -> Count {
         match self {
             SpanCounts::Tick(tick) => tick.of(class),
@@ -476,6 +479,7 @@ impl SpanCounts<'_> {
         }
     }
 
+    /// Packets and bytes of several classes together.
     pub fn of_all(&self, classes: &[Class]) -> Count {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }
@@ -498,6 +502,7 @@ fn has(classes: &[Class], sample: &Sample) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraffic {
     pub service: crate::packet::Service,
+    /// Forward replies of the service.
     pub replies: Count,
     /// Requests in the opposite direction.
     pub requests: u64,

@@ -12,6 +12,7 @@ use crate::packet::Service;
 /// Traffic of one host with one amplification service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceCounts {
+    /// The service; `None` in a free row.
     pub service: Option<Service>,
     pub replies_received: SmallCount,
     pub replies_sent: SmallCount,

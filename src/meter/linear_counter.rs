@@ -10,6 +10,7 @@ impl LinearCounter {
         self.0 |= 1 << (hash & 127);
     }
 
+    /// Union with another set.
     pub fn merge(&mut self, other: LinearCounter) {
         self.0 |= other.0;
     }

@@ -84,6 +84,7 @@ pub struct LinkCounts {
 }
 
 impl LinkCounts {
+    /// Adds the counts of another tick, or of another worker.
     pub fn merge(&mut self, other: &LinkCounts) {
         self.unknown_macs += other.unknown_macs;
         self.distinct_unknown_macs.merge(&other.distinct_unknown_macs);

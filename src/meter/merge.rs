@@ -24,6 +24,7 @@ const BUSY: f32 = 10.0;
 
 /// Everything measured up to the end of one tick.
 pub struct Window<'a> {
+    /// Number of the tick: tenths of a second since the epoch.
     pub tick: u64,
     /// Everything up to this time is counted: the end of the tick, or the last packet of the capture.
     pub end: Timestamp,
@@ -40,6 +41,7 @@ pub struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
+    /// Name of an interface, if known.
     pub fn interface(&self, index: u16) -> Option<&'a str> {
         self.interfaces.get(usize::from(index)).map(String::as_str).filter(|name| !name.is_empty())
     }
@@ -88,6 +90,7 @@ impl<'a> Window<'a> {
     }
 }
 
+/// The merger's state: shared tables, windows and LAN state.
 pub struct Meter {
     sizes: MeterSizes,
     active: ActiveHosts,
@@ -151,14 +154,17 @@ impl Meter {
         (self.evictions, self.windows.evictions(), self.prefixes.evictions())
     }
 
+    /// Hosts with windows.
     pub fn busy_hosts(&self) -> usize {
         self.windows.len()
     }
 
+    /// Prefixes with windows.
     pub fn busy_prefixes(&self) -> usize {
         self.prefixes.len()
     }
 
+    /// Sizes of all tables.
     pub fn sizes(&self) -> MeterSizes {
         self.sizes
     }
@@ -179,6 +185,7 @@ impl Meter {
         self.lan.set_topology(interfaces, assigned, gateways);
     }
 
+    /// Layer-2 state.
     pub fn lan(&self) -> &LanState {
         &self.lan
     }
@@ -346,6 +353,7 @@ impl Meter {
         self.posture = posture;
     }
 
+    /// The last results of the posture checks.
     pub fn posture(&self) -> &[PostureResult] {
         &self.posture
     }

@@ -48,6 +48,7 @@ impl Registers {
         self.0.fill(0);
     }
 
+    /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|&r| r == 0)
     }

@@ -15,10 +15,13 @@ use crate::packet::{Anomaly, Class};
 /// All traffic of a tick by class: to our networks, from them, and transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
+    /// Packets to our networks, by [`Class::index`].
     pub received: [Count; Class::COUNT],
+    /// Packets from our networks, by [`Class::index`].
     pub transmitted: [Count; Class::COUNT],
     /// Neither from nor to an inside network.
     pub transit: Count,
+    /// Packets with a protocol anomaly, by kind.
     pub anomalies: [u64; Anomaly::COUNT],
     /// Every frame, whatever its content.
     pub frames: Count,
@@ -37,6 +40,7 @@ impl Default for Totals {
 }
 
 impl Totals {
+    /// Adds another worker's totals.
     pub fn merge(&mut self, other: &Totals) {
         for (mine, theirs) in self.received.iter_mut().zip(&other.received) {
             mine.merge(*theirs);
@@ -55,9 +59,11 @@ impl Totals {
 /// Entries evicted before their counts were read, and packets skipped by a cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evictions {
+    /// Evicted hosts.
     pub hosts: u64,
     /// Packets of hosts for which no detail was free.
     pub details: u64,
+    /// Evicted stations.
     pub stations: u64,
     /// Connection attempts beyond the budget, and evicted senders of attempts.
     pub attempts: u64,
@@ -68,6 +74,7 @@ pub struct Evictions {
 }
 
 impl Evictions {
+    /// Adds another worker's evictions.
     pub fn merge(&mut self, other: Evictions) {
         self.hosts += other.hosts;
         self.details += other.details;
@@ -132,18 +139,23 @@ impl EvenSplit {
 /// One station (MAC address on one interface) in one tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StationCounts {
+    /// Interface number.
     pub interface: u16,
     pub mac: Mac,
+    /// Time of the first and of the last frame sent.
     pub first: Timestamp,
     pub last: Timestamp,
     /// Time of the last frame that entered.
     pub last_entered: Timestamp,
+    /// All frames that it sent.
     pub sent: Count,
+    /// Unicast frames to it.
     pub received: Count,
     /// Of `sent`, the frames that left this machine, as marked by the kernel.
     pub left: Count,
     /// Of `sent`, the frames that entered this machine, as marked by the kernel.
     pub entered: Count,
+    /// Frames that it sent, by kind; one frame can be of several kinds.
     pub broadcast: u32,
     pub multicast: u32,
     pub arp: u32,
@@ -163,6 +175,7 @@ pub struct StationCounts {
 /// The counts of one worker in one tick.
 #[derive(Clone, Debug, Default)]
 pub struct TickReport {
+    /// Number of the tick: tenths of a second since the epoch.
     pub tick: u64,
     /// What the captured frames of the tick stand for.
     pub scale: Scale,

@@ -20,6 +20,7 @@ pub struct Request {
     pub source: Addr,
     pub target: Addr,
     pub app: App,
+    /// Requests that this one stands for.
     pub weight: u32,
     pub asked: Asked,
 }

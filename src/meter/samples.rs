@@ -7,10 +7,13 @@ use crate::packet::Packet;
 /// One packet that stands for `weight` packets of its direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
+    /// Address of the other end.
     pub peer: Addr,
     pub source_port: u16,
     pub destination_port: u16,
+    /// Packets that this one stands for.
     pub weight: u32,
+    /// [`Class`](crate::packet::Class) as a number.
     pub class: u8,
     /// IP protocol number; zero where it is not known.
     pub protocol: u8,
@@ -151,6 +154,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.stride = next_stride(self.stride);
     }
 
+    /// The samples kept so far.
     pub fn samples(&self) -> &[S] {
         self.items.get(..usize::from(self.len)).unwrap_or(&[])
     }
@@ -160,6 +164,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.items.iter_mut().for_each(|sample| *sample.weight_mut() = scale.of_small(*sample.weight_mut()));
     }
 
+    /// Removes all samples; restarts with every packet.
     pub fn clear(&mut self) {
         self.len = 0;
         self.stride = 1;

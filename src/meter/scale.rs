@@ -17,6 +17,7 @@ impl Scale {
         self.weight += u64::from(sampled);
     }
 
+    /// Adds the frames of another worker or tick.
     pub fn merge(&mut self, other: Scale) {
         self.frames += other.frames;
         self.weight += other.weight;

@@ -58,6 +58,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         }
     }
 
+    /// Entries in use.
     pub fn len(&self) -> usize {
         self.entries.load(Ordering::Relaxed)
     }
@@ -66,6 +67,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.len() == 0
     }
 
+    /// Upper limit of entries.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
@@ -125,6 +127,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.evictions.fetch_add(goal.min(ranking.len()) as u64, Ordering::Relaxed);
     }
 
+    /// A copy of the entry of `key`.
     pub fn get(&self, key: &K) -> Option<V> {
         self.map.get(key).map(|entry| entry.value().clone())
     }
@@ -175,6 +178,7 @@ impl HostEntry {
         self.sent.merge(sent);
     }
 
+    /// The activity faded to tick `tick`.
     pub fn activity_at(&self, tick: u64) -> f32 {
         faded(self.activity, tick.saturating_sub(self.last_tick))
     }
@@ -209,6 +213,7 @@ pub struct StationEntry {
 }
 
 impl StationEntry {
+    /// Adds the counts of tick `tick`.
     pub fn add(&mut self, tick: u64, counts: &StationCounts) {
         self.rates = self.rates_at(tick);
         self.rates.received.add(counts.received);
@@ -238,6 +243,7 @@ impl StationEntry {
         self.last_tick = tick;
     }
 
+    /// The rates faded to tick `tick`.
     pub fn rates_at(&self, tick: u64) -> StationRates {
         let idle = tick.saturating_sub(self.last_tick);
         let mut rates = self.rates;
@@ -258,16 +264,20 @@ impl Entry for StationEntry {
     }
 }
 
+/// Lifetime counters by host address.
 pub type HostTable = Shared<Addr, HostEntry>;
+/// Lifetime counters by interface number and MAC address.
 pub type StationTable = Shared<(u16, Mac), StationEntry>;
 
 impl HostTable {
+    /// A table of at most `capacity` hosts.
     pub fn for_hosts(capacity: usize, hasher: Hasher) -> Self {
         Shared::new(capacity, hasher, Addr::from_v4_bits)
     }
 }
 
 impl StationTable {
+    /// A table of at most `capacity` stations.
     pub fn for_stations(capacity: usize, hasher: Hasher) -> Self {
         Shared::new(capacity, hasher, |number| {
             let [a, b, c, d] = number.to_be_bytes();

@@ -9,6 +9,7 @@ pub struct TallySizes {
     pub hosts: usize,
     /// Busy hosts with full detail within one tick; below 65,535.
     pub detailed_hosts: usize,
+    /// Stations counted within one tick.
     pub stations: usize,
     /// TCP handshakes in progress that can be recognised on completion.
     pub handshakes: usize,
@@ -21,6 +22,7 @@ pub struct MeterSizes {
     pub hosts: usize,
     /// Hosts with windows.
     pub busy_hosts: usize,
+    /// Stations in the shared table.
     pub stations: usize,
     /// Prefixes with windows.
     pub prefixes: usize,
@@ -35,6 +37,7 @@ pub struct PrefixLengths {
 }
 
 impl PrefixLengths {
+    /// Prefix length for the family of `address`.
     pub fn of(self, address: Addr) -> u8 {
         if address.is_v4() { self.v4 } else { self.v6 }
     }

@@ -121,6 +121,7 @@ enum Side {
     Sent,
 }
 
+/// The counters of one worker.
 pub struct Tally {
     hasher: Hasher,
     networks: Arc<Networks>,
@@ -154,6 +155,7 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Allocates and touches all tables, so that a flood causes no page faults.
     pub fn new(sizes: TallySizes, networks: Arc<Networks>, hasher: Hasher) -> Self {
         let details = sizes.detailed_hosts.clamp(1, usize::from(NO_DETAIL) - 1);
         let hosts = SetTable::new(sizes.hosts, Addr::UNSPECIFIED);

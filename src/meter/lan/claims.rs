@@ -33,8 +33,10 @@ pub struct Claimant {
     /// The MAC address claimed, and the station that sent the claim, mostly the same.
     pub mac: Mac,
     pub sender: Mac,
+    /// Time of the first and of the last claim.
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Number of claims of each kind: see the documentation of this file.
     pub confirmed: u32,
     pub announced: u32,
     pub forged: u32,

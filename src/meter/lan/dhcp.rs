@@ -40,6 +40,7 @@ pub struct DhcpServer {
     pub address: Addr,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Replies since it was first seen.
     pub answers: u32,
     /// In this tick.
     pub answers_now: u32,
@@ -90,6 +91,7 @@ pub struct DhcpClient {
     /// The client's hardware address in the message, and the station that sent it.
     pub client: Mac,
     pub sender: Mac,
+    /// Requests in the busier of this second and the previous one.
     pub requests: u32,
     pub requests_now: u32,
     pub first: Timestamp,

@@ -76,10 +76,12 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Frames within the last second.
     pub fn per_second(&self, kind: RateKind) -> u32 {
         self.counts.get(kind as usize).map_or(0, RecentTicks::per_second)
     }
 
+    /// Frames in the current tick.
     pub fn in_tick(&self, kind: RateKind) -> u32 {
         self.counts.get(kind as usize).map_or(0, |ticks| ticks.in_tick(self.tick))
     }
@@ -96,6 +98,7 @@ impl Rates {
         self.bytes / frames.max(1)
     }
 
+    /// VLAN of its last frames.
     pub fn vlan(&self) -> u16 {
         self.vlan
     }

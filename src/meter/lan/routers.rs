@@ -25,6 +25,7 @@ pub struct Router {
     pub address: Addr,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Advertisements since it was first seen, and in this tick.
     pub advertisements: u32,
     pub advertisements_now: u32,
     /// Router lifetime in seconds of the last advertisement.

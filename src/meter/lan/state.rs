@@ -33,6 +33,7 @@ pub struct StpSender {
     pub domain: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
+    /// Whether the frames entered this machine.
     pub is_ingress: bool,
     pub first: Timestamp,
     pub frames: u32,
@@ -41,6 +42,7 @@ pub struct StpSender {
 /// An address that is not assigned to the guest that claims it.
 pub type ForeignClaim = (ForeignUse, ControlKind);
 
+/// Stations, claims, leases, routers and rates of all captured segments.
 pub struct LanState {
     hasher: Hasher,
     tick: u64,
@@ -103,6 +105,7 @@ impl LanState {
         self.routers.set_configured(gateways);
     }
 
+    /// Role and segment of an interface; an unknown one is a segment of its own.
     pub fn interface(&self, interface: u16) -> CapturedInterface {
         self.interfaces.get(usize::from(interface)).copied().unwrap_or(CapturedInterface::alone(interface))
     }

@@ -15,6 +15,7 @@ const MOVE_SECONDS: f64 = 60.0;
 pub struct Move {
     pub segment: u16,
     pub mac: Mac,
+    /// Interface numbers of the old and of the new port.
     pub from: u16,
     pub to: u16,
     pub at: Timestamp,

@@ -13,6 +13,7 @@ const STATIONS: usize = 8192;
 /// The state of one station.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownStation {
+    /// Time of its first frame.
     pub first: Timestamp,
     /// Time of the last frame, by family of its source address: IPv4 (with ARP), IPv6.
     pub last: [Timestamp; 2],
