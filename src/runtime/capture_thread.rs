@@ -93,7 +93,7 @@ impl Handover for ReportSender {
             match order {
                 WorkerCommand::Networks(networks) => tally.set_networks(networks),
                 WorkerCommand::LanConfig(place) => {
-                    tally.set_views(&place.views);
+                    tally.set_interfaces(&place.views);
                     tally.set_assigned(place.granted);
                 }
             }

@@ -102,7 +102,7 @@ impl Engine {
         self.placed = Some(self.interfaces.clone());
         let views = self.site.views(&self.interfaces);
         let granted = Arc::new(AssignedAddrs(self.site.granted().collect()));
-        self.meter.set_place(Arc::clone(&views), Arc::clone(&granted), self.site.gateways());
+        self.meter.set_topology(Arc::clone(&views), Arc::clone(&granted), self.site.gateways());
         self.place = LanConfig { views, granted };
         Some(&self.place)
     }
@@ -195,7 +195,7 @@ impl Engine {
         if frames >= FROZEN && first == last {
             // Without a clock there are no rates; what was counted must not enter the windows either.
             self.frozen_ticks += 1;
-            self.meter.forget();
+            self.meter.reset();
         }
         self.judge(end);
     }
@@ -224,7 +224,7 @@ impl Engine {
         }
         if next < tick {
             // All windows are empty: nothing can be found in them until the next packet, but incidents may have to close.
-            self.meter.forget();
+            self.meter.reset();
             if self.meter.posture().iter().any(PostureResult::is_failing) {
                 // What fails on this host does so without packets, too: one look stands for the whole gap.
                 self.meter.open(tick - 1);
@@ -239,7 +239,7 @@ impl Engine {
     /// The clock was set back: windows and open incidents cannot go on.
     pub fn clock_changed(&mut self) {
         let now = self.tick.map_or(Timestamp::ZERO, |tick| Timestamp::from_tick(tick + 1));
-        self.meter.forget();
+        self.meter.reset();
         if let Some(baseline) = &mut self.baseline {
             baseline.forget_minute();
         }

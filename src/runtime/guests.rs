@@ -176,8 +176,8 @@ fn own_port(nic: &Nic, interfaces: &[String]) -> Option<u16> {
 }
 
 fn standpoint(station: &StationCounts, nic: &Nic, meter: &Meter, interfaces: &[String]) -> Option<Standpoint> {
-    let view = meter.segments().view(station.interface);
-    let enters = || meter.segments().port_of(view.segment, station.mac) == Some(station.interface);
+    let view = meter.lan().interface(station.interface);
+    let enters = || meter.lan().port_of(view.segment, station.mac) == Some(station.interface);
     if nic.port.is_some() && nic.port.as_ref() == interfaces.get(usize::from(station.interface)) {
         Some(Standpoint::Own)
     } else if view.role == InterfaceRole::Port && enters() {
@@ -240,7 +240,7 @@ mod tests {
             let site = site(guests, interfaces);
             let interfaces: Vec<String> = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
             let mut meter = Meter::new(sizes, Hasher::fixed());
-            meter.set_place(site.views(&interfaces), Arc::default(), Vec::new());
+            meter.set_topology(site.views(&interfaces), Arc::default(), Vec::new());
             Bench { meter, site, interfaces, rates: GuestRates::default(), tick: 1_000 }
         }
 

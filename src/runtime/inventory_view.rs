@@ -21,7 +21,7 @@ pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
     }
     metrics.guests(&totals);
     metrics.inventory_problems(inventory.problems.iter().map(|problem| problem.source));
-    let (entries, capacity, evictions) = engine.meter().segments().table();
+    let (entries, capacity, evictions) = engine.meter().lan().table();
     metrics.table(Table::Lan, entries, capacity, evictions);
     shared.publish_inventory(view(engine));
 }
@@ -99,7 +99,7 @@ fn address(network: &ipnet::IpNet) -> String {
 
 fn interfaces(engine: &Engine) -> Vec<InterfaceView> {
     let view = |(index, name): (usize, &String)| {
-        let seen = engine.meter().segments().view(index as u16);
+        let seen = engine.meter().lan().interface(index as u16);
         let segment = engine.interfaces.get(usize::from(seen.segment)).unwrap_or(name);
         InterfaceView {
             name: name.clone(),

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::http;
 use crate::incident::{Change, Event, Incident, LossCounts};
 use crate::inventory::Inventory;
-use crate::meter::{Hasher, REQUESTS, TickReport, attempts::SENDERS, link::CONTROLS};
+use crate::meter::{CONTROLS, Hasher, REQUESTS, SENDERS, TickReport};
 use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use ipnet::IpNet;
@@ -424,7 +424,7 @@ impl Live {
         let controls = sum(|r| r.link.controls.len());
         self.metrics.table(Table::WorkerControls, controls, CONTROLS * count, evicted.controls);
         self.metrics.table(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations * count, evicted.stations);
-        self.metrics.table(Table::WorkerAttempts, sum(|r| r.contact_entries), SENDERS * count, evicted.contacts);
+        self.metrics.table(Table::WorkerAttempts, sum(|r| r.attempt_entries), SENDERS * count, evicted.attempts);
     }
 
     fn every_second(&mut self, losses: LossCounts) {

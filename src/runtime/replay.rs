@@ -73,7 +73,7 @@ impl Replay {
         look(source, Vec::new(), &mut self.worker.handover.engine.interfaces);
         loop {
             if let Some(place) = self.worker.handover.engine.new_place().cloned() {
-                self.worker.tally().set_views(&place.views);
+                self.worker.tally().set_interfaces(&place.views);
                 self.worker.tally().set_assigned(place.granted);
             }
             let outcome = source.poll(&mut self.worker);
