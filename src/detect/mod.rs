@@ -48,7 +48,7 @@ pub use finding::{Evidence, Finding, LimitFrom, NameCount, Target, Traffic};
 pub use host_context::HostContext;
 pub use settings::{GroupLimit, Limit, Setting, Settings};
 
-use crate::base::{Severity, Vector};
+use crate::base::{PostureResult, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -60,6 +60,9 @@ pub trait Detector: Send {
 
     /// Inspects the tick as a whole: stations, totals.
     fn inspect_tick(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+
+    /// Inspects the latest results of the checks of this host, which no packet carries.
+    fn inspect_host_checks(&self, _checks: &[PostureResult], _findings: &mut Vec<Finding>) {}
 }
 
 /// A detector that the configuration leaves on.
@@ -113,6 +116,13 @@ pub fn run(
     }
     for finding in findings {
         finding.guest = guest(finding, site, window);
+    }
+}
+
+/// Runs all detectors on the latest results of the checks of this host, with the same severities as [`run`].
+pub fn run_host_checks(detectors: &[EnabledDetector], checks: &[PostureResult], findings: &mut Vec<Finding>) {
+    for enabled in detectors {
+        enabled.run(None, findings, |detector, findings| detector.inspect_host_checks(checks, findings));
     }
 }
 

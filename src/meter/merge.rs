@@ -13,7 +13,7 @@ use super::requests::{RecentRequests, Request};
 use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, CapturedInterface, Mac, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -44,8 +44,6 @@ pub struct Window<'a> {
     pub contacts: &'a [ConnectionAttempts],
     /// Names by interface index, as far as they are known.
     pub interfaces: &'a [String],
-    /// This host's posture, as of the last look at it.
-    pub posture: &'a [PostureResult],
     meter: &'a Meter,
 }
 
@@ -116,7 +114,6 @@ pub struct Meter {
     contacts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
     segments: LanState,
-    posture: Vec<PostureResult>,
 }
 
 impl Meter {
@@ -141,7 +138,6 @@ impl Meter {
             contacts: Vec::new(),
             received: Vec::new(),
             segments: LanState::new(hasher),
-            posture: Vec::new(),
             sizes,
         }
     }
@@ -346,18 +342,9 @@ impl Meter {
         }
     }
 
-    /// What was last found of this host's posture: no packet tells it, but it is judged along with them.
-    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
-        self.posture = posture;
-    }
-
-    pub fn posture(&self) -> &[PostureResult] {
-        &self.posture
-    }
-
     /// The measurements at the end of the open tick.
     pub fn window<'a>(&'a self, end: Timestamp, interfaces: &'a [String]) -> Window<'a> {
         let (totals, stations, contacts) = (&self.totals, &self.tick_stations, &self.contacts);
-        Window { tick: self.tick, end, totals, stations, contacts, interfaces, posture: &self.posture, meter: self }
+        Window { tick: self.tick, end, totals, stations, contacts, interfaces, meter: self }
     }
 }

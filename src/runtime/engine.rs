@@ -38,6 +38,8 @@ pub struct Engine {
     findings: Vec<Finding>,
     events: Vec<Event>,
     losses: LossCounts,
+    /// The latest results of the checks of this host.
+    host_checks: Vec<PostureResult>,
     totals: Totals,
     /// Ticks whose packets all carried the same time, so that rates have no meaning.
     frozen_ticks: u64,
@@ -62,6 +64,7 @@ impl Engine {
             findings: Vec::new(),
             events: Vec::new(),
             losses: LossCounts::default(),
+            host_checks: Vec::new(),
             totals: Totals::default(),
             frozen_ticks: 0,
         }
@@ -166,9 +169,9 @@ impl Engine {
         self.losses = losses;
     }
 
-    /// What was found of this host's posture: judged with every tick from now on.
-    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
-        self.meter.set_posture(posture);
+    /// Replaces the results of the checks of this host; every tick from now on is judged with them.
+    pub fn set_posture(&mut self, checks: Vec<PostureResult>) {
+        self.host_checks = checks;
     }
 
     /// What happened since the last call.
@@ -204,6 +207,7 @@ impl Engine {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
+        detect::run_host_checks(&self.detectors, &self.host_checks, &mut self.findings);
         self.allow.sift(&mut self.findings, end);
         self.incidents.look(&window, !self.site.networks.is_unknown());
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
@@ -225,7 +229,7 @@ impl Engine {
         if next < tick {
             // All windows are empty: nothing can be found in them until the next packet, but incidents may have to close.
             self.meter.forget();
-            if self.meter.posture().iter().any(PostureResult::is_failing) {
+            if self.host_checks.iter().any(PostureResult::is_failing) {
                 // What fails on this host does so without packets, too: one look stands for the whole gap.
                 self.meter.open(tick - 1);
                 self.tick = Some(tick - 1);
