@@ -1,10 +1,10 @@
 //! Adaptive sampling: how many frames an overloaded worker captures. A pure state machine; time is an argument.
 //!
-//! A worker that cannot keep up loses frames in any case. Sampled 1 in N by the kernel, before anything is copied, the loss
-//! is random and every count can be scaled up by N; drops from a full ring hit bursts hardest and cannot be corrected.
-//! The sampling ratio doubles at every check while the ring runs full, without delay. It is halved step by step, each time
-//! after a hold time in which the worker was less than half busy. When the ratio has to rise again soon after it was
-//! lowered, the hold time doubles.
+//! A worker that cannot keep up loses frames in any case. Sampled 1 in N by the kernel, before anything is copied, the
+//! loss is random and every count can be scaled up by N; drops from a full ring hit bursts hardest and cannot be
+//! corrected. The sampling ratio doubles at every check while the ring runs full, without delay. It is halved step by
+//! step, each time after a hold time in which the worker was less than half busy. When the ratio has to rise again soon
+//! after it was lowered, the hold time doubles.
 
 use std::time::Duration;
 

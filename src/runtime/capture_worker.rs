@@ -1,6 +1,6 @@
-//! A capture worker: one thread that polls its source, decodes and tallies frames, and sends a report at the end of each
-//! tick. Several workers may share an interface. A worker outlives its interface: while that is down or missing, it keeps
-//! ending ticks and retries.
+//! A capture worker: one thread that polls its source, decodes and tallies frames, and sends a report at the end of
+//! each tick. Several workers may share an interface. A worker outlives its interface: while that is down or missing,
+//! it keeps ending ticks and retries.
 
 use super::clock::{instant, wall_clock};
 use super::live_source::{LiveSource, SourceOpener};

@@ -237,7 +237,8 @@ impl Engine {
             next += 1;
         }
         if next < tick {
-            // All windows are empty, so detectors would find nothing until the next packet; incidents may have to close.
+            // All windows are empty, so detectors would find nothing until the next packet; incidents may have to
+            // close.
             self.meter.forget();
             if self.host_checks.iter().any(PostureResult::is_failing) {
                 // Host checks fail without packets, too: one inspection covers the whole gap.

@@ -1,8 +1,8 @@
 //! Rates of guests: what each of their NICs sends and receives.
 //!
 //! A frame of a guest passes its tap, perhaps a firewall bridge, the bridge and the uplink, and is captured on each of
-//! these interfaces that is monitored. For every NIC one interface is chosen as its observation point (RFC 7011), and only
-//! the traffic there counts.
+//! these interfaces that is monitored. For every NIC one interface is chosen as its observation point (RFC 7011), and
+//! only the traffic there counts.
 
 use crate::base::{CountPolicy, InterfaceRole, Mac, TICKS_PER_SECOND, Timestamp};
 use crate::inventory::{Guest, Nic, Origin, Site};
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 /// Rates are averages over this number of ticks: a second.
 const TICKS: u64 = TICKS_PER_SECOND as u64;
-/// Ticks (a minute) without frames of the NIC at its observation point before a worse interface replaces it. Long enough
-/// that a frame in a late report is not counted at both.
+/// Ticks (a minute) without frames of the NIC at its observation point before a worse interface replaces it. Long
+/// enough that a frame in a late report is not counted at both.
 const PATIENCE: u64 = 60 * TICKS;
 
 /// How well an interface observes a NIC, best first.
@@ -88,8 +88,8 @@ impl NicRates {
         (received, sent)
     }
 
-    /// Makes an interface that observes the NIC its observation point, if it is better or the present one has been silent
-    /// for long.
+    /// Makes an interface that observes the NIC its observation point, if it is better or the present one has been
+    /// silent for long.
     fn offer(&mut self, observation: Observation, interface: u16, tick: u64) {
         let is_silent = tick.abs_diff(self.last_tick) > PATIENCE;
         if self.observed.is_none_or(|(known, _)| is_silent || observation < known) {

@@ -1,5 +1,5 @@
-//! The thread that runs the checks of this host. It may wait for external tools; the judge never waits for it, and polls
-//! for results.
+//! The thread that runs the checks of this host. It may wait for external tools; the judge never waits for it, and
+//! polls for results.
 
 use super::clock::wall_clock;
 use crate::base::{PostureResult, PostureState, Timestamp};

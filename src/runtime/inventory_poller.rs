@@ -1,6 +1,6 @@
-//! The thread that reads the inventory, again and again: guests are created, removed and migrated during a run. It may wait
-//! for file systems (Proxmox's is a network file system). The judge waits for it only before it would report an unknown
-//! station, and then briefly.
+//! The thread that reads the inventory, again and again: guests are created, removed and migrated during a run. It may
+//! wait for file systems (Proxmox's is a network file system). The judge waits for it only before it would report an
+//! unknown station, and then briefly.
 
 use super::clock::instant;
 use crate::inventory::{Inventory, Problem, Sources, netlink};
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How long the start waits for the first reading.
 const WAIT_AT_START: Duration = Duration::from_millis(500);
-/// How long a tick with an unknown station waits for a new reading: well below the time within which the station must be
-/// reported.
+/// How long a tick with an unknown station waits for a new reading: well below the time within which the station must
+/// be reported.
 const WAIT_FOR_REFRESH: Duration = Duration::from_millis(60);
 /// Least interval between readings because of unknown stations.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);

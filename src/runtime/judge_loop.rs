@@ -1,4 +1,5 @@
-//! The judge: collects the workers' reports, and judges each tick that is complete. Runs in the main thread of a live run.
+//! The judge: collects the workers' reports, and judges each tick that is complete. Runs in the main thread of a live
+//! run.
 
 use super::clock::instant;
 use super::drill::Drills;

@@ -33,8 +33,8 @@ pub(super) enum LiveSource {
     },
 }
 
-/// Opens interface `name` with index `index`, once for each worker. Fewer workers than configured where the kernel refuses
-/// more.
+/// Opens interface `name` with index `index`, once for each worker. Fewer workers than configured where the kernel
+/// refuses more.
 pub(super) fn open_all(
     config: &CaptureConfig,
     name: &str,
@@ -128,8 +128,8 @@ impl SourceOpener {
 }
 
 impl LiveSource {
-    /// Waits for frames, at most for `timeout`, and delivers some. The blocking call is passed to `wait`, which calls it
-    /// and can time it.
+    /// Waits for frames, at most for `timeout`, and delivers some. The blocking call is passed to `wait`, which calls
+    /// it and can time it.
     pub fn poll<S: FrameSink>(
         &mut self,
         sink: &mut S,

@@ -1,16 +1,17 @@
 //! The wiring: the only room that knows every stage, and where threads and channels are.
 //!
 //! Data flows one way. In a live run, each **capture worker** is a thread (`cap-eth0`, `cap-eth0-1`, …). It polls its
-//! source (`live_source`: a packet ring, or libpcap), and `tally_worker` decodes each frame, counts it in the worker's own
-//! tally, and cuts packet time into ticks of 100 ms. At the end of a tick, `report_sender` takes an empty report from the
-//! worker's pool, fills it from the tally, and sends it to the judge over one bounded channel that all workers share.
-//! Between ticks, `worker_housekeeping` reads the kernel's drop counters, and `adaptive_sampling` decides from them whether
-//! to capture only 1 in N frames.
+//! source (`live_source`: a packet ring, or libpcap), and `tally_worker` decodes each frame, counts it in the worker's
+//! own tally, and cuts packet time into ticks of 100 ms. At the end of a tick, `report_sender` takes an empty report
+//! from the worker's pool, fills it from the tally, and sends it to the judge over one bounded channel that all workers
+//! share. Every 100 ms, `worker_housekeeping` reads the kernel's drop counters, and `adaptive_sampling` decides from them
+//! whether to capture only 1 in N frames.
 //!
-//! The **judge** is the main thread (`live`, `judge_loop`). `tick_collector` sorts reports by tick. When every live worker
-//! has finished a tick, [`engine`] turns its reports into changes of incidents: it merges them into the meter's windows, runs
-//! the detectors, and updates the incidents. `publisher` passes the outcome on: events to the queues of the outputs, figures
-//! to the metrics, snapshots to the state that the HTTP server reads. Then the reports go back to the pools of their workers.
+//! The **judge** is the main thread (`live`, `judge_loop`). `tick_collector` sorts reports by tick. When every live
+//! worker has finished a tick, [`engine`] turns its reports into changes of incidents: it merges them into the meter's
+//! windows, runs the detectors, and updates the incidents. The reports then return to the pools of their workers, and
+//! `publisher` passes the outcome on: events to the queues of the outputs, figures to the metrics, snapshots to the
+//! state that the HTTP server reads.
 //!
 //! ```text
 //! source ─▶ capture worker ──WorkerMessage──▶ judge: collector ─▶ engine ─▶ publisher ─▶ output threads
@@ -19,13 +20,14 @@
 //!             └──────── WorkerCommand ─────────────┘
 //! ```
 //!
-//! No thread waits for a slower one. A worker without an empty report continues its tally into the next tick and counts the
-//! tick as late; outputs drop from full queues; whatever may block on files, tools or the kernel has a thread that the judge
-//! polls: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state (`persistence`), drills
-//! ([`drill`]). What flows back to the workers are commands with new networks or a new LAN configuration.
+//! No thread waits for a slower one. A worker without an empty report continues its tally into the next tick and counts
+//! the tick as late; outputs drop from full queues; whatever may block on files, tools or the kernel has a thread that
+//! the judge polls: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state
+//! (`persistence`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
+//! configuration.
 //!
-//! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the service
-//! manager. Clocks are read in `clock` only, for liveness, durations, and packet time while no packets arrive.
+//! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the
+//! service manager. Clocks are read in `clock` only, for liveness, durations, and packet time while no packets arrive.
 //!
 //! A [`replay`] runs tally and engine in one thread over files; a drill is a replay of generated traffic.
 

@@ -1,5 +1,5 @@
-//! What a live run keeps over restarts: the baseline, which is saved every five minutes. Also reads the maintenance windows
-//! that `pegel maintenance` writes. A separate thread writes files: the judge never waits for a disk.
+//! What a live run keeps over restarts: the baseline, which is saved every five minutes. Also reads the maintenance
+//! windows that `pegel maintenance` writes. A separate thread writes files: the judge never waits for a disk.
 
 use super::engine::Engine;
 use crate::base::Timestamp;

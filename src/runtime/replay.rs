@@ -53,8 +53,8 @@ impl Replay {
         Replay { worker: TallyWorker::new(Decoder { tunnels: config.tunnels }, tally, judge) }
     }
 
-    /// Judges with the saved baseline and continues learning. What it learns is not saved, so that the next replay gives
-    /// the same output.
+    /// Judges with the saved baseline and continues learning. What it learns is not saved, so that the next replay
+    /// gives the same output.
     ///
     /// # Errors
     /// A sentence, if the saved baseline cannot be read.

@@ -11,8 +11,8 @@ pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>)
     Arc::new(site.with_groups(config.groups.clone()).with_segment(config.segment.clone()).with_inventory(inventory))
 }
 
-/// Only the guests in the configuration file and in the tables that it names: a replay must not depend on the machine it
-/// runs on.
+/// Only the guests in the configuration file and in the tables that it names: a replay must not depend on the machine
+/// it runs on.
 pub(super) fn configured_inventory(config: &Config) -> Arc<Inventory> {
     let Sources { tables, guests, .. } = config.inventory.clone();
     Arc::new(Inventory::read(&Sources { tables, guests, ..Sources::default() }))

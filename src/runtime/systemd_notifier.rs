@@ -1,9 +1,9 @@
 //! Notifications to systemd (sd_notify(3)): ready, reloading, stopping, a status line, and the watchdog.
 //!
-//! The watchdog is fed only while the run makes progress: a tick was judged and every capture worker was heard of within
-//! [`SILENCE`]. A worker whose interface is down still ends ticks, so a missing interface, which no restart would repair,
-//! does not trigger the watchdog. A thread that hangs or has died does, and systemd restarts the service. Without
-//! $NOTIFY_SOCKET nothing is sent.
+//! The watchdog is fed only while the run makes progress: a tick was judged and every capture worker was heard of
+//! within [`SILENCE`]. A worker whose interface is down still ends ticks, so a missing interface, which no restart
+//! would repair, does not trigger the watchdog. A thread that hangs or has died does, and systemd restarts the service.
+//! Without $NOTIFY_SOCKET nothing is sent.
 
 use super::clock::instant;
 use super::worker_handles::WorkerHandles;

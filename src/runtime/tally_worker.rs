@@ -97,7 +97,8 @@ impl<S: TickSink> TallyWorker<S> {
         self.set_tick(next);
     }
 
-    /// Of an aggregated (GSO) segment with a FIN, only the last frame on the wire carried the FIN: splits that frame off.
+    /// Of an aggregated (GSO) segment with a FIN, only the last frame on the wire carried the FIN: splits that frame
+    /// off.
     #[cold]
     fn split_off_fin(&mut self) {
         let Some(packet) = self.filled.checked_sub(1).and_then(|last| self.batch.get_mut(last)) else { return };

@@ -116,8 +116,8 @@ impl TickCollector {
         }
     }
 
-    /// The last tick that every worker has finished, ignoring workers that are silent. With all workers silent, every tick
-    /// for which there is a report.
+    /// The last tick that every worker has finished, ignoring workers that are silent. With all workers silent, every
+    /// tick for which there is a report.
     pub fn complete_until(&self) -> Option<u64> {
         let now = instant();
         let complete = self

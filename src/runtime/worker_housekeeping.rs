@@ -1,5 +1,5 @@
-//! What a capture worker does every 100 ms beside capturing: reads the source's counters, adapts sampling to the load, and
-//! checks that the interface is up.
+//! What a capture worker does every 100 ms beside capturing: reads the source's counters, adapts sampling to the load,
+//! and checks that the interface is up.
 
 use super::adaptive_sampling::{AdaptiveSampling, Load};
 use super::clock::{instant, wall_clock};
