@@ -261,8 +261,8 @@ impl Bridge {
     pub fn wait_for_neighbour(&self, side: &str, address: &str) {
         let start = Instant::now();
         loop {
-            let arguments = ["-n", &self.ns(side), "neigh", "show", "to", address];
-            let output = Command::new("ip").args(arguments).output().unwrap();
+            let output =
+                Command::new("ip").args(["-n", &self.ns(side), "neigh", "show", "to", address]).output().unwrap();
             if String::from_utf8_lossy(&output.stdout).contains("lladdr") {
                 return;
             }
