@@ -13,7 +13,7 @@ use pegel::config::Config;
 use pegel::meter::{Hasher, Scale, Tally, TickReport};
 use pegel::packet::{Decoder, Packet};
 use pegel::runtime::replay::Replay;
-use pegel::runtime::worker::{Handover, Worker};
+use pegel::runtime::tally_worker::{TallyWorker, TickSink};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl FrameSink for Parse {
 /// Copies each tick out and forgets it.
 struct Forget(TickReport);
 
-impl Handover for Forget {
+impl TickSink for Forget {
     fn tick(&mut self, tally: &mut Tally, tick: u64, _: Scale) {
         tally.finish_tick(tick, &mut self.0);
     }
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tally" => {
             let tally = Tally::new(config.tally, Arc::new(Networks::new([])), Hasher::fixed());
             let report = TickReport::with_room(config.tally);
-            all(&mut source, Worker::new(Decoder::default(), tally, Forget(report)))?.finish();
+            all(&mut source, TallyWorker::new(Decoder::default(), tally, Forget(report)))?.finish();
         }
         "tick" => {
             let mut replay = Replay::new(&config);

@@ -15,7 +15,7 @@ use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, StationEntry, StationTable};
 use super::sizes::MeterSizes;
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, CapturedInterface, Mac, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -35,8 +35,6 @@ pub struct Window<'a> {
     pub attempts: &'a [ConnectionAttempts],
     /// Names by interface index, as far as known.
     pub interfaces: &'a [String],
-    /// The last posture check of this host.
-    pub posture: &'a [PostureResult],
     meter: &'a Meter,
 }
 
@@ -109,7 +107,6 @@ pub struct Meter {
     attempts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
     lan: LanState,
-    posture: Vec<PostureResult>,
 }
 
 impl Meter {
@@ -134,7 +131,6 @@ impl Meter {
             attempts: Vec::new(),
             received: Vec::new(),
             lan: LanState::new(hasher),
-            posture: Vec::new(),
             sizes,
         }
     }
@@ -348,19 +344,9 @@ impl Meter {
         }
     }
 
-    /// Replaces the results of the posture checks. They do not come from packets, but are inspected with them.
-    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
-        self.posture = posture;
-    }
-
-    /// The last results of the posture checks.
-    pub fn posture(&self) -> &[PostureResult] {
-        &self.posture
-    }
-
     /// The measurements at the end of the open tick.
     pub fn window<'a>(&'a self, end: Timestamp, interfaces: &'a [String]) -> Window<'a> {
         let (totals, stations, attempts) = (&self.totals, &self.tick_stations, &self.attempts);
-        Window { tick: self.tick, end, totals, stations, attempts, interfaces, posture: &self.posture, meter: self }
+        Window { tick: self.tick, end, totals, stations, attempts, interfaces, meter: self }
     }
 }

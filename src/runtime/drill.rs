@@ -7,7 +7,7 @@
 //!
 //! Orders come over a socket in the state directory, a JSON object in a line; what happens goes back line by line.
 
-use super::live::{instant, wall_clock};
+use super::clock::{instant, wall_clock};
 use super::replay::Replay;
 use crate::base::{Timestamp, Vector, VectorClass};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! What Prometheus and the API are told of guests and interfaces, about once a second.
+//! Publishes guests and interfaces to the metrics and the HTTP API, about once per second.
 
 use super::engine::Engine;
 use crate::http::{self, GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
@@ -7,17 +7,17 @@ use crate::metrics::{Metrics, NicTotals, Table};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Tells both of every guest of the inventory, heard or not.
-pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
+/// Publishes every guest of the inventory, with or without traffic.
+pub(super) fn publish(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
     let inventory = engine.site().inventory();
     let mut totals: BTreeMap<String, Vec<NicTotals>> = BTreeMap::new();
     for guest in &inventory.guests {
-        let cards = guest.nics.iter().filter_map(|nic| {
-            let card = engine.guests().card(guest, nic)?;
-            Some(NicTotals { mac: nic.mac, received: card.received, sent: card.sent })
+        let nics = guest.nics.iter().filter_map(|nic| {
+            let rates = engine.guests().nic(guest, nic)?;
+            Some(NicTotals { mac: nic.mac, received: rates.received, sent: rates.sent })
         });
-        // Guests of the same name share series.
-        totals.entry(guest.to_string()).or_default().extend(cards);
+        // Guests with the same label share series.
+        totals.entry(guest.to_string()).or_default().extend(nics);
     }
     metrics.guests(&totals);
     metrics.inventory_problems(inventory.problems.iter().map(|problem| problem.source));
@@ -29,7 +29,7 @@ pub fn tell(engine: &Engine, metrics: &Metrics, shared: &http::Shared) {
 fn view(engine: &Engine) -> InventoryView {
     let inventory = engine.site().inventory();
     let mut guests: Vec<GuestView> = inventory.guests.iter().map(|guest| guest_view(engine, guest)).collect();
-    // Those at rest stay in the order of the inventory.
+    // Busiest first; guests without traffic stay in the order of the inventory.
     guests.sort_by_key(|guest| {
         let (receive, transmit) = (&guest.receive, &guest.transmit);
         let packets = receive.packets_per_second + transmit.packets_per_second;
@@ -54,11 +54,11 @@ fn view(engine: &Engine) -> InventoryView {
 }
 
 fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {
-    let cards: Vec<NicView> = guest.nics.iter().map(|nic| card_view(engine, guest, nic)).collect();
+    let nics: Vec<NicView> = guest.nics.iter().map(|nic| nic_view(engine, guest, nic)).collect();
     let (mut receive, mut transmit) = (TrafficView::default(), TrafficView::default());
-    for card in &cards {
-        receive.merge(card.receive);
-        transmit.merge(card.transmit);
+    for nic in &nics {
+        receive.merge(nic.receive);
+        transmit.merge(nic.transmit);
     }
     GuestView {
         id: guest.id.clone(),
@@ -67,11 +67,11 @@ fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {
         label: guest.to_string(),
         receive,
         transmit,
-        nics: cards,
+        nics,
     }
 }
 
-fn card_view(engine: &Engine, guest: &Guest, nic: &Nic) -> NicView {
+fn nic_view(engine: &Engine, guest: &Guest, nic: &Nic) -> NicView {
     let guests = engine.guests();
     let mut view = NicView {
         mac: nic.mac,
@@ -81,18 +81,18 @@ fn card_view(engine: &Engine, guest: &Guest, nic: &Nic) -> NicView {
         port: nic.port.clone(),
         ..NicView::default()
     };
-    if let Some(card) = guests.card(guest, nic) {
-        let (received, sent) = card.second(guests.tick());
-        view.vlan = nic.vlan.or((card.vlan != 0).then_some(card.vlan));
-        view.interface = card.interface().and_then(|at| engine.interfaces.get(usize::from(at)).cloned());
-        view.receive = TrafficView::new(card.received, received);
-        view.transmit = TrafficView::new(card.sent, sent);
-        view.last_seen = card.last_seen;
+    if let Some(rates) = guests.nic(guest, nic) {
+        let (received, sent) = rates.last_second(guests.tick());
+        view.vlan = nic.vlan.or((rates.vlan != 0).then_some(rates.vlan));
+        view.interface = rates.interface().and_then(|index| engine.interfaces.get(usize::from(index)).cloned());
+        view.receive = TrafficView::new(rates.received, received);
+        view.transmit = TrafficView::new(rates.sent, sent);
+        view.last_seen = rates.last_seen;
     }
     view
 }
 
-/// A single address without the length of its prefix.
+/// A single address is shown without its prefix length.
 fn address(network: &ipnet::IpNet) -> String {
     if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
 }

@@ -1,4 +1,4 @@
-//! The source of one capturing thread: the kernel's ring, or libpcap where there is none. Knows how to open it again.
+//! The source of one capture worker: the kernel's packet ring, or libpcap where there is no ring. Can be reopened.
 
 use crate::capture::afpacket::{AfPacket, Fanout, RingOptions};
 use crate::capture::pcap_live::{LiveOptions, PcapLive};
@@ -6,34 +6,40 @@ use crate::capture::{CaptureError, FrameSink, PacketSource, Poll, SourceStats};
 use crate::config::{CaptureConfig, CaptureSource};
 use std::time::Duration;
 
-/// Workers that share an interface where nobody says how many.
-const AUTOMATIC_WORKERS: usize = 2;
+/// Most workers per interface where the configuration does not set their number.
+const MAX_AUTOMATIC_WORKERS: usize = 2;
 
-/// How one worker's source is opened, and opened again.
-pub(super) struct Opening {
+/// Opens the source of one worker, at the start and whenever the interface comes back.
+pub(super) struct SourceOpener {
+    /// Name of the interface.
     pub name: String,
     index: u16,
-    /// Position among the workers of the interface.
+    /// Index among the workers of the interface.
     pub number: usize,
-    way: Way,
+    method: Method,
 }
 
-enum Way {
+enum Method {
     Ring { options: RingOptions, fanout: Option<Fanout> },
     Pcap { options: LiveOptions },
 }
 
-pub(super) enum Source {
+pub(super) enum LiveSource {
     Ring(Box<AfPacket>),
     Pcap {
         source: Box<PcapLive>,
-        /// The last poll found nothing.
+        /// The last poll delivered no frames.
         idle: bool,
     },
 }
 
-/// Opens interface `name`, number `index`, for as many workers as the configuration wants and the kernel allows.
-pub(super) fn open_all(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Opening, Source)>, CaptureError> {
+/// Opens interface `name` with index `index`, once for each worker. Fewer workers than configured where the kernel
+/// refuses more.
+pub(super) fn open_all(
+    config: &CaptureConfig,
+    name: &str,
+    index: u16,
+) -> Result<Vec<(SourceOpener, LiveSource)>, CaptureError> {
     if config.source != CaptureSource::Pcap {
         match open_rings(config, name, index) {
             Err(CaptureError::Library(why)) if config.source == CaptureSource::Auto => {
@@ -51,18 +57,18 @@ pub(super) fn open_all(config: &CaptureConfig, name: &str, index: u16) -> Result
         buffer_bytes: (config.buffer_mib << 20).min(i32::MAX as u32) as i32,
         snaplen: config.snaplen as i32,
     };
-    let opening = Opening { name: name.to_owned(), index, number: 0, way: Way::Pcap { options } };
-    let source = opening.open()?;
-    Ok(vec![(opening, source)])
+    let opener = SourceOpener { name: name.to_owned(), index, number: 0, method: Method::Pcap { options } };
+    let source = opener.open()?;
+    Ok(vec![(opener, source)])
 }
 
-fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Opening, Source)>, CaptureError> {
+fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(SourceOpener, LiveSource)>, CaptureError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = match config.workers as usize {
-        0 => cores.min(AUTOMATIC_WORKERS),
+        0 => cores.min(MAX_AUTOMATIC_WORKERS),
         workers => workers,
     };
-    let of = |number: usize, workers: usize, fanout: &Fanout| {
+    let opener = |number: usize, workers: usize, fanout: &Fanout| {
         let options = RingOptions {
             promiscuous: config.promiscuous,
             bpf: config.bpf.clone(),
@@ -73,14 +79,14 @@ fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Ope
             sampling: config.sampling,
         };
         let fanout = (workers > 1).then(|| fanout.clone());
-        Opening { name: name.to_owned(), index, number, way: Way::Ring { options, fanout } }
+        SourceOpener { name: name.to_owned(), index, number, method: Method::Ring { options, fanout } }
     };
     let fanout = Fanout::default();
     let mut opened = Vec::new();
     for number in 0..wanted {
-        let opening = of(number, wanted, &fanout);
-        match opening.open() {
-            Ok(source) => opened.push((opening, source)),
+        let opener = opener(number, wanted, &fanout);
+        match opener.open() {
+            Ok(source) => opened.push((opener, source)),
             Err(CaptureError::Library(why)) if wanted > 1 => {
                 tracing::warn!(interface = name, "{} of {wanted} workers capture: {why}", number.max(1));
                 break;
@@ -89,8 +95,8 @@ fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Ope
         }
     }
     if opened.is_empty() {
-        // It may have been the sharing that was refused.
-        let alone = of(0, 1, &fanout);
+        // The kernel may have refused only the fanout group.
+        let alone = opener(0, 1, &fanout);
         let source = alone.open()?;
         opened.push((alone, source));
     }
@@ -100,10 +106,10 @@ fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Ope
     Ok(opened)
 }
 
-impl Opening {
-    pub fn open(&self) -> Result<Source, CaptureError> {
-        match &self.way {
-            Way::Ring { options, fanout } => {
+impl SourceOpener {
+    pub fn open(&self) -> Result<LiveSource, CaptureError> {
+        match &self.method {
+            Method::Ring { options, fanout } => {
                 let mut ring = AfPacket::open(&self.name, self.index, options, fanout.as_ref())?;
                 if self.number == 0 {
                     ring.tell_interface_drops();
@@ -111,19 +117,19 @@ impl Opening {
                 for warning in ring.take_warnings() {
                     tracing::warn!("{warning}");
                 }
-                Ok(Source::Ring(Box::new(ring)))
+                Ok(LiveSource::Ring(Box::new(ring)))
             }
-            Way::Pcap { options } => {
+            Method::Pcap { options } => {
                 let source = Box::new(PcapLive::open(&self.name, self.index, options)?);
-                Ok(Source::Pcap { source, idle: false })
+                Ok(LiveSource::Pcap { source, idle: false })
             }
         }
     }
 }
 
-impl Source {
-    /// Waits for frames, `timeout` at most, and delivers some. `wait` is called with what waits, to see how long it
-    /// takes.
+impl LiveSource {
+    /// Waits for frames, at most for `timeout`, and delivers some. The blocking call is passed to `wait`, which calls
+    /// it and can time it.
     pub fn poll<S: FrameSink>(
         &mut self,
         sink: &mut S,
@@ -131,11 +137,11 @@ impl Source {
         wait: impl FnOnce(&mut dyn FnMut() -> Result<bool, CaptureError>) -> Result<bool, CaptureError>,
     ) -> Result<Poll, CaptureError> {
         match self {
-            Source::Ring(ring) => {
-                let there = wait(&mut || ring.wait(timeout))? && ring.drain(sink) > 0;
-                Ok(if there { Poll::Delivered } else { Poll::Idle })
+            LiveSource::Ring(ring) => {
+                let delivered = wait(&mut || ring.wait(timeout))? && ring.drain(sink) > 0;
+                Ok(if delivered { Poll::Delivered } else { Poll::Idle })
             }
-            Source::Pcap { source, idle } => {
+            LiveSource::Pcap { source, idle } => {
                 let outcome = source.poll(sink)?;
                 *idle = outcome == Poll::Idle;
                 Ok(outcome)
@@ -143,34 +149,34 @@ impl Source {
         }
     }
 
-    /// Whether everything that the kernel handed over was delivered.
+    /// Whether every frame that the kernel has released was delivered.
     pub fn is_drained(&self) -> bool {
         match self {
-            Source::Ring(ring) => !ring.is_ready(),
-            Source::Pcap { idle, .. } => *idle,
+            LiveSource::Ring(ring) => !ring.is_ready(),
+            LiveSource::Pcap { idle, .. } => *idle,
         }
     }
 
     pub fn stats(&mut self) -> SourceStats {
         match self {
-            Source::Ring(ring) => ring.stats(),
-            Source::Pcap { source, .. } => source.stats(),
+            LiveSource::Ring(ring) => ring.stats(),
+            LiveSource::Pcap { source, .. } => source.stats(),
         }
     }
 
-    /// The ring, where it is one: only there is sampling.
+    /// The packet ring; `None` with libpcap, which cannot sample.
     pub fn ring(&mut self) -> Option<&mut AfPacket> {
         match self {
-            Source::Ring(ring) => Some(ring),
-            Source::Pcap { .. } => None,
+            LiveSource::Ring(ring) => Some(ring),
+            LiveSource::Pcap { .. } => None,
         }
     }
 
-    /// One frame in how many is captured.
+    /// 1 in N frames is captured; returns N.
     pub fn sampling(&self) -> u16 {
         match self {
-            Source::Ring(ring) => ring.sampling(),
-            Source::Pcap { .. } => 1,
+            LiveSource::Ring(ring) => ring.sampling(),
+            LiveSource::Pcap { .. } => 1,
         }
     }
 }

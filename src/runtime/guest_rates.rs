@@ -1,31 +1,32 @@
-//! Rates of guests: what each of their network cards sends and receives, from one point of view.
+//! Rates of guests: what each of their NICs sends and receives.
 //!
-//! A frame of a guest passes its tap, perhaps a firewall bridge, the bridge and the uplink, and each of these that is
-//! captured shows it. For every card one interface is chosen, and only what is seen there counts.
+//! A frame of a guest passes its tap, perhaps a firewall bridge, the bridge and the uplink, and is captured on each of
+//! these interfaces that is monitored. For every NIC one interface is chosen as its observation point (RFC 7011), and
+//! only the traffic there counts.
 
-use crate::base::{CountPolicy, InterfaceRole, Mac, Timestamp};
+use crate::base::{CountPolicy, InterfaceRole, Mac, TICKS_PER_SECOND, Timestamp};
 use crate::inventory::{Guest, Nic, Origin, Site};
 use crate::meter::{Count, Meter, StationCounts};
 use std::collections::BTreeMap;
 
-/// Ticks that rates are over.
-const TICKS: u64 = 10;
-/// Ticks for which the chosen interface may be silent before one that shows less of the card takes its place. Long
-/// enough that reports which come late do not have a frame counted at both.
-const PATIENCE: u64 = 600;
+/// Rates are averages over this number of ticks: a second.
+const TICKS: u64 = TICKS_PER_SECOND as u64;
+/// Ticks (a minute) without frames of the NIC at its observation point before a worse interface replaces it. Long
+/// enough that a frame in a late report is not counted at both.
+const PATIENCE: u64 = 60 * TICKS;
 
-/// How good a view of a card an interface gives: the best first.
+/// How well an interface observes a NIC, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Standpoint {
-    /// The other end of the card, by the inventory's word.
-    Own,
-    /// A port where its frames enter.
-    Entrance,
-    /// Where the traffic of the segment is counted.
-    CountPolicy,
+enum Observation {
+    /// The host's end of the NIC, according to the inventory.
+    OwnPort,
+    /// A port where the NIC's frames enter.
+    IngressPort,
+    /// An interface that counts the traffic of the LAN.
+    CountingInterface,
 }
 
-/// What a card did in one tick.
+/// What a NIC received and sent in one tick.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tick {
     number: u64,
@@ -33,30 +34,32 @@ struct Tick {
     sent: Count,
 }
 
-/// One network card of a guest.
+/// Counters of one NIC of a guest.
 #[derive(Clone, Debug)]
-pub struct Card {
+pub struct NicRates {
+    /// Origin, ID and name of the guest.
     owner: (Origin, String, String),
-    standpoint: Option<(Standpoint, u16)>,
-    /// Tick in which the chosen interface last showed it.
-    heard: u64,
+    /// The observation point and its interface index.
+    observed: Option<(Observation, u16)>,
+    /// Tick of the NIC's last frames there.
+    last_tick: u64,
     /// Since the guest is known.
     pub received: Count,
     pub sent: Count,
     ticks: [Tick; TICKS as usize],
     /// 0: untagged.
     pub vlan: u16,
-    /// When it last sent something.
+    /// Time of the last frame that the NIC sent.
     pub last_seen: Option<Timestamp>,
 }
 
-impl Card {
-    /// `own`: the other end of the card, where that is captured: what it shows is waited for.
-    fn new(guest: &Guest, own: Option<u16>, tick: u64) -> Card {
-        Card {
+impl NicRates {
+    /// `own_port`: index of the host's end of the NIC, if that is captured. It is the observation point from the start.
+    fn new(guest: &Guest, own_port: Option<u16>, tick: u64) -> NicRates {
+        NicRates {
             owner: (guest.origin, guest.id.clone(), guest.name.clone()),
-            standpoint: own.map(|interface| (Standpoint::Own, interface)),
-            heard: tick,
+            observed: own_port.map(|interface| (Observation::OwnPort, interface)),
+            last_tick: tick,
             received: Count::default(),
             sent: Count::default(),
             ticks: Default::default(),
@@ -65,18 +68,18 @@ impl Card {
         }
     }
 
-    pub fn is_of(&self, guest: &Guest) -> bool {
+    fn belongs_to(&self, guest: &Guest) -> bool {
         let (origin, id, name) = &self.owner;
         (*origin, id, name) == (guest.origin, &guest.id, &guest.name)
     }
 
-    /// Index of the interface that is looked at.
+    /// Index of the interface whose traffic counts.
     pub fn interface(&self) -> Option<u16> {
-        self.standpoint.map(|(_, interface)| interface)
+        self.observed.map(|(_, interface)| interface)
     }
 
-    /// Received and sent within the last second.
-    pub fn second(&self, now: u64) -> (Count, Count) {
+    /// Received and sent within the last second before the end of tick `now`.
+    pub fn last_second(&self, now: u64) -> (Count, Count) {
         let (mut received, mut sent) = (Count::default(), Count::default());
         for tick in self.ticks.iter().filter(|tick| tick.number <= now && now - tick.number < TICKS) {
             received.merge(tick.received);
@@ -85,26 +88,27 @@ impl Card {
         (received, sent)
     }
 
-    /// An interface shows the card: it is chosen if it is a better one, or the chosen one has been silent for long.
-    fn offer(&mut self, standpoint: Standpoint, interface: u16, tick: u64) {
-        let gone = tick.abs_diff(self.heard) > PATIENCE;
-        if self.standpoint.is_none_or(|(known, _)| gone || standpoint < known) {
-            self.standpoint = Some((standpoint, interface));
-            self.heard = tick;
+    /// Makes an interface that observes the NIC its observation point, if it is better or the present one has been
+    /// silent for long.
+    fn offer(&mut self, observation: Observation, interface: u16, tick: u64) {
+        let is_silent = tick.abs_diff(self.last_tick) > PATIENCE;
+        if self.observed.is_none_or(|(known, _)| is_silent || observation < known) {
+            self.observed = Some((observation, interface));
+            self.last_tick = tick;
         }
     }
 
     fn add(&mut self, tick: u64, station: &StationCounts) {
-        let Some((standpoint, _)) = self.standpoint.filter(|(_, interface)| *interface == station.interface) else {
+        let Some((observation, _)) = self.observed.filter(|(_, interface)| *interface == station.interface) else {
             return;
         };
         let mut sent = station.sent;
-        if standpoint != Standpoint::CountPolicy {
-            // What leaves at a guest's own port with its address is not from it.
+        if observation != Observation::CountingInterface {
+            // Frames with the NIC's address that leave by its own port come from elsewhere.
             sent.packets = sent.packets.saturating_sub(station.left.packets);
             sent.bytes = sent.bytes.saturating_sub(station.left.bytes);
         }
-        self.heard = tick;
+        self.last_tick = tick;
         self.received.merge(station.received);
         self.sent.merge(sent);
         if !sent.is_zero() {
@@ -121,40 +125,40 @@ impl Card {
     }
 }
 
-/// The cards of all guests that were heard or spoken to. Bounded by the inventory.
+/// Counters of the NICs of all guests that sent or received frames. Bounded by the inventory.
 #[derive(Debug, Default)]
 pub struct GuestRates {
-    cards: BTreeMap<Mac, Card>,
+    nics: BTreeMap<Mac, NicRates>,
     tick: u64,
-    /// Stations of the tick that are guests', by their place; kept for its memory.
-    seen: Vec<usize>,
+    /// Indices of the tick's stations that are guests'; a field to reuse its memory.
+    observed: Vec<usize>,
 }
 
 impl GuestRates {
     /// Adds a tick that `meter` has closed. `interfaces`: names by index.
     pub fn observe(&mut self, tick: u64, meter: &Meter, site: &Site, interfaces: &[String]) {
-        let GuestRates { cards, seen, .. } = self;
+        let GuestRates { nics, observed, .. } = self;
         if tick / TICKS != self.tick / TICKS {
-            cards.retain(|mac, card| site.guest_of_mac(*mac).is_some_and(|(guest, _)| card.is_of(guest)));
+            nics.retain(|mac, nic| site.guest_of_mac(*mac).is_some_and(|(guest, _)| nic.belongs_to(guest)));
         }
         self.tick = tick;
-        seen.clear();
-        // First where to look, then what is seen there: stations come in any order.
-        for (at, station) in meter.stations().iter().enumerate() {
+        observed.clear();
+        // Observation points first, counters second: the stations of different interfaces are in no particular order.
+        for (index, station) in meter.stations().iter().enumerate() {
             let Some((guest, nic)) = site.guest_of_mac(station.mac) else { continue };
-            let new = || Card::new(guest, own_port(nic, interfaces), tick);
-            let card = cards.entry(station.mac).or_insert_with(new);
-            if !card.is_of(guest) {
-                *card = new();
+            let new = || NicRates::new(guest, own_port(nic, interfaces), tick);
+            let rates = nics.entry(station.mac).or_insert_with(new);
+            if !rates.belongs_to(guest) {
+                *rates = new();
             }
-            if let Some(standpoint) = standpoint(station, nic, meter, interfaces) {
-                card.offer(standpoint, station.interface, tick);
-                seen.push(at);
+            if let Some(observation) = observation(station, nic, meter, interfaces) {
+                rates.offer(observation, station.interface, tick);
+                observed.push(index);
             }
         }
-        for station in seen.iter().filter_map(|&at| meter.stations().get(at)) {
-            if let Some(card) = cards.get_mut(&station.mac) {
-                card.add(tick, station);
+        for station in observed.iter().filter_map(|&index| meter.stations().get(index)) {
+            if let Some(rates) = nics.get_mut(&station.mac) {
+                rates.add(tick, station);
             }
         }
     }
@@ -164,26 +168,27 @@ impl GuestRates {
         self.tick
     }
 
-    /// A card of a guest, where anything was seen of it.
-    pub fn card(&self, guest: &Guest, nic: &Nic) -> Option<&Card> {
-        self.cards.get(&nic.mac).filter(|card| card.is_of(guest))
+    /// Counters of a NIC of a guest, if it sent or received anything.
+    pub fn nic(&self, guest: &Guest, nic: &Nic) -> Option<&NicRates> {
+        self.nics.get(&nic.mac).filter(|rates| rates.belongs_to(guest))
     }
 }
 
 fn own_port(nic: &Nic, interfaces: &[String]) -> Option<u16> {
     let port = nic.port.as_ref()?;
-    interfaces.iter().position(|name| name == port).and_then(|at| u16::try_from(at).ok())
+    interfaces.iter().position(|name| name == port).and_then(|index| u16::try_from(index).ok())
 }
 
-fn standpoint(station: &StationCounts, nic: &Nic, meter: &Meter, interfaces: &[String]) -> Option<Standpoint> {
-    let view = meter.lan().interface(station.interface);
-    let enters = || meter.lan().port_of(view.segment, station.mac) == Some(station.interface);
+/// How well the station's interface observes its NIC; `None` if its traffic there must not count.
+fn observation(station: &StationCounts, nic: &Nic, meter: &Meter, interfaces: &[String]) -> Option<Observation> {
+    let interface = meter.lan().interface(station.interface);
+    let enters = || meter.lan().port_of(interface.segment, station.mac) == Some(station.interface);
     if nic.port.is_some() && nic.port.as_ref() == interfaces.get(usize::from(station.interface)) {
-        Some(Standpoint::Own)
-    } else if view.role == InterfaceRole::Port && enters() {
-        Some(Standpoint::Entrance)
+        Some(Observation::OwnPort)
+    } else if interface.role == InterfaceRole::Port && enters() {
+        Some(Observation::IngressPort)
     } else {
-        (view.counted != CountPolicy::Nothing).then_some(Standpoint::CountPolicy)
+        (interface.counted != CountPolicy::Nothing).then_some(Observation::CountingInterface)
     }
 }
 
@@ -256,14 +261,14 @@ mod tests {
             }
         }
 
-        fn card(&self) -> &Card {
+        fn nic(&self) -> &NicRates {
             let guest = &self.site.inventory().guests[0];
-            self.rates.card(guest, &guest.nics[0]).expect("a card")
+            self.rates.nic(guest, &guest.nics[0]).expect("counters")
         }
 
         /// Packets received and sent.
         fn total(&self) -> (u64, u64) {
-            (self.card().received.packets, self.card().sent.packets)
+            (self.nic().received.packets, self.nic().sent.packets)
         }
     }
 
@@ -271,8 +276,8 @@ mod tests {
         Count { packets, bytes: packets * 100 }
     }
 
-    /// What one interface shows of a card that receives so much and sends so much.
-    fn shows(interface: u16, received: u64, sent: u64, entered: bool) -> StationCounts {
+    /// The counters on one interface of a NIC that receives and sends these numbers of packets.
+    fn observed(interface: u16, received: u64, sent: u64, entered: bool) -> StationCounts {
         let none = Count::default();
         StationCounts {
             interface,
@@ -288,61 +293,61 @@ mod tests {
 
     #[test]
     fn a_frame_on_tap_bridge_and_uplink_counts_once() {
-        let everywhere = [shows(UPLINK, 30, 20, false), shows(BRIDGE, 30, 20, true), shows(TAP, 30, 20, true)];
+        let everywhere = [observed(UPLINK, 30, 20, false), observed(BRIDGE, 30, 20, true), observed(TAP, 30, 20, true)];
         for port in [Some("tap104i0"), None] {
             let mut bench = Bench::new(vec![guest("shop", MAC, port)], ALL);
             bench.pass(20, &everywhere);
-            assert_eq!((bench.total(), bench.card().interface()), ((600, 400), Some(TAP)), "{port:?}");
-            assert_eq!(bench.card().second(bench.tick), (count(300), count(200)));
-            assert_eq!(bench.card().last_seen, Some(Timestamp::from_tick(7)));
+            assert_eq!((bench.total(), bench.nic().interface()), ((600, 400), Some(TAP)), "{port:?}");
+            assert_eq!(bench.nic().last_second(bench.tick), (count(300), count(200)));
+            assert_eq!(bench.nic().last_seen, Some(Timestamp::from_tick(7)));
             let now = bench.tick + 4;
-            assert_eq!(bench.card().second(now), (count(180), count(120)), "rates fade out within a second");
-            assert_eq!(bench.card().second(now + 6), Default::default());
+            assert_eq!(bench.nic().last_second(now), (count(180), count(120)), "rates fade out within a second");
+            assert_eq!(bench.nic().last_second(now + 6), Default::default());
         }
     }
 
     #[test]
-    fn without_the_tap_the_counted_interface_is_looked_at() {
+    fn without_the_tap_a_counting_interface_is_the_observation_point() {
         for interfaces in [&[ALL[1], ALL[2]][..], &[ALL[2], ALL[1]]] {
             let mut bench = Bench::new(vec![guest("shop", MAC, Some("tap104i0"))], interfaces);
-            bench.pass(10, &[shows(0, 3, 2, false), shows(1, 3, 2, true)]);
+            bench.pass(10, &[observed(0, 3, 2, false), observed(1, 3, 2, true)]);
             assert_eq!(bench.total(), (30, 20));
-            let bridge = bench.card().interface().map(|at| bench.interfaces[usize::from(at)].clone());
+            let bridge = bench.nic().interface().map(|index| bench.interfaces[usize::from(index)].clone());
             assert_eq!(bridge.as_deref(), Some("vmbr0"));
         }
     }
 
     #[test]
-    fn an_own_port_is_waited_for_but_not_forever() {
+    fn a_silent_own_port_is_replaced_after_a_while() {
         let mut bench = Bench::new(vec![guest("shop", MAC, Some("tap104i0"))], ALL);
         // The report of the tap comes a tick later than that of the bridge.
-        bench.pass(1, &[shows(BRIDGE, 3, 2, true)]);
-        bench.pass(1, &[shows(TAP, 3, 2, true)]);
+        bench.pass(1, &[observed(BRIDGE, 3, 2, true)]);
+        bench.pass(1, &[observed(TAP, 3, 2, true)]);
         assert_eq!(bench.total(), (3, 2));
-        // It has gone to another machine, and comes in by the uplink.
-        bench.pass(PATIENCE + 10, &[shows(BRIDGE, 1, 1, true), shows(UPLINK, 1, 1, true)]);
-        assert_eq!((bench.total(), bench.card().interface()), ((13, 12), Some(BRIDGE)));
-        bench.pass(1, &[shows(BRIDGE, 1, 1, true), shows(TAP, 1, 1, true)]);
-        assert_eq!((bench.total(), bench.card().interface()), ((14, 13), Some(TAP)), "back again");
+        // The guest migrates to another machine; its frames enter by the uplink.
+        bench.pass(PATIENCE + 10, &[observed(BRIDGE, 1, 1, true), observed(UPLINK, 1, 1, true)]);
+        assert_eq!((bench.total(), bench.nic().interface()), ((13, 12), Some(BRIDGE)));
+        bench.pass(1, &[observed(BRIDGE, 1, 1, true), observed(TAP, 1, 1, true)]);
+        assert_eq!((bench.total(), bench.nic().interface()), ((14, 13), Some(TAP)), "back again");
     }
 
     #[test]
-    fn what_leaves_at_its_own_port_is_not_from_the_guest() {
+    fn frames_that_leave_by_the_own_port_are_not_from_the_guest() {
         let mut bench = Bench::new(vec![guest("shop", MAC, Some("tap104i0"))], ALL);
-        bench.pass(1, &[shows(TAP, 5, 50, false), shows(BRIDGE, 5, 50, true)]);
-        assert_eq!((bench.total(), bench.card().last_seen), ((5, 0), None));
+        bench.pass(1, &[observed(TAP, 5, 50, false), observed(BRIDGE, 5, 50, true)]);
+        assert_eq!((bench.total(), bench.nic().last_seen), ((5, 0), None));
     }
 
     #[test]
-    fn who_leaves_the_inventory_is_forgotten() {
+    fn guests_that_leave_the_inventory_are_forgotten() {
         let mut bench = Bench::new(vec![guest("shop", MAC, None)], ALL);
-        bench.pass(1, &[shows(BRIDGE, 5, 5, true)]);
+        bench.pass(1, &[observed(BRIDGE, 5, 5, true)]);
         assert_eq!(bench.total(), (5, 5));
         bench.site = site(vec![guest("mail", MAC, None)], ALL);
-        bench.pass(1, &[shows(BRIDGE, 1, 1, true)]);
+        bench.pass(1, &[observed(BRIDGE, 1, 1, true)]);
         assert_eq!(bench.total(), (1, 1), "the address is another guest's now");
         bench.site = site(vec![guest("shop", OTHER, None)], ALL);
-        bench.pass(TICKS, &[shows(BRIDGE, 1, 1, true)]);
-        assert!(bench.rates.cards.is_empty());
+        bench.pass(TICKS, &[observed(BRIDGE, 1, 1, true)]);
+        assert!(bench.rates.nics.is_empty());
     }
 }
