@@ -235,9 +235,9 @@ fn a_drill_goes_all_the_way_and_is_marked_everywhere() {
         let of = |news: &&Value| news["output"] == output && news["change"] == change;
         news.iter().find(of).map(|news| news["outcome"].as_str().unwrap().to_owned())
     };
-    for output in ["log", "jsonl", "alertmanager/127.0.0.1:9093", "hook/tell", "judging loop"] {
+    for output in ["log", "jsonl", "alertmanager/127.0.0.1:9093", "hook/tell", "judge loop"] {
         for change in ["opened", "closed"] {
-            assert_eq!(outcome(output, change).as_deref(), Some("taken"), "{output} {change}: {news:?}");
+            assert_eq!(outcome(output, change).as_deref(), Some("delivered"), "{output} {change}: {news:?}");
         }
     }
     assert_eq!(outcome("hook/ban", "opened").as_deref(), Some("skipped"));
@@ -266,7 +266,7 @@ fn a_drill_goes_all_the_way_and_is_marked_everywhere() {
     let output = drill(&["--vector", "udp_flood", "--for", "1"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.lines().last().unwrap().contains("alertmanager/127.0.0.1:9093 did not take the opening"), "{said}");
+    assert!(said.lines().last().unwrap().contains("alertmanager/127.0.0.1:9093: opening not delivered"), "{said}");
     let output = drill(&["--vector", "port_scan"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be drilled"));
     assert_eq!(output.status.code(), Some(1));

@@ -1,7 +1,10 @@
 //! A day at a site with a few dozen hosts, at 2,000 packets a second on average, on which nothing is wrong: what must
 //! raise nothing. Rates are those of life; a shorter hour makes the day shorter, not denser.
 
-use super::{Hours, Params, Part, Scenario, TrafficModel};
+use super::agenda::Hours;
+use super::models::TrafficModel;
+use super::scenario::{Part, Scenario};
+use super::setting::Params;
 
 /// Seconds of an hour.
 pub const HOUR: f64 = 3_600.0;

@@ -300,7 +300,7 @@ impl Macs {
 pub struct FrameBuffer {
     /// Nanoseconds since the Unix epoch.
     pub time: u64,
-    pub place: CapturePoint,
+    pub point: CapturePoint,
     /// How many interfaces behind that of the place.
     pub port: u16,
     pub direction: FrameDirection,
@@ -311,7 +311,7 @@ impl FrameBuffer {
     pub fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
         self.time = time;
         self.port = 0;
-        self.direction = self.place.seen_as.direction(way);
+        self.direction = self.point.seen_as.direction(way);
         self.data.clear();
         self.data.extend(target.0);
         self.data.extend(source.0);

@@ -2,8 +2,8 @@
 //! them, and mailboxes that clients read (IMAP over TLS, RFC 9051).
 
 use super::agenda::{Agenda, Model, Pacing};
-use super::application::{Asked, Message};
 use super::frames::{Plan, Way, round_trip};
+use super::message::{Message, QueryName};
 use super::payload::Payload;
 use super::setting::Setting;
 use super::tcp::{Connection, End, TURNAROUND};
@@ -87,14 +87,14 @@ impl Mail {
         let mut done = now;
         for list in 0..BLOCK_LISTS {
             self.count += 1;
-            let (id, kind) = (self.count, Asked::Address);
+            let (id, name) = (self.count, QueryName::BlockListEntry);
             let (host, server) = ((self.setting.target(), agenda.rng.port()), (sources.nth(list), 53));
             let delay = if way == Way::Inward { round_trip(server.0) } else { TURNAROUND };
             let plan = |way, from, to, message: Message| {
                 Plan::udp(way, from, to, Payload::Application(message), message.octets().len())
             };
-            agenda.send(now, plan(way.back(), host, server, Message::Query { id, kind }));
-            agenda.send(now + delay, plan(way, server, host, Message::Nxdomain { id, kind }));
+            agenda.send(now, plan(way.back(), host, server, Message::Query { id, name }));
+            agenda.send(now + delay, plan(way, server, host, Message::Nxdomain { id, name }));
             done = done.max(now + delay);
         }
         done

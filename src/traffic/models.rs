@@ -1,16 +1,16 @@
 //! The registry of models: name, summary, defaults and what builds it.
 
 use super::agenda::{Model, Pace, Pacing, Stage, Traffic};
+use super::frames::FrameBuffer;
 use super::lan::{self, Act, Lan, boot, conflict, gateway, life, servers, spoof, storm, switch};
 use super::rng::Rng;
 use super::services::Talk;
-use super::setting::{Defaults, Peers, Setting, Target};
+use super::setting::{Defaults, Params, Peers, Setting, Span, Target};
 use super::templates::Template;
 use super::{
-    Part, amplification, application, bench, benign_tcp, benign_udp, flood, foreign, mail, recon, reflection, restart,
+    amplification, application, bench, benign_tcp, benign_udp, flood, foreign, mail, recon, reflection, restart,
     services, templates,
 };
-use crate::base::Timestamp;
 use ipnet::IpNet;
 
 /// How the traffic of a model is made.
@@ -79,18 +79,17 @@ impl TrafficModel {
     }
 }
 
-/// The traffic of part number `index` of a scenario.
-pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn Traffic> {
-    let Some(spec) = MODELS.iter().find(|spec| spec.model == part.model) else { return Box::new(Silence) };
-    let mut rng = Rng::new(seed, index);
-    let mut part = part.clone();
+/// The traffic of `model` over `span`, drawn by `rng`.
+pub(super) fn traffic(model: TrafficModel, params: &Params, span: Span, mut rng: Rng) -> Box<dyn Traffic> {
+    let Some(spec) = MODELS.iter().find(|spec| spec.model == model) else { return Box::new(Silence) };
+    let mut params = params.clone();
     if matches!(spec.build, Build::Bench(_)) {
         // These speak IPv4 only.
         let v4 = |network: &IpNet| matches!(network, IpNet::V4(_));
-        part.params.target = part.params.target.filter(v4);
-        part.params.source_network = part.params.source_network.filter(v4);
+        params.target = params.target.filter(v4);
+        params.source_network = params.source_network.filter(v4);
     }
-    let mut setting = Setting::resolve(&part, &spec.defaults, spec.attack, start, &mut rng);
+    let mut setting = Setting::resolve(&params, &spec.defaults, spec.attack, span, &mut rng);
     let pace = |setting: &Setting, pacing| {
         Pace::new(pacing, setting.burst, setting.start, setting.seconds).through(setting.hours)
     };
@@ -100,8 +99,8 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
         Build::Template(template) => amplification::template(&setting, template),
         Build::Talks(talks) => services::talk(&setting, talks),
         Build::Adjusted(build) => build(&mut setting),
-        Build::Script(act) => lan::script(Lan::new(&setting, &part.params), act),
-        Build::Stream(act) => lan::stream(Lan::new(&setting, &part.params), act),
+        Build::Script(act) => lan::script(Lan::new(&setting, &params), act),
+        Build::Stream(act) => lan::stream(Lan::new(&setting, &params), act),
     };
     Box::new(Stage::new(model, pace(&setting, pacing), rng, setting.macs))
 }
@@ -110,7 +109,7 @@ pub fn traffic(part: &Part, start: Timestamp, seed: u64, index: u64) -> Box<dyn 
 struct Silence;
 
 impl Traffic for Silence {
-    fn next(&mut self, _frame: &mut super::frames::FrameBuffer) -> bool {
+    fn next(&mut self, _frame: &mut FrameBuffer) -> bool {
         false
     }
 }
@@ -257,7 +256,7 @@ models! {
     DnsAnyAnswered = "dns_any_answered", true, "ANY queries a second (rate) in the name of `sources` victims, each answered by the target with `payload` octets",
         Defaults { payload: 1400, rate: 500.0, ..ABUSED }, Build::Model(amplification::dns_any_answered);
     ForeignMac = "foreign_mac", true, "ARP, RARP, DHCP, MLD and neighbour discovery out of a bridge from `source_mac`; frames a second",
-        Defaults { rate: 2.0, ..ATTACK }, Build::Adjusted(foreign::build);
+        Defaults { rate: 2.0, outbound_only: true, ..ATTACK }, Build::Adjusted(foreign::build);
     PortScan = "port_scan", true, "nmap's SYN scan of all ports of a host, unanswered",
         SCAN, Build::Model(flood::port_scan);
     HostSweep = "host_sweep", true, "ZMap's SYN to one port of every host of a network, unanswered",

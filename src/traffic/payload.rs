@@ -3,8 +3,8 @@
 //! Every kind fills exactly the octets that the plan asks for, cutting or filling up where the message is of another
 //! length. Shapes follow the RFC named at each; of the amplifiers also CISA alert TA14-017A.
 
-use super::application::Message;
 use super::checksum::{fold, put, sum};
+use super::message::Message;
 use super::rng::Rng;
 use super::templates::Template;
 

@@ -1,11 +1,9 @@
 //! What a part asks for, and what comes of it with the defaults of its model: every number known.
 
-use super::Part;
 use super::agenda::{Burst, Hours};
 use super::frames::{CapturePoint, GATEWAY, Macs, Way, station};
-use super::models::TrafficModel;
 use super::rng::{Rng, mix};
-use crate::base::{Addr, Direction, Mac, Timestamp};
+use crate::base::{Addr, Direction, Mac};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,7 +35,7 @@ pub struct Params {
     pub source_mac: Option<Mac>,
     pub target_mac: Option<Mac>,
     /// The interface, VLAN and end of the line that the frames are captured on.
-    pub place: CapturePoint,
+    pub capture_point: CapturePoint,
     /// Other ports of the same bridge that show the frames as well, the uplink first.
     pub bridged: Vec<u16>,
 }
@@ -52,6 +50,8 @@ pub struct Defaults {
     pub sources: u64,
     pub network: Peers,
     pub target: Target,
+    /// Whether the sources are inside whatever the part asks for.
+    pub outbound_only: bool,
 }
 
 impl Defaults {
@@ -63,6 +63,7 @@ impl Defaults {
         sources: 2_000,
         network: Peers::Outside,
         target: Target::Host(7),
+        outbound_only: false,
     };
 }
 
@@ -194,6 +195,14 @@ const fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// When a part is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Nanoseconds since the Unix epoch.
+    pub start: u64,
+    pub seconds: f64,
+}
+
 /// A part with every number known.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -217,10 +226,8 @@ pub struct Setting {
 impl Setting {
     /// Resolves a part. A source network of the other family than the target's is not used (a scenario file with one
     /// is refused before).
-    pub fn resolve(part: &Part, defaults: &Defaults, attack: bool, start: Timestamp, rng: &mut Rng) -> Setting {
-        let params = &part.params;
-        // A foreign MAC is one that leaves: its `source_mac` is always the guest's.
-        let inbound = params.direction != Some(Direction::Outbound) && part.model != TrafficModel::ForeignMac;
+    pub fn resolve(params: &Params, defaults: &Defaults, attack: bool, span: Span, rng: &mut Rng) -> Setting {
+        let inbound = params.direction != Some(Direction::Outbound) && !defaults.outbound_only;
         let v6_asked = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
         let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_asked, inbound));
         let v6 = matches!(target, IpNet::V6(_));
@@ -253,7 +260,6 @@ impl Setting {
                 inside: params.source_mac.or(spoofed.then_some(culprit)),
             }
         };
-        let from = part.from_seconds.max(0.0);
         Setting {
             rate: params.rate.unwrap_or(defaults.rate),
             mbit: params.mbit.unwrap_or(defaults.mbit),
@@ -267,8 +273,8 @@ impl Setting {
             hours: params
                 .hours
                 .filter(|hours| hours.iter().all(|share| *share >= 0.0) && hours.iter().sum::<f64>() > 0.0),
-            start: start.plus_seconds(from).nanos(),
-            seconds: (part.to_seconds - from).max(0.0),
+            start: span.start,
+            seconds: span.seconds,
         }
     }
 

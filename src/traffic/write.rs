@@ -1,6 +1,6 @@
 //! Writes synthetic traffic as a classic pcap file, for other tools and for replay tests.
 
-use super::Synthetic;
+use super::player::Synthetic;
 use std::io::{self, Write};
 
 /// Magic number of classic pcap with nanosecond timestamps, in the byte order of the file (here little-endian).
@@ -57,7 +57,7 @@ mod tests {
     fn tags_are_part_of_the_octets() {
         let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
         part.params.rate = Some(1.0);
-        part.params.place.vlan = Some(104);
+        part.params.capture_point.vlan = Some(104);
         let mut file = Vec::new();
         write_pcap(&mut Scenario::new(1, vec![part]).source(), &mut file).expect("a Vec takes all");
         assert_eq!(file[32..40], [64, 0, 0, 0, 64, 0, 0, 0]);

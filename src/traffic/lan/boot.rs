@@ -1,10 +1,13 @@
 //! Guests that wake up, alone and by the hundred, and containers that start: new stations with all that they say first.
 
+use super::super::agenda::Agenda;
+use super::cable::{Cable, talk};
 use super::ethernet::{Path, announcement, probe, who_has};
 use super::lease::{self, REQUEST, obtain};
 use super::life::{ADVERTISED, look_up_gateway, look_up_router, mdns};
 use super::neighbour::{duplicate_probe, listener_report, router_advertisement, router_solicitation, solicited_node};
-use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, SECOND, drawn_mac, guest, inside, talk};
+use super::segment::Lan;
+use super::station::{Card, ELSEWHERE, MILLISECOND, SECOND, drawn_mac, guest, inside};
 use crate::base::{Addr, Mac};
 
 /// An IPv6 stack comes up (RFC 4862, RFC 3810): groups are joined, addresses tested, a router is looked for and answers.

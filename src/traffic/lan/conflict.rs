@@ -1,7 +1,10 @@
 //! One address and two MACs: by mistake, by a kernel's generosity, and on purpose.
 
+use super::super::agenda::Agenda;
+use super::cable::{Cable, talk};
 use super::ethernet::{announcement, is_at, probe, who_has};
-use super::{Agenda, Cable, Card, Lan, MILLISECOND, SECOND, inside, talk};
+use super::segment::Lan;
+use super::station::{Card, MILLISECOND, SECOND, inside};
 use crate::base::Mac;
 
 /// Second card of the host that the part is about.

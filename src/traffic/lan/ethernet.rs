@@ -2,7 +2,7 @@
 
 use super::super::checksum::{fold, pseudo_sum, put, sum};
 use super::super::frames::{TCP, UDP, station};
-use super::{Card, NOBODY};
+use super::station::{Card, NOBODY};
 use crate::base::{Addr, Mac};
 
 pub const ARP: u16 = 0x0806;
@@ -194,7 +194,7 @@ impl Path {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inside;
+    use super::super::station::inside;
     use super::*;
     use etherparse::{ArpPacketSlice, NetSlice, SlicedPacket};
 

@@ -1,11 +1,15 @@
 //! Gateways that move to another MAC, with and without a word, and gateways that fall silent.
 
+use super::super::agenda::Agenda;
+use super::super::frames::Way;
+use super::cable::{Cable, talk};
 use super::ethernet::{Path, announcement, gratuitous, is_at, who_has};
 use super::life;
 use super::neighbour::{
     OVERRIDE, ROUTER, Router, router_advertisement, router_solicitation, solicitation, unsolicited_advertisement,
 };
-use super::{Agenda, Cable, Card, Lan, MILLISECOND, PREFIX, SECOND, Way, inside, talk};
+use super::segment::Lan;
+use super::station::{Card, ELSEWHERE, MILLISECOND, PREFIX, SECOND, inside};
 use crate::base::{Addr, Mac};
 
 const NEW: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -85,7 +89,7 @@ pub fn vrrp(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
             let answer = is_at((VIRTUAL, gateway.v4), (host.mac, host.v4));
             agenda.on_port(time + MILLISECOND, port, Way::Inward, answer);
             let id = agenda.rng.next_u16();
-            let back = Path::new((VIRTUAL, super::ELSEWHERE), (host.mac, host.v4), id);
+            let back = Path::new((VIRTUAL, ELSEWHERE), (host.mac, host.v4), id);
             agenda.on_port(time + 20 * MILLISECOND, port, Way::Inward, back.udp((51_820, 51_820), &[1; 80]));
         }
     }

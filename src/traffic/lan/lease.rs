@@ -1,7 +1,9 @@
 //! Writers of DHCP (RFC 2131) and DHCPv6 (RFC 8415), and a lease from its first to its last message.
 
+use super::super::agenda::Agenda;
+use super::cable::Cable;
 use super::ethernet::Path;
-use super::{Agenda, Cable, Card, EVERYBODY, MILLISECOND, NOBODY};
+use super::station::{Card, EVERYBODY, MILLISECOND, NOBODY};
 use crate::base::{Addr, Mac};
 
 pub const DISCOVER: u8 = 1;

@@ -1,8 +1,12 @@
 //! What goes on on every segment: hosts and their router look each other up, talk to the world, and tell of themselves.
 
+use super::super::agenda::Agenda;
+use super::super::frames::station;
+use super::cable::{Cable, talk};
 use super::ethernet::{Path, REPLY, REQUEST, arp, is_at, who_has};
 use super::neighbour::{ROUTER, Router, SOLICITED, advertisement, router_advertisement, solicitation};
-use super::{Agenda, Cable, Card, EVERYBODY, Lan, MILLISECOND, PREFIX, SECOND, inside, talk};
+use super::segment::Lan;
+use super::station::{Card, EVERYBODY, LINK_LOCAL, MILLISECOND, PREFIX, SECOND, inside};
 use crate::base::{Addr, Mac};
 
 /// Routers advertise for three times their interval (RFC 4861 §6.2.1).
@@ -93,7 +97,7 @@ pub fn windows(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
     let number = agenda.rng.below(segment.count.clamp(1, 900));
     // A wider network than one /24: 10.20.0.0/22.
     let address = Addr::from_v4_bits(0x0a14_0000 | (number as u32 + 10));
-    let card = Card::slaac(super::station(address), address);
+    let card = Card::slaac(station(address), address);
     let sender = (card.mac, card.v4);
     let id = agenda.rng.next_u16();
     match count % 5 {
@@ -163,7 +167,7 @@ pub fn quiet_night(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
 
 /// One host with a mistake in its configuration asks every second for a gateway that never was.
 pub fn wrong_gateway(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
-    let absent = Addr::from_v6_bits(super::LINK_LOCAL | 0xfe);
+    let absent = Addr::from_v6_bits(LINK_LOCAL | 0xfe);
     for time in segment.every(0, SECOND) {
         agenda.inside_sends(time, who_has(&segment.victim, inside(254)));
         agenda.inside_sends(time + 300 * MILLISECOND, solicitation(&segment.victim, absent));

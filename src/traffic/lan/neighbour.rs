@@ -1,7 +1,8 @@
 //! Writers of neighbour discovery (RFC 4861) and of multicast listener reports (RFC 3810).
 
+use super::super::frames::station;
 use super::ethernet::Path;
-use super::{ALL_NODES, ALL_ROUTERS, Card};
+use super::station::{ALL_NODES, ALL_ROUTERS, Card};
 use crate::base::{Addr, Mac};
 
 /// Flags of a neighbour advertisement.
@@ -51,7 +52,7 @@ pub fn advertisement((mac, source): (Mac, Addr), to: (Mac, Addr), flags: u8, tar
 
 /// The same to all nodes.
 pub fn unsolicited_advertisement(sender: (Mac, Addr), flags: u8, target: Addr) -> Vec<u8> {
-    let to = (super::station(ALL_NODES), ALL_NODES);
+    let to = (station(ALL_NODES), ALL_NODES);
     advertisement(sender, to, flags & !SOLICITED, target)
 }
 
@@ -96,7 +97,7 @@ pub fn listener_report(mac: Mac, source: Addr, group: Addr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PREFIX;
+    use super::super::station::PREFIX;
     use super::*;
     use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 

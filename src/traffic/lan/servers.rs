@@ -1,11 +1,14 @@
 //! Servers that nobody appointed, and clients that eat up what the appointed ones have: DHCP and router advertisements.
 
+use super::super::agenda::Agenda;
+use super::cable::Cable;
 use super::lease::{
     self, ACK, ADVERTISE, DISCOVER, OFFER, REPLY6, REQUEST6, SOLICIT, accept, answer, answer6, inform, query, query6,
 };
 use super::life::ADVERTISED;
 use super::neighbour::{Router, router_advertisement, router_solicitation};
-use super::{Agenda, Cable, Card, LINK_LOCAL, Lan, MILLISECOND, SECOND, drawn_mac, inside};
+use super::segment::Lan;
+use super::station::{Card, LINK_LOCAL, MILLISECOND, SECOND, drawn_mac, inside};
 use crate::base::{Addr, Mac};
 
 /// The prefix that the attacker would like everybody to use.

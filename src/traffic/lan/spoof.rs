@@ -1,10 +1,14 @@
 //! Stations that say they are another: to the victim, to the router, to everybody, or in every packet they send.
 
+use super::super::agenda::Agenda;
+use super::super::frames::Way;
+use super::cable::Cable;
 use super::ethernet::{Path, announcement, gratuitous, is_at, who_has};
 use super::neighbour::{
     OVERRIDE, ROUTER, SOLICITED, advertisement, duplicate_probe, solicitation, unsolicited_advertisement,
 };
-use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, PREFIX, SECOND, drawn_mac, guest};
+use super::segment::Lan;
+use super::station::{Card, ELSEWHERE, MILLISECOND, PREFIX, SECOND, drawn_mac, guest};
 use crate::base::Addr;
 
 /// The attacker finds out who the two are.
@@ -120,7 +124,7 @@ pub fn two_guests(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
     for (port, number) in [(0, 104), (1, 105)] {
         let card = guest(number);
         for time in segment.every(u64::from(port) * 20 * MILLISECOND, SECOND) {
-            let way = super::Way::Outward;
+            let way = Way::Outward;
             let id = agenda.rng.next_u16();
             let out = Path::new((card.mac, card.v4), (segment.gateway.mac, ELSEWHERE), id);
             agenda.on_port(time, port, way, out.udp((51_820, 51_820), &[2; 70]));

@@ -1,11 +1,15 @@
 //! Too much of it: what every port of a segment gets to carry, sent by one station, by many, or by a loop.
 
+use super::super::agenda::Agenda;
+use super::super::frames::Way;
+use super::super::frames::{ACK, PSH, SYN};
+use super::super::rng::mix;
+use super::cable::Cable;
 use super::ethernet::{Path, frame, gratuitous, who_has};
 use super::lease::{DISCOVER, query};
-use super::{Agenda, Cable, Card, EVERYBODY, Lan, MILLISECOND, SECOND, Way, inside};
+use super::segment::Lan;
+use super::station::{Card, EVERYBODY, MILLISECOND, SECOND, inside};
 use crate::base::{Addr, Mac};
-use crate::traffic::frames::{ACK, PSH, SYN};
-use crate::traffic::rng::mix;
 
 /// Local experimental EtherType 1 (IEEE 802).
 const EXPERIMENTAL: u16 = 0x88b5;

@@ -1,7 +1,11 @@
 //! Ports of a switch or bridge: stations that move between them, and who wants to lead the spanning tree.
 
+use super::super::agenda::Agenda;
+use super::super::frames::Way;
+use super::cable::Cable;
 use super::ethernet::{Path, bpdu, rarp, who_has};
-use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, SECOND, Way, guest};
+use super::segment::Lan;
+use super::station::{Card, ELSEWHERE, MILLISECOND, SECOND, guest};
 use crate::base::Mac;
 
 /// The switch above us.

@@ -107,7 +107,7 @@ fn the_gateway_is_where_the_profile_says() {
 
 #[test]
 fn a_virtual_mac_moves_to_the_next_interface() {
-    let seen = play(TrafficModel::VrrpFailover, 20.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::VrrpFailover, 20.0, |part| part.params.capture_point.interface = 1);
     let adverts: Vec<&Seen> = seen.iter().filter(|seen| seen.data[23] == 112).collect();
     assert!(adverts.iter().all(|seen| seen.sender() == [0, 0, 0x5e, 0, 1, 51] && seen.interface < 3));
     let of = |interface: u16| adverts.iter().filter(move |seen| seen.interface == interface);
@@ -134,7 +134,7 @@ fn addresses_with_two_macs() {
 
 #[test]
 fn stations_move_between_ports() {
-    let seen = play(TrafficModel::MacFlap, 4.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::MacFlap, 4.0, |part| part.params.capture_point.interface = 1);
     let ports: Vec<u16> = seen.iter().map(|seen| seen.interface).collect();
     let moves = ports.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert_eq!((seen.len(), moves, &ports[..6]), (40, 7, &[1, 1, 1, 1, 1, 2][..]));
@@ -149,12 +149,12 @@ fn stations_move_between_ports() {
 #[test]
 fn guests_ports_see_the_guest_enter() {
     let seen = play(TrafficModel::SpoofingGuest, 4.0, |part| {
-        (part.params.place.interface, part.params.place.seen_as) = (1, SeenAs::Port);
+        (part.params.capture_point.interface, part.params.capture_point.seen_as) = (1, SeenAs::Port);
     });
     assert!(seen.iter().all(|seen| seen.interface == 1 && seen.direction == FrameDirection::Ingress));
     assert!(seen.iter().all(|seen| seen.sender() == [0x52, 0x54, 0, 0, 1, 4]));
     assert!(seen.iter().filter_map(Seen::arp).all(|arp| arp.2 == 105));
-    let seen = play(TrafficModel::StpFromGuest, 10.0, |part| part.params.place.seen_as = SeenAs::Port);
+    let seen = play(TrafficModel::StpFromGuest, 10.0, |part| part.params.capture_point.seen_as = SeenAs::Port);
     assert!(seen.iter().all(|seen| seen.data[14..17] == [0x42, 0x42, 3] && seen.direction == FrameDirection::Ingress));
     assert_eq!(seen.len(), 5);
     let seen = play(TrafficModel::StpSwitch, 10.0, |_| {});

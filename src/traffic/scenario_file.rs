@@ -26,7 +26,11 @@
 //! bridged = [0, 2]                     # other ports of the bridge, uplink first, which show the frames as well
 //! ```
 
-use super::{Burst, CapturePoint, DEFAULT_START, Params, Part, Scenario, SeenAs, TrafficModel};
+use super::agenda::Burst;
+use super::frames::{CapturePoint, SeenAs};
+use super::models::{MODELS, TrafficModel};
+use super::scenario::{DEFAULT_START, Part, Scenario};
+use super::setting::Params;
 use crate::base::{Direction, Timestamp};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -77,7 +81,17 @@ struct WrittenBurst {
     off: f64,
 }
 
-pub fn parse(text: &str) -> Result<Scenario, String> {
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// What is wrong, in one or a few lines.
+    pub fn parse(toml_text: &str) -> Result<Scenario, String> {
+        parse(toml_text)
+    }
+}
+
+fn parse(text: &str) -> Result<Scenario, String> {
     let written: WrittenScenario = toml::from_str(text).map_err(|error| error.to_string())?;
     let start = match written.start {
         Some(text) => moment(&text)?,
@@ -151,7 +165,7 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         hours: written.hours,
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
-        place: CapturePoint { interface: written.interface, vlan: written.vlan, seen_as },
+        capture_point: CapturePoint { interface: written.interface, vlan: written.vlan, seen_as },
         bridged: written.bridged,
     };
     if let (Some(target), Some(sources)) = (params.target, params.source_network)
@@ -178,7 +192,7 @@ fn network(name: &str, text: &str) -> Result<IpNet, String> {
 }
 
 fn names() -> String {
-    super::MODELS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
+    MODELS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -222,7 +236,7 @@ mod tests {
         assert_eq!((first.model, first.from_seconds, first.to_seconds), (TrafficModel::SynFlood, 10.0, 20.0));
         assert_eq!(first.params.burst, Some(Burst { on: 0.2, off: 4.8 }));
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
-        let CapturePoint { interface, vlan, seen_as } = first.params.place;
+        let CapturePoint { interface, vlan, seen_as } = first.params.capture_point;
         assert_eq!((interface, vlan, seen_as), (2, Some(104), SeenAs::Port));
         assert_eq!(first.params.bridged, [0, 1]);
         assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
