@@ -1,5 +1,5 @@
-//! Every vector that can be drilled opens one incident of that vector at the default limits, which closes again. Packet time,
-//! without a daemon.
+//! Every vector that can be drilled opens one incident of that vector at the default limits, which closes again. Packet
+//! time, without a daemon.
 
 use pegel::base::Timestamp;
 use pegel::config::Config;

@@ -1,11 +1,12 @@
 //! Drills: a synthetic attack, evaluated with the current configuration, whose incident goes to every output.
 //!
-//! A drill tests decoding, metering, the detector with the limits of the target (except learned ones), the incident state
-//! machine, the judge loop of the live run, and each output up to the acknowledgement of its receiver. It does not test
-//! capturing: no packet is sent. The attack has a separate meter, so it changes no metrics of real traffic, no baseline and
-//! no real incident.
+//! A drill tests decoding, metering, the detector with the limits of the target (except learned ones), the incident
+//! state machine, the judge loop of the live run, and each output up to the acknowledgement of its receiver. It does
+//! not test capturing: no packet is sent. The attack has a separate meter, so it changes no metrics of real traffic, no
+//! baseline and no real incident.
 //!
-//! Requests arrive over a socket in the state directory, one JSON object in one line; progress is returned line by line.
+//! Requests arrive over a socket in the state directory, one JSON object in one line; progress is returned line by
+//! line.
 
 use super::live::{instant, wall_clock};
 use super::replay::Replay;

@@ -10,7 +10,7 @@ pub fn pseudo_sum(source: Addr, target: Addr, protocol: u8, length: usize) -> u6
     address(source) + address(target) + u64::from(protocol) + length as u64
 }
 
-/// Sum of 16-bit big-endian words, not yet folded; an odd last octet counts as the high one (RFC 1071).
+/// Unfolded sum of 16-bit big-endian words; an odd last octet counts as the high one (RFC 1071).
 pub fn sum(data: &[u8]) -> u64 {
     let mut chunks = data.chunks_exact(2);
     let whole: u64 = chunks.by_ref().map(|pair| u64::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
@@ -25,10 +25,10 @@ pub const fn fold(mut sum: u64) -> u16 {
     sum as u16
 }
 
-/// Overwrites two octets.
+/// Overwrites the two octets at `at`; does nothing if they are out of range.
 pub fn put(data: &mut [u8], at: usize, value: u16) {
-    if let Some(place) = data.get_mut(at..at + 2) {
-        place.copy_from_slice(&value.to_be_bytes());
+    if let Some(octets) = data.get_mut(at..at + 2) {
+        octets.copy_from_slice(&value.to_be_bytes());
     }
 }
 

@@ -1,6 +1,5 @@
 //! Application messages: HTTP, TLS and DNS.
 
-use super::payload::Payload;
 use super::rng::mix;
 
 /// A message of an application. Its octets depend on these fields alone.
@@ -71,11 +70,6 @@ impl Message {
             Message::Nxdomain { id, name } => dns([0x81, 0x83], id, name),
         }
     }
-
-    /// The message as a payload, with its length in octets.
-    pub fn payload(self) -> (Payload, u64) {
-        (Payload::Application(self), self.octets().len() as u64)
-    }
 }
 
 /// A ClientHello with one extension, the server name.
@@ -142,7 +136,7 @@ mod tests {
             (App::TlsHello, "site3.example".into())
         );
         let query = Message::Query { id: 9, name: QueryName::Random }.octets();
-        let asked = name::read(App::DnsQuery, &query);
-        assert_eq!((asked.name.to_string().as_str(), asked.plain), ("shop.example", true));
+        let read = name::read(App::DnsQuery, &query);
+        assert_eq!((read.name.to_string().as_str(), read.plain), ("shop.example", true));
     }
 }

@@ -1,14 +1,15 @@
 //! Synthetic traffic: attacks as their tools send them, and the benign traffic that resembles them.
 //!
-//! A [`Scenario`] is a list of [`Part`]s, each one model over a span of packet time; [`Synthetic`] merges their streams.
-//! The same scenario and seed give the same bytes on every machine. `models` is the registry: to add a model, write its
-//! `Model` in one of the model files and add a row there. To play it as the attack of a vector, name it in `vectors`.
-//! `scenario_file` reads scenarios from TOML.
+//! A [`Scenario`] is a list of [`Part`]s, each one model over a span of packet time; [`Synthetic`] merges their
+//! streams. The same scenario and seed give the same bytes on every machine. `models` is the registry: to add a model,
+//! write its `Model` in one of the model files and add a row there. To play it as the attack of a vector, name it in
+//! `vectors`. `scenario_file` reads scenarios from TOML.
 //!
-//! A model plans packets (`frames::Plan`); `agenda` keeps the plans in order of time and turns them into frames, and
-//! `payload` writes their payloads. `bench` bypasses plans and patches templates, for millions of packets a second.
+//! A model plans packets (`frames::Plan`); `schedule` keeps the plans in order of time and turns them into frames, and
+//! `payload` writes their payloads. `bench` bypasses plans and patches templates, for millions of packets per second.
 
-mod agenda;
+#![warn(unreachable_pub)]
+
 mod amplification;
 mod application;
 mod bench;
@@ -31,6 +32,7 @@ mod restart;
 mod rng;
 mod scenario;
 mod scenario_file;
+mod schedule;
 mod services;
 mod setting;
 mod tcp;
@@ -40,12 +42,12 @@ mod tests;
 mod vectors;
 mod write;
 
-pub use agenda::{Burst, Hours};
 pub use day::{HOUR, day};
 pub use frames::{CapturePoint, SeenAs};
 pub use models::{MODELS, ModelSpec, TrafficModel};
 pub use player::Synthetic;
 pub use scenario::{DEFAULT_START, Part, Scenario};
+pub use schedule::{Burst, Hours};
 pub use setting::Params;
 pub use vectors::{AttackModel, Family, for_vector};
 pub use write::write_pcap;

@@ -1,7 +1,7 @@
 //! Plays the parts of a scenario: merges their frames in order of time and delivers them as a packet source.
 
-use super::agenda::Traffic;
 use super::frames::{CapturePoint, FrameBuffer};
+use super::schedule::Traffic;
 use crate::base::Timestamp;
 use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll, SourceStats, Vlan};
 
@@ -23,8 +23,8 @@ impl Stream {
         Stream { traffic, frame: FrameBuffer { point, ..FrameBuffer::default() }, bridged, ready: false }
     }
 
-    /// Where the frame is seen as well, for the `number`-th time: a bridge sends what entered by one port out of all
-    /// others if it goes to a group, else to the uplink; and what left by a port had entered by the uplink.
+    /// The interface and direction of copy `number` of the frame. A bridge forwards a frame to a group to all other
+    /// ports, any other to the uplink; a frame that left by a port entered by the uplink.
     fn copy(&self, number: usize) -> Option<(u16, FrameDirection)> {
         let to_group = self.frame.data.first().is_some_and(|octet| octet & 1 == 1);
         let other = match self.frame.direction {
@@ -37,13 +37,13 @@ impl Stream {
     }
 }
 
-/// A scenario at play: its parts' frames in order of time, then of parts.
+/// A scenario while it is played: the frames of all parts in order of time, then of parts.
 pub struct Synthetic {
     streams: Vec<Stream>,
     begun: bool,
-    /// The stream whose frame was handed out last and may be overwritten at the next call.
+    /// The stream whose frame was handed out last; the next call may overwrite that frame.
     shown: Option<usize>,
-    /// How often it was shown on other ports of its bridge.
+    /// Number of copies of it already delivered on other ports of its bridge.
     copies: usize,
     delivered: u64,
 }
@@ -68,7 +68,7 @@ impl Synthetic {
         let CapturePoint { interface, vlan, .. } = stream.frame.point;
         let (interface, direction) =
             seen.unwrap_or((interface.saturating_add(stream.frame.port), stream.frame.direction));
-        // As the kernel hands it over: the tag is beside the frame, but was on the wire.
+        // As the kernel delivers it: the tag is metadata of the frame, but was on the wire.
         let tag = if vlan.is_some() { 4 } else { 0 };
         Some(Frame {
             time: Timestamp::from_nanos(stream.frame.time),
@@ -106,7 +106,7 @@ impl Synthetic {
         Some(index)
     }
 
-    /// Has every stream show its next frame, the one that was handed out last included.
+    /// Writes the next frame of every stream, including the stream whose frame was handed out last.
     fn make_ready(&mut self) {
         if !self.begun {
             self.begun = true;

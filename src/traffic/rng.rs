@@ -15,7 +15,7 @@ pub const fn mix(value: u64) -> u64 {
 }
 
 impl Rng {
-    /// The generator number `stream` of a seed; streams do not overlap in practice.
+    /// Generator number `stream` of a seed; streams do not overlap in practice.
     pub const fn new(seed: u64, stream: u64) -> Self {
         let base = mix(seed ^ mix(stream));
         Rng { state: [mix(base), mix(base ^ 1), mix(base ^ 2), mix(base ^ 3) | 1] }
@@ -41,19 +41,19 @@ impl Rng {
         (self.next_u64() >> 48) as u16
     }
 
-    /// Evenly from `0..bound`; 0 where `bound` is 0. The bias of at most `bound` / 2^64 does not matter here.
+    /// Uniform in `0..bound`; 0 where `bound` is 0. The bias of at most `bound` / 2^64 does not matter here.
     #[inline]
     pub const fn below(&mut self, bound: u64) -> u64 {
         ((self.next_u64() as u128 * bound as u128) >> 64) as u64
     }
 
-    /// Evenly from `low..=high`; `low` where that is empty.
+    /// Uniform in `low..=high`; `low` if that is empty.
     #[inline]
     pub const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
-    /// Evenly from 0 up to, but not including, 1.
+    /// Uniform in `0.0..1.0`.
     #[inline]
     pub const fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
@@ -65,7 +65,7 @@ impl Rng {
         self.below(100) < percent
     }
 
-    /// An ephemeral port as Linux draws them (32768 to 60999).
+    /// An ephemeral port in the range of Linux (32768 to 60999).
     #[inline]
     pub const fn port(&mut self) -> u16 {
         self.between(32_768, 60_999) as u16
@@ -97,7 +97,7 @@ mod tests {
         [13_725_080_666_548_141_372, 14_691_859_686_598_961_277, 16_253_797_379_315_099_035];
 
     #[test]
-    fn ranges_hold() {
+    fn ranges_are_kept() {
         let mut rng = Rng::new(1, 2);
         for _ in 0..10_000 {
             assert!((3..=9).contains(&rng.between(3, 9)));

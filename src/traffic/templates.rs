@@ -1,7 +1,7 @@
-//! Messages that begin with fixed octets: questions and answers of the services that reflectors run, by service. What
-//! follows the beginning matters to nobody; it is filled up with a pattern, or at random where there is none.
+//! Messages with a fixed beginning: requests and responses of the services on reflectors. The rest of a message does
+//! not matter; it repeats a pattern, or is random if there is none.
 
-/// How a message begins, and what it is filled up with.
+/// The beginning of a message, and the pattern that fills the rest.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Template {
     /// Port of the service that sends it.
@@ -35,7 +35,7 @@ pub static TFTP: Template = new(69, &[0, 3, 0, 1], b"!hostname gw1\ninterface Gi
 pub static TFTP_ACK: Template = new(69, &[0, 4, 0, 1], &[0]);
 /// Routes: family, address, metric.
 pub static RIPV1: Template = new(520, &[2, 1, 0, 0], &[0, 2, 0, 0, 10, 9, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
-/// The answer to _services._dns-sd._udp.local.
+/// The response for _services._dns-sd._udp.local.
 pub static MDNS: Template = new(
     5353,
     b"\0\0\x84\0\0\x01\0\x06\0\0\0\0\x09_services\x07_dns-sd\x04_udp\x05local\0\0\x0c\0\x01",
@@ -94,7 +94,7 @@ pub static SIP_REQUEST: Template = new(
     b"OPTIONS sip:100@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-1;rport\r\n",
     b"Max-Forwards: 70\r\n",
 );
-/// Main mode of IKEv1: the responder chose a proposal.
+/// Main mode of IKEv1: the proposal chosen by the responder.
 pub static ISAKMP: Template = new(
     500,
     &[
@@ -125,7 +125,7 @@ pub static PLEX: Template = new(
 pub static TP240: Template = new(10074, b"Starting Call, Call_ID= testcall_0  ", b" ");
 pub static JENKINS: Template =
     new(33848, b"<hudson><version>2.204.1</version><url>http://ci.example/</url><server-id>", b"0123456789abcdef");
-/// Answer to find_node or get_peers: compact nodes.
+/// Response to find_node or get_peers: compact nodes.
 pub static BITTORRENT: Template = new(6881, b"d1:rd2:id20:abcdefghij01234567895:nodes416:", &[]);
 pub static BITTORRENT_QUERY: Template =
     new(6881, b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe", &[0]);
@@ -141,5 +141,5 @@ pub static L2TP: Template = new(
 /// SYN and ACK of MS-RDPEUDP.
 pub static RDP: Template =
     new(3389, &[0x1a, 0x2b, 0x3c, 0x4d, 0, 0x40, 0, 5, 0x11, 0x22, 0x33, 0x44, 4, 0xd0, 4, 0xd0], &[0]);
-/// Of a service that no table knows.
+/// A service that no table contains.
 pub static UNKNOWN: Template = new(17185, &[0, 0, 0, 0, 0, 0, 0, 1], &[]);

@@ -6,16 +6,16 @@ use crate::capture::{Frame, FrameDirection, FrameSink, PacketSource, Poll};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::collections::HashSet;
 
-fn play(scenario: &Scenario, mut look: impl FnMut(Frame<'_>)) {
+fn play(scenario: &Scenario, mut inspect: impl FnMut(Frame<'_>)) {
     let mut source = scenario.source();
     while let Some(frame) = source.next_frame() {
-        look(frame);
+        inspect(frame);
     }
 }
 
 fn bytes(scenario: &Scenario) -> Vec<u8> {
     let mut out = Vec::new();
-    write_pcap(&mut scenario.source(), &mut out).expect("a Vec takes all");
+    write_pcap(&mut scenario.source(), &mut out).expect("writing to a Vec cannot fail");
     out
 }
 
@@ -32,7 +32,7 @@ fn everything(seed: u64) -> Scenario {
     Scenario::new(seed, parts.collect())
 }
 
-fn checksums_hold(frame: &[u8]) {
+fn assert_checksums(frame: &[u8]) {
     let packet = SlicedPacket::from_ethernet(frame).unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
     let fragment = packet.net.as_ref().is_some_and(|net| match net {
         NetSlice::Ipv4(ip) => ip.payload().fragmented,
@@ -87,7 +87,7 @@ fn the_same_seed_gives_the_same_octets() {
 }
 
 #[test]
-fn every_profile_makes_sound_frames_within_its_span() {
+fn every_model_makes_valid_frames_within_its_span() {
     let scenario = everything(3);
     for (part, spec) in scenario.parts.iter().zip(MODELS) {
         let mut count = 0;
@@ -98,7 +98,7 @@ fn every_profile_makes_sound_frames_within_its_span() {
             last = frame.time;
             assert!(frame.data.len() <= 1514 && frame.data.len() == frame.wire_len as usize, "{}", spec.name);
             assert!(frame.direction != FrameDirection::Ingress || frame.data.len() >= 60, "{}", spec.name);
-            checksums_hold(frame.data);
+            assert_checksums(frame.data);
             count += 1;
         });
         assert!(count > 0, "{}", spec.name);
@@ -106,7 +106,7 @@ fn every_profile_makes_sound_frames_within_its_span() {
 }
 
 #[test]
-fn every_profile_can_be_turned_around_and_speak_ipv6() {
+fn every_model_supports_outbound_and_ipv6() {
     for spec in MODELS {
         for v6 in [false, true] {
             let mut part = Part::new(spec.model, 0.0, 0.3);
@@ -114,18 +114,18 @@ fn every_profile_can_be_turned_around_and_speak_ipv6() {
             part.params.mbit = Some(5.0);
             part.params.rate = Some(50.0);
             part.params.source_network = v6.then(|| "2001:db8:10::/64".parse().expect("a network"));
-            play(&Scenario::new(1, vec![part]), |frame| checksums_hold(frame.data));
+            play(&Scenario::new(1, vec![part]), |frame| assert_checksums(frame.data));
         }
     }
 }
 
 #[test]
 fn rates_are_kept() {
-    // Answers and connections come on top of what the rate counts.
+    // Models whose responses and connections add frames to the rate.
     let alone = |name: &str| {
         !["_answered", "http", "tls_", "connection", "torture", "brute_force"].iter().any(|part| name.contains(part))
     };
-    for spec in MODELS.iter().filter(|spec| spec.attack && !spec.is_story() && alone(spec.name)) {
+    for spec in MODELS.iter().filter(|spec| spec.attack && !spec.ignores_rate() && alone(spec.name)) {
         let mut part = Part::new(spec.model, 1.0, 3.0);
         part.params.rate = Some(2_000.0);
         part.params.payload = Some(400);
@@ -149,7 +149,7 @@ fn parts_merge_in_order_of_time() {
 }
 
 #[test]
-fn sources_are_as_many_as_asked() {
+fn the_number_of_sources_is_exact() {
     let mut part = Part::new(TrafficModel::SynFlood, 0.0, 2.0);
     part.params.rate = Some(10_000.0);
     part.params.sources = Some(300);
@@ -170,7 +170,7 @@ fn sources_are_as_many_as_asked() {
 }
 
 #[test]
-fn outbound_floods_leave_from_one_card() {
+fn outbound_floods_leave_from_one_mac() {
     for network in ["203.0.113.66/32", "0.0.0.0/0"] {
         let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
         part.params.direction = Some(crate::base::Direction::Outbound);
@@ -185,16 +185,16 @@ fn outbound_floods_leave_from_one_card() {
 }
 
 #[test]
-fn a_bridge_shows_frames_on_all_its_ports() {
+fn bridged_frames_are_captured_on_all_ports() {
     let mut part = Part::new(TrafficModel::SegmentLife, 0.0, 1.0);
     part.params.capture_point = CapturePoint { interface: 1, vlan: None, seen_as: SeenAs::Port };
     (part.params.sources, part.params.bridged) = (Some(1), vec![0, 2]);
     let mut seen = Vec::new();
     play(&Scenario::new(1, vec![part]), |frame| seen.push((frame.interface, frame.direction, frame.data.to_vec())));
     let (entered, left) = (FrameDirection::Ingress, FrameDirection::Egress);
-    // The question for the gateway, to all; and its answer, which came by the uplink.
-    let places: Vec<_> = seen.iter().map(|(interface, direction, _)| (*interface, *direction)).collect();
-    assert_eq!(places[..5], [(1, entered), (0, left), (2, left), (1, left), (0, entered)]);
+    // The broadcast request for the gateway, and the reply, which entered by the uplink.
+    let seen_on: Vec<_> = seen.iter().map(|(interface, direction, _)| (*interface, *direction)).collect();
+    assert_eq!(seen_on[..5], [(1, entered), (0, left), (2, left), (1, left), (0, entered)]);
     assert!(seen[0].2 == seen[1].2 && seen[1].2 == seen[2].2 && seen[3].2 == seen[4].2);
 }
 

@@ -26,7 +26,7 @@ impl Family {
 #[derive(Clone, Copy, Debug)]
 pub struct AttackModel {
     pub model: TrafficModel,
-    /// Packets (or requests) a second; `None`: the default of the model.
+    /// Packets (or requests) per second; `None`: the default of the model.
     pub rate: Option<f64>,
     pub family: Family,
 }
@@ -35,8 +35,8 @@ const fn by_default(model: TrafficModel) -> AttackModel {
     AttackModel { model, rate: None, family: Family::Any }
 }
 
-/// How the generator attacks a host by `vector`. `None` where it cannot: vectors of a LAN, of the egress and of the sensor,
-/// and those that are only noted.
+/// How the generator attacks a host by `vector`. `None` where it cannot: vectors of a LAN, of the egress and of the
+/// sensor, and those that are only noted.
 pub const fn for_vector(vector: Vector) -> Option<AttackModel> {
     Some(match vector {
         Vector::SynFlood => by_default(TrafficModel::SynFlood),
