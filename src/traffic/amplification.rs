@@ -36,32 +36,32 @@ fn answers(setting: &Setting, service: u16, payload: Payload, spread: usize) -> 
     (Box::new(Amplification { setting: setting.clone(), service, payload, sizes }), Pacing::Rate(setting.rate))
 }
 
-pub fn dns(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn dns(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 53, Payload::DnsUnsolicited, 5)
 }
 
-pub fn ntp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn ntp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 123, Payload::Monlist, 0)
 }
 
-pub fn snmp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn snmp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 161, Payload::Snmp, 20)
 }
 
-pub fn memcached(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn memcached(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 11_211, Payload::Memcached, 0)
 }
 
-pub fn cldap(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn cldap(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 389, Payload::Cldap, 50)
 }
 
-pub fn ssdp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn ssdp(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     answers(setting, 1900, Payload::Ssdp, 10)
 }
 
 /// Responses of a service from its template.
-pub fn template(setting: &Setting, template: &'static Template) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn template(setting: &Setting, template: &'static Template) -> (Box<dyn Model>, Pacing) {
     answers(setting, template.port, Payload::Template(template), 10)
 }
 
@@ -87,7 +87,7 @@ impl Model for Answered {
     }
 }
 
-pub fn monlist_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn monlist_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     // 48 octets: a mode 7 request with its padding.
     let request = (Payload::Template(&templates::MONLIST_REQUEST), 48);
     let answer = (Payload::Monlist, 440);
@@ -95,7 +95,7 @@ pub fn monlist_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     (Box::new(model), Pacing::Rate(setting.rate))
 }
 
-pub fn dns_any_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn dns_any_answered(setting: &Setting) -> (Box<dyn Model>, Pacing) {
     let (request, answer) = ((Payload::DnsQuery(7), 44), (Payload::DnsUnsolicited, setting.payload));
     let model = Answered { setting: setting.clone(), service: 53, request, answer, answers: 1 };
     (Box::new(model), Pacing::Rate(setting.rate))

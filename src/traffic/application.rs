@@ -46,7 +46,7 @@ fn clients(setting: &Setting, kind: Kind, pacing: Pacing) -> Built {
 
 macro_rules! builders {
     ($($name:ident $kind:ident;)*) => {
-        $(pub fn $name(setting: &Setting) -> Built {
+        $(pub(crate) fn $name(setting: &Setting) -> Built {
             clients(setting, Kind::$kind, Pacing::Rate(setting.rate))
         })*
     };
@@ -69,11 +69,11 @@ builders! {
 }
 
 /// `sources` clients with one persistent connection each; `rate` requests per second in total.
-pub fn proxy(setting: &Setting) -> Built {
+pub(crate) fn proxy(setting: &Setting) -> Built {
     clients(setting, Kind::Proxy, Pacing::Once)
 }
 
-pub fn program(setting: &Setting) -> Built {
+pub(crate) fn program(setting: &Setting) -> Built {
     clients(setting, Kind::Program, Pacing::Once)
 }
 

@@ -1,5 +1,5 @@
-//! Traffic for benchmarks: cheap to generate, so that a benchmark measures its consumer. Headers are written from
-//! scratch with incremental checksums, payloads come from one fixed pattern with precomputed checksums.
+//! Traffic for benchmarks: cheap to generate, so that a benchmark measures its consumer. Headers are written over a
+//! template, payloads come from one fixed pattern with precomputed checksums.
 
 use super::checksum::{fold, pseudo_sum, put, sum};
 use super::frames::{ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, mac_for};
@@ -114,7 +114,7 @@ impl Path {
 }
 
 /// A SYN flood of 60-octet frames to one target.
-pub fn syn(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn syn(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     let target = setting.target();
     let path = Path::new(setting.way, setting.macs.outside, (target, 0), (target, setting.port));
     Box::new(Syn { sources: setting.sources.clone(), path, pace, rng, pattern: Pattern::new(Vec::new()) })
@@ -174,19 +174,19 @@ fn spread(setting: &Setting, pace: Pace, mut rng: Rng, axis: Axis) -> Box<dyn Tr
     Box::new(Spread { axis, setting: setting.clone(), path, pace, rng, count: 0, pattern: Pattern::new(octets) })
 }
 
-pub fn spread_sources(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_sources(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Sources)
 }
 
-pub fn spread_targets(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_targets(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Targets)
 }
 
-pub fn spread_macs(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_macs(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Macs)
 }
 
-pub fn sized(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn sized(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Size)
 }
 
@@ -227,7 +227,7 @@ impl Traffic for Spread {
 }
 
 /// Responses of 1,400 octets (or `payload`) from DNS reflectors.
-pub fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let mut answer = Vec::new();
     payload::write(Payload::DnsUnsolicited, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
     let target = setting.target();
@@ -263,7 +263,7 @@ const INSIDE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24);
 
 /// 10,000 flows both ways between outside and inside hosts; frames of 60 to 1514 octets, 423 on average, seven in
 /// eight of them TCP.
-pub fn mixed(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn mixed(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let inside = Hosts::new(IpNet::V4(INSIDE), INSIDE_HOSTS, &mut rng);
     let flows = (0..FLOWS).map(|index| {
         let near = inside.nth(rng.below(INSIDE_HOSTS));

@@ -25,15 +25,15 @@ fn bulk(setting: &Setting, flows: u64, sender: End, turns: bool) -> Built {
     (Box::new(Bulk { setting: setting.clone(), flows, sender, turns, connections: Vec::new() }), Pacing::Once)
 }
 
-pub fn download(setting: &Setting) -> Built {
+pub(crate) fn download(setting: &Setting) -> Built {
     bulk(setting, 1, End::Server, false)
 }
 
-pub fn upload(setting: &Setting) -> Built {
+pub(crate) fn upload(setting: &Setting) -> Built {
     bulk(setting, 1, End::Client, false)
 }
 
-pub fn speed_test(setting: &Setting) -> Built {
+pub(crate) fn speed_test(setting: &Setting) -> Built {
     bulk(setting, 16, End::Server, true)
 }
 
@@ -81,7 +81,7 @@ struct Browser {
 
 const CONNECTIONS_PER_PAGE: u64 = 60;
 
-pub fn browser(setting: &Setting) -> Built {
+pub(crate) fn browser(setting: &Setting) -> Built {
     (Box::new(Browser { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 
@@ -132,12 +132,12 @@ struct WebServer {
     setting: Setting,
 }
 
-pub fn web_server(setting: &Setting) -> Built {
+pub(crate) fn web_server(setting: &Setting) -> Built {
     (Box::new(WebServer { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 
 /// The same, growing tenfold over the span.
-pub fn flash_crowd(setting: &Setting) -> Built {
+pub(crate) fn flash_crowd(setting: &Setting) -> Built {
     (Box::new(WebServer { setting: setting.clone() }), Pacing::Growing { rate: setting.rate, factor: 10.0 })
 }
 
@@ -172,15 +172,15 @@ fn idling(setting: &Setting, kind: Idle) -> Built {
     (Box::new(Idling { setting: setting.clone(), kind }), Pacing::Rate(setting.rate))
 }
 
-pub fn health_checks(setting: &Setting) -> Built {
+pub(crate) fn health_checks(setting: &Setting) -> Built {
     idling(setting, Idle::Check)
 }
 
-pub fn keepalives(setting: &Setting) -> Built {
+pub(crate) fn keepalives(setting: &Setting) -> Built {
     idling(setting, Idle::Keepalive)
 }
 
-pub fn mass_reset(setting: &Setting) -> Built {
+pub(crate) fn mass_reset(setting: &Setting) -> Built {
     idling(setting, Idle::Reset)
 }
 

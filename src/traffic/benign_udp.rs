@@ -40,61 +40,61 @@ fn exchange(setting: &Setting, kind: Kind, pacing: Pacing) -> Built {
     (Box::new(Exchange { setting: setting.clone(), kind, count: 0 }), pacing)
 }
 
-pub fn dns_resolver(setting: &Setting) -> Built {
+pub(crate) fn dns_resolver(setting: &Setting) -> Built {
     exchange(setting, Kind::DnsResolver, Pacing::Rate(setting.rate))
 }
 
-pub fn dns_server(setting: &Setting) -> Built {
+pub(crate) fn dns_server(setting: &Setting) -> Built {
     exchange(setting, Kind::DnsServer, Pacing::Rate(setting.rate))
 }
 
-pub fn ntp_server(setting: &Setting) -> Built {
+pub(crate) fn ntp_server(setting: &Setting) -> Built {
     exchange(setting, Kind::NtpServer, Pacing::Rate(setting.rate))
 }
 
-pub fn ntp_client(setting: &Setting) -> Built {
+pub(crate) fn ntp_client(setting: &Setting) -> Built {
     exchange(setting, Kind::NtpClient, Pacing::Rate(setting.rate))
 }
 
 /// `rate` packets per second each way in each of `sources` calls.
-pub fn voip(setting: &Setting) -> Built {
+pub(crate) fn voip(setting: &Setting) -> Built {
     exchange(setting, Kind::Voip, Pacing::Rate(setting.rate * setting.sources.size() as f64))
 }
 
-pub fn nfs_fragments(setting: &Setting) -> Built {
+pub(crate) fn nfs_fragments(setting: &Setting) -> Built {
     exchange(setting, Kind::Nfs, Pacing::Rate(setting.rate))
 }
 
-pub fn ping_monitor(setting: &Setting) -> Built {
+pub(crate) fn ping_monitor(setting: &Setting) -> Built {
     exchange(setting, Kind::Ping, Pacing::Rate(setting.rate))
 }
 
-pub fn multicast_iptv(setting: &Setting) -> Built {
+pub(crate) fn multicast_iptv(setting: &Setting) -> Built {
     exchange(setting, Kind::Iptv, Pacing::Rate(setting.rate))
 }
 
-pub fn chatter(setting: &Setting) -> Built {
+pub(crate) fn chatter(setting: &Setting) -> Built {
     exchange(setting, Kind::Chatter, Pacing::Rate(setting.rate))
 }
 
-pub fn http3_site(setting: &Setting) -> Built {
+pub(crate) fn http3_site(setting: &Setting) -> Built {
     exchange(setting, Kind::Http3, Pacing::Rate(setting.rate))
 }
 
-pub fn routing_chatter(setting: &Setting) -> Built {
+pub(crate) fn routing_chatter(setting: &Setting) -> Built {
     exchange(setting, Kind::Routing, Pacing::Rate(setting.rate))
 }
 
-pub fn group_ping(setting: &Setting) -> Built {
+pub(crate) fn group_ping(setting: &Setting) -> Built {
     exchange(setting, Kind::GroupPing, Pacing::Rate(setting.rate))
 }
 
-pub fn bfd_echo(setting: &Setting) -> Built {
+pub(crate) fn bfd_echo(setting: &Setting) -> Built {
     exchange(setting, Kind::BfdEcho, Pacing::Rate(setting.rate))
 }
 
 /// `rate` packets per second each way for each of `sources` players.
-pub fn game_server(setting: &Setting) -> Built {
+pub(crate) fn game_server(setting: &Setting) -> Built {
     exchange(setting, Kind::Game, Pacing::Rate(setting.rate * setting.sources.size() as f64))
 }
 
@@ -334,7 +334,7 @@ enum Tunnel {
 }
 
 /// `mbit` towards the target, one acknowledgement for 2 to 4 packets.
-pub fn quic_download(setting: &Setting) -> Built {
+pub(crate) fn quic_download(setting: &Setting) -> Built {
     let model = Bulk { setting: setting.clone(), tunnel: None, count: 0, acknowledge_at: 2 };
     (Box::new(model), Pacing::Rate(packets_a_second(setting)))
 }
@@ -345,15 +345,15 @@ fn tunnel(setting: &Setting, tunnel: Tunnel) -> Built {
 }
 
 /// `mbit` each way.
-pub fn wireguard(setting: &Setting) -> Built {
+pub(crate) fn wireguard(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::WireGuard)
 }
 
-pub fn gre_tunnel(setting: &Setting) -> Built {
+pub(crate) fn gre_tunnel(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::Gre)
 }
 
-pub fn esp_tunnel(setting: &Setting) -> Built {
+pub(crate) fn esp_tunnel(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::Esp)
 }
 

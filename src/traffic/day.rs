@@ -23,7 +23,7 @@ const OFFICE: Hours = [
 /// Visitors per second of the shop, over TLS and unencrypted, on average over the day.
 const VISITORS: f64 = 6.5;
 const CLEAR_VISITORS: f64 = 1.6;
-/// Factor by which the crowd at noon exceeds these.
+/// Additional visitors of the crowd at noon, as a multiple of these.
 const CROWD: f64 = 9.0;
 
 struct Plan {

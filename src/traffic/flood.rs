@@ -68,103 +68,103 @@ fn flood(setting: &Setting, kind: Kind) -> Built {
     (Box::new(Flood { setting: setting.clone(), kind, count: 0, base: 0 }), Pacing::Rate(setting.rate))
 }
 
-pub fn syn(setting: &Setting) -> Built {
+pub(crate) fn syn(setting: &Setting) -> Built {
     flood(setting, Kind::Syn)
 }
 
-pub fn syn_options(setting: &Setting) -> Built {
+pub(crate) fn syn_options(setting: &Setting) -> Built {
     flood(setting, Kind::SynOptions)
 }
 
-pub fn syn_answered(setting: &Setting) -> Built {
+pub(crate) fn syn_answered(setting: &Setting) -> Built {
     flood(setting, Kind::SynAnswered)
 }
 
-pub fn ack(setting: &Setting) -> Built {
+pub(crate) fn ack(setting: &Setting) -> Built {
     flood(setting, Kind::Ack)
 }
 
-pub fn syn_ecn(setting: &Setting) -> Built {
+pub(crate) fn syn_ecn(setting: &Setting) -> Built {
     flood(setting, Kind::SynEcn)
 }
 
-pub fn syn_ack(setting: &Setting) -> Built {
+pub(crate) fn syn_ack(setting: &Setting) -> Built {
     flood(setting, Kind::SynAck)
 }
 
-pub fn fin(setting: &Setting) -> Built {
+pub(crate) fn fin(setting: &Setting) -> Built {
     flood(setting, Kind::Fin)
 }
 
-pub fn null(setting: &Setting) -> Built {
+pub(crate) fn null(setting: &Setting) -> Built {
     flood(setting, Kind::Null)
 }
 
-pub fn xmas(setting: &Setting) -> Built {
+pub(crate) fn xmas(setting: &Setting) -> Built {
     flood(setting, Kind::Xmas)
 }
 
-pub fn mixed(setting: &Setting) -> Built {
+pub(crate) fn mixed(setting: &Setting) -> Built {
     flood(setting, Kind::Mixed)
 }
 
-pub fn land(setting: &Setting) -> Built {
+pub(crate) fn land(setting: &Setting) -> Built {
     flood(setting, Kind::Land)
 }
 
-pub fn quic(setting: &Setting) -> Built {
+pub(crate) fn quic(setting: &Setting) -> Built {
     flood(setting, Kind::Quic)
 }
 
-pub fn quic_answered(setting: &Setting) -> Built {
+pub(crate) fn quic_answered(setting: &Setting) -> Built {
     flood(setting, Kind::QuicAnswered)
 }
 
-pub fn hidden_echo(setting: &Setting) -> Built {
+pub(crate) fn hidden_echo(setting: &Setting) -> Built {
     flood(setting, Kind::HiddenEcho)
 }
 
-pub fn replies(setting: &Setting) -> Built {
+pub(crate) fn replies(setting: &Setting) -> Built {
     flood(setting, Kind::Replies)
 }
 
-pub fn to_all_nodes(setting: &Setting) -> Built {
+pub(crate) fn to_all_nodes(setting: &Setting) -> Built {
     flood(setting, Kind::ToAllNodes)
 }
 
-pub fn gre(setting: &Setting) -> Built {
+pub(crate) fn gre(setting: &Setting) -> Built {
     flood(setting, Kind::Gre)
 }
 
-pub fn protocols(setting: &Setting) -> Built {
+pub(crate) fn protocols(setting: &Setting) -> Built {
     flood(setting, Kind::Protocols)
 }
 
-pub fn rst(setting: &Setting) -> Built {
+pub(crate) fn rst(setting: &Setting) -> Built {
     flood(setting, Kind::Rst)
 }
 
-pub fn udp(setting: &Setting) -> Built {
+pub(crate) fn udp(setting: &Setting) -> Built {
     flood(setting, Kind::Udp)
 }
 
-pub fn echo(setting: &Setting) -> Built {
+pub(crate) fn echo(setting: &Setting) -> Built {
     flood(setting, Kind::Echo)
 }
 
-pub fn echo_answered(setting: &Setting) -> Built {
+pub(crate) fn echo_answered(setting: &Setting) -> Built {
     flood(setting, Kind::EchoAnswered)
 }
 
-pub fn fragments(setting: &Setting) -> Built {
+pub(crate) fn fragments(setting: &Setting) -> Built {
     flood(setting, Kind::Fragments)
 }
 
-pub fn port_scan(setting: &Setting) -> Built {
+pub(crate) fn port_scan(setting: &Setting) -> Built {
     flood(setting, Kind::Ports)
 }
 
-pub fn host_sweep(setting: &Setting) -> Built {
+pub(crate) fn host_sweep(setting: &Setting) -> Built {
     flood(setting, Kind::Hosts)
 }
 

@@ -15,7 +15,7 @@ struct Foreign {
 }
 
 /// Frames of `source_mac` in turn: ARP probe, RARP, DHCP discover, MLDv2 report, neighbour solicitation.
-pub fn build(setting: &mut Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn build(setting: &mut Setting) -> (Box<dyn Model>, Pacing) {
     setting.macs.inside = setting.macs.inside.or(Some(DEFAULT_MAC));
     (Box::new(Foreign { count: 0 }), Pacing::Rate(setting.rate))
 }

@@ -8,27 +8,27 @@ use crate::base::{Addr, Mac};
 use crate::capture::FrameDirection;
 
 /// The largest IP packet that an Ethernet frame carries.
-pub const MTU: usize = 1500;
+pub(crate) const MTU: usize = 1500;
 /// The smallest Ethernet frame without FCS (IEEE 802.3): received frames are padded to this length.
-pub const MIN_FRAME: usize = 60;
+pub(crate) const MIN_FRAME: usize = 60;
 /// MAC address of the router: source of all frames from outside.
-pub const GATEWAY: Mac = Mac([2, 0, 0, 0, 0, 1]);
+pub(crate) const GATEWAY: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
-pub const FIN: u8 = 1;
-pub const SYN: u8 = 2;
-pub const RST: u8 = 4;
-pub const PSH: u8 = 8;
-pub const ACK: u8 = 16;
-pub const URG: u8 = 32;
-pub const ECE: u8 = 64;
-pub const CWR: u8 = 128;
+pub(crate) const FIN: u8 = 1;
+pub(crate) const SYN: u8 = 2;
+pub(crate) const RST: u8 = 4;
+pub(crate) const PSH: u8 = 8;
+pub(crate) const ACK: u8 = 16;
+pub(crate) const URG: u8 = 32;
+pub(crate) const ECE: u8 = 64;
+pub(crate) const CWR: u8 = 128;
 
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
 
 /// Direction in which a packet crosses the edge of the inside networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     Inward,
     Outward,
     /// Between inside hosts, or from one to a group.
@@ -36,7 +36,7 @@ pub enum Way {
 }
 
 impl Way {
-    pub const fn reverse(self) -> Way {
+    pub(crate) const fn reverse(self) -> Way {
         match self {
             Way::Inward => Way::Outward,
             Way::Outward => Way::Inward,
@@ -62,7 +62,7 @@ pub enum SeenAs {
 }
 
 impl SeenAs {
-    pub const fn direction(self, way: Way) -> FrameDirection {
+    pub(crate) const fn direction(self, way: Way) -> FrameDirection {
         match (self, way) {
             (SeenAs::Uplink, Way::Inward) | (SeenAs::Port, Way::Outward | Way::Internal) | (SeenAs::Ingress, _) => {
                 FrameDirection::Ingress
@@ -86,7 +86,7 @@ pub struct CapturePoint {
 
 /// Options of a TCP header in the layout of common stacks and tools.
 #[derive(Clone, Copy, Debug)]
-pub enum TcpOptions {
+pub(crate) enum TcpOptions {
     None,
     /// 4 octets, as nmap's SYN scan sends them.
     Mss(u16),
@@ -151,19 +151,19 @@ impl TcpOptions {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Tcp {
-    pub source_port: u16,
-    pub target_port: u16,
-    pub sequence: u32,
-    pub acknowledged: u32,
-    pub flags: u8,
-    pub window: u16,
-    pub options: TcpOptions,
+pub(crate) struct Tcp {
+    pub(crate) source_port: u16,
+    pub(crate) target_port: u16,
+    pub(crate) sequence: u32,
+    pub(crate) acknowledged: u32,
+    pub(crate) flags: u8,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
 }
 
 /// What follows the IP header, or the Ethernet header for [`Body::Link`].
 #[derive(Clone, Copy, Debug)]
-pub enum Body {
+pub(crate) enum Body {
     Tcp(Tcp),
     Udp {
         source_port: u16,
@@ -197,56 +197,62 @@ pub enum Body {
 
 /// One packet before it is written. UDP and ICMP above the MTU are sent as fragments.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    pub source: Addr,
-    pub target: Addr,
-    pub way: Way,
-    pub ttl: u8,
+pub(crate) struct Plan {
+    pub(crate) source: Addr,
+    pub(crate) target: Addr,
+    pub(crate) way: Way,
+    pub(crate) ttl: u8,
     /// IPv4 identification; `None` counts up.
-    pub id: Option<u16>,
-    pub dont_fragment: bool,
-    pub body: Body,
-    pub payload: Payload,
+    pub(crate) id: Option<u16>,
+    pub(crate) dont_fragment: bool,
+    pub(crate) body: Body,
+    pub(crate) payload: Payload,
     /// Octets of payload.
-    pub length: u16,
+    pub(crate) length: u16,
 }
 
 impl Plan {
     /// A packet with the TTL that results from its stack and distance.
-    pub const fn new(way: Way, source: Addr, target: Addr, body: Body) -> Plan {
+    pub(crate) const fn new(way: Way, source: Addr, target: Addr, body: Body) -> Plan {
         let ttl = if matches!(way, Way::Inward) { distant_ttl(source) } else { 64 };
         Plan { source, target, way, ttl, id: None, dont_fragment: true, body, payload: Payload::Random, length: 0 }
     }
 
-    pub const fn udp(way: Way, source: (Addr, u16), target: (Addr, u16), payload: Payload, length: usize) -> Plan {
+    pub(crate) const fn udp(
+        way: Way,
+        source: (Addr, u16),
+        target: (Addr, u16),
+        payload: Payload,
+        length: usize,
+    ) -> Plan {
         let body = Body::Udp { source_port: source.1, target_port: target.1 };
         Plan::new(way, source.0, target.0, body).with_payload(payload, length)
     }
 
-    pub const fn with_payload(self, payload: Payload, length: usize) -> Plan {
+    pub(crate) const fn with_payload(self, payload: Payload, length: usize) -> Plan {
         // 65,507 octets is the largest UDP payload over IPv4.
         Plan { payload, length: if length > 65_507 { 65_507 } else { length as u16 }, ..self }
     }
 
     /// A packet of an attack tool with a raw socket: fixed initial TTL, as many hops away as the host `distance`.
-    pub const fn raw(self, initial_ttl: u8, distance: Addr) -> Plan {
+    pub(crate) const fn raw(self, initial_ttl: u8, distance: Addr) -> Plan {
         let hops = if matches!(self.way, Way::Inward) { hops(distance) } else { 0 };
         Plan { ttl: initial_ttl.saturating_sub(hops), dont_fragment: false, ..self }
     }
 }
 
 /// A hash of an address, for properties of a host that must not change.
-pub const fn address_hash(address: Addr) -> u64 {
+pub(crate) const fn address_hash(address: Addr) -> u64 {
     mix(address.bits() as u64 ^ (address.bits() >> 64) as u64)
 }
 
 /// Routers between an outside host and the edge: 5 to 24.
-pub const fn hops(address: Addr) -> u8 {
+pub(crate) const fn hops(address: Addr) -> u8 {
     5 + (address_hash(address) >> 32) as u8 % 20
 }
 
 /// TTL on arrival: half start from 64, most others from 128, some network devices from 255.
-pub const fn distant_ttl(address: Addr) -> u8 {
+pub(crate) const fn distant_ttl(address: Addr) -> u8 {
     let initial = match address_hash(address) % 10 {
         0..5 => 64,
         5..9 => 128,
@@ -256,12 +262,12 @@ pub const fn distant_ttl(address: Addr) -> u8 {
 }
 
 /// Round trip between the edge and an outside host, in nanoseconds: 5 to 80 ms.
-pub const fn round_trip(address: Addr) -> u64 {
+pub(crate) const fn round_trip(address: Addr) -> u64 {
     5_000_000 + address_hash(address) % 75_000_000
 }
 
 /// MAC address of an inside host (02:00 and the low 32 bits of its address), or of a group (RFC 1112, RFC 2464).
-pub const fn mac_for(address: Addr) -> Mac {
+pub(crate) const fn mac_for(address: Addr) -> Mac {
     let [.., a, b, c, d] = address.bits().to_be_bytes();
     if !address.is_group_or_none() {
         Mac([2, 0, a, b, c, d])
@@ -276,14 +282,14 @@ pub const fn mac_for(address: Addr) -> Mac {
 
 /// MAC addresses of a part: of the router to the outside, and of inside hosts if not derived from their addresses.
 #[derive(Clone, Copy, Debug)]
-pub struct Macs {
-    pub outside: Mac,
-    pub inside: Option<Mac>,
+pub(crate) struct Macs {
+    pub(crate) outside: Mac,
+    pub(crate) inside: Option<Mac>,
 }
 
 impl Macs {
     /// Source and destination MAC of a packet.
-    pub fn of(&self, plan: &Plan) -> (Mac, Mac) {
+    pub(crate) fn of(&self, plan: &Plan) -> (Mac, Mac) {
         let inside = |address| self.inside.unwrap_or(mac_for(address));
         match plan.way {
             _ if plan.target.is_group_or_none() => {
@@ -299,18 +305,18 @@ impl Macs {
 
 /// One frame under construction; the buffer is reused for the next.
 #[derive(Debug, Default)]
-pub struct FrameBuffer {
+pub(crate) struct FrameBuffer {
     /// Nanoseconds since the Unix epoch.
-    pub time: u64,
-    pub point: CapturePoint,
+    pub(crate) time: u64,
+    pub(crate) point: CapturePoint,
     /// Offset from the interface of the capture point.
-    pub port: u16,
-    pub direction: FrameDirection,
-    pub data: Vec<u8>,
+    pub(crate) port: u16,
+    pub(crate) direction: FrameDirection,
+    pub(crate) data: Vec<u8>,
 }
 
 impl FrameBuffer {
-    pub fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
+    pub(crate) fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
         self.time = time;
         self.port = 0;
         self.direction = self.point.seen_as.direction(way);
@@ -321,14 +327,14 @@ impl FrameBuffer {
 
     /// Pads a received frame to the minimum length; frames that an inside host sends to its virtual port are not
     /// padded.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.direction == FrameDirection::Ingress && self.data.len() < MIN_FRAME {
             self.data.resize(MIN_FRAME, 0);
         }
     }
 
     /// Writes EtherType and IP header of `plan` for `length` octets of content at `offset` of the datagram.
-    pub fn ip(&mut self, plan: &Plan, protocol: u8, id: u16, length: usize, offset: usize, more: bool) {
+    pub(crate) fn ip(&mut self, plan: &Plan, protocol: u8, id: u16, length: usize, offset: usize, more: bool) {
         let fragment = more || offset > 0;
         let out = &mut self.data;
         if plan.source.is_v4() {
@@ -361,7 +367,7 @@ impl FrameBuffer {
 }
 
 /// Writes what follows the IP header of `plan` into `out` and returns the protocol number.
-pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
+pub(crate) fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
     out.clear();
     let v4 = plan.source.is_v4();
     let mut chain = 0;

@@ -29,15 +29,15 @@ fn mail(setting: &Setting, kind: Kind) -> Built {
     (Box::new(Mail { setting: setting.clone(), kind, count: 0 }), Pacing::Rate(setting.rate))
 }
 
-pub fn received(setting: &Setting) -> Built {
+pub(crate) fn received(setting: &Setting) -> Built {
     mail(setting, Kind::Received)
 }
 
-pub fn sent(setting: &Setting) -> Built {
+pub(crate) fn sent(setting: &Setting) -> Built {
     mail(setting, Kind::Sent)
 }
 
-pub fn read(setting: &Setting) -> Built {
+pub(crate) fn read(setting: &Setting) -> Built {
     mail(setting, Kind::Read)
 }
 

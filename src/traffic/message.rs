@@ -4,7 +4,7 @@ use super::rng::mix;
 
 /// A message of an application. Its octets depend on these fields alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
+pub(crate) enum Message {
     /// Path and query number (0: none), to site number `site`.
     Get { path: u32, query: u32, site: u8 },
     /// As LOIC sends it: no headers at all.
@@ -34,7 +34,7 @@ pub enum Message {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueryName {
+pub(crate) enum QueryName {
     /// Always the same name.
     Fixed,
     /// 8 to 16 random letters, different for each identifier.
@@ -44,7 +44,7 @@ pub enum QueryName {
 }
 
 impl Message {
-    pub fn octets(self) -> Vec<u8> {
+    pub(crate) fn octets(self) -> Vec<u8> {
         match self {
             Message::Get { path, query, site } => {
                 let path = if path == 0 { "/".to_owned() } else { format!("/item/{path}.html") };

@@ -44,7 +44,7 @@ pub struct ModelSpec {
 impl ModelSpec {
     /// Whether `rate` does not determine the number of frames.
     #[cfg(test)]
-    pub(super) const fn ignores_rate(&self) -> bool {
+    pub(crate) const fn ignores_rate(&self) -> bool {
         matches!(self.build, Build::LanOnce(_) | Build::LanRepeated(_))
     }
 }
@@ -80,7 +80,7 @@ impl TrafficModel {
 }
 
 /// The traffic of `model` over `span`, drawn by `rng`.
-pub(super) fn traffic(model: TrafficModel, params: &Params, span: Span, mut rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn traffic(model: TrafficModel, params: &Params, span: Span, mut rng: Rng) -> Box<dyn Traffic> {
     let Some(spec) = MODELS.iter().find(|spec| spec.model == model) else { return Box::new(Silence) };
     let mut params = params.clone();
     if matches!(spec.build, Build::Bench(_)) {
@@ -300,7 +300,7 @@ models! {
         host(21, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::upload);
     SpeedTest = "speed_test", false, "16 parallel connections, `mbit` in total: down in the first half, then up",
         host(22, Defaults { sources: 4, ..BENIGN }), Build::Model(benign_tcp::speed_test);
-    Browser = "browser", false, "pages per second (rate), each 60 TLS connections of the target to many servers in per second",
+    Browser = "browser", false, "pages per second (rate), each 60 TLS connections of the target to many servers within a second",
         host(23, Defaults { rate: 0.5, sources: 40, ..BENIGN }), Build::Model(benign_tcp::browser);
     WebServer = "web_server", false, "new connections per second (rate) of many clients, each with request and response",
         host(24, BENIGN), Build::Model(benign_tcp::web_server);
@@ -442,7 +442,7 @@ models! {
         Defaults { sources: 200, ..SEGMENT }, Build::LanOnce(boot::power_cut);
     Pods = "pods", false, "`sources` containers with random MAC addresses start within 5 s in 172.17.0.0/16 and send to a remote host",
         Defaults { sources: 150, ..SEGMENT }, Build::LanOnce(boot::pods);
-    DhcpBoot = "dhcp_boot", false, "one guest (target) boots by DHCP, tests and announces its addresses, and exchanges",
+    DhcpBoot = "dhcp_boot", false, "one guest (target) boots by DHCP, tests and announces its addresses, and communicates",
         SEGMENT, Build::LanOnce(boot::one);
     GuestReboots = "guest_reboots", false, "dhcp_boot `sources` times in the span",
         Defaults { sources: 10, ..SEGMENT }, Build::LanOnce(boot::again_and_again);

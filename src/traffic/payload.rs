@@ -9,7 +9,7 @@ use super::rng::Rng;
 use super::templates::Template;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     Random,
     /// The letter with which hping3 fills packets.
     Letters,
@@ -73,13 +73,13 @@ pub enum Payload {
 
 impl Payload {
     /// A whole message as a payload, with its length in octets.
-    pub fn message(message: Message) -> (Payload, u64) {
+    pub(crate) fn message(message: Message) -> (Payload, u64) {
         (Payload::Application(message), message.octets().len() as u64)
     }
 }
 
 /// Appends exactly `length` octets of `kind`.
-pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
+pub(crate) fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     let start = out.len();
     let end = start + length;
     match kind {

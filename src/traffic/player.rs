@@ -9,7 +9,7 @@ use crate::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, P
 const FRAMES_PER_POLL: usize = 1024;
 
 /// One part of a scenario while it is played, with its next frame.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     traffic: Box<dyn Traffic>,
     frame: FrameBuffer,
     bridged: Vec<u16>,
@@ -19,7 +19,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// The frames of `traffic`, captured at `point` and shown on the ports `bridged` of the same bridge as well.
-    pub fn new(traffic: Box<dyn Traffic>, point: CapturePoint, bridged: Vec<u16>) -> Stream {
+    pub(crate) fn new(traffic: Box<dyn Traffic>, point: CapturePoint, bridged: Vec<u16>) -> Stream {
         Stream { traffic, frame: FrameBuffer { point, ..FrameBuffer::default() }, bridged, ready: false }
     }
 
@@ -49,7 +49,7 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
-    pub(super) fn new(streams: Vec<Stream>) -> Synthetic {
+    pub(crate) fn new(streams: Vec<Stream>) -> Synthetic {
         Synthetic { streams, begun: false, shown: None, copies: 0, delivered: 0 }
     }
 

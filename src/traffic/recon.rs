@@ -24,13 +24,13 @@ impl Model for Arp {
 const SCANNER: Mac = Mac([0x52, 0x54, 0, 0, 0, 0x66]);
 
 /// arp-scan, nmap -sn on the local segment: every address of the network.
-pub fn arp_scan(setting: &mut Setting) -> Built {
+pub(crate) fn arp_scan(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(SCANNER));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8) }), Pacing::Rate(setting.rate))
 }
 
 /// A router that refreshes the entries of thirty neighbours repeatedly.
-pub fn arp_router(setting: &mut Setting) -> Built {
+pub(crate) fn arp_router(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(Mac([2, 0, 0, 0, 0, 1])));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8 % 30) }), Pacing::Rate(setting.rate))
 }
@@ -49,7 +49,7 @@ struct Guesser {
     setting: Setting,
 }
 
-pub fn brute_force(setting: &Setting) -> Built {
+pub(crate) fn brute_force(setting: &Setting) -> Built {
     (Box::new(Guesser { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 
@@ -74,7 +74,7 @@ struct Backscatter {
     setting: Setting,
 }
 
-pub fn backscatter(setting: &Setting) -> Built {
+pub(crate) fn backscatter(setting: &Setting) -> Built {
     (Box::new(Backscatter { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 

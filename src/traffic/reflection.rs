@@ -16,12 +16,12 @@ struct Reflection {
     middleboxes: bool,
 }
 
-pub fn syn_acks(setting: &Setting) -> Built {
+pub(crate) fn syn_acks(setting: &Setting) -> Built {
     (Box::new(Reflection { setting: setting.clone(), middleboxes: false }), Pacing::Rate(setting.rate))
 }
 
 /// Two block pages for each RST.
-pub fn pages(setting: &Setting) -> Built {
+pub(crate) fn pages(setting: &Setting) -> Built {
     (Box::new(Reflection { setting: setting.clone(), middleboxes: true }), Pacing::Rate(setting.rate))
 }
 

@@ -15,11 +15,11 @@ struct Restart {
     next: u64,
 }
 
-pub fn answered(setting: &Setting) -> Built {
+pub(crate) fn answered(setting: &Setting) -> Built {
     (Box::new(Restart { setting: setting.clone(), answers: true, next: 0 }), Pacing::Rate(setting.rate))
 }
 
-pub fn silent(setting: &Setting) -> Built {
+pub(crate) fn silent(setting: &Setting) -> Built {
     (Box::new(Restart { setting: setting.clone(), answers: false, next: 0 }), Pacing::Rate(setting.rate))
 }
 

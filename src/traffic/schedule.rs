@@ -8,13 +8,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// One stream of frames in time order.
-pub trait Traffic: Send {
+pub(crate) trait Traffic: Send {
     /// Writes the next frame; false at the end.
     fn next(&mut self, frame: &mut FrameBuffer) -> bool;
 }
 
 /// A model plans packets. All times are nanoseconds since the Unix epoch.
-pub trait Model: Send {
+pub(crate) trait Model: Send {
     /// Plans what starts at `now`: a packet of a flood, a session, a query.
     fn begin(&mut self, now: u64, schedule: &mut Schedule);
 
@@ -24,7 +24,7 @@ pub trait Model: Send {
 
 /// How often [`Model::begin`] is called.
 #[derive(Clone, Copy, Debug)]
-pub enum Pacing {
+pub(crate) enum Pacing {
     /// Times per second, evenly with jitter.
     Rate(f64),
     /// Grows linearly from `rate` at the start to `factor` times that at the end; `factor` is above 1.
@@ -75,7 +75,7 @@ impl DailyPattern {
 
 /// The times at which a model begins something, within a span.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     pacing: Pacing,
     burst: Option<Burst>,
     pattern: Option<DailyPattern>,
@@ -86,18 +86,18 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub const fn new(pacing: Pacing, burst: Option<Burst>, start: u64, seconds: f64) -> Self {
+    pub(crate) const fn new(pacing: Pacing, burst: Option<Burst>, start: u64, seconds: f64) -> Self {
         Pace { pacing, burst, pattern: None, start, seconds, count: 0 }
     }
 
     /// The same pace over a day that is busier in some hours.
-    pub fn with_hours(self, hours: Option<Hours>) -> Self {
+    pub(crate) fn with_hours(self, hours: Option<Hours>) -> Self {
         Pace { pattern: hours.map(DailyPattern::new), ..self }
     }
 
     /// The next time. Time n is drawn uniformly from the n-th interval, so that counts are exact and the order is kept.
     #[inline]
-    pub fn next(&mut self, rng: &mut Rng) -> Option<u64> {
+    pub(crate) fn next(&mut self, rng: &mut Rng) -> Option<u64> {
         let place = self.count as f64 + rng.unit();
         let active = match self.pacing {
             Pacing::Rate(rate) if rate > 0.0 => place / rate,
@@ -126,12 +126,12 @@ impl Pace {
 
 /// A complete frame.
 #[derive(Debug)]
-pub struct RawFrame {
-    pub way: Way,
+pub(crate) struct RawFrame {
+    pub(crate) way: Way,
     /// Offset from the interface of the part.
-    pub port: u16,
+    pub(crate) port: u16,
     /// All octets, including both MAC addresses.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -176,23 +176,23 @@ impl Ord for Entry {
 
 /// Planned actions in order of time, then of planning.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     entries: BinaryHeap<Reverse<Entry>>,
     planned: u64,
-    pub rng: Rng,
+    pub(crate) rng: Rng,
 }
 
 impl Schedule {
-    pub fn send(&mut self, time: u64, plan: Plan) {
+    pub(crate) fn send(&mut self, time: u64, plan: Plan) {
         self.push(time, Action::Send(plan));
     }
 
-    pub fn send_raw(&mut self, time: u64, frame: RawFrame) {
+    pub(crate) fn send_raw(&mut self, time: u64, frame: RawFrame) {
         self.push(time, Action::Raw(frame));
     }
 
     /// Requests a call of [`Model::resume`] at `time`.
-    pub fn resume(&mut self, time: u64, token: u32) {
+    pub(crate) fn resume(&mut self, time: u64, token: u32) {
         self.push(time, Action::Resume(token));
     }
 
@@ -203,7 +203,7 @@ impl Schedule {
 }
 
 /// Plays a model over its span.
-pub struct ModelPlayer {
+pub(crate) struct ModelPlayer {
     model: Box<dyn Model>,
     pace: Pace,
     begins: Option<u64>,
@@ -230,7 +230,7 @@ struct Sending {
 const FRAGMENT_GAP: u64 = 1_230;
 
 impl ModelPlayer {
-    pub fn new(model: Box<dyn Model>, mut pace: Pace, mut rng: Rng, macs: Macs) -> Self {
+    pub(crate) fn new(model: Box<dyn Model>, mut pace: Pace, mut rng: Rng, macs: Macs) -> Self {
         let end = pace.start + (pace.seconds.max(0.0) * 1e9) as u64;
         let begins = pace.next(&mut rng);
         let id = rng.next_u16();

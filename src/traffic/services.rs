@@ -1,4 +1,4 @@
-//! Benign use of the services on reflectors: each request is responseed, in either direction.
+//! Benign use of the services on reflectors: each request is answered, in either direction.
 
 use super::frames::{Plan, Way, address_hash, round_trip};
 use super::payload::Payload;
@@ -11,7 +11,7 @@ use crate::base::Addr;
 type Built = (Box<dyn Model>, Pacing);
 
 /// One kind of request and response.
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Whether the target sends the requests.
     outbound: bool,
     /// Whether the requests come from the port of the service as well.
@@ -32,35 +32,37 @@ const fn exchange(
 }
 
 /// 100 Trying, 180 Ringing, 200 OK.
-pub static SIP_TRUNK: [Exchange; 2] = [
+pub(crate) static SIP_TRUNK: [Exchange; 2] = [
     Exchange { responses: 3, ..exchange(true, true, (&messages::SIP_REQUEST, 480), (&messages::SIP, 620)) },
     Exchange { responses: 3, ..exchange(false, true, (&messages::SIP_REQUEST, 480), (&messages::SIP, 620)) },
 ];
-pub static OPENVPN_GATEWAY: [Exchange; 3] = [
+pub(crate) static OPENVPN_GATEWAY: [Exchange; 3] = [
     exchange(false, false, (&messages::OPENVPN_DATA, 120), (&messages::OPENVPN_DATA, 1_400)),
     exchange(false, true, (&messages::OPENVPN_DATA, 1_400), (&messages::OPENVPN_DATA, 120)),
     exchange(true, true, (&messages::OPENVPN_DATA, 80), (&messages::OPENVPN, 26)),
 ];
-pub static TURN_SERVER: [Exchange; 3] = [
+pub(crate) static TURN_SERVER: [Exchange; 3] = [
     exchange(false, false, (&messages::TURN_DATA, 180), (&messages::TURN_DATA, 180)),
     exchange(false, false, (&messages::TURN_DATA, 1_100), (&messages::TURN_DATA, 1_100)),
     exchange(false, false, (&messages::STUN_REQUEST, 20), (&messages::STUN, 92)),
 ];
-pub static GAME_QUERIES: [Exchange; 2] = [
+pub(crate) static GAME_QUERIES: [Exchange; 2] = [
     exchange(false, false, (&messages::STEAM_QUERY, 25), (&messages::STEAM, 180)),
     exchange(false, false, (&messages::QUAKE_QUERY, 14), (&messages::QUAKE, 900)),
 ];
-pub static SERVER_BROWSER: [Exchange; 2] = [
+pub(crate) static SERVER_BROWSER: [Exchange; 2] = [
     exchange(true, false, (&messages::STEAM_QUERY, 25), (&messages::STEAM, 180)),
     exchange(true, false, (&messages::QUAKE_QUERY, 14), (&messages::QUAKE, 900)),
 ];
-pub static TFTP_BOOT: [Exchange; 1] = [exchange(true, false, (&messages::TFTP_ACK, 4), (&messages::TFTP, 1_432))];
-pub static IKE_GATEWAY: [Exchange; 2] = [
+pub(crate) static TFTP_BOOT: [Exchange; 1] =
+    [exchange(true, false, (&messages::TFTP_ACK, 4), (&messages::TFTP, 1_432))];
+pub(crate) static IKE_GATEWAY: [Exchange; 2] = [
     exchange(true, true, (&messages::ISAKMP_REQUEST, 84), (&messages::ISAKMP, 84)),
     exchange(false, true, (&messages::ISAKMP_REQUEST, 84), (&messages::ISAKMP, 84)),
 ];
-pub static COAP_SENSORS: [Exchange; 1] = [exchange(true, false, (&messages::COAP_GET, 13), (&messages::COAP, 60))];
-pub static DHT_NODE: [Exchange; 2] = [
+pub(crate) static COAP_SENSORS: [Exchange; 1] =
+    [exchange(true, false, (&messages::COAP_GET, 13), (&messages::COAP, 60))];
+pub(crate) static DHT_NODE: [Exchange; 2] = [
     exchange(true, true, (&messages::BITTORRENT_QUERY, 95), (&messages::BITTORRENT, 460)),
     exchange(false, true, (&messages::BITTORRENT_QUERY, 95), (&messages::BITTORRENT, 460)),
 ];
@@ -72,7 +74,7 @@ struct Exchanges {
 }
 
 /// `exchanges` in turn, each with all peers in turn.
-pub fn exchanges(setting: &Setting, exchanges: &'static [Exchange]) -> Built {
+pub(crate) fn exchanges(setting: &Setting, exchanges: &'static [Exchange]) -> Built {
     (Box::new(Exchanges { setting: setting.clone(), exchanges, count: 0 }), Pacing::Rate(setting.rate))
 }
 
@@ -111,7 +113,7 @@ struct Discovery {
     count: u64,
 }
 
-pub fn discovery(setting: &Setting) -> Built {
+pub(crate) fn discovery(setting: &Setting) -> Built {
     (Box::new(Discovery { setting: setting.clone(), count: 0 }), Pacing::Rate(setting.rate))
 }
 

@@ -42,20 +42,20 @@ pub struct Params {
 
 /// Values of a model for parameters that a part does not set.
 #[derive(Clone, Copy, Debug)]
-pub struct Defaults {
-    pub rate: f64,
-    pub mbit: f64,
-    pub payload: usize,
-    pub port: u16,
-    pub sources: u64,
-    pub network: Peers,
-    pub target: Target,
+pub(crate) struct Defaults {
+    pub(crate) rate: f64,
+    pub(crate) mbit: f64,
+    pub(crate) payload: usize,
+    pub(crate) port: u16,
+    pub(crate) sources: u64,
+    pub(crate) network: Peers,
+    pub(crate) target: Target,
     /// Whether the sources are always inside, regardless of `Params::direction`.
-    pub outbound_only: bool,
+    pub(crate) outbound_only: bool,
 }
 
 impl Defaults {
-    pub const ATTACK: Defaults = Defaults {
+    pub(crate) const ATTACK: Defaults = Defaults {
         rate: 5_000.0,
         mbit: 0.0,
         payload: 0,
@@ -69,7 +69,7 @@ impl Defaults {
 
 /// Where sources come from by default.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Peers {
+pub(crate) enum Peers {
     /// 198.18.0.0/15 and 2001:db8:8000::/33.
     Outside,
     /// The whole unicast space, as with `--rand-source` of hping3; 2000::/3.
@@ -82,7 +82,7 @@ pub enum Peers {
 
 /// Default target: in 203.0.113.0/24, or in 2001:db8:10::/48 if the sources are IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     Host(u8),
     HostV6(u8),
     /// All of 203.0.113.0/24.
@@ -119,7 +119,7 @@ fn host6(network: Ipv6Addr, number: u8) -> IpNet {
 
 /// A set of hosts to draw from. Addresses are computed, not stored.
 #[derive(Clone, Debug)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     base: Addr,
     host_bits: u32,
     /// Number of usable host numbers, before they are spread over larger IPv6 networks.
@@ -129,11 +129,11 @@ pub struct Hosts {
     step: u64,
     offset: u64,
     /// 0: all.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 impl Hosts {
-    pub fn new(network: IpNet, count: u64, rng: &mut Rng) -> Hosts {
+    pub(crate) fn new(network: IpNet, count: u64, rng: &mut Rng) -> Hosts {
         let base = Addr::from(network.trunc().addr());
         let host_bits = u32::from(network.max_prefix_len() - network.prefix_len());
         let (first, usable) = match host_bits {
@@ -149,7 +149,7 @@ impl Hosts {
     }
 
     /// Host `index`. Indices below the number of usable addresses give distinct hosts.
-    pub fn nth(&self, index: u64) -> Addr {
+    pub(crate) fn nth(&self, index: u64) -> Addr {
         if self.host_bits == 0 {
             return self.base;
         }
@@ -167,13 +167,13 @@ impl Hosts {
         }
     }
 
-    pub fn pick(&self, rng: &mut Rng) -> Addr {
+    pub(crate) fn pick(&self, rng: &mut Rng) -> Addr {
         let index = rng.below(if self.count == 0 { self.usable } else { self.count });
         self.nth(index)
     }
 
     /// Number of distinct hosts.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         if self.count == 0 { self.usable } else { self.count.min(self.usable) }
     }
 }
@@ -197,36 +197,36 @@ const fn gcd(a: u64, b: u64) -> u64 {
 
 /// When a part is played.
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
+pub(crate) struct Span {
     /// Nanoseconds since the Unix epoch.
-    pub start: u64,
-    pub seconds: f64,
+    pub(crate) start: u64,
+    pub(crate) seconds: f64,
 }
 
 /// The complete settings of a part.
 #[derive(Clone, Debug)]
-pub struct Setting {
-    pub rate: f64,
-    pub mbit: f64,
-    pub payload: usize,
-    pub port: u16,
-    pub sources: Hosts,
-    pub targets: Hosts,
+pub(crate) struct Setting {
+    pub(crate) rate: f64,
+    pub(crate) mbit: f64,
+    pub(crate) payload: usize,
+    pub(crate) port: u16,
+    pub(crate) sources: Hosts,
+    pub(crate) targets: Hosts,
     /// From a source to the target.
-    pub way: Way,
-    pub macs: Macs,
-    pub burst: Option<Burst>,
-    pub hours: Option<Hours>,
+    pub(crate) way: Way,
+    pub(crate) macs: Macs,
+    pub(crate) burst: Option<Burst>,
+    pub(crate) hours: Option<Hours>,
     /// Nanoseconds since the Unix epoch.
-    pub start: u64,
+    pub(crate) start: u64,
     /// Length of the span.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Setting {
     /// Completes `params` with `defaults`. A source network of another address family than the target is ignored
     /// (scenario files with one are rejected).
-    pub fn resolve(params: &Params, defaults: &Defaults, attack: bool, span: Span, rng: &mut Rng) -> Setting {
+    pub(crate) fn resolve(params: &Params, defaults: &Defaults, attack: bool, span: Span, rng: &mut Rng) -> Setting {
         let inbound = params.direction != Some(Direction::Outbound) && !defaults.outbound_only;
         let v6_sources = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
         let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_sources, inbound));
@@ -280,7 +280,7 @@ impl Setting {
     }
 
     /// The first target host.
-    pub fn target(&self) -> Addr {
+    pub(crate) fn target(&self) -> Addr {
         self.targets.nth(0)
     }
 }

@@ -7,13 +7,13 @@ use super::schedule::Schedule;
 use crate::base::Addr;
 
 /// Response time of an inside host, in nanoseconds.
-pub const TURNAROUND: u64 = 60_000;
+pub(crate) const TURNAROUND: u64 = 60_000;
 /// TCP segments sent before the first acknowledgement (RFC 6928).
 const INITIAL_WINDOW: u64 = 10;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Client,
     Server,
 }
@@ -29,7 +29,7 @@ impl End {
 
 /// One connection, seen at the edge of the inside networks. All times are nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     client: (Addr, u16),
     server: (Addr, u16),
     /// From client to server.
@@ -39,11 +39,11 @@ pub struct Connection {
     server_next: u32,
     /// Whether both ends use timestamps (all but Windows).
     stamps: bool,
-    pub round_trip: u64,
+    pub(crate) round_trip: u64,
 }
 
 impl Connection {
-    pub fn new(way: Way, client: (Addr, u16), server: (Addr, u16), schedule: &mut Schedule) -> Connection {
+    pub(crate) fn new(way: Way, client: (Addr, u16), server: (Addr, u16), schedule: &mut Schedule) -> Connection {
         let outside = match way {
             Way::Inward => Some(client.0),
             Way::Outward => Some(server.0),
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// Octets of data in a full TCP segment.
-    pub const fn full_segment(&self) -> u64 {
+    pub(crate) const fn full_segment(&self) -> u64 {
         if self.stamps { 1448 } else { 1460 }
     }
 
@@ -106,7 +106,7 @@ impl Connection {
     }
 
     /// SYN, SYN-ACK, ACK; returns the time of the last.
-    pub fn open(&mut self, now: u64, schedule: &mut Schedule) -> u64 {
+    pub(crate) fn open(&mut self, now: u64, schedule: &mut Schedule) -> u64 {
         let v6 = !self.client.0.is_v4();
         let mss = if v6 { 1440 } else { 1460 };
         let value = (now / 1_000_000) as u32;
@@ -135,31 +135,39 @@ impl Connection {
     }
 
     /// An unanswered SYN; every call sends the same one.
-    pub fn send_syn(&self, now: u64, schedule: &mut Schedule) {
+    pub(crate) fn send_syn(&self, now: u64, schedule: &mut Schedule) {
         schedule.send(now, self.packet(End::Client, now, SYN));
     }
 
     /// One TCP segment of `octets`, without acknowledgement.
-    pub fn segment(&mut self, now: u64, from: End, payload: Payload, octets: u64, push: bool, schedule: &mut Schedule) {
+    pub(crate) fn segment(
+        &mut self,
+        now: u64,
+        from: End,
+        payload: Payload,
+        octets: u64,
+        push: bool,
+        schedule: &mut Schedule,
+    ) {
         let flags = if push { PSH | ACK } else { ACK };
         schedule.send(now, self.packet(from, now, flags).with_payload(payload, octets as usize));
         self.advance(from, octets as u32);
     }
 
     /// Acknowledgement by `from` of everything that the other end has sent so far.
-    pub fn acknowledge(&self, now: u64, from: End, schedule: &mut Schedule) {
+    pub(crate) fn acknowledge(&self, now: u64, from: End, schedule: &mut Schedule) {
         let time = now + self.response_delay(from);
         schedule.send(time, self.packet(from, time, ACK));
     }
 
     /// Reset by `from` in response to a packet that the other end sent at `now`.
-    pub fn reset(&self, now: u64, from: End, schedule: &mut Schedule) {
+    pub(crate) fn reset(&self, now: u64, from: End, schedule: &mut Schedule) {
         let time = now + self.response_delay(from);
         schedule.send(time, self.packet(from, time, RST));
     }
 
     /// Acknowledgement of the client with window 0.
-    pub fn advertise_zero_window(&self, now: u64, schedule: &mut Schedule) {
+    pub(crate) fn advertise_zero_window(&self, now: u64, schedule: &mut Schedule) {
         let plan = self.packet(End::Client, now, ACK);
         if let Body::Tcp(tcp) = plan.body {
             schedule.send(now, Plan { body: Body::Tcp(Tcp { window: 0, ..tcp }), ..plan });
@@ -169,7 +177,7 @@ impl Connection {
     /// A message of `octets` that begins with `payload`, in TCP segments `gap` nanoseconds apart and windows that
     /// double with every round trip. The other end acknowledges every second segment and the last. Returns the time of
     /// the last acknowledgement.
-    pub fn message(
+    pub(crate) fn message(
         &mut self,
         now: u64,
         from: End,
@@ -204,7 +212,7 @@ impl Connection {
     }
 
     /// FIN of `first`, FIN of the other end, ACK.
-    pub fn close(&mut self, now: u64, first: End, schedule: &mut Schedule) {
+    pub(crate) fn close(&mut self, now: u64, first: End, schedule: &mut Schedule) {
         schedule.send(now, self.packet(first, now, FIN | ACK));
         self.advance(first, 1);
         let answered = now + self.response_delay(first.other());

@@ -54,7 +54,7 @@ fn boot((time, until): (u64, u64), station: &Station, gateway: &Station, schedul
 }
 
 /// `count` guests with random MAC addresses boot within 3 s, as after a power cut.
-pub fn power_cut(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn power_cut(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     for number in 0..segment.count.min(220) {
         let mac = drawn_mac(schedule.rng.next_u64());
         let station = Station::slaac(mac, inside(20 + number as u8));
@@ -64,12 +64,12 @@ pub fn power_cut(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) 
 }
 
 /// One guest boots and obtains the address `target`.
-pub fn one(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn one(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     boot((now, segment.end), &segment.victim, &segment.gateway, schedule);
 }
 
 /// `count` times in the span.
-pub fn again_and_again(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn again_and_again(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let times = segment.count.max(1);
     let step = (segment.end - now) / times;
     for number in 0..times {
@@ -86,7 +86,7 @@ pub fn again_and_again(segment: &Lan, now: u64, _count: u64, schedule: &mut Sche
 }
 
 /// `count` guests configure themselves one after another, without DHCP.
-pub fn slaac(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn slaac(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     for number in 0..segment.count.min(200) {
         let station = Station::slaac(drawn_mac(schedule.rng.next_u64()), inside(20 + number as u8));
         configure_v6(now + number * SECOND, &station, &segment.gateway, schedule);
@@ -95,7 +95,7 @@ pub fn slaac(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 
 /// Guest 104 uses all addresses that it may use: its listed ones, its link-local one, the unspecified one in probes,
 /// and 203.0.113.180, which the server has leased to it.
-pub fn renewals(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn renewals(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let station = guest(104);
     let gateway = &segment.gateway;
     configure_v6(now, &station, gateway, schedule);
@@ -121,7 +121,7 @@ pub fn renewals(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 
 /// The bridge of a container engine: `count` veths with random MAC addresses start within 5 s, resolve the bridge, and
 /// communicate with remote hosts through NAT of the host. Captured on the bridge.
-pub fn pods(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn pods(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let address = |number: u64| Addr::from_v4_bits(0xac11_0001 + number as u32);
     let bridge = Station::new(Mac([2, 0x42, 0xac, 0x11, 0, 1]), address(0));
     for number in 1..=segment.count.min(5_000) {

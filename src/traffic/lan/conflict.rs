@@ -12,7 +12,7 @@ const SECOND_NIC: Mac = Mac([2, 0, 0xcb, 0, 0x71, 0xf7]);
 
 /// Two hosts have the same address: both announce it when they boot, the first defends it once (RFC 5227 §2.4 b), and
 /// both answer requests every 2 s.
-pub fn two_hosts(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn two_hosts(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
     schedule.send_from_inside(now, announcement(victim.mac, victim.v4));
     let booted = now + 300 * MILLISECOND;
@@ -29,7 +29,7 @@ pub fn two_hosts(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) 
 
 /// A Linux host with two NICs in one network (arp_ignore = 0): each NIC answers for the addresses of both, within
 /// microseconds.
-pub fn flux(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn flux(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { victim, gateway, .. } = segment;
     let other = Station { v4: inside(247), ..*victim };
     for (mac, address) in [(victim.mac, victim.v4), (SECOND_NIC, other.v4)] {
@@ -50,7 +50,7 @@ pub fn flux(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 
 /// Linux bonding in mode balance-alb: each of `count` clients gets one of two MAC addresses in replies; when the bond
 /// rebalances in the middle of the span, a quarter of them get the other one.
-pub fn balance(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn balance(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let server = segment.victim;
     let mac_of = |number: u64| if number.is_multiple_of(2) { server.mac } else { SECOND_NIC };
     for number in 0..segment.count.clamp(1, 50) {

@@ -5,15 +5,15 @@ use super::super::frames::{TCP, UDP, mac_for};
 use super::station::{Station, UNSPECIFIED_V4};
 use crate::base::{Addr, Mac};
 
-pub const ARP: u16 = 0x0806;
-pub const REQUEST: u16 = 1;
-pub const REPLY: u16 = 2;
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const REQUEST: u16 = 1;
+pub(crate) const REPLY: u16 = 2;
 
 const IGMP: u8 = 2;
 const ICMPV6: u8 = 58;
 const VRRP: u8 = 112;
 
-pub fn frame(from: Mac, to: Mac, ether_type: u16, content: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(from: Mac, to: Mac, ether_type: u16, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(14 + content.len());
     out.extend(to.0);
     out.extend(from.0);
@@ -27,7 +27,7 @@ const fn v4(address: Addr) -> [u8; 4] {
 }
 
 /// ARP (RFC 826). `from` and `to` are the addresses of the frame and may differ from those in the message.
-pub fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: (Mac, Addr)) -> Vec<u8> {
+pub(crate) fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: (Mac, Addr)) -> Vec<u8> {
     let mut content = vec![0, 1, 8, 0, 6, 4];
     content.extend(operation.to_be_bytes());
     content.extend(sender.0.0);
@@ -38,32 +38,32 @@ pub fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: 
 }
 
 /// Broadcast request of `station` for `wanted`.
-pub fn who_has(station: &Station, wanted: Addr) -> Vec<u8> {
+pub(crate) fn who_has(station: &Station, wanted: Addr) -> Vec<u8> {
     arp((station.mac, Mac::BROADCAST), REQUEST, (station.mac, station.v4), (Mac::ZERO, wanted))
 }
 
 /// Reply of `sender` to one station.
-pub fn is_at(sender: (Mac, Addr), to: (Mac, Addr)) -> Vec<u8> {
+pub(crate) fn is_at(sender: (Mac, Addr), to: (Mac, Addr)) -> Vec<u8> {
     arp((sender.0, to.0), REPLY, sender, to)
 }
 
 /// ARP probe for `wanted` (RFC 5227 §2.1.1).
-pub fn probe(mac: Mac, wanted: Addr) -> Vec<u8> {
+pub(crate) fn probe(mac: Mac, wanted: Addr) -> Vec<u8> {
     arp((mac, Mac::BROADCAST), REQUEST, (mac, UNSPECIFIED_V4), (Mac::ZERO, wanted))
 }
 
 /// ARP announcement: a request for the own address (RFC 5227 §2.3; also arping -U, Linux with arp_notify).
-pub fn announcement(mac: Mac, address: Addr) -> Vec<u8> {
+pub(crate) fn announcement(mac: Mac, address: Addr) -> Vec<u8> {
     arp((mac, Mac::BROADCAST), REQUEST, (mac, address), (Mac::ZERO, address))
 }
 
 /// Gratuitous ARP as a broadcast reply (arping -A, keepalived, arpspoof without a target).
-pub fn gratuitous(mac: Mac, address: Addr) -> Vec<u8> {
+pub(crate) fn gratuitous(mac: Mac, address: Addr) -> Vec<u8> {
     arp((mac, Mac::BROADCAST), REPLY, (mac, address), (Mac::BROADCAST, address))
 }
 
 /// RARP "request reverse" for the own address (RFC 903), which QEMU sends for a migrated guest.
-pub fn rarp(mac: Mac) -> Vec<u8> {
+pub(crate) fn rarp(mac: Mac) -> Vec<u8> {
     let mut content = vec![0, 1, 8, 0, 6, 4, 0, 3];
     for part in [&mac.0[..], &[0; 4], &mac.0[..], &[0; 4]] {
         content.extend_from_slice(part);
@@ -72,7 +72,7 @@ pub fn rarp(mac: Mac) -> Vec<u8> {
 }
 
 /// A configuration BPDU (IEEE 802.1D §9.3.1) in which `bridge` names `root` with this priority as the root.
-pub fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
+pub(crate) fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
     // LLC: both service access points 0x42, unnumbered information; then protocol 0, version 0, type 0, flags 0.
     let mut content = vec![0x42, 0x42, 3, 0, 0, 0, 0, 0];
     content.extend(priority.to_be_bytes());
@@ -89,27 +89,27 @@ pub fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
 
 /// Addresses and IP header fields of a packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Path {
-    pub from: Mac,
-    pub to: Mac,
-    pub source: Addr,
-    pub target: Addr,
-    pub ttl: u8,
+pub(crate) struct Path {
+    pub(crate) from: Mac,
+    pub(crate) to: Mac,
+    pub(crate) source: Addr,
+    pub(crate) target: Addr,
+    pub(crate) ttl: u8,
     /// IPv4 identification.
-    pub id: u16,
+    pub(crate) id: u16,
 }
 
 impl Path {
-    pub const fn new((from, source): (Mac, Addr), (to, target): (Mac, Addr), id: u16) -> Path {
+    pub(crate) const fn new((from, source): (Mac, Addr), (to, target): (Mac, Addr), id: u16) -> Path {
         Path { from, to, source, target, ttl: 64, id }
     }
 
     /// To a multicast or broadcast address, at its MAC address (RFC 1112, RFC 2464).
-    pub const fn group(sender: (Mac, Addr), group: Addr, id: u16) -> Path {
+    pub(crate) const fn group(sender: (Mac, Addr), group: Addr, id: u16) -> Path {
         Path::new(sender, (mac_for(group), group), id)
     }
 
-    pub fn udp(&self, (source, target): (u16, u16), payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn udp(&self, (source, target): (u16, u16), payload: &[u8]) -> Vec<u8> {
         let mut body = Vec::with_capacity(8 + payload.len());
         body.extend(source.to_be_bytes());
         body.extend(target.to_be_bytes());
@@ -120,7 +120,7 @@ impl Path {
     }
 
     /// A TCP segment with these flags and window 512, as in the examples of libnet.
-    pub fn tcp(&self, (source, target): (u16, u16), (flags, sequence): (u8, u32), payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn tcp(&self, (source, target): (u16, u16), (flags, sequence): (u8, u32), payload: &[u8]) -> Vec<u8> {
         let mut body = Vec::with_capacity(20 + payload.len());
         body.extend(source.to_be_bytes());
         body.extend(target.to_be_bytes());
@@ -131,24 +131,24 @@ impl Path {
     }
 
     /// An ICMPv6 message with its checksum; multicast listener reports with a router alert option (RFC 3810 §5).
-    pub fn icmpv6(&self, message: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn icmpv6(&self, message: Vec<u8>) -> Vec<u8> {
         self.ip(ICMPV6, Some(2), message)
     }
 
     /// An IGMPv2 membership report (RFC 2236) for the group that is its destination.
-    pub fn igmp_report(&self) -> Vec<u8> {
+    pub(crate) fn igmp_report(&self) -> Vec<u8> {
         let mut body = vec![0x16, 0, 0, 0];
         body.extend(v4(self.target));
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), body)
     }
 
     /// An IGMPv2 general membership query.
-    pub fn igmp_query(&self) -> Vec<u8> {
+    pub(crate) fn igmp_query(&self) -> Vec<u8> {
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), vec![0x11, 100, 0, 0, 0, 0, 0, 0])
     }
 
     /// A VRRP version 2 advertisement (RFC 3768 §5.3) for one address, as keepalived sends it.
-    pub fn vrrp(&self, router: u8, priority: u8, address: Addr) -> Vec<u8> {
+    pub(crate) fn vrrp(&self, router: u8, priority: u8, address: Addr) -> Vec<u8> {
         let mut body = vec![0x21, router, priority, 1, 0, 1, 0, 0];
         body.extend(v4(address));
         body.extend([0; 8]);

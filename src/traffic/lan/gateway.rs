@@ -24,12 +24,12 @@ fn replaced(segment: &Lan) -> Lan {
 }
 
 /// `source_mac` answers for the gateway's addresses and forwards, without an announcement.
-pub fn moved(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn moved(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     life::ordinary(&replaced(segment), now, count, schedule);
 }
 
 /// The same with a new router that announces itself in both address families when it starts.
-pub fn replaced_router(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn replaced_router(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let segment = replaced(segment);
     let mac = segment.source_mac.unwrap_or(NEW);
     for number in 0..3 {
@@ -43,7 +43,7 @@ pub fn replaced_router(segment: &Lan, now: u64, count: u64, schedule: &mut Sched
 
 /// keepalived without virtual MAC addresses: the second router takes over the address and broadcasts five gratuitous
 /// ARP replies; the first remains as 203.0.113.2.
-pub fn failover(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn failover(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let segment = replaced(segment);
     let mac = segment.source_mac.unwrap_or(NEW);
     for number in 0..5 {
@@ -62,7 +62,7 @@ pub fn failover(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
 
 /// Two routers share a virtual MAC address. The first advertises every second on one port; in the middle of the span it
 /// fails, and 3.6 s later the second advertises, announces and answers on the next port.
-pub fn vrrp(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn vrrp(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let gateway = Station { mac: VIRTUAL, ..segment.gateway };
     let takeover = segment.middle() + 3_600 * MILLISECOND;
     let routers = [(0, inside(2), 150), (1, inside(3), 100)];
@@ -97,7 +97,7 @@ pub fn vrrp(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 
 /// The gateway is down: `count` hosts request it once a second each, as Linux does while it has packets to send,
 /// without a reply.
-pub fn silent(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn silent(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for (number, host) in (0u64..).zip(segment.hosts()) {
         for time in segment.every(number * 130 * MILLISECOND, SECOND) {
             schedule.send_from_inside(time, who_has(&host, segment.gateway.v4));
@@ -107,7 +107,7 @@ pub fn silent(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
 
 /// The last router advertisement has a lifetime of 3 s; then neighbour and router solicitations of the hosts stay
 /// unanswered.
-pub fn silent_v6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn silent_v6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let last = Router { lifetime: 3, prefix: PREFIX };
     schedule.send_from_outside(now, router_advertisement((segment.gateway.mac, segment.gateway.local), last));
     for (number, host) in (0u64..).zip(segment.hosts()) {

@@ -6,17 +6,17 @@ use super::station::{BROADCAST_V4, MILLISECOND, Station, UNSPECIFIED_V4};
 use super::wire::Wire;
 use crate::base::{Addr, Mac};
 
-pub const DISCOVER: u8 = 1;
-pub const OFFER: u8 = 2;
-pub const REQUEST: u8 = 3;
-pub const ACK: u8 = 5;
-pub const RELEASE: u8 = 7;
-pub const INFORM: u8 = 8;
+pub(crate) const DISCOVER: u8 = 1;
+pub(crate) const OFFER: u8 = 2;
+pub(crate) const REQUEST: u8 = 3;
+pub(crate) const ACK: u8 = 5;
+pub(crate) const RELEASE: u8 = 7;
+pub(crate) const INFORM: u8 = 8;
 
-pub const SOLICIT: u8 = 1;
-pub const ADVERTISE: u8 = 2;
-pub const REQUEST6: u8 = 3;
-pub const REPLY6: u8 = 7;
+pub(crate) const SOLICIT: u8 = 1;
+pub(crate) const ADVERTISE: u8 = 2;
+pub(crate) const REQUEST6: u8 = 3;
+pub(crate) const REPLY6: u8 = 7;
 
 const CLIENTS: (u16, u16) = (68, 67);
 const SERVERS: (u16, u16) = (67, 68);
@@ -47,7 +47,7 @@ fn message(op: u8, kind: u8, transaction: u32, client: Mac, (own, offered): (Add
 }
 
 /// Message of a client without an address; `from` is the MAC address in the frame, `client` that in the message.
-pub fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8]) -> Vec<u8> {
+pub(crate) fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8]) -> Vec<u8> {
     let mut all = vec![61, 7, 1];
     all.extend(client.0);
     all.extend_from_slice(options);
@@ -58,19 +58,19 @@ pub fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8])
 }
 
 /// Broadcast of a client with an address that requests other parameters (INFORM).
-pub fn inform(station: &Station, transaction: u32) -> Vec<u8> {
+pub(crate) fn inform(station: &Station, transaction: u32) -> Vec<u8> {
     let text = message(1, INFORM, transaction, station.mac, (station.v4, UNSPECIFIED_V4), &[55, 3, 1, 6, 252]);
     Path::group((station.mac, station.v4), BROADCAST_V4, transaction as u16).udp(CLIENTS, &text)
 }
 
 /// Unicast of a client to its server: renewal or release of its address.
-pub fn to_server(station: &Station, server: &Station, kind: u8, transaction: u32) -> Vec<u8> {
+pub(crate) fn to_server(station: &Station, server: &Station, kind: u8, transaction: u32) -> Vec<u8> {
     let text = message(1, kind, transaction, station.mac, (station.v4, UNSPECIFIED_V4), &[]);
     Path::new((station.mac, station.v4), (server.mac, server.v4), transaction as u16).udp(CLIENTS, &text)
 }
 
 /// Offer or acknowledgement: `server` is also the router and the name server.
-pub fn answer(server: &Station, client: Mac, kind: u8, transaction: u32, offered: Addr) -> Vec<u8> {
+pub(crate) fn answer(server: &Station, client: Mac, kind: u8, transaction: u32, offered: Addr) -> Vec<u8> {
     let mut options = vec![54, 4];
     options.extend(v4(server.v4));
     options.extend([51, 4, 0, 0, 0x0e, 0x10, 1, 4, 255, 255, 255, 0]);
@@ -92,7 +92,7 @@ fn choice(server: &Station, wanted: Addr) -> Vec<u8> {
 }
 
 /// `guest` obtains its address from `server` within a tenth of a second; returns the time.
-pub fn obtain(time: u64, guest: &Station, server: &Station, schedule: &mut Schedule) -> u64 {
+pub(crate) fn obtain(time: u64, guest: &Station, server: &Station, schedule: &mut Schedule) -> u64 {
     let transaction = schedule.rng.next_u32();
     let mac = guest.mac;
     schedule.send_from_inside(time, query(mac, mac, DISCOVER, transaction, &[]));
@@ -101,7 +101,7 @@ pub fn obtain(time: u64, guest: &Station, server: &Station, schedule: &mut Sched
 }
 
 /// The second half: REQUEST and ACK; returns the time of the ACK.
-pub fn accept(time: u64, guest: &Station, server: &Station, transaction: u32, schedule: &mut Schedule) -> u64 {
+pub(crate) fn accept(time: u64, guest: &Station, server: &Station, transaction: u32, schedule: &mut Schedule) -> u64 {
     let options = choice(server, guest.v4);
     schedule.send_from_inside(time, query(guest.mac, guest.mac, REQUEST, transaction, &options));
     let done = time + 15 * MILLISECOND;
@@ -141,13 +141,13 @@ fn message6(kind: u8, transaction: u32, client: Mac, server: Option<Mac>, leased
 }
 
 /// Message of `station` to all servers: SOLICIT, or REQUEST for the chosen one.
-pub fn query6(station: &Station, kind: u8, transaction: u32, server: Option<Mac>) -> Vec<u8> {
+pub(crate) fn query6(station: &Station, kind: u8, transaction: u32, server: Option<Mac>) -> Vec<u8> {
     let text = message6(kind, transaction, station.mac, server, None);
     Path { ttl: 1, ..Path::group((station.mac, station.local), ALL_SERVERS, 0) }.udp(CLIENTS6, &text)
 }
 
 /// ADVERTISE or REPLY.
-pub fn answer6(server: &Station, client: &Station, kind: u8, transaction: u32, leased: Addr) -> Vec<u8> {
+pub(crate) fn answer6(server: &Station, client: &Station, kind: u8, transaction: u32, leased: Addr) -> Vec<u8> {
     let text = message6(kind, transaction, client.mac, Some(server.mac), Some(leased));
     Path::new((server.mac, server.local), (client.mac, client.local), 0).udp(SERVERS6, &text)
 }

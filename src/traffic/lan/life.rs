@@ -11,7 +11,7 @@ use super::wire::{Wire, exchange_with_remote};
 use crate::base::{Addr, Mac};
 
 /// Routers advertise for three times their interval (RFC 4861 §6.2.1).
-pub const ADVERTISED: Router = Router { lifetime: 30, prefix: PREFIX };
+pub(crate) const ADVERTISED: Router = Router { lifetime: 30, prefix: PREFIX };
 
 const MDNS: Addr = Addr::from_v4_bits(0xe000_00fb);
 const MDNS6: Addr = Addr::from_v6_bits(0xff02 << 112 | 0xfb);
@@ -19,13 +19,13 @@ const SSDP: Addr = Addr::from_v4_bits(0xefff_fffa);
 const LLMNR: Addr = Addr::from_v4_bits(0xe000_00fc);
 
 /// `station` resolves the gateway.
-pub fn resolve_gateway(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
+pub(crate) fn resolve_gateway(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
     schedule.send_from_inside(time, who_has(station, gateway.v4));
     schedule.send_from_outside(time + MILLISECOND / 2, is_at((gateway.mac, gateway.v4), (station.mac, station.v4)));
 }
 
 /// The same over IPv6.
-pub fn resolve_router(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
+pub(crate) fn resolve_router(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
     schedule.send_from_inside(time, solicitation(station, gateway.local));
     let to = (station.mac, station.local);
     let answer = advertisement((gateway.mac, gateway.local), to, ROUTER | SOLICITED, gateway.local);
@@ -43,7 +43,7 @@ fn resolve_host(time: u64, station: &Station, gateway: &Station, schedule: &mut 
 
 /// `count` hosts with `rate` datagrams per second each, and a gateway at `source_mac`: lookups as caches expire, first
 /// by broadcast, then with a unicast poll (RFC 1122 §2.3.2.1), and router advertisements every 10 s.
-pub fn ordinary(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn ordinary(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let gateway = Station { mac: segment.source_mac.unwrap_or(segment.gateway.mac), ..segment.gateway };
     for time in segment.every(100 * MILLISECOND, 10 * SECOND) {
         schedule.send_from_outside(time, router_advertisement((gateway.mac, gateway.local), ADVERTISED));
@@ -71,7 +71,7 @@ pub fn ordinary(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) 
 }
 
 /// mDNS announcement of a host to both groups (RFC 6762 §8.3); the octets depend only on `number`.
-pub fn mdns(time: u64, station: &Station, number: u64, schedule: &mut Schedule) {
+pub(crate) fn mdns(time: u64, station: &Station, number: u64, schedule: &mut Schedule) {
     let mut text = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x06host".to_vec();
     text.extend(format!("{:02}", number % 100).bytes());
     text.extend(b"\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04");
@@ -85,7 +85,7 @@ pub fn mdns(time: u64, station: &Station, number: u64, schedule: &mut Schedule) 
 }
 
 /// Hosts in turn announce themselves over mDNS, each twice, a second apart, with the same octets.
-pub fn mdns_chatter(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn mdns_chatter(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let number = count % segment.count.clamp(1, 200);
     let host = Station::host(20 + number as u8);
     mdns(now, &host, number, schedule);
@@ -94,7 +94,7 @@ pub fn mdns_chatter(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule
 
 /// Discovery by Windows and Linux hosts: NetBIOS names by broadcast, three times (RFC 1002 §4.2.1), LLMNR twice, SSDP
 /// three times, mDNS with identical repetitions as avahi sends it, and ARP. `rate` counts these events.
-pub fn windows(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn windows(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let number = schedule.rng.below(segment.count.clamp(1, 900));
     // A larger network than a /24: 10.20.0.0/22.
     let address = Addr::from_v4_bits(0x0a14_0000 | (number as u32 + 10));
@@ -146,7 +146,7 @@ const fn directed_broadcast(address: Addr) -> Addr {
 }
 
 /// Lookups of the gateway in the first seconds, then traffic between neighbours only.
-pub fn quiet_night(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn quiet_night(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let hosts: Vec<Station> = segment.hosts().collect();
     let router = Router { lifetime: 1_800, prefix: PREFIX };
     schedule.send_from_outside(now, router_advertisement((segment.gateway.mac, segment.gateway.local), router));
@@ -168,7 +168,7 @@ pub fn quiet_night(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule
 }
 
 /// A misconfigured host requests every second a gateway that does not exist.
-pub fn wrong_gateway(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn wrong_gateway(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let absent = Addr::from_v6_bits(LINK_LOCAL | 0xfe);
     for time in segment.every(0, SECOND) {
         schedule.send_from_inside(time, who_has(&segment.victim, inside(254)));

@@ -5,21 +5,21 @@
 //! the background of the others. An [`Act`] writes whole frames: `ethernet`, `neighbour` and `lease` build them, the
 //! other files decide what is sent when.
 
-pub mod boot;
-pub mod conflict;
+pub(crate) mod boot;
+pub(crate) mod conflict;
 mod ethernet;
-pub mod gateway;
+pub(crate) mod gateway;
 mod lease;
-pub mod life;
+pub(crate) mod life;
 mod neighbour;
 mod segment;
-pub mod servers;
-pub mod spoof;
+pub(crate) mod servers;
+pub(crate) mod spoof;
 mod station;
-pub mod storm;
-pub mod switch;
+pub(crate) mod storm;
+pub(crate) mod switch;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub use segment::{Act, Lan, planned_once, repeated};
+pub(crate) use segment::{Act, Lan, planned_once, repeated};

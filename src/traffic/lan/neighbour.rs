@@ -6,15 +6,15 @@ use super::station::{ALL_NODES, ALL_ROUTERS, Station};
 use crate::base::{Addr, Mac};
 
 /// Flags of a neighbour advertisement.
-pub const ROUTER: u8 = 0x80;
-pub const SOLICITED: u8 = 0x40;
-pub const OVERRIDE: u8 = 0x20;
+pub(crate) const ROUTER: u8 = 0x80;
+pub(crate) const SOLICITED: u8 = 0x40;
+pub(crate) const OVERRIDE: u8 = 0x20;
 
 const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
 
 /// The solicited-node group of an address, which depends on its last 24 bits (RFC 4291 §2.7.1).
-pub const fn solicited_node(address: Addr) -> Addr {
+pub(crate) const fn solicited_node(address: Addr) -> Addr {
     Addr::from_v6_bits(0xff02 << 112 | 0x1_ff00_0000 | address.bits() & 0xff_ffff)
 }
 
@@ -35,18 +35,18 @@ fn with_target(kind: u8, flags: u8, target: Addr) -> Vec<u8> {
 }
 
 /// Solicitation for `wanted` from the link-local address of `station`.
-pub fn solicitation(station: &Station, wanted: Addr) -> Vec<u8> {
+pub(crate) fn solicitation(station: &Station, wanted: Addr) -> Vec<u8> {
     let path = Path::group((station.mac, station.local), solicited_node(wanted), 0);
     discovery(path, with_link_layer_option(with_target(135, 0, wanted), SOURCE_LINK_LAYER, station.mac))
 }
 
 /// Solicitation of duplicate address detection for `wanted` (RFC 4862 §5.4.2).
-pub fn duplicate_probe(mac: Mac, wanted: Addr) -> Vec<u8> {
+pub(crate) fn duplicate_probe(mac: Mac, wanted: Addr) -> Vec<u8> {
     discovery(Path::group((mac, Addr::UNSPECIFIED), solicited_node(wanted), 0), with_target(135, 0, wanted))
 }
 
 /// Advertisement of `target` at `mac`, from `source` at that MAC address to `to`.
-pub fn advertisement((mac, source): (Mac, Addr), to: (Mac, Addr), flags: u8, target: Addr) -> Vec<u8> {
+pub(crate) fn advertisement((mac, source): (Mac, Addr), to: (Mac, Addr), flags: u8, target: Addr) -> Vec<u8> {
     discovery(
         Path::new((mac, source), to, 0),
         with_link_layer_option(with_target(136, flags, target), TARGET_LINK_LAYER, mac),
@@ -54,12 +54,12 @@ pub fn advertisement((mac, source): (Mac, Addr), to: (Mac, Addr), flags: u8, tar
 }
 
 /// The same to all nodes.
-pub fn unsolicited_advertisement(sender: (Mac, Addr), flags: u8, target: Addr) -> Vec<u8> {
+pub(crate) fn unsolicited_advertisement(sender: (Mac, Addr), flags: u8, target: Addr) -> Vec<u8> {
     let to = (mac_for(ALL_NODES), ALL_NODES);
     advertisement(sender, to, flags & !SOLICITED, target)
 }
 
-pub fn router_solicitation(mac: Mac, source: Addr) -> Vec<u8> {
+pub(crate) fn router_solicitation(mac: Mac, source: Addr) -> Vec<u8> {
     let message = vec![133, 0, 0, 0, 0, 0, 0, 0];
     // RFC 4861 §4.1: no link-layer option without an address.
     let message =
@@ -69,14 +69,14 @@ pub fn router_solicitation(mac: Mac, source: Addr) -> Vec<u8> {
 
 /// Contents of a router advertisement.
 #[derive(Clone, Copy, Debug)]
-pub struct Router {
+pub(crate) struct Router {
     /// Seconds for which the router may be used as default router; 0: not at all.
-    pub lifetime: u16,
+    pub(crate) lifetime: u16,
     /// Prefix of length 64.
-    pub prefix: u128,
+    pub(crate) prefix: u128,
 }
 
-pub fn router_advertisement((mac, source): (Mac, Addr), router: Router) -> Vec<u8> {
+pub(crate) fn router_advertisement((mac, source): (Mac, Addr), router: Router) -> Vec<u8> {
     // Hop limit 64, no flags.
     let mut message = vec![134, 0, 0, 0, 64, 0];
     message.extend(router.lifetime.to_be_bytes());
@@ -92,7 +92,7 @@ pub fn router_advertisement((mac, source): (Mac, Addr), router: Router) -> Vec<u
 }
 
 /// Joins `group` (CHANGE_TO_EXCLUDE without sources).
-pub fn listener_report(mac: Mac, source: Addr, group: Addr) -> Vec<u8> {
+pub(crate) fn listener_report(mac: Mac, source: Addr, group: Addr) -> Vec<u8> {
     let mut message = vec![143, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0];
     message.extend(group.bits().to_be_bytes());
     let all_capable = Addr::from_v6_bits(0xff02 << 112 | 0x16);

@@ -9,30 +9,30 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// Plans the frames of call number `count` of a model.
-pub type Act = fn(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule);
+pub(crate) type Act = fn(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule);
 
 /// The stations of a segment, and the parameters of the part.
 #[derive(Clone, Debug)]
-pub struct Lan {
+pub(crate) struct Lan {
     /// `source_mac` and `source_network`; default: 52:54:00:00:00:66 with 203.0.113.66.
-    pub attacker: Station,
+    pub(crate) attacker: Station,
     /// `target` and `target_mac`; default: 203.0.113.7.
-    pub victim: Station,
+    pub(crate) victim: Station,
     /// 203.0.113.1 and fe80::1.
-    pub gateway: Station,
+    pub(crate) gateway: Station,
     /// `source_mac`, if set.
-    pub source_mac: Option<Mac>,
+    pub(crate) source_mac: Option<Mac>,
     /// `sources`: number of participating stations.
-    pub count: u64,
-    pub rate: f64,
+    pub(crate) count: u64,
+    pub(crate) rate: f64,
     /// `payload`, in octets.
-    pub payload: usize,
-    pub start: u64,
-    pub end: u64,
+    pub(crate) payload: usize,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
 }
 
 impl Lan {
-    pub fn new(setting: &Setting, params: &Params) -> Lan {
+    pub(crate) fn new(setting: &Setting, params: &Params) -> Lan {
         let v4 = |network: Option<IpNet>| match network.map(|network| network.addr()) {
             Some(IpAddr::V4(address)) => Some(Addr::from_v4_bits(address.to_bits())),
             _ => None,
@@ -53,18 +53,18 @@ impl Lan {
     }
 
     /// The victim and its neighbours, 203.0.113.201 and following: `count` hosts, at most 50.
-    pub fn hosts(&self) -> impl Iterator<Item = Station> {
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = Station> {
         let others = (0..self.count.clamp(1, 50) as u8 - 1).map(|number| Station::host(201 + number));
         std::iter::once(self.victim).chain(others)
     }
 
     /// Times from `first` after the start to the end, `step` apart; in nanoseconds.
-    pub fn every(&self, first: u64, step: u64) -> impl Iterator<Item = u64> + use<> {
+    pub(crate) fn every(&self, first: u64, step: u64) -> impl Iterator<Item = u64> + use<> {
         (self.start + first..self.end).step_by(step.max(1) as usize)
     }
 
     /// The middle of the span.
-    pub const fn middle(&self) -> u64 {
+    pub(crate) const fn middle(&self) -> u64 {
         self.start / 2 + self.end / 2
     }
 }
@@ -77,12 +77,12 @@ struct LanModel {
 }
 
 /// Plans everything at the start.
-pub fn planned_once(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn planned_once(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
     (Box::new(LanModel { segment, act, count: 0 }), Pacing::Once)
 }
 
 /// Plans frames `rate` times per second.
-pub fn repeated(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn repeated(segment: Lan, act: Act) -> (Box<dyn Model>, Pacing) {
     let pacing = Pacing::Rate(segment.rate);
     (Box::new(LanModel { segment, act, count: 0 }), pacing)
 }

@@ -15,13 +15,13 @@ use crate::base::{Addr, Mac};
 const ROGUE_PREFIX: u128 = 0x2001_0db8_0bad << 80;
 
 /// DHCPig: a DISCOVER with a different client each time; the first ones receive an offer.
-pub fn starvation(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn starvation(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let client = drawn_mac(schedule.rng.next_u64());
     starve(client, client, segment, (now, count), schedule);
 }
 
 /// yersinia: the same with one source MAC address; only the client in the message differs.
-pub fn starvation_one_mac(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn starvation_one_mac(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let client = drawn_mac(schedule.rng.next_u64());
     starve(segment.attacker.mac, client, segment, (now, count), schedule);
 }
@@ -37,7 +37,7 @@ fn starve(from: Mac, client: Mac, segment: &Lan, (now, count): (u64, u64), sched
 }
 
 /// The same with complete exchanges, until all leases are taken.
-pub fn starvation_leases(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn starvation_leases(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let client = Station::new(drawn_mac(schedule.rng.next_u64()), inside(100 + (count % 150) as u8));
     if count < 150 {
         lease::obtain(now, &client, &segment.gateway, schedule);
@@ -48,7 +48,7 @@ pub fn starvation_leases(segment: &Lan, now: u64, count: u64, schedule: &mut Sch
 }
 
 /// A faulty client: DISCOVER and INFORM in turn.
-pub fn flood(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn flood(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let station = &segment.attacker;
     let transaction = schedule.rng.next_u32();
     let frame = if count.is_multiple_of(2) {
@@ -61,7 +61,7 @@ pub fn flood(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
 
 /// `rate` new guests per second; the attacker sends an offer before the real server does, and half of the guests accept
 /// it.
-pub fn rogue(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn rogue(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let Lan { attacker, gateway, .. } = segment;
     let guest = Station::new(drawn_mac(schedule.rng.next_u64()), inside(100 + (count % 100) as u8));
     let transaction = schedule.rng.next_u32();
@@ -97,13 +97,13 @@ fn obtain6(time: u64, guest: &Station, server: &Station, schedule: &mut Schedule
 }
 
 /// `rate` guests per second obtain addresses over DHCPv6 from the one server.
-pub fn leases6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn leases6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let guest = Station::slaac(drawn_mac(schedule.rng.next_u64()), inside(9));
     obtain6(now, &guest, &segment.gateway, schedule);
 }
 
 /// The same; the attacker advertises itself in addition to the server.
-pub fn rogue6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn rogue6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, gateway, .. } = segment;
     let guest = Station::slaac(drawn_mac(schedule.rng.next_u64()), inside(9));
     let transaction = schedule.rng.next_u32();
@@ -122,7 +122,7 @@ pub fn rogue6(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 }
 
 /// Two servers in a failover pair: both send offers, and guests accept either.
-pub fn pair(_segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn pair(_segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let servers =
         [Station::new(Mac([2, 0, 0, 0, 0, 0xd1]), inside(2)), Station::new(Mac([2, 0, 0, 0, 0, 0xd2]), inside(3))];
     let guest = Station::new(drawn_mac(schedule.rng.next_u64()), inside(100 + (count % 100) as u8));
@@ -137,7 +137,7 @@ pub fn pair(_segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
 
 /// fake_router6: advertisements of a rogue prefix every 5 s and after solicitations, in addition to those of the real
 /// router every 10 s.
-pub fn rogue_router(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn rogue_router(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, gateway, victim, .. } = segment;
     let forged = Router { lifetime: 1_800, prefix: ROGUE_PREFIX };
     for time in segment.every(0, 5 * SECOND) {
@@ -152,7 +152,7 @@ pub fn rogue_router(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedu
 }
 
 /// flood_router6: advertisements of random routers and prefixes, each from a different address and MAC address.
-pub fn router_flood(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn router_flood(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let mac = drawn_mac(schedule.rng.next_u64());
     let source = Addr::from_v6_bits(LINK_LOCAL | u128::from(schedule.rng.next_u64()));
     let prefix = 0x2a01 << 112 | u128::from(schedule.rng.next_u64() >> 16) << 64;

@@ -22,7 +22,7 @@ fn resolve_victims(time: u64, segment: &Lan, schedule: &mut Schedule) {
 
 /// arpspoof -r, ettercap, bettercap: unsolicited replies to victim and gateway, `rate` per second each; the attacker
 /// forwards the traffic between the two.
-pub fn both_ways(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn both_ways(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
     resolve_victims(now, segment, schedule);
     let step = (1e9 / segment.rate.clamp(0.01, 1e4)) as u64;
@@ -45,13 +45,13 @@ pub fn both_ways(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) 
 }
 
 /// Cain: a single forged reply to the victim.
-pub fn once(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn once(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
     schedule.send_between_guests(now, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
 }
 
 /// arpspoof without -t: broadcast replies every 2 s, while the gateway still answers.
-pub fn to_all(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn to_all(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, gateway, .. } = segment;
     for (number, time) in (0u64..).zip(segment.every(0, 2 * SECOND)) {
         schedule.send_from_inside(time, gratuitous(attacker.mac, gateway.v4));
@@ -66,7 +66,7 @@ pub fn to_all(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
 /// parasite6 answers the victim's solicitation in addition to the router, and fake_advertise6 sends unsolicited
 /// advertisements of router and victim at the attacker's MAC address to all nodes; `rate` per second each, with
 /// override.
-pub fn advertised(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn advertised(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
     let claim = OVERRIDE | SOLICITED;
     schedule.send_from_inside(now, solicitation(victim, gateway.local));
@@ -89,7 +89,7 @@ pub fn advertised(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule)
 }
 
 /// dos-new-ip6: the attacker claims every address that a new guest tests.
-pub fn all_addresses_taken(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn all_addresses_taken(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for (number, time) in (0u64..).zip(segment.every(0, SECOND)) {
         let new = drawn_mac(number / 3);
         // Three attempts with different addresses (RFC 7217), then the next guest.
@@ -102,7 +102,7 @@ pub fn all_addresses_taken(segment: &Lan, _now: u64, _count: u64, schedule: &mut
 
 /// Guest 104 sends datagrams, requests and replies with its own MAC address and the address of guest 105, `rate` times
 /// per second.
-pub fn as_another_guest(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn as_another_guest(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let station = guest(104);
     let stolen = Station { mac: station.mac, ..guest(105) };
     let gateway = &segment.gateway;
@@ -122,7 +122,7 @@ pub fn as_another_guest(segment: &Lan, now: u64, count: u64, schedule: &mut Sche
 }
 
 /// Normal traffic of guests 104 and 105 with their own addresses, on two ports of the bridge.
-pub fn two_guests(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn two_guests(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for (port, number) in [(0, 104), (1, 105)] {
         let station = guest(number);
         for time in segment.every(u64::from(port) * 20 * MILLISECOND, SECOND) {

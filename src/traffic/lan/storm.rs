@@ -21,7 +21,7 @@ const fn any_mac(draw: u64) -> Mac {
 }
 
 /// macof (dsniff): SYN with window 512 between random MAC and IP addresses.
-pub fn macof(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn macof(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let rng = &mut schedule.rng;
     let (from, to) = (any_mac(rng.next_u64()), any_mac(rng.next_u64()));
     let (source, target) = (Addr::from_v4_bits(rng.next_u32()), Addr::from_v4_bits(rng.next_u32()));
@@ -32,17 +32,17 @@ pub fn macof(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 }
 
 /// One station requests the same four addresses repeatedly.
-pub fn arp(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn arp(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     schedule.send_from_inside(now, who_has(&segment.attacker, inside(1 + (count % 4) as u8)));
 }
 
 /// One station announces its own address repeatedly.
-pub fn gratuitous_arp(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn gratuitous_arp(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     schedule.send_from_inside(now, gratuitous(segment.attacker.mac, segment.attacker.v4));
 }
 
 /// A load balancer takes over: `count` addresses, each announced five times within a second, once.
-pub fn takeover(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn takeover(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let mac = segment.source_mac.unwrap_or(Mac([2, 0, 0, 0, 0, 0xb1]));
     let addresses = segment.count.min(240);
     for round in 0..5 {
@@ -54,12 +54,12 @@ pub fn takeover(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
 }
 
 /// UDP broadcasts of one station.
-pub fn broadcast(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn broadcast(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     send_broadcast(&segment.attacker, now, segment.payload, schedule);
 }
 
 /// The same from `count` stations in turn.
-pub fn broadcast_of_many(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn broadcast_of_many(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let station = Station::host(20 + (count % segment.count.clamp(1, 200)) as u8);
     send_broadcast(&station, now, segment.payload, schedule);
 }
@@ -72,7 +72,7 @@ fn send_broadcast(station: &Station, now: u64, octets: usize, schedule: &mut Sch
 }
 
 /// One station to groups of 239/8 without members.
-pub fn multicast(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn multicast(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let group = Addr::from_v4_bits(0xef01_0200 | (count % 16) as u32);
     let path = Path::group((segment.attacker.mac, segment.attacker.v4), group, schedule.rng.next_u16());
     let mut payload = Vec::new();
@@ -81,7 +81,7 @@ pub fn multicast(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
 }
 
 /// Television: RTP of one source to one group, for which the router queries and which three hosts have joined.
-pub fn television(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn television(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let group = Addr::from_v4_bits(0xef01_0101);
     if count == 0 {
         for time in segment.every(0, 10 * SECOND) {
@@ -106,7 +106,7 @@ pub fn television(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) 
 }
 
 /// Frames of one station to unknown MAC addresses, which a switch floods.
-pub fn unknown_unicast(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn unknown_unicast(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let draw = schedule.rng.next_u64();
     let Mac([a, rest @ ..]) = any_mac(draw);
     let [b, c, d, e, f] = rest;
@@ -116,7 +116,7 @@ pub fn unknown_unicast(segment: &Lan, now: u64, _count: u64, schedule: &mut Sche
 }
 
 /// A backup between two hosts of which only one direction is captured: full TCP segments to one MAC address.
-pub fn backup(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn backup(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     let (from, to) = (Station::host(21), segment.victim);
     let path = Path::new((from.mac, from.v4), (to.mac, to.v4), count as u16);
     let sequence = (count as u32).wrapping_mul(1_448);
@@ -155,13 +155,13 @@ fn next_looping_frame(segment: &Lan, now: u64, schedule: &mut Schedule) -> Vec<u
 }
 
 /// A switching loop outside: `rate` ingress frames per second that repeat the same frames.
-pub fn switching_loop(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn switching_loop(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let data = next_looping_frame(segment, now, schedule);
     schedule.send_from_outside(now, data);
 }
 
 /// A loop through this host: frames of five inside guests leave once and enter repeatedly.
-pub fn own_frames_return(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+pub(crate) fn own_frames_return(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
     if count == 0 {
         for (number, time) in (0u64..).zip(segment.every(0, NEW_FRAME_INTERVAL)) {
             schedule.send_on_port(time, 0, Way::Outward, looping_frame(number));

@@ -20,7 +20,7 @@ fn send_datagram(time: u64, port: u16, station: &Station, segment: &Lan, schedul
 
 /// One MAC address enters on two ports in turn, `rate` changes per second, with five frames in between: a loop, or port
 /// stealing.
-pub fn flapping(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn flapping(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let step = (1e9 / segment.rate.clamp(0.01, 1e3)) as u64;
     for (number, time) in segment.every(0, step).enumerate() {
         for frame in 0..5 {
@@ -31,7 +31,7 @@ pub fn flapping(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) 
 
 /// A guest migrates in the middle of the span: its new host announces it five times by RARP, as QEMU does, and it
 /// continues there.
-pub fn migration(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn migration(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let station = guest(104);
     let moved = segment.middle();
     schedule.send_on_port(now, 0, Way::Inward, who_has(&station, segment.gateway.v4));
@@ -51,7 +51,7 @@ pub fn migration(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) 
 }
 
 /// yersinia -attack 4: a guest claims the root of the tree with priority 0, every 2 s.
-pub fn root_claim(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn root_claim(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for time in segment.every(0, 2 * SECOND) {
         let mac = segment.attacker.mac;
         schedule.send_from_inside(time, bpdu(mac, (0, mac), 0));
@@ -59,7 +59,7 @@ pub fn root_claim(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule
 }
 
 /// The upstream switch announces every 2 s the root, a bridge beyond it.
-pub fn tree_above(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+pub(crate) fn tree_above(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for time in segment.every(0, 2 * SECOND) {
         schedule.send_from_outside(time, bpdu(SWITCH, (4_096, Mac([2, 0, 0, 0, 0, 0x51])), 4));
     }

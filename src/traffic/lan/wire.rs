@@ -7,7 +7,7 @@ use super::station::{MILLISECOND, REMOTE_HOST, Station};
 
 /// Shorthands for [`Schedule::send_raw`] by sender. On the uplink, frames of a guest leave and frames of the gateway
 /// enter.
-pub trait Wire {
+pub(crate) trait Wire {
     fn send_from_inside(&mut self, time: u64, data: Vec<u8>);
     fn send_from_outside(&mut self, time: u64, data: Vec<u8>);
     /// From one guest to another.
@@ -35,7 +35,7 @@ impl Wire for Schedule {
 }
 
 /// A datagram of `station` to a remote host through `gateway`, and the response: traffic of a tunnel.
-pub fn exchange_with_remote(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
+pub(crate) fn exchange_with_remote(time: u64, station: &Station, gateway: &Station, schedule: &mut Schedule) {
     let out = Path::new((station.mac, station.v4), (gateway.mac, REMOTE_HOST), schedule.rng.next_u16());
     let back = Path::new((gateway.mac, REMOTE_HOST), (station.mac, station.v4), schedule.rng.next_u16());
     let mut octets = Vec::new();
