@@ -8,8 +8,6 @@
 //! A model plans packets (`frames::Plan`); `schedule` keeps the plans in order of time and turns them into frames, and
 //! `payload` writes their payloads. `bench` bypasses plans and patches templates, for millions of packets per second.
 
-#![warn(unreachable_pub)]
-
 mod amplification;
 mod application;
 mod bench;

@@ -1,7 +1,6 @@
 //! Floods of frames that a switch forwards to every port, sent by one station, by many, or by a loop.
 
-use super::super::frames::Way;
-use super::super::frames::{ACK, PSH, SYN};
+use super::super::frames::{ACK, PSH, SYN, Way};
 use super::super::rng::mix;
 use super::super::schedule::Schedule;
 use super::ethernet::{Path, frame, gratuitous, who_has};
