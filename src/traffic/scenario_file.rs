@@ -1,4 +1,4 @@
-//! A scenario as written in a file (TOML), checked strictly: unknown words are errors.
+//! Scenario files (TOML). Unknown keys are errors.
 //!
 //! ```toml
 //! seed = 7
@@ -7,26 +7,30 @@
 //! model = "syn_flood"
 //! from = 10.0                          # seconds after start
 //! to = 20.0
-//! rate = 5000.0                        # packets (or sessions, requests) a second
+//! rate = 5000.0                        # packets (or sessions, requests) per second
 //! target = "203.0.113.7"               # an address, or a prefix to spread over
 //! targets = 100                        # hosts of that prefix, 0 = all
-//! target_port = 80                     # 0 = another one in every packet
-//! sources = 65536                      # 0 = another one in every packet
+//! target_port = 80                     # 0 = a different one in every packet
+//! sources = 65536                      # 0 = a different one in every packet
 //! source_network = "198.18.0.0/15"
 //! payload = 512                        # octets
 //! mbit = 1000.0                        # bulk models, Mbit/s
 //! direction = "outbound"               # the sources are inside, the target outside
 //! burst = { on = 0.2, off = 4.8 }      # seconds
-//! hours = [0.4, 0.3, …]                # 24 shares: the span is a day, and this busy are its hours
+//! hours = [0.4, 0.3, …]                # 24 shares: the span is a day with these relative loads per hour
 //! source_mac = "52:54:00:12:34:56"
 //! target_mac = "52:54:00:12:34:57"
-//! interface = 1                        # number of the interface that sees it
+//! interface = 1                        # number of the capturing interface
 //! vlan = 104
-//! seen_as = "port"                     # uplink (the default), port, entered, left, unknown: which way frames go there
-//! bridged = [0, 2]                     # other ports of the bridge, uplink first, which show the frames as well
+//! seen_as = "port"                     # uplink (default), port, entered, left, unknown: direction of the frames
+//! bridged = [0, 2]                     # other ports of the bridge that capture the frames, uplink first
 //! ```
 
-use super::{Burst, CapturePoint, DEFAULT_START, Params, Part, Scenario, SeenAs, TrafficModel};
+use super::frames::{CapturePoint, SeenAs};
+use super::models::{MODELS, TrafficModel};
+use super::scenario::{DEFAULT_START, Part, Scenario};
+use super::schedule::Burst;
+use super::setting::Params;
 use crate::base::{Direction, Timestamp};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -77,10 +81,20 @@ struct WrittenBurst {
     off: f64,
 }
 
-pub fn parse(text: &str) -> Result<Scenario, String> {
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// What is wrong, in one or a few lines.
+    pub fn parse(toml_text: &str) -> Result<Scenario, String> {
+        parse(toml_text)
+    }
+}
+
+fn parse(text: &str) -> Result<Scenario, String> {
     let written: WrittenScenario = toml::from_str(text).map_err(|error| error.to_string())?;
     let start = match written.start {
-        Some(text) => moment(&text)?,
+        Some(text) => timestamp(&text)?,
         None => DEFAULT_START,
     };
     let parts = written.part.into_iter().enumerate().map(|(index, written)| {
@@ -90,25 +104,25 @@ pub fn parse(text: &str) -> Result<Scenario, String> {
     Ok(Scenario { seed: written.seed, start, parts: parts.collect::<Result<_, _>>()? })
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let moment: jiff::Timestamp = text.parse().map_err(|error| format!("start: {error}"))?;
-    let nanos = u64::try_from(moment.as_nanosecond()).map_err(|_| "start: must be from 1970 to 2554")?;
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|error| format!("start: {error}"))?;
+    let nanos = u64::try_from(time.as_nanosecond()).map_err(|_| "start: must be from 1970 to 2554")?;
     Ok(Timestamp::from_nanos(nanos))
 }
 
 fn part(written: WrittenPart) -> Result<Part, String> {
-    let model = TrafficModel::from_name(&written.model)
-        .ok_or_else(|| format!("no model of this name; there are {}", names()))?;
+    let model =
+        TrafficModel::from_name(&written.model).ok_or_else(|| format!("unknown model; known models: {}", names()))?;
     if !(written.from >= 0.0 && written.to > written.from && written.to.is_finite()) {
         return Err("from and to must be seconds after the start, with to after from".into());
     }
     let positive = |name: &str, value: Option<f64>| match value {
-        Some(number) if !(number > 0.0 && number <= 1e9) => Err(format!("{name}: must be over 0 and at most 1e9")),
+        Some(number) if !(number > 0.0 && number <= 1e9) => Err(format!("{name}: must be above 0 and at most 1e9")),
         value => Ok(value),
     };
     let burst = match written.burst {
         Some(WrittenBurst { on, off }) if !(on > 0.0 && off >= 0.0 && (on + off).is_finite()) => {
-            return Err("burst: on must be over 0 seconds, off at least 0".into());
+            return Err("burst: on must be above 0 seconds, off at least 0".into());
         }
         burst => burst.map(|WrittenBurst { on, off }| Burst { on, off }),
     };
@@ -151,18 +165,18 @@ fn part(written: WrittenPart) -> Result<Part, String> {
         hours: written.hours,
         source_mac: mac("source_mac", written.source_mac)?,
         target_mac: mac("target_mac", written.target_mac)?,
-        place: CapturePoint { interface: written.interface, vlan: written.vlan, seen_as },
+        capture_point: CapturePoint { interface: written.interface, vlan: written.vlan, seen_as },
         bridged: written.bridged,
     };
     if let (Some(target), Some(sources)) = (params.target, params.source_network)
         && matches!(target, IpNet::V4(_)) != matches!(sources, IpNet::V4(_))
     {
-        return Err("target and source_network: must be of one family".into());
+        return Err("target and source_network: must be of the same address family".into());
     }
     if let (Some(network), Some(sources)) = (params.source_network, params.sources) {
         let bits = u32::from(network.max_prefix_len() - network.prefix_len());
         if bits < 62 && sources > 1 << bits {
-            return Err("sources: more than source_network has addresses".into());
+            return Err("sources: more than the addresses of source_network".into());
         }
     }
     if params.payload.is_some_and(|payload| payload > 65_000) {
@@ -171,14 +185,14 @@ fn part(written: WrittenPart) -> Result<Part, String> {
     Ok(Part { model, from_seconds: written.from, to_seconds: written.to, params })
 }
 
-/// A prefix, or an address as the prefix of itself.
+/// A prefix, or an address as a prefix of full length.
 fn network(name: &str, text: &str) -> Result<IpNet, String> {
     let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     parsed.map(|network| network.trunc()).map_err(|_| format!("{name}: not an address or prefix: {text}"))
 }
 
 fn names() -> String {
-    super::MODELS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
+    MODELS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -215,14 +229,14 @@ mod tests {
     "#;
 
     #[test]
-    fn all_words_are_read() {
+    fn all_keys_are_read() {
         let scenario = parse(WHOLE).expect("valid");
         assert_eq!((scenario.seed, scenario.start.to_string().as_str()), (7, "2026-03-01T00:00:00.000Z"));
         let [first, second] = &scenario.parts[..] else { panic!("two parts") };
         assert_eq!((first.model, first.from_seconds, first.to_seconds), (TrafficModel::SynFlood, 10.0, 20.0));
         assert_eq!(first.params.burst, Some(Burst { on: 0.2, off: 4.8 }));
         assert_eq!(first.params.source_mac.map(|mac| mac.to_string()), Some("52:54:00:12:34:56".into()));
-        let CapturePoint { interface, vlan, seen_as } = first.params.place;
+        let CapturePoint { interface, vlan, seen_as } = first.params.capture_point;
         assert_eq!((interface, vlan, seen_as), (2, Some(104), SeenAs::Port));
         assert_eq!(first.params.bridged, [0, 1]);
         assert_eq!((first.params.targets, second.params.targets), (Some(1), None));
@@ -230,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_key() {
         for (change, message) in [
             (("rate =", "rat ="), "rat"),
-            (("syn_flood", "sin_flood"), "no model"),
+            (("syn_flood", "sin_flood"), "unknown model"),
             (("to = 20", "to = 5"), "to after from"),
             (("203.0.113.7", "203.0.113"), "target: not an address"),
             (("outbound", "sideways"), "direction"),
@@ -243,7 +257,7 @@ mod tests {
             (("on = 0.2", "on = 0.0"), "burst"),
             (("rate = 5000.0", "hours = [1.0, 2.0]"), "24"),
             (("sources = 65536", "sources = 200000"), "sources: more"),
-            (("target = \"203.0.113.7\"", "target = \"::1\""), "one family"),
+            (("target = \"203.0.113.7\"", "target = \"::1\""), "same address family"),
             (("2026-03-01T00", "March"), "start"),
         ] {
             let error = parse(&WHOLE.replacen(change.0, change.1, 1)).map(|_| ()).expect_err(change.0);

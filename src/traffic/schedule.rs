@@ -1,4 +1,5 @@
-//! The clockwork of a part: when things begin, what is planned for later, and turning plans into frames in time order.
+//! Schedules the packets of one part: when a model begins something, what is planned for later, and turning plans into
+//! frames in time order.
 
 use super::frames::{Body, FrameBuffer, MTU, Macs, Plan, Way, transport};
 use super::rng::Rng;
@@ -7,26 +8,26 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// One stream of frames in time order.
-pub trait Traffic: Send {
+pub(crate) trait Traffic: Send {
     /// Writes the next frame; false at the end.
     fn next(&mut self, frame: &mut FrameBuffer) -> bool;
 }
 
-/// What a model does, in packets that it plans. All moments are nanoseconds since the Unix epoch.
-pub trait Model: Send {
-    /// Plans what begins at `now`: a packet of a flood, a session, a query.
-    fn begin(&mut self, now: u64, agenda: &mut Agenda);
+/// A model plans packets. All times are nanoseconds since the Unix epoch.
+pub(crate) trait Model: Send {
+    /// Plans what starts at `now`: a packet of a flood, a session, a query.
+    fn begin(&mut self, now: u64, schedule: &mut Schedule);
 
-    /// Goes on with `token`, as asked for by [`Agenda::resume`].
-    fn resume(&mut self, _now: u64, _token: u32, _agenda: &mut Agenda) {}
+    /// Continues with `token`, as requested by [`Schedule::resume`].
+    fn resume(&mut self, _now: u64, _token: u32, _schedule: &mut Schedule) {}
 }
 
 /// How often [`Model::begin`] is called.
 #[derive(Clone, Copy, Debug)]
-pub enum Pacing {
-    /// So many times a second, evenly with jitter.
+pub(crate) enum Pacing {
+    /// Times per second, evenly with jitter.
     Rate(f64),
-    /// From `rate` at the start up to `factor` times that at the end, in a straight line; `factor` is over 1.
+    /// Grows linearly from `rate` at the start to `factor` times that at the end; `factor` is above 1.
     Growing {
         rate: f64,
         factor: f64,
@@ -41,26 +42,26 @@ pub struct Burst {
     pub off: f64,
 }
 
-/// How busy each hour is of a day, which the span is, in shares of any unit; the rate of the part is the mean.
+/// Relative load of each hour, in any unit. The span of the part is the day, and its rate is the mean.
 pub type Hours = [f64; 24];
 
-/// Time as it goes by where some hours are busier than others.
+/// Maps evenly spaced times to a day in which some hours are busier than others.
 #[derive(Clone, Debug)]
-struct Tide {
+struct DailyPattern {
     hours: Hours,
-    /// The hour that it is, and even time spent before it, in hours.
+    /// The current hour, and the evenly spaced time before it, in hours.
     hour: usize,
     before: f64,
 }
 
-impl Tide {
+impl DailyPattern {
     fn new(hours: Hours) -> Self {
         let mean = hours.iter().sum::<f64>() / hours.len() as f64;
-        Tide { hours: hours.map(|share| share / mean), hour: 0, before: 0.0 }
+        DailyPattern { hours: hours.map(|share| share / mean), hour: 0, before: 0.0 }
     }
 
-    /// The moment in hours that belongs to one of even time, which must not be before the last.
-    fn moment(&mut self, even: f64) -> f64 {
+    /// The time of day, in hours, for the evenly spaced time `even`, which must not decrease between calls.
+    fn time_at(&mut self, even: f64) -> f64 {
         while let Some(&share) = self.hours.get(self.hour) {
             if even < self.before + share {
                 return self.hour as f64 + (even - self.before) / share;
@@ -72,12 +73,12 @@ impl Tide {
     }
 }
 
-/// The moments at which something begins, within a span.
+/// The times at which a model begins something, within a span.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     pacing: Pacing,
     burst: Option<Burst>,
-    tide: Option<Tide>,
+    pattern: Option<DailyPattern>,
     start: u64,
     /// Length of the span in seconds.
     seconds: f64,
@@ -85,18 +86,18 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub const fn new(pacing: Pacing, burst: Option<Burst>, start: u64, seconds: f64) -> Self {
-        Pace { pacing, burst, tide: None, start, seconds, count: 0 }
+    pub(crate) const fn new(pacing: Pacing, burst: Option<Burst>, start: u64, seconds: f64) -> Self {
+        Pace { pacing, burst, pattern: None, start, seconds, count: 0 }
     }
 
-    /// The same over a day that is busier at some hours.
-    pub fn through(self, hours: Option<Hours>) -> Self {
-        Pace { tide: hours.map(Tide::new), ..self }
+    /// The same pace over a day that is busier in some hours.
+    pub(crate) fn with_hours(self, hours: Option<Hours>) -> Self {
+        Pace { pattern: hours.map(DailyPattern::new), ..self }
     }
 
-    /// The next moment. Number n falls at an even place of its n-th interval, so counts are exact and order holds.
+    /// The next time. Time n is drawn uniformly from the n-th interval, so that counts are exact and the order is kept.
     #[inline]
-    pub fn next(&mut self, rng: &mut Rng) -> Option<u64> {
+    pub(crate) fn next(&mut self, rng: &mut Rng) -> Option<u64> {
         let place = self.count as f64 + rng.unit();
         let active = match self.pacing {
             Pacing::Rate(rate) if rate > 0.0 => place / rate,
@@ -114,8 +115,8 @@ impl Pace {
             }
             None => active,
         };
-        let offset = match &mut self.tide {
-            Some(tide) => tide.moment(offset * 24.0 / self.seconds) * self.seconds / 24.0,
+        let offset = match &mut self.pattern {
+            Some(pattern) => pattern.time_at(offset * 24.0 / self.seconds) * self.seconds / 24.0,
             None => offset,
         };
         self.count += 1;
@@ -123,34 +124,34 @@ impl Pace {
     }
 }
 
-/// A frame written beforehand.
+/// A complete frame.
 #[derive(Debug)]
-pub struct Ready {
-    pub way: Way,
-    /// How many interfaces behind that of the part.
-    pub port: u16,
-    /// All octets, with both MACs.
-    pub data: Vec<u8>,
+pub(crate) struct RawFrame {
+    pub(crate) way: Way,
+    /// Offset from the interface of the part.
+    pub(crate) port: u16,
+    /// All octets, including both MAC addresses.
+    pub(crate) data: Vec<u8>,
 }
 
 #[derive(Debug)]
-enum What {
+enum Action {
     Send(Plan),
-    Ready(Ready),
+    Raw(RawFrame),
     Resume(u32),
 }
 
-/// What is due to be sent.
+/// The next thing to send.
 enum Due {
     Plan(Plan),
-    Ready(Ready),
+    Raw(RawFrame),
 }
 
 #[derive(Debug)]
 struct Entry {
     time: u64,
     number: u64,
-    what: What,
+    action: Action,
 }
 
 impl PartialEq for Entry {
@@ -173,46 +174,46 @@ impl Ord for Entry {
     }
 }
 
-/// What is planned for later, in order of time, then of planning.
+/// Planned actions in order of time, then of planning.
 #[derive(Debug)]
-pub struct Agenda {
+pub(crate) struct Schedule {
     entries: BinaryHeap<Reverse<Entry>>,
     planned: u64,
-    pub rng: Rng,
+    pub(crate) rng: Rng,
 }
 
-impl Agenda {
-    pub fn send(&mut self, time: u64, plan: Plan) {
-        self.push(time, What::Send(plan));
+impl Schedule {
+    pub(crate) fn send(&mut self, time: u64, plan: Plan) {
+        self.push(time, Action::Send(plan));
     }
 
-    pub fn frame(&mut self, time: u64, frame: Ready) {
-        self.push(time, What::Ready(frame));
+    pub(crate) fn send_raw(&mut self, time: u64, frame: RawFrame) {
+        self.push(time, Action::Raw(frame));
     }
 
-    /// Has [`Model::resume`] called at `time`.
-    pub fn resume(&mut self, time: u64, token: u32) {
-        self.push(time, What::Resume(token));
+    /// Requests a call of [`Model::resume`] at `time`.
+    pub(crate) fn resume(&mut self, time: u64, token: u32) {
+        self.push(time, Action::Resume(token));
     }
 
-    fn push(&mut self, time: u64, what: What) {
+    fn push(&mut self, time: u64, action: Action) {
         self.planned += 1;
-        self.entries.push(Reverse(Entry { time, number: self.planned, what }));
+        self.entries.push(Reverse(Entry { time, number: self.planned, action }));
     }
 }
 
-/// Runs a model over its span.
-pub struct Stage {
+/// Plays a model over its span.
+pub(crate) struct ModelPlayer {
     model: Box<dyn Model>,
     pace: Pace,
     begins: Option<u64>,
-    agenda: Agenda,
+    schedule: Schedule,
     macs: Macs,
-    /// The first moment after the span: nothing is sent from then on.
+    /// End of the span, exclusive.
     end: u64,
     last: u64,
     id: u16,
-    /// The packet being sent, without IP header; fragments are cut from it.
+    /// The packet being sent, without IP header, of which fragments are parts.
     content: Vec<u8>,
     sending: Option<Sending>,
 }
@@ -228,41 +229,41 @@ struct Sending {
 /// Time between two fragments: a full frame at 10 Gbit/s, in nanoseconds.
 const FRAGMENT_GAP: u64 = 1_230;
 
-impl Stage {
-    pub fn new(model: Box<dyn Model>, mut pace: Pace, mut rng: Rng, macs: Macs) -> Self {
+impl ModelPlayer {
+    pub(crate) fn new(model: Box<dyn Model>, mut pace: Pace, mut rng: Rng, macs: Macs) -> Self {
         let end = pace.start + (pace.seconds.max(0.0) * 1e9) as u64;
         let begins = pace.next(&mut rng);
         let id = rng.next_u16();
-        let agenda = Agenda { entries: BinaryHeap::new(), planned: 0, rng };
+        let schedule = Schedule { entries: BinaryHeap::new(), planned: 0, rng };
         let last = pace.start;
-        Stage { model, pace, begins, agenda, macs, end, last, id, content: Vec::new(), sending: None }
+        ModelPlayer { model, pace, begins, schedule, macs, end, last, id, content: Vec::new(), sending: None }
     }
 
-    /// The next packet that is due, after all that had to begin before it.
+    /// The next packet or frame to send, after starting and resuming everything due before it.
     fn due(&mut self) -> Option<(u64, Due)> {
         loop {
-            let planned = self.agenda.entries.peek().map(|Reverse(entry)| entry.time);
+            let planned = self.schedule.entries.peek().map(|Reverse(entry)| entry.time);
             match self.begins {
                 Some(begins) if planned.is_none_or(|time| begins <= time) => {
-                    self.model.begin(begins, &mut self.agenda);
-                    self.begins = self.pace.next(&mut self.agenda.rng);
+                    self.model.begin(begins, &mut self.schedule);
+                    self.begins = self.pace.next(&mut self.schedule.rng);
                 }
                 _ => {
-                    let Reverse(entry) = self.agenda.entries.pop()?;
+                    let Reverse(entry) = self.schedule.entries.pop()?;
                     if entry.time >= self.end {
                         return None;
                     }
-                    match entry.what {
-                        What::Send(plan) => return Some((entry.time, Due::Plan(plan))),
-                        What::Ready(ready) => return Some((entry.time, Due::Ready(ready))),
-                        What::Resume(token) => self.model.resume(entry.time, token, &mut self.agenda),
+                    match entry.action {
+                        Action::Send(plan) => return Some((entry.time, Due::Plan(plan))),
+                        Action::Raw(ready) => return Some((entry.time, Due::Raw(ready))),
+                        Action::Resume(token) => self.model.resume(entry.time, token, &mut self.schedule),
                     }
                 }
             }
         }
     }
 
-    /// Writes the frame of `sending` that starts at `sent` octets of the content; returns what is left to send.
+    /// Writes the fragment of `sending` that starts `sent` octets into the content; returns what is left to send.
     fn fragment(&mut self, frame: &mut FrameBuffer, sending: Sending) -> Option<Sending> {
         let Sending { plan, protocol, id, sent } = sending;
         let (room, step) = if plan.source.is_v4() { (MTU - 20, MTU - 20) } else { (MTU - 40, MTU - 52) };
@@ -275,7 +276,7 @@ impl Stage {
     }
 }
 
-impl Traffic for Stage {
+impl Traffic for ModelPlayer {
     fn next(&mut self, frame: &mut FrameBuffer) -> bool {
         if let Some(sending) = self.sending.take() {
             self.last = (self.last + FRAGMENT_GAP).min(self.end.saturating_sub(1)).max(self.last);
@@ -285,11 +286,11 @@ impl Traffic for Stage {
             return true;
         }
         let Some((time, due)) = self.due() else { return false };
-        // A packet that falls between the fragments of another waits until these are out.
+        // A packet due between the fragments of another is sent after them.
         self.last = time.max(self.last);
         let plan = match due {
             Due::Plan(plan) => plan,
-            Due::Ready(ready) => {
+            Due::Raw(ready) => {
                 frame.begin(self.last, ready.way, (Mac::ZERO, Mac::ZERO));
                 (frame.port, frame.data) = (ready.port, ready.data);
                 frame.finish();
@@ -300,16 +301,16 @@ impl Traffic for Stage {
         match plan.body {
             Body::Link(target, write) => {
                 frame.begin(self.last, plan.way, (macs.0, target));
-                write(&mut frame.data, macs.0, self.agenda.rng.next_u64());
+                write(&mut frame.data, macs.0, self.schedule.rng.next_u64());
             }
             body => {
                 frame.begin(self.last, plan.way, macs);
-                let protocol = transport(&plan, &mut self.agenda.rng, &mut self.content);
+                let protocol = transport(&plan, &mut self.schedule.rng, &mut self.content);
                 let id = plan.id.unwrap_or_else(|| {
                     self.id = self.id.wrapping_add(1);
                     self.id
                 });
-                if let Body::Piece { offset, more, .. } = body {
+                if let Body::LoneFragment { offset, more, .. } = body {
                     frame.ip(&plan, protocol, id, self.content.len(), usize::from(offset), more);
                     frame.data.extend_from_slice(&self.content);
                 } else {
@@ -326,7 +327,7 @@ impl Traffic for Stage {
 mod tests {
     use super::*;
 
-    fn moments(pacing: Pacing, burst: Option<Burst>, seconds: f64) -> Vec<u64> {
+    fn times(pacing: Pacing, burst: Option<Burst>, seconds: f64) -> Vec<u64> {
         let mut pace = Pace::new(pacing, burst, 5, seconds);
         let mut rng = Rng::new(3, 3);
         std::iter::from_fn(|| pace.next(&mut rng)).collect()
@@ -334,17 +335,17 @@ mod tests {
 
     #[test]
     fn rates_are_exact_and_ordered() {
-        let all = moments(Pacing::Rate(1000.0), None, 2.5);
+        let all = times(Pacing::Rate(1000.0), None, 2.5);
         assert_eq!(all.len(), 2500);
         assert!(all.is_sorted() && all.iter().all(|&t| (5..2_500_000_005).contains(&t)));
-        assert!(moments(Pacing::Rate(0.0), None, 1.0).is_empty());
-        assert!(moments(Pacing::Rate(10.0), None, -1.0).is_empty());
-        assert_eq!(moments(Pacing::Once, None, 1.0), [5]);
+        assert!(times(Pacing::Rate(0.0), None, 1.0).is_empty());
+        assert!(times(Pacing::Rate(10.0), None, -1.0).is_empty());
+        assert_eq!(times(Pacing::Once, None, 1.0), [5]);
     }
 
     #[test]
     fn growth_ends_at_the_factor() {
-        let all = moments(Pacing::Growing { rate: 100.0, factor: 10.0 }, None, 10.0);
+        let all = times(Pacing::Growing { rate: 100.0, factor: 10.0 }, None, 10.0);
         // The mean of 100 and 1000 over ten seconds.
         assert!(all.len().abs_diff(5500) < 10, "{}", all.len());
         let last_second = all.iter().filter(|&&t| t > 9_000_000_000).count();
@@ -355,7 +356,7 @@ mod tests {
     fn days_have_busy_hours() {
         let mut hours = [1.0; 24];
         (hours[3], hours[20]) = (0.0, 2.0);
-        let mut pace = Pace::new(Pacing::Rate(100.0), None, 0, 48.0).through(Some(hours));
+        let mut pace = Pace::new(Pacing::Rate(100.0), None, 0, 48.0).with_hours(Some(hours));
         let mut rng = Rng::new(3, 3);
         let all: Vec<u64> = std::iter::from_fn(|| pace.next(&mut rng)).collect();
         let of = |hour: u64| all.iter().filter(|&&t| t / 2_000_000_000 == hour).count();
@@ -365,7 +366,7 @@ mod tests {
 
     #[test]
     fn pulses_are_on_and_off() {
-        let all = moments(Pacing::Rate(1000.0), Some(Burst { on: 0.2, off: 0.8 }), 3.0);
+        let all = times(Pacing::Rate(1000.0), Some(Burst { on: 0.2, off: 0.8 }), 3.0);
         assert_eq!(all.len(), 600);
         assert!(all.iter().all(|t| (t - 5) % 1_000_000_000 < 200_000_001));
     }
