@@ -394,7 +394,7 @@ fn a_stream_to_groups_is_no_amplification_as_well() {
 }
 
 /// Configured servers of both families.
-const SERVERS: &str = "[segment]\ndhcp_servers = [\"10.231.8.1\", \"fe80::1\"]\n";
+const SERVERS: &str = "[lan]\ndhcp_servers = [\"10.231.8.1\", \"fe80::1\"]\n";
 
 #[test]
 fn a_guest_that_answers_dhcp_is_told() {

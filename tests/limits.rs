@@ -193,9 +193,8 @@ fn what_is_usual_raises_a_default_and_floods_teach_nothing() {
     const LEARNED: f64 = 155.0 * 60.0;
     let directory = Directory::new("learned");
     let config = Config {
-        networks: vec!["203.0.113.0/24".parse().expect("a network")],
         state_dir: directory.0.clone(),
-        ..Config::default()
+        ..Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")])
     };
     let parts = vec![
         pings(0.0, LEARNED + 1500.0, 250.0),

@@ -19,7 +19,7 @@ Examples:
   pegel drill --list                                     which vectors can be drilled
 
 No packet leaves. Alerts carry drill=\"true\", JSON carries \"drill\": true. Hooks in FastNetMon's mode are left out, since
-their arguments cannot say that it is a drill, unless their configuration says drill = true.
+their arguments cannot say that it is a drill, unless their configuration says run_in_drills = true.
 
 Exit codes: 0 every output that is told of such incidents took it, 1 one did not or there is no daemon, 2 wrong usage.";
 

@@ -44,7 +44,7 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
         eprintln!("pegel: the configuration has no checks; pegel print-config --sample shows which there can be");
         return ExitCode::from(exit::OK);
     }
-    let mut watch = Watch::new(config.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
+    let mut watch = Watch::new(config.reloadable.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
     let mut table = Table::new(&["CHECK", "STATE", "MUST HOLD", "FOUND"]);
     let (mut all_hold, mut rows) = (true, 0);
     for result in watch.look(wall_clock()) {

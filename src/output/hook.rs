@@ -119,7 +119,7 @@ impl Sink for Hook {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let incident = &*event.incident;
         if incident.drill && !self.config.drill {
-            return Ok(Delivery::Skipped("not run in drills (drill = false)"));
+            return Ok(Delivery::Skipped("not run in drills (run_in_drills = false)"));
         }
         let Some(stage) = self.stages.of(event) else { return Ok(Delivery::Skipped("nothing that it is told of")) };
         let is_fastnetmon = self.config.mode == HookMode::FastNetMon;

@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// What detectors may know of this place, by the configuration.
 pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>) -> Arc<Site> {
     let site = Site::new(networks, config.interfaces.clone());
-    Arc::new(site.with_groups(config.groups.clone()).with_segment(config.segment.clone()).with_inventory(inventory))
+    Arc::new(site.with_groups(config.groups.clone()).with_segment(config.lan.clone()).with_inventory(inventory))
 }
 
 /// The guests that the configuration itself and its tables describe: all that a replay may know, since it must not depend on
