@@ -8,7 +8,7 @@ use super::values::Names;
 use crate::output::alertmanager::{AlertmanagerConfig, LABELS as RESERVED};
 use std::collections::BTreeMap;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[alertmanager]]",
     reload: Reload::Restart,
     doc: "An Alertmanager (API v2) to send alerts named PegelIncident to. Repeat for each Alertmanager, up to 16; every one \
@@ -56,7 +56,7 @@ const LABELS: Key = Key {
     doc: "Labels to add to every alert.",
 };
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, alertmanagers: &mut Vec<AlertmanagerConfig>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, alertmanagers: &mut Vec<AlertmanagerConfig>) {
     let severity = endpoint::min_severity(section);
     let refresh_seconds = section.whole(&REFRESH_SECONDS);
     let labels = labels(section);
@@ -86,7 +86,7 @@ fn labels(section: &mut Reader<'_>) -> BTreeMap<String, String> {
     labels
 }
 
-pub fn write(alertmanagers: &[AlertmanagerConfig], page: &mut Page) {
+pub(super) fn write(alertmanagers: &[AlertmanagerConfig], page: &mut Page) {
     for alertmanager in alertmanagers {
         page.table(&SECTION);
         page.text(&NAME, &alertmanager.name);

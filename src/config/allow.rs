@@ -8,18 +8,18 @@ use crate::base::{Direction, Vector};
 use crate::detect::AllowRule;
 use toml::Value;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[allow]]",
     reload: Reload::Live,
     doc: "Known traffic that should not raise incidents. A finding that meets all conditions of a rule is suppressed and \
-          counted (pegel_allowed_findings_total). A rule needs at least one condition; sources and port have to match nine \
+          counted (pegel_findings_suppressed_total). A rule needs at least one condition; sources and port have to match nine \
           in ten packets. Source addresses can be spoofed, so a rule with sources should name a port or a target as well. \
           Repeat for each rule, up to 64.",
     keys: &[&NAME, &WHY, &SOURCES, &TARGETS, &PORT, &VECTOR, &DIRECTION],
 };
 
 /// Each finding is compared with every rule, and each rule is a label value.
-pub const MAX_RULES: usize = 64;
+pub(super) const MAX_RULES: usize = 64;
 
 const NAME: Key = Key {
     name: "name",
@@ -72,7 +72,7 @@ const DIRECTION: Key = Key {
 
 const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, rules: &mut Vec<AllowRule>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, rules: &mut Vec<AllowRule>) {
     let before = section.error_count();
     let name = section.text_if_written(&NAME).unwrap_or_else(|| format!("rule-{}", rules.len() + 1));
     if let Err(message) = names.check(&name) {
@@ -116,7 +116,7 @@ fn vectors(section: &mut Reader<'_>) -> Vec<Vector> {
     vectors
 }
 
-pub fn write(rules: &[AllowRule], page: &mut Page) {
+pub(super) fn write(rules: &[AllowRule], page: &mut Page) {
     for rule in rules {
         page.table(&SECTION);
         page.text(&NAME, &rule.name);

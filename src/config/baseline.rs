@@ -4,7 +4,7 @@ use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
 use super::reader::Reader;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[baseline]",
     reload: Reload::Restart,
     doc: "Learned limits: Pegel records the normal traffic of your hosts by hour of the week, and raises a default limit \
@@ -30,11 +30,11 @@ pub struct BaselineConfig {
     pub hosts: usize,
 }
 
-pub fn read(section: &mut Reader<'_>) -> BaselineConfig {
+pub(super) fn read(section: &mut Reader<'_>) -> BaselineConfig {
     BaselineConfig { enabled: section.bool(&ENABLED), hosts: section.whole(&HOSTS) }
 }
 
-pub fn write(baseline: &BaselineConfig, page: &mut Page) {
+pub(super) fn write(baseline: &BaselineConfig, page: &mut Page) {
     page.table(&SECTION);
     page.bool(&ENABLED, baseline.enabled);
     page.number(&HOSTS, baseline.hosts);

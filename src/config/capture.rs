@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::Reader;
 use super::values::interface;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[capture]",
     reload: Reload::Restart,
     doc: "Live packet capture.",
@@ -142,7 +142,7 @@ pub struct CaptureConfig {
     pub sampling: u16,
 }
 
-pub fn read(section: &mut Reader<'_>) -> CaptureConfig {
+pub(super) fn read(section: &mut Reader<'_>) -> CaptureConfig {
     CaptureConfig {
         interfaces: section.list(&INTERFACES, interface),
         promiscuous: section.bool(&PROMISCUOUS),
@@ -157,7 +157,7 @@ pub fn read(section: &mut Reader<'_>) -> CaptureConfig {
     }
 }
 
-pub fn write(capture: &CaptureConfig, page: &mut Page) {
+pub(super) fn write(capture: &CaptureConfig, page: &mut Page) {
     page.table(&SECTION);
     page.list(&INTERFACES, &capture.interfaces);
     page.bool(&PROMISCUOUS, capture.promiscuous);

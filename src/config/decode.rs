@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::Reader;
 use crate::packet::Tunnels;
 
-pub const SECTION: Section =
+pub(super) const SECTION: Section =
     Section { heading: "[decode]", reload: Reload::Restart, doc: "Packet decoding.", keys: &[&TUNNELS] };
 
 const TUNNELS: Key = Key {
@@ -25,11 +25,11 @@ fn name(tunnels: Tunnels) -> &'static str {
     }
 }
 
-pub fn read(section: &mut Reader<'_>) -> Tunnels {
+pub(super) fn read(section: &mut Reader<'_>) -> Tunnels {
     section.choice(&TUNNELS, &TUNNEL_HEADERS, name).unwrap_or_default()
 }
 
-pub fn write(tunnels: Tunnels, page: &mut Page) {
+pub(super) fn write(tunnels: Tunnels, page: &mut Page) {
     page.table(&SECTION);
     page.text(&TUNNELS, name(tunnels));
 }

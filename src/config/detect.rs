@@ -6,7 +6,7 @@ use super::reader::{Reader, is_near};
 use crate::base::Severity;
 use crate::detect::{DETECTORS, DetectorSpec, Settings};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[detect]",
     reload: Reload::Live,
     doc: "Detectors. Each has its own table, named after it. Besides its own settings it has the key enabled, and may have \
@@ -27,7 +27,7 @@ const SEVERITY: Key = Key {
 };
 
 /// In the order of [`DETECTORS`].
-pub fn read(top: &mut Reader<'_>) -> Vec<Settings> {
+pub(super) fn read(top: &mut Reader<'_>) -> Vec<Settings> {
     let mut resolved: Vec<Settings> = DETECTORS.iter().map(Settings::defaults).collect();
     for (name, table) in top.tables_by_name(&SECTION) {
         let mut section = top.below(format!("{}.{name}", SECTION.name()), table);
@@ -53,13 +53,13 @@ fn read_one(section: &mut Reader<'_>, spec: &'static DetectorSpec, settings: &mu
 }
 
 /// What is wrong with the name of a detector that does not exist.
-pub fn unknown(name: &str) -> String {
+pub(super) fn unknown(name: &str) -> String {
     let near = DETECTORS.iter().map(|spec| spec.name).find(|known| is_near(known, name));
     let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
     format!("unknown detector; {hint}pegel list detectors shows all of them")
 }
 
-pub fn write(resolved: &[Settings], page: &mut Page) {
+pub(super) fn write(resolved: &[Settings], page: &mut Page) {
     for (spec, settings) in DETECTORS.iter().zip(resolved) {
         page.table_as(&SECTION, format!("[{}.{}]", SECTION.name(), spec.name), sentence(spec.summary));
         page.bool(&ENABLED, settings.enabled);

@@ -7,7 +7,7 @@ use super::values::{NAME as NAME_FORM, Names, is_name, is_plain_url};
 use crate::base::Severity;
 use crate::output::endpoint::Endpoint;
 
-pub const NAME: Key = Key {
+pub(super) const NAME: Key = Key {
     name: "name",
     kind: Kind::Text("a name"),
     default: DefaultValue::Absent("\"main\""),
@@ -15,35 +15,35 @@ pub const NAME: Key = Key {
 };
 
 /// Also of `[[hook]]`.
-pub const MIN_SEVERITY: Key = Key {
+pub(super) const MIN_SEVERITY: Key = Key {
     name: "min_severity",
     kind: Kind::Choice(|| Severity::ALL.iter().map(|severity| severity.name()).collect()),
     default: DefaultValue::Text("warning"),
     doc: "Only incidents of this severity or above: \"info\", \"warning\" or \"critical\".",
 };
 
-pub const CA_FILE: Key = Key {
+pub(super) const CA_FILE: Key = Key {
     name: "ca_file",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Absent("\"/etc/pegel/ca.pem\""),
     doc: "With https://, certificates (PEM) to trust instead of those of the system.",
 };
 
-pub const USERNAME: Key = Key {
+pub(super) const USERNAME: Key = Key {
     name: "username",
     kind: Kind::Text("a name"),
     default: DefaultValue::Absent("\"pegel\""),
     doc: "User name for HTTP basic authentication.",
 };
 
-pub const PASSWORD_FILE: Key = Key {
+pub(super) const PASSWORD_FILE: Key = Key {
     name: "password_file",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Absent("\"/etc/pegel/password\""),
     doc: "File with the password, read again for each message.",
 };
 
-pub const BEARER_TOKEN_FILE: Key = Key {
+pub(super) const BEARER_TOKEN_FILE: Key = Key {
     name: "bearer_token_file",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Absent("\"/etc/pegel/token\""),
@@ -51,10 +51,10 @@ pub const BEARER_TOKEN_FILE: Key = Key {
 };
 
 /// Receivers of each kind: each has at least one thread and is a label value.
-pub const MAX_RECEIVERS: usize = 16;
+pub(super) const MAX_RECEIVERS: usize = 16;
 
 /// Name and endpoint; `None` with an error recorded.
-pub fn read(
+pub(super) fn read(
     section: &mut Reader<'_>,
     url_key: &Key,
     timeout_key: &Key,
@@ -101,12 +101,12 @@ fn is_host_and_port(name: &str) -> bool {
     name.len() <= 64 && name.split([':', '[', ']']).all(|part| part.is_empty() || is_name(part))
 }
 
-pub fn min_severity(section: &mut Reader<'_>) -> Severity {
+pub(super) fn min_severity(section: &mut Reader<'_>) -> Severity {
     section.choice(&MIN_SEVERITY, Severity::ALL, Severity::name).unwrap_or(Severity::Warning)
 }
 
 /// All but name and severity.
-pub fn write(endpoint: &Endpoint, url_key: &Key, timeout_key: &Key, page: &mut Page) {
+pub(super) fn write(endpoint: &Endpoint, url_key: &Key, timeout_key: &Key, page: &mut Page) {
     page.text(url_key, &endpoint.url);
     page.number(timeout_key, endpoint.timeout_seconds);
     page.path_unless_empty(&CA_FILE, &endpoint.ca_file);

@@ -9,7 +9,7 @@ use crate::base::Direction;
 use crate::detect::{DETECTORS, GroupLimit, Settings};
 use crate::inventory::{Group, GroupId};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[group]]",
     reload: Reload::Live,
     doc: "Hosts with their own limits. If a host is in the networks of several groups, the longest prefix decides. Repeat \
@@ -48,7 +48,7 @@ const OUTBOUND: Key = Key {
 };
 
 /// The limits go to the settings of the detectors, in the order of [`DETECTORS`].
-pub fn read(section: &mut Reader<'_>, names: &mut Names, groups: &mut Vec<Group>, detect: &mut [Settings]) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, groups: &mut Vec<Group>, detect: &mut [Settings]) {
     let name = section.text(&NAME);
     if name.is_empty() {
         section.wrong_key(NAME.name, "missing; evidence names the group by it");
@@ -85,7 +85,7 @@ pub fn read(section: &mut Reader<'_>, names: &mut Names, groups: &mut Vec<Group>
     }
 }
 
-pub fn write(groups: &[Group], detect: &[Settings], page: &mut Page) {
+pub(super) fn write(groups: &[Group], detect: &[Settings], page: &mut Page) {
     for (index, group) in groups.iter().enumerate() {
         page.table(&SECTION);
         page.text(&NAME, &group.name);

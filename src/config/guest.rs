@@ -7,7 +7,7 @@ use super::values::any;
 use crate::inventory::Guest;
 use crate::inventory::entry::Entry;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[guest]]",
     reload: Reload::Live,
     doc: "A guest that no source of [inventory] describes, or the IP addresses of a guest whose hypervisor does not know \
@@ -65,7 +65,7 @@ const BRIDGE: Key = Key {
     doc: "Bridge that the guest is connected to, where known.",
 };
 
-pub fn read(section: &mut Reader<'_>, guests: &mut Vec<Guest>) {
+pub(super) fn read(section: &mut Reader<'_>, guests: &mut Vec<Guest>) {
     let entry = Entry {
         name: section.text_if_written(&NAME),
         mac: section.text_if_written(&MAC),
@@ -89,7 +89,7 @@ pub fn read(section: &mut Reader<'_>, guests: &mut Vec<Guest>) {
     guests.push(guest);
 }
 
-pub fn write(guests: &[Guest], page: &mut Page) {
+pub(super) fn write(guests: &[Guest], page: &mut Page) {
     for guest in guests {
         page.table(&SECTION);
         page.text(&NAME, &guest.name);

@@ -8,7 +8,7 @@ use super::values::{Names, any};
 use crate::output::Stage;
 use crate::output::hook::{HookConfig, HookMode};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[hook]]",
     reload: Reload::Restart,
     doc: "A program to run on incidents, without a shell. It receives the incident as JSON on standard input, and the main \
@@ -68,7 +68,7 @@ const RUN_IN_DRILLS: Key = Key {
           but not in mode \"fastnetmon\", whose arguments cannot.",
 };
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, hooks: &mut Vec<HookConfig>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, hooks: &mut Vec<HookConfig>) {
     let name = section.text_if_written(&NAME);
     match &name {
         None => section.wrong_key(NAME.name, "missing; metrics and log messages name the hook by it"),
@@ -104,7 +104,7 @@ pub fn read(section: &mut Reader<'_>, names: &mut Names, hooks: &mut Vec<HookCon
     });
 }
 
-pub fn write(hooks: &[HookConfig], page: &mut Page) {
+pub(super) fn write(hooks: &[HookConfig], page: &mut Page) {
     for hook in hooks {
         page.table(&SECTION);
         page.text(&NAME, &hook.name);

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[http]",
     reload: Reload::Restart,
     doc: "HTTP server for metrics, health checks and the API. An address beyond loopback requires passwords or client \
@@ -50,7 +50,7 @@ pub struct HttpConfig {
     pub allow_unauthenticated: bool,
 }
 
-pub fn read(section: &mut Reader<'_>) -> HttpConfig {
+pub(super) fn read(section: &mut Reader<'_>) -> HttpConfig {
     HttpConfig {
         enabled: section.bool(&ENABLED),
         // Where it is wrong, the configuration is refused.
@@ -64,7 +64,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "must be an address with port, as in \"127.0.0.1:7343\" or \"[::1]:7343\"".to_owned())
 }
 
-pub fn write(http: &HttpConfig, page: &mut Page) {
+pub(super) fn write(http: &HttpConfig, page: &mut Page) {
     page.table(&SECTION);
     page.bool(&ENABLED, http.enabled);
     page.text(&LISTEN, http.listen);

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::Reader;
 use crate::incident::IncidentSettings;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[incident]",
     reload: Reload::Live,
     doc: "Incidents: findings about the same target in the same direction, from the first to the last.",
@@ -33,7 +33,7 @@ const MAX_CLOSED: Key = Key {
     doc: "Closed incidents kept in memory for the API, the most recent ones.",
 };
 
-pub fn read(section: &mut Reader<'_>) -> IncidentSettings {
+pub(super) fn read(section: &mut Reader<'_>) -> IncidentSettings {
     IncidentSettings {
         quiet_seconds: section.number(&QUIET_SECONDS),
         max_open: section.whole(&MAX_OPEN),
@@ -41,7 +41,7 @@ pub fn read(section: &mut Reader<'_>) -> IncidentSettings {
     }
 }
 
-pub fn write(incident: &IncidentSettings, page: &mut Page) {
+pub(super) fn write(incident: &IncidentSettings, page: &mut Page) {
     page.table(&SECTION);
     page.number(&QUIET_SECONDS, incident.quiet_seconds);
     page.number(&MAX_OPEN, incident.max_open);

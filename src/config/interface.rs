@@ -7,7 +7,7 @@ use super::values::Names;
 use crate::base::{InterfaceRole, Mac, address::MacError};
 use crate::inventory::{InterfacePolicy, VirtualMac};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[interface]]",
     reload: Reload::Live,
     doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the name \
@@ -61,7 +61,7 @@ const UPSTREAM_MACS: Key = Key {
           (capture files, mirror ports): a frame from any other station then counts as outgoing.",
 };
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut Vec<InterfacePolicy>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut Vec<InterfacePolicy>) {
     let name = section.text(&NAME);
     let role = section.choice(&ROLE, &InterfaceRole::ALL, InterfaceRole::name);
     let bridge = section.text_if_written(&BRIDGE).filter(|bridge| !bridge.is_empty());
@@ -82,7 +82,7 @@ fn mac(text: &str) -> Result<Mac, String> {
     text.parse().map_err(|error: MacError| error.to_string())
 }
 
-pub fn write(interfaces: &[InterfacePolicy], page: &mut Page) {
+pub(super) fn write(interfaces: &[InterfacePolicy], page: &mut Page) {
     for interface in interfaces {
         page.table(&SECTION);
         page.text(&NAME, &interface.name);

@@ -7,7 +7,7 @@ use super::values::{directory, file};
 use crate::inventory::Sources;
 use std::path::PathBuf;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[inventory]",
     reload: Reload::Live,
     doc: "Where Pegel finds the guests (VMs and containers) of this machine and their MAC addresses. Sources that do not \
@@ -46,7 +46,7 @@ const KERNEL: Key = Key {
 };
 
 /// Without the guests that the file itself describes.
-pub fn read(section: &mut Reader<'_>) -> Sources {
+pub(super) fn read(section: &mut Reader<'_>) -> Sources {
     Sources {
         proxmox: section.text(&PROXMOX).into(),
         libvirt: section.list(&LIBVIRT, directory),
@@ -56,7 +56,7 @@ pub fn read(section: &mut Reader<'_>) -> Sources {
     }
 }
 
-pub fn write(sources: &Sources, page: &mut Page) {
+pub(super) fn write(sources: &Sources, page: &mut Page) {
     let shown = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     page.table(&SECTION);
     page.path(&PROXMOX, &sources.proxmox);

@@ -5,7 +5,7 @@
 //! name, default, range or description cannot differ between them.
 
 /// One key of a section.
-pub struct Key {
+pub(super) struct Key {
     pub name: &'static str,
     pub kind: Kind,
     pub default: DefaultValue,
@@ -15,7 +15,7 @@ pub struct Key {
 }
 
 /// The type of a value, and which values are allowed.
-pub enum Kind {
+pub(super) enum Kind {
     Bool,
     /// A whole number from `min` to `max`. The unit may be empty.
     Whole {
@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 /// What a key has where the file does not say.
-pub enum DefaultValue {
+pub(super) enum DefaultValue {
     Bool(bool),
     Whole(i64),
     Number(f64),
@@ -60,7 +60,7 @@ pub enum DefaultValue {
 
 /// Whether a change takes effect when the configuration is reloaded (SIGHUP).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
+pub(super) enum Reload {
     /// The new value is used from the reload on.
     Live,
     /// The process has to be restarted.
@@ -68,7 +68,7 @@ pub enum Reload {
 }
 
 /// The keys of one table, or of each of a list of tables.
-pub struct Section {
+pub(super) struct Section {
     /// As in the file: `[capture]`, `[[hook]]`. Keys that stand before all tables have their own name here.
     pub heading: &'static str,
     pub reload: Reload,
@@ -79,7 +79,7 @@ pub struct Section {
 
 impl Key {
     /// The description with the range.
-    pub fn comment(&self) -> String {
+    pub(super) fn comment(&self) -> String {
         match self.kind.range() {
             Some(range) => format!("{} ({range})", self.doc),
             None => self.doc.to_owned(),
@@ -87,7 +87,7 @@ impl Key {
     }
 
     /// The default in TOML, or else an example.
-    pub fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match self.default.value() {
             Some(value) => value,
             None => match self.default {
@@ -100,7 +100,7 @@ impl Key {
 
 impl Kind {
     /// What the value must be, for messages: "must be …".
-    pub fn expected(&self) -> String {
+    pub(super) fn expected(&self) -> String {
         match self {
             Kind::Bool => "true or false".to_owned(),
             Kind::Whole { min, max, .. } => format!("a whole number between {min} and {max}"),
@@ -115,7 +115,7 @@ impl Kind {
     }
 
     /// "1 to 1024 MiB"; none for values that are not numbers.
-    pub fn range(&self) -> Option<String> {
+    pub(super) fn range(&self) -> Option<String> {
         let (range, unit) = match self {
             Kind::Whole { min, max, unit } => (format!("{min} to {max}"), unit),
             Kind::Number { min, max, unit } => (format!("{min} to {max}"), unit),
@@ -125,7 +125,7 @@ impl Kind {
     }
 
     /// The words that are allowed; none where the value is free.
-    pub fn choices(&self) -> Vec<&'static str> {
+    pub(super) fn choices(&self) -> Vec<&'static str> {
         match self {
             Kind::Choice(names) | Kind::Choices(names) => names(),
             _ => Vec::new(),
@@ -133,7 +133,7 @@ impl Kind {
     }
 
     /// The TOML type, for the reference.
-    pub fn type_name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         match self {
             Kind::Bool => "boolean",
             Kind::Whole { .. } => "integer",
@@ -159,7 +159,7 @@ fn alternatives(names: &[&str], last: &str) -> String {
 
 impl DefaultValue {
     /// In TOML; none where the key has no default.
-    pub fn value(&self) -> Option<String> {
+    pub(super) fn value(&self) -> Option<String> {
         match self {
             DefaultValue::Bool(value) => Some(value.to_string()),
             DefaultValue::Whole(value) => Some(value.to_string()),
@@ -171,7 +171,7 @@ impl DefaultValue {
     }
 
     /// The same, parsed.
-    pub fn parsed(&self) -> Option<toml::Value> {
+    pub(super) fn parsed(&self) -> Option<toml::Value> {
         match self {
             DefaultValue::Bool(value) => Some((*value).into()),
             DefaultValue::Whole(value) => Some((*value).into()),
@@ -185,17 +185,17 @@ impl DefaultValue {
 
 impl Section {
     /// The heading without brackets.
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         self.heading.trim_matches(['[', ']'])
     }
 
     /// Whether the file may have any number of tables with this heading.
-    pub fn is_list(&self) -> bool {
+    pub(super) fn is_list(&self) -> bool {
         self.heading.starts_with("[[")
     }
 
     /// Whether its keys stand before all tables.
-    pub fn is_top_level(&self) -> bool {
+    pub(super) fn is_top_level(&self) -> bool {
         !self.heading.starts_with('[')
     }
 }

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::values::address;
 use crate::inventory::LanPolicy;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[lan]",
     reload: Reload::Live,
     doc: "The legitimate routers and DHCP servers of the captured LANs (layer-2 broadcast domains).",
@@ -28,11 +28,11 @@ const DHCP_SERVERS: Key = Key {
           beside those it knows.",
 };
 
-pub fn read(section: &mut Reader<'_>) -> LanPolicy {
+pub(super) fn read(section: &mut Reader<'_>) -> LanPolicy {
     LanPolicy { gateways: section.list(&GATEWAYS, address), dhcp_servers: section.list(&DHCP_SERVERS, address) }
 }
 
-pub fn write(lan: &LanPolicy, page: &mut Page) {
+pub(super) fn write(lan: &LanPolicy, page: &mut Page) {
     page.table(&SECTION);
     page.list(&GATEWAYS, &lan.gateways);
     page.list(&DHCP_SERVERS, &lan.dhcp_servers);

@@ -7,7 +7,7 @@ use super::values::Names;
 use crate::base::Timestamp;
 use crate::incident::{MaintenanceWindow, Schedule, Scope};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[maintenance]]",
     reload: Reload::Live,
     doc: "A maintenance window. An incident that opens in it is marked, and graded one severity lower unless it exceeds \
@@ -62,7 +62,7 @@ const TO: Key = Key {
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, windows: &mut Vec<MaintenanceWindow>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, windows: &mut Vec<MaintenanceWindow>) {
     let id = section.text_if_written(&NAME).unwrap_or_else(|| format!("maintenance-{}", windows.len() + 1));
     if let Err(message) = names.check(&id) {
         section.wrong_value(&NAME, &id, message);
@@ -121,7 +121,7 @@ fn minute(text: &str) -> Option<u16> {
     Some(number(hours, 24)? * 60 + number(minutes, 60)?)
 }
 
-pub fn write(windows: &[MaintenanceWindow], page: &mut Page) {
+pub(super) fn write(windows: &[MaintenanceWindow], page: &mut Page) {
     for window in windows {
         page.table(&SECTION);
         page.text(&NAME, &window.id);

@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::Reader;
 use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[meter]",
     reload: Reload::Restart,
     doc: "Sizes of the measurement tables. They bound the memory that Pegel uses; a full table evicts its least active \
@@ -94,7 +94,7 @@ const WORKER_HANDSHAKES: Key = Key {
     doc: "Incomplete TCP handshakes that one capture thread keeps track of.",
 };
 
-pub fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
+pub(super) fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
     let meter = MeterSizes {
         hosts: section.whole(&HOSTS),
         busy_hosts: section.whole(&BUSY_HOSTS),
@@ -111,7 +111,7 @@ pub fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
     (meter, tally)
 }
 
-pub fn write(meter: &MeterSizes, tally: &TallySizes, page: &mut Page) {
+pub(super) fn write(meter: &MeterSizes, tally: &TallySizes, page: &mut Page) {
     page.table(&SECTION);
     page.number(&HOSTS, meter.hosts);
     page.number(&BUSY_HOSTS, meter.busy_hosts);

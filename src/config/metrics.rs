@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::values::address;
 use std::net::IpAddr;
 
-pub const SECTION: Section =
+pub(super) const SECTION: Section =
     Section { heading: "[metrics]", reload: Reload::Live, doc: "Prometheus metrics.", keys: &[&HOSTS] };
 
 const HOSTS: Key = Key {
@@ -17,11 +17,11 @@ const HOSTS: Key = Key {
           to remove one, restart.",
 };
 
-pub fn read(section: &mut Reader<'_>) -> Vec<IpAddr> {
+pub(super) fn read(section: &mut Reader<'_>) -> Vec<IpAddr> {
     section.list(&HOSTS, address)
 }
 
-pub fn write(hosts: &[IpAddr], page: &mut Page) {
+pub(super) fn write(hosts: &[IpAddr], page: &mut Page) {
     page.table(&SECTION);
     page.list(&HOSTS, hosts);
 }

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::values::network;
 use ipnet::IpNet;
 
-pub const SECTION: Section = Section { heading: "networks", reload: Reload::Live, doc: "", keys: &[&NETWORKS] };
+pub(super) const SECTION: Section = Section { heading: "networks", reload: Reload::Live, doc: "", keys: &[&NETWORKS] };
 
 const NETWORKS: Key = Key {
     name: "networks",
@@ -17,11 +17,11 @@ const NETWORKS: Key = Key {
           key treats every address as a possible target.",
 };
 
-pub fn read(top: &mut Reader<'_>) -> Vec<IpNet> {
+pub(super) fn read(top: &mut Reader<'_>) -> Vec<IpNet> {
     top.list(&NETWORKS, network)
 }
 
-pub fn write(networks: &[IpNet], page: &mut Page) {
+pub(super) fn write(networks: &[IpNet], page: &mut Page) {
     page.table(&SECTION);
     page.list(&NETWORKS, networks);
 }

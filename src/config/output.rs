@@ -11,7 +11,7 @@ use crate::output::syslog::SyslogTarget;
 use crate::output::webhook::WebhookConfig;
 use std::path::PathBuf;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[output]",
     reload: Reload::Restart,
     doc: "Where incidents are recorded on this machine, and the links that alerts carry. For notifications see \
@@ -92,7 +92,7 @@ pub struct OutputConfig {
 }
 
 /// Without the receivers, which have their own tables.
-pub fn read(section: &mut Reader<'_>) -> OutputConfig {
+pub(super) fn read(section: &mut Reader<'_>) -> OutputConfig {
     let mut url = |key: &Key| section.parsed(key, link).unwrap_or_default();
     let (external_url, dashboard_url, runbook_url) = (url(&EXTERNAL_URL), url(&DASHBOARD_URL), url(&RUNBOOK_URL));
     OutputConfig {
@@ -123,7 +123,7 @@ fn link(text: &str) -> Result<String, String> {
     Err("must be a URL that begins with http:// or https://, an absolute path, or empty".to_owned())
 }
 
-pub fn write(output: &OutputConfig, page: &mut Page) {
+pub(super) fn write(output: &OutputConfig, page: &mut Page) {
     page.table(&SECTION);
     page.bool(&LOG, output.log);
     page.path(&JSONL, &output.jsonl);

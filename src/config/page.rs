@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 /// One table with its values.
-pub struct PageTable {
+pub(super) struct PageTable {
     pub section: &'static Section,
     /// As in the file; below a section it has a name of its own: `[detect.syn_flood]`.
     pub heading: String,
@@ -16,7 +16,7 @@ pub struct PageTable {
 }
 
 #[derive(Debug, PartialEq)]
-pub struct Entry {
+pub(super) struct Entry {
     pub name: &'static str,
     /// In TOML.
     pub value: String,
@@ -25,73 +25,73 @@ pub struct Entry {
 
 /// All tables in the order in which they were begun.
 #[derive(Default)]
-pub struct Page {
+pub(super) struct Page {
     pub tables: Vec<PageTable>,
 }
 
 impl Page {
     /// The tables of one section.
-    pub fn of(&self, section: &Section) -> impl Iterator<Item = &PageTable> {
+    pub(super) fn of(&self, section: &Section) -> impl Iterator<Item = &PageTable> {
         self.tables.iter().filter(|table| table.section.heading == section.heading)
     }
 
-    pub fn table(&mut self, section: &'static Section) {
+    pub(super) fn table(&mut self, section: &'static Section) {
         self.table_as(section, section.heading.to_owned(), String::new());
     }
 
-    pub fn table_as(&mut self, section: &'static Section, heading: String, doc: String) {
+    pub(super) fn table_as(&mut self, section: &'static Section, heading: String, doc: String) {
         self.tables.push(PageTable { section, heading, doc, entries: Vec::new() });
     }
 
-    pub fn bool(&mut self, key: &Key, value: bool) {
+    pub(super) fn bool(&mut self, key: &Key, value: bool) {
         self.entry(key, value.to_string());
     }
 
     /// A number.
-    pub fn number(&mut self, key: &Key, value: impl Display) {
+    pub(super) fn number(&mut self, key: &Key, value: impl Display) {
         self.entry(key, value.to_string());
     }
 
-    pub fn text(&mut self, key: &Key, value: impl Display) {
+    pub(super) fn text(&mut self, key: &Key, value: impl Display) {
         self.entry(key, string(value).to_string());
     }
 
     /// A string that is left out where it is empty.
-    pub fn text_unless_empty(&mut self, key: &Key, value: &str) {
+    pub(super) fn text_unless_empty(&mut self, key: &Key, value: &str) {
         if !value.is_empty() {
             self.text(key, value);
         }
     }
 
-    pub fn path(&mut self, key: &Key, value: &Path) {
+    pub(super) fn path(&mut self, key: &Key, value: &Path) {
         self.text(key, value.display());
     }
 
-    pub fn path_unless_empty(&mut self, key: &Key, value: &Path) {
+    pub(super) fn path_unless_empty(&mut self, key: &Key, value: &Path) {
         if !value.as_os_str().is_empty() {
             self.path(key, value);
         }
     }
 
-    pub fn list<T: Display>(&mut self, key: &Key, values: impl IntoIterator<Item = T>) {
+    pub(super) fn list<T: Display>(&mut self, key: &Key, values: impl IntoIterator<Item = T>) {
         let values = values.into_iter().map(string).collect();
         self.entry(key, toml::Value::Array(values).to_string());
     }
 
-    pub fn list_unless_empty<T: Display>(&mut self, key: &Key, values: impl IntoIterator<Item = T>) {
+    pub(super) fn list_unless_empty<T: Display>(&mut self, key: &Key, values: impl IntoIterator<Item = T>) {
         let mut values = values.into_iter().peekable();
         if values.peek().is_some() {
             self.list(key, values);
         }
     }
 
-    pub fn map<'a>(&mut self, key: &Key, values: impl IntoIterator<Item = (&'a String, &'a String)>) {
+    pub(super) fn map<'a>(&mut self, key: &Key, values: impl IntoIterator<Item = (&'a String, &'a String)>) {
         let values = values.into_iter().map(|(name, value)| (name.clone(), string(value))).collect();
         self.entry(key, toml::Value::Table(values).to_string());
     }
 
     /// A setting of a detector.
-    pub fn setting(&mut self, setting: &Setting, value: f64) {
+    pub(super) fn setting(&mut self, setting: &Setting, value: f64) {
         let comment = format!("{} ({} to {} {})", setting.doc, setting.min, setting.max, setting.unit);
         self.push(Entry { name: setting.key, value: value.to_string(), comment });
     }

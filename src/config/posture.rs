@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::values::{Names, interface};
 use crate::posture::{Check, Family, Must, Posture};
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[posture]",
     reload: Reload::Live,
     doc: "Posture checks: what has to be true on this machine, such as an active firewall. A failed check is an incident \
@@ -22,7 +22,7 @@ const INTERVAL_SECONDS: Key = Key {
     doc: "Time between two rounds of checks.",
 };
 
-pub const CHECK: Section = Section {
+pub(super) const CHECK: Section = Section {
     heading: "[[posture.check]]",
     reload: Reload::Live,
     doc: "One check: exactly one of unit_active, nft_table, nft_chain, default_route, forwarding_off, interface_up, \
@@ -161,7 +161,7 @@ fn family_name(family: Option<Family>) -> &'static str {
     family.map_or("both", Family::name)
 }
 
-pub fn read(section: &mut Reader<'_>) -> Posture {
+pub(super) fn read(section: &mut Reader<'_>) -> Posture {
     let interval_seconds = section.whole(&INTERVAL_SECONDS);
     let (mut checks, mut names) = (Vec::new(), Names::default());
     section.tables(&CHECK, MAX_CHECKS, |section| checks.extend(check(section, &mut names)));
@@ -287,7 +287,7 @@ fn sysctl(name: &str) -> Result<String, String> {
     Err("must be the name of a kernel parameter, as in \"net.ipv4.ip_forward\"".to_owned())
 }
 
-pub fn write(posture: &Posture, page: &mut Page) {
+pub(super) fn write(posture: &Posture, page: &mut Page) {
     page.table(&SECTION);
     page.number(&INTERVAL_SECONDS, posture.interval_seconds);
     for check in &posture.checks {

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 /// One table of the file. Each method reads one key: the written value, or else the default. A value that is wrong is
 /// recorded as an error and read as an empty one; the configuration is then refused as a whole.
-pub struct Reader<'e> {
+pub(super) struct Reader<'e> {
     /// Before each key in messages: `capture.`, `hook[0].`; empty for the keys before all tables.
     path: String,
     table: Table,
@@ -17,25 +17,25 @@ pub struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    pub fn new(path: String, table: Table, errors: &'e mut Vec<String>) -> Reader<'e> {
+    pub(super) fn new(path: String, table: Table, errors: &'e mut Vec<String>) -> Reader<'e> {
         Reader { path, table, known: Vec::new(), errors }
     }
 
-    pub fn bool(&mut self, key: &Key) -> bool {
+    pub(super) fn bool(&mut self, key: &Key) -> bool {
         self.typed(key).unwrap_or_default()
     }
 
     /// The same for a key without default.
-    pub fn bool_if_written(&mut self, key: &Key) -> Option<bool> {
+    pub(super) fn bool_if_written(&mut self, key: &Key) -> Option<bool> {
         self.typed(key)
     }
 
     /// A whole number within its range.
-    pub fn whole<T: TryFrom<i64> + Default>(&mut self, key: &Key) -> T {
+    pub(super) fn whole<T: TryFrom<i64> + Default>(&mut self, key: &Key) -> T {
         self.whole_if_written(key).unwrap_or_default()
     }
 
-    pub fn whole_if_written<T: TryFrom<i64>>(&mut self, key: &Key) -> Option<T> {
+    pub(super) fn whole_if_written<T: TryFrom<i64>>(&mut self, key: &Key) -> Option<T> {
         let value: i64 = self.typed(key)?;
         let Kind::Whole { min, max, .. } = key.kind else { return self.misdeclared(key) };
         let fitting = T::try_from(value).ok().filter(|_| (min..=max).contains(&value));
@@ -46,7 +46,7 @@ impl<'e> Reader<'e> {
     }
 
     /// A number, with or without a fraction, within its range.
-    pub fn number(&mut self, key: &Key) -> f64 {
+    pub(super) fn number(&mut self, key: &Key) -> f64 {
         let Kind::Number { min, max, .. } = key.kind else { return self.misdeclared(key).unwrap_or_default() };
         let Some(value) = self.typed::<f64>(key) else { return 0.0 };
         if !(min..=max).contains(&value) {
@@ -56,22 +56,22 @@ impl<'e> Reader<'e> {
     }
 
     /// A string; empty where there is neither a value nor a default.
-    pub fn text(&mut self, key: &Key) -> String {
+    pub(super) fn text(&mut self, key: &Key) -> String {
         self.typed(key).unwrap_or_default()
     }
 
-    pub fn text_if_written(&mut self, key: &Key) -> Option<String> {
+    pub(super) fn text_if_written(&mut self, key: &Key) -> Option<String> {
         self.typed(key)
     }
 
     /// A string of a certain form. `convert` returns what the value must be ("must be …") where it is not.
-    pub fn parsed<T>(&mut self, key: &Key, convert: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn parsed<T>(&mut self, key: &Key, convert: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text: String = self.typed(key)?;
         convert(&text).map_err(|message| self.wrong_value(key, &text, &message)).ok()
     }
 
     /// A list of strings, each of a certain form.
-    pub fn list<T>(&mut self, key: &Key, convert: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn list<T>(&mut self, key: &Key, convert: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let mut values = Vec::new();
         for (index, text) in self.typed::<Vec<String>>(key).unwrap_or_default().into_iter().enumerate() {
             match convert(&text) {
@@ -85,17 +85,17 @@ impl<'e> Reader<'e> {
     }
 
     /// One of the words of a [`Kind::Choice`].
-    pub fn choice<T: Copy>(&mut self, key: &Key, all: &[T], name: impl Fn(T) -> &'static str) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, key: &Key, all: &[T], name: impl Fn(T) -> &'static str) -> Option<T> {
         self.parsed(key, |text| one_of(key, text, all, &name))
     }
 
     /// Words of a [`Kind::Choices`]; none where nothing is written and there is no default.
-    pub fn choices<T: Copy>(&mut self, key: &Key, all: &[T], name: impl Fn(T) -> &'static str) -> Vec<T> {
+    pub(super) fn choices<T: Copy>(&mut self, key: &Key, all: &[T], name: impl Fn(T) -> &'static str) -> Vec<T> {
         self.list(key, |text| one_of(key, text, all, &name))
     }
 
     /// A value that the methods above do not fit, as of a [`Kind::Map`].
-    pub fn typed<T: DeserializeOwned>(&mut self, key: &Key) -> Option<T> {
+    pub(super) fn typed<T: DeserializeOwned>(&mut self, key: &Key) -> Option<T> {
         let value = self.value(key)?;
         let shown = value.to_string();
         let typed = value.try_into().ok();
@@ -106,13 +106,13 @@ impl<'e> Reader<'e> {
     }
 
     /// A value of any type, unchecked.
-    pub fn value(&mut self, key: &Key) -> Option<Value> {
+    pub(super) fn value(&mut self, key: &Key) -> Option<Value> {
         self.known.push(key.name);
         self.table.remove(key.name).or_else(|| key.default.parsed())
     }
 
     /// A setting of a detector, where it is written and a number within its range.
-    pub fn setting(&mut self, setting: &'static Setting) -> Option<f64> {
+    pub(super) fn setting(&mut self, setting: &'static Setting) -> Option<f64> {
         self.known.push(setting.key);
         let (value, min, max) = (self.table.remove(setting.key)?, setting.min, setting.max);
         let (path, shown) = (format!("{}{}", self.path, setting.key), value.to_string());
@@ -129,7 +129,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The table of a section; an empty one where the file does not have it.
-    pub fn table<T>(&mut self, section: &'static Section, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
+    pub(super) fn table<T>(&mut self, section: &'static Section, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
         let name = self.name_of(section);
         let table = match self.table.remove(name) {
             Some(Value::Table(table)) => table,
@@ -146,7 +146,7 @@ impl<'e> Reader<'e> {
     }
 
     /// Each table of a list, of which there may be `max`.
-    pub fn tables(&mut self, section: &'static Section, max: usize, mut read: impl FnMut(&mut Reader<'_>)) {
+    pub(super) fn tables(&mut self, section: &'static Section, max: usize, mut read: impl FnMut(&mut Reader<'_>)) {
         let name = self.name_of(section);
         let Some(value) = self.table.remove(name) else { return };
         let shown = value.to_string();
@@ -165,7 +165,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The tables below a section whose names are not declared, as `[detect.NAME]`.
-    pub fn tables_by_name(&mut self, section: &'static Section) -> Vec<(String, Table)> {
+    pub(super) fn tables_by_name(&mut self, section: &'static Section) -> Vec<(String, Table)> {
         let name = self.name_of(section);
         let table = match self.table.remove(name) {
             Some(Value::Table(table)) => table,
@@ -179,7 +179,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The same below a [`Kind::Table`].
-    pub fn tables_below(&mut self, key: &Key) -> Vec<(String, Table)> {
+    pub(super) fn tables_below(&mut self, key: &Key) -> Vec<(String, Table)> {
         let table = self.typed(key).unwrap_or_default();
         self.only_tables(&format!("{}{}.", self.path, key.name), table)
     }
@@ -196,51 +196,51 @@ impl<'e> Reader<'e> {
     }
 
     /// A reader for one of these tables.
-    pub fn below(&mut self, path: String, table: Table) -> Reader<'_> {
+    pub(super) fn below(&mut self, path: String, table: Table) -> Reader<'_> {
         Reader::new(format!("{}{path}.", self.path), table, self.errors)
     }
 
     /// Records an error of the table: `hook[0]: …`.
-    pub fn wrong(&mut self, message: &str) {
+    pub(super) fn wrong(&mut self, message: &str) {
         self.errors.push(format!("{}: {message}", self.path.trim_end_matches('.')));
     }
 
     /// Records an error of a key: `hook[0].name: …`.
-    pub fn wrong_key(&mut self, key: &str, message: &str) {
+    pub(super) fn wrong_key(&mut self, key: &str, message: &str) {
         self.errors.push(format!("{}{key}: {message}", self.path));
     }
 
     /// Records an error of a string: `hook[0].name = "": …`.
-    pub fn wrong_value(&mut self, key: &Key, text: &str, message: &str) {
+    pub(super) fn wrong_value(&mut self, key: &Key, text: &str, message: &str) {
         self.errors.push(format!("{}{} = {text:?}: {message}", self.path, key.name));
     }
 
     /// Records an error of a value of any type: `http.enabled = 1: must be …`.
-    pub fn wrong_type(&mut self, name: &str, shown: &str, expected: &str) {
+    pub(super) fn wrong_type(&mut self, name: &str, shown: &str, expected: &str) {
         self.errors.push(format!("{}{name} = {}: must be {expected}", self.path, shown.trim()));
     }
 
     /// Whether the file has this key, and it has not been read yet.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
     /// The table as messages name it: `capture`, `hook[0]`.
-    pub fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.path.trim_end_matches('.')
     }
 
-    pub fn errors(&mut self) -> &mut Vec<String> {
+    pub(super) fn errors(&mut self) -> &mut Vec<String> {
         self.errors
     }
 
-    pub fn error_count(&self) -> usize {
+    pub(super) fn error_count(&self) -> usize {
         self.errors.len()
     }
 
-    /// Records the keys that are left: nobody reads them, so they are unknown.
-    pub fn close(self, declared: &[&Key]) {
-        // Holds for every file, because all keys are read whether they are written or not.
+    /// Records the keys that are left in the table as unknown. `declared` are the keys of its section.
+    pub(super) fn close(self, declared: &[&Key]) {
+        // Independent of the file, because all keys are read whether they are written or not.
         for key in declared {
             debug_assert!(self.known.contains(&key.name), "{}{} is declared and not read", self.path, key.name);
         }
@@ -274,8 +274,8 @@ fn one_of<T: Copy>(key: &Key, text: &str, all: &[T], name: impl Fn(T) -> &'stati
     })
 }
 
-/// Whether one is a slip of the pen from the other: one edit, or the same letters with other separators.
-pub fn is_near(known: &str, written: &str) -> bool {
+/// Whether one may be a misspelling of the other: one edit apart, or the same letters with other separators.
+pub(super) fn is_near(known: &str, written: &str) -> bool {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let (a, b) = (plain(known), plain(written));
     if a == b || a.starts_with(&b) && b.len() >= 3 || b.starts_with(&a) {

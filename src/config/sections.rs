@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use toml::Table;
 
 /// Every section, in the order of the sample file.
-pub const SECTIONS: [&Section; 23] = [
+pub(super) const SECTIONS: [&Section; 23] = [
     &networks::SECTION,
     &state::SECTION,
     &capture::SECTION,
@@ -124,7 +124,7 @@ impl Config {
     }
 
     /// Reads a file. What is wrong with it is added to `errors`; the configuration is then not to be used.
-    pub fn read(table: Table, errors: &mut Vec<String>) -> Config {
+    pub(super) fn read(table: Table, errors: &mut Vec<String>) -> Config {
         let mut top = Reader::new(String::new(), table, errors);
         let networks = networks::read(&mut top);
         let state_dir = state::read(&mut top);
@@ -178,7 +178,7 @@ impl Config {
     }
 
     /// Everything that is in force, in the order of [`SECTIONS`].
-    pub fn page(&self) -> Page {
+    pub(super) fn page(&self) -> Page {
         let mut page = Page::default();
         networks::write(&self.networks, &mut page);
         state::write(&self.state_dir, &mut page);

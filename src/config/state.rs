@@ -6,7 +6,8 @@ use super::reader::Reader;
 use super::values::directory;
 use std::path::{Path, PathBuf};
 
-pub const SECTION: Section = Section { heading: "state_dir", reload: Reload::Restart, doc: "", keys: &[&STATE_DIR] };
+pub(super) const SECTION: Section =
+    Section { heading: "state_dir", reload: Reload::Restart, doc: "", keys: &[&STATE_DIR] };
 
 const STATE_DIR: Key = Key {
     name: "state_dir",
@@ -16,11 +17,11 @@ const STATE_DIR: Key = Key {
           cannot be written, Pegel runs without saved state.",
 };
 
-pub fn read(top: &mut Reader<'_>) -> PathBuf {
+pub(super) fn read(top: &mut Reader<'_>) -> PathBuf {
     top.parsed(&STATE_DIR, directory).unwrap_or_default()
 }
 
-pub fn write(state_dir: &Path, page: &mut Page) {
+pub(super) fn write(state_dir: &Path, page: &mut Page) {
     page.table(&SECTION);
     page.path(&STATE_DIR, state_dir);
 }

@@ -4,9 +4,13 @@ use super::key::{Key, Kind, Section};
 use super::sections::{Config, SECTIONS};
 use super::{reference, render};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The sample file as it is installed.
-const SAMPLE: &str = include_str!("../../deploy/pegel.toml");
+fn sample() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/pegel.toml");
+    std::fs::read_to_string(path).expect("the sample is there")
+}
 
 /// A file in which every key of every section is written at least once, with other values than the defaults where that
 /// matters.
@@ -51,6 +55,11 @@ url = "https://portal.example/ddos"
 secret_file = "/etc/pegel/secret"
 ca_file = "/etc/pegel/ca.pem"
 bearer_token_file = "/etc/pegel/token"
+[[webhook]]
+url = "https://portal.example/other"
+name = "other"
+username = "pegel"
+password_file = "/etc/pegel/password"
 [[hook]]
 name = "notify"
 command = ["/usr/local/bin/notify", "--quiet"]
@@ -177,13 +186,15 @@ fn alone(section: &Section, key: &Key, value: &str) -> String {
     format!("{heading}\n{} = {value}\n", key.name)
 }
 
+/// `BLESS=1 cargo test config::` writes the sample anew.
 #[test]
 fn the_sample_is_the_defaults_in_words() {
-    assert_eq!(Config::parse(SAMPLE, "sample"), Ok(Config::default()));
-    assert!(
-        render(&Config::default(), true) == SAMPLE,
-        "renew it with: pegel print-config --sample > deploy/pegel.toml"
-    );
+    let rendered = render(&Config::default(), true);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/pegel.toml"), &rendered).expect("written");
+    }
+    assert_eq!(Config::parse(&sample(), "sample"), Ok(Config::default()));
+    assert!(rendered == sample(), "renew it with: pegel print-config --sample > deploy/pegel.toml");
 }
 
 #[test]
@@ -278,12 +289,12 @@ fn no_key_is_printed_that_is_not_declared() {
 
 #[test]
 fn every_key_is_in_the_sample_and_in_the_reference() {
-    let page = reference();
+    let (page, whole_sample) = (reference(), sample());
     for (section, key) in keys() {
         // Detectors have a table each; their severity is in the text above them.
         let heading = if section.name() == "detect" { "[detect." } else { section.heading };
         let of = |text: &str, heading: &str| text.split_once(heading).map(|(_, rest)| rest.to_owned());
-        let sample = if section.is_top_level() { Some(SAMPLE.to_owned()) } else { of(SAMPLE, heading) };
+        let sample = if section.is_top_level() { Some(whole_sample.clone()) } else { of(&whole_sample, heading) };
         let is_in = |text: Option<String>, wanted: &str| text.is_some_and(|text| text.contains(wanted));
         let wanted = match key.kind {
             Kind::Table(_) => format!(".{}.", key.name),
@@ -300,7 +311,8 @@ fn every_key_is_in_the_sample_and_in_the_reference() {
 fn examples_in_the_sample_are_valid() {
     // Keys that exclude each other are examples of the same table.
     let exclusive = ["needs exactly one of", "bearer_token_file: cannot be combined", "ca_file: needs"];
-    let uncommented: Vec<&str> = SAMPLE
+    let sample = sample();
+    let uncommented: Vec<&str> = sample
         .lines()
         .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
         .collect();
@@ -312,7 +324,7 @@ fn examples_in_the_sample_are_valid() {
 
 #[test]
 fn comments_fit_a_terminal() {
-    for line in SAMPLE.lines() {
+    for line in sample().lines() {
         assert!(line.chars().count() <= 120, "{line}");
     }
 }

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::values::Names;
 use crate::output::webhook::WebhookConfig;
 
-pub const SECTION: Section = Section {
+pub(super) const SECTION: Section = Section {
     heading: "[[webhook]]",
     reload: Reload::Restart,
     doc: "An HTTP server that receives incidents as JSON (POST) when they open, change and close, in order; a failed \
@@ -47,7 +47,7 @@ const SECRET_FILE: Key = Key {
           SECONDS.BODY. Unless written, messages are not signed.",
 };
 
-pub fn read(section: &mut Reader<'_>, names: &mut Names, webhooks: &mut Vec<WebhookConfig>) {
+pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, webhooks: &mut Vec<WebhookConfig>) {
     let severity = endpoint::min_severity(section);
     let secret_file = section.text(&SECRET_FILE).into();
     if let Some((name, endpoint)) = endpoint::read(section, &URL, &TIMEOUT_SECONDS, names) {
@@ -55,7 +55,7 @@ pub fn read(section: &mut Reader<'_>, names: &mut Names, webhooks: &mut Vec<Webh
     }
 }
 
-pub fn write(webhooks: &[WebhookConfig], page: &mut Page) {
+pub(super) fn write(webhooks: &[WebhookConfig], page: &mut Page) {
     for webhook in webhooks {
         page.table(&SECTION);
         page.text(&NAME, &webhook.name);
