@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 pub(super) const SECTION: Section = Section {
     heading: "[[alertmanager]]",
     reload: Reload::Restart,
-    doc: "An Alertmanager (API v2) to send alerts named PegelIncident to. Repeat for each Alertmanager, up to 16; every one \
-          receives all alerts. Test the way to your pager with: pegel drill.",
+    doc: "An Alertmanager (API v2) to send alerts named PegelIncident to. Repeat for each Alertmanager, up to 16; \
+          every one receives all alerts. Test the way to your pager with: pegel drill.",
     keys: &[
         &URL,
         &NAME,
@@ -38,8 +38,8 @@ const REFRESH_SECONDS: Key = Key {
     name: "refresh_seconds",
     kind: Kind::Whole { min: 5, max: 3600, unit: "seconds" },
     default: DefaultValue::Whole(60),
-    doc: "Interval at which alerts of open incidents are sent again. If Pegel stops, they resolve after five times this \
-          time.",
+    doc: "Interval at which alerts of open incidents are sent again. If Pegel stops, they resolve after five times \
+          this time.",
 };
 
 const TIMEOUT_SECONDS: Key = Key {

@@ -11,10 +11,10 @@ use toml::Value;
 pub(super) const SECTION: Section = Section {
     heading: "[[allow]]",
     reload: Reload::Live,
-    doc: "Known traffic that should not raise incidents. A finding that meets all conditions of a rule is suppressed and \
-          counted (pegel_findings_suppressed_total). A rule needs at least one condition; sources and port have to match nine \
-          in ten packets. Source addresses can be spoofed, so a rule with sources should name a port or a target as well. \
-          Repeat for each rule, up to 64.",
+    doc: "Known traffic that should not raise incidents. A finding that meets all conditions of a rule is \
+          suppressed and counted (pegel_findings_suppressed_total). A rule needs at least one condition; sources \
+          and port have to match nine in ten packets. Source addresses can be spoofed, so a rule with sources \
+          should name a port or a target as well. Repeat for each rule, up to 64.",
     keys: &[&NAME, &WHY, &SOURCES, &TARGETS, &PORT, &VECTOR, &DIRECTION],
 };
 

@@ -7,8 +7,8 @@ use super::reader::Reader;
 pub(super) const SECTION: Section = Section {
     heading: "[baseline]",
     reload: Reload::Restart,
-    doc: "Learned limits: Pegel records the normal traffic of your hosts by hour of the week, and raises a default limit \
-          for a host whose normal traffic exceeds it. Limits that are set in this file are never changed.",
+    doc: "Learned limits: Pegel records the normal traffic of your hosts by hour of the week, and raises a default \
+          limit for a host whose normal traffic exceeds it. Limits that are set in this file are never changed.",
     keys: &[&ENABLED, &HOSTS],
 };
 
@@ -22,6 +22,7 @@ const HOSTS: Key = Key {
     doc: "Hosts with a baseline, up to 28 KiB each. If there are more, the least active ones are evicted.",
 };
 
+/// Whether and for how many hosts limits are learned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineConfig {
     /// Whether a live run learns.

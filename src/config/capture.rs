@@ -48,16 +48,16 @@ const SOURCE: Key = Key {
     name: "source",
     kind: Kind::Choice(|| CaptureSource::ALL.map(CaptureSource::name).to_vec()),
     default: DefaultValue::Text("auto"),
-    doc: "Capture method. \"afpacket\": the kernel's memory-mapped ring (AF_PACKET, TPACKET_V3). \"pcap\": libpcap. \
-          \"auto\": the ring, or libpcap where the ring is not available.",
+    doc: "Capture method. \"afpacket\": the kernel's memory-mapped ring (AF_PACKET, TPACKET_V3). \"pcap\": \
+          libpcap. \"auto\": the ring, or libpcap where the ring is not available.",
 };
 
 const WORKERS: Key = Key {
     name: "workers",
     kind: Kind::Whole { min: 0, max: 64, unit: "threads" },
     default: DefaultValue::Whole(0),
-    doc: "Capture threads per interface. The kernel assigns each flow to one of them. 0: one per CPU core, but at most \
-          two. libpcap always uses one.",
+    doc: "Capture threads per interface. The kernel assigns each flow to one of them. 0: one per CPU core, but at \
+          most two. libpcap always uses one.",
 };
 
 const RING_MIB: Key = Key {
@@ -85,16 +85,16 @@ const BUSY_POLL_US: Key = Key {
     name: "busy_poll_us",
     kind: Kind::Whole { min: 0, max: 100_000, unit: "microseconds" },
     default: DefaultValue::Whole(0),
-    doc: "How long a waiting capture thread polls the driver for packets before it sleeps. 0: it sleeps immediately. \
-          Requires driver support and CAP_NET_ADMIN, which the packaged service does not have.",
+    doc: "How long a waiting capture thread polls the driver for packets before it sleeps. 0: it sleeps \
+          immediately. Requires driver support and CAP_NET_ADMIN, which the packaged service does not have.",
 };
 
 const SAMPLING: Key = Key {
     name: "sampling",
     kind: Kind::Whole { min: 1, max: 1024, unit: "" },
     default: DefaultValue::Whole(1),
-    doc: "Capture 1 in N packets, chosen at random, and scale the counts accordingly. 1: all packets. Under overload, \
-          Pegel samples more coarsely on its own. libpcap always captures all packets.",
+    doc: "Capture 1 in N packets, chosen at random, and scale the counts accordingly. 1: all packets. Under \
+          overload, Pegel samples more coarsely on its own. libpcap always captures all packets.",
 };
 
 /// Where frames of an interface come from.
@@ -103,11 +103,14 @@ pub enum CaptureSource {
     /// The kernel's ring, or libpcap where the ring is not available.
     #[default]
     Auto,
+    /// The kernel's ring.
     AfPacket,
+    /// libpcap.
     Pcap,
 }
 
 impl CaptureSource {
+    /// In the order of the documentation.
     pub const ALL: [CaptureSource; 3] = [CaptureSource::Auto, CaptureSource::AfPacket, CaptureSource::Pcap];
 
     /// As in the configuration.
@@ -120,13 +123,16 @@ impl CaptureSource {
     }
 }
 
+/// How packets are captured in a live run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
     /// Empty: the interface of the default route.
     pub interfaces: Vec<String>,
+    /// Whether frames are captured that are not addressed to this machine.
     pub promiscuous: bool,
     /// Filter expression of pcap-filter(7); empty: everything.
     pub bpf: String,
+    /// How frames are captured.
     pub source: CaptureSource,
     /// Capture threads per interface; 0: one per core, at most two.
     pub workers: u32,

@@ -12,8 +12,8 @@ const TUNNELS: Key = Key {
     name: "tunnels",
     kind: Kind::Choice(|| TUNNEL_HEADERS.map(name).to_vec()),
     default: DefaultValue::Text("outer"),
-    doc: "Count tunnelled packets (GRE, IP in IP, 6in4, VXLAN) by the addresses of the \"outer\" or of the \"inner\" \
-          header. \"inner\" is for mirror ports and monitoring tunnels.",
+    doc: "Count tunnelled packets (GRE, IP in IP, 6in4, VXLAN) by the addresses of the \"outer\" or of the \
+          \"inner\" header. \"inner\" is for mirror ports and monitoring tunnels.",
 };
 
 const TUNNEL_HEADERS: [Tunnels; 2] = [Tunnels::Outer, Tunnels::Inner];

@@ -1,4 +1,4 @@
-//! `[detect.NAME]`: settings of the detectors, which are declared beside each detector ([`Setting`](crate::detect::Setting)).
+//! `[detect.NAME]`: settings of the detectors, which the detectors declare as [`Setting`](crate::detect::Setting).
 
 use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
@@ -9,9 +9,9 @@ use crate::detect::{DETECTORS, DetectorSpec, Settings};
 pub(super) const SECTION: Section = Section {
     heading: "[detect]",
     reload: Reload::Live,
-    doc: "Detectors. Each has its own table, named after it. Besides its own settings it has the key enabled, and may have \
-          severity = \"info\", \"warning\" or \"critical\", which then applies to everything it finds; unless written, the \
-          severity follows from how far a limit is exceeded.",
+    doc: "Detectors. Each has its own table, named after it. Besides its own settings it has the key enabled, and \
+          may have severity = \"info\", \"warning\" or \"critical\", which then applies to everything it finds; \
+          unless written, the severity follows from how far a limit is exceeded.",
     keys: &[&ENABLED, &SEVERITY],
 };
 
@@ -22,8 +22,8 @@ const SEVERITY: Key = Key {
     name: "severity",
     kind: Kind::Choice(|| Severity::ALL.iter().map(|severity| severity.name()).collect()),
     default: DefaultValue::Absent("\"warning\""),
-    doc: "Severity of everything this detector finds: \"info\", \"warning\" or \"critical\". Unless written, it follows from \
-          how far a limit is exceeded.",
+    doc: "Severity of everything this detector finds: \"info\", \"warning\" or \"critical\". Unless written, it \
+          follows from how far a limit is exceeded.",
 };
 
 /// In the order of [`DETECTORS`].

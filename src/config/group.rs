@@ -12,8 +12,8 @@ use crate::inventory::{Group, GroupId};
 pub(super) const SECTION: Section = Section {
     heading: "[[group]]",
     reload: Reload::Live,
-    doc: "Hosts with their own limits. If a host is in the networks of several groups, the longest prefix decides. Repeat \
-          for each group.",
+    doc: "Hosts with their own limits. If a host is in the networks of several groups, the longest prefix decides. \
+          Repeat for each group.",
     keys: &[&NAME, &NETWORKS, &INBOUND, &OUTBOUND],
 };
 
@@ -37,7 +37,8 @@ const INBOUND: Key = Key {
     default: DefaultValue::Absent(
         "[group.inbound.syn_flood]\npackets_per_second = 2000\n[group.inbound.total]\nbits_per_second = 1000000000",
     ),
-    doc: "Limits for traffic to these hosts: a table for each detector, with any of its settings that are limits on a rate.",
+    doc: "Limits for traffic to these hosts: a table for each detector, with any of its settings that are limits \
+          on a rate.",
 };
 
 const OUTBOUND: Key = Key {

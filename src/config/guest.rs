@@ -10,8 +10,8 @@ use crate::inventory::entry::Entry;
 pub(super) const SECTION: Section = Section {
     heading: "[[guest]]",
     reload: Reload::Live,
-    doc: "A guest that no source of [inventory] describes, or the IP addresses of a guest whose hypervisor does not know \
-          them (with the name and MAC address that it has there). Repeat for each guest.",
+    doc: "A guest that no source of [inventory] describes, or the IP addresses of a guest whose hypervisor does \
+          not know them (with the name and MAC address that it has there). Repeat for each guest.",
     keys: &[&NAME, &MAC, &MACS, &ADDRESSES, &VLAN, &PORT, &BRIDGE],
 };
 
@@ -40,8 +40,8 @@ const ADDRESSES: Key = Key {
     name: "addresses",
     kind: Kind::List("addresses and networks"),
     default: DefaultValue::Absent("[\"203.0.113.4\", \"2001:db8:10:4::/64\"]"),
-    doc: "IP addresses and networks that the guest may use as a source. If a family (IPv4 or IPv6) has none here, its \
-          addresses count as unknown, and Pegel accepts all of them.",
+    doc: "IP addresses and networks that the guest may use as a source. If a family (IPv4 or IPv6) has none here, \
+          its addresses count as unknown, and Pegel accepts all of them.",
 };
 
 const VLAN: Key = Key {

@@ -11,9 +11,9 @@ use crate::output::hook::{HookConfig, HookMode};
 pub(super) const SECTION: Section = Section {
     heading: "[[hook]]",
     reload: Reload::Restart,
-    doc: "A program to run on incidents, without a shell. It receives the incident as JSON on standard input, and the main \
-          facts in PEGEL_STAGE, PEGEL_ID, PEGEL_TARGET, PEGEL_VECTOR and other environment variables. Repeat for each \
-          program, up to 16.",
+    doc: "A program to run on incidents, without a shell. It receives the incident as JSON on standard input, and \
+          the main facts in PEGEL_STAGE, PEGEL_ID, PEGEL_TARGET, PEGEL_VECTOR and other environment variables. \
+          Repeat for each program, up to 16.",
     keys: &[&NAME, &COMMAND, &MODE, &ON, &MIN_SEVERITY, &TIMEOUT_SECONDS, &CONCURRENCY, &RUN_IN_DRILLS],
 };
 
@@ -35,8 +35,8 @@ const MODE: Key = Key {
     name: "mode",
     kind: Kind::Choice(|| HookMode::ALL.map(HookMode::name).to_vec()),
     default: DefaultValue::Text("json"),
-    doc: "How the program is called. \"json\": as described above. \"fastnetmon\": as a notify_script_path of FastNetMon, \
-          with the arguments ADDRESS incoming|outgoing PPS ban|unban.",
+    doc: "How the program is called. \"json\": as described above. \"fastnetmon\": as a notify_script_path of \
+          FastNetMon, with the arguments ADDRESS incoming|outgoing PPS ban|unban.",
 };
 
 const ON: Key = Key {
@@ -64,8 +64,8 @@ const RUN_IN_DRILLS: Key = Key {
     name: "run_in_drills",
     kind: Kind::Bool,
     default: DefaultValue::Absent("true"),
-    doc: "Run the program in drills (pegel drill). Unless written: in mode \"json\", where the input says that it is a drill, \
-          but not in mode \"fastnetmon\", whose arguments cannot.",
+    doc: "Run the program in drills (pegel drill). Unless written: in mode \"json\", where the input says that it \
+          is a drill, but not in mode \"fastnetmon\", whose arguments cannot.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, hooks: &mut Vec<HookConfig>) {

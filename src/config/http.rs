@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub(super) const SECTION: Section = Section {
     heading: "[http]",
     reload: Reload::Restart,
-    doc: "HTTP server for metrics, health checks and the API. An address beyond loopback requires passwords or client \
-          certificates (web_config), or allow_unauthenticated.",
+    doc: "HTTP server for metrics, health checks and the API. An address beyond loopback requires passwords or \
+          client certificates (web_config), or allow_unauthenticated.",
     keys: &[&ENABLED, &LISTEN, &WEB_CONFIG, &ALLOW_UNAUTHENTICATED],
 };
 
@@ -28,21 +28,24 @@ const WEB_CONFIG: Key = Key {
     name: "web_config",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Text(""),
-    doc: "YAML file with tls_server_config and basic_auth_users, in the format of the Prometheus exporters. Pegel reads \
-          it again whenever it changes. Empty: neither TLS nor passwords.",
+    doc: "YAML file with tls_server_config and basic_auth_users, in the format of the Prometheus exporters. Pegel \
+          reads it again whenever it changes. Empty: neither TLS nor passwords.",
 };
 
 const ALLOW_UNAUTHENTICATED: Key = Key {
     name: "allow_unauthenticated",
     kind: Kind::Bool,
     default: DefaultValue::Bool(false),
-    doc: "Serve without authentication at an address beyond loopback. Only for networks that something else protects, \
-          such as a firewall or a reverse proxy.",
+    doc: "Serve without authentication at an address beyond loopback. Only for networks that something else \
+          protects, such as a firewall or a reverse proxy.",
 };
 
+/// The HTTP server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpConfig {
+    /// Whether it runs.
     pub enabled: bool,
+    /// Where it listens.
     pub listen: SocketAddr,
     /// File with certificates and passwords, in the format of the Prometheus exporters; empty: none.
     pub web_config: PathBuf,

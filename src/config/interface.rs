@@ -10,8 +10,8 @@ use crate::inventory::{InterfacePolicy, VirtualMac};
 pub(super) const SECTION: Section = Section {
     heading: "[[interface]]",
     reload: Reload::Live,
-    doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the name \
-          \"*\" stands for all of them.",
+    doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the \
+          name \"*\" stands for all of them.",
     keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS],
 };
 
@@ -26,8 +26,8 @@ const ROLE: Key = Key {
     name: "role",
     kind: Kind::Choice(|| InterfaceRole::ALL.map(InterfaceRole::name).to_vec()),
     default: DefaultValue::Absent("\"uplink\""),
-    doc: "\"uplink\": the way out of a bridge, towards the provider. \"bridge\": a bridge itself. \"port\": a bridge port of \
-          a guest. \"alone\": none of these. Unless written, Pegel asks the kernel.",
+    doc: "\"uplink\": the way out of a bridge, towards the provider. \"bridge\": a bridge itself. \"port\": a \
+          bridge port of a guest. \"alone\": none of these. Unless written, Pegel asks the kernel.",
 };
 
 const BRIDGE: Key = Key {
@@ -41,9 +41,9 @@ const ALLOWED_MACS: Key = Key {
     name: "allowed_macs",
     kind: Kind::List("MAC addresses"),
     default: DefaultValue::Absent("[\"52:54:00:12:34:56\"]"),
-    doc: "The only source MAC addresses that may leave through this interface; a single frame with another one is an \
-          incident. Unless written, the uplink of a bridge may carry the addresses of this machine and of the guests in \
-          the inventory.",
+    doc: "The only source MAC addresses that may leave through this interface; a single frame with another one is \
+          an incident. Unless written, the uplink of a bridge may carry the addresses of this machine and of the \
+          guests in the inventory.",
 };
 
 const ALLOWED_VIRTUAL_MACS: Key = Key {
@@ -57,8 +57,8 @@ const UPSTREAM_MACS: Key = Key {
     name: "upstream_macs",
     kind: Kind::List("MAC addresses"),
     default: DefaultValue::Absent("[\"52:54:00:65:43:21\"]"),
-    doc: "MAC addresses of the upstream routers. Only needed where a capture does not record the direction of frames \
-          (capture files, mirror ports): a frame from any other station then counts as outgoing.",
+    doc: "MAC addresses of the upstream routers. Only needed where a capture does not record the direction of \
+          frames (capture files, mirror ports): a frame from any other station then counts as outgoing.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut Vec<InterfacePolicy>) {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub(super) const SECTION: Section = Section {
     heading: "[inventory]",
     reload: Reload::Live,
-    doc: "Where Pegel finds the guests (VMs and containers) of this machine and their MAC addresses. Sources that do not \
-          exist are skipped. See the result with: pegel guests.",
+    doc: "Where Pegel finds the guests (VMs and containers) of this machine and their MAC addresses. Sources that \
+          do not exist are skipped. See the result with: pegel guests.",
     keys: &[&PROXMOX, &LIBVIRT, &TABLES, &KERNEL],
 };
 
@@ -33,9 +33,9 @@ const TABLES: Key = Key {
     name: "tables",
     kind: Kind::List("files"),
     default: DefaultValue::List(&[]),
-    doc: "Files with the MAC addresses that your provider assigned to you: CSV with one MAC address per line, as provider \
-          panels export it, or TOML (.toml) with [[guest]] tables. A CSV line that has IP addresses as well describes a \
-          guest.",
+    doc: "Files with the MAC addresses that your provider assigned to you: CSV with one MAC address per line, as \
+          provider panels export it, or TOML (.toml) with [[guest]] tables. A CSV line that has IP addresses as \
+          well describes a guest.",
 };
 
 const KERNEL: Key = Key {

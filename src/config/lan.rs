@@ -24,8 +24,8 @@ const DHCP_SERVERS: Key = Key {
     name: "dhcp_servers",
     kind: Kind::List("addresses"),
     default: DefaultValue::List(&[]),
-    doc: "The only addresses that may answer DHCP requests. Empty: Pegel learns the servers, and reports one that appears \
-          beside those it knows.",
+    doc: "The only addresses that may answer DHCP requests. Empty: Pegel learns the servers, and reports one that \
+          appears beside those it knows.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>) -> LanPolicy {

@@ -10,9 +10,9 @@ use crate::incident::{MaintenanceWindow, Schedule, Scope};
 pub(super) const SECTION: Section = Section {
     heading: "[[maintenance]]",
     reload: Reload::Live,
-    doc: "A maintenance window. An incident that opens in it is marked, and graded one severity lower unless it exceeds \
-          three times its limit; it is never suppressed. Repeat for each window. Windows can also be added at run time: \
-          pegel maintenance add --for 30m --why \"kernel update\".",
+    doc: "A maintenance window. An incident that opens in it is marked, and graded one severity lower unless it \
+          exceeds three times its limit; it is never suppressed. Repeat for each window. Windows can also be added \
+          at run time: pegel maintenance add --for 30m --why \"kernel update\".",
     keys: &[&NAME, &WHY, &SCOPE, &DAYS, &FROM, &TO],
 };
 
@@ -41,8 +41,8 @@ const DAYS: Key = Key {
     name: "days",
     kind: Kind::Choices(|| WEEKDAYS.to_vec()),
     default: DefaultValue::Absent("[\"sat\", \"sun\"]"),
-    doc: "Days of the week on which the window begins: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\". Unless \
-          written: every day.",
+    doc: "Days of the week on which the window begins: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \
+          \"sun\". Unless written: every day.",
 };
 
 const FROM: Key = Key {

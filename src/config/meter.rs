@@ -8,8 +8,8 @@ use crate::meter::{MeterSizes, PrefixLengths, TallySizes};
 pub(super) const SECTION: Section = Section {
     heading: "[meter]",
     reload: Reload::Restart,
-    doc: "Sizes of the measurement tables. They bound the memory that Pegel uses; a full table evicts its least active \
-          entries and counts the evictions (pegel_table_evictions_total).",
+    doc: "Sizes of the measurement tables. They bound the memory that Pegel uses; a full table evicts its least \
+          active entries and counts the evictions (pegel_table_evictions_total).",
     keys: &[
         &HOSTS,
         &BUSY_HOSTS,

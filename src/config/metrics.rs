@@ -13,8 +13,8 @@ const HOSTS: Key = Key {
     name: "hosts",
     kind: Kind::List("addresses"),
     default: DefaultValue::List(&[]),
-    doc: "Hosts that always have their own time series. Targets of incidents get theirs when needed. A reload adds hosts; \
-          to remove one, restart.",
+    doc: "Hosts that always have their own time series. Targets of incidents get theirs when needed. A reload adds \
+          hosts; to remove one, restart.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>) -> Vec<IpAddr> {

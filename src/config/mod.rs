@@ -1,7 +1,7 @@
 //! Configuration: a TOML file, read with every default filled in ([`Config`]).
 //!
-//! One file per section. Each declares its keys once ([`key::Key`]: name, type, default, range, unit, description), lists
-//! them in its [`key::Section`], and has a function that reads them and one that writes them. Error messages, the sample
+//! One file per section. Each declares its keys once (`key::Key`: name, type, default, range, unit, description), lists
+//! them in its `key::Section`, and has a function that reads them and one that writes them. Error messages, the sample
 //! file (`deploy/pegel.toml`), `print-config` and the reference page follow from the declarations. To add a key, declare
 //! it, list it, read it and write it; tests fail where one of these is missing.
 //!

@@ -23,7 +23,8 @@ const LOG: Key = Key {
     name: "log",
     kind: Kind::Bool,
     default: DefaultValue::Bool(true),
-    doc: "Log a line to standard error for each change of an incident; to the systemd journal with structured fields.",
+    doc: "Log a line to standard error for each change of an incident; to the systemd journal with structured \
+          fields.",
 };
 
 const JSONL: Key = Key {
@@ -58,8 +59,8 @@ const EXTERNAL_URL: Key = Key {
     name: "external_url",
     kind: Kind::Text("a URL"),
     default: DefaultValue::Text(""),
-    doc: "URL under which people reach Pegel's HTTP server, for example \"https://gate.example:7343\". Alerts link to the \
-          incident there. Empty: no link.",
+    doc: "URL under which people reach Pegel's HTTP server, for example \"https://gate.example:7343\". Alerts link \
+          to the incident there. Empty: no link.",
 };
 
 const DASHBOARD_URL: Key = Key {
@@ -76,18 +77,24 @@ const RUNBOOK_URL: Key = Key {
     doc: "Runbook that alerts link to, a URL or a path. Empty: none.",
 };
 
+/// Where incidents are recorded, and who is notified of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputConfig {
     /// A line on standard error for every change of an incident.
     pub log: bool,
     /// File to which every change of an incident is appended as a JSON line; empty: none.
     pub jsonl: PathBuf,
+    /// When that file is rotated.
     pub rotation: Rotation,
+    /// Where syslog messages are sent.
     pub syslog: Option<SyslogTarget>,
     /// Links that alerts carry.
     pub links: Links,
+    /// `[[alertmanager]]`
     pub alertmanagers: Vec<AlertmanagerConfig>,
+    /// `[[webhook]]`
     pub webhooks: Vec<WebhookConfig>,
+    /// `[[hook]]`
     pub hooks: Vec<HookConfig>,
 }
 

@@ -9,9 +9,9 @@ use crate::posture::{Check, Family, Must, Posture};
 pub(super) const SECTION: Section = Section {
     heading: "[posture]",
     reload: Reload::Live,
-    doc: "Posture checks: what has to be true on this machine, such as an active firewall. A failed check is an incident \
-          (posture_failed); pegel_posture_ok and pegel_posture_unknown show the state of all checks. Pegel only reads, and \
-          changes nothing.",
+    doc: "Posture checks: what has to be true on this machine, such as an active firewall. A failed check is an \
+          incident (posture_failed); pegel_posture_ok and pegel_posture_unknown show the state of all checks. \
+          Pegel only reads, and changes nothing.",
     keys: &[&INTERVAL_SECONDS],
 };
 
@@ -25,9 +25,9 @@ const INTERVAL_SECONDS: Key = Key {
 pub(super) const CHECK: Section = Section {
     heading: "[[posture.check]]",
     reload: Reload::Live,
-    doc: "One check: exactly one of unit_active, nft_table, nft_chain, default_route, forwarding_off, interface_up, \
-          bridge_port and sysctl, with the keys that belong to it. Repeat for each check, up to 64. Try it with: pegel \
-          posture.",
+    doc: "One check: exactly one of unit_active, nft_table, nft_chain, default_route, forwarding_off, \
+          interface_up, bridge_port and sysctl, with the keys that belong to it. Repeat for each check, up to 64. \
+          Try it with: pegel posture.",
     keys: &[
         &NAME,
         &WHY,

@@ -7,10 +7,10 @@ use super::sections::{Config, SECTIONS};
 /// Columns of a comment, with its `# `.
 const COLUMNS: usize = 100;
 
-const HEADER: &str = "Configuration of Pegel. Every key is optional; the values below are the defaults. Lines that begin \
-     with \"#\" and no space are examples.";
-const COMMANDS: &str = "Check the file with: pegel check-config FILE. Apply changes with: systemctl reload pegel (SIGHUP); \
-     where a section says so, with a restart.";
+const HEADER: &str = "Configuration of Pegel. Every key is optional; the values below are the defaults. Lines that \
+     begin with \"#\" and no space are examples.";
+const COMMANDS: &str = "Check the file with: pegel check-config FILE. Apply changes with: systemctl reload pegel \
+     (SIGHUP); where a section says so, with a restart.";
 
 /// All values in force; `comments` adds the description of each, and examples of the tables that there are none of.
 pub fn render(config: &Config, comments: bool) -> String {
@@ -41,7 +41,7 @@ fn render_table(text: &mut String, table: &PageTable, comments: bool) {
     if comments || !table.section.is_top_level() {
         gap(text);
     }
-    if comments {
+    if comments && !table.section.is_top_level() {
         let doc = if table.doc.is_empty() { description(table.section) } else { table.doc.clone() };
         comment(text, &doc);
     }
@@ -49,8 +49,11 @@ fn render_table(text: &mut String, table: &PageTable, comments: bool) {
         line(text, &table.heading);
     }
     for entry in &table.entries {
-        if comments {
-            comment(text, &entry.comment);
+        // The keys that all detectors have are described above the first one.
+        let is_described = !table.doc.is_empty() && table.section.keys.iter().any(|key| key.name == entry.name);
+        if comments && !is_described {
+            let restart = if table.section.is_top_level() { description(table.section) } else { String::new() };
+            comment(text, format!("{} {restart}", entry.comment).trim_end());
         }
         line(text, &format!("{} = {}", entry.name, entry.value));
     }
@@ -79,8 +82,13 @@ fn description(section: &Section) -> String {
 
 /// A comment, wrapped at spaces.
 fn comment(text: &mut String, comment: &str) {
+    // A range at the end, "(1 to 1024 MiB)", stays on one line.
+    let (prose, range) = match comment.rsplit_once(" (") {
+        Some((prose, _)) if comment.ends_with(')') => (prose, comment.get(prose.len()..).map(str::trim)),
+        _ => (comment, None),
+    };
     let mut current = String::from("#");
-    for word in comment.split_whitespace() {
+    for word in prose.split_whitespace().chain(range) {
         if current.len() > 1 && current.chars().count() + 1 + word.chars().count() > COLUMNS {
             line(text, &current);
             current = String::from("#");

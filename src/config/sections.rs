@@ -53,39 +53,53 @@ pub(super) const SECTIONS: [&Section; 23] = [
 
 /// The configuration with every default filled in.
 ///
-/// Its own fields are the sections that are declared [`Reload::Restart`]: a running process keeps them as they were at
+/// Its own fields are the sections whose changes need a restart: a running process keeps them as they were at
 /// its start. The sections that a reload replaces are in [`ReloadableConfig`], whose fields can also be accessed as
 /// fields of this type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `[capture]`
     pub capture: CaptureConfig,
+    /// `[decode]`
     pub tunnels: Tunnels,
+    /// `[meter]`, the shared tables.
     pub meter: MeterSizes,
+    /// `[meter]`, the tables of each worker.
     pub tally: TallySizes,
+    /// `[baseline]`
     pub baseline: BaselineConfig,
+    /// `[http]`
     pub http: HttpConfig,
+    /// `[output]`, `[[alertmanager]]`, `[[webhook]]` and `[[hook]]`
     pub output: OutputConfig,
     /// Directory of the saved state.
     pub state_dir: PathBuf,
+    /// All other sections.
     pub reloadable: ReloadableConfig,
 }
 
-/// The sections that are declared [`Reload::Live`].
+/// The sections that a reload replaces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReloadableConfig {
     /// Inside networks. Empty: those of the captured interfaces in a live run, unknown in a replay.
     pub networks: Vec<IpNet>,
+    /// `[incident]`
     pub incident: IncidentSettings,
     /// Hosts that always have their own series.
     pub metrics_hosts: Vec<IpAddr>,
+    /// `[lan]`
     pub lan: LanPolicy,
     /// Sources of guests, and the guests that the configuration itself describes.
     pub inventory: Sources,
+    /// `[[interface]]`
     pub interfaces: Vec<InterfacePolicy>,
+    /// `[[maintenance]]`
     pub maintenance: Vec<MaintenanceWindow>,
     /// Hosts with their own limits, which are in `detect`.
     pub groups: Vec<Group>,
+    /// `[[allow]]`
     pub allow: Vec<AllowRule>,
+    /// `[posture]`
     pub posture: Posture,
     /// In the order of [`DETECTORS`](crate::detect::DETECTORS).
     pub detect: Vec<Settings>,

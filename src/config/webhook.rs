@@ -10,8 +10,8 @@ use crate::output::webhook::WebhookConfig;
 pub(super) const SECTION: Section = Section {
     heading: "[[webhook]]",
     reload: Reload::Restart,
-    doc: "An HTTP server that receives incidents as JSON (POST) when they open, change and close, in order; a failed \
-          message is retried. Repeat for each server, up to 16.",
+    doc: "An HTTP server that receives incidents as JSON (POST) when they open, change and close, in order; a \
+          failed message is retried. Repeat for each server, up to 16.",
     keys: &[
         &URL,
         &NAME,
@@ -43,8 +43,8 @@ const SECRET_FILE: Key = Key {
     name: "secret_file",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Absent("\"/etc/pegel/portal.secret\""),
-    doc: "File with a secret that signs each message: Pegel-Signature: t=SECONDS,v1=HEX, where HEX is the HMAC-SHA256 of \
-          SECONDS.BODY. Unless written, messages are not signed.",
+    doc: "File with a secret that signs each message: Pegel-Signature: t=SECONDS,v1=HEX, where HEX is the \
+          HMAC-SHA256 of SECONDS.BODY. Unless written, messages are not signed.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, webhooks: &mut Vec<WebhookConfig>) {
