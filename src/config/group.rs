@@ -81,7 +81,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, groups: &mut Vec
                     settings.set_for_group(GroupLimit { group, direction, key: setting.key, value });
                 }
             }
-            limits.close(&[]);
+            limits.close_as("is no limit of this detector", &[]);
         }
     }
 }

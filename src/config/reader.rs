@@ -240,16 +240,25 @@ impl<'e> Reader<'e> {
 
     /// Records the keys that are left in the table as unknown. `declared` are the keys of its section.
     pub(super) fn close(self, declared: &[&Key]) {
+        self.close_as("unknown key", declared);
+    }
+
+    /// The same with another message.
+    pub(super) fn close_as(mut self, message: &str, declared: &[&Key]) {
         // Independent of the file, because all keys are read whether they are written or not.
         for key in declared {
             debug_assert!(self.known.contains(&key.name), "{}{} is declared and not read", self.path, key.name);
         }
+        // Messages list the keys in the order of the documentation, which need not be that of reading.
+        let position = |name: &str| declared.iter().position(|key| key.name == name).unwrap_or(declared.len());
+        self.known.sort_by_key(|name| position(name));
         for key in self.table.keys() {
             let hint = match self.known.iter().find(|known| is_near(known, key)) {
                 Some(known) => format!("did you mean {known}?"),
+                None if self.known.is_empty() => "there are none here".to_owned(),
                 None => format!("known here: {}", self.known.join(", ")),
             };
-            self.errors.push(format!("{}{key}: unknown key; {hint}", self.path));
+            self.errors.push(format!("{}{key}: {message}; {hint}", self.path));
         }
     }
 
