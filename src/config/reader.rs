@@ -131,14 +131,7 @@ impl<'e> Reader<'e> {
     /// The table of a section; an empty one where the file does not have it.
     pub(super) fn table<T>(&mut self, section: &'static Section, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
         let name = self.name_of(section);
-        let table = match self.table.remove(name) {
-            Some(Value::Table(table)) => table,
-            Some(other) => {
-                self.wrong_type(name, &other.to_string(), "a table");
-                Table::new()
-            }
-            None => Table::new(),
-        };
+        let table = self.subtable(name);
         let mut reader = Reader::new(format!("{}{name}.", self.path), table, self.errors);
         let value = read(&mut reader);
         reader.close(section.keys);
@@ -167,14 +160,7 @@ impl<'e> Reader<'e> {
     /// The tables below a section whose names are not declared, as `[detect.NAME]`.
     pub(super) fn tables_by_name(&mut self, section: &'static Section) -> Vec<(String, Table)> {
         let name = self.name_of(section);
-        let table = match self.table.remove(name) {
-            Some(Value::Table(table)) => table,
-            Some(other) => {
-                self.wrong_type(name, &other.to_string(), "a table");
-                Table::new()
-            }
-            None => Table::new(),
-        };
+        let table = self.subtable(name);
         self.only_tables(&format!("{}{name}.", self.path), table)
     }
 
@@ -182,6 +168,17 @@ impl<'e> Reader<'e> {
     pub(super) fn tables_below(&mut self, key: &Key) -> Vec<(String, Table)> {
         let table = self.typed(key).unwrap_or_default();
         self.only_tables(&format!("{}{}.", self.path, key.name), table)
+    }
+
+    fn subtable(&mut self, name: &str) -> Table {
+        match self.table.remove(name) {
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.wrong_type(name, &other.to_string(), "a table");
+                Table::new()
+            }
+            None => Table::new(),
+        }
     }
 
     fn only_tables(&mut self, path: &str, table: Table) -> Vec<(String, Table)> {
