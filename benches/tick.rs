@@ -26,7 +26,7 @@ fn tick(criterion: &mut Criterion) {
         // A tenth of a second: one tick.
         let packets = Frames::of(model, rate, (rate / 10.0) as u64).packets();
         let report = report(&packets, &networks);
-        let config = Config { networks: networks.iter().copied().collect(), ..Config::default() };
+        let config = Config::for_networks(networks.iter().copied().collect());
         let site = pegel::runtime::site(&config, Arc::clone(&networks), Arc::default());
         let mut engine = Engine::new(&config, site, Hasher::fixed());
         let mut tick = packets.first().map_or(0, |packet| packet.time.tick());

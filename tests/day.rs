@@ -14,10 +14,7 @@ const SHORT_HOUR: f64 = 60.0;
 
 /// Number of packets, and incidents in order of opening.
 fn play(networks: &[&str]) -> (u64, Vec<Incident>) {
-    let config = Config {
-        networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),
-        ..Config::default()
-    };
+    let config = Config::for_networks(networks.iter().map(|network| network.parse().expect("a network")).collect());
     let mut source = day(SHORT_HOUR).source();
     let incidents = replay::incidents(&config, &mut source).expect("synthetic traffic has no errors");
     (source.stats().received, incidents)

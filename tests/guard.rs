@@ -409,7 +409,7 @@ fn multicast_streams_are_not_reported_as_amplification() {
 }
 
 /// Configured servers of both families.
-const SERVERS: &str = "[segment]\ndhcp_servers = [\"10.231.8.1\", \"fe80::1\"]\n";
+const SERVERS: &str = "[lan]\ndhcp_servers = [\"10.231.8.1\", \"fe80::1\"]\n";
 
 #[test]
 fn a_guest_that_replies_to_dhcp_is_reported() {

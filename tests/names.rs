@@ -8,7 +8,7 @@ use pegel::runtime::replay::incidents;
 use pegel::traffic::{Part, Scenario, TrafficModel};
 
 fn config() -> Config {
-    Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() }
+    Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")])
 }
 
 /// The only incident of an attack on a host that also has normal traffic.

@@ -19,7 +19,7 @@ Examples:
   pegel drill --list                                     which vectors can be drilled
 
 No packet is sent. Alerts carry drill=\"true\", JSON carries \"drill\": true. Hooks in FastNetMon mode are skipped, because
-their arguments cannot mark a drill, unless their configuration sets drill = true.
+their arguments cannot mark a drill, unless their configuration sets run_in_drills = true.
 
 Exit codes: 0 every output configured for such incidents delivered it, 1 an output failed or no daemon is running,
 2 wrong usage.";

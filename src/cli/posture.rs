@@ -49,7 +49,7 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
         );
         return ExitCode::from(exit::OK);
     }
-    let mut watch = Watch::new(config.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
+    let mut watch = Watch::new(config.reloadable.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
     let mut table = Table::new(&["CHECK", "STATE", "EXPECTED", "FOUND"]);
     let (mut all_pass, mut rows) = (true, 0);
     for result in watch.look(wall_clock()) {

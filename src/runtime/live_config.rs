@@ -64,49 +64,12 @@ impl LiveConfig {
     /// Every error of the file. The configuration in force does not change then.
     pub fn reload(&mut self) -> Result<(), ConfigErrors> {
         let config = Config::load(self.path.as_deref())?;
-        for part in needs_restart(&self.file_config, &config) {
-            tracing::warn!("changes of {part} take effect only after a restart");
+        for section in self.file_config.needs_restart(&config) {
+            tracing::warn!("changes of {section} take effect only after a restart");
         }
-        self.file_config = config.clone();
-        let old = std::mem::replace(&mut self.config, config);
-        keep_fixed_parts(old, &mut self.config);
+        self.config.reloadable = config.reloadable.clone();
+        self.file_config = config;
         self.find_networks();
         Ok(())
     }
-}
-
-/// The changed parts of the configuration that [`keep_fixed_parts`] does not put into force.
-fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let mut parts = Vec::new();
-    if old.capture != new.capture {
-        parts.push("[capture]");
-    }
-    if old.meter != new.meter || old.tally != new.tally {
-        parts.push("[meter]");
-    }
-    if old.http != new.http {
-        parts.push("[http]");
-    }
-    if old.output != new.output {
-        parts.push("[output]");
-    }
-    if old.state_dir != new.state_dir || old.baseline != new.baseline {
-        parts.push("state_dir and [baseline]");
-    }
-    if old.tunnels != new.tunnels {
-        parts.push("[decode]");
-    }
-    parts
-}
-
-/// Keeps the parts that cannot change while running.
-fn keep_fixed_parts(old: Config, new: &mut Config) {
-    new.capture = old.capture;
-    new.meter = old.meter;
-    new.tally = old.tally;
-    new.http = old.http;
-    new.output = old.output;
-    new.tunnels = old.tunnels;
-    new.state_dir = old.state_dir;
-    new.baseline = old.baseline;
 }

@@ -274,10 +274,7 @@ fn pulses_of_a_fifth_of_a_second_are_one_incident_wherever_they_fall() {
     let results = on_all_cores(&runs, |(rising, phase)| {
         let mut part = rising.part(1.0 + phase, 16.0, 10.0);
         part.params.burst = Some(Burst { on: 0.2, off: 4.8 });
-        let config = Config {
-            networks: NETWORKS.iter().map(|network| network.parse().expect("a network")).collect(),
-            ..Config::default()
-        };
+        let config = Config::for_networks(NETWORKS.iter().map(|network| network.parse().expect("a network")).collect());
         let scenario = Scenario::new(7, vec![part]);
         let incidents = play(&config, &[], scenario.source());
         let delay = incidents.first().map(|i| i.opened_at.seconds_since(scenario.start) - 1.0 - phase);
