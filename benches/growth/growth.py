@@ -63,7 +63,7 @@ def measure(options, work, profile, packets, configs):
     subprocess.run([options.generate, profile, str(packets), capture], check=True, stdout=subprocess.DEVNULL)
     found = {mode: {"ns": [], "kib": []} for mode in configs}
     for number in range(options.runs):
-        # Whoever goes first may have it harder: take turns.
+        # The first run may be slower: alternate.
         for mode in list(configs) if number % 2 == 0 else list(reversed(configs)):
             command = [options.pegel, "replay", "--format", "json", *NETWORKS, "--config", configs[mode], capture]
             seconds, kib = run(command)
