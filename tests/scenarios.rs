@@ -3,7 +3,7 @@
 //! the scenario expects, or `benign`.
 //!
 //! Each scenario is a test of its own, with our networks known and with them unknown:
-//! `cargo test --test scenarios syn_flood` runs `flood::syn_flood::networks`, `flood::syn_flood::unknown` and all others
+//! `cargo test --test scenarios syn_flood` runs `flood::syn_flood::networks`, `flood::syn_flood::unknown` and all peers
 //! whose names contain the word. `background.toml` is the traffic that every attack competes with. The keys of a scenario
 //! file are the fields of [`ScenarioFile`].
 
@@ -60,7 +60,7 @@ struct ScenarioFile {
     background: bool,
     /// The parts, in the format of `pegel::traffic`.
     traffic: toml::Table,
-    /// The incidents that must be raised, and no others.
+    /// The incidents that must be raised, and no peers.
     #[serde(default)]
     expect: Vec<Expect>,
     /// Detectors for which this is a look-alike: they must raise nothing, and no other detector anything above `info`.
@@ -317,11 +317,11 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
     if found.vector != Vector::MacNotAllowed && !(-0.15 - expect.rests..=1.15).contains(&last) {
         wrong.push(format!("last exceeded its limit {last:.3} s after the attack's end"));
     }
-    let others = found.victims.as_ref().unwrap_or(&found.sources);
+    let peers = found.victims.as_ref().unwrap_or(&found.sources);
     if let Some(spoofing) = expect.spoofing
-        && others.spoofing_likely != spoofing
+        && peers.spoofing_likely != spoofing
     {
-        wrong.push(format!("spoofing_likely is {}", others.spoofing_likely));
+        wrong.push(format!("spoofing_likely is {}", peers.spoofing_likely));
     }
     if let Some(wanted) = &expect.patterns {
         let mut patterns: Vec<&str> = found.patterns.iter().map(|pattern| pattern.name()).collect();
@@ -336,9 +336,9 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
         wrong.push(format!("has {} pulses, not {from} to {to}", found.pulses));
     }
     if let Some([from, to]) = expect.sources
-        && !(from..=to).contains(&others.distinct)
+        && !(from..=to).contains(&peers.distinct)
     {
-        wrong.push(format!("has {} distinct peers, not {from} to {to}", others.distinct));
+        wrong.push(format!("has {} distinct peers, not {from} to {to}", peers.distinct));
     }
     if let Some(packets) = expect.packets
         && found.totals.packets.abs_diff(packets) as f64 > packets as f64 * expect.tolerance

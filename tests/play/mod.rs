@@ -33,9 +33,9 @@ pub fn play(config: &Config, interfaces: &[String], mut source: impl PacketSourc
 /// One line about an incident.
 pub fn line(incident: &Incident, start: Timestamp) -> String {
     let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-    let others = incident.victims.as_ref().unwrap_or(&incident.sources);
+    let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     format!(
-        "{} {} {} {}, opened {:.3} s, told {:.3} s after its onset, until {:.3} s, {} packets, {} others{}; {}",
+        "{} {} {} {}, opened {:.3} s, detected {:.3} s after its onset, until {:.3} s, {} packets, {} peers{}; {}",
         incident.severity,
         incident.direction,
         incident.target.label(),
@@ -44,8 +44,8 @@ pub fn line(incident: &Incident, start: Timestamp) -> String {
         incident.detected_after_seconds,
         incident.updated_at.seconds_since(start),
         incident.totals.packets,
-        others.distinct,
-        if others.spoofing_likely { " (spoofed)" } else { "" },
+        peers.distinct,
+        if peers.spoofing_likely { " (spoofed)" } else { "" },
         incident.evidence.first().map_or("", |evidence| &evidence.message),
     )
 }
