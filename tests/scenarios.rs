@@ -3,7 +3,7 @@
 //! the scenario expects, or `benign`.
 //!
 //! Each scenario is a test of its own, with our networks known and with them unknown:
-//! `cargo test --test scenarios syn_flood` runs `flood::syn_flood::networks`, `flood::syn_flood::unknown` and all peers
+//! `cargo test --test scenarios syn_flood` runs `flood::syn_flood::networks`, `flood::syn_flood::unknown` and all others
 //! whose names contain the word. `background.toml` is the traffic that every attack competes with. The keys of a scenario
 //! file are the fields of [`ScenarioFile`].
 
@@ -60,7 +60,7 @@ struct ScenarioFile {
     background: bool,
     /// The parts, in the format of `pegel::traffic`.
     traffic: toml::Table,
-    /// The incidents that must be raised, and no peers.
+    /// The incidents that must be raised, and no others.
     #[serde(default)]
     expect: Vec<Expect>,
     /// Detectors for which this is a look-alike: they must raise nothing, and no other detector anything above `info`.
