@@ -1,4 +1,4 @@
-//! A whole replay: a file of two million packets, from its bytes to its incidents.
+//! Replays a whole file of two million packets, from its bytes to incidents.
 
 mod common;
 

@@ -52,7 +52,7 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
     let mut watch = Watch::new(config.reloadable.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
     let mut table = Table::new(&["CHECK", "STATE", "EXPECTED", "FOUND"]);
     let (mut all_pass, mut rows) = (true, 0);
-    for result in watch.look(wall_clock()) {
+    for result in watch.evaluate(wall_clock()) {
         let passes = result.state == PostureState::Ok;
         all_pass &= passes;
         if !(args.quiet && passes) {

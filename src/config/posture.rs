@@ -4,7 +4,7 @@ use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
 use super::reader::Reader;
 use super::values::{Names, interface};
-use crate::posture::{Check, Family, Must, Posture};
+use crate::posture::{Check, Family, Posture, Requirement};
 
 pub(super) const SECTION: Section = Section {
     heading: "[posture]",
@@ -185,7 +185,7 @@ fn check(section: &mut Reader<'_>, names: &mut Names) -> Option<Check> {
 }
 
 /// What has to be true; `None` with an error recorded. All keys are read, whichever kind the check is of.
-fn must(section: &mut Reader<'_>) -> Option<Must> {
+fn must(section: &mut Reader<'_>) -> Option<Requirement> {
     let before = section.error_count();
     let written: Vec<&str> = KINDS.iter().map(|key| key.name).filter(|name| section.has(name)).collect();
     let unit = section.parsed(&UNIT_ACTIVE, unit);
@@ -223,41 +223,41 @@ fn must(section: &mut Reader<'_>) -> Option<Must> {
         if bridge.is_none() {
             section.wrong_key(BRIDGE.name, "missing; name the bridge that the interface must be a port of");
         }
-        return bridge.map(|bridge| Must::BridgePort { port, bridge });
+        return bridge.map(|bridge| Requirement::BridgePort { port, bridge });
     }
     if let Some(key) = parameter {
         if value.is_none() {
             section.wrong_key(VALUE.name, "missing; write the value that the parameter must have");
         }
-        return value.map(|value| Must::Sysctl { key, value });
+        return value.map(|value| Requirement::Sysctl { key, value });
     }
-    let route = route.map(|family| Must::DefaultRoute { family, interface: interface_of_route });
-    let forwarding = forwarding.map(|interface| Must::ForwardingOff { interface, family: family.flatten() });
-    unit.or(table).or(chain).or(route).or(forwarding).or(up.map(Must::InterfaceUp))
+    let route = route.map(|family| Requirement::DefaultRoute { family, interface: interface_of_route });
+    let forwarding = forwarding.map(|interface| Requirement::ForwardingOff { interface, family: family.flatten() });
+    unit.or(table).or(chain).or(route).or(forwarding).or(up.map(Requirement::InterfaceUp))
 }
 
 // Units and names of nftables become arguments of tools: anything that could mean something else there is refused.
 
 /// The name of a unit, see systemd.unit(5).
-fn unit(name: &str) -> Result<Must, String> {
+fn unit(name: &str) -> Result<Requirement, String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.' | b'\\' | b'@');
     if (1..=255).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(plain) {
-        return Ok(Must::UnitActive(name.to_owned()));
+        return Ok(Requirement::UnitActive(name.to_owned()));
     }
     Err("must be the name of a systemd unit, as in \"nftables.service\"".to_owned())
 }
 
-fn nft_table(text: &str) -> Result<Must, String> {
+fn nft_table(text: &str) -> Result<Requirement, String> {
     match nft_words(text).as_slice() {
-        [family, table] => Ok(Must::NftTable { family: family.clone(), table: table.clone() }),
+        [family, table] => Ok(Requirement::NftTable { family: family.clone(), table: table.clone() }),
         _ => Err("must be family and table of nftables, as in \"inet filter\"".to_owned()),
     }
 }
 
-fn nft_chain(text: &str) -> Result<Must, String> {
+fn nft_chain(text: &str) -> Result<Requirement, String> {
     match nft_words(text).as_slice() {
         [family, table, chain] => {
-            Ok(Must::NftChain { family: family.clone(), table: table.clone(), chain: chain.clone() })
+            Ok(Requirement::NftChain { family: family.clone(), table: table.clone(), chain: chain.clone() })
         }
         _ => Err("must be family, table and chain of nftables, as in \"inet filter forward\"".to_owned()),
     }
@@ -295,23 +295,25 @@ pub(super) fn write(posture: &Posture, page: &mut Page) {
         page.text(&NAME, &check.name);
         page.text_unless_empty(&WHY, &check.why);
         match &check.must {
-            Must::UnitActive(unit) => page.text(&UNIT_ACTIVE, unit),
-            Must::NftTable { family, table } => page.text(&NFT_TABLE, format!("{family} {table}")),
-            Must::NftChain { family, table, chain } => page.text(&NFT_CHAIN, format!("{family} {table} {chain}")),
-            Must::DefaultRoute { family, interface } => {
+            Requirement::UnitActive(unit) => page.text(&UNIT_ACTIVE, unit),
+            Requirement::NftTable { family, table } => page.text(&NFT_TABLE, format!("{family} {table}")),
+            Requirement::NftChain { family, table, chain } => {
+                page.text(&NFT_CHAIN, format!("{family} {table} {chain}"))
+            }
+            Requirement::DefaultRoute { family, interface } => {
                 page.text(&DEFAULT_ROUTE, family.name());
                 page.text_unless_empty(&INTERFACE, interface.as_deref().unwrap_or_default());
             }
-            Must::ForwardingOff { interface, family } => {
+            Requirement::ForwardingOff { interface, family } => {
                 page.text(&FORWARDING_OFF, interface);
                 page.text(&FAMILY, family_name(*family));
             }
-            Must::InterfaceUp(interface) => page.text(&INTERFACE_UP, interface),
-            Must::BridgePort { port, bridge } => {
+            Requirement::InterfaceUp(interface) => page.text(&INTERFACE_UP, interface),
+            Requirement::BridgePort { port, bridge } => {
                 page.text(&BRIDGE_PORT, port);
                 page.text(&BRIDGE, bridge);
             }
-            Must::Sysctl { key, value } => {
+            Requirement::Sysctl { key, value } => {
                 page.text(&SYSCTL, key);
                 page.text(&VALUE, value);
             }

@@ -47,7 +47,7 @@ fn allowed(own: &[IpNet], address: Addr) -> bool {
     // Addresses of one family do not restrict the other: guests assign themselves IPv6 addresses.
     let same_family = |network: &&IpNet| network.addr().is_ipv4() == address.is_v4();
     let mut own = own.iter().filter(same_family).peekable();
-    own.peek().is_none() || address.may_leave_anywhere() || own.any(|network| network.contains(&address.ip()))
+    own.peek().is_none() || address.is_valid_on_any_link() || own.any(|network| network.contains(&address.ip()))
 }
 
 /// A source address that is not assigned to the guest that used it, in one tick.

@@ -9,7 +9,7 @@ use super::hash::Hasher;
 use super::samples::{Weighed, halve, next_stride, skip_count};
 use super::scale::Scale;
 use crate::base::{Addr, TICKS_PER_SECOND};
-use crate::packet::{App, Asked, Packet, name};
+use crate::packet::{App, Packet, RequestInfo, name};
 
 /// Requests kept per tick by a worker, and by the merger for all workers.
 pub const REQUESTS: usize = 256;
@@ -22,7 +22,7 @@ pub struct Request {
     pub app: App,
     /// Requests that this one stands for.
     pub weight: u32,
-    pub asked: Asked,
+    pub asked: RequestInfo,
 }
 
 impl Weighed for Request {
@@ -181,7 +181,7 @@ mod tests {
             let frame = hello(&format!("n{n}.example"));
             let source = Addr::from_v4_bits(n);
             let payload_len = frame.len() as u16;
-            let packet = Packet { app: App::TlsHello, source, payload_len, source_port: 9, ..Packet::default() };
+            let packet = Packet { app: App::TlsClientHello, source, payload_len, source_port: 9, ..Packet::default() };
             requests.offer(&packet, &frame);
         }
         let capacity = requests.sample.items.capacity();

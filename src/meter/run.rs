@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
     /// Adds a packet that leaves with neither address ours.
     #[cold]
     pub(super) fn add_spoofed(&mut self, packet: &'a Packet) {
-        if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {
+        if packet.source.is_valid_on_any_link() || packet.destination.is_group_or_none() {
             return;
         }
         self.spoofed = Some(packet);

@@ -113,8 +113,8 @@ impl Engine {
             return None;
         }
         self.lan_interfaces = Some(self.interfaces.clone());
-        let interfaces = self.site.views(&self.interfaces);
-        let assigned = Arc::new(AssignedAddrs(self.site.granted().collect()));
+        let interfaces = self.site.captured_interfaces(&self.interfaces);
+        let assigned = Arc::new(AssignedAddrs(self.site.assigned_addrs().collect()));
         self.meter.set_topology(Arc::clone(&interfaces), Arc::clone(&assigned), self.site.gateways());
         self.lan = LanConfig { interfaces, assigned };
         Some(&self.lan)

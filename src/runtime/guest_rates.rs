@@ -245,7 +245,7 @@ mod tests {
             let site = site(guests, interfaces);
             let interfaces: Vec<String> = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
             let mut meter = Meter::new(sizes, Hasher::fixed());
-            meter.set_topology(site.views(&interfaces), Arc::default(), Vec::new());
+            meter.set_topology(site.captured_interfaces(&interfaces), Arc::default(), Vec::new());
             Bench { meter, site, interfaces, rates: GuestRates::default(), tick: 1_000 }
         }
 

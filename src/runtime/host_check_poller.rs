@@ -3,7 +3,7 @@
 
 use super::clock::wall_clock;
 use crate::base::{PostureResult, PostureState, Timestamp};
-use crate::posture::{Kernel, Posture, Tools, Watch, unknown};
+use crate::posture::{Kernel, Posture, Tools, Watch, initial_results};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl HostCheckPoller {
         {
             return;
         }
-        self.known = unknown(posture);
+        self.known = initial_results(posture);
         if posture.checks.is_empty() {
             return;
         }
@@ -85,7 +85,7 @@ fn log_change(result: &PostureResult, before: Option<&PostureResult>) {
 /// Runs the checks again and again until the judge has ended.
 fn run_checks(mut watch: Watch, settings: &Receiver<Posture>, results: &SyncSender<Vec<PostureResult>>) {
     loop {
-        let found = watch.look(wall_clock()).to_vec();
+        let found = watch.evaluate(wall_clock()).to_vec();
         // Blocks until the judge has taken the results before, usually within a tick.
         if results.send(found).is_err() {
             return;

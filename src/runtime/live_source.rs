@@ -100,7 +100,7 @@ fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Sou
         let source = alone.open()?;
         opened.push((alone, source));
     }
-    if let Some(way) = fanout.way() {
+    if let Some(way) = fanout.mode() {
         tracing::info!(interface = name, "{} workers share the packets {way}", opened.len());
     }
     Ok(opened)
@@ -112,7 +112,7 @@ impl SourceOpener {
             Method::Ring { options, fanout } => {
                 let mut ring = AfPacket::open(&self.name, self.index, options, fanout.as_ref())?;
                 if self.number == 0 {
-                    ring.tell_interface_drops();
+                    ring.count_interface_drops();
                 }
                 for warning in ring.take_warnings() {
                     tracing::warn!("{warning}");

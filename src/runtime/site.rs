@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The site as the configuration describes it, with these inside networks and this inventory.
 pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>) -> Arc<Site> {
     let site = Site::new(networks, config.interfaces.clone());
-    Arc::new(site.with_groups(config.groups.clone()).with_segment(config.lan.clone()).with_inventory(inventory))
+    Arc::new(site.with_groups(config.groups.clone()).with_lan_policy(config.lan.clone()).with_inventory(inventory))
 }
 
 /// Only the guests in the configuration file and in the tables that it names: a replay must not depend on the machine

@@ -126,14 +126,14 @@ mod tests {
     fn messages_are_what_they_are_called() {
         let app = |message: Message| App::of(&message.octets());
         assert_eq!(app(Message::Get { path: 0, query: 5, site: 1 }), App::HttpRequest);
-        assert_eq!(app(Message::HalfGet { query: 5 }), App::HttpUnfinished);
-        assert_eq!((app(Message::HeadEnd), app(Message::HeaderLine(5))), (App::HttpEnd, App::TinySegment));
-        assert_eq!(app(Message::FormHead), App::HttpBodyAwaited);
+        assert_eq!(app(Message::HalfGet { query: 5 }), App::HttpIncomplete);
+        assert_eq!((app(Message::HeadEnd), app(Message::HeaderLine(5))), (App::HttpHeadEnd, App::TinySegment));
+        assert_eq!(app(Message::FormHead), App::HttpAwaitingBody);
         assert_eq!((app(Message::Finished), app(Message::Renegotiation)), (App::TlsHandshake, App::TlsHandshake));
         let hello = Message::ClientHello { site: 3 }.octets();
         assert_eq!(
-            (App::of(&hello), name::read(App::TlsHello, &hello).name.to_string()),
-            (App::TlsHello, "site3.example".into())
+            (App::of(&hello), name::read(App::TlsClientHello, &hello).name.to_string()),
+            (App::TlsClientHello, "site3.example".into())
         );
         let query = Message::Query { id: 9, name: QueryName::Random }.octets();
         let read = name::read(App::DnsQuery, &query);

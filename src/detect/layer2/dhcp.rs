@@ -86,7 +86,7 @@ const SETTLED: f64 = 5.0;
 
 impl Detector for Rogue {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let configured = &self.site.segment().dhcp_servers;
+        let configured = &self.site.lan_policy().dhcp_servers;
         for server in
             window.lan().dhcp_servers().filter(|server| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED)
         {

@@ -78,7 +78,7 @@ impl Detector for RogueRa {
 impl RogueRa {
     fn why(&self, window: &Window<'_>, router: &Router) -> Option<(String, LimitFrom, Severity)> {
         let configured: Vec<_> =
-            self.site.segment().gateways.iter().filter(|gateway| !gateway.is_v4()).copied().collect();
+            self.site.lan_policy().gateways.iter().filter(|gateway| !gateway.is_v4()).copied().collect();
         if !configured.is_empty() {
             let told = "it is none of the configured routers".to_owned();
             return (!configured.contains(&router.address)).then_some((told, LimitFrom::Config, Severity::Critical));

@@ -166,7 +166,7 @@ impl Dhcp {
     /// `hash` is the hash of the client's hardware address.
     pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
         match control.kind {
-            ControlKind::DhcpAsk => self.request(control, domain, hash),
+            ControlKind::DhcpRequest => self.request(control, domain, hash),
             ControlKind::DhcpOffer | ControlKind::DhcpAck => self.reply(control, domain),
             _ => {}
         }

@@ -126,7 +126,7 @@ impl Routers {
             _ => {}
         }
         // Any frame with the router's own address shows that it is alive.
-        let claims = !matches!(control.kind, ControlKind::DhcpAsk | ControlKind::DhcpOffer | ControlKind::DhcpAck);
+        let claims = !matches!(control.kind, ControlKind::DhcpRequest | ControlKind::DhcpOffer | ControlKind::DhcpAck);
         if claims
             && !control.is_probe()
             && let Some(gateway) = self.gateways.get_mut(&(domain, control.address))
