@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pegel replay beside an empty libpcap loop on the same captures: see benches/README.md.
+# Compares pegel replay with an empty libpcap loop on the same captures: see benches/README.md.
 #   benches/compare.sh [FILE…]      PAIRS=11  BENCH_DIR=target/bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -78,7 +78,7 @@ def spread(times, packets):
     return f"{times[0]:7.1f} {statistics.median(times):7.1f} {times[-1]:7.1f}"
 
 
-print(f"CPU time in ns a packet (least, median, most) of {pairs} pairs of runs")
+print(f"CPU time in ns per packet (minimum, median, maximum) of {pairs} pairs of runs")
 print(f"{'capture':28} {'packets':>9}  {'libpcap loop':^23}  {'pegel replay':^23}  {'ratio':>5}  {'peak MiB':>8}")
 for file in files:
     packets = int(subprocess.run([loop, file], check=True, capture_output=True).stdout)
@@ -86,7 +86,7 @@ for file in files:
     replay = [pegel, "replay", "--format", "json", file]
     run(replay)
     for pair in range(pairs):
-        # Whoever goes first may have it harder: take turns.
+        # The first run of a pair may be slower: alternate.
         order = [[loop, file], replay] if pair % 2 == 0 else [replay, [loop, file]]
         times = {command[0]: run(command) for command in order}
         theirs.append(times[loop][0])

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Instructions a packet that each stage of the pipeline executes, by callgrind, against the committed baseline: a guard
-# that does not depend on how fast or busy the machine is. See benches/README.md.
+# Compares the instructions per packet of each stage, counted by callgrind, with the committed baseline. The result does not
+# depend on the speed or load of the machine. See benches/README.md.
 #
-#   benches/instructions.sh            compare; fails where a stage needs 3 % more or less
-#   benches/instructions.sh --renew    write benches/instructions.txt anew; the commit says why
+#   benches/instructions.sh            compare; fails if a stage needs 3 % more or fewer
+#   benches/instructions.sh --renew    write benches/instructions.txt; explain why in the commit
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,7 @@ for row in bench_syn:200000 bench_mixed:250000 bench_dns_amp:100000; do
     head -c 24 "$work/capture" >"$work/empty"
     before=0
     for stage in read parse tally tick; do
-        # What a stage adds to the one before it; without what starting costs.
+        # The cost that a stage adds to the previous one, without the cost of starting the process.
         whole=$(($(count "$stage" "$work/capture") - $(count "$stage" "$work/empty")))
         awk -v name="$profile $stage" -v n=$((whole - before)) -v packets="$packets" \
             'BEGIN { printf "%-20s %8.1f\n", name, n / packets }'
@@ -37,13 +37,13 @@ done | tee "$work/now"
 
 if [ "${1:-}" = --renew ]; then
     {
-        echo "# Instructions a packet, by benches/instructions.sh --renew with $(rustc --version | cut -d' ' -f1-2) on $(uname -m)."
+        echo "# Instructions per packet, by benches/instructions.sh --renew with $(rustc --version | cut -d' ' -f1-2) on $(uname -m)."
         cat "$work/now"
     } >"$baseline"
     exit
 fi
 
-# A stage that is a small part of the whole may change by a part of a percent of that.
+# A stage that is a small part of the whole may change by 0.25 % of the whole.
 awk -v limit=3 '
     /^#/ { next }
     FNR == NR { base[$1 " " $2] = $3; sum[$1] += $3; next }
@@ -54,12 +54,12 @@ awk -v limit=3 '
         allowed = base[key] * limit / 100
         if (allowed < sum[$1] / 400) allowed = sum[$1] / 400
         if (change > allowed || change < -allowed) {
-            printf "%s: %.1f instructions a packet, the baseline has %.1f (%+.1f %%)\n", key, $3, base[key], change * 100 / base[key]
+            printf "%s: %.1f instructions per packet, the baseline has %.1f (%+.1f %%)\n", key, $3, base[key], change * 100 / base[key]
             bad = 1
         }
     }
     END {
-        if (bad) print "If this is meant: benches/instructions.sh --renew, and say why in the commit."
+        if (bad) print "If this is intended: benches/instructions.sh --renew, and explain why in the commit."
         exit bad
     }' "$baseline" "$work/now"
 echo "within 3 % of the baseline"

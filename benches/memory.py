@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Resident memory while noise fills every table, and whether the attack in the middle of the noise is still found.
+"""Resident memory while noise fills every table, and whether the attack within the noise is still detected.
 
   benches/memory.py                replays (no root needed), then live over a veth pair (root)
 
@@ -24,13 +24,13 @@ from rig import (  # noqa: E402
 )
 
 MOST_MIB, MOST_GROWTH_MIB = 64, 2
-# Name, profile, what is counted, how many, seconds of a million packets each, attacked host, our networks.
+# Name, model, what is counted, number, seconds of a million packets each, attacked host, local networks.
 NOISE = [
     ("spoofed sources", "bench_sources", "sources", 20_000_000, 20, "203.0.113.77", ["203.0.113.0/24"]),
     ("MAC addresses", "bench_macs", "sources", 10_000_000, 10, "203.0.113.77", ["203.0.113.0/24"]),
     ("targets in a /12", "bench_targets", "targets", 1_000_000, 10, "172.20.5.5", ["172.16.0.0/12"]),
 ]
-# Name, pattern of the sender, network that it fills, our networks.
+# Name, pattern of the sender, network that it fills, local networks.
 LIVE = [
     ("spoofed sources", "syn_random", "10.99.0.0/24", ["10.99.0.0/16"]),
     ("MAC addresses", "macs", "10.99.0.0/24", ["10.99.0.0/16"]),
@@ -61,9 +61,9 @@ target = "{victim}"
 
 
 def replay(options, text, victim, networks):
-    """Plays a scenario through a pipe; peak memory in KiB, and the incident about `victim`."""
+    """Replays a scenario through a pipe; peak memory in KiB, and the incident about `victim`."""
     words = [word for network in networks for word in ("--network", network)]
-    # A file without a name: standard input is the capture.
+    # An unnamed file: standard input is the capture.
     handle = os.memfd_create("scenario")
     os.write(handle, text.encode())
     os.set_inheritable(handle, True)

@@ -1,4 +1,4 @@
-//! From the bytes of a frame to a packet: the short path, and the lax one that takes what the short path does not.
+//! Decodes frames into packets: the fast path, and the lax path for frames that the fast path rejects.
 
 mod common;
 
@@ -7,7 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pegel::packet::Decoder;
 use std::hint::black_box;
 
-/// Few enough that the frames stay in cache: this measures the parser, not the memory.
+/// Few enough to stay in the cache: this measures the parser, not memory.
 const FRAMES: u64 = 1_000;
 
 fn parse(criterion: &mut Criterion) {

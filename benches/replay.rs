@@ -1,4 +1,4 @@
-//! A whole replay: a file of two million packets, from its bytes to its incidents.
+//! Replays a whole file of two million packets, from its bytes to incidents.
 
 mod common;
 
@@ -16,7 +16,7 @@ const PACKETS: u64 = 2_000_000;
 fn replay(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    let config = Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() };
+    let config = Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")]);
     for &(name, model, rate) in KINDS {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{name}-{}.pcap", std::process::id()));
         let file = BufWriter::with_capacity(1 << 20, std::fs::File::create(&path).expect("a file"));

@@ -1,4 +1,4 @@
-//! Counting packets in a worker's tables, with the hand-over of each tick.
+//! Counts packets in a worker's tables, including the report of each tick.
 
 mod common;
 
@@ -10,10 +10,10 @@ use pegel::meter::{BATCH, Hasher, Tally, TickReport};
 use pegel::packet::Packet;
 use std::sync::Arc;
 
-/// Three ticks of the slowest kind.
+/// Three ticks of the traffic with the lowest rate.
 const PACKETS: u64 = 150_000;
 
-/// Whole ticks, in batches as the worker makes them.
+/// Whole ticks, in batches like those of the worker.
 fn ticks(packets: &[Packet]) -> Vec<(u64, Vec<&[Packet]>)> {
     packets
         .chunk_by(|a, b| a.time.tick() == b.time.tick())

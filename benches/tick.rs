@@ -1,4 +1,4 @@
-//! What happens once a tick, whatever the packet rate: windows, detectors, incidents.
+//! The work of each tick, independent of the packet rate: windows, detectors, incidents.
 
 mod common;
 
@@ -26,12 +26,12 @@ fn tick(criterion: &mut Criterion) {
         // A tenth of a second: one tick.
         let packets = Frames::of(model, rate, (rate / 10.0) as u64).packets();
         let report = report(&packets, &networks);
-        let config = Config { networks: networks.iter().copied().collect(), ..Config::default() };
+        let config = Config::for_networks(networks.iter().copied().collect());
         let site = pegel::runtime::site(&config, Arc::clone(&networks), Arc::default());
         let mut engine = Engine::new(&config, site, Hasher::fixed());
         let mut tick = packets.first().map_or(0, |packet| packet.time.tick());
         group.bench_function(name, |bencher| {
-            // The merger keeps what a report holds: each tick needs one of its own.
+            // The merger takes the contents of a report, so each tick needs a new one.
             let process = |report: &mut TickReport| {
                 tick += 1;
                 engine.process(tick, std::iter::once(report), Timestamp::from_tick(tick + 1));

@@ -1,12 +1,12 @@
-//! Plays a day at 2,000 packets a second on which nothing is wrong, and tells what Pegel says of it: notes of scans, and
-//! no alarm.
+//! Plays a day without incidents at 2,000 packets per second, and prints what Pegel reports: notes of scans, and no
+//! alarm.
 //!
 //! ```text
 //! cargo run --release --example day              # an hour is a minute of packet time: 2.9 million packets
 //! cargo run --release --example day -- --full    # 24 hours: 172.8 million packets
 //! ```
 //!
-//! Our networks are known to it; with `--unknown` they are not.
+//! The inside networks are configured, except with `--unknown`.
 
 use pegel::base::Severity;
 use pegel::capture::PacketSource;

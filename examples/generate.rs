@@ -1,4 +1,4 @@
-//! Writes a capture of one synthetic model or of a scenario, for benches and for looking at.
+//! Writes a capture of one synthetic model or of a scenario, for benchmarks and inspection.
 //!
 //! ```text
 //! cargo run --release --example generate -- bench_syn 5000000 out.pcap
@@ -6,27 +6,27 @@
 //! cargo run --release --example generate -- examples/attack.toml attack.pcap
 //! ```
 //!
-//! `-` is standard output. The parameter after `=` is what the model is named after: how many sources, targets or MAC
-//! addresses there are, or the octets of a frame.
+//! `-` is standard output. The parameter after `=` is the quantity that the model is named after: number of sources,
+//! targets or MAC addresses, or octets of a frame.
 
 use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-/// Ethernet, IPv4 and UDP header: what the size of a frame is more than that of its payload.
+/// Octets of the Ethernet, IPv4 and UDP headers.
 const UDP_HEADERS: u64 = 42;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (scenario, path) = match arguments.as_slice() {
         [scenario, path] => (Scenario::parse(&std::fs::read_to_string(scenario)?)?, path),
-        [model, packets, path] => (of_model(model, packets.parse()?)?, path),
-        _ => return Err("usage: generate PROFILE[=NUMBER] PACKETS FILE, or generate SCENARIO.toml FILE".into()),
+        [model, packets, path] => (model_scenario(model, packets.parse()?)?, path),
+        _ => return Err("usage: generate MODEL[=NUMBER] PACKETS FILE, or generate SCENARIO.toml FILE".into()),
     };
     let out: Box<dyn Write> = if path == "-" { Box::new(std::io::stdout()) } else { Box::new(File::create(path)?) };
     let written = write_pcap(&mut scenario.source(), BufWriter::with_capacity(1 << 18, out))?;
-    // What is told must not end up in the capture.
+    // Standard output may be the capture.
     if path == "-" {
         eprintln!("{written} packets")
     } else {
@@ -35,13 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn of_model(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
+fn model_scenario(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
     let (name, number) = match written.split_once('=') {
         Some((name, number)) => (name, Some(number.parse::<u64>()?)),
         None => (written, None),
     };
-    let model = TrafficModel::from_name(name).ok_or("there is no such model; see src/traffic/models.rs")?;
-    // Twice the rate of the mixed traffic is what floods of small packets run at.
+    let model = TrafficModel::from_name(name).ok_or("unknown model; see src/traffic/models.rs")?;
+    // Floods of small packets run at twice the rate of mixed traffic.
     let rate = match model {
         TrafficModel::BenchMixed | TrafficModel::BenchDnsAmp => 5e5,
         _ if name.starts_with("bench_") => 1e6,
@@ -56,7 +56,7 @@ fn of_model(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
         (TrafficModel::BenchSize, Some(octets)) => {
             part.params.payload = Some(usize::try_from(octets.saturating_sub(UDP_HEADERS))?);
         }
-        _ => return Err("this model takes no number".into()),
+        _ => return Err("this model does not take a number".into()),
     }
     Ok(Scenario::new(1, vec![part]))
 }

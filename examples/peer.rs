@@ -1,12 +1,13 @@
-//! The other side of the live tests, run inside network namespaces: sends synthetic traffic, talks real TCP, reads HTTP.
+//! Peer of the live tests, run inside network namespaces: sends synthetic traffic, opens real TCP connections, reads
+//! HTTP.
 //!
 //! ```text
 //! peer send INTERFACE SCENARIO.toml [TPID:VLAN]…
-//!                                     frames of a scenario, at their own pace, with VLAN tags (hexadecimal), outer first
-//! peer frames INTERFACE FILE          frames as written, one a line: [@MILLISECONDS] [xCOUNT] HEXADECIMAL
-//! peer serve ADDRESS                  sends what each connection asks for: one line with a number of octets
-//! peer fetch ADDRESS OCTETS COUNT     COUNT connections at once, OCTETS each
-//! peer get ADDRESS PATH               body of an HTTP answer
+//!                                     frames of a scenario, in real time, with VLAN tags (hexadecimal), outer first
+//! peer frames INTERFACE FILE          frames of a file, one per line: [@MILLISECONDS] [xCOUNT] HEXADECIMAL
+//! peer serve ADDRESS                  sends as many octets as each connection requests in one line
+//! peer fetch ADDRESS OCTETS COUNT     COUNT parallel connections, OCTETS each
+//! peer get ADDRESS PATH               body of an HTTP response
 //! peer watch INTERFACE COUNT WORKERS SNAPLEN SAMPLING [FILTER]
 //!                                     "ready", then a JSON line for each of COUNT frames from the ring
 //! ```
@@ -45,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Sends each frame when its time has come; prints how many were sent in how many seconds.
+/// Sends each frame at its time; prints the number of frames and seconds.
 fn send(interface: &str, scenario: &str, tags: &[&str]) -> Result<(), Box<dyn Error>> {
     let mut octets = Vec::new();
     for tag in tags {
@@ -75,7 +76,8 @@ fn send(interface: &str, scenario: &str, tags: &[&str]) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// Sends each line at its time after the first, as often as it says, in the order of the file; prints how many and when.
+/// Sends each line at its time after the start, `xCOUNT` times, in the order of the file; prints the number of frames
+/// and seconds.
 fn frames(interface: &str, text: &str) -> Result<(), Box<dyn Error>> {
     let mut plan = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -150,13 +152,13 @@ fn fetch(address: &str, octets: &str, count: usize) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Prints what frames look like that come from the ring, as long as `left` are left to be seen.
-struct Shower {
+/// Prints the metadata of the first `left` frames from the ring.
+struct FramePrinter {
     worker: usize,
     left: usize,
 }
 
-impl FrameSink for Shower {
+impl FrameSink for FramePrinter {
     fn frame(&mut self, frame: Frame<'_>) {
         if self.left == 0 {
             return;
@@ -188,11 +190,11 @@ fn watch(interface: &str, count: usize, options: &RingOptions) -> Result<(), Box
     }
     eprintln!("open after {:.3} ms", start.elapsed().as_secs_f64() * 1000.0);
     println!("ready");
-    let mut shower = Shower { worker: 0, left: count };
-    while shower.left > 0 {
+    let mut printer = FramePrinter { worker: 0, left: count };
+    while printer.left > 0 {
         for (worker, source) in sources.iter_mut().enumerate() {
-            shower.worker = worker;
-            source.poll(&mut shower)?;
+            printer.worker = worker;
+            source.poll(&mut printer)?;
         }
     }
     let dropped: u64 = sources.iter_mut().map(|source| source.stats().dropped_kernel).sum();
@@ -201,13 +203,13 @@ fn watch(interface: &str, count: usize, options: &RingOptions) -> Result<(), Box
 }
 
 fn get(address: &str, path: &str) -> Result<(), Box<dyn Error>> {
-    // The version that knows no chunks: the body is what follows the head.
+    // HTTP/1.0 has no chunked encoding: the body follows the head.
     let mut connection = TcpStream::connect(address)?;
     connection.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
-    let body = answer.split_once("\r\n\r\n").ok_or("the answer has no end of its head")?.1;
+    let mut response = String::new();
+    connection.read_to_string(&mut response)?;
+    let body = response.split_once("\r\n\r\n").ok_or("the head of the response does not end")?.1;
     print!("{body}");
     Ok(())
 }

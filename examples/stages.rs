@@ -1,10 +1,12 @@
-//! Runs the stages of the pipeline up to one of them over a capture: for profilers, and for `benches/instructions.sh`.
+//! Runs the stages of the pipeline up to the given one over a capture: for profilers, and for
+//! `benches/instructions.sh`.
 //!
 //! ```text
 //! cargo run --release --example stages -- tally capture.pcap
 //! ```
 //!
-//! `read` reads the frames, `parse` decodes them too, `tally` counts packets too, `tick` merges and judges each tick too.
+//! `read` reads the frames, `parse` also decodes them, `tally` also counts packets, `tick` also merges and inspects
+//! each tick.
 
 use pegel::base::Networks;
 use pegel::capture::pcap_file::PcapFile;
@@ -13,12 +15,12 @@ use pegel::config::Config;
 use pegel::meter::{Hasher, Scale, Tally, TickReport};
 use pegel::packet::{Decoder, Packet};
 use pegel::runtime::replay::Replay;
-use pegel::runtime::worker::{Handover, Worker};
+use pegel::runtime::tally_worker::{TallyWorker, TickSink};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Looks at each frame as little as can be.
+/// Touches each frame as little as possible.
 struct Read(u64);
 
 impl FrameSink for Read {
@@ -40,10 +42,10 @@ impl FrameSink for Parse {
     }
 }
 
-/// Copies each tick out and forgets it.
-struct Forget(TickReport);
+/// Copies each tick and discards it.
+struct Discard(TickReport);
 
-impl Handover for Forget {
+impl TickSink for Discard {
     fn tick(&mut self, tally: &mut Tally, tick: u64, _: Scale) {
         tally.finish_tick(tick, &mut self.0);
     }
@@ -70,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tally" => {
             let tally = Tally::new(config.tally, Arc::new(Networks::new([])), Hasher::fixed());
             let report = TickReport::with_room(config.tally);
-            all(&mut source, Worker::new(Decoder::default(), tally, Forget(report)))?.finish();
+            all(&mut source, TallyWorker::new(Decoder::default(), tally, Discard(report)))?.finish();
         }
         "tick" => {
             let mut replay = Replay::new(&config);

@@ -45,7 +45,7 @@
 //! 1. A file under `capture/` with a type that implements [`PacketSource`](capture::PacketSource): `poll` hands frames
 //!    to the sink and comes back at least twenty times a second.
 //! 2. A row in [`SOURCES`](capture::SOURCES).
-//! 3. Open it where it is used: `runtime/source.rs` for interfaces, `cli/replay.rs` for files.
+//! 3. Open it where it is used: `runtime/live_source.rs` for interfaces, `cli/replay.rs` for files.
 //!
 //! ## Recipe: a detector
 //!
@@ -63,7 +63,7 @@
 //! 1. A file under `output/` with a type that implements [`Sink`](output::Sink). It runs in a thread of its own and may
 //!    block; what does not fit into its queue is dropped and counted.
 //! 2. A row in [`SINKS`](output::SINKS), its keys in `config/outputs.rs`.
-//! 3. Start it in `runtime/setup.rs`, `start_outputs`.
+//! 3. Start it in `runtime/outputs.rs`, `start_outputs`.
 
 // What network input can reach must not end the process. Tests may (clippy.toml), as may tests/ and benches/.
 #![cfg_attr(

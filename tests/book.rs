@@ -37,6 +37,7 @@ fn generated() -> Vec<(String, String)> {
     pages.push(("detectors/index.md".to_owned(), detectors::index()));
     pages.push(("reference/vectors.md".to_owned(), detectors::vectors()));
     pages.push(("reference/thresholds.md".to_owned(), detectors::shared_thresholds()));
+    pages.push(("reference/configuration.md".to_owned(), reference::configuration()));
     pages.push(("reference/metrics.md".to_owned(), reference::metrics()));
     pages.push(("reference/cli.md".to_owned(), reference::command_line()));
     pages

@@ -1,8 +1,8 @@
-//! Configuration files that are wrong, and the exact message for each: `tests/config/invalid/NAME.toml` and `NAME.txt`.
-//! And what is right: every key of it, printed and read again.
+//! Invalid configuration files, and the exact message for each: `tests/config/invalid/NAME.toml` and `NAME.txt`. And valid
+//! ones: every setting is read, printed and read again. The declarations of the keys are tested in `src/config/tests.rs`.
 
 use pegel::config::{Config, render};
-use pegel::detect::{DETECTORS, LimitFrom, Setting};
+use pegel::detect::{DETECTORS, Setting};
 use std::path::{Path, PathBuf};
 
 fn invalid() -> Vec<PathBuf> {
@@ -25,23 +25,23 @@ fn message(path: &Path) -> Option<String> {
     Config::parse(&read(path), &name).err().map(|errors| format!("{errors}\n"))
 }
 
-/// `BLESS=1 cargo test --test config` writes the messages anew; read the difference before you keep it.
+/// `BLESS=1 cargo test --test config` writes the messages anew; read the difference before you commit it.
 #[test]
 fn every_invalid_file_gets_its_message() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for path in invalid() {
-        let Some(said) = message(&path) else {
+        let Some(actual) = message(&path) else {
             wrong.push(format!("{}: was accepted", path.display()));
             continue;
         };
         let expected = path.with_extension("txt");
         if bless {
-            std::fs::write(&expected, &said).expect("written");
+            std::fs::write(&expected, &actual).expect("written");
         }
         let wanted = read(&expected);
-        if said != wanted {
-            wrong.push(format!("{}\n  message:\n{said}  should say:\n{wanted}", path.display()));
+        if actual != wanted {
+            wrong.push(format!("{}\n  message:\n{actual}  expected:\n{wanted}", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -61,23 +61,23 @@ fn messages_are_whole_lines_that_name_file_and_key() {
 }
 
 #[test]
-fn all_errors_of_a_file_are_told_at_once() {
-    let path = invalid().into_iter().find(|path| path.ends_with("several_at_once.toml")).expect("is there");
+fn all_errors_of_a_file_are_reported_together() {
+    let path = invalid().into_iter().find(|path| path.ends_with("several_errors.toml")).expect("is there");
     let errors = Config::parse(&read(&path), "x").expect_err("invalid").errors;
     assert_eq!(errors.len(), 8, "{errors:#?}");
 }
 
 #[test]
-fn the_line_of_a_syntax_error_is_told() {
+fn the_line_of_a_syntax_error_is_reported() {
     for before in 0..5 {
         let text = "# a comment\n".repeat(before) + "networks = [\"203.0.113.0/24\"\n[http]\n";
         let error = Config::parse(&text, "x").expect_err("invalid").to_string();
-        let told: usize = error
+        let line: usize = error
             .strip_prefix("x: line ")
             .and_then(|rest| rest.split(':').next())
             .and_then(|line| line.parse().ok())
             .unwrap_or_else(|| panic!("{error}"));
-        assert!((before + 1..=before + 2).contains(&told), "{error}");
+        assert!((before + 1..=before + 2).contains(&line), "{error}");
     }
 }
 
@@ -87,7 +87,7 @@ fn other(setting: &Setting) -> f64 {
 }
 
 #[test]
-fn every_setting_of_every_detector_can_be_written_printed_and_read() {
+fn every_setting_of_every_detector_is_read_and_printed() {
     let mut text = String::new();
     for spec in DETECTORS {
         text += &format!("[detect.{}]\nenabled = false\n", spec.name);
@@ -100,7 +100,7 @@ fn every_setting_of_every_detector_can_be_written_printed_and_read() {
         assert!(!settings.enabled, "{}", spec.name);
         for (setting, (key, value)) in spec.settings.iter().zip(settings.iter()) {
             assert_eq!((setting.key, other(setting)), (key, value), "{}", spec.name);
-            assert_eq!(settings.limit(setting).base().from, LimitFrom::Config);
+            assert_eq!(settings.limit(setting).base().from, pegel::detect::LimitFrom::Config);
         }
     }
     let printed = render(&config, false);
@@ -108,7 +108,7 @@ fn every_setting_of_every_detector_can_be_written_printed_and_read() {
 }
 
 #[test]
-fn limits_are_allowed_up_to_their_very_ends() {
+fn settings_accept_both_ends_of_their_range() {
     for spec in DETECTORS {
         for setting in spec.settings {
             let with = |value: f64| {
@@ -121,7 +121,7 @@ fn limits_are_allowed_up_to_their_very_ends() {
 }
 
 #[test]
-fn networks_are_cut_to_their_prefix_and_lone_addresses_are_networks() {
+fn host_bits_of_networks_are_cleared_and_addresses_are_networks() {
     let config =
         Config::parse("networks = [\"203.0.113.77/24\", \"198.51.100.7\", \"2001:db8::1\"]", "x").expect("valid");
     let shown: Vec<String> = config.networks.iter().map(ToString::to_string).collect();

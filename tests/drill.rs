@@ -1,26 +1,26 @@
-//! Every vector that can be drilled makes an incident of its name, at the default limits, that opens and ends: in packet
+//! Every vector that can be drilled opens one incident of that vector at the default limits, which closes again. Packet
 //! time, without a daemon.
 
 use pegel::base::Timestamp;
 use pegel::config::Config;
 use pegel::incident::Change;
-use pegel::runtime::drill::{Drill, DrillOrder, FASTEST, LONGEST, vectors};
+use pegel::runtime::drill::{Drill, DrillRequest, MAX_RATE, MAX_SECONDS, vectors};
 
 const START: Timestamp = Timestamp::from_parts(1_800_000_000, 50_000_000);
 
-fn order(vector: &str) -> DrillOrder {
-    DrillOrder { vector: vector.to_owned(), target: Some("203.0.113.7".parse().unwrap()), seconds: 5, rate: None }
+fn request(vector: &str) -> DrillRequest {
+    DrillRequest { vector: vector.to_owned(), target: Some("203.0.113.7".parse().unwrap()), seconds: 5, rate: None }
 }
 
 #[test]
-fn every_drill_makes_an_incident_of_its_vector_that_ends() {
+fn every_drill_opens_and_closes_an_incident_of_its_vector() {
     let config = Config::default();
     let (mut wrong, mut drills) = (Vec::new(), 0);
     for vector in vectors() {
         drills += 1;
-        // As long as the slowest of them takes to show.
-        let order = DrillOrder { seconds: 12, target: None, ..order(vector.name()) };
-        let mut drill = Drill::new(&order, &config, &[], START).unwrap();
+        // Slow attacks take the longest to detect.
+        let request = DrillRequest { seconds: 12, target: None, ..request(vector.name()) };
+        let mut drill = Drill::new(&request, &config, &[], START).unwrap();
         let mut events = Vec::new();
         for step in 1..=2000 {
             events.extend(drill.advance(START.plus_seconds(f64::from(step) * 0.01)));
@@ -37,25 +37,25 @@ fn every_drill_makes_an_incident_of_its_vector_that_ends() {
 }
 
 #[test]
-fn orders_that_cannot_be_played_say_what_can() {
+fn refusals_name_what_is_valid() {
     let config = Config::default();
-    let refused = |order: DrillOrder| Drill::new(&order, &config, &[], START).err().unwrap_or_default();
-    assert!(refused(order("teardrop")).contains("these can: syn_flood "));
+    let refused = |request: DrillRequest| Drill::new(&request, &config, &[], START).err().unwrap_or_default();
+    assert!(refused(request("teardrop")).contains("these can: syn_flood "));
     for address in ["0.0.0.0", "::", "224.0.0.1", "ff02::1"] {
-        let order = DrillOrder { target: Some(address.parse().unwrap()), ..order("syn_flood") };
-        assert!(refused(order).contains("is no host's address"));
+        let to_address = DrillRequest { target: Some(address.parse().unwrap()), ..request("syn_flood") };
+        assert!(refused(to_address).contains("is not a host address"));
     }
-    assert!(refused(order("icmpv6_flood")).contains("another family"));
-    assert!(refused(order("mac_not_allowed")).contains("cannot be drilled"));
-    assert!(refused(DrillOrder { seconds: LONGEST + 1, ..order("syn_flood") }).contains("3600 seconds"));
-    assert!(refused(DrillOrder { rate: Some(FASTEST * 2.0), ..order("syn_flood") }).contains("20000"));
-    assert!(refused(DrillOrder { rate: Some(f64::NAN), ..order("syn_flood") }).contains("20000"));
+    assert!(refused(request("icmpv6_flood")).contains("address family"));
+    assert!(refused(request("mac_not_allowed")).contains("cannot be drilled"));
+    assert!(refused(DrillRequest { seconds: MAX_SECONDS + 1, ..request("syn_flood") }).contains("3600 seconds"));
+    assert!(refused(DrillRequest { rate: Some(MAX_RATE * 2.0), ..request("syn_flood") }).contains("20000"));
+    assert!(refused(DrillRequest { rate: Some(f64::NAN), ..request("syn_flood") }).contains("20000"));
 }
 
 #[test]
-fn the_target_is_ours_unless_it_is_named() {
+fn the_default_target_is_in_our_networks() {
     let config = Config::default();
-    let unnamed = DrillOrder { target: None, ..order("syn_flood") };
+    let unnamed = DrillRequest { target: None, ..request("syn_flood") };
     let target = |networks: &[&str]| {
         let networks: Vec<_> = networks.iter().map(|network| network.parse().unwrap()).collect();
         Drill::new(&unnamed, &config, &networks, START).unwrap().target.to_string()

@@ -383,7 +383,7 @@ fn assigned_macs_are_separate_from_guests() {
     let sources = Sources { tables: vec![directory.file("panel.csv", PANEL).into()], ..Sources::default() };
     let inventory = Inventory::read(&sources);
     assert_eq!(inventory.problems, Vec::new());
-    assert_eq!(inventory.granted.into_iter().collect::<Vec<_>>(), [Mac([2, 0, 0, 0xaa, 0xbb, 2])]);
+    assert_eq!(inventory.assigned_macs.into_iter().collect::<Vec<_>>(), [Mac([2, 0, 0, 0xaa, 0xbb, 2])]);
     assert_eq!(
         inventory.guests.iter().map(|guest| guest.name.as_str()).collect::<Vec<_>>(),
         ["router", "02:00:00:aa:bb:01"]

@@ -5,8 +5,7 @@ use pegel::http::{GuestView, InterfaceView, InventoryView, NicView, ProblemView,
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
 use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
-use pegel::meter::shared::{HostEntry, StationEntry};
-use pegel::meter::{Count, Hasher, HostTable, StationCounts, StationTable};
+use pegel::meter::{Count, Hasher, HostEntry, HostTable, StationCounts, StationEntry, StationTable};
 use pegel::metrics::Metrics;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -33,8 +32,8 @@ fn run() -> Running {
 fn run_since(origin: Instant) -> Running {
     let interfaces = vec!["eth0".to_owned(), "vmbr0".to_owned()];
     let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl".to_owned()]).expect("valid metrics"));
-    let hosts = Arc::new(HostTable::of_hosts(100, Hasher::fixed()));
-    let stations = Arc::new(StationTable::of_stations(100, Hasher::fixed()));
+    let hosts = Arc::new(HostTable::for_hosts(100, Hasher::fixed()));
+    let stations = Arc::new(StationTable::for_stations(100, Hasher::fixed()));
     let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = start(listener, Arc::clone(&shared), Web::open_to_all()).expect("a server");

@@ -1,4 +1,4 @@
-//! Limits as an operator meets them: of groups, learned, planned windows, and what is allowed.
+//! Limits as an operator sees them: of groups, learned ones, in maintenance windows, and allow rules.
 
 use pegel::base::{Addr, Direction};
 use pegel::config::Config;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A directory that goes when the test does.
+/// A directory that is removed at the end of the test.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -72,7 +72,7 @@ fn incidents(arguments: &[&str]) -> Vec<Value> {
 const GROUP: &str = "[[group]]\nname = \"web\"\nnetworks = [\"203.0.113.7\"]\n";
 
 #[test]
-fn evidence_names_the_group_whose_limit_it_was() {
+fn evidence_names_the_group_of_the_limit() {
     let directory = Directory::new("group");
     let capture = directory.file("flood.pcap", flood(3000.0));
     let config = directory.file("c.toml", format!("{GROUP}[group.inbound.syn_flood]\npackets_per_second = 2000\n"));
@@ -86,7 +86,7 @@ fn evidence_names_the_group_whose_limit_it_was() {
 }
 
 #[test]
-fn the_operator_may_overrule_a_severity() {
+fn the_configuration_overrides_a_severity() {
     let directory = Directory::new("severity");
     let capture = directory.file("flood.pcap", flood(3000.0));
     assert_eq!(incidents(&[&capture])[0]["severity"], "critical");
@@ -95,7 +95,7 @@ fn the_operator_may_overrule_a_severity() {
 }
 
 #[test]
-fn what_is_allowed_is_suppressed_and_said() {
+fn allowed_findings_are_suppressed_and_reported() {
     let directory = Directory::new("allow");
     let capture = directory.file("flood.pcap", flood(3000.0));
     let rule = "[[allow]]\nname = \"drill\"\nwhy = \"a drill\"\ntargets = [\"203.0.113.7\"]\nvector = \"syn_flood\"\n";
@@ -106,8 +106,8 @@ fn what_is_allowed_is_suppressed_and_said() {
 }
 
 #[test]
-fn planned_windows_mark_and_lower_but_hide_nothing() {
-    let directory = Directory::new("planned");
+fn maintenance_marks_and_lowers_incidents_but_hides_none() {
+    let directory = Directory::new("maintenance");
     let window = ["--maintenance", "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z", "--why", "update"];
     let weak = directory.file("weak.pcap", flood(600.0));
     let found = incidents(&[&window[..], &[&weak]].concat());
@@ -126,7 +126,7 @@ fn planned_windows_mark_and_lower_but_hide_nothing() {
 }
 
 #[test]
-fn windows_are_added_listed_and_removed() {
+fn maintenance_windows_are_added_listed_and_removed() {
     let directory = Directory::new("windows");
     let state = directory.path("state");
     let window = |arguments: &[&str]| pegel(&[&["maintenance", "--state-dir", &state], arguments].concat());
@@ -143,7 +143,7 @@ fn windows_are_added_listed_and_removed() {
     assert_eq!(window(&["add", "--for", "soon", "--why", "x"]).status.code(), Some(2));
     assert_eq!(window(&["add", "--for", "1m", "--why", " "]).status.code(), Some(1));
     directory.file("state/maintenance.json", "{");
-    assert_eq!(window(&["list"]).status.code(), Some(1), "a broken file is told of");
+    assert_eq!(window(&["list"]).status.code(), Some(1), "a broken file is an error");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_limits_of_a_host_are_printed_with_their_origins() {
 }
 
 #[test]
-fn a_damaged_baseline_stops_a_replay_by_it_but_not_the_limits() {
+fn a_damaged_baseline_stops_a_replay_that_needs_it_but_not_the_listing_of_limits() {
     let directory = Directory::new("damaged");
     let capture = directory.file("flood.pcap", flood(3000.0));
     directory.file("baseline.bin", b"PEGELBL\x01 and then nothing of use");
@@ -187,15 +187,14 @@ fn pings(from: f64, to: f64, rate: f64) -> Part {
     part
 }
 
-/// A host that gets 250 pings a second, hour after hour: 400 are nothing there, 3000 are.
+/// A host that receives 250 pings a second for days: 400 are normal there, 3000 are not.
 #[test]
-fn what_is_usual_raises_a_default_and_floods_teach_nothing() {
+fn normal_traffic_raises_a_default_and_floods_do_not() {
     const LEARNED: f64 = 155.0 * 60.0;
     let directory = Directory::new("learned");
     let config = Config {
-        networks: vec!["203.0.113.0/24".parse().expect("a network")],
         state_dir: directory.0.clone(),
-        ..Config::default()
+        ..Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")])
     };
     let parts = vec![
         pings(0.0, LEARNED + 1500.0, 250.0),
@@ -216,7 +215,7 @@ fn what_is_usual_raises_a_default_and_floods_teach_nothing() {
     let host: Addr = "203.0.113.7".parse().expect("an address");
     let level = baseline.level_at(host, Direction::Inbound, Quantity::UnsolicitedIcmp, scenario.start).expect("known");
     assert!((300.0..800.0).contains(&level), "{level}: ten minutes of flood must not count");
-    // What was learned is what the next run begins with.
+    // The next run starts with what this one learned.
     directory.file("baseline.bin", baseline.to_bytes(scenario.start));
     let mut next = Replay::new(&config);
     next.remember(&config).expect("whole");

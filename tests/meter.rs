@@ -1,8 +1,7 @@
-//! What the meter makes of packets: large frames, sampled ticks, tables that strangers fill.
+//! The meter: large frames, sampled ticks, tables filled by random sources.
 
 use pegel::base::{Addr, Networks, Timestamp};
-use pegel::meter::shared::HostEntry;
-use pegel::meter::{BATCH, Count, Hasher, HostTable, Scale, Tally, TallySizes, TickReport};
+use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, TallySizes, TickReport};
 use pegel::packet::{Class, Packet};
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ fn report(tally: &mut Tally, packets: &[Packet]) -> TickReport {
 #[test]
 fn a_large_frame_counts_as_its_segments() {
     let large = Packet { segments: 45, wire_len: 68_130, ..packet(1, Class::TcpData, 5) };
-    // Few enough for the log of a quiet host, and enough for detail.
+    // Few enough for the log of a quiet host, and enough for a detail.
     for frames in [4u64, 40] {
         let report = report(&mut tally(), &vec![large; frames as usize]);
         let all = Count { packets: 45 * frames, bytes: 68_130 * frames };
@@ -57,7 +56,7 @@ fn a_large_frame_counts_as_its_segments() {
 }
 
 #[test]
-fn a_sampled_tick_is_scaled_and_pairs_by_the_square() {
+fn a_sampled_tick_is_scaled_and_handshakes_by_the_square() {
     let mut packets = Vec::new();
     for client in 0..20u16 {
         packets.push(packet(u32::from(client) + 1, Class::TcpSyn, 1000 + client));
@@ -72,22 +71,22 @@ fn a_sampled_tick_is_scaled_and_pairs_by_the_square() {
     let tick = report.details.first().unwrap();
     assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
     assert_eq!(tick.received.packets(), 160);
-    // One in four of each packet is one in sixteen of both.
-    assert_eq!(tick.pairs.completed_by_peers, 20 * 16);
-    // Who they are is not scaled: what was not seen has no address.
+    // 1 in 4 of each packet is 1 in 16 of both.
+    assert_eq!(tick.handshakes.completed_by_peers, 20 * 16);
+    // Peers are not scaled: those that were not captured are unknown.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
 }
 
 #[test]
-fn noise_of_many_times_the_table_leaves_the_target_alone() {
+fn noise_of_many_times_the_table_does_not_evict_the_target() {
     let networks = Networks::new(["10.0.0.0/8".parse().unwrap()]);
     let mut tally = Tally::new(SIZES, Arc::new(networks), Hasher::fixed());
     let target = Addr::from_v4_bits(0x0a00_0001);
     for tick in 0..20u32 {
         let packets: Vec<Packet> = (0..20_000u32)
             .map(|n| {
-                let stranger = Addr::from_v4_bits(0x0a10_0000 + tick * 20_000 + n);
-                let destination = if n % 20 == 0 { target } else { stranger };
+                let other = Addr::from_v4_bits(0x0a10_0000 + tick * 20_000 + n);
+                let destination = if n % 20 == 0 { target } else { other };
                 Packet { destination, ..packet(n + 1, Class::TcpSyn, 9) }
             })
             .collect();
@@ -100,8 +99,8 @@ fn noise_of_many_times_the_table_leaves_the_target_alone() {
 }
 
 #[test]
-fn a_full_shared_table_refuses_strangers_but_not_the_busy() {
-    let table = HostTable::of_hosts(64, Hasher::fixed());
+fn a_full_shared_table_refuses_quiet_hosts_but_not_busy_ones() {
+    let table = HostTable::for_hosts(64, Hasher::fixed());
     let add = |address: u32, tick: u64, packets: u64| {
         let count = Count { packets, bytes: packets * 60 };
         table.update(Addr::from_v4_bits(address), tick, HostEntry::default, |entry| {
@@ -110,8 +109,8 @@ fn a_full_shared_table_refuses_strangers_but_not_the_busy() {
     };
     (0..10_000).for_each(|n| add(1000 + n, 100, 1));
     assert!(table.len() <= 64);
-    assert_eq!(table.evictions() + table.len() as u64, 10_000, "each stranger is in the table or counted");
-    // In a later tick somebody busy comes.
+    assert_eq!(table.evictions() + table.len() as u64, 10_000, "each host is in the table or counted as evicted");
+    // A busy host appears in a later tick.
     add(7, 101, 5000);
     assert_eq!(table.get(&Addr::from_v4_bits(7)).map(|entry| entry.received.packets), Some(5000));
     (0..10_000).for_each(|n| add(20_000 + n, 102, 1));

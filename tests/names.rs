@@ -1,4 +1,4 @@
-//! Which site, which zone: the names that incidents carry, and what may not show in them.
+//! The requested names in incidents: the site or the zone under attack, and how hostile names are escaped.
 
 use pegel::base::{Timestamp, Vector};
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, LinkType, PacketSource, Poll};
@@ -8,10 +8,10 @@ use pegel::runtime::replay::incidents;
 use pegel::traffic::{Part, Scenario, TrafficModel};
 
 fn config() -> Config {
-    Config { networks: vec!["203.0.113.0/24".parse().expect("a network")], ..Config::default() }
+    Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")])
 }
 
-/// The one incident of an attack on a host that has work of its own.
+/// The only incident of an attack on a host that also has normal traffic.
 fn incident(model: TrafficModel, change: fn(&mut Part)) -> Incident {
     let mut attack = Part::new(model, 2.0, 5.0);
     change(&mut attack);
@@ -24,13 +24,13 @@ fn incident(model: TrafficModel, change: fn(&mut Part)) -> Incident {
     found.remove(0)
 }
 
-/// The name of most requests. A neighbour that repeats itself too may follow with little.
+/// The name of most requests. Other names of the host's normal traffic may follow with a small share.
 fn names(incident: &Incident) -> Vec<(&str, &str, bool)> {
     incident.names.iter().take(1).map(|name| (name.name.as_str(), name.kind, name.share > 0.8)).collect()
 }
 
 #[test]
-fn the_site_under_attack_is_told_from_its_neighbours() {
+fn the_site_under_attack_is_distinguished_from_others() {
     let found = incident(TrafficModel::HttpFlood, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::HttpFlood, vec![("site1.example", "http_host", true)]));
     let found = incident(TrafficModel::TlsFlood, |_| {});
@@ -39,12 +39,12 @@ fn the_site_under_attack_is_told_from_its_neighbours() {
     assert_eq!((found.vector, names(&found)), (Vector::SlowHttp, vec![("site1.example", "http_host", true)]));
     let found = incident(TrafficModel::DnsWaterTorture, |_| {});
     assert_eq!((found.vector, names(&found)), (Vector::DnsWaterTorture, vec![("shop.example", "dns_zone", true)]));
-    // Tools that name no site: all of it could not be attributed.
+    // Tools that send no Host header: no request can be attributed.
     let found = incident(TrafficModel::HttpFloodPaths, |part| part.params.rate = Some(900.0));
     assert_eq!((found.vector, names(&found)), (Vector::HttpFlood, vec![("", "http_host", true)]));
 }
 
-/// ClientHellos, each for a name of its own.
+/// ClientHellos, each for a different name.
 struct Hellos {
     sent: u32,
     name: fn(u32) -> Vec<u8>,
@@ -111,13 +111,13 @@ fn a_hundred_thousand_names_are_one_incident_with_a_short_list() {
     let mut source = Hellos { sent: 0, name: |n| format!("n{n}.example").into_bytes() };
     let found = incidents(&config(), &mut source).expect("no error");
     let [incident] = &found[..] else { panic!("{found:#?}") };
-    // Nor are there any connections.
+    // There are no connections either.
     assert_eq!(incident.vectors, [Vector::AckFlood, Vector::TlsHandshakeFlood]);
     assert!(incident.names.len() <= 10, "{}", incident.names.len());
 }
 
 #[test]
-fn nothing_hostile_gets_out() {
+fn hostile_names_are_escaped() {
     let name = |n: u32| [&b"\x1b]0;\"\xe2\x80\xae<b>\r\n\0"[..], &[b'a'; 240], &[b'0' + (n % 3) as u8]].concat();
     let found = incidents(&config(), &mut Hellos { sent: 0, name }).expect("no error");
     let [incident] = &found[..] else { panic!("{found:#?}") };

@@ -1,4 +1,4 @@
-//! What systemd is told, without systemd: a socket of the test stands for it. A live run in a namespace, as in `live.rs`.
+//! Notifications to systemd, without systemd: the test listens on the socket. A live run in a namespace, as in `live.rs`.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
@@ -24,28 +24,31 @@ print('frozen', flush=True)
 sys.stdin.read()
 ";
 
-/// A run that tells `socket`, whose watchdog bites after two seconds.
-struct Told<'b> {
+/// A run that notifies `socket` and has a watchdog with a timeout of two seconds.
+struct Notified<'b> {
     bed: &'b Bed,
     socket: UnixDatagram,
     child: Child,
 }
 
-impl<'b> Told<'b> {
-    fn start(bed: &'b Bed) -> Told<'b> {
+impl<'b> Notified<'b> {
+    fn start(bed: &'b Bed) -> Notified<'b> {
         let path = bed.dir.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let (state, notify) = (bed.dir.join("state"), format!("NOTIFY_SOCKET={}", path.display()));
         let pegel = env!("CARGO_BIN_EXE_pegel");
-        let arguments = [&notify, "WATCHDOG_USEC=2000000", pegel, "run", "-i", "vb", "--state-dir"];
+        // With two workers, the other one continues while one is frozen.
+        let config = bed.file("pegel.toml", "[capture]\nworkers = 2\n");
+        let arguments =
+            [&notify, "WATCHDOG_USEC=2000000", pegel, "run", "-i", "vb", "--config", &config, "--state-dir"];
         let child = bed
             .command("b", Path::new("env"), &[&arguments[..], &[state.to_str().unwrap()]].concat())
             .stdin(Stdio::null())
             .stderr(fs::File::create(bed.dir.join("log")).unwrap())
             .spawn()
             .unwrap();
-        Told { bed, socket, child }
+        Notified { bed, socket, child }
     }
 
     fn log(&self) -> String {
@@ -58,7 +61,7 @@ impl<'b> Told<'b> {
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
-    /// The next message with a line that begins so; those before it are passed over.
+    /// The next message with a line that begins with `start`; earlier messages are discarded.
     fn wait_for(&self, start: &str) -> String {
         let began = Instant::now();
         loop {
@@ -67,7 +70,7 @@ impl<'b> Told<'b> {
             {
                 return message;
             }
-            assert!(began.elapsed() < GUARD, "{start} never came; log:\n{}", self.log());
+            assert!(began.elapsed() < GUARD, "{start} was not received; log:\n{}", self.log());
         }
     }
 
@@ -82,18 +85,18 @@ impl<'b> Told<'b> {
         );
     }
 
-    /// The number of the thread of that name.
+    /// The ID of the thread with that name.
     fn thread(&self, name: &str) -> String {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         tasks
             .map(|task| task.unwrap().path())
             .find(|task| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name))
             .map(|task| task.file_name().unwrap().to_string_lossy().into_owned())
-            .unwrap_or_else(|| panic!("no thread is called {name}"))
+            .unwrap_or_else(|| panic!("no thread has the name {name}"))
     }
 }
 
-impl Drop for Told<'_> {
+impl Drop for Notified<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -101,48 +104,48 @@ impl Drop for Told<'_> {
 }
 
 #[test]
-fn systemd_is_told_from_the_start_to_the_end() {
+fn systemd_is_notified_from_the_start_to_the_end() {
     let Some(bed) = Bed::new("notify") else { return };
-    let mut told = Told::start(&bed);
-    told.wait_for("READY=1");
-    assert_eq!(told.get("/readyz").trim(), "ready");
-    told.wait_for("WATCHDOG=1");
-    let status = told.wait_for("STATUS=");
+    let mut run = Notified::start(&bed);
+    run.wait_for("READY=1");
+    assert_eq!(run.get("/readyz").trim(), "ready");
+    run.wait_for("WATCHDOG=1");
+    let status = run.wait_for("STATUS=");
     assert!(status.starts_with("STATUS=capturing on vb; 0 open incidents; "), "{status}");
 
-    // An interface that is down is no fault of the pipeline: a restart would not bring it up.
+    // An interface that is down is no reason for a restart, which would not bring it up.
     ip(&format!("-n {} link set vb down", bed.ns("b")));
     let status = loop {
-        let status = told.wait_for("STATUS=");
+        let status = run.wait_for("STATUS=");
         if status.contains("(down)") {
             break status;
         }
     };
     assert!(status.starts_with("STATUS=capturing on vb (down); "), "{status}");
-    // Twelve times half a second: longer than any thread may be silent.
+    // Twelve notifications, each after half a second: longer than any thread may be silent.
     for _ in 0..12 {
-        told.wait_for("WATCHDOG=1");
+        run.wait_for("WATCHDOG=1");
     }
     ip(&format!("-n {} link set vb up", bed.ns("b")));
 
-    told.signal("HUP");
-    let reloading = told.wait_for("RELOADING=1");
+    run.signal("HUP");
+    let reloading = run.wait_for("RELOADING=1");
     assert!(reloading.contains("\nMONOTONIC_USEC="), "{reloading}");
-    told.wait_for("READY=1");
-    told.signal("TERM");
-    told.wait_for("STOPPING=1");
-    assert_eq!(told.child.wait().unwrap().code(), Some(0), "{}", told.log());
-    assert!(!told.log().contains("watchdog"), "{}", told.log());
+    run.wait_for("READY=1");
+    run.signal("TERM");
+    run.wait_for("STOPPING=1");
+    assert_eq!(run.child.wait().unwrap().code(), Some(0), "{}", run.log());
+    assert!(!run.log().contains("watchdog"), "{}", run.log());
 }
 
 #[test]
-fn a_capturing_thread_that_hangs_starves_the_watchdog() {
+fn the_watchdog_is_not_fed_while_a_capture_worker_hangs() {
     let Some(bed) = Bed::new("hang") else { return };
-    let told = Told::start(&bed);
-    told.wait_for("READY=1");
-    told.wait_for("WATCHDOG=1");
+    let run = Notified::start(&bed);
+    run.wait_for("READY=1");
+    run.wait_for("WATCHDOG=1");
     let freezer = Command::new("python3")
-        .args(["-c", FREEZE, &told.thread("cap-vb")])
+        .args(["-c", FREEZE, &run.thread("cap-vb")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
@@ -160,20 +163,23 @@ fn a_capturing_thread_that_hangs_starves_the_watchdog() {
         return;
     }
     let began = Instant::now();
-    while !told.log().contains("a thread that captures on vb is silent for 5 s: the watchdog is not fed") {
-        assert!(began.elapsed() < GUARD, "{}", told.log());
-        told.message();
+    let is_logged = |log: &str| {
+        log.contains("a capture worker on vb has been silent for ") && log.contains("the watchdog is not fed")
+    };
+    while !is_logged(&run.log()) {
+        assert!(began.elapsed() < GUARD, "{}", run.log());
+        run.message();
     }
-    // What was on its way is gone; from here on, as long as the thread is frozen, no food comes.
-    while told.message().is_some() {}
+    // Discard what was sent before. From here on, while the thread is frozen, the watchdog must not be fed.
+    while run.message().is_some() {}
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(2) {
-        let message = told.message().unwrap_or_default();
+        let message = run.message().unwrap_or_default();
         assert!(!message.contains("WATCHDOG=1"), "{message}");
     }
-    // The end of the freezer thaws the thread.
+    // The thread continues when the tracer exits.
     drop(freezer.stdin.take());
     freezer.wait().unwrap();
-    told.wait_for("WATCHDOG=1");
-    assert!(told.log().contains("the watchdog is fed again"), "{}", told.log());
+    run.wait_for("WATCHDOG=1");
+    assert!(run.log().contains("the watchdog is fed again"), "{}", run.log());
 }

@@ -49,7 +49,7 @@ const REFRESH: u32 = 3600;
 static FLOOD: LazyLock<Incident> = LazyLock::new(|| {
     let part =
         "seed = 1\n[[part]]\nmodel = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
-    let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
+    let config = Config::for_networks(vec!["203.0.113.0/24".parse().unwrap()]);
     replay::incidents(&config, &mut Scenario::parse(part).unwrap().source()).unwrap().remove(0)
 });
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The Debian package as an operator meets it: built from the release binary, installed, run as its own user with
-# CAP_NET_RAW alone, removed, purged. All of that in a copy of this system (an overlay) that goes away with the test, and in a
-# network namespace of its own: nothing here is changed. Needs root; what is missing is said, and passes unless CI=true.
+# Tests the Debian package: built from the release binary, installed, run as its own user with only CAP_NET_RAW, removed and
+# purged. All of this happens in a temporary overlay of this system and in a separate network namespace, so this system does
+# not change. Needs root. If something is missing, the test says so and is skipped, or fails if CI=true.
 set -euo pipefail
 
 say() { printf 'package: %s\n' "$*"; }
@@ -45,7 +45,7 @@ outside() {
     mount -t tmpfs tmpfs . && cd "$PWD"
     mkdir upper work root
     mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root || exit 75
-    for place in proc dev sys; do mount --rbind /$place root/$place; done
+    for folder in proc dev sys; do mount --rbind /$folder root/$folder; done
     mount -t tmpfs tmpfs root/run
     mount -t tmpfs tmpfs root/tmp
     cp ../pegel.deb ../package.sh root/tmp/
@@ -60,19 +60,19 @@ outside() {
   say "sizes"
   binary=${CARGO_TARGET_DIR:-target}/release/pegel
   cp "$binary" "$scratch/stripped" && strip --strip-unneeded "$scratch/stripped"
-  mib() { awk -v octets="$1" 'BEGIN { printf "%.1f MiB", octets / 1048576 }'; }
+  mib() { awk -v bytes="$1" 'BEGIN { printf "%.1f MiB", bytes / 1048576 }'; }
   printf '  package %s, installed %s KiB; binary %s, stripped %s\n' "$(mib "$(stat -c %s "$deb")")" \
     "$(dpkg-deb --field "$deb" Installed-Size)" "$(mib "$(stat -c %s "$binary")")" "$(mib "$(stat -c %s "$scratch/stripped")")"
 }
 
-# What follows may do to this system whatever it likes.
+# Runs in the overlay, and may change anything there.
 inside() {
   export DEBIAN_FRONTEND=noninteractive
   cd /tmp
   deb=/tmp/pegel.deb
   scratch=$(mktemp -d)
   chmod 755 "$scratch"
-  # Traces of a Pegel that was not installed by a package.
+  # Remove traces of an installation without a package.
   userdel pegel 2>/dev/null || true
   rm -rf /etc/pegel /var/lib/pegel
 
@@ -92,7 +92,7 @@ inside() {
   if command -v getcap >/dev/null; then
     [ -z "$(getcap /usr/bin/pegel)" ] || die "the binary has file capabilities"
   else
-    say "file capabilities not looked at: no getcap"
+    say "file capabilities not checked: no getcap"
   fi
   find /usr/bin/pegel -perm /6000 | grep . && die "the binary is setuid or setgid"
   for file in /usr/share/bash-completion/completions/pegel /usr/share/zsh/vendor-completions/_pegel \
@@ -107,25 +107,25 @@ inside() {
 
   say "the unit"
   unit=/usr/lib/systemd/system/pegel.service
-  verify() { # verify UNIT-DIRECTORY...: without a complaint
-    local said
-    said=$(SYSTEMD_UNIT_PATH=$1: systemd-analyze verify "$1/pegel.service" 2>&1) || die "systemd-analyze verify: $said"
-    [ -z "$said" ] || die "systemd-analyze verify: $said"
+  verify() { # verify UNIT-DIRECTORY: fails on any warning
+    local output
+    output=$(SYSTEMD_UNIT_PATH=$1: systemd-analyze verify "$1/pegel.service" 2>&1) || die "systemd-analyze verify: $output"
+    [ -z "$output" ] || die "systemd-analyze verify: $output"
   }
   mkdir -p "$scratch/plain"
   cp "$unit" "$scratch/plain/"
   verify "$scratch/plain"
   for drop_in in /usr/share/doc/pegel/systemd/*.conf; do
-    place=$scratch/$(basename "$drop_in" .conf)
-    mkdir -p "$place/pegel.service.d"
-    cp "$unit" "$place/" && cp "$drop_in" "$place/pegel.service.d/"
-    verify "$place"
+    units=$scratch/$(basename "$drop_in" .conf)
+    mkdir -p "$units/pegel.service.d"
+    cp "$unit" "$units/" && cp "$drop_in" "$units/pegel.service.d/"
+    verify "$units"
   done
   systemd-analyze security --offline=true "$scratch/plain/pegel.service" | tail -n 1
-  systemd-analyze security --offline=true --threshold=20 "$scratch/plain/pegel.service" >/dev/null || die "exposed more than 2.0"
-  grep -Eq '^(Before|Wants|Requires)=' "$unit" && die "something waits for Pegel, or is pulled in by it"
+  systemd-analyze security --offline=true --threshold=20 "$scratch/plain/pegel.service" >/dev/null || die "its exposure level is above 2.0"
+  grep -Eq '^(Before|Wants|Requires)=' "$unit" && die "other units wait for Pegel, or it pulls them in"
 
-  say "running as the user pegel with CAP_NET_RAW alone, until it is ready"
+  say "running as the user pegel with only CAP_NET_RAW, until it is ready"
   cat >"$scratch/inside" <<'INSIDE'
 set -euo pipefail
 setpriv --reuid pegel --regid pegel --clear-groups --no-new-privs --bounding-set=-all,+net_raw --inh-caps=-all,+net_raw \
@@ -146,9 +146,9 @@ echo "answered '$answer', exit code $status"
 [ "$answer" = ready ] && [ "$status" -eq 0 ]
 INSIDE
   bash "$scratch/inside" "$scratch" || die "it did not run"
-  [ -z "$(find /var/lib/pegel ! -user pegel)" ] || die "state that is not the user's"
+  [ -z "$(find /var/lib/pegel ! -user pegel)" ] || die "state that the user does not own"
 
-  say "an upgrade keeps what the operator wrote, and the modes"
+  say "an upgrade keeps the operator's changes, and modes"
   echo '# ours' >>/etc/pegel/pegel.toml
   chmod 0600 /etc/pegel/pegel.toml && chown pegel:pegel /etc/pegel/pegel.toml
   dpkg --install "$deb" >/dev/null
@@ -158,8 +158,8 @@ INSIDE
   say "removing keeps the configuration and the state"
   apt-get remove -y -q pegel >/dev/null
   [ ! -e /usr/bin/pegel ] || die "the binary is still there"
-  grep -qx '# ours' /etc/pegel/pegel.toml || die "the configuration went"
-  [ -d /var/lib/pegel ] || die "the state went"
+  grep -qx '# ours' /etc/pegel/pegel.toml || die "the configuration is gone"
+  [ -d /var/lib/pegel ] || die "the state is gone"
 
   say "purging leaves nothing"
   apt-get purge -y -q pegel >/dev/null

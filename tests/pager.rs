@@ -239,7 +239,7 @@ fn a_drill_reaches_every_output_and_is_marked_everywhere() {
         let is_wanted = |news: &&Value| news["output"] == output && news["change"] == change;
         news.iter().find(is_wanted).map(|news| news["outcome"].as_str().unwrap().to_owned())
     };
-    for output in ["log", "jsonl", "alertmanager/127.0.0.1:9093", "hook/record", "judging loop"] {
+    for output in ["log", "jsonl", "alertmanager/127.0.0.1:9093", "hook/record", "judge loop"] {
         for change in ["opened", "closed"] {
             assert_eq!(outcome(output, change).as_deref(), Some("delivered"), "{output} {change}: {news:?}");
         }
@@ -270,7 +270,7 @@ fn a_drill_reaches_every_output_and_is_marked_everywhere() {
     let output = drill(&["--vector", "udp_flood", "--for", "1"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.lines().last().unwrap().contains("alertmanager/127.0.0.1:9093 did not take the opening"), "{text}");
+    assert!(text.lines().last().unwrap().contains("alertmanager/127.0.0.1:9093: opening not delivered"), "{text}");
     let output = drill(&["--vector", "port_scan"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be drilled"));
     assert_eq!(output.status.code(), Some(1));

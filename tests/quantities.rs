@@ -149,11 +149,8 @@ fn bulk_transfers_teach_no_limit_that_hides_an_ack_flood() {
     let start = f64::from(MINUTES) * 60.0;
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bulk-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
-    let config = Config {
-        networks: vec!["203.0.113.0/24".parse().expect("a network")],
-        state_dir: directory.clone(),
-        ..Config::default()
-    };
+    let mut config = Config::for_networks(vec!["203.0.113.0/24".parse().expect("a network")]);
+    config.state_dir = directory.clone();
     let mut parts = vec![part(TrafficModel::PingMonitor, 0.0, start + 20.0, |params| params.rate = Some(2.0))];
     for minute in 0..MINUTES {
         let at = f64::from(minute) * 60.0 + 30.0;

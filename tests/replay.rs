@@ -1,4 +1,4 @@
-//! `pegel` as a user runs it: captures in, incidents out, and what it says about files that are none.
+//! `pegel replay` and other commands as a user runs them: captures, invalid files, configurations, lists.
 
 use flate2::{Compression, write::GzEncoder};
 use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A directory that goes when the test does.
+/// A directory that is removed at the end of the test.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -32,7 +32,7 @@ impl Drop for Directory {
 
 fn pegel<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pegel"));
-    // A configuration of this machine must not matter.
+    // The configuration of this machine must have no effect.
     command.args(arguments).env("PEGEL_CONFIG", "/dev/null").stdin(Stdio::null());
     command.output().expect("pegel runs")
 }
@@ -128,7 +128,7 @@ fn ng(name: &str, records: impl IntoIterator<Item = (u64, Vec<u8>, u32)>) -> Vec
     bytes
 }
 
-/// The frames of a synthetic part with their moments in nanoseconds.
+/// The frames of synthetic traffic with their timestamps in nanoseconds.
 fn frames(parts: Vec<Part>) -> Vec<(u64, Vec<u8>)> {
     let mut source = Scenario::new(3, parts).source();
     let mut frames = Vec::new();
@@ -139,7 +139,7 @@ fn frames(parts: Vec<Part>) -> Vec<(u64, Vec<u8>)> {
 }
 
 #[test]
-fn the_same_capture_gives_the_same_octets_twice_and_however_it_comes() {
+fn the_same_capture_gives_the_same_output_by_file_gzip_and_pipe() {
     let directory = Directory::new("same");
     let bytes = flood();
     let plain = directory.file("flood.pcap", &bytes);
@@ -159,7 +159,7 @@ fn the_same_capture_gives_the_same_octets_twice_and_however_it_comes() {
     }
 }
 
-/// In the order in which they stand.
+/// Keys of a JSON object, in order.
 fn keys(object: &str) -> Vec<String> {
     // serde_json sorts keys: the order is read from the text, one level deep.
     let (mut keys, mut level, mut start, mut escaped, mut inside) = (Vec::new(), 0, 0, false, false);
@@ -222,7 +222,7 @@ fn json_has_the_published_keys_and_no_others() {
         "names",
         "evidence",
         "coverage",
-        "planned",
+        "maintenance",
         "drill",
         "timeline",
         "mitigations",
@@ -257,13 +257,13 @@ fn json_has_the_published_keys_and_no_others() {
             [
                 "action",
                 "attack_samples",
+                "background_samples",
+                "collateral",
                 "kind",
                 "matches_attack",
-                "collateral",
                 "notes",
                 "refused",
-                "text",
-                "background_samples"
+                "text"
             ]
         );
         assert_eq!(incident["target"]["kind"], "host");
@@ -279,7 +279,7 @@ fn json_has_the_published_keys_and_no_others() {
 }
 
 #[test]
-fn what_goes_quiet_is_closed_and_printed_in_order_of_closing() {
+fn quiet_incidents_are_closed_and_printed_in_order_of_closing() {
     let directory = Directory::new("quiet");
     let mut second = part(TrafficModel::SynFlood, 80.0, 82.0, 1_500.0);
     second.params.target = "203.0.113.8/32".parse().ok();
@@ -292,7 +292,7 @@ fn what_goes_quiet_is_closed_and_printed_in_order_of_closing() {
 }
 
 #[test]
-fn the_table_tells_a_person_what_happened() {
+fn the_table_is_readable() {
     let directory = Directory::new("table");
     let file = directory.file("flood.pcap", &flood());
     let output = replay(&["--network", "203.0.113.0/24"], &[&file]);
@@ -321,7 +321,7 @@ fn the_table_tells_a_person_what_happened() {
 }
 
 #[test]
-fn files_that_are_no_captures_are_named_and_the_others_are_read() {
+fn invalid_files_are_named_and_the_others_are_read() {
     let directory = Directory::new("bad");
     let good = directory.file("good.pcap", &flood());
     let expected = out(&replay(NETWORK, &[&good])).to_owned();
@@ -350,7 +350,7 @@ fn files_that_are_no_captures_are_named_and_the_others_are_read() {
 }
 
 #[test]
-fn a_capture_that_was_cut_off_is_read_to_its_end() {
+fn a_truncated_capture_is_read_to_its_end() {
     let directory = Directory::new("cut");
     let bytes = flood();
     let whole = directory.file("whole.pcap", &bytes);
@@ -375,7 +375,7 @@ fn captures_without_a_usable_clock_give_no_false_rates() {
 }
 
 #[test]
-fn captures_with_odd_clocks_are_read() {
+fn captures_with_irregular_timestamps_are_read() {
     let directory = Directory::new("odd");
     let frames = frames(vec![part(TrafficModel::SynFlood, 0.0, 2.0, 1_500.0)]);
     let at = |nanos: u64| ((nanos / 1_000_000_000) as u32, (nanos % 1_000_000_000 / 1000) as u32);
@@ -383,7 +383,7 @@ fn captures_with_odd_clocks_are_read() {
         let (seconds, micros) = at(nanos);
         (seconds, micros, frame.clone())
     };
-    // Backwards by years in the middle: one incident each side, none across.
+    // Backwards by years in the middle: one incident before and one after.
     let year = 365 * 86_400 * 1_000_000_000u64;
     let backwards: Vec<_> = frames
         .iter()
@@ -393,7 +393,7 @@ fn captures_with_odd_clocks_are_read() {
     let found = incidents(&replay(&["--format", "json"], &[&directory.file("backwards", &legacy(1, backwards))]));
     assert_eq!(found.len(), 2, "{found:#?}");
     assert_eq!(found[0]["close_reason"], "clock_change");
-    // A gap of years forwards: the first closes when its quiet period is full.
+    // A gap of years forwards: the first incident closes after its quiet period.
     let forwards: Vec<_> = frames
         .iter()
         .map(|(nanos, frame)| record(*nanos, frame))
@@ -407,11 +407,11 @@ fn captures_with_odd_clocks_are_read() {
         "{}",
         found[0]["closed_at"]
     );
-    // Every packet in reverse: the tail of the first tick is all that counts; nothing breaks.
+    // Every packet in reverse order: only the end of the first tick counts.
     let reverse: Vec<_> = frames.iter().rev().map(|(nanos, frame)| record(*nanos, frame)).collect();
     let output = replay(&["--format", "json"], &[&directory.file("reverse", &legacy(1, reverse))]);
     assert_eq!(code(&output), 0);
-    // Packets a little out of order, as several queues deliver them, change nothing much.
+    // Packets slightly out of order, as several queues deliver them: the same incident.
     let mut shuffled = frames.clone();
     for pair in shuffled.chunks_mut(7) {
         pair.reverse();
@@ -435,7 +435,7 @@ fn captures_with_odd_clocks_are_read() {
 }
 
 #[test]
-fn link_types_that_are_not_read_are_named() {
+fn unsupported_link_types_are_named() {
     let directory = Directory::new("link");
     let file = directory.file("usb.pcap", &legacy(189, (0..300).map(|n| (1_767_225_600, n, vec![0; 64]))));
     let output = replay(&[], &[&file]);
@@ -446,7 +446,7 @@ fn link_types_that_are_not_read_are_named() {
 }
 
 #[test]
-fn interface_rules_hold_from_the_first_packet_of_a_capture() {
+fn interface_rules_apply_from_the_first_packet_of_a_capture() {
     let directory = Directory::new("mac");
     let config = directory.file(
         "pegel.toml",
@@ -464,7 +464,7 @@ fn interface_rules_hold_from_the_first_packet_of_a_capture() {
         assert_eq!(incident["vector"], "mac_not_allowed");
         assert_eq!(incident["target"]["interface"], "vmbr0");
         assert_eq!(incident["target"]["mac"], "52:54:00:00:00:99");
-        // Twenty frames in two seconds, and each of them left.
+        // Twenty frames in two seconds, all of which left.
         assert_eq!(incident["totals"]["packets"], 20, "{name}");
         assert!(incident["opened_at"].as_str().is_some_and(|at| at <= "2026-01-01T00:00:00.200Z"), "{incident}");
     }
@@ -501,7 +501,7 @@ fn configurations_are_checked_and_printed() {
 }
 
 #[test]
-fn a_limit_of_the_configuration_is_told_as_such() {
+fn evidence_names_the_configuration_as_the_source_of_a_limit() {
     let directory = Directory::new("limit");
     let config = directory.file("pegel.toml", b"[detect.syn_flood]\npackets_per_second = 700\n");
     let file = directory.file("flood.pcap", &flood());
@@ -513,7 +513,7 @@ fn a_limit_of_the_configuration_is_told_as_such() {
 }
 
 #[test]
-fn lists_help_and_completions_are_there() {
+fn lists_help_and_completions_are_printed() {
     for what in ["detectors", "vectors", "metrics", "sources", "outputs", "amplifiers", "anomalies"] {
         let output = pegel(&["list", what]);
         assert_eq!((code(&output), err(&output)), (0, ""), "{what}");
@@ -547,7 +547,7 @@ fn lists_help_and_completions_are_there() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let directory = Directory::new("pipe");
     let file = directory.file("flood.pcap", &flood());
     let mut command = Command::new(env!("CARGO_BIN_EXE_pegel"));

@@ -1,65 +1,69 @@
-//! Every directory under `tests/scenarios` is traffic and what must be found in it: the incidents of an attack, or
-//! silence for traffic that only looks like one. Each scenario runs with our networks known and with them unknown.
+//! Scenarios: each `tests/scenarios/CLASS/NAME.toml` describes traffic and what Pegel must find in it, either the
+//! incidents of an attack or silence for benign traffic that resembles one. The class is that of the first vector that
+//! the scenario expects, or `benign`.
 //!
-//! `background.toml` there is what goes on beside every attack. The words of a scenario file are the fields below.
+//! Each scenario is a test of its own, with our networks known and with them unknown:
+//! `cargo test --test scenarios syn_flood` runs `flood::syn_flood::networks`, `flood::syn_flood::unknown` and all others
+//! whose names contain the word. `background.toml` is the traffic that every attack competes with. The keys of a scenario
+//! file are the fields of [`ScenarioFile`].
 
-mod rising;
+mod play;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use pegel::base::{Direction, Severity, Timestamp, Vector, VectorClass};
 use pegel::capture::{CaptureError, Frame, FrameDirection, FrameSink, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::detect::DETECTORS;
-use pegel::incident::{Event, Incident};
-use pegel::runtime::replay::Replay;
+use pegel::incident::Incident;
 use pegel::traffic::{MODELS, Part, Scenario, Synthetic};
+use play::{NETWORKS, line, play};
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Inside networks where a scenario names none of its own.
-const NETWORKS: &[&str] = &["203.0.113.0/24", "2001:db8:10::/48"];
+/// The folder of scenarios that must stay silent.
+const BENIGN: &str = "benign";
 /// Seconds of background traffic after the end of the last attack.
 const AFTER: f64 = 3.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    /// One line for people.
+struct ScenarioFile {
+    /// One line for the reader.
     description: String,
-    /// `networks` (ours are known), `unknown`; both unless written.
+    /// `networks` (our networks are configured), `unknown` (they are not); both by default.
     #[serde(default = "both")]
     modes: Vec<Mode>,
-    #[serde(default = "usual_networks")]
+    #[serde(default = "default_networks")]
     networks: Vec<String>,
-    /// Configuration beside the networks.
+    /// Configuration in addition to the networks.
     #[serde(default)]
     config: String,
-    /// Which frames the capture sees: `both`, or only those that `entered`.
+    /// Which frames the capture sees: `both` directions, or `ingress` only.
     #[serde(default)]
     seen: Seen,
-    /// Whether the capture tells which way frames went.
+    /// Whether the capture marks frames as ingress or egress.
     #[serde(default = "yes")]
     directions: bool,
-    /// Whether every SYN to one of our hosts is refused with a RST.
+    /// Whether our hosts refuse every SYN with a RST.
     #[serde(default)]
     refuse: bool,
-    /// Whether 198.51.100.9 sends all its TCP from one port, so that its SYNs are all the same flow.
+    /// Whether 198.51.100.9 sends all its TCP from one port, so that SYNs to one port are all the same flow.
     #[serde(default)]
     one_port: bool,
-    /// What the interfaces are called, by number.
+    /// Interface names, by index.
     #[serde(default)]
     interfaces: Vec<String>,
-    /// Whether the background traffic goes along with an attack.
+    /// Whether the background traffic is added to an attack.
     #[serde(default = "yes")]
     background: bool,
-    /// The parts, in the words of `capture::synthetic`.
+    /// The parts, in the format of `pegel::traffic`.
     traffic: toml::Table,
-    /// Exactly the incidents that there must be.
+    /// The incidents that must be raised, and no others.
     #[serde(default)]
     expect: Vec<Expect>,
-    /// Detectors for which this is a look-alike. Nothing at all may be raised above `info`.
+    /// Detectors for which this is a look-alike: they must raise nothing, and no other detector anything above `info`.
     #[serde(default)]
     silent_for: Vec<String>,
 }
@@ -84,37 +88,57 @@ enum Seen {
 struct Expect {
     /// The vector with the most packets.
     vector: String,
-    /// Every vector in order of appearance; the one above alone unless written.
+    /// Every vector in order of appearance; the one above alone unless file.
     #[serde(default)]
     vectors: Vec<String>,
     /// Address or MAC.
     target: String,
     direction: String,
-    /// At least.
+    /// The lowest accepted severity.
     severity: String,
-    /// From the onset of the attack to the opening of the incident, in packet time, at most.
+    /// Maximum time from the onset of the attack to the opening of the incident, in packet time.
     within_seconds: f64,
     spoofing: Option<bool>,
     /// Patterns, in alphabetical order.
     patterns: Option<Vec<String>>,
-    /// Bursts of a pulse wave, from and to.
+    /// Number of bursts of a pulse wave, minimum and maximum.
     pulses: Option<[u32; 2]>,
-    /// Distinct sources (victims of an outbound attack), from and to.
+    /// Number of distinct sources (of victims for an outbound attack), minimum and maximum.
     sources: Option<[u64; 2]>,
-    /// Seconds before the end of the attack in which nothing happened any more: the rest of a pulse wave.
+    /// Seconds before the end of the attack without packets: the pause after the last burst of a pulse wave.
     #[serde(default)]
     rests: f64,
     packets: Option<u64>,
-    /// Share by which `packets` may be off.
+    /// Relative error allowed for `packets`.
     #[serde(default)]
     tolerance: f64,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Mode::Networks => "networks",
+            Mode::Unknown => "unknown",
+        }
+    }
+}
+
+impl Expect {
+    /// Every expected vector, in order of appearance.
+    fn vector_names(&self) -> &[String] {
+        if self.vectors.is_empty() { std::slice::from_ref(&self.vector) } else { &self.vectors }
+    }
+
+    fn vectors(&self) -> Vec<Vector> {
+        self.vector_names().iter().filter_map(|name| Vector::from_name(name)).collect()
+    }
 }
 
 fn both() -> Vec<Mode> {
     vec![Mode::Networks, Mode::Unknown]
 }
 
-fn usual_networks() -> Vec<String> {
+fn default_networks() -> Vec<String> {
     NETWORKS.iter().map(|&network| network.to_owned()).collect()
 }
 
@@ -122,8 +146,8 @@ fn yes() -> bool {
     true
 }
 
-/// Synthetic traffic as some capture sees it.
-struct Seeing {
+/// Synthetic traffic as a particular capture sees it.
+struct Observed {
     inner: Synthetic,
     seen: Seen,
     directions: bool,
@@ -131,7 +155,7 @@ struct Seeing {
     one_port: bool,
 }
 
-impl PacketSource for Seeing {
+impl PacketSource for Observed {
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
         for _ in 0..1024 {
             let Some(mut frame) = self.inner.next_frame() else { return Ok(Poll::End) };
@@ -142,8 +166,8 @@ impl PacketSource for Seeing {
             if !self.directions {
                 frame.direction = FrameDirection::Unknown;
             }
-            let rewritten = self.one_port.then(|| one_port(frame.data)).flatten();
-            if let Some(data) = &rewritten {
+            let refile = self.one_port.then(|| one_port(frame.data)).flatten();
+            if let Some(data) = &refile {
                 frame.data = data;
             }
             sink.frame(frame);
@@ -163,7 +187,8 @@ impl PacketSource for Seeing {
     }
 }
 
-/// The RST to a SYN over IPv4 without options that goes to a port below 80 or above 443, as the scan's do nearly all.
+/// The RST that answers a SYN over IPv4 without options to a port below 80 or above 443, which includes nearly all of the
+/// scan's.
 fn reset_for(syn: &[u8]) -> Option<Vec<u8>> {
     if syn.get(12..15)? != [0x08, 0x00, 0x45] || *syn.get(23)? != 6 || *syn.get(47)? != 0x02 {
         return None;
@@ -183,7 +208,7 @@ fn reset_for(syn: &[u8]) -> Option<Vec<u8>> {
     Some(reset)
 }
 
-/// A frame of 198.51.100.9 over IPv4 without options, from port 4444.
+/// The same frame with source port 4444, if it is from 198.51.100.9 over IPv4 without options.
 fn one_port(data: &[u8]) -> Option<Vec<u8>> {
     if data.get(12..15)? != [0x08, 0x00, 0x45] || data.get(26..30)? != [198, 51, 100, 9] {
         return None;
@@ -201,33 +226,49 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every scenario by name.
-fn scenarios() -> BTreeMap<String, Written> {
-    let entries = std::fs::read_dir(directory()).expect("tests/scenarios is there");
-    let named = entries.filter_map(|entry| {
-        let path = entry.expect("a directory entry").path();
-        let name = path.file_name()?.to_str()?.to_owned();
-        path.is_dir().then(|| {
-            let written = toml::from_str(&read(&path.join("scenario.toml")));
-            (name.clone(), written.unwrap_or_else(|error| panic!("{name}: {error}")))
-        })
+/// A scenario with its class (the folder) and name (the file).
+struct Named {
+    class: String,
+    name: String,
+    file: ScenarioFile,
+}
+
+/// The entries of a folder, sorted by name.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a directory entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Every scenario, by class and name.
+fn scenarios() -> Vec<Named> {
+    let classes = entries(&directory()).into_iter().filter(|path| path.is_dir());
+    let files = classes.flat_map(|class| entries(&class).into_iter().map(move |path| (stem(&class), path)));
+    let named = files.map(|(class, path)| {
+        let file = toml::from_str(&read(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Named { class, name: stem(&path), file }
     });
     named.collect()
 }
 
-/// The first attack: what the delay is counted from, and until when it lasts.
-fn attack(scenario: &Scenario) -> Option<(f64, f64)> {
+/// Start of the first attack, from which the delay is measured, and end of the last one, in seconds.
+fn attack_span(scenario: &Scenario) -> Option<(f64, f64)> {
     let is_attack = |part: &&Part| MODELS.iter().any(|spec| spec.model == part.model && spec.attack);
     let onset = scenario.parts.iter().find(is_attack)?.from_seconds;
     let end = scenario.parts.iter().filter(is_attack).map(|part| part.to_seconds).fold(0.0, f64::max);
     Some((onset, end))
 }
 
-fn scenario(written: &Written) -> Result<Scenario, String> {
-    let text = toml::to_string(&written.traffic).map_err(|error| error.to_string())?;
+fn scenario(file: &ScenarioFile) -> Result<Scenario, String> {
+    let text = toml::to_string(&file.traffic).map_err(|error| error.to_string())?;
     let mut scenario = Scenario::parse(&text)?;
-    if !written.expect.is_empty() && written.background {
-        let (_, end) = attack(&scenario).ok_or("an attack is expected, but no part is one")?;
+    if !file.expect.is_empty() && file.background {
+        let (_, end) = attack_span(&scenario).ok_or("an attack is expected, but no part is one")?;
         for mut part in Scenario::parse(&read(&directory().join("background.toml")))?.parts {
             part.to_seconds = end + AFTER;
             scenario.parts.push(part);
@@ -236,60 +277,19 @@ fn scenario(written: &Written) -> Result<Scenario, String> {
     Ok(scenario)
 }
 
-/// Every incident, in order of opening.
-fn play(config: &Config, interfaces: &[String], mut source: impl PacketSource) -> Vec<Incident> {
-    let mut replay = Replay::new(config);
-    let mut incidents: Vec<Incident> = Vec::new();
-    let mut keep = |events: Vec<Event>| {
-        let closed = events.into_iter().filter(Event::is_last_word);
-        incidents.extend(closed.map(|event| Incident::clone(&event.incident)));
-    };
-    let look = |_: &mut _, events, names: &mut Vec<String>| {
-        if names.is_empty() {
-            names.extend_from_slice(interfaces);
-        }
-        keep(events);
-    };
-    replay.run(&mut source, look).expect("synthetic traffic has no errors");
-    keep(replay.finish());
-    incidents.extend(replay.open());
-    incidents.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
-    incidents
-}
-
-fn config(written: &Written, mode: Mode) -> Result<Config, String> {
-    let mut config = Config::parse(&written.config, "config").map_err(|errors| errors.to_string())?;
+fn config(file: &ScenarioFile, mode: Mode) -> Result<Config, String> {
+    let mut config = Config::parse(&file.config, "config").map_err(|errors| errors.to_string())?;
     if mode == Mode::Networks {
-        let networks = written.networks.iter().map(|network| network.parse().map_err(|_| network.clone()));
+        let networks = file.networks.iter().map(|network| network.parse().map_err(|_| network.clone()));
         config.networks = networks.collect::<Result<_, String>>()?;
     }
     Ok(config)
 }
 
-/// One line about an incident.
-fn line(incident: &Incident, start: Timestamp) -> String {
-    let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-    let others = incident.victims.as_ref().unwrap_or(&incident.sources);
-    format!(
-        "{} {} {} {}, opened {:.3} s, told {:.3} s after its onset, until {:.3} s, {} packets, {} others{}; {}",
-        incident.severity,
-        incident.direction,
-        incident.target.label(),
-        vectors.join("+"),
-        incident.opened_at.seconds_since(start),
-        incident.detected_after_seconds,
-        incident.updated_at.seconds_since(start),
-        incident.totals.packets,
-        others.distinct,
-        if others.spoofing_likely { " (spoofed)" } else { "" },
-        incident.evidence.first().map_or("", |evidence| &evidence.message),
-    )
-}
-
 /// What is wrong with an incident that was expected.
 fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f64, f64), wrong: &mut Vec<String>) {
     let vectors: Vec<&str> = found.vectors.iter().map(|vector| vector.name()).collect();
-    let wanted = if expect.vectors.is_empty() { std::slice::from_ref(&expect.vector) } else { &expect.vectors[..] };
+    let wanted = expect.vector_names();
     if found.vector.name() != expect.vector || vectors != wanted {
         wrong.push(format!(
             "vectors are {vectors:?}, mainly {}, not {wanted:?}, mainly {}",
@@ -302,23 +302,26 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
     }
     let opened = found.opened_at.seconds_since(start) - onset;
     if !(0.0..=expect.within_seconds + 1e-6).contains(&opened) {
-        wrong.push(format!("was found after {opened:.3} s, not {}", expect.within_seconds));
+        wrong.push(format!("was detected after {opened:.3} s, not within {} s", expect.within_seconds));
     }
-    // What the incident says of itself; a flood judged over ten seconds knows its beginning only roughly.
-    // Of single events it tells when the first that counts was seen.
+    // The delay that the incident reports. The onset of a flood that is measured over ten seconds is known only roughly.
+    // For single events the incident counts from the first event that matters.
     let is_event = found.vector.class() == VectorClass::Layer2 && found.detected_after_seconds <= opened + 0.15;
     if opened < 5.0 && !is_event && (found.detected_after_seconds - opened).abs() > 0.15 {
-        wrong.push(format!("says that it was found after {:.3} s; it was {opened:.3} s", found.detected_after_seconds));
+        wrong.push(format!(
+            "detected_after_seconds is {:.3}; the delay was {opened:.3} s",
+            found.detected_after_seconds
+        ));
     }
     let last = found.updated_at.seconds_since(start) - end;
     if found.vector != Vector::MacNotAllowed && !(-0.15 - expect.rests..=1.15).contains(&last) {
-        wrong.push(format!("was last over its limit {last:.3} s after the attack's end"));
+        wrong.push(format!("last exceeded its limit {last:.3} s after the attack's end"));
     }
-    let others = found.victims.as_ref().unwrap_or(&found.sources);
+    let peers = found.victims.as_ref().unwrap_or(&found.sources);
     if let Some(spoofing) = expect.spoofing
-        && others.spoofing_likely != spoofing
+        && peers.spoofing_likely != spoofing
     {
-        wrong.push(format!("spoofing_likely is {}", others.spoofing_likely));
+        wrong.push(format!("spoofing_likely is {}", peers.spoofing_likely));
     }
     if let Some(wanted) = &expect.patterns {
         let mut patterns: Vec<&str> = found.patterns.iter().map(|pattern| pattern.name()).collect();
@@ -333,9 +336,9 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
         wrong.push(format!("has {} pulses, not {from} to {to}", found.pulses));
     }
     if let Some([from, to]) = expect.sources
-        && !(from..=to).contains(&others.distinct)
+        && !(from..=to).contains(&peers.distinct)
     {
-        wrong.push(format!("has {} distinct others, not {from} to {to}", others.distinct));
+        wrong.push(format!("has {} distinct peers, not {from} to {to}", peers.distinct));
     }
     if let Some(packets) = expect.packets
         && found.totals.packets.abs_diff(packets) as f64 > packets as f64 * expect.tolerance
@@ -347,28 +350,28 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
     }
 }
 
-/// Runs one scenario in one mode; what is wrong, one line each.
-fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
-    let scenario = scenario(written).map_err(|error| vec![error])?;
-    let config = config(written, mode).map_err(|error| vec![error])?;
-    let Written { seen, directions, refuse, one_port, .. } = *written;
+/// Plays one scenario in one mode; the error lists the deviations, one line each.
+fn run(file: &ScenarioFile, mode: Mode) -> Result<(), Vec<String>> {
+    let scenario = scenario(file).map_err(|error| vec![error])?;
+    let config = config(file, mode).map_err(|error| vec![error])?;
+    let ScenarioFile { seen, directions, refuse, one_port, .. } = *file;
     let incidents =
-        play(&config, &written.interfaces, Seeing { inner: scenario.source(), seen, directions, refuse, one_port });
-    // What is only information may come along, but must be there where it is expected.
+        play(&config, &file.interfaces, Observed { inner: scenario.source(), seen, directions, refuse, one_port });
+    // Incidents of severity `info` are ignored unless one is expected.
     let expected = |incident: &Incident| {
-        written.expect.iter().any(|expect| expect.severity == "info" && expect.vector == incident.vector.name())
+        file.expect.iter().any(|expect| expect.severity == "info" && expect.vector == incident.vector.name())
     };
     let mut alarms: Vec<&Incident> =
         incidents.iter().filter(|incident| incident.severity > Severity::Info || expected(incident)).collect();
     let mut wrong = Vec::new();
-    for expect in &written.expect {
+    for expect in &file.expect {
         let direction = Direction::from_name(&expect.direction).expect("a direction");
         let found = alarms
             .iter()
             .position(|incident| incident.target.label() == expect.target && incident.direction == direction);
         match found {
             Some(at) => {
-                let span = attack(&scenario).expect("an attack is expected");
+                let span = attack_span(&scenario).expect("an attack is expected");
                 compare(expect, alarms.remove(at), scenario.start, span, &mut wrong);
             }
             None => wrong.push(format!("no {} {} of {}", expect.direction, expect.vector, expect.target)),
@@ -376,7 +379,7 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     }
     let silenced = |incident: &&Incident| {
         let of = |name: &String| DETECTORS.iter().find(|spec| spec.name == name);
-        let specs = written.silent_for.iter().filter_map(of);
+        let specs = file.silent_for.iter().filter_map(of);
         incident.severity == Severity::Info
             && specs.flat_map(|spec| spec.vectors).any(|vector| incident.vectors.contains(vector))
     };
@@ -389,83 +392,106 @@ fn judge(written: &Written, mode: Mode) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-/// Runs `work` for every item on all cores; results in order.
-fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut mine = Vec::new();
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(item) = items.get(index) else { return mine };
-                        mine.push((index, work(item)));
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no scenario panics")).collect()
-    });
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+/// Fails with one line for each problem.
+fn fail_on(problems: Vec<String>) -> Result<(), Failed> {
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
-/// `SCENARIO=name cargo test --test scenarios` runs those whose name contains the word.
-#[test]
-fn every_scenario_gives_what_it_promises() {
-    let all = scenarios();
-    let only = std::env::var("SCENARIO").unwrap_or_default();
-    let runs: Vec<(&String, &Written, Mode)> = all
-        .iter()
-        .filter(|(name, _)| name.contains(&only))
-        .flat_map(|(name, written)| written.modes.iter().map(move |&mode| (name, written, mode)))
-        .collect();
-    assert!(!runs.is_empty(), "no scenario of that name");
-    let results = on_all_cores(&runs, |(name, written, mode)| {
-        let result = judge(written, *mode);
-        println!("{} {name} ({mode:?}): {}", if result.is_ok() { "ok  " } else { "FAIL" }, written.description);
-        result
-    });
-    let mut report = String::new();
-    for ((name, _, mode), result) in runs.iter().zip(results) {
-        for wrong in result.err().unwrap_or_default() {
-            let _ = writeln!(report, "{name} ({mode:?}): {wrong}");
-        }
-    }
-    assert!(report.is_empty(), "\n{report}");
-}
-
-#[test]
-fn every_detector_has_scenarios_that_fire_it_and_look_alikes_that_do_not() {
-    let all = scenarios();
+/// Every vector of packets has a scenario that raises it, every detector a look-alike.
+fn every_detector_has_a_firing_scenario_and_a_look_alike(all: &[Named]) -> Result<(), Failed> {
     let mut missing = Vec::new();
-    // What sensors tell of comes from no packet, so no traffic can raise it: tests/posture.rs and tests/live.rs do.
+    // Sensors raise their vectors without packets, so no traffic can: tests/posture.rs and tests/live.rs do.
     let from_packets = |vector: &Vector| vector.class() != VectorClass::Sensor;
     for spec in DETECTORS.iter().filter(|spec| spec.vectors.iter().any(from_packets)) {
         for vector in spec.vectors {
-            let raises = |expect: &Expect| {
-                expect.vector == vector.name() || expect.vectors.iter().any(|name| name == vector.name())
-            };
-            let fires = |written: &Written| written.expect.iter().any(raises);
-            if !all.values().any(fires) {
+            let fires = |named: &Named| named.file.expect.iter().any(|expect| expect.vectors().contains(vector));
+            if !all.iter().any(fires) {
                 missing.push(format!("{}: no scenario fires {vector}", spec.name));
             }
         }
-        if !all.values().any(|written| written.silent_for.iter().any(|name| name == spec.name)) {
+        if !all.iter().any(|named| named.file.silent_for.iter().any(|name| name == spec.name)) {
             missing.push(format!("{}: no look-alike lists it in silent_for", spec.name));
         }
     }
-    for (name, written) in &all {
-        if written.expect.is_empty() == written.silent_for.is_empty() {
-            missing.push(format!("{name}: must have either [[expect]] or silent_for"));
+    fail_on(missing)
+}
+
+/// Either incidents or silence is expected, and the names exist.
+fn every_scenario_is_well_formed(all: &[Named]) -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for Named { class, name, file } in all {
+        let mut problem = |text: String| wrong.push(format!("{class}/{name}.toml: {text}"));
+        if file.expect.is_empty() == file.silent_for.is_empty() {
+            problem("must have either [[expect]] or silent_for".to_owned());
         }
-        for detector in &written.silent_for {
+        if file.modes.is_empty() {
+            problem("has no mode".to_owned());
+        }
+        for detector in &file.silent_for {
             if !DETECTORS.iter().any(|spec| spec.name == detector) {
-                missing.push(format!("{name}: no detector is called {detector}"));
+                problem(format!("no detector is called {detector}"));
             }
         }
+        for expect in &file.expect {
+            for vector in expect.vector_names().iter().chain([&expect.vector]) {
+                if Vector::from_name(vector).is_none() {
+                    problem(format!("no vector is called {vector}"));
+                }
+            }
+            if Severity::from_name(&expect.severity).is_none() {
+                problem(format!("no severity is called {}", expect.severity));
+            }
+            if Direction::from_name(&expect.direction).is_none() {
+                problem(format!("no direction is called {}", expect.direction));
+            }
+        }
+        let first = file.expect.first().and_then(|expect| Vector::from_name(&expect.vector));
+        let folder = first.map_or(BENIGN, |vector| vector.class().name());
+        if class != folder {
+            problem(format!("belongs in {folder}/"));
+        }
     }
-    assert!(missing.is_empty(), "{missing:#?}");
+    fail_on(wrong)
+}
+
+/// A name selects one scenario.
+fn scenario_names_are_unique(all: &[Named]) -> Result<(), Failed> {
+    let mut names: Vec<&str> = all.iter().map(|named| named.name.as_str()).collect();
+    names.sort_unstable();
+    let twice = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| format!("{} twice", pair[0]));
+    fail_on(twice.collect())
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // As libtest does.
+    let threads = std::env::var("RUST_TEST_THREADS").ok().and_then(|threads| threads.parse().ok());
+    arguments.test_threads = arguments.test_threads.or(threads);
+
+    let all = Arc::new(scenarios());
+    let mut trials = Vec::new();
+    for (index, Named { class, name, file }) in all.iter().enumerate() {
+        for &mode in &file.modes {
+            let all = Arc::clone(&all);
+            let play = move || {
+                let file = &all[index].file;
+                run(file, mode).or_else(|wrong| fail_on([vec![file.description.clone()], wrong].concat()))
+            };
+            trials.push(Trial::test(format!("{class}::{name}::{}", mode.name()), play));
+        }
+    }
+    type Check = fn(&[Named]) -> Result<(), Failed>;
+    let checks: [(&str, Check); 3] = [
+        (
+            "every_detector_has_a_firing_scenario_and_a_look_alike",
+            every_detector_has_a_firing_scenario_and_a_look_alike,
+        ),
+        ("every_scenario_is_well_formed", every_scenario_is_well_formed),
+        ("scenario_names_are_unique", scenario_names_are_unique),
+    ];
+    for (name, check) in checks {
+        let all = Arc::clone(&all);
+        trials.push(Trial::test(name, move || check(&all)));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -176,7 +176,7 @@ impl Drop for Capture {
 fn incidents(parts: Vec<Part>) -> Vec<Incident> {
     let networks = ["203.0.113.0/24", "2001:db8:10::/48", "10.231.7.0/24"];
     let networks = networks.map(|network| network.parse().unwrap()).to_vec();
-    let config = Config { networks, ..Config::default() };
+    let config = Config::for_networks(networks);
     replay::incidents(&config, &mut Scenario::new(3, parts).source()).expect("synthetic traffic has no errors")
 }
 

@@ -36,8 +36,8 @@ fn serve(scratch: &Scratch, web: &str) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let web = Web::read(&file, listener.local_addr().unwrap(), false).unwrap();
     let metrics = Arc::new(Metrics::new(&[], &[]).unwrap());
-    let hosts = Arc::new(HostTable::of_hosts(16, Hasher::fixed()));
-    let stations = Arc::new(StationTable::of_stations(16, Hasher::fixed()));
+    let hosts = Arc::new(HostTable::for_hosts(16, Hasher::fixed()));
+    let stations = Arc::new(StationTable::for_stations(16, Hasher::fixed()));
     let shared = Arc::new(Shared::new(Arc::clone(&metrics), hosts, stations, Vec::new(), Instant::now()));
     // A heartbeat that never expires.
     shared.beat(u64::MAX);

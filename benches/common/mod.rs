@@ -19,10 +19,10 @@ pub fn scenario(model: TrafficModel, rate: f64, packets: u64) -> Scenario {
     Scenario::new(1, vec![part])
 }
 
-/// Frames in one piece of memory, as a capture holds them.
+/// Frames in one contiguous buffer, as in a capture.
 pub struct Frames {
     bytes: Vec<u8>,
-    /// Moment, start, length.
+    /// Timestamp, start, length.
     index: Vec<(Timestamp, usize, usize)>,
 }
 

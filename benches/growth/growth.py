@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a packet costs, and what Pegel holds, against the number of sources, targets and stations and the size of packets.
+"""CPU time per packet and memory of Pegel against the number of sources, targets and stations and the size of packets.
 
   benches/growth/growth.py                 builds, measures, writes results.md, results.json and the plots beside itself
 
@@ -24,7 +24,7 @@ from rig import TARGET, add_binaries, find_binaries, machine, machine_line  # no
 
 NETWORKS = ["--network", "203.0.113.0/24", "--network", "172.16.0.0/12"]
 GOAL = ("goal: 64 MiB", 64.0)
-# Name, title, axis, profile of the generator, numbers, packets for a number.
+# Name, title, axis, model of the generator, numbers, packets for a number.
 AXES = [
     ("sources", "Cost against the number of sources", "distinct source addresses, one target, 60 octets", "bench_sources",
      [10**n for n in range(3, 8)], lambda n: max(5_000_000, n)),
@@ -37,7 +37,7 @@ AXES = [
 ]
 KINDS = [("bench_syn", 5_000_000), ("bench_mixed", 5_000_000), ("bench_dns_amp", 1_000_000)]
 MODES = ["detectors on", "detectors off"]
-# The share of it all that is copying the file out of the page cache.
+# The share of the time that goes into copying the file from the page cache.
 READING = "only reading the file (dd)"
 
 
@@ -58,12 +58,12 @@ def run(command):
 
 
 def measure(options, work, profile, packets, configs):
-    """One capture, replayed with each configuration in turns."""
+    """One capture, replayed with each configuration alternately."""
     capture = str(work / "capture.pcap")
     subprocess.run([options.generate, profile, str(packets), capture], check=True, stdout=subprocess.DEVNULL)
     found = {mode: {"ns": [], "kib": []} for mode in configs}
     for number in range(options.runs):
-        # Whoever goes first may have it harder: take turns.
+        # The first run may be slower: alternate.
         for mode in list(configs) if number % 2 == 0 else list(reversed(configs)):
             command = [options.pegel, "replay", "--format", "json", *NETWORKS, "--config", configs[mode], capture]
             seconds, kib = run(command)
@@ -80,7 +80,7 @@ def measure(options, work, profile, packets, configs):
 
 
 def live(options):
-    """CPU time with one and two workers, live: only where the binary knows `capture.workers` and there is a bed for it."""
+    """CPU time with one and two workers, live: only if the binary has `capture.workers` and the live rig is available."""
     known = subprocess.run([options.pegel, "print-config", "--sample"], capture_output=True, text=True).stdout
     if "workers =" not in known:
         return "This build has no `capture.workers`."

@@ -1,4 +1,4 @@
-"""Line plots as SVG, with nothing but the standard library: panels side by side over one logarithmic axis."""
+"""Line plots as SVG, with the standard library only: panels side by side over one logarithmic axis."""
 
 import math
 from html import escape

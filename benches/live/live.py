@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pegel beside other receivers on the same veth pair: see README.md here.
+"""Compares Pegel with other receivers on the same veth pair: see README.md in this folder.
 
   benches/live/live.py                     everything, about 20 minutes
   benches/live/live.py --quick             a first look, about 5 minutes
@@ -23,14 +23,14 @@ from rig import (  # noqa: E402
 )
 
 MEASUREMENTS = ["cpu", "loss", "ceiling", "delay", "scrape"]
-# The name of a pattern, as the sender knows it, and what is said about it.
+# The name of a pattern for the sender, and its description.
 PATTERNS = {
     "syn_random": ("syn_random", "SYN flood, each packet from another source, 60 octets, one target"),
     "udp_one": ("udp_one", "one UDP flow, 500 octets"),
     "udp_64k": ("targets", "UDP to 65,534 hosts in turn, 60 octets"),
 }
-LIMIT = 300  # packets a second and host: the limit of Pegel's syn_flood, and what FastNetMon is given for the delays
-CARPET_RATE_PER_HOST = 50  # under every limit of a single host
+LIMIT = 300  # packets per second and host: the limit of Pegel's syn_flood, also configured for FastNetMon
+CARPET_RATE_PER_HOST = 50  # below every limit of a single host
 
 
 def say(text):
@@ -58,7 +58,7 @@ def receivers(bed, options):
 
 
 def flood(bed, receiver, pattern, rate, seconds):
-    """One receiver through one flood: what it cost, lost and held."""
+    """CPU time, loss and memory of one receiver during one flood."""
     receiver.start()
     try:
         at_start, steal, arrived = memory(receiver.pid), stolen(), bed.arrived()
@@ -101,12 +101,12 @@ def flood(bed, receiver, pattern, rate, seconds):
 
 
 def measure_cpu(bed, all_receivers, options):
-    """CPU time a packet at a moderate rate, in rounds so that all meet the same moods of the machine."""
+    """CPU time per packet at a moderate rate, in rounds, so that changes of the machine's load affect all receivers."""
     result = {"rate": options.rate, "rounds": options.rounds, "patterns": {}}
     for name in options.patterns:
         runs = {receiver.name: [] for receiver in all_receivers}
         for number in range(options.rounds):
-            # Whoever goes first may have it harder: another one does each time.
+            # The first receiver may be slower: rotate the order.
             turn = number % len(all_receivers)
             for receiver in all_receivers[turn:] + all_receivers[:turn]:
                 run = flood(bed, receiver, PATTERNS[name][0], options.rate, options.seconds)
@@ -122,7 +122,7 @@ def measure_cpu(bed, all_receivers, options):
 
 
 def measure_loss(bed, all_receivers, options):
-    """Loss and memory under a flood that may be more than a receiver can take."""
+    """Loss and memory under a flood that may exceed the capacity of a receiver."""
     result = {}
     for receiver in all_receivers:
         run = flood(bed, receiver, "syn_random", options.loss_rate, options.seconds)
@@ -133,7 +133,7 @@ def measure_loss(bed, all_receivers, options):
 
 
 def measure_ceiling(bed, all_receivers, options):
-    """The highest rate without a single drop, by halving."""
+    """The highest rate without a single drop, by bisection."""
     result, most_seen = {}, 0
     for receiver in all_receivers:
         steps = []
@@ -159,7 +159,7 @@ def measure_ceiling(bed, all_receivers, options):
         most_seen = max([most_seen, *(step["rate"] for step in steps)])
         bounded = best is not None
         if not bounded:
-            # The sender may have reached less than asked.
+            # The sender may not have reached the requested rate.
             high = min(high, max(step["rate"] for step in steps if step["dropped"]))
             low = high / 16
             for _ in range(options.ceiling_steps):
@@ -175,7 +175,7 @@ def measure_ceiling(bed, all_receivers, options):
 
 
 def one_delay(bed, receiver, pattern, rate, network, target, guard):
-    """Seconds from the first packet to the open incident as the outside sees it, or None."""
+    """Seconds from the first packet until the incident is visible from outside, or None."""
     time.sleep(random.random())
     size = receiver.size_of_incidents()
     sender = Sender(bed, pattern, rate, guard + 5, network)
@@ -195,7 +195,7 @@ def one_delay(bed, receiver, pattern, rate, network, target, guard):
 
 
 def measure_delay(bed, options):
-    """First packet to open incident. Each repetition hits another host, so that one process serves them all."""
+    """Delay from the first packet to the open incident. Each repetition attacks another host, so that one process is enough."""
     pegels = [r for r in receivers(bed, options) if isinstance(r, Pegel)]
     limit = {"threshold_pps": LIMIT}
     others = [
@@ -217,7 +217,7 @@ def measure_delay(bed, options):
             receiver.start()
             found, missed = [], 0
             try:
-                # What has just started has no past to compare with.
+                # A process that has just started has no history to compare with.
                 time.sleep(2)
                 for turn in range(options.repetitions):
                     place = number * 64 + turn
@@ -226,7 +226,7 @@ def measure_delay(bed, options):
                     one = one_delay(bed, receiver, pattern, rate, network, target, guard)
                     if one is None:
                         missed += 1
-                        # It will not see it the next time either.
+                        # Further repetitions would not be detected either.
                         if missed >= 2 and not found:
                             break
                     else:
@@ -250,7 +250,7 @@ def measure_delay(bed, options):
 
 
 def measure_scrape(bed, options):
-    """How long /metrics takes while more arrives than the sender can send."""
+    """The duration of a scrape of /metrics at the highest rate of the sender."""
     result = {}
     for receiver in receivers(bed, options):
         if not isinstance(receiver, Pegel):
@@ -291,7 +291,7 @@ def table(head, rows):
 
 
 def disturbed(runs):
-    """A line on how much others had of the receiver's core, where that was noted."""
+    """One line on the share of the receiver's core that other processes used, if it was measured."""
     shares = [run["others_share"] for run in runs if "others_share" in run]
     if shares:
         yield ""
@@ -314,7 +314,7 @@ def page(result):
         cpu = result["cpu"]
         for name, those in cpu["patterns"].items():
             yield ""
-            yield f"## CPU time a packet: {PATTERNS[name][1]}, {cpu['rate']:,} packets/s"
+            yield f"## CPU time per packet: {PATTERNS[name][1]}, {cpu['rate']:,} packets/s"
             yield ""
             base = those.get(Count.name, {}).get("cpu_ns_per_packet", {}).get("median")
             rows = []
@@ -329,7 +329,7 @@ def page(result):
     if "loss" in result:
         loss = result["loss"]
         yield ""
-        yield f"## Loss and memory: SYN flood from ever new sources, {loss['asked']:,} packets/s asked of the sender"
+        yield f"## Loss and memory: SYN flood from constantly changing sources, {loss['asked']:,} packets/s requested from the sender"
         yield ""
         rows = [[who, f"{run['rate']:,.0f}/s", f"{run['loss']:.2%}", mib(run["memory_at_start"]["rss_kib"]),
                  mib(run["memory_after"]["peak_kib"]), mib(run["memory_after"]["anonymous_kib"]), run["counted_by"]]
@@ -437,7 +437,7 @@ def main():
                     result[name] = steps[name]()
                     result["commands"] = {r.name: r.command for r in all_receivers if r.command}
                     say(f"{name} took {time.monotonic() - began:.0f} s")
-                    # What is measured is not lost should the next one fail.
+                    # Keep the results if the next measurement fails.
                     Path(f"{out}.json").write_text(json.dumps(result, indent=1) + "\n")
                     Path(f"{out}.md").write_text("\n".join(page(result)) + "\n")
     except Trouble as trouble:

@@ -1,5 +1,5 @@
-"""The bed that live measurements lie in: two network namespaces with a veth pair, a sender, and receivers that are
-started, watched and stopped one at a time. Standard library only; Linux, root, iproute2 and a C compiler."""
+"""The environment of live measurements: two network namespaces with a veth pair, a sender, and receivers that are
+started, measured and stopped one at a time. Standard library only; Linux, root, iproute2 and a C compiler."""
 
 import atexit
 import contextlib
@@ -31,11 +31,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Trouble(Exception):
-    """Something that ends one measurement, said in one line."""
+    """An error that ends one measurement, with a message of one line."""
 
 
 def die_with_parent():
-    # PR_SET_PDEATHSIG: nothing may go on sending after the rig was killed.
+    # PR_SET_PDEATHSIG: no sender may outlive the rig.
     libc.prctl(1, signal.SIGKILL)
 
 
@@ -47,7 +47,7 @@ def ip(*words):
 
 
 class Bed:
-    """Two namespaces, `a` with interface va and `b` with vb, and a directory; all gone at the end, however it comes."""
+    """Two namespaces, `a` with interface va and `b` with vb, and a directory; all removed at the end, even after an error."""
 
     def __init__(self, sender_core=0, receiver_cores="1"):
         self.name = f"pegel-bench-{os.getpid()}"
@@ -58,7 +58,7 @@ class Bed:
 
     def __enter__(self):
         atexit.register(self.close)
-        # A shell that starts it in the background has it ignore ^C.
+        # A shell that starts it in the background makes it ignore ^C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(143))
@@ -84,7 +84,7 @@ class Bed:
         return self
 
     def _try_engine(self):
-        """The fast engine of the sender, where the kernel is new enough (5.18) and lets frames of its own through."""
+        """The fast engine of the sender, where the kernel is recent enough (5.18) and accepts its frames."""
         value = ctypes.create_string_buffer(struct.pack("II", 0x2C, 1))  # ETHTOOL_SGRO
         request = lambda name: struct.pack("16sP16x", name, ctypes.addressof(value))
         try:
@@ -106,7 +106,7 @@ class Bed:
         self.close()
 
     def _guard(self):
-        """Cleans up should the rig be killed in a way that it cannot catch."""
+        """Cleans up if the rig is killed by a signal that it cannot catch."""
         script = (
             'while kill -0 "$1" 2>/dev/null; do sleep 2; done; ip netns del "$2" 2>/dev/null;'
             ' ip netns del "$3" 2>/dev/null; rm -rf "$4"'
@@ -131,7 +131,7 @@ class Bed:
 
     @contextlib.contextmanager
     def in_receiver_ns(self):
-        """What is opened here belongs to the receiver's namespace, wherever it is used later."""
+        """Files and sockets opened inside belong to the receiver's namespace, even if they are used elsewhere later."""
         with open("/proc/self/ns/net") as home, open(f"/run/netns/{self.ns('b')}") as there:
             if libc.setns(there.fileno(), 0x40000000) != 0:
                 raise Trouble(f"setns: {os.strerror(ctypes.get_errno())}")
@@ -141,7 +141,7 @@ class Bed:
                 libc.setns(home.fileno(), 0x40000000)
 
     def get(self, port, path, timeout=5.0):
-        """Body of an HTTP answer from 127.0.0.1 in the receiver's namespace, and the seconds that it took."""
+        """Body of an HTTP response from 127.0.0.1 in the receiver's namespace, and the seconds that it took."""
         start = time.monotonic()
         with self.in_receiver_ns():
             link = socket.socket()
@@ -155,7 +155,7 @@ class Bed:
         return answer.partition(b"\r\n\r\n")[2].decode(), time.monotonic() - start
 
     def arrived(self):
-        """Packets that the receiving interface has taken so far."""
+        """Packets that the receiving interface has received so far."""
         return json.loads(ip("-n", self.ns("b"), "-s", "-j", "link", "show", "vb"))[0]["stats64"]["rx"]["packets"]
 
 
@@ -168,7 +168,7 @@ class Sender:
         seed = random.getrandbits(60)
         words = [bed.dir / "send", "va", pattern, rate, seconds, "--network", network, "--core", bed.sender_core,
                  "--seed", seed, "--shared", shared]
-        # Single packets are better timed by the other engine.
+        # The other engine sends single packets at more exact times.
         engine = bed.engine if rate == 0 or rate >= 50_000 else "socket"
         words += ["--engine", engine]
         self.command = f"send va {pattern} {rate} {seconds} --network {network} --core {bed.sender_core} --engine {engine}"
@@ -238,7 +238,7 @@ def stolen():
 
 
 class Others:
-    """How much of the receiver's cores somebody else had, the hypervisor included: figures with much of that are no good."""
+    """Share of the receiver's cores that other processes and the hypervisor used: figures with a large share are unusable."""
 
     def __init__(self, bed, pid):
         self.pid, self.cores = pid, set()
@@ -264,7 +264,7 @@ class Receiver:
 
     running = []
     name = version = command = None
-    why_not = None  # what is missing, where it cannot run
+    why_not = None  # the missing requirement, if it cannot run
 
     def __init__(self, bed):
         self.bed = bed
@@ -293,7 +293,7 @@ class Receiver:
 
     @property
     def pid(self):
-        # `ip netns exec` and `taskset` replace themselves by what they start.
+        # `ip netns exec` and `taskset` replace themselves with the command.
         return self.process.pid
 
     def read_log(self):
@@ -311,7 +311,7 @@ class Receiver:
         return bool(self.packet_inodes())
 
     def stop(self):
-        """Ends the program and returns what it said on standard output."""
+        """Ends the program and returns its standard output."""
         self.process.send_signal(signal.SIGTERM)
         try:
             out, _ = self.process.communicate(timeout=20)
@@ -429,7 +429,7 @@ class Pegel(Receiver):
             time.sleep(0.4)
 
     def incident(self, target):
-        """When it was opened about `target` (an address, or None for any), as told within the incident."""
+        """When it was opened about `target` (an address, or None for any), according to the incident."""
         with contextlib.suppress(FileNotFoundError):
             for line in self.incidents_file.read_text().splitlines():
                 told = json.loads(line)
@@ -464,7 +464,7 @@ class FastNetMon(Receiver):
         directory.mkdir()
         self.incidents_file = directory / "bans"
         script = directory / "notify.sh"
-        # It is handed the details of the attack on standard input.
+        # It gets the details of the attack on standard input.
         script.write_text(f'#!/bin/sh\necho "$(date +%s%N) $*" >> {self.incidents_file}\ncat > /dev/null\n')
         script.chmod(0o755)
         (directory / "networks").write_text("\n".join(self.networks) + "\n")
@@ -495,12 +495,12 @@ class FastNetMon(Receiver):
         self.command = re.sub(r"fastnetmon-\d+", "fastnetmon", self.command)
         if self.changes:
             self.command += "  # " + ", ".join(f"{key} = {value}" for key, value in self.changes.items())
-        # It makes its tables before it looks at the first speed.
+        # It builds its tables before it checks the first rate.
         time.sleep(1.2)
         return self
 
     def counts_while_running(self):
-        """It does not tell what it lost, but the kernel knows: its sockets are looked at from outside."""
+        """It does not report its losses, but the kernel does: its sockets are read from outside."""
         time.sleep(0.5)
         ours = self.packet_inodes()
         offered = dropped = 0

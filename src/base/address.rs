@@ -63,7 +63,7 @@ impl Addr {
 
     /// True for source addresses that any host may use on its own link, whatever its networks: unspecified (`::`, 0/8),
     /// loopback and link-local (RFC 3927, RFC 4291 §2.5.6).
-    pub const fn may_leave_anywhere(self) -> bool {
+    pub const fn is_valid_on_any_link(self) -> bool {
         if self.is_v4() {
             let bits = self.0 as u32;
             bits >> 24 == 0 || bits >> 24 == 127 || bits >> 16 == 0xa9fe

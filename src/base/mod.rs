@@ -15,5 +15,5 @@ pub use interface::{CapturedInterface, CountPolicy, InterfaceRole};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};
 pub use posture::{PostureResult, PostureState};
-pub use time::{TICK_NANOS, Timestamp};
+pub use time::{TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

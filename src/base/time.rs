@@ -5,6 +5,9 @@ use std::fmt;
 /// Length of one tick, the pipeline's smallest window: 100 ms, in nanoseconds.
 pub const TICK_NANOS: u64 = 100_000_000;
 
+/// Ticks in one second: 10.
+pub const TICKS_PER_SECOND: usize = (1_000_000_000 / TICK_NANOS) as usize;
+
 /// A point in packet time, in nanoseconds since 1970-01-01T00:00:00Z.
 ///
 /// Covers the years 1970 to 2554; sources clamp timestamps outside that range.

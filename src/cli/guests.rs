@@ -86,9 +86,9 @@ fn tables(inventory: &Inventory) -> String {
         }
     }
     let mut text = guests.to_string();
-    if !inventory.granted.is_empty() {
+    if !inventory.assigned_macs.is_empty() {
         let mut assigned = Table::new(&["ASSIGNED MAC", "LEARNED ON"]);
-        for mac in &inventory.granted {
+        for mac in &inventory.assigned_macs {
             assigned.row([mac.to_string(), learned(kernel, &Nic { mac: *mac, ..Nic::default() })]);
         }
         text += &format!("\n{assigned}");
@@ -207,7 +207,7 @@ fn as_json(inventory: &Inventory) -> Value {
     let gateway = |(address, interface): &(crate::base::Addr, String)| json!({"address": address, "interface": interface, "mac": kernel.mac_of(*address, interface)});
     json!({
         "guests": inventory.guests.iter().map(guest).collect::<Vec<_>>(),
-        "assigned_macs": inventory.granted,
+        "assigned_macs": inventory.assigned_macs,
         "interfaces": kernel.links.iter().map(interface).collect::<Vec<_>>(),
         "gateways": kernel.gateways.iter().map(gateway).collect::<Vec<_>>(),
         "problems": inventory.problems.iter().map(|problem| {

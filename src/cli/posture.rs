@@ -49,10 +49,10 @@ pub(super) fn run(args: &PostureArgs) -> ExitCode {
         );
         return ExitCode::from(exit::OK);
     }
-    let mut watch = Watch::new(config.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
+    let mut watch = Watch::new(config.reloadable.posture, Kernel::under(Path::new("/")), Tools::of_this_machine());
     let mut table = Table::new(&["CHECK", "STATE", "EXPECTED", "FOUND"]);
     let (mut all_pass, mut rows) = (true, 0);
-    for result in watch.look(wall_clock()) {
+    for result in watch.evaluate(wall_clock()) {
         let passes = result.state == PostureState::Ok;
         all_pass &= passes;
         if !(args.quiet && passes) {

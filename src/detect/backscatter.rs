@@ -41,7 +41,7 @@ struct Backscatter {
 
 impl Detector for Backscatter {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(window.contacts.iter().filter_map(|attempts| self.find(attempts)));
+        findings.extend(window.attempts.iter().filter_map(|attempts| self.find(attempts)));
     }
 }
 

@@ -53,7 +53,7 @@ struct BruteForce {
 
 impl Detector for BruteForce {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(window.contacts.iter().filter_map(|attempts| self.find(attempts)));
+        findings.extend(window.attempts.iter().filter_map(|attempts| self.find(attempts)));
     }
 }
 

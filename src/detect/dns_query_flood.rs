@@ -110,7 +110,7 @@ impl Detector for DnsQueryFlood {
 
 /// Queries beyond those that were answered with more than an error.
 fn unhelped(host: &HostDirection<'_>, span: Span) -> u64 {
-    queries(host, span).saturating_sub(host.reverse_app_packets(span, &[App::DnsAnswer, App::DnsNxdomain]))
+    queries(host, span).saturating_sub(host.reverse_app_packets(span, &[App::DnsResponse, App::DnsNxdomain]))
 }
 
 impl DnsQueryFlood {

@@ -297,7 +297,7 @@ fn crowd(host: &HostContext<'_>, limit: Limit, requests: &RequestSample<'_>) -> 
     let exceeded = exceeded::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
     let second = host.app_packets(Span::Second, REQUESTS);
     let each = second as f64 / host.distinct_peers().max(1.0);
-    let answers = host.reverse_app_packets(Span::Second, &[App::HttpAnswer]);
+    let answers = host.reverse_app_packets(Span::Second, &[App::HttpResponse]);
     let overloaded = answers > 0
         && !CROWD_ANSWERED.is_reached_by(answers, second)
         && host.app_packets(Span::TenSeconds, REQUESTS) as f64 >= second as f64 * Span::TenSeconds.seconds() / 2.0;

@@ -75,7 +75,7 @@ pub use finding::{Finding, NameCount, Traffic};
 pub use host_context::HostContext;
 pub use quantities::Quantity;
 pub use registry::{DETECTORS, SHARED_THRESHOLDS, spec_of};
-pub use runner::{EnabledDetector, build, run};
+pub use runner::{EnabledDetector, build, run, run_host_checks};
 pub use settings::{GroupLimit, Limit, LimitFrom, Setting, Settings};
 pub use target::Target;
 pub use threshold::Threshold;

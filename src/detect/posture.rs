@@ -1,16 +1,15 @@
-//! `posture_failed`: something that must hold on this host does not, by the word of the kernel or of systemd.
+//! `posture_failed`: a configured check of this host fails, as the kernel or systemd reports it.
 //!
-//! No packet tells of it: a guard that did not start is silent. What is checked and found is in the window; here it only
-//! becomes an incident, one for each check, open for as long as it fails.
+//! No packet shows that a firewall did not start, so this detector reads the results of the host checks and ignores the
+//! traffic. Each failing check is an incident of its own, open for as long as the check fails.
 
 use super::{Detector, DetectorSpec, Evidence, Finding, Limit, Merging, Mitigation, Setting, Target, Traffic};
 use crate::base::{Direction, PostureResult, PostureState, Severity, Vector};
-use crate::meter::Window;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "posture",
     vectors: &[Vector::PostureFailed],
-    summary: "something that must hold on this host does not ([[posture.check]])",
+    summary: "a required condition on this host is not met ([[posture.check]])",
     settings: &[FAILURES],
     thresholds: &[],
     claims: &[],
@@ -26,7 +25,7 @@ const FAILURES: Setting = Setting {
     min: 1.0,
     max: 1000.0,
     unit: "checks",
-    doc: "Times in a row that a check must fail before it counts.",
+    doc: "Consecutive failures of a check before it is reported.",
     learns: None,
 };
 
@@ -35,9 +34,9 @@ struct Posture {
 }
 
 impl Detector for Posture {
-    fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host_checks(&self, checks: &[PostureResult], findings: &mut Vec<Finding>) {
         let fails = |result: &&PostureResult| f64::from(result.failures) >= self.failures.value.max(1.0);
-        findings.extend(window.posture.iter().filter(fails).map(|result| self.finding(result)));
+        findings.extend(checks.iter().filter(fails).map(|result| self.finding(result)));
     }
 }
 
@@ -47,7 +46,7 @@ impl Posture {
         let why = if why.is_empty() { String::new() } else { format!("; why: {why}") };
         let evidence = Evidence {
             measure: "failed_checks",
-            // It grows as long as it fails, so that the evidence is always the latest.
+            // The count grows while the check fails, so the latest evidence replaces the earlier one.
             value: f64::from(*failures),
             limit: Some(self.failures.value),
             limit_from: Some(self.failures.from),
@@ -61,7 +60,7 @@ impl Posture {
             direction: Direction::Internal,
             vector: Vector::PostureFailed,
             severity: Severity::Warning,
-            // What cannot be told any more may have been mended meanwhile.
+            // A check whose state has become unknown may have been repaired in the meantime.
             confidence: if result.state == PostureState::Failed { 0.99 } else { 0.7 },
             since: *since,
             now: Traffic::default(),

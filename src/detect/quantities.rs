@@ -269,7 +269,7 @@ pub(super) fn reflected_syn_acks(host: &HostDirection<'_>, span: Span) -> u64 {
 
 pub(super) const UDP: &[Class] = &[Class::Udp];
 const DNS_QUERIES: &[App] = &[App::DnsQuery];
-const DNS_REPLIES: &[App] = &[App::DnsAnswer, App::DnsNxdomain, App::DnsFailure];
+const DNS_REPLIES: &[App] = &[App::DnsResponse, App::DnsNxdomain, App::DnsFailure];
 
 /// Valid DNS queries, which are evaluated as such and not as mere UDP.
 pub(super) fn dns_queries(host: &HostDirection<'_>, span: Span) -> u64 {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Ticks in a second.
 const TICKS: usize = 10;
 
-pub(super) const HTTP_REQUESTS: &[App] = &[App::HttpRequest, App::HttpUnfinished, App::HttpBodyAwaited];
+pub(super) const HTTP_REQUESTS: &[App] = &[App::HttpRequest, App::HttpIncomplete, App::HttpAwaitingBody];
 
 pub(super) const THRESHOLDS: &[Threshold] = &[LEAST_REQUESTS, CONCENTRATED];
 
@@ -43,7 +43,7 @@ pub(super) struct Source {
     pub keys: f64,
     /// Share of requests that are identical including their query.
     pub same: f64,
-    /// Share of plain requests (see [`Asked::plain`](crate::packet::Asked)), and of those that a proxy forwards.
+    /// Share of plain requests (see [`RequestInfo::plain`](crate::packet::RequestInfo)), and of those that a proxy forwards.
     pub plain: f64,
     pub forwarded: f64,
 }

@@ -11,7 +11,7 @@ use super::prefix;
 use super::registry::DETECTORS;
 use super::settings::Settings;
 use super::target::Target;
-use crate::base::{Direction, Severity};
+use crate::base::{Direction, PostureResult, Severity};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -74,6 +74,13 @@ pub fn run(
     }
     for finding in findings {
         finding.guest = guest(finding, site, window);
+    }
+}
+
+/// Runs all detectors on the latest results of the checks of this host, with the same severities as [`run`].
+pub fn run_host_checks(detectors: &[EnabledDetector], checks: &[PostureResult], findings: &mut Vec<Finding>) {
+    for enabled in detectors {
+        enabled.run(findings, |detector, findings| detector.inspect_host_checks(checks, findings));
     }
 }
 

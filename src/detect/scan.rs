@@ -98,7 +98,7 @@ struct Scan {
 
 impl Detector for Scan {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for attempts in window.contacts {
+        for attempts in window.attempts {
             findings.extend(self.find(attempts, window));
         }
     }

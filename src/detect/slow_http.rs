@@ -40,7 +40,7 @@ const CONNECTIONS: Setting = Setting {
 };
 
 const CLASSES: &[Class] = &[Class::TcpData];
-const OPEN: &[App] = &[App::HttpUnfinished, App::HttpBodyAwaited];
+const OPEN: &[App] = &[App::HttpIncomplete, App::HttpAwaitingBody];
 
 /// Counts the connections of a span that are stalled in one way.
 type Counting = fn(&HostContext<'_>, Span) -> u64;
@@ -57,13 +57,13 @@ impl Detector for SlowHttp {
 
 /// Responses beyond those to requests that were complete in their first segment.
 fn late_answers(host: &HostContext<'_>, span: Span) -> u64 {
-    host.reverse_app_packets(span, &[App::HttpAnswer]).saturating_sub(host.app_packets(span, &[App::HttpRequest]))
+    host.reverse_app_packets(span, &[App::HttpResponse]).saturating_sub(host.app_packets(span, &[App::HttpRequest]))
 }
 
 /// Heads that were started and not finished, beyond those that a later segment finished or that were answered.
 fn open_heads(host: &HostContext<'_>, span: Span) -> u64 {
-    let begun = host.app_packets(span, &[App::HttpUnfinished]);
-    begun.saturating_sub(host.app_packets(span, &[App::HttpEnd]).max(late_answers(host, span)))
+    let begun = host.app_packets(span, &[App::HttpIncomplete]);
+    begun.saturating_sub(host.app_packets(span, &[App::HttpHeadEnd]).max(late_answers(host, span)))
 }
 
 const READ_PER_ACK: Threshold = Threshold {
@@ -111,7 +111,7 @@ const MINUTE_FACTOR: Threshold = Threshold {
 
 /// Clients that requested and read next to nothing of the response.
 fn stalled(host: &HostContext<'_>, span: Span) -> u64 {
-    let acknowledgements = host.app_packets(span, &[App::Stalled]);
+    let acknowledgements = host.app_packets(span, &[App::ZeroWindow]);
     let requests = host.app_packets(Span::Minute, REQUESTS).max(host.app_packets(Span::TenSeconds, REQUESTS));
     let read = host.reverse(span).of(Class::TcpData).bytes;
     let plausible = acknowledgements as f64 <= requests as f64 * MOST_PROBES.value;
@@ -124,7 +124,7 @@ fn stalled(host: &HostContext<'_>, span: Span) -> u64 {
 
 /// Heads that wait for a body that arrives a few bytes at a time: a real body of that length brings full segments.
 fn open_bodies(host: &HostContext<'_>, span: Span) -> u64 {
-    let waiting = host.app_packets(span, &[App::HttpBodyAwaited]);
+    let waiting = host.app_packets(span, &[App::HttpAwaitingBody]);
     let tiny = host.app_packets(span, &[App::TinySegment]);
     let data = host.forward(span).of(Class::TcpData);
     let bulky = data.bytes as f64 >= BODY_SIZE.value * data.packets as f64;
@@ -135,7 +135,8 @@ impl SlowHttp {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
         // Some of it must continue, or its end would be reported for another minute.
-        if host.app_packets(Span::Second, &[App::HttpUnfinished, App::HttpBodyAwaited, App::TinySegment, App::Stalled])
+        if host
+            .app_packets(Span::Second, &[App::HttpIncomplete, App::HttpAwaitingBody, App::TinySegment, App::ZeroWindow])
             == 0
         {
             return None;
@@ -156,8 +157,8 @@ impl SlowHttp {
         }
         let requests = RequestSample::of(host, window, if measure == "stalled_responses" { REQUESTS } else { OPEN });
         finding.names = requests.names("http_host", None);
-        let tiny = host.app_packets(exceeded.span, &[App::TinySegment, App::Stalled]);
-        let answers = host.reverse_app_packets(exceeded.span, &[App::HttpAnswer]);
+        let tiny = host.app_packets(exceeded.span, &[App::TinySegment, App::ZeroWindow]);
+        let answers = host.reverse_app_packets(exceeded.span, &[App::HttpResponse]);
         finding.evidence = vec![
             measured(
                 measure,

@@ -36,7 +36,7 @@ const HANDSHAKES_PER_SECOND: Setting = Setting {
 };
 
 const CLASSES: &[Class] = &[Class::TcpData];
-const HELLO: &[App] = &[App::TlsHello];
+const HELLO: &[App] = &[App::TlsClientHello];
 const HANDSHAKE: &[App] = &[App::TlsHandshake];
 const DATA: &[App] = &[App::TlsData];
 
@@ -127,7 +127,7 @@ impl TlsHandshakeFlood {
         let profile = host.profile(CLASSES);
         let mut finding =
             Finding::new(host, Vector::TlsHandshakeFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
-        finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsHello, App::TlsHandshake]));
+        finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsClientHello, App::TlsHandshake]));
         finding.names = requests.names("tls_sni", sources.as_ref());
         finding.evidence = vec![
             exceeded.evidence(

@@ -2,8 +2,7 @@
 
 use super::shared::Shared;
 use crate::base::{Addr, Mac, Timestamp};
-use crate::meter::Count;
-use crate::meter::shared::{FadingCount, HostEntry, StationEntry};
+use crate::meter::{Count, FadingCount, HostEntry, StationEntry};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

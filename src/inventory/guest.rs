@@ -102,7 +102,7 @@ pub struct Inventory {
     pub guests: Vec<Guest>,
     /// MAC addresses that may send through the uplink in addition to those of guests: a provider's list of virtual
     /// MACs.
-    pub granted: BTreeSet<Mac>,
+    pub assigned_macs: BTreeSet<Mac>,
     /// State of the kernel.
     pub kernel: Kernel,
     /// What could not be read.

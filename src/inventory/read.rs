@@ -69,7 +69,7 @@ impl Inventory {
         let mut problems = Problems::new("static");
         let tables = table::read(&sources.tables, &mut problems);
         let of_operator = sources.guests.iter().cloned().chain(tables.guests);
-        inventory.granted = tables.assigned_macs;
+        inventory.assigned_macs = tables.assigned_macs;
         let by_mac = index_nics(&guests);
         let left: Vec<Guest> = of_operator.filter_map(|guest| merge_into(&mut guests, &by_mac, guest)).collect();
         guests.extend(left);

@@ -110,7 +110,7 @@ impl Site {
     }
 
     /// Sets the policy of the LANs.
-    pub fn with_segment(mut self, policy: LanPolicy) -> Self {
+    pub fn with_lan_policy(mut self, policy: LanPolicy) -> Self {
         self.lan_policy = policy;
         self
     }
@@ -131,7 +131,7 @@ impl Site {
     }
 
     /// The policy of the LANs.
-    pub fn segment(&self) -> &LanPolicy {
+    pub fn lan_policy(&self) -> &LanPolicy {
         &self.lan_policy
     }
 
@@ -193,7 +193,7 @@ impl Site {
     }
 
     /// LANs, roles and count policies of the captured interfaces.
-    pub fn views(&self, interfaces: &[String]) -> Arc<[CapturedInterface]> {
+    pub fn captured_interfaces(&self, interfaces: &[String]) -> Arc<[CapturedInterface]> {
         let known: Vec<_> = interfaces.iter().map(|name| (self.role(name), self.bridge(name))).collect();
         CapturedInterface::of_all(&known).into()
     }
@@ -207,7 +207,7 @@ impl Site {
     }
 
     /// Assigned addresses by MAC address, for NICs with known assignments.
-    pub fn granted(&self) -> impl Iterator<Item = (Mac, Vec<IpNet>)> + '_ {
+    pub fn assigned_addrs(&self) -> impl Iterator<Item = (Mac, Vec<IpNet>)> + '_ {
         let nics = self.inventory.guests.iter().flat_map(|guest| &guest.nics);
         nics.filter(|nic| !nic.addresses.is_empty()).map(|nic| (nic.mac, nic.addresses.clone()))
     }
@@ -224,9 +224,9 @@ impl Site {
             policy,
             own: &self.own_macs,
             guests: &self.nics,
-            assigned: &self.inventory.granted,
+            assigned: &self.inventory.assigned_macs,
             is_configured,
-            knows_guests: !self.nics.is_empty() || !self.inventory.granted.is_empty(),
+            knows_guests: !self.nics.is_empty() || !self.inventory.assigned_macs.is_empty(),
         })
     }
 

@@ -1,12 +1,13 @@
-//! Active hosts: what the merger remembers of each host from tick to tick, one cache line a host. The shared table, whose
-//! readers cost locks and cache misses, hears of it once a second.
+//! Active hosts: the merger's state of each host from tick to tick, one cache line per host. It updates the shared
+//! table, whose readers cost locks and cache misses, once a second.
 
 use super::counts::Count;
+use super::fading::{faded, worth};
 use super::hash::Hasher;
 use super::report::HostCounts;
 use super::set_table::{Inserted, Keyed, SetTable, SlotIndex};
-use super::shared::{HostEntry, HostTable, faded, worth};
-use crate::base::Addr;
+use super::shared::{HostEntry, HostTable};
+use crate::base::{Addr, TICKS_PER_SECOND};
 
 pub(super) const NO_WINDOW: u32 = u32::MAX;
 
@@ -14,27 +15,27 @@ pub(super) const NO_WINDOW: u32 = u32::MAX;
 #[repr(align(64))]
 pub(super) struct Active {
     pub address: Addr,
-    /// Counts that the shared table has not heard of.
+    /// Counts not yet flushed to the shared table.
     received: Count,
     sent: Count,
     /// Packets of about the last second, fading by a tenth each tick.
     activity: f32,
-    /// Low bits of the tick in which it was counted last, and of the first that the shared table has not heard of.
+    /// Low bits of the last tick with traffic, and of the first tick not yet flushed.
     tick: u32,
     since: u32,
-    /// Index of its windows; whoever uses it checks whose they are now.
+    /// Index of its windows; users must check that the windows still belong to this host.
     pub window: u32,
 }
 
 const _: () = assert!(size_of::<Active>() == 64);
 
 impl Active {
-    pub fn activity_at(&self, tick: u64) -> f32 {
+    pub(super) fn activity_at(&self, tick: u64) -> f32 {
         faded(self.activity, (tick as u32).wrapping_sub(self.tick).into())
     }
 
-    /// Tells the shared table; `now` is the tick.
-    fn tell(&mut self, shared: &HostTable, now: u64) {
+    /// Adds the pending counts to the shared table; `now` is the tick.
+    fn flush(&mut self, shared: &HostTable, now: u64) {
         let full = |low: u32| now.saturating_sub(u64::from((now as u32).wrapping_sub(low)));
         let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
         let (since, last, activity) = (full(self.since), full(self.tick), self.activity);
@@ -56,7 +57,7 @@ impl Keyed for Active {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        // A packet or two of an earlier tick weigh nothing. Halving each seven ticks is nearly a tenth less each tick.
+        // A few packets of an earlier tick have no weight. Halving every seven ticks is nearly a tenth less per tick.
         let idle = u32::from(age.wrapping_sub(self.tick as u16));
         (self.activity as u32 + u32::from(idle == 0)).checked_shr(idle.div_ceil(7)).unwrap_or(0)
     }
@@ -70,58 +71,58 @@ impl Keyed for Active {
 pub(super) struct ActiveHosts {
     hasher: Hasher,
     table: SetTable<Active>,
-    /// Entries with counts that the shared table has not heard of.
-    untold: Vec<SlotIndex>,
-    /// Tick of the last telling.
-    told: u64,
+    /// Entries with counts not yet flushed to the shared table.
+    pending: Vec<SlotIndex>,
+    /// Tick of the last flush.
+    flushed: u64,
 }
 
 impl ActiveHosts {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let table = SetTable::new(capacity, Addr::UNSPECIFIED);
-        ActiveHosts { hasher, untold: Vec::with_capacity(table.capacity()), table, told: 0 }
+        ActiveHosts { hasher, pending: Vec::with_capacity(table.capacity()), table, flushed: 0 }
     }
 
-    /// Opens a tick; once a second the shared table is told what happened.
-    pub fn open(&mut self, tick: u64, shared: &HostTable) {
+    /// Opens a tick; once a second all pending counts are flushed to the shared table.
+    pub(super) fn open(&mut self, tick: u64, shared: &HostTable) {
         self.table.set_age(tick as u16);
-        if tick / 10 != self.told / 10 {
-            self.told = tick;
-            for index in self.untold.drain(..) {
-                // Where one took another's place, the index is listed once, and each told of what was its own.
+        if tick / TICKS_PER_SECOND as u64 != self.flushed / TICKS_PER_SECOND as u64 {
+            self.flushed = tick;
+            for index in self.pending.drain(..) {
+                // A replaced entry's index is listed once; its counts were handled at the replacement.
                 if let Some(entry) = self.table.get_mut(index).filter(|entry| entry.has_counts()) {
-                    entry.tell(shared, tick);
+                    entry.flush(shared, tick);
                 }
             }
         }
     }
 
-    pub fn find(&self, address: Addr) -> Option<SlotIndex> {
+    pub(super) fn find(&self, address: Addr) -> Option<SlotIndex> {
         self.table.find(self.hasher.address(address), address)
     }
 
     #[inline]
-    pub fn get_mut(&mut self, index: SlotIndex) -> Option<&mut Active> {
+    pub(super) fn get_mut(&mut self, index: SlotIndex) -> Option<&mut Active> {
         self.table.get_mut(index)
     }
 
-    /// Counts a tick of a host. Returns where it is, how active it is now, and whether it is new here.
+    /// Counts a tick of a host. Returns its index, its activity, and whether it is new here.
     #[inline]
-    pub fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
+    pub(super) fn count(&mut self, host: &HostCounts, tick: u64, shared: &HostTable) -> (SlotIndex, f32, bool) {
         let (index, inserted) = self.table.insert(self.hasher.address(host.address), host.address);
         let new = !matches!(inserted, Inserted::Found);
-        // Who gave way with counts is on the list of the untold, by the same index.
+        // The index of a replaced entry with counts is already in `pending`.
         let listed = matches!(inserted, Inserted::Replaced(_));
-        if let Inserted::Replaced(mut gone) = inserted
-            && !shared.refuses(worth(gone.activity_at(tick)), tick)
+        if let Inserted::Replaced(mut evicted) = inserted
+            && !shared.refuses(worth(evicted.activity_at(tick)), tick)
         {
-            gone.tell(shared, tick);
+            evicted.flush(shared, tick);
         }
         let Some(entry) = self.table.get_mut(index) else { return (index, 0.0, new) };
         if !entry.has_counts() {
             entry.since = tick as u32;
             if !listed {
-                self.untold.push(index);
+                self.pending.push(index);
             }
         }
         entry.received.merge(host.received.into());

@@ -1,6 +1,6 @@
-//! Packets of a host by what their payload begins with.
+//! Packets of a host by the application protocol of their payload.
 
-use super::report::Scale;
+use super::scale::Scale;
 use crate::packet::App;
 
 /// Both directions of one host over some time.
@@ -11,7 +11,7 @@ pub struct AppCounts {
 }
 
 impl AppCounts {
-    /// Adds packets; those that begin with nothing known are not kept.
+    /// Adds packets; those without a known application are not counted.
     #[inline]
     pub fn count(&mut self, app: App, packets: u32, sent: bool) {
         let side = if sent { &mut self.sent } else { &mut self.received };
@@ -20,17 +20,19 @@ impl AppCounts {
         }
     }
 
+    /// Packets of one application, sent or received.
     pub fn of(&self, app: App, sent: bool) -> u64 {
         let side = if sent { &self.sent } else { &self.received };
         side.get(app.index()).copied().unwrap_or(0).into()
     }
 
+    /// Adds all counts of another.
     pub fn add(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_add);
     }
 
-    /// Takes away what was added before.
-    pub fn take_away(&mut self, other: &AppCounts) {
+    /// Subtracts counts that were added before.
+    pub(super) fn subtract(&mut self, other: &AppCounts) {
         self.join(other, u32::saturating_sub);
     }
 

@@ -1,95 +1,77 @@
-//! Contacts: who opens what with whom. It shows scans, which are many openings of one sender that nobody answers.
+//! Connection attempts by sender. They reveal scans, which are many unanswered attempts of one sender.
 //!
-//! A packet *opens* where neither end has spoken in its flow lately, and *answers* where the other end opened. What has
-//! spoken is kept in two generations of bits (a Bloom filter of one function, 64 KiB in all), so that most packets cost
-//! a hash and one look. Openings are counted by sender in a small table, [`BUDGET`] of them a tick at most, and then
-//! nothing more of that tick is looked at: a flood of openings is not for this table, and must not cost more than that.
+//! A packet is an *attempt* where neither end has sent in its flow lately, and an *answer* where only the other end
+//! has. The flows with traffic are kept in two generations of bits (a Bloom filter with one function, 64 KiB in all),
+//! so that most packets cost a hash and one lookup. Attempts are counted by sender in a small table, at most [`BUDGET`]
+//! per tick. The rest of the tick is then skipped: floods are detected elsewhere and must not cost more here.
 
 use super::hash::Hasher;
-use super::set_table::{Inserted, Keyed, Past, SetTable, SlotIndex};
+use super::linear_counter::LinearCounter;
+use super::majority::MajorityVote;
+use super::set_table::{Inserted, Keyed, LastTick, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
-/// Openings that are looked at in one tick; packets after them are counted as evicted.
-pub const BUDGET: u32 = 512;
+/// Attempts that are inspected per tick; packets after them count as evicted.
+pub(super) const BUDGET: u32 = 512;
 /// Senders in the table.
 pub const SENDERS: usize = 1024;
-/// Openings within the two halves of the memory from which on a sender is reported.
+/// Attempts within both half-windows from which a sender is reported.
 const REPORTED: u16 = 8;
-/// Ticks that each half of a sender's memory lasts: it remembers 30 to 60 s.
-const HALF: u32 = 300;
-/// Ticks, and flows, after which the bits of spoken flows change generation.
+/// Ticks of each half-window of a sender: together they cover 30 to 60 s.
+const HALF_TICKS: u32 = 300;
+/// Ticks, and flows, after which the flow history starts a new generation.
 const GENERATION: u64 = 100;
 const GENERATION_FLOWS: u32 = 1 << 16;
-/// Two bits a flow, for its two directions.
+/// Words of the history; two bits per flow, one for each direction.
 const WORDS: usize = 1 << 12;
 
-/// What is opened.
+/// The kind of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttemptKind {
     Tcp,
     Udp,
-    /// Echo requests of either ICMP.
+    /// ICMP and ICMPv6 echo requests.
     Echo,
-    /// Other IP protocols; their number stands in place of the port.
+    /// Other IP protocols, with the protocol number as the port.
     Protocol,
     /// ARP requests. The sender is a station.
     Arp,
-    /// Answers to what nobody asked: SYN-ACK, RST, ICMP errors.
+    /// Unsolicited replies: SYN-ACK, RST, ICMP errors.
     Answer,
 }
 
-/// A set of values as bits: counts up to some hundreds of them (linear counting).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinearCounter(u128);
-
-impl LinearCounter {
-    #[inline]
-    pub(super) fn add(&mut self, hash: u64) {
-        self.0 |= 1 << (hash & 127);
-    }
-
-    pub fn merge(&mut self, other: LinearCounter) {
-        self.0 |= other.0;
-    }
-
-    /// Estimated number of distinct values; at most 620.
-    pub fn estimate(self) -> f64 {
-        linear_count(self.0.count_zeros(), u128::BITS)
-    }
-}
-
-/// Estimated number of distinct values that left so many of all bits empty (Whang 1990).
-pub(super) fn linear_count(empty: u32, bits: u32) -> f64 {
-    let bits = f64::from(bits);
-    bits * (bits / f64::from(empty.max(1))).ln()
-}
-
-/// What one sender opened lately.
+/// Recent connection attempts of one sender.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConnectionAttempts {
+    /// The protocol; attempts of different kinds are counted separately.
     pub kind: AttemptKind,
-    /// The sender; of ARP its protocol address.
+    /// The sender; for ARP its protocol address.
     pub source: Addr,
-    /// The sender's station as last seen.
+    /// MAC address of the sender's last packet.
     pub mac: Mac,
+    /// Number of the interface of the sender's last packet.
     pub interface: u16,
+    /// VLAN of the sender's last packet; 0 without a tag.
     pub vlan: u16,
-    /// First opening that is still remembered, and the last.
+    /// First attempt in the window, and the last.
     pub first: Timestamp,
     pub last: Timestamp,
-    /// Within the memory of 30 to 60 s.
+    /// Within a window of 30 to 60 s.
     pub opened: u32,
+    /// Answers to the sender within the window.
     pub answered: u32,
-    /// In this tick alone: openings and their octets.
+    /// In this tick alone: attempts and their bytes.
     pub opened_now: u32,
     pub bytes_now: u32,
+    /// Distinct target addresses within the window.
     pub targets: LinearCounter,
+    /// Distinct target ports within the window.
     pub ports: LinearCounter,
-    /// A target and a port that were opened often; the most frequent where one has the majority.
+    /// A frequent target and port; the most frequent where one has the majority.
     pub target: Addr,
     pub port: u16,
-    /// Of the last opening.
+    /// Of the last attempt.
     pub source_port: u16,
     /// Lowest and highest target.
     pub low: Addr,
@@ -97,7 +79,7 @@ pub struct ConnectionAttempts {
 }
 
 impl ConnectionAttempts {
-    /// Adds what another worker saw of the same sender.
+    /// Adds another worker's attempts of the same sender.
     pub fn merge(&mut self, other: &ConnectionAttempts) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -112,9 +94,9 @@ impl ConnectionAttempts {
     }
 }
 
-/// Half of the memory of a sender.
+/// Half of a sender's window.
 #[derive(Clone, Copy, Default)]
-struct Half {
+struct HalfWindow {
     first: Timestamp,
     opened: u16,
     answered: u16,
@@ -122,44 +104,25 @@ struct Half {
     ports: LinearCounter,
 }
 
-/// The value that has the majority, if one has (Boyer and Moore 1981).
-#[derive(Clone, Copy, Default)]
-pub(super) struct Vote<T> {
-    pub value: T,
-    pub lead: u16,
-}
-
-impl<T: Copy + PartialEq> Vote<T> {
-    pub fn cast(&mut self, value: T) {
-        if self.value == value {
-            self.lead = self.lead.saturating_add(1);
-        } else if self.lead == 0 {
-            *self = Vote { value, lead: 1 };
-        } else {
-            self.lead -= 1;
-        }
-    }
-}
-
 type Key = (AttemptKind, Addr);
 
 struct Sender {
     key: Key,
-    past: Past,
+    previous: LastTick,
     mac: Mac,
     interface: u16,
     vlan: u16,
-    /// Number of the half that `now` is.
+    /// Number of the half-window `now`.
     half: u32,
-    now: Half,
-    before: Half,
+    now: HalfWindow,
+    before: HalfWindow,
     opened_now: u32,
     bytes_now: u32,
     last: Timestamp,
     source: Addr,
     source_port: u16,
-    target: Vote<Addr>,
-    port: Vote<u16>,
+    target: MajorityVote<Addr>,
+    port: MajorityVote<u16>,
     low: Addr,
     high: Addr,
 }
@@ -170,20 +133,20 @@ impl Keyed for Sender {
     fn empty(key: Key) -> Self {
         Sender {
             key,
-            past: Past::default(),
+            previous: LastTick::default(),
             mac: Mac::ZERO,
             interface: 0,
             vlan: 0,
             half: 0,
-            now: Half::default(),
-            before: Half::default(),
+            now: HalfWindow::default(),
+            before: HalfWindow::default(),
             opened_now: 0,
             bytes_now: 0,
             last: Timestamp::ZERO,
             source: Addr::UNSPECIFIED,
             source_port: 0,
-            target: Vote::default(),
-            port: Vote::default(),
+            target: MajorityVote::default(),
+            port: MajorityVote::default(),
             low: Addr::UNSPECIFIED,
             high: Addr::UNSPECIFIED,
         }
@@ -193,10 +156,10 @@ impl Keyed for Sender {
         self.key
     }
 
-    /// Who opened much is kept, as long as it is remembered at all.
+    /// Senders of many attempts are kept for as long as they are in the window.
     fn weight(&self, age: u16) -> u32 {
         let opened = u32::from(self.now.opened) + u32::from(self.before.opened);
-        opened.checked_shr(self.past.ticks_since(age) / 64).unwrap_or(0)
+        opened.checked_shr(self.previous.ticks_since(age) / 64).unwrap_or(0)
     }
 
     fn has_counts(&self) -> bool {
@@ -205,21 +168,21 @@ impl Keyed for Sender {
 }
 
 impl Sender {
-    /// Opens the half that `time` is in.
-    fn turn(&mut self, time: Timestamp) {
-        let half = time.tick() as u32 / HALF;
+    /// Starts the half-window that `time` is in.
+    fn advance(&mut self, time: Timestamp) {
+        let half = time.tick() as u32 / HALF_TICKS;
         match half.wrapping_sub(self.half) {
             0 => return,
             1 => self.before = self.now,
-            _ => self.before = Half::default(),
+            _ => self.before = HalfWindow::default(),
         }
-        self.now = Half { first: time, ..Half::default() };
+        self.now = HalfWindow { first: time, ..HalfWindow::default() };
         self.half = half;
         self.target.lead /= 2;
         self.port.lead /= 2;
     }
 
-    fn contact(&self) -> ConnectionAttempts {
+    fn attempts(&self) -> ConnectionAttempts {
         let (now, before) = (&self.now, &self.before);
         let mut targets = now.targets;
         targets.merge(before.targets);
@@ -248,32 +211,33 @@ impl Sender {
     }
 }
 
-/// Which flows, and which pairs of hosts, have spoken lately, by direction.
-struct Spoken {
+/// Flows and pairs of hosts with recent traffic, by direction.
+struct FlowHistory {
     now: Box<[u64]>,
     before: Box<[u64]>,
     began: u64,
     flows: u32,
 }
 
-/// What had been said in a flow before this packet.
+/// Traffic in a flow before this packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
-    Nothing,
-    /// Only the other end had spoken.
-    ByTheOther,
-    ByThisEnd,
+enum Earlier {
+    None,
+    /// Only in the reverse direction.
+    Reverse,
+    Forward,
 }
 
-impl Spoken {
+impl FlowHistory {
     fn new() -> Self {
         let empty = vec![0; WORDS].into_boxed_slice();
-        Spoken { now: empty.clone(), before: empty, began: 0, flows: 0 }
+        FlowHistory { now: empty.clone(), before: empty, began: 0, flows: 0 }
     }
 
-    /// Where a flow is: the word and the bits of this end and of the other. `hash` is the same for both ends.
+    /// Position of a flow: the word, and the bits of this direction and of the other. `hash` is the same for both
+    /// directions.
     #[inline]
-    fn place(hash: u64, forward: bool) -> (usize, u64, u64) {
+    fn position(hash: u64, forward: bool) -> (usize, u64, u64) {
         let word = hash as usize % WORDS;
         let shift = (hash >> 32) % 32 * 2;
         let (this, other) = if forward { (1, 2) } else { (2, 1) };
@@ -281,28 +245,28 @@ impl Spoken {
     }
 
     #[inline]
-    fn before(&self, hash: u64, forward: bool) -> Said {
-        let (word, this, other) = Self::place(hash, forward);
+    fn before(&self, hash: u64, forward: bool) -> Earlier {
+        let (word, this, other) = Self::position(hash, forward);
         let bits = self.now.get(word).copied().unwrap_or(0) | self.before.get(word).copied().unwrap_or(0);
         if bits & this != 0 {
-            Said::ByThisEnd
+            Earlier::Forward
         } else if bits & other != 0 {
-            Said::ByTheOther
+            Earlier::Reverse
         } else {
-            Said::Nothing
+            Earlier::None
         }
     }
 
-    /// Notes that this end speaks; tells what had been said.
+    /// Records a packet of this direction; returns the earlier traffic.
     #[inline]
-    fn speak(&mut self, hash: u64, forward: bool) -> Said {
-        let said = self.before(hash, forward);
-        let (word, this, _) = Self::place(hash, forward);
+    fn record(&mut self, hash: u64, forward: bool) -> Earlier {
+        let earlier = self.before(hash, forward);
+        let (word, this, _) = Self::position(hash, forward);
         if let Some(bits) = self.now.get_mut(word) {
             self.flows += u32::from(*bits & this == 0);
             *bits |= this;
         }
-        said
+        earlier
     }
 
     fn next_tick(&mut self, tick: u64) {
@@ -315,24 +279,24 @@ impl Spoken {
     }
 }
 
-/// What one worker knows of contacts.
+/// One worker's table of connection attempts.
 pub(super) struct AttemptTable {
     hasher: Hasher,
-    spoken: Spoken,
+    history: FlowHistory,
     table: SetTable<Sender>,
     touched: Vec<SlotIndex>,
-    /// Openings that may still be looked at in this tick.
+    /// Attempts that may still be inspected in this tick.
     budget: u32,
-    /// Openings beyond the budget, and senders that gave way, in this tick.
+    /// Attempts beyond the budget, and evicted senders, in this tick.
     evictions: u64,
 }
 
 impl AttemptTable {
-    pub fn new(hasher: Hasher) -> Self {
+    pub(super) fn new(hasher: Hasher) -> Self {
         let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
         AttemptTable {
             hasher,
-            spoken: Spoken::new(),
+            history: FlowHistory::new(),
             touched: Vec::with_capacity(table.capacity()),
             table,
             budget: BUDGET,
@@ -341,88 +305,90 @@ impl AttemptTable {
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Follows an IP packet; `source` and `destination` are the hashes of its addresses.
+    /// Tracks an IP packet; `source` and `destination` are the hashes of its addresses.
     #[inline]
-    pub fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
+    pub(super) fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
         if self.budget == 0 {
-            // A flood: what else the tick brings is not looked at.
+            // The budget is used up, as in a flood: the rest of the tick is skipped.
             self.evictions += 1;
             return;
         }
         let forward = source < destination;
-        // The pair of hosts, whichever of them sends.
+        // The pair of hosts, in either direction.
         let ends = source ^ destination;
         let pair = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         match packet.class {
-            // Whoever carries data is in a connection; so bare ACKs of its flow are, too.
+            // Data implies a connection, so bare ACKs of its flow belong to it as well.
             Class::TcpData => {
-                self.spoken.speak(pair, forward);
+                self.history.record(pair, forward);
             }
-            // Keepalives are all that some connections carry: the other end answers them in kind.
-            Class::TcpAck | Class::TcpFin if self.spoken.before(pair, forward) == Said::Nothing => {
-                self.talk(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
+            // Some connections carry keepalives only: the other end answers them in kind.
+            Class::TcpAck | Class::TcpFin if self.history.before(pair, forward) == Earlier::None => {
+                self.follow_stateless(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
             }
             Class::TcpSyn => {
-                self.spoken.speak(self.flow(packet, ends), forward);
-                self.open(packet, AttemptKind::Tcp, packet.destination_port);
+                self.history.record(self.flow_hash(packet, ends), forward);
+                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
             }
             Class::TcpSynAck => {
-                self.spoken.speak(pair, forward);
-                match self.spoken.speak(self.flow(packet, ends), forward) {
-                    Said::ByTheOther => self.answer(packet, AttemptKind::Tcp),
-                    Said::Nothing => self.open(packet, AttemptKind::Answer, packet.destination_port),
-                    Said::ByThisEnd => {}
+                self.history.record(pair, forward);
+                match self.history.record(self.flow_hash(packet, ends), forward) {
+                    Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                    Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
+                    Earlier::Forward => {}
                 }
             }
             Class::TcpRst => {
-                // Refusals and aborts belong to something; what belongs to nothing answers what another one sent in
-                // the name of its receiver.
-                let known = self.spoken.before(pair, forward) != Said::Nothing
-                    || self.spoken.before(self.flow(packet, ends), forward) != Said::Nothing;
+                // Refusals and aborts belong to a known flow; a RST without one replies to a packet with a spoofed
+                // source.
+                let known = self.history.before(pair, forward) != Earlier::None
+                    || self.history.before(self.flow_hash(packet, ends), forward) != Earlier::None;
                 if !known {
-                    self.open(packet, AttemptKind::Answer, packet.destination_port);
+                    self.attempt(packet, AttemptKind::Answer, packet.destination_port);
                 }
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
-                self.open(packet, AttemptKind::Tcp, packet.destination_port);
+                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
             }
-            Class::IcmpEcho | Class::Icmpv6Echo => self.open(packet, AttemptKind::Echo, 0),
+            Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, AttemptKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
-            // What looks like an answer of a reflector opens nothing, even where nobody asked.
+            // A reflector's reply is no attempt, even an unsolicited one.
             Class::Udp if packet.reply_of.is_some() => {
-                // In a flood of them the first tell whether anyone asked.
+                // In a flood of replies the first ones show whether there were requests.
                 self.budget -= 1;
-                if self.spoken.speak(self.flow(packet, ends), forward) == Said::ByTheOther {
+                if self.history.record(self.flow_hash(packet, ends), forward) == Earlier::Reverse {
                     self.answer(packet, AttemptKind::Udp);
                 }
             }
-            Class::Udp | Class::Quic => self.talk(packet, AttemptKind::Udp, packet.destination_port, ends, forward),
+            Class::Udp | Class::Quic => {
+                self.follow_stateless(packet, AttemptKind::Udp, packet.destination_port, ends, forward)
+            }
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.talk(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
+                self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
             }
             _ => {}
         }
     }
 
-    /// Without a handshake the first packet of a flow opens, and the first one back answers.
+    /// Without a handshake the first packet of a flow is the attempt, and the first one in reverse the answer.
     #[inline]
-    fn talk(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
-        match self.spoken.speak(self.flow(packet, ends), forward) {
-            Said::Nothing => self.open(packet, kind, port),
-            Said::ByTheOther => self.answer(packet, kind),
-            Said::ByThisEnd => {}
+    fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
+        match self.history.record(self.flow_hash(packet, ends), forward) {
+            Earlier::None => self.attempt(packet, kind, port),
+            Earlier::Reverse => self.answer(packet, kind),
+            Earlier::Forward => {}
         }
     }
 
-    /// ARP: who-has asks, a reply answers. Announcements and probes (RFC 5227) ask nobody.
-    pub fn arp(&mut self, packet: &Packet) {
+    /// ARP: a request is an attempt, a reply answers. Announcements and probes (RFC 5227) expect no reply.
+    pub(super) fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
-                self.open(packet, AttemptKind::Arp, 0);
+                self.attempt(packet, AttemptKind::Arp, 0);
             }
             2 => self.answer(packet, AttemptKind::Arp),
             _ => {}
@@ -430,8 +396,8 @@ impl AttemptTable {
     }
 
     #[inline]
-    fn flow(&self, packet: &Packet, ends: u64) -> u64 {
-        // Protocols without ports tell themselves apart by their number.
+    fn flow_hash(&self, packet: &Packet, ends: u64) -> u64 {
+        // Protocols without ports are distinguished by their number.
         let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
         self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)
     }
@@ -441,17 +407,17 @@ impl AttemptTable {
     }
 
     #[inline]
-    fn open(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
+    fn attempt(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         match self.budget.checked_sub(1) {
             Some(left) => {
                 self.budget = left;
-                self.count_opening(packet, kind, port);
+                self.count_attempt(packet, kind, port);
             }
             None => self.evictions += 1,
         }
     }
 
-    fn count_opening(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
+    fn count_attempt(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
         if packet.destination.is_group_or_none() {
             return;
         }
@@ -463,9 +429,9 @@ impl AttemptTable {
         self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
         let age = self.table.age();
         let Some(sender) = self.table.get_mut(index) else { return };
-        sender.turn(packet.time);
+        sender.advance(packet.time);
         if sender.opened_now == 0 {
-            sender.past.wake(age);
+            sender.previous.start_tick(age);
             self.touched.push(index);
         }
         if sender.now.opened == 0 && sender.before.opened == 0 {
@@ -485,7 +451,7 @@ impl AttemptTable {
         (sender.mac, sender.interface, sender.vlan) = (packet.source_mac, packet.interface, packet.vlan);
     }
 
-    /// Notes an answer for whom the packet goes to, if that one opened something.
+    /// Counts an answer for the packet's receiver, if that one has made an attempt.
     fn answer(&mut self, packet: &Packet, kind: AttemptKind) {
         let key = match kind {
             AttemptKind::Arp => (kind, Addr::from_v6_bits(packet.destination_mac.bits().into())),
@@ -497,17 +463,18 @@ impl AttemptTable {
         }
     }
 
-    /// Reports who opened something in this tick and much lately, and starts the next; returns the evictions.
-    pub fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
+    /// Reports senders with attempts in this tick and many recent ones, and starts the next tick; returns the
+    /// evictions.
+    pub(super) fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };
             if sender.now.opened.saturating_add(sender.before.opened) >= REPORTED {
-                report.push(sender.contact());
+                report.push(sender.attempts());
             }
             (sender.opened_now, sender.bytes_now) = (0, 0);
         }
         self.table.next_tick();
-        self.spoken.next_tick(tick);
+        self.history.next_tick(tick);
         self.budget = BUDGET;
         std::mem::take(&mut self.evictions)
     }

@@ -1,34 +1,37 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::applications::AppCounts;
-use super::counts::{ClassCounts, ClassTick, Count, HostTick, Pairs, Sample, ServiceCounts};
+use super::counts::{ClassCounts, ClassTick, Count};
+use super::handshakes::HandshakeCounts;
+use super::host_tick::{HostTick, ServiceCounts};
 use super::registers::Registers;
-use super::report::{HostCounts, Scale};
-use crate::base::{Addr, Direction, Timestamp};
+use super::report::HostCounts;
+use super::samples::Sample;
+use super::scale::Scale;
+use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
 use std::sync::LazyLock;
 
-/// Ticks a second.
-pub const TICKS: usize = 10;
 const SECONDS: usize = 10;
 const TENS: usize = 6;
 
-/// A stretch of time that ends with the current tick.
+/// A period that ends with the current tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// 0.1 s.
     Tick,
-    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is seen whole.
+    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is fully included.
     Burst,
-    /// 1 s, sliding by ticks.
+    /// 1 s, sliding tick by tick.
     Second,
-    /// 10 s, sliding by seconds.
+    /// 10 s, sliding second by second.
     TenSeconds,
     /// 60 s, sliding by ten seconds.
     Minute,
 }
 
 impl Span {
+    /// Length in seconds.
     pub const fn seconds(self) -> f64 {
         match self {
             Span::Tick => 0.1,
@@ -40,53 +43,53 @@ impl Span {
     }
 }
 
-/// What is summed over longer spans.
+/// Counts that are summed over longer spans.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     received: ClassCounts,
     sent: ClassCounts,
-    pairs: Pairs,
+    handshakes: HandshakeCounts,
     apps: AppCounts,
 }
 
 impl Sum {
     fn add_tick(&mut self, tick: &HostTick) {
-        self.received.add(&tick.received);
-        self.sent.add(&tick.sent);
-        self.pairs.add(&tick.pairs);
+        self.received.add_tick(&tick.received);
+        self.sent.add_tick(&tick.sent);
+        self.handshakes.add(&tick.handshakes);
         self.apps.add(&tick.apps);
     }
 
-    fn take_away_tick(&mut self, tick: &HostTick) {
-        self.received.take_away(&tick.received);
-        self.sent.take_away(&tick.sent);
-        self.pairs.take_away(&tick.pairs);
-        self.apps.take_away(&tick.apps);
+    fn subtract_tick(&mut self, tick: &HostTick) {
+        self.received.subtract_tick(&tick.received);
+        self.sent.subtract_tick(&tick.sent);
+        self.handshakes.subtract(&tick.handshakes);
+        self.apps.subtract(&tick.apps);
     }
 
     fn add(&mut self, other: &Sum) {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);
-        self.pairs.add(&other.pairs);
+        self.handshakes.add(&other.handshakes);
         self.apps.add(&other.apps);
     }
 
-    fn take_away(&mut self, other: &Sum) {
+    fn subtract(&mut self, other: &Sum) {
         self.received.subtract(&other.received);
         self.sent.subtract(&other.sent);
-        self.pairs.take_away(&other.pairs);
-        self.apps.take_away(&other.apps);
+        self.handshakes.subtract(&other.handshakes);
+        self.apps.subtract(&other.apps);
     }
 }
 
-/// What a tick without traffic looks like.
-static EMPTY: LazyLock<HostTick> = LazyLock::new(HostTick::default);
+/// A tick without traffic.
+static EMPTY_TICK: LazyLock<HostTick> = LazyLock::new(HostTick::default);
 
 /// One busy host's windows.
 pub struct HostWindow {
     address: Addr,
-    ticks: [Box<HostTick>; TICKS],
-    /// Bit n is set where the n-th of `ticks` holds traffic; the others hold whatever was left there.
+    ticks: [Box<HostTick>; TICKS_PER_SECOND],
+    /// Bit n is set where the n-th of `ticks` has traffic; the others have stale content.
     filled: u16,
     seconds: [Sum; SECONDS],
     /// Sources and destinations of each of the last ten full seconds.
@@ -95,7 +98,7 @@ pub struct HostWindow {
     second: Sum,
     ten_seconds: Sum,
     minute: Sum,
-    /// Number of the last tick that was rolled in.
+    /// Number of the last tick that was opened.
     tick: u64,
 }
 
@@ -116,8 +119,8 @@ impl HostWindow {
         })
     }
 
-    /// Starts over for another host, in the same memory.
-    pub fn reuse(&mut self, address: Addr, tick: u64) {
+    /// Restarts for another host, in the same memory.
+    pub(super) fn reuse(&mut self, address: Addr, tick: u64) {
         self.address = address;
         self.filled = 0;
         self.seconds.fill(Sum::default());
@@ -131,41 +134,41 @@ impl HostWindow {
         self.address
     }
 
-    /// Opens tick `tick`, empty; what is older moves on. Each tick must be rolled in, in order.
-    pub fn roll(&mut self, tick: u64) {
+    /// Opens tick `tick`, empty; all windows slide. Ticks must be opened in order, without gaps.
+    pub(super) fn roll(&mut self, tick: u64) {
         self.tick = tick;
-        if tick.is_multiple_of(TICKS as u64) {
-            // A second is complete: it enters the ten seconds.
-            let at = (tick / TICKS as u64) as usize;
+        if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
+            // A second is complete: it is added to the ten seconds.
+            let at = (tick / TICKS_PER_SECOND as u64) as usize;
             let seconds = &mut self.seconds[at % SECONDS];
-            self.ten_seconds.take_away(seconds);
+            self.ten_seconds.subtract(seconds);
             *seconds = self.second;
             self.ten_seconds.add(seconds);
             let mut peers = (Registers::default(), Registers::default());
-            for tick in self.recent(TICKS) {
+            for tick in self.recent(TICKS_PER_SECOND) {
                 peers.0.merge(&tick.sources);
                 peers.1.merge(&tick.destinations);
             }
             self.second_peers[at % SECONDS] = peers;
             if at.is_multiple_of(SECONDS) {
                 let tens = &mut self.tens[at / SECONDS % TENS];
-                self.minute.take_away(tens);
+                self.minute.subtract(tens);
                 *tens = self.ten_seconds;
                 self.minute.add(tens);
             }
         }
-        let at = (tick % TICKS as u64) as usize;
+        let at = (tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at != 0 {
-            self.second.take_away_tick(&self.ticks[at]);
+            self.second.subtract_tick(&self.ticks[at]);
             self.filled &= !(1 << at);
         }
     }
 
-    /// Adds counts to the tick that was rolled in last. The first of a tick is taken as it is, and another box left in
-    /// its place.
-    pub fn absorb(&mut self, counts: &mut Box<HostTick>) {
+    /// Adds counts to the open tick. The first counts of a tick are swapped in, and `counts` has stale content
+    /// afterwards.
+    pub(super) fn absorb(&mut self, counts: &mut Box<HostTick>) {
         self.second.add_tick(counts);
-        let at = (self.tick % TICKS as u64) as usize;
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             std::mem::swap(&mut self.ticks[at], counts);
@@ -174,9 +177,9 @@ impl HostWindow {
         }
     }
 
-    /// The same from the counts of a host that was quiet.
-    pub fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
-        let at = (self.tick % TICKS as u64) as usize;
+    /// Adds the counts of a quiet host to the open tick.
+    pub(super) fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             self.ticks[at].reset(self.address);
@@ -192,22 +195,22 @@ impl HostWindow {
 
     /// The tick `back` ticks ago, 0 to 9.
     pub fn tick_back(&self, back: usize) -> &HostTick {
-        let at = (self.tick.wrapping_sub(back as u64) % TICKS as u64) as usize;
-        if self.filled & 1 << at == 0 { &EMPTY } else { &self.ticks[at] }
+        let at = (self.tick.wrapping_sub(back as u64) % TICKS_PER_SECOND as u64) as usize;
+        if self.filled & 1 << at == 0 { &EMPTY_TICK } else { &self.ticks[at] }
     }
 
     fn recent(&self, count: usize) -> impl Iterator<Item = &HostTick> {
-        (0..count.min(TICKS)).map(|back| self.tick_back(back))
+        (0..count.min(TICKS_PER_SECOND)).map(|back| self.tick_back(back))
     }
 
-    /// The traffic of this host as an attack of `direction` would flow.
+    /// This host's traffic in the direction of a possible attack.
     pub fn in_direction(&self, direction: Direction) -> HostDirection<'_> {
         HostDirection { host: self, outbound: direction == Direction::Outbound }
     }
 }
 
-/// One host seen in the direction of a possible attack: *forward* is what would be the attack, *back* the answers.
-/// Inbound, forward is what the host receives; outbound, what it sends.
+/// One host seen in the direction of a possible attack (forward and reverse as in RFC 5103): *forward* is the possible
+/// attack, *reverse* the replies. Inbound, forward is what the host receives; outbound, what it sends.
 #[derive(Clone, Copy)]
 pub struct HostDirection<'a> {
     host: &'a HostWindow,
@@ -215,6 +218,7 @@ pub struct HostDirection<'a> {
 }
 
 impl<'a> HostDirection<'a> {
+    /// The host itself, in both directions.
     pub fn window(&self) -> &'a HostWindow {
         self.host
     }
@@ -223,7 +227,7 @@ impl<'a> HostDirection<'a> {
         self.outbound
     }
 
-    /// The same host seen the other way round.
+    /// The same host in the opposite direction.
     pub fn opposite(&self) -> HostDirection<'a> {
         HostDirection { outbound: !self.outbound, ..*self }
     }
@@ -248,28 +252,28 @@ impl<'a> HostDirection<'a> {
         self.counts(span, !self.outbound)
     }
 
-    /// Counts by class of the answers.
+    /// Counts by class of the replies.
     pub fn reverse(&self, span: Span) -> SpanCounts<'a> {
         self.counts(span, self.outbound)
     }
 
-    /// Forward packets of the last second, cheaply: the first question of every detector.
+    /// Forward packets of the last second; cheap, for a first check.
     pub fn forward_packets(&self) -> u64 {
         let second = &self.host.second;
         if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
-    fn pairs(&self, span: Span) -> Pairs {
+    fn handshakes(&self, span: Span) -> HandshakeCounts {
         match span {
-            Span::Tick => self.host.tick_back(0).pairs,
+            Span::Tick => self.host.tick_back(0).handshakes,
             Span::Burst => {
-                let mut pairs = self.host.tick_back(0).pairs;
-                pairs.add(&self.host.tick_back(1).pairs);
-                pairs
+                let mut handshakes = self.host.tick_back(0).handshakes;
+                handshakes.add(&self.host.tick_back(1).handshakes);
+                handshakes
             }
-            Span::Second => self.host.second.pairs,
-            Span::TenSeconds => self.host.ten_seconds.pairs,
-            Span::Minute => self.host.minute.pairs,
+            Span::Second => self.host.second.handshakes,
+            Span::TenSeconds => self.host.ten_seconds.handshakes,
+            Span::Minute => self.host.minute.handshakes,
         }
     }
 
@@ -284,72 +288,72 @@ impl<'a> HostDirection<'a> {
         }
     }
 
-    /// Packets in the direction of the attack whose payload begins like one of `apps`.
+    /// Forward packets whose payload is recognised as one of `apps`.
     pub fn app_packets(&self, span: Span, apps: &[App]) -> u64 {
         self.sum_app_packets(span, apps, self.outbound)
     }
 
-    /// The same of the answers.
+    /// Reverse packets whose payload is recognised as one of `apps`.
     pub fn reverse_app_packets(&self, span: Span, apps: &[App]) -> u64 {
         self.sum_app_packets(span, apps, !self.outbound)
     }
 
-    /// Those of one tick: for [`HostDirection::onset`].
+    /// Forward packets of one tick by payload: for [`HostDirection::onset`].
     pub fn app_packets_in_tick(&self, tick: &HostTick, apps: &[App]) -> u64 {
         apps.iter().map(|&app| tick.apps.of(app, self.outbound)).sum()
     }
 
-    /// TCP handshakes in the direction of the attack that were completed.
+    /// Completed TCP handshakes in the direction of the attack.
     pub fn completed(&self, span: Span) -> u64 {
-        self.completed_in(&self.pairs(span)).into()
+        self.completed_in(&self.handshakes(span)).into()
     }
 
-    /// What `measure` counts in the last so many ticks, up to ten.
+    /// Sum of `measure` over the last `ticks` ticks, at most ten.
     pub fn in_last(&self, ticks: usize, measure: impl Fn(&HostTick) -> u64) -> u64 {
         self.host.recent(ticks).map(measure).sum()
     }
 
-    /// TCP handshakes of one tick that were completed: for [`HostDirection::in_last`].
+    /// Completed TCP handshakes of one tick: for [`HostDirection::in_last`].
     pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
-        self.completed_in(&tick.pairs).into()
+        self.completed_in(&tick.handshakes).into()
     }
 
-    fn completed_in(&self, pairs: &Pairs) -> u32 {
-        if self.outbound { pairs.completed_by_host } else { pairs.completed_by_peers }
+    fn completed_in(&self, handshakes: &HandshakeCounts) -> u32 {
+        if self.outbound { handshakes.completed_by_host } else { handshakes.completed_by_peers }
     }
 
-    /// SYNs in the direction of the attack that repeat one whose answer is still awaited: clients retransmit, floods
-    /// with random sources or ports do not.
+    /// Forward SYNs that retransmit one whose handshake is not complete: clients retransmit, floods with random sources
+    /// or ports do not.
     pub fn repeated_syns(&self, span: Span) -> u64 {
-        let pairs = self.pairs(span);
-        u64::from(if self.outbound { pairs.repeated_syns_sent } else { pairs.repeated_syns_received })
+        let handshakes = self.handshakes(span);
+        u64::from(if self.outbound { handshakes.repeated_syns_sent } else { handshakes.repeated_syns_received })
     }
 
-    /// First fragments in the direction of the attack, last second.
+    /// Forward first fragments of the last second.
     pub fn first_fragments(&self) -> u64 {
         self.host
-            .recent(TICKS)
+            .recent(TICKS_PER_SECOND)
             .map(|tick| {
                 u64::from(if self.outbound { tick.first_fragments_sent } else { tick.first_fragments_received })
             })
             .sum()
     }
 
-    /// Estimated number of distinct peers in the direction of the attack, last second.
+    /// Estimated number of distinct forward peers in the last second.
     pub fn distinct_peers(&self) -> f64 {
         self.peers().estimate()
     }
 
-    /// The peers of the last second, to be counted or united with others.
+    /// The forward peers of the last second, to be counted or merged with others.
     pub fn peers(&self) -> Registers {
         let mut peers = Registers::default();
-        for tick in self.host.recent(TICKS) {
+        for tick in self.host.recent(TICKS_PER_SECOND) {
             peers.merge(if self.outbound { &tick.destinations } else { &tick.sources });
         }
         peers
     }
 
-    /// Estimated number of distinct peers in the direction of the attack over the last ten full seconds.
+    /// Estimated number of distinct forward peers over the last ten full seconds.
     pub fn distinct_peers_in_ten_seconds(&self) -> f64 {
         let mut peers = Registers::default();
         for (sources, destinations) in &self.host.second_peers {
@@ -358,8 +362,8 @@ impl<'a> HostDirection<'a> {
         peers.estimate()
     }
 
-    /// Who took part in those of the last ten full seconds that brought at most so many SYNs in the direction of the
-    /// attack: the peers from before it began.
+    /// Peers in those of the last ten full seconds that had at most `most_syns` forward SYNs: the peers from before an
+    /// attack began.
     pub fn peers_before(&self, most_syns: u64) -> Registers {
         let mut peers = Registers::default();
         for (sum, (sources, destinations)) in self.host.seconds.iter().zip(&self.host.second_peers) {
@@ -371,7 +375,7 @@ impl<'a> HostDirection<'a> {
         peers
     }
 
-    /// The peers of the current tick.
+    /// The forward peers of the current tick.
     pub fn tick_peers(&self) -> Registers {
         let tick = self.host.tick_back(0);
         if self.outbound { tick.destinations } else { tick.sources }
@@ -381,23 +385,24 @@ impl<'a> HostDirection<'a> {
         if self.outbound { tick.sent_samples.samples() } else { tick.received_samples.samples() }
     }
 
-    /// Sampled packets of the last second in the direction of the attack, of the given classes.
+    /// Sampled forward packets of the last second, of the given classes.
     pub fn samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
-        let flow = *self;
-        flow.host.recent(TICKS).flat_map(move |tick| flow.samples_of(tick)).filter(move |sample| has(classes, sample))
+        let direction = *self;
+        let ticks = direction.host.recent(TICKS_PER_SECOND);
+        ticks.flat_map(move |tick| direction.samples_of(tick)).filter(move |sample| has(classes, sample))
     }
 
-    /// The same of the current tick alone.
+    /// Sampled forward packets of the current tick, of the given classes.
     pub fn tick_samples<'c>(&self, classes: &'c [Class]) -> impl Iterator<Item = &'a Sample> + use<'a, 'c> {
         self.samples_of(self.host.tick_back(0)).iter().filter(move |sample| has(classes, sample))
     }
 
-    /// What the host had to do with amplification services over the last `span`, up to a second.
+    /// Traffic of amplification services over the last `span`, at most a second.
     pub fn services(&self, span: Span) -> Vec<ServiceTraffic> {
         let ticks = match span {
             Span::Tick => 1,
             Span::Burst => 2,
-            _ => TICKS,
+            _ => TICKS_PER_SECOND,
         };
         let mut services: Vec<ServiceTraffic> = Vec::new();
         for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
@@ -414,7 +419,7 @@ impl<'a> HostDirection<'a> {
         services
     }
 
-    /// The same of one service in one tick: for [`HostDirection::onset`].
+    /// Traffic of one service in one tick: for [`HostDirection::onset`].
     pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceTraffic {
         let row = tick.services.iter().find(|row| row.service == Some(service));
         let (replies, requests) = row.map_or_else(Default::default, |row| self.service_sides(row));
@@ -429,19 +434,19 @@ impl<'a> HostDirection<'a> {
         }
     }
 
-    /// When the traffic that `measure` counts began, going back from now while it is at least a tenth of its present
-    /// strength; at most one second.
+    /// Start of the traffic that `measure` counts: going back from now while it is at least a tenth of its maximum, at
+    /// most one second.
     pub fn onset(&self, measure: impl Fn(&HostTick) -> u64) -> Timestamp {
-        let strongest = self.host.recent(TICKS).map(&measure).max().unwrap_or(0);
+        let strongest = self.host.recent(TICKS_PER_SECOND).map(&measure).max().unwrap_or(0);
         let mut onset = self.host.tick_back(0).first;
         let mut quiet = 0;
-        for tick in self.host.recent(TICKS) {
+        for tick in self.host.recent(TICKS_PER_SECOND) {
             if measure(tick).saturating_mul(10) >= strongest.max(1) {
                 onset = tick.first;
                 quiet = 0;
             } else {
                 quiet += 1;
-                // One weak tick may be a hiccup of the sender or of the capture.
+                // A single weak tick can be an irregularity of the sender or of the capture.
                 if quiet > 1 {
                     break;
                 }
@@ -450,7 +455,7 @@ impl<'a> HostDirection<'a> {
         onset
     }
 
-    /// Count of the given classes in one tick, in the direction of the attack: for [`HostDirection::onset`].
+    /// Forward count of the given classes in one tick: for [`HostDirection::onset`].
     pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
         if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }
     }
@@ -465,6 +470,7 @@ pub enum SpanCounts<'a> {
 }
 
 impl SpanCounts<'_> {
+    /// Packets and bytes of a class.
     pub fn of(&self, class: Class) -> Count {
         match self {
             SpanCounts::Tick(tick) => tick.of(class),
@@ -477,6 +483,7 @@ impl SpanCounts<'_> {
         }
     }
 
+    /// Packets and bytes of several classes together.
     pub fn of_all(&self, classes: &[Class]) -> Count {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }
@@ -495,12 +502,13 @@ fn has(classes: &[Class], sample: &Sample) -> bool {
     classes.iter().any(|class| *class as u8 == sample.class)
 }
 
-/// One amplification service in one direction: replies forward, requests back.
+/// One amplification service in one direction: replies forward, requests reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraffic {
     pub service: crate::packet::Service,
+    /// Forward replies of the service.
     pub replies: Count,
-    /// Requests that went the other way.
+    /// Requests in the opposite direction.
     pub requests: u64,
 }
 
@@ -517,35 +525,35 @@ mod tests {
     #[test]
     fn windows_slide() {
         let mut host = HostWindow::new(Addr::from_v4_bits(1), 0);
-        let flow_packets = |host: &HostWindow, span| host.in_direction(Direction::Inbound).forward(span).packets();
+        let forward_packets = |host: &HostWindow, span| host.in_direction(Direction::Inbound).forward(span).packets();
         for tick in 0..200 {
             host.roll(tick);
             if (50..60).contains(&tick) {
                 host.absorb(&mut tick_with(10));
             }
             match tick {
-                54 => assert_eq!(flow_packets(&host, Span::Second), 50),
+                54 => assert_eq!(forward_packets(&host, Span::Second), 50),
                 59 => {
-                    assert_eq!(flow_packets(&host, Span::Tick), 10);
-                    assert_eq!(flow_packets(&host, Span::Burst), 20);
-                    assert_eq!(flow_packets(&host, Span::Second), 100);
+                    assert_eq!(forward_packets(&host, Span::Tick), 10);
+                    assert_eq!(forward_packets(&host, Span::Burst), 20);
+                    assert_eq!(forward_packets(&host, Span::Second), 100);
                 }
                 60 => {
-                    assert_eq!(flow_packets(&host, Span::Second), 90);
-                    assert_eq!(flow_packets(&host, Span::TenSeconds), 100);
+                    assert_eq!(forward_packets(&host, Span::Second), 90);
+                    assert_eq!(forward_packets(&host, Span::TenSeconds), 100);
                 }
-                69 => assert_eq!(flow_packets(&host, Span::Second), 0),
-                159 => assert_eq!(flow_packets(&host, Span::TenSeconds), 100),
-                160 => assert_eq!(flow_packets(&host, Span::TenSeconds), 0),
+                69 => assert_eq!(forward_packets(&host, Span::Second), 0),
+                159 => assert_eq!(forward_packets(&host, Span::TenSeconds), 100),
+                160 => assert_eq!(forward_packets(&host, Span::TenSeconds), 0),
                 _ => {}
             }
         }
-        assert_eq!(flow_packets(&host, Span::Minute), 100);
+        assert_eq!(forward_packets(&host, Span::Minute), 100);
         for tick in 200..800 {
             host.roll(tick);
         }
         for span in [Span::Second, Span::TenSeconds, Span::Minute] {
-            assert_eq!(flow_packets(&host, span), 0);
+            assert_eq!(forward_packets(&host, span), 0);
         }
     }
 
@@ -567,7 +575,7 @@ mod tests {
             counts.first = Timestamp::from_tick(tick);
             host.absorb(&mut counts);
         }
-        let flow = host.in_direction(Direction::Inbound);
-        assert_eq!(flow.onset(|tick| flow.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
+        let inbound = host.in_direction(Direction::Inbound);
+        assert_eq!(inbound.onset(|tick| inbound.in_tick(tick, &[Class::Udp]).packets), Timestamp::from_tick(104));
     }
 }

@@ -1,38 +1,38 @@
-//! What one worker notes of the segment in a tick, beside its stations: control frames, strangers, frames to nobody,
-//! frames that come again, and addresses that guests use but were not given.
+//! Layer-2 records of one worker in a tick, beside its stations: control frames, unknown MAC addresses, unknown
+//! unicast, duplicate group frames, and source addresses that are not assigned to the guest that uses them.
 //!
-//! All of it is bounded: [`CONTROLS`] control frames a tick and [`PER_STATION`] of any one station, so that a flood of one
-//! kind neither costs much nor hides the rest for long; what is left out is counted.
+//! Everything is bounded: [`CONTROLS`] control frames a tick and [`PER_STATION`] of any one station, so that a flood of
+//! one kind neither costs much nor hides the rest for long. Skipped frames are counted.
 
 use super::counts::Count;
 use super::hash::Hasher;
 use super::registers::Registers;
-use super::stations::Run;
-use crate::base::{Addr, Mac, TICK_NANOS, Timestamp};
+use super::run::Run;
+use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Class, Control, Packet, control};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Control frames that are kept of a tick.
+/// Control frames kept per tick.
 pub const CONTROLS: usize = 512;
-/// Of these, from stations that share a counter.
+/// Of these, from stations in the same bucket.
 const PER_STATION: u8 = 64;
-/// Counters of control frames a station. A power of two.
-pub(super) const COUNTERS: usize = 256;
-/// Frames to groups that are remembered for a second, to see them come again. A power of two.
-const REMEMBERED: usize = 1024;
-/// Octets of a frame by which it is told from others: through the headers and some of what they carry.
+/// Buckets of stations, each with a counter of control frames. A power of two.
+pub(super) const STATION_BUCKETS: usize = 256;
+/// Group frames remembered for a second, to detect duplicates. A power of two.
+const RECENT_FRAMES: usize = 1024;
+/// Bytes of a frame that identify it: the headers and the beginning of the payload.
 const FINGERPRINT: usize = 128;
-/// Interfaces that are noted apart; a worker of a live run has one.
+/// Interfaces counted separately; a worker of a live run has one.
 const INTERFACES: usize = 32;
-/// Addresses of guests that are noted in a tick.
+/// Not assigned source addresses recorded per tick.
 const FOREIGN: usize = 64;
-/// Stations whose frames came again that are told apart.
-const ECHOED: usize = 8;
+/// Senders of duplicate frames that are counted separately.
+const DUPLICATE_SENDERS: usize = 8;
 
-/// Which addresses guests were given, by MAC. Guests of which that is not known are not in it.
+/// Addresses assigned to guests, by MAC address. Guests without known addresses are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignedAddrs(pub HashMap<Mac, Vec<IpNet>>);
 
@@ -44,13 +44,13 @@ impl AssignedAddrs {
 }
 
 fn allowed(own: &[IpNet], address: Addr) -> bool {
-    // What it was given of one family says nothing of the other: guests make up their IPv6 address themselves.
+    // Addresses of one family do not restrict the other: guests assign themselves IPv6 addresses.
     let same_family = |network: &&IpNet| network.addr().is_ipv4() == address.is_v4();
     let mut own = own.iter().filter(same_family).peekable();
-    own.peek().is_none() || address.may_leave_anywhere() || own.any(|network| network.contains(&address.ip()))
+    own.peek().is_none() || address.is_valid_on_any_link() || own.any(|network| network.contains(&address.ip()))
 }
 
-/// An address that a guest used without having been given it, in one tick.
+/// A source address that is not assigned to the guest that used it, in one tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ForeignUse {
     pub interface: u16,
@@ -59,84 +59,85 @@ pub struct ForeignUse {
     pub address: Addr,
     pub first: Timestamp,
     pub count: Count,
-    /// Where one of the packets went.
+    /// Destination of one of the packets.
     pub destination: Addr,
 }
 
-/// What a tick saw on one interface as a whole.
+/// Layer-2 counts of one interface in one tick.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinkCounts {
     pub interface: u16,
-    /// Stations that were not in the table, and about how many different ones.
-    pub strangers: u64,
-    pub strangers_seen: Registers,
-    /// Frames to single stations that have never been heard, and about how many different ones.
-    pub unheard: Count,
-    pub unheard_seen: Registers,
-    /// Who sent one of them.
-    pub unheard_from: Mac,
-    /// Frames to groups that came again within the second, octet by octet.
-    pub again: Count,
-    /// Of these, frames that had left here before.
-    pub returned: u64,
-    /// Whose they are, and how many: the first few.
-    pub echoed: [(Mac, u32); ECHOED],
+    /// Stations that were not in the table, and the set of their MAC addresses.
+    pub unknown_macs: u64,
+    pub distinct_unknown_macs: Registers,
+    /// Unicast frames to MAC addresses that have never sent, and the set of these addresses.
+    pub unknown_unicast: Count,
+    pub distinct_unknown_unicast: Registers,
+    /// Sender of one of them.
+    pub unknown_unicast_sender: Mac,
+    /// Group frames that are identical to one within the last second.
+    pub duplicates: Count,
+    /// Of these, frames that entered after the first copy had left here.
+    pub looped: u64,
+    /// Senders of the duplicates and their number; only the first few senders.
+    pub duplicate_senders: [(Mac, u32); DUPLICATE_SENDERS],
 }
 
 impl LinkCounts {
+    /// Adds the counts of another tick, or of another worker.
     pub fn merge(&mut self, other: &LinkCounts) {
-        self.strangers += other.strangers;
-        self.strangers_seen.merge(&other.strangers_seen);
-        self.unheard.merge(other.unheard);
-        self.unheard_seen.merge(&other.unheard_seen);
-        if other.unheard.packets > 0 {
-            self.unheard_from = other.unheard_from;
+        self.unknown_macs += other.unknown_macs;
+        self.distinct_unknown_macs.merge(&other.distinct_unknown_macs);
+        self.unknown_unicast.merge(other.unknown_unicast);
+        self.distinct_unknown_unicast.merge(&other.distinct_unknown_unicast);
+        if other.unknown_unicast.packets > 0 {
+            self.unknown_unicast_sender = other.unknown_unicast_sender;
         }
-        self.again.merge(other.again);
-        self.returned += other.returned;
-        other.echoed().for_each(|(mac, copies)| self.echo(mac, copies));
+        self.duplicates.merge(other.duplicates);
+        self.looped += other.looped;
+        other.duplicate_senders().for_each(|(mac, copies)| self.add_duplicates(mac, copies));
     }
 
-    /// Stations whose frames came again, and how many: all where they are few.
-    pub fn echoed(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
-        self.echoed.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
+    /// Senders of duplicates and their number: complete where there are few.
+    pub fn duplicate_senders(&self) -> impl Iterator<Item = (Mac, u32)> + '_ {
+        self.duplicate_senders.iter().copied().filter(|(mac, _)| *mac != Mac::ZERO)
     }
 
-    fn echo(&mut self, mac: Mac, copies: u32) {
-        if let Some(place) = self.echoed.iter_mut().find(|(known, _)| *known == mac || *known == Mac::ZERO) {
-            *place = (mac, place.1.saturating_add(copies));
+    fn add_duplicates(&mut self, mac: Mac, copies: u32) {
+        if let Some(entry) = self.duplicate_senders.iter_mut().find(|(known, _)| *known == mac || *known == Mac::ZERO) {
+            *entry = (mac, entry.1.saturating_add(copies));
         }
     }
 }
 
-/// Which of the counters a station shares with others.
-pub(super) fn share(hasher: Hasher, mac: Mac) -> usize {
-    hasher.word(mac.bits()) as usize % COUNTERS
+/// The bucket of a station, which it may share with others.
+pub(super) fn station_bucket(hasher: Hasher, mac: Mac) -> usize {
+    hasher.word(mac.bits()) as usize % STATION_BUCKETS
 }
 
-/// A set of shares, as bits.
+/// A set of buckets, as a bitmap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shares([u64; COUNTERS / 64]);
+pub struct StationBuckets([u64; STATION_BUCKETS / 64]);
 
-impl Shares {
-    fn add(&mut self, share: usize) {
-        if let Some(word) = self.0.get_mut(share / 64) {
-            *word |= 1 << (share % 64);
+impl StationBuckets {
+    fn add(&mut self, bucket: usize) {
+        if let Some(word) = self.0.get_mut(bucket / 64) {
+            *word |= 1 << (bucket % 64);
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..COUNTERS).filter(|share| self.0.get(share / 64).is_some_and(|word| word >> (share % 64) & 1 == 1))
+        (0..STATION_BUCKETS).filter(|bucket| self.0.get(bucket / 64).is_some_and(|word| word >> (bucket % 64) & 1 == 1))
     }
 }
 
-/// What a worker hands over.
+/// The layer-2 part of a worker's report.
 #[derive(Clone, Debug, Default)]
 pub struct LinkReport {
     pub controls: Vec<Control>,
-    /// Control frames of the tick that are not among them, and whose they were: by [`share`] of their senders.
-    pub left_out: u64,
-    pub left_out_of: Shares,
+    /// Control frames of the tick that are not in `controls`, and the [buckets](station_bucket) of their senders.
+    pub skipped: u64,
+    pub skipped_buckets: StationBuckets,
     pub interfaces: Vec<LinkCounts>,
     pub foreign: Vec<ForeignUse>,
 }
@@ -144,59 +145,59 @@ pub struct LinkReport {
 impl LinkReport {
     pub fn clear(&mut self) {
         self.controls.clear();
-        self.left_out = 0;
-        self.left_out_of = Shares::default();
+        self.skipped = 0;
+        self.skipped_buckets = StationBuckets::default();
         self.interfaces.clear();
         self.foreign.clear();
     }
 }
 
-/// A frame to a group, as it is remembered.
+/// A recent frame to a group.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct GroupFrame {
     fingerprint: u64,
     second: u64,
-    left: bool,
+    is_egress: bool,
 }
 
-pub(super) struct LinkNotes {
+pub(super) struct LinkRecorder {
     hasher: Hasher,
-    granted: Arc<AssignedAddrs>,
+    assigned: Arc<AssignedAddrs>,
     report: LinkReport,
-    counters: [u8; COUNTERS],
-    seen: Box<[Seen]>,
+    counters: [u8; STATION_BUCKETS],
+    recent: Box<[GroupFrame]>,
 }
 
-impl LinkNotes {
-    pub fn new(hasher: Hasher) -> LinkNotes {
+impl LinkRecorder {
+    pub(super) fn new(hasher: Hasher) -> LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
-        let seen = vec![Seen::default(); REMEMBERED].into_boxed_slice();
-        LinkNotes { hasher, granted: Arc::default(), report, counters: [0; COUNTERS], seen }
+        let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
+        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent }
     }
 
-    pub fn set_assigned(&mut self, granted: Arc<AssignedAddrs>) {
-        self.granted = granted;
+    pub(super) fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
+        self.assigned = assigned;
     }
 
-    /// What a frame tells that is counted here: a control frame, or one to a group.
+    /// Records a control frame or a frame to a group.
     #[inline(never)]
-    pub fn note(&mut self, packet: &Packet, frame: &[u8]) {
+    pub(super) fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
-            self.look_again(packet, frame);
+            self.check_duplicate(packet, frame);
         }
         if packet.is_control {
             self.note_control(packet, frame);
         }
     }
 
-    /// Reads a control frame.
+    /// Parses a control frame and keeps it, within the limits.
     fn note_control(&mut self, packet: &Packet, frame: &[u8]) {
-        let place = share(self.hasher, packet.source_mac);
-        let Some(counter) = self.counters.get_mut(place) else { return };
+        let bucket = station_bucket(self.hasher, packet.source_mac);
+        let Some(counter) = self.counters.get_mut(bucket) else { return };
         if *counter >= PER_STATION || self.report.controls.len() >= CONTROLS {
-            self.report.left_out += 1;
-            self.report.left_out_of.add(place);
+            self.report.skipped += 1;
+            self.report.skipped_buckets.add(bucket);
             return;
         }
         if let Some(control) = control::read(packet, frame) {
@@ -205,29 +206,30 @@ impl LinkNotes {
         }
     }
 
-    /// Looks whether a frame to a group has come before.
-    fn look_again(&mut self, packet: &Packet, frame: &[u8]) {
+    /// Counts a group frame that is a duplicate of a recent one.
+    fn check_duplicate(&mut self, packet: &Packet, frame: &[u8]) {
         let mut fingerprint = u64::from(packet.interface) << 32 | u64::from(packet.wire_len);
         for chunk in frame.get(..FINGERPRINT).unwrap_or(frame).chunks(8) {
-            let word = chunk.iter().fold(0u64, |word, &octet| word << 8 | u64::from(octet));
+            let word = chunk.iter().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
             fingerprint = self.hasher.word(fingerprint ^ word).rotate_left(5);
         }
-        let second = packet.time.nanos() / (10 * TICK_NANOS);
-        let left = packet.direction == FrameDirection::Egress;
-        let Some(seen) = self.seen.get_mut(fingerprint as usize % REMEMBERED) else { return };
-        // Also over the turn of a second.
-        if seen.fingerprint != fingerprint || second.wrapping_sub(seen.second) > 1 {
-            *seen = Seen { fingerprint, second, left };
+        let second = packet.time.nanos() / (TICKS_PER_SECOND as u64 * TICK_NANOS);
+        let is_egress = packet.direction == FrameDirection::Egress;
+        let Some(known) = self.recent.get_mut(fingerprint as usize % RECENT_FRAMES) else { return };
+        // Also across the boundary of two seconds.
+        if known.fingerprint != fingerprint || second.wrapping_sub(known.second) > 1 {
+            *known = GroupFrame { fingerprint, second, is_egress };
             return;
         }
-        // Who moves away is announced from there in the same words as here before (RFC 903, RFC 5227 §2.3).
+        // After a migration the new host announces a guest with the same frame as this host did before (RFC 903, RFC
+        // 5227 §2.3).
         let announces = packet.class == Class::Arp && (packet.flags > 2 || packet.source == packet.destination);
-        let returned = seen.left && packet.direction == FrameDirection::Ingress && !announces;
-        seen.second = second;
+        let looped = known.is_egress && packet.direction == FrameDirection::Ingress && !announces;
+        known.second = second;
         if let Some(counts) = self.interface(packet.interface) {
-            counts.again.add(packet.segments, packet.wire_len);
-            counts.returned += u64::from(returned);
-            counts.echo(packet.source_mac, packet.segments.into());
+            counts.duplicates.add(packet.segments, packet.wire_len);
+            counts.looped += u64::from(looped);
+            counts.add_duplicates(packet.source_mac, packet.segments.into());
         }
     }
 
@@ -244,36 +246,36 @@ impl LinkNotes {
         interfaces.get_mut(at)
     }
 
-    /// A station that was not in the table sends.
-    pub fn stranger(&mut self, packet: &Packet) {
+    /// Counts a frame from a station that was not in the table.
+    pub(super) fn record_unknown_mac(&mut self, packet: &Packet) {
         let hash = self.hasher.word(packet.source_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
-            counts.strangers += 1;
-            counts.strangers_seen.add(hash);
+            counts.unknown_macs += 1;
+            counts.distinct_unknown_macs.add(hash);
         }
     }
 
-    /// Frames go to a single station that has never been heard.
-    pub fn unheard(&mut self, run: &Run<'_>) {
-        let (packet, count) = (run.first(), run.count());
+    /// Counts frames to a MAC address that has never sent.
+    pub(super) fn record_unknown_unicast(&mut self, run: &Run<'_>) {
+        let (packet, count) = (run.first, run.count);
         let hash = self.hasher.word(packet.destination_mac.bits());
         if let Some(counts) = self.interface(packet.interface) {
-            counts.unheard.merge(count.into());
-            counts.unheard_seen.add(hash);
-            counts.unheard_from = packet.source_mac;
+            counts.unknown_unicast.merge(count.into());
+            counts.distinct_unknown_unicast.add(hash);
+            counts.unknown_unicast_sender = packet.source_mac;
         }
     }
 
-    /// Whether source addresses of anyone are held against what they were given.
+    /// Whether there are assigned addresses to check sources against.
     #[inline]
-    pub fn watches(&self) -> bool {
-        !self.granted.0.is_empty()
+    pub(super) fn checks_sources(&self) -> bool {
+        !self.assigned.0.is_empty()
     }
 
-    /// Holds the sources of packets of one station against what it was given.
+    /// Checks the sources of packets of one station against its assigned addresses.
     #[inline(never)]
-    pub fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
-        let Some(own) = self.granted.0.get(&mac) else { return };
+    pub(super) fn check_sources<'p>(&mut self, mac: Mac, packets: impl Iterator<Item = &'p Packet>) {
+        let Some(own) = self.assigned.0.get(&mac) else { return };
         for packet in packets.filter(|packet| packet.has_ip && !allowed(own, packet.source)) {
             let foreign = &mut self.report.foreign;
             let same = |known: &&mut ForeignUse| {
@@ -297,10 +299,10 @@ impl LinkNotes {
         }
     }
 
-    /// Hands the tick over into `into` (whatever is in it goes) and starts the next.
-    pub fn finish_tick(&mut self, into: &mut LinkReport) {
+    /// Swaps the tick's records into `into` (its content is discarded) and starts the next.
+    pub(super) fn finish_tick(&mut self, into: &mut LinkReport) {
         into.clear();
         std::mem::swap(into, &mut self.report);
-        self.counters = [0; COUNTERS];
+        self.counters = [0; STATION_BUCKETS];
     }
 }

@@ -1,15 +1,18 @@
-//! The log of a quiet host: its few packets of a tick, two octets each, in the host's own cache line.
+//! The log of a quiet host: its few packets of a tick, two bytes each, in the host's own cache line.
 
-use super::counts::{Handshake, HostTick, SmallCount};
+use super::counts::SmallCount;
+use super::handshakes::Handshake;
+use super::host_tick::HostTick;
 use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
-pub const LOG: usize = 8;
+pub(super) const LOG: usize = 8;
 
-/// What is remembered of one packet: class (5 bits), sent (1), completes a handshake or, for a SYN, repeats one (1), reply of or request to a
-/// service (2), first fragment (1), the service (6). Both of the two: what the payload begins with, in place of the service.
+/// One logged packet: class (5 bits), sent (1), completes a handshake or, for a SYN, retransmits (1), reply or request
+/// of a service (2), first fragment (1), the service (6). If both the reply and the request bit are set, the last field
+/// is the payload's application instead of the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogEntry(u16);
+pub(super) struct LogEntry(u16);
 
 const SENT: u16 = 1 << 5;
 const HANDSHAKE: u16 = 1 << 6;
@@ -21,19 +24,19 @@ const SERVICE_SHIFT: u16 = 10;
 // All must fit their bits.
 const _: () = assert!(Class::COUNT <= 32 && Service::COUNT <= 64 && App::COUNT <= OF_SERVICE as usize);
 
-/// The port of the one service whose packets have both, and the bit beside what the payload begins with.
+/// The port of the one service whose packets also have an application, and the flag beside the application's index.
 const DNS: u16 = 53;
 const OF_SERVICE: u16 = 1 << 5;
 
 impl LogEntry {
     #[inline]
-    pub fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
+    pub(super) fn new(packet: &Packet, sent: bool, handshake: Handshake) -> Self {
         let mut bits = packet.class as u16;
         bits |= if sent { SENT } else { 0 };
-        bits |= if handshake == Handshake::Nothing { 0 } else { HANDSHAKE };
+        bits |= if handshake == Handshake::None { 0 } else { HANDSHAKE };
         bits |= if packet.first_fragment { FIRST_FRAGMENT } else { 0 };
         if packet.app != App::None {
-            // Queries and answers of DNS are also counted for that service.
+            // DNS queries and replies count for that service as well.
             let of_service = packet.reply_of.is_some() || packet.request_to.is_some();
             bits |= REPLY | REQUEST | (packet.app.index() as u16) << SERVICE_SHIFT;
             bits |= if of_service { OF_SERVICE << SERVICE_SHIFT } else { 0 };
@@ -46,21 +49,21 @@ impl LogEntry {
     }
 
     #[inline]
-    pub fn is_sent(self) -> bool {
+    pub(super) fn is_sent(self) -> bool {
         self.0 & SENT != 0
     }
 
-    /// Counts the packet as so many packets and octets; what it did to a handshake, once.
-    pub fn apply(self, tick: &mut HostTick, stands_for: SmallCount) {
+    /// Counts the packet with the packets and bytes that it stands for, and its effect on a handshake once.
+    pub(super) fn apply(self, tick: &mut HostTick, stands_for: SmallCount) {
         let Some(&class) = Class::ALL.get(usize::from(self.0 & 0x1f)) else { return };
         let sent = self.is_sent();
         let SmallCount { packets, bytes } = stands_for;
         let handshake = match (self.0 & HANDSHAKE != 0, class) {
-            (false, _) => Handshake::Nothing,
-            (true, Class::TcpSyn) => Handshake::Repeats,
-            (true, _) => Handshake::Completes,
+            (false, _) => Handshake::None,
+            (true, Class::TcpSyn) => Handshake::SynRetransmitted,
+            (true, _) => Handshake::Completed,
         };
-        tick.pairs.count(handshake, sent);
+        tick.handshakes.count(handshake, sent);
         let first_fragment = if self.0 & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
             tick.sent.add(class, packets, bytes);
@@ -97,15 +100,15 @@ mod tests {
     use crate::capture::FrameDirection;
 
     #[test]
-    fn nothing_that_detectors_need_is_lost() {
+    fn a_log_entry_keeps_what_detectors_need() {
         let mut packet = Packet::empty(Timestamp::ZERO, 1400, 0, FrameDirection::Unknown);
         packet.class = Class::Udp;
         packet.reply_of = Service::of_port(11211);
         packet.first_fragment = true;
         let mut tick = HostTick::default();
-        LogEntry::new(&packet, false, Handshake::Completes).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
+        LogEntry::new(&packet, false, Handshake::Completed).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
-        assert_eq!((tick.pairs.completed_by_peers, tick.first_fragments_received), (1, 1));
+        assert_eq!((tick.handshakes.completed_by_peers, tick.first_fragments_received), (1, 1));
         assert_eq!(tick.services[0].service, Service::of_port(11211));
         assert_eq!(tick.services[0].replies_received.bytes, 1400);
     }

@@ -1,63 +1,53 @@
-//! The merger: takes every worker's report of a tick, keeps the shared tables and the windows of busy hosts, and gives
-//! detectors one immutable [`Window`].
+//! The merger: takes every worker's report of a tick, updates the shared tables and the windows of busy hosts, and
+//! gives detectors one immutable [`Window`].
 
 use super::active::{ActiveHosts, NO_WINDOW};
 use super::attempts::ConnectionAttempts;
-use super::hash::Hasher;
+use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
 use super::lan::LanState;
 use super::link::AssignedAddrs;
-use super::prefixes::{Host, HostTickOf, PrefixLengths, Prefixes, Received};
+use super::prefixes::{HostTickCounts, HostTraffic, Prefixes};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
 use super::requests::{RecentRequests, Request};
+use super::samples::Received;
 use super::set_table::{NO_SLOT, SlotIndex};
-use super::shared::{HostTable, KeyedState, StationEntry, StationTable};
+use super::shared::{HostTable, StationEntry, StationTable};
+use super::sizes::MeterSizes;
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, CapturedInterface, Mac, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Packets in about a second from which on a host gets windows.
+/// Packets within about a second from which a host gets windows.
 const BUSY: f32 = 10.0;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MeterSizes {
-    /// Hosts in the shared table.
-    pub hosts: usize,
-    /// Hosts with windows.
-    pub busy_hosts: usize,
-    pub stations: usize,
-    /// Prefixes with windows.
-    pub prefixes: usize,
-    pub prefix_lengths: PrefixLengths,
-}
 
 /// Everything measured up to the end of one tick.
 pub struct Window<'a> {
+    /// Number of the tick: tenths of a second since the epoch.
     pub tick: u64,
-    /// The moment up to which everything is counted: the end of the tick, or the last packet of the capture.
+    /// Everything up to this time is counted: the end of the tick, or the last packet of the capture.
     pub end: Timestamp,
     pub totals: &'a Totals,
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],
-    /// Senders that opened something in this tick and much lately.
-    pub contacts: &'a [ConnectionAttempts],
-    /// Names by interface index, as far as they are known.
+    /// Senders with new connection attempts in this tick and many recent ones.
+    pub attempts: &'a [ConnectionAttempts],
+    /// Names by interface index, as far as known.
     pub interfaces: &'a [String],
-    /// This host's posture, as of the last look at it.
-    pub posture: &'a [PostureResult],
     meter: &'a Meter,
 }
 
 impl<'a> Window<'a> {
+    /// Name of an interface, if known.
     pub fn interface(&self, index: u16) -> Option<&'a str> {
         self.interfaces.get(usize::from(index)).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// One name for all interfaces of a bridge: that of the first of them which is captured, so that what is seen on
-    /// several of them is one.
+    /// One name for all interfaces of a bridge, so that an incident seen on several of them is one: the name of the
+    /// first captured one.
     pub fn segment_name(&self, interface: u16) -> String {
-        let first = self.segments().view(interface).segment;
+        let first = self.lan().interface(interface).segment;
         self.interface(first).unwrap_or("unknown").to_owned()
     }
 
@@ -71,25 +61,25 @@ impl<'a> Window<'a> {
         &self.meter.received
     }
 
-    /// Busy prefixes of which many hosts received something lately, with about how many.
+    /// Busy prefixes with many recently receiving hosts, and the estimated number of these hosts.
     pub fn prefixes(&self) -> impl Iterator<Item = (&'a HostWindow, f64)> + use<'a> {
         self.meter.prefixes.busy()
     }
 
-    /// Length in bits of the prefix that an address is counted in.
+    /// Length in bits of the prefix that an address belongs to.
     pub fn prefix_length(&self, address: Addr) -> u8 {
         self.meter.prefixes.lengths().of(address)
     }
 
-    /// Sampled requests of the last `ticks` ticks (ten at most) that went to `address`, or came from it.
+    /// Sampled requests of the last `ticks` ticks (at most ten) to `address`, or from it.
     pub fn requests(&self, ticks: usize, address: Addr, from_it: bool) -> impl Iterator<Item = &'a Request> + use<'a> {
         let requests = self.meter.requests.last(self.tick, ticks);
         requests.filter(move |request| address == if from_it { request.source } else { request.target })
     }
 
-    /// What is known of the links themselves.
-    pub fn segments(&self) -> &'a LanState {
-        &self.meter.segments
+    /// Layer-2 state: stations, claims, leases, routers, rates.
+    pub fn lan(&self) -> &'a LanState {
+        &self.meter.lan
     }
 
     /// Windows of one host, while it is busy.
@@ -98,6 +88,7 @@ impl<'a> Window<'a> {
     }
 }
 
+/// The merger's state: shared tables, windows and LAN state.
 pub struct Meter {
     sizes: MeterSizes,
     active: ActiveHosts,
@@ -109,39 +100,37 @@ pub struct Meter {
     totals: Totals,
     evictions: Evictions,
     new_stations: u64,
-    stations: HashMap<(u16, Mac), usize, KeyedState>,
+    stations: HashMap<(u16, Mac), usize, KeyedBuildHasher>,
     tick_stations: Vec<StationCounts>,
     tick: u64,
     /// Of the open tick.
-    contacts: Vec<ConnectionAttempts>,
+    attempts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
-    segments: LanState,
-    posture: Vec<PostureResult>,
+    lan: LanState,
 }
 
 impl Meter {
-    /// All windows are made and touched here, so that a flood finds memory ready.
+    /// Allocates and touches all windows here, so that a flood causes no page faults.
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
         // Touched in full, like everything else.
         let mut tick_stations = vec![StationCounts::default(); sizes.stations];
         tick_stations.clear();
         Meter {
             active: ActiveHosts::new(sizes.hosts, hasher),
-            hosts: Arc::new(HostTable::of_hosts(sizes.hosts, hasher)),
-            station_table: Arc::new(StationTable::of_stations(sizes.stations, hasher)),
+            hosts: Arc::new(HostTable::for_hosts(sizes.hosts, hasher)),
+            station_table: Arc::new(StationTable::for_stations(sizes.stations, hasher)),
             windows: Windows::new(sizes.busy_hosts, hasher),
             prefixes: Prefixes::new(sizes.prefixes, sizes.prefix_lengths, hasher),
             requests: RecentRequests::default(),
             totals: Totals::default(),
             evictions: Evictions::default(),
             new_stations: 0,
-            stations: HashMap::with_capacity_and_hasher(sizes.stations, KeyedState::new(hasher)),
+            stations: HashMap::with_capacity_and_hasher(sizes.stations, KeyedBuildHasher::new(hasher)),
             tick_stations,
             tick: 0,
-            contacts: Vec::new(),
+            attempts: Vec::new(),
             received: Vec::new(),
-            segments: LanState::new(hasher),
-            posture: Vec::new(),
+            lan: LanState::new(hasher),
             sizes,
         }
     }
@@ -156,36 +145,45 @@ impl Meter {
         self.new_stations
     }
 
-    /// Losses of the workers' tables, and windows of hosts and of prefixes that gave way to busier ones.
+    /// Losses of the workers' tables, and evicted windows of hosts and of prefixes.
     pub fn evictions(&self) -> (Evictions, u64, u64) {
         (self.evictions, self.windows.evictions(), self.prefixes.evictions())
     }
 
+    /// Hosts with windows.
     pub fn busy_hosts(&self) -> usize {
         self.windows.len()
     }
 
+    /// Prefixes with windows.
     pub fn busy_prefixes(&self) -> usize {
         self.prefixes.len()
     }
 
+    /// Sizes of all tables.
     pub fn sizes(&self) -> MeterSizes {
         self.sizes
     }
 
-    /// True where no window holds anything: ticks without packets need not be looked at.
+    /// True where no window is in use: ticks without packets need no inspection.
     pub fn is_idle(&self) -> bool {
         self.windows.len() == 0
     }
 
-    /// What is known of the place from now on: what the interfaces are to each other, which addresses guests were given,
-    /// and which are routers'.
-    pub fn set_place(&mut self, views: Arc<[CapturedInterface]>, granted: Arc<AssignedAddrs>, gateways: Vec<Addr>) {
-        self.segments.set_place(views, granted, gateways);
+    /// Replaces the captured interfaces and their roles, the addresses assigned to guests, and the known routers'
+    /// addresses.
+    pub fn set_topology(
+        &mut self,
+        interfaces: Arc<[CapturedInterface]>,
+        assigned: Arc<AssignedAddrs>,
+        gateways: Vec<Addr>,
+    ) {
+        self.lan.set_topology(interfaces, assigned, gateways);
     }
 
-    pub fn segments(&self) -> &LanState {
-        &self.segments
+    /// Layer-2 state.
+    pub fn lan(&self) -> &LanState {
+        &self.lan
     }
 
     /// Stations of the last tick.
@@ -193,27 +191,27 @@ impl Meter {
         &self.tick_stations
     }
 
-    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Meter::forget`].
+    /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Meter::reset`].
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.totals = Totals::default();
         self.stations.clear();
         self.tick_stations.clear();
-        self.contacts.clear();
+        self.attempts.clear();
         self.received.clear();
         self.requests.open(tick);
         self.active.open(tick, &self.hosts);
         self.windows.open(tick);
         self.prefixes.open(tick);
-        self.prefixes.gather();
-        self.segments.open(tick);
+        self.prefixes.start_collecting();
+        self.lan.open(tick);
     }
 
-    /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
-    pub fn forget(&mut self) {
-        self.windows.forget();
-        self.prefixes.forget();
-        self.requests.forget();
+    /// Empties every window: for gaps in time longer than any window, and for clock changes.
+    pub fn reset(&mut self) {
+        self.windows.reset();
+        self.prefixes.reset();
+        self.requests.reset();
     }
 
     /// Adds one worker's report to the open tick.
@@ -231,20 +229,20 @@ impl Meter {
             if host.detailed {
                 continue;
             }
-            let counts = HostTickOf::Quiet(host);
-            self.prefixes.count(Host { address: host.address, counts, at, scale: report.scale });
-            if let Some(slot) = self.windows_of(index, host.address, activity, BUSY) {
+            let counts = HostTickCounts::Quiet(host);
+            self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
+            if let Some(slot) = self.window_of(index, host.address, activity, BUSY) {
                 slot.window.absorb_quiet(host, at, report.scale);
                 slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
             }
         }
         for host in &mut report.details {
             let packets = host.received.packets() + host.sent.packets();
-            let counts = HostTickOf::Busy(host);
-            self.prefixes.count(Host { address: host.address, counts, at, scale: report.scale });
+            let counts = HostTickCounts::Busy(host);
+            self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
             let index = self.active.find(host.address).unwrap_or(NO_SLOT);
             let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
-            if let Some(slot) = self.windows_of(index, host.address, activity, 0.0) {
+            if let Some(slot) = self.window_of(index, host.address, activity, 0.0) {
                 slot.window.absorb(host);
                 slot.was_active(tick, packets);
             }
@@ -252,34 +250,34 @@ impl Meter {
         for station in &report.stations {
             self.station(station);
         }
-        for contact in &report.contacts {
-            self.contact(contact);
+        for attempts in &report.attempts {
+            self.add_attempts(attempts);
         }
         self.received.extend(report.received.samples());
-        self.segments.absorb(&report.link, report.scale.is_whole());
+        self.lan.absorb(&report.link, report.scale.is_whole());
     }
 
     /// All workers have reported the open tick.
     pub fn close(&mut self, end: Timestamp) {
         self.prefixes.close(&self.received);
-        self.segments.close(&self.tick_stations, end);
+        self.lan.close(&self.tick_stations, end);
     }
 
-    fn contact(&mut self, contact: &ConnectionAttempts) {
+    fn add_attempts(&mut self, sender: &ConnectionAttempts) {
         let same = |known: &&mut ConnectionAttempts| {
-            (known.kind, known.source, known.mac) == (contact.kind, contact.source, contact.mac)
+            (known.kind, known.source, known.mac) == (sender.kind, sender.source, sender.mac)
         };
-        match self.contacts.iter_mut().find(same) {
-            Some(known) => known.merge(contact),
-            None => self.contacts.push(*contact),
+        match self.attempts.iter_mut().find(same) {
+            Some(known) => known.merge(sender),
+            None => self.attempts.push(*sender),
         }
     }
 
-    /// The windows of a host, opened where it has none and is active enough.
-    fn windows_of(&mut self, index: SlotIndex, address: Addr, activity: f32, least: f32) -> Option<&mut WindowSlot> {
+    /// The windows of a host; opens them where it has none and is active enough.
+    fn window_of(&mut self, index: SlotIndex, address: Addr, activity: f32, least: f32) -> Option<&mut WindowSlot> {
         let known = match self.active.get_mut(index) {
             Some(active) => active.window as usize,
-            // It gave way to more active ones within this very tick.
+            // Evicted by more active hosts within this very tick.
             None => self.windows.index_of(address).unwrap_or(usize::MAX),
         };
         let window = if self.windows.get_mut(known, address).is_some() {
@@ -346,18 +344,9 @@ impl Meter {
         }
     }
 
-    /// What was last found of this host's posture: no packet tells it, but it is judged along with them.
-    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
-        self.posture = posture;
-    }
-
-    pub fn posture(&self) -> &[PostureResult] {
-        &self.posture
-    }
-
     /// The measurements at the end of the open tick.
     pub fn window<'a>(&'a self, end: Timestamp, interfaces: &'a [String]) -> Window<'a> {
-        let (totals, stations, contacts) = (&self.totals, &self.tick_stations, &self.contacts);
-        Window { tick: self.tick, end, totals, stations, contacts, interfaces, posture: &self.posture, meter: self }
+        let (totals, stations, attempts) = (&self.totals, &self.tick_stations, &self.attempts);
+        Window { tick: self.tick, end, totals, stations, attempts, interfaces, meter: self }
     }
 }

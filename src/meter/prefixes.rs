@@ -1,73 +1,44 @@
-//! Prefixes: networks of which many hosts are busy at once, measured like one host each.
+//! Prefixes: networks with many busy hosts at the same time, each measured like one host.
 //!
-//! Every prefix has a small entry that tells how many of its hosts receive, and how much. Those that receive much on
-//! many hosts get windows as busy hosts do, into which all counts of their hosts go; who sends to them is told by a
+//! Every prefix has a small entry with the number of its receiving hosts and their packets. Prefixes that receive much
+//! on many hosts get windows like busy hosts; all counts of their hosts are added to them. Their sources come from a
 //! uniform sample of all received packets.
 
-use super::attempts::linear_count;
-use super::counts::{HostTick, SAMPLES, Sample, Sampler, Weighed};
 use super::hash::Hasher;
 use super::host::HostWindow;
-use super::report::{HostCounts, Scale};
-use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable};
+use super::host_tick::HostTick;
+use super::linear_counter::linear_count;
+use super::report::HostCounts;
+use super::samples::{Received, SAMPLES, Sample};
+use super::scale::Scale;
+use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable};
+use super::sizes::PrefixLengths;
 use super::windows::Windows;
-use crate::base::{Addr, Timestamp};
+use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
 
-/// Packets received in a tick by all hosts of a prefix from which on it may get windows.
+/// Packets received in a tick by all hosts of a prefix from which it may get windows.
 const BUSY: u32 = 15;
-/// Hosts of it that receive within about a second.
+/// Hosts of a prefix that receive within about a second from which it counts as busy.
 const HOSTS: f64 = 8.0;
-/// Bits that so many hosts set, nearly always.
+/// Bits that [`HOSTS`] hosts set nearly always.
 const LEAST_BITS: u32 = 7;
 /// Prefixes with small entries.
 const ENTRIES: usize = 4096;
-/// Ticks after which the set of receiving hosts begins anew; the last one is kept beside.
+/// Ticks after which the set of receiving hosts restarts; the previous set is kept.
 const GENERATION: u16 = 8;
-
-/// Packets of a tick that are sampled by target.
-pub const SPREAD: usize = 128;
-
-/// A sampled packet with the host that it was for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    pub target: Addr,
-    pub sample: Sample,
-}
-
-impl Weighed for Received {
-    fn weight_mut(&mut self) -> &mut u32 {
-        &mut self.sample.weight
-    }
-}
-
-/// A uniform sample of all packets that our hosts received in a tick.
-pub type SpreadSample = Sampler<Received, SPREAD>;
-
-/// How long prefixes are, in bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PrefixLengths {
-    pub v4: u8,
-    pub v6: u8,
-}
-
-impl PrefixLengths {
-    pub fn of(self, address: Addr) -> u8 {
-        if address.is_v4() { self.v4 } else { self.v6 }
-    }
-}
 
 struct Entry {
     network: Addr,
-    past: Past,
+    previous: LastTick,
     packets: u32,
-    /// Receiving hosts, by hash, of this generation and of the one before.
+    /// Bitmaps of receiving hosts, by hash, of this generation and of the previous one.
     hosts: u64,
     hosts_before: u64,
     generation: u16,
-    /// Whether it was told in this tick that the prefix is busy.
-    told: bool,
-    /// Place among those that gather, if it does.
-    gathered: u16,
+    /// Whether the prefix was reported as busy in this tick.
+    reported: bool,
+    /// Index in `Prefixes::collected`, if it has windows.
+    collected: u16,
 }
 
 impl Keyed for Entry {
@@ -76,13 +47,13 @@ impl Keyed for Entry {
     fn empty(network: Addr) -> Self {
         Entry {
             network,
-            past: Past::default(),
+            previous: LastTick::default(),
             packets: 0,
             hosts: 0,
             hosts_before: 0,
             generation: 0,
-            told: false,
-            gathered: u16::MAX,
+            reported: false,
+            collected: u16::MAX,
         }
     }
 
@@ -91,7 +62,7 @@ impl Keyed for Entry {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        self.past.weight(self.packets, age)
+        self.previous.weight(self.packets, age)
     }
 
     fn has_counts(&self) -> bool {
@@ -100,12 +71,12 @@ impl Keyed for Entry {
 }
 
 impl Entry {
-    /// Notes that a host received so many packets; true once a tick, when the prefix is busy.
+    /// Adds the packets that a host received; returns true once per tick, when the prefix is busy.
     fn note(&mut self, age: u16, host: Addr, received: u32) -> bool {
-        if !self.past.is_of(age) {
-            self.past.remember(self.packets);
-            self.past.wake(age);
-            (self.packets, self.told) = (0, false);
+        if !self.previous.is_of(age) {
+            self.previous.end_tick(self.packets);
+            self.previous.start_tick(age);
+            (self.packets, self.reported) = (0, false);
         }
         let generation = age / GENERATION;
         if self.generation != generation {
@@ -113,12 +84,12 @@ impl Entry {
             (self.hosts, self.generation) = (0, generation);
         }
         self.packets = self.packets.saturating_add(received);
-        // Neighbours differ in their last bits; a multiplication spreads them over the set.
+        // Neighbouring addresses differ in their last bits; a multiplication spreads them over the bitmap.
         self.hosts |= 1 << ((host.bits() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
-        if self.told || self.packets < BUSY || (self.hosts | self.hosts_before).count_ones() < LEAST_BITS {
+        if self.reported || self.packets < BUSY || (self.hosts | self.hosts_before).count_ones() < LEAST_BITS {
             return false;
         }
-        self.told = true;
+        self.reported = true;
         true
     }
 
@@ -127,14 +98,14 @@ impl Entry {
     }
 }
 
-/// What is gathered in a tick for a prefix with windows.
+/// The tick collected for a prefix with windows.
 #[derive(Default)]
-struct Gathered {
+struct PrefixTick {
     network: Addr,
     tick: Box<HostTick>,
-    /// Packets of the host that received most in one worker's report.
+    /// Packets of the host that received most, within one worker's report.
     largest: u32,
-    /// Samples of its packets, those since the last that was kept, and what these stand for.
+    /// Samples of its packets, those since the last one kept, and the packets that these stand for.
     sampled: u32,
     passed: u32,
     weight: u32,
@@ -142,9 +113,9 @@ struct Gathered {
 
 /// Of the last ten ticks: packets received, and those of the host that received most.
 #[derive(Clone, Copy, Default)]
-struct Largest {
+struct LargestHost {
     network: Addr,
-    ticks: [(u32, u32); 10],
+    ticks: [(u32, u32); TICKS_PER_SECOND],
 }
 
 pub(super) struct Prefixes {
@@ -152,57 +123,57 @@ pub(super) struct Prefixes {
     lengths: PrefixLengths,
     entries: SetTable<Entry>,
     windows: Windows,
-    gathered: Vec<Gathered>,
+    collected: Vec<PrefixTick>,
     used: usize,
-    largest: Vec<Largest>,
+    largest: Vec<LargestHost>,
     tick: u64,
     entry_evictions: u64,
 }
 
 impl Prefixes {
-    pub fn new(capacity: usize, lengths: PrefixLengths, hasher: Hasher) -> Self {
-        let gathered = (0..capacity).map(|_| Gathered::default()).collect();
+    pub(super) fn new(capacity: usize, lengths: PrefixLengths, hasher: Hasher) -> Self {
+        let collected = (0..capacity).map(|_| PrefixTick::default()).collect();
         Prefixes {
             hasher,
             lengths,
             entries: SetTable::new(ENTRIES, Addr::UNSPECIFIED),
             windows: Windows::new(capacity, hasher),
-            gathered,
+            collected,
             used: 0,
-            largest: vec![Largest::default(); capacity],
+            largest: vec![LargestHost::default(); capacity],
             tick: 0,
             entry_evictions: 0,
         }
     }
 
-    pub fn lengths(&self) -> PrefixLengths {
+    pub(super) fn lengths(&self) -> PrefixLengths {
         self.lengths
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
 
-    /// Prefixes that gave way to busier ones, of either table.
-    pub fn evictions(&self) -> u64 {
+    /// Evictions in both tables.
+    pub(super) fn evictions(&self) -> u64 {
         self.windows.evictions() + self.entry_evictions
     }
 
-    pub fn open(&mut self, tick: u64) {
+    pub(super) fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.entries.set_age(tick as u16);
         self.windows.open(tick);
         self.used = 0;
     }
 
-    pub fn forget(&mut self) {
-        self.windows.forget();
+    pub(super) fn reset(&mut self) {
+        self.windows.reset();
         self.used = 0;
     }
 
     /// Counts a host's tick for its prefix.
     #[inline]
-    pub fn count(&mut self, host: Host<'_>) {
+    pub(super) fn count(&mut self, host: HostTraffic<'_>) {
         let network = host.address.network(self.lengths.of(host.address));
         let hash = self.hasher.address(network);
         let received = host.received();
@@ -211,16 +182,16 @@ impl Prefixes {
             self.entry_evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
             index
         } else {
-            // Who only sends makes no entry.
+            // Hosts that only send make no entry.
             self.entries.find(hash, network).unwrap_or(NO_SLOT)
         };
         let age = self.entries.age();
         let Some(entry) = self.entries.get_mut(index) else { return };
-        if let Some(gathered) = self.gathered.get_mut(usize::from(entry.gathered))
-            && gathered.network == network
-            && self.used > usize::from(entry.gathered)
+        if let Some(collected) = self.collected.get_mut(usize::from(entry.collected))
+            && collected.network == network
+            && self.used > usize::from(entry.collected)
         {
-            gathered.add(&host);
+            collected.add(&host);
         }
         if received > 0 && entry.note(age, host.address, received) {
             // Measured from the next tick on.
@@ -231,72 +202,73 @@ impl Prefixes {
         }
     }
 
-    /// Makes ready for the reports of the open tick: every prefix with windows gathers.
-    pub fn gather(&mut self) {
+    /// Prepares for the reports of the open tick: every prefix with windows collects counts.
+    pub(super) fn start_collecting(&mut self) {
         self.used = 0;
-        for (gathered, window) in self.gathered.iter_mut().zip(self.windows.in_use()) {
+        for (collected, window) in self.collected.iter_mut().zip(self.windows.in_use()) {
             let network = window.address();
-            gathered.network = network;
-            gathered.tick.reset(network);
-            gathered.largest = 0;
-            (gathered.sampled, gathered.passed, gathered.weight) = (0, 0, 0);
+            collected.network = network;
+            collected.tick.reset(network);
+            collected.largest = 0;
+            (collected.sampled, collected.passed, collected.weight) = (0, 0, 0);
             let entry = self.entries.find(self.hasher.address(network), network);
             if let Some(entry) = entry.and_then(|index| self.entries.get_mut(index)) {
-                entry.gathered = self.used as u16;
+                entry.collected = self.used as u16;
             }
             self.used += 1;
         }
     }
 
-    /// Everything of the open tick was counted; `received` are the workers' samples.
-    pub fn close(&mut self, received: &[Received]) {
+    /// Closes the open tick after all counts have been added; `received` are the workers' samples.
+    pub(super) fn close(&mut self, received: &[Received]) {
         for received in received {
             let hash = self.hasher.address(received.sample.peer);
-            if let Some(gathered) = self.gathered_for(received.target) {
-                gathered.sampled += 1;
-                gathered.tick.sources.add(hash);
+            if let Some(collected) = self.collected_for(received.target) {
+                collected.sampled += 1;
+                collected.tick.sources.add(hash);
             }
         }
-        // Of more than a tick can keep, each n-th stands for n: no sample weighs more than another.
+        // Where there are more samples than a tick can keep, each n-th stands for n: all have the same weight.
         for received in received {
-            let Some(gathered) = self.gathered_for(received.target) else { continue };
-            gathered.weight = gathered.weight.saturating_add(received.sample.weight);
-            gathered.passed += 1;
-            if gathered.passed >= gathered.sampled.div_ceil(SAMPLES as u32) {
-                let weight = std::mem::take(&mut gathered.weight);
-                gathered.passed = 0;
-                gathered.tick.received_samples.absorb(Sample { weight, ..received.sample }, 0);
+            let Some(collected) = self.collected_for(received.target) else { continue };
+            collected.weight = collected.weight.saturating_add(received.sample.weight);
+            collected.passed += 1;
+            if collected.passed >= collected.sampled.div_ceil(SAMPLES as u32) {
+                let weight = std::mem::take(&mut collected.weight);
+                collected.passed = 0;
+                collected.tick.received_samples.absorb(Sample { weight, ..received.sample }, 0);
             }
         }
-        for gathered in self.gathered.iter_mut().take(self.used) {
-            let packets = gathered.tick.received.packets() + gathered.tick.sent.packets();
-            let Some(index) = self.windows.index_of(gathered.network) else { continue };
+        for collected in self.collected.iter_mut().take(self.used) {
+            let packets = collected.tick.received.packets() + collected.tick.sent.packets();
+            let Some(index) = self.windows.index_of(collected.network) else { continue };
             if let Some(largest) = self.largest.get_mut(index) {
-                if largest.network != gathered.network {
-                    *largest = Largest { network: gathered.network, ..Largest::default() };
+                if largest.network != collected.network {
+                    *largest = LargestHost { network: collected.network, ..LargestHost::default() };
                 }
-                let received = gathered.tick.received.packets().min(u64::from(u32::MAX)) as u32;
-                if let Some(tick) = largest.ticks.get_mut((self.tick % 10) as usize) {
-                    *tick = (received, gathered.largest);
+                let received = collected.tick.received.packets().min(u64::from(u32::MAX)) as u32;
+                if let Some(tick) = largest.ticks.get_mut((self.tick % TICKS_PER_SECOND as u64) as usize) {
+                    *tick = (received, collected.largest);
                 }
             }
             if packets > 0
-                && let Some(slot) = self.windows.get_mut(index, gathered.network)
+                && let Some(slot) = self.windows.get_mut(index, collected.network)
             {
-                slot.window.absorb(&mut gathered.tick);
+                slot.window.absorb(&mut collected.tick);
                 slot.was_active(self.tick, packets);
             }
         }
     }
 
-    /// What is gathered for the prefix of a host.
-    fn gathered_for(&mut self, host: Addr) -> Option<&mut Gathered> {
+    /// The collected tick of the prefix that a host belongs to.
+    fn collected_for(&mut self, host: Addr) -> Option<&mut PrefixTick> {
         let network = host.network(self.lengths.of(host));
-        self.gathered.iter_mut().take(self.used).find(|gathered| gathered.network == network)
+        self.collected.iter_mut().take(self.used).find(|collected| collected.network == network)
     }
 
-    /// Prefixes of which many hosts received something lately, with about how many, and none of them most of it.
-    pub fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
+    /// Prefixes with many recently receiving hosts, none of which receives more than a third, and the estimated number of
+    /// hosts.
+    pub(super) fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
         self.windows.active().filter_map(|window| {
             let network = window.address();
             let entry = self.entries.get(self.entries.find(self.hasher.address(network), network)?)?;
@@ -310,36 +282,36 @@ impl Prefixes {
     }
 }
 
-/// A tick of a host.
-pub(super) struct Host<'a> {
+/// The traffic of a host in one tick.
+pub(super) struct HostTraffic<'a> {
     pub address: Addr,
-    pub counts: HostTickOf<'a>,
+    pub counts: HostTickCounts<'a>,
     pub at: Timestamp,
     pub scale: Scale,
 }
 
-/// As a worker reports it.
-pub(super) enum HostTickOf<'a> {
+/// The counts of a host as a worker reports them.
+pub(super) enum HostTickCounts<'a> {
     Quiet(&'a HostCounts),
     Busy(&'a HostTick),
 }
 
-impl Host<'_> {
+impl HostTraffic<'_> {
     /// Packets received.
     fn received(&self) -> u32 {
         match self.counts {
-            HostTickOf::Quiet(counts) => counts.received.packets,
-            HostTickOf::Busy(tick) => tick.received.packets().min(u64::from(u32::MAX)) as u32,
+            HostTickCounts::Quiet(counts) => counts.received.packets,
+            HostTickCounts::Busy(tick) => tick.received.packets().min(u64::from(u32::MAX)) as u32,
         }
     }
 }
 
-impl Gathered {
-    fn add(&mut self, host: &Host<'_>) {
+impl PrefixTick {
+    fn add(&mut self, host: &HostTraffic<'_>) {
         self.largest = self.largest.max(host.received());
         match host.counts {
-            HostTickOf::Busy(tick) => self.tick.merge_counts(tick),
-            HostTickOf::Quiet(counts) => {
+            HostTickCounts::Busy(tick) => self.tick.merge_counts(tick),
+            HostTickCounts::Quiet(counts) => {
                 let first = self.tick.first;
                 counts.write(&mut self.tick, host.at, host.scale);
                 self.tick.first = if first == Timestamp::ZERO { host.at } else { first.min(host.at) };

@@ -1,8 +1,9 @@
-//! Distinct counting: HyperLogLog registers that cost one byte update a packet; union and estimate by `datasketches`.
+//! Distinct counting: HyperLogLog registers at the cost of one byte update per packet; union and estimate by
+//! `datasketches`.
 //!
-//! The library hashes and dispatches on every update and cannot take a hash that we already have, so the update is ours
-//! and everything that needs judgement is the library's: registers are handed to it as a sketch image in the published
-//! Apache DataSketches HLL_8 layout.
+//! The library hashes and dispatches on every update and cannot take an existing hash, so this file implements the
+//! update. Everything else is left to the library: it gets the registers as a sketch image in the published Apache
+//! DataSketches HLL_8 layout.
 
 use datasketches::hll::HllSketch;
 
@@ -10,7 +11,7 @@ use datasketches::hll::HllSketch;
 const LG_K: u8 = 8;
 const REGISTERS: usize = 1 << LG_K;
 
-/// The most that any set of addresses can count: one HyperLogLog register array.
+/// One HyperLogLog register array: counts the distinct members of a set of any size.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Registers([u8; REGISTERS]);
 
@@ -47,6 +48,7 @@ impl Registers {
         self.0.fill(0);
     }
 
+    /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|&r| r == 0)
     }
@@ -59,7 +61,7 @@ impl Registers {
         HllSketch::deserialize(&self.image()).map_or(0.0, |sketch| sketch.estimate())
     }
 
-    /// The sketch in DataSketches' serialized form: 40 octets of preamble, then the registers.
+    /// The sketch in DataSketches' serialized form: 40 bytes of preamble, then the registers.
     fn image(&self) -> Vec<u8> {
         let (mut kxq0, mut kxq1, mut zeros) = (0.0f64, 0.0f64, 0u32);
         for &register in &self.0 {
@@ -74,7 +76,7 @@ impl Registers {
         const PREAMBLE_INTS: u8 = 10;
         const SERIAL_VERSION: u8 = 1;
         const FAMILY_HLL: u8 = 7;
-        // Out of order: the estimate comes from the registers, since no history of insertions was kept.
+        // Out of order: the estimate is computed from the registers, since no history of insertions was kept.
         const OUT_OF_ORDER: u8 = 16;
         // Current mode HLL (2), target type HLL_8 (2).
         const MODE: u8 = 2 | 2 << 2;

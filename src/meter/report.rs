@@ -1,24 +1,29 @@
-//! The hand-over from a worker to the merger: one tick, copied out of the tally.
+//! The report that a worker hands to the merger: one tick, copied from the tally.
 
 use super::attempts::ConnectionAttempts;
-use super::counts::{Count, HostTick, SmallCount};
+use super::counts::{Count, SmallCount};
+use super::host_tick::HostTick;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
-use super::prefixes::SpreadSample;
 use super::requests::{self, REQUESTS, Request};
-use super::tally::TallySizes;
+use super::samples::SpreadSample;
+use super::scale::Scale;
+use super::sizes::TallySizes;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
 
-/// All traffic of a tick by class: towards our networks, from them, and merely passing.
+/// All traffic of a tick by class: to our networks, from them, and transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
+    /// Packets to our networks, by [`Class::index`].
     pub received: [Count; Class::COUNT],
+    /// Packets from our networks, by [`Class::index`].
     pub transmitted: [Count; Class::COUNT],
     /// Neither from nor to an inside network.
     pub transit: Count,
+    /// Packets with a protocol anomaly, by kind.
     pub anomalies: [u64; Anomaly::COUNT],
-    /// Every frame, whatever it holds.
+    /// Every frame, whatever its content.
     pub frames: Count,
 }
 
@@ -35,6 +40,7 @@ impl Default for Totals {
 }
 
 impl Totals {
+    /// Adds another worker's totals.
     pub fn merge(&mut self, other: &Totals) {
         for (mine, theirs) in self.received.iter_mut().zip(&other.received) {
             mine.merge(*theirs);
@@ -50,27 +56,30 @@ impl Totals {
     }
 }
 
-/// Entries that gave way to others before their counts were read.
+/// Entries evicted before their counts were read, and packets skipped by a cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evictions {
+    /// Evicted hosts.
     pub hosts: u64,
     /// Packets of hosts for which no detail was free.
     pub details: u64,
+    /// Evicted stations.
     pub stations: u64,
-    /// Openings that were not looked at, and senders of openings that gave way.
-    pub contacts: u64,
-    /// Requests that gave way to others, so that their names are not known.
+    /// Connection attempts beyond the budget, and evicted senders of attempts.
+    pub attempts: u64,
+    /// Requests not in the sample, so that their names are unknown.
     pub requests: u64,
-    /// Control frames that were not looked at.
+    /// Control frames that were skipped.
     pub controls: u64,
 }
 
 impl Evictions {
+    /// Adds another worker's evictions.
     pub fn merge(&mut self, other: Evictions) {
         self.hosts += other.hosts;
         self.details += other.details;
         self.stations += other.stations;
-        self.contacts += other.contacts;
+        self.attempts += other.attempts;
         self.requests += other.requests;
         self.controls += other.controls;
     }
@@ -82,47 +91,47 @@ pub struct HostCounts {
     pub address: Addr,
     pub received: SmallCount,
     pub sent: SmallCount,
-    /// There is a [`HostTick`] for this host in the same report, which holds all of it.
+    /// The same report has a [`HostTick`] for this host with all its counts.
     pub detailed: bool,
     pub(super) log_len: u8,
     pub(super) log: [LogEntry; LOG],
 }
 
 impl HostCounts {
-    /// Writes the little that is known of a host that was not busy into an empty `tick`: classes and services, but no
-    /// peers. Its packets are shared out evenly among the logged ones: there may be more than were logged, and one may
-    /// stand for several.
-    pub fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
+    /// Writes the log of a quiet host into an empty `tick`: classes and services, but no peers. Its packets are divided
+    /// evenly among the logged ones: there may be more than were logged, and one may stand for several.
+    pub(super) fn write(&self, tick: &mut HostTick, at: Timestamp, scale: Scale) {
         tick.first = at;
         let log = self.log.get(..usize::from(self.log_len)).unwrap_or_default();
         let logged_sent = log.iter().filter(|entry| entry.is_sent()).count();
-        let mut sent = Shares::new(self.sent, logged_sent);
-        let mut received = Shares::new(self.received, log.len() - logged_sent);
+        let mut sent = EvenSplit::new(self.sent, logged_sent);
+        let mut received = EvenSplit::new(self.received, log.len() - logged_sent);
         for &entry in log {
             entry.apply(tick, if entry.is_sent() { sent.next() } else { received.next() });
         }
         if !scale.is_whole() {
-            tick.pairs.scale_up(scale);
+            tick.handshakes.scale_up(scale);
         }
     }
 }
 
-/// Shares out a count among so many, to the last packet and octet.
-struct Shares {
-    left: SmallCount,
-    among: u32,
+/// Divides a count into equal parts without losing a packet or byte.
+struct EvenSplit {
+    remaining: SmallCount,
+    parts: u32,
 }
 
-impl Shares {
-    fn new(left: SmallCount, among: usize) -> Shares {
-        Shares { left, among: among as u32 }
+impl EvenSplit {
+    fn new(remaining: SmallCount, parts: usize) -> EvenSplit {
+        EvenSplit { remaining, parts: parts as u32 }
     }
 
     fn next(&mut self) -> SmallCount {
-        let among = self.among.max(1);
-        let share = SmallCount { packets: self.left.packets / among, bytes: self.left.bytes / among };
-        self.left = SmallCount { packets: self.left.packets - share.packets, bytes: self.left.bytes - share.bytes };
-        self.among = among - 1;
+        let parts = self.parts.max(1);
+        let share = SmallCount { packets: self.remaining.packets / parts, bytes: self.remaining.bytes / parts };
+        self.remaining =
+            SmallCount { packets: self.remaining.packets - share.packets, bytes: self.remaining.bytes - share.bytes };
+        self.parts = parts - 1;
         share
     }
 }
@@ -130,126 +139,76 @@ impl Shares {
 /// One station (MAC address on one interface) in one tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StationCounts {
+    /// Interface number.
     pub interface: u16,
     pub mac: Mac,
+    /// Time of the first and of the last frame sent.
     pub first: Timestamp,
     pub last: Timestamp,
-    /// Of those that entered.
+    /// Time of the last frame that entered.
     pub last_entered: Timestamp,
+    /// All frames that it sent.
     pub sent: Count,
+    /// Unicast frames to it.
     pub received: Count,
-    /// Of `sent`, the frames that left this machine, by the kernel's word.
+    /// Of `sent`, the frames that left this machine, as marked by the kernel.
     pub left: Count,
-    /// Of `sent`, the frames that entered it, by the kernel's word.
+    /// Of `sent`, the frames that entered this machine, as marked by the kernel.
     pub entered: Count,
+    /// Frames that it sent, by kind; one frame can be of several kinds.
     pub broadcast: u32,
     pub multicast: u32,
     pub arp: u32,
     pub nd: u32,
     pub dhcp: u32,
-    /// Packets that left with neither address ours, and source, destination and destination port of one of them.
+    /// Packets that left with neither address ours; source, destination and destination port of one of them.
     pub spoofed: u32,
     pub spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame of the tick.
     pub class: u8,
     pub vlan: u16,
     pub address: Addr,
-    /// It had not been heard lately.
+    /// It was not in the worker's table before this tick.
     pub new: bool,
 }
 
-/// What the frames of a tick stand for, where not every one was captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scale {
-    /// Frames that were captured.
-    pub frames: u64,
-    /// Frames that there were, as far as can be said: each captured one counts as many as it was drawn from.
-    pub weight: u64,
-}
-
-impl Scale {
-    /// Adds a frame that was one of `sampled`.
-    #[inline]
-    pub fn add(&mut self, sampled: u16) {
-        self.frames += 1;
-        self.weight += u64::from(sampled);
-    }
-
-    pub fn merge(&mut self, other: Scale) {
-        self.frames += other.frames;
-        self.weight += other.weight;
-    }
-
-    /// Frames that a captured one stands for on average, 1 or more.
-    pub fn ratio(self) -> f64 {
-        if self.is_whole() { 1.0 } else { self.weight as f64 / self.frames as f64 }
-    }
-
-    /// Every frame was captured.
-    pub fn is_whole(self) -> bool {
-        self.weight <= self.frames || self.frames == 0
-    }
-
-    /// What a number of captured things stands for, to the nearest whole.
-    pub fn of(self, number: u64) -> u64 {
-        if self.is_whole() {
-            return number;
-        }
-        let (frames, weight) = (u128::from(self.frames), u128::from(self.weight));
-        u64::try_from((u128::from(number) * weight + frames / 2) / frames).unwrap_or(u64::MAX)
-    }
-
-    fn count(self, count: &mut Count) {
-        count.packets = self.of(count.packets);
-        count.bytes = self.of(count.bytes);
-    }
-
-    pub(super) fn small_count(self, count: &mut SmallCount) {
-        count.packets = self.of_small(count.packets);
-        count.bytes = self.of_small(count.bytes);
-    }
-
-    pub(super) fn of_small(self, number: u32) -> u32 {
-        u32::try_from(self.of(number.into())).unwrap_or(u32::MAX)
-    }
-}
-
-/// What one worker saw in one tick.
+/// The counts of one worker in one tick.
 #[derive(Clone, Debug, Default)]
 pub struct TickReport {
+    /// Number of the tick: tenths of a second since the epoch.
     pub tick: u64,
-    /// What the frames of the tick stand for.
+    /// What the captured frames of the tick stand for.
     pub scale: Scale,
-    /// Time of the first and last packet; none where the tick was empty.
+    /// Time of the first and last packet; `None` where the tick was empty.
     pub first: Option<Timestamp>,
     pub last: Timestamp,
     pub totals: Totals,
     pub evictions: Evictions,
     pub hosts: Vec<HostCounts>,
-    /// Boxes change hands and are never copied: the merger keeps these and leaves others in their place.
+    /// Boxes are swapped, never copied: the merger keeps these and leaves others in exchange.
     pub details: Vec<Box<HostTick>>,
-    /// Boxes for the details of the next tick, with whatever is in them.
+    /// Boxes for the details of the next tick, with arbitrary content.
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
     pub stations: Vec<StationCounts>,
-    /// Senders that opened something in this tick and much lately.
-    pub contacts: Vec<ConnectionAttempts>,
+    /// Senders with new connection attempts in this tick and many recent ones.
+    pub attempts: Vec<ConnectionAttempts>,
     /// A sample of what our hosts received.
     pub received: SpreadSample,
     /// A sample of the requests.
     pub requests: Vec<Request>,
     pub link: LinkReport,
-    /// Frames that another interface of the segment shows, too: counted there.
+    /// Frames that another interface of the segment shows as well and that count there.
     pub elsewhere: Count,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
     pub station_entries: usize,
-    pub contact_entries: usize,
+    pub attempt_entries: usize,
 }
 
 impl TickReport {
-    /// An empty report with room for as many hosts and stations as a worker can count, touched in full so that a flood
-    /// of strangers finds the memory ready.
+    /// An empty report with room for as many hosts and stations as a worker can count. All memory is touched, so that a
+    /// flood causes no page faults.
     pub fn with_room(sizes: TallySizes) -> TickReport {
         let mut report = TickReport::default();
         report.hosts.resize(sizes.hosts, HostCounts::default());
@@ -266,29 +225,29 @@ impl TickReport {
         self.hosts.clear();
         self.spare.append(&mut self.details);
         self.stations.clear();
-        self.contacts.clear();
+        self.attempts.clear();
         self.received.clear();
         self.requests.clear();
         self.link.clear();
         self.elsewhere = Count::default();
     }
 
-    /// Makes what was counted in captured frames what it stands for. To be called once.
+    /// Scales the counts of captured frames to the traffic that they stand for. Must be called once.
     pub fn scale_up(&mut self) {
         let scale = self.scale;
         if scale.is_whole() {
             return;
         }
         let totals = &mut self.totals;
-        totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| scale.count(count));
-        scale.count(&mut totals.transit);
-        scale.count(&mut totals.frames);
+        totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| count.scale_up(scale));
+        totals.transit.scale_up(scale);
+        totals.frames.scale_up(scale);
         for anomalies in &mut totals.anomalies {
             *anomalies = scale.of(*anomalies);
         }
         for host in &mut self.hosts {
-            scale.small_count(&mut host.received);
-            scale.small_count(&mut host.sent);
+            host.received.scale_up(scale);
+            host.sent.scale_up(scale);
         }
         for tick in &mut self.details {
             tick.scale_up(scale);
@@ -297,7 +256,7 @@ impl TickReport {
         requests::scale_up(&mut self.requests, scale);
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {
-                scale.count(count);
+                count.scale_up(scale);
             }
             for kind in [
                 &mut station.broadcast,
@@ -318,15 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_is_scaled_by_what_its_frames_stand_for() {
-        let mut scale = Scale::default();
-        assert_eq!((scale.ratio(), scale.of(7)), (1.0, 7));
-        (0..30).for_each(|_| scale.add(1));
-        assert!(scale.is_whole());
-        (0..10).for_each(|_| scale.add(4));
-        assert_eq!((scale.ratio(), scale.of(40), scale.of(1), scale.of(3)), (1.75, 70, 2, 5));
-        assert_eq!(Scale { frames: 1, weight: 1024 }.of(u64::MAX), u64::MAX);
-
+    fn a_tick_is_scaled_to_the_traffic_that_its_frames_stand_for() {
         let mut report = TickReport { scale: Scale { frames: 2, weight: 16 }, ..TickReport::default() };
         report.totals.frames = Count { packets: 2, bytes: 160 };
         report.totals.transit = Count { packets: 1, bytes: 100 };

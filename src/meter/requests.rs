@@ -1,20 +1,18 @@
-//! Requests: a sample of each tick with what they ask for, so that an incident can name the site or the zone.
+//! Requests: a sample of each tick with the requested names, so that an incident can name the site or the zone.
 //!
-//! How many requests there are is counted elsewhere, exactly; reading a name costs too much to do it for each. A worker
-//! keeps at most [`REQUESTS`] a tick, each standing for as many as there were since the one before: all of them while
-//! there are few, then every second, fourth, … of those that come. So no more than a few times [`REQUESTS`] are read in a
-//! tick whatever arrives, and names that a flood makes up take the place of each other.
+//! The number of requests is counted elsewhere, exactly; reading a name costs too much to do it for each. A worker
+//! keeps at most [`REQUESTS`] a tick, each with the number of requests since the previous one as its weight: all of
+//! them while there are few, then every second, fourth, … So no more than a few times [`REQUESTS`] names are read in a
+//! tick, and made-up names of a flood replace each other.
 
-use super::counts::{Weighed, halve, longer, pass_over};
 use super::hash::Hasher;
-use super::report::Scale;
-use crate::base::Addr;
-use crate::packet::{App, Asked, Packet, name};
+use super::samples::{Weighed, halve, next_stride, skip_count};
+use super::scale::Scale;
+use crate::base::{Addr, TICKS_PER_SECOND};
+use crate::packet::{App, Packet, RequestInfo, name};
 
-/// Requests kept of one tick by a worker, and by the merger of all workers.
+/// Requests kept per tick by a worker, and by the merger for all workers.
 pub const REQUESTS: usize = 256;
-/// Ticks that the merger keeps.
-const TICKS: usize = 10;
 
 /// One request, which stands for `weight` of its tick.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +20,9 @@ pub struct Request {
     pub source: Addr,
     pub target: Addr,
     pub app: App,
+    /// Requests that this one stands for.
     pub weight: u32,
-    pub asked: Asked,
+    pub asked: RequestInfo,
 }
 
 impl Weighed for Request {
@@ -49,12 +48,12 @@ impl Sample {
     fn halve(&mut self, random: u64) {
         let left = halve(&mut self.items, random);
         self.items.truncate(left);
-        self.stride = longer(self.stride);
+        self.stride = next_stride(self.stride);
     }
 }
 
-/// What one worker keeps of the current tick.
-pub struct Requests {
+/// One worker's sample of the current tick.
+pub(super) struct Requests {
     sample: Sample,
     hasher: Hasher,
     skip: u32,
@@ -63,13 +62,13 @@ pub struct Requests {
 }
 
 impl Requests {
-    pub fn new(hasher: Hasher) -> Requests {
+    pub(super) fn new(hasher: Hasher) -> Requests {
         Requests { sample: Sample::new(), hasher, skip: 0, since: 0, seen: 0 }
     }
 
-    /// To be told of every request, with the frame that brought it.
+    /// Must be called for every request, with the frame that contains it.
     #[inline]
-    pub fn offer(&mut self, packet: &Packet, frame: &[u8]) {
+    pub(super) fn offer(&mut self, packet: &Packet, frame: &[u8]) {
         self.seen += 1;
         self.since = self.since.saturating_add(1);
         if self.skip > 0 {
@@ -80,7 +79,7 @@ impl Requests {
     }
 
     fn keep(&mut self, packet: &Packet, frame: &[u8]) {
-        // Regular senders must not fall into step with the stride.
+        // A periodic sender must not synchronise with the stride.
         let random = self.hasher.word(self.seen ^ u64::from(packet.source_port) << 48);
         if self.sample.items.len() >= REQUESTS {
             self.sample.halve(random);
@@ -92,12 +91,12 @@ impl Requests {
         let (source, target) = (packet.source, packet.destination);
         self.sample.items.push(Request { source, target, app: packet.app, weight: self.since, asked });
         self.since = 0;
-        self.skip = pass_over(self.sample.stride, random);
+        self.skip = skip_count(self.sample.stride, random);
     }
 
-    /// Hands the tick over into `into` (whatever is in it goes) and starts the next; returns how many had to make room
-    /// for others.
-    pub fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
+    /// Swaps the tick's sample into `into` (its content is discarded) and starts the next; returns how many requests
+    /// are not in the sample.
+    pub(super) fn finish_tick(&mut self, into: &mut Vec<Request>) -> u64 {
         into.clear();
         std::mem::swap(into, &mut self.sample.items);
         self.sample.stride = 1;
@@ -107,7 +106,7 @@ impl Requests {
 }
 
 /// The sampled requests of the last ten ticks.
-pub struct RecentRequests([Sample; TICKS]);
+pub(super) struct RecentRequests([Sample; TICKS_PER_SECOND]);
 
 impl Default for RecentRequests {
     fn default() -> Self {
@@ -117,23 +116,23 @@ impl Default for RecentRequests {
 
 impl RecentRequests {
     /// Starts a tick, empty.
-    pub fn open(&mut self, tick: u64) {
-        if let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) {
+    pub(super) fn open(&mut self, tick: u64) {
+        if let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) {
             sample.items.clear();
         }
     }
 
-    pub fn forget(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.0.iter_mut().for_each(|sample| sample.items.clear());
     }
 
-    /// Adds what a worker kept of tick `tick`; returns how many had to make room for others.
-    pub fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
-        let Some(sample) = self.0.get_mut((tick % TICKS as u64) as usize) else { return 0 };
+    /// Adds a worker's sample of tick `tick`; returns how many requests were dropped from the sample.
+    pub(super) fn absorb(&mut self, tick: u64, requests: &[Request]) -> u64 {
+        let Some(sample) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) else { return 0 };
         let mut lost = 0;
         for request in requests {
             if sample.items.len() >= REQUESTS {
-                // The workers have chosen by chance already: another number is as good as a random one.
+                // The workers have sampled randomly already: any number will do.
                 sample.halve(request.asked.item);
                 lost += (REQUESTS / 2) as u64;
             }
@@ -142,16 +141,16 @@ impl RecentRequests {
         lost
     }
 
-    /// Those of the last `ticks` ticks up to `tick`, newest tick first.
-    pub fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
-        (0..ticks.min(TICKS) as u64)
-            .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS as u64) as usize))
+    /// Requests of the last `ticks` ticks up to `tick`, newest tick first.
+    pub(super) fn last(&self, tick: u64, ticks: usize) -> impl Iterator<Item = &Request> {
+        (0..ticks.min(TICKS_PER_SECOND) as u64)
+            .filter_map(move |back| self.0.get((tick.wrapping_sub(back) % TICKS_PER_SECOND as u64) as usize))
             .flat_map(|sample| &sample.items)
     }
 }
 
-/// Makes weights of captured requests what they stand for.
-pub fn scale_up(requests: &mut [Request], scale: Scale) {
+/// Scales the weights of captured requests to the traffic that they stand for.
+pub(super) fn scale_up(requests: &mut [Request], scale: Scale) {
     requests.iter_mut().for_each(|request| request.weight = scale.of_small(request.weight));
 }
 
@@ -175,25 +174,25 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_names_take_the_memory_of_few() {
+    fn a_hundred_thousand_names_need_the_memory_of_few() {
         let mut requests = Requests::new(Hasher::fixed());
         let mut report = Vec::with_capacity(REQUESTS);
         for n in 0..100_000u32 {
             let frame = hello(&format!("n{n}.example"));
             let source = Addr::from_v4_bits(n);
             let payload_len = frame.len() as u16;
-            let packet = Packet { app: App::TlsHello, source, payload_len, source_port: 9, ..Packet::default() };
+            let packet = Packet { app: App::TlsClientHello, source, payload_len, source_port: 9, ..Packet::default() };
             requests.offer(&packet, &frame);
         }
         let capacity = requests.sample.items.capacity();
         let lost = requests.finish_tick(&mut report);
         assert_eq!((capacity, report.capacity()), (REQUESTS, REQUESTS));
         assert_eq!(lost, 100_000 - report.len() as u64);
-        // They stand for all but the few since the last kept one.
+        // The weights cover all requests but the few since the last kept one.
         let weight: u32 = report.iter().map(|request| request.weight).sum();
         assert!((95_000..=100_000).contains(&weight) && report.len() >= REQUESTS / 2, "{weight}");
         assert!(report.iter().all(|request| request.asked.name.to_string().ends_with(".example")));
-        // Taken from the whole tick, not from its beginning.
+        // Sampled from the whole tick, not from its beginning.
         let late = report.iter().filter(|request| request.source.bits() as u32 >= 50_000).count();
         assert!(late.abs_diff(report.len() / 2) < report.len() / 4, "{late} of {}", report.len());
 

@@ -1,70 +1,70 @@
 //! A bounded, set-associative table with exact keys: one word of tags a set, values beside.
 //!
-//! All memory is taken at the start and never grows. A new key in a full set replaces the lightest of some entries,
-//! so noise evicts noise and never the host that is under attack.
+//! All memory is allocated at the start and never grows. A new key in a full set replaces the lightest of a few
+//! entries, so noise evicts noise and never the host under attack.
 
-/// Entries a set.
+/// Entries per set.
 const WAYS: usize = 8;
-/// Entries of a full set, from a random one on, of which the lightest gives way.
-const LOOKED_AT: usize = 4;
+/// Entries of a full set, starting at a random one, among which the lightest is replaced.
+const CANDIDATES: usize = 4;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Index of an entry, valid until another key is inserted.
-pub type SlotIndex = u32;
+pub(super) type SlotIndex = u32;
 /// The index of no entry.
-pub const NO_SLOT: SlotIndex = SlotIndex::MAX;
+pub(super) const NO_SLOT: SlotIndex = SlotIndex::MAX;
 
-/// The tags of one set, an octet a way: seven bits of each key's hash below a set bit, zero for an empty way.
+/// The tags of one set, a byte per way: seven bits of each key's hash below a set bit, zero for an empty way.
 type Tags = u64;
 
 /// An entry that knows its own key.
-pub trait Keyed {
+pub(super) trait Keyed {
     type Key: Copy + Eq;
     /// An entry for `key` with nothing counted.
     fn empty(key: Self::Key) -> Self;
     fn key(&self) -> Self::Key;
-    /// How much it matters to keep this entry at tick `age` (its low bits); the least in a set gives way.
+    /// How important it is to keep this entry at tick `age` (its low bits); the lowest weight is replaced.
     fn weight(&self, age: u16) -> u32;
-    /// Whether it still holds counts that nobody has read.
+    /// Whether it has counts that have not been read yet.
     fn has_counts(&self) -> bool;
 }
 
-/// What an entry that is counted by ticks remembers of the time before.
+/// What an entry keeps of the tick in which it was last active.
 #[derive(Clone, Copy, Default)]
-pub struct Past {
-    /// Tick (its low bits) in which it was seen last, and packets of its last full tick, saturating.
+pub(super) struct LastTick {
+    /// Low bits of that tick, and the packets of the tick before it, saturating.
     age: u16,
     packets: u16,
 }
 
-impl Past {
-    /// To be told at the first packet of tick `age`.
+impl LastTick {
+    /// Called at the first packet of tick `age`.
     #[inline]
-    pub fn wake(&mut self, age: u16) {
+    pub(super) fn start_tick(&mut self, age: u16) {
         self.packets = if self.age == age.wrapping_sub(1) { self.packets } else { 0 };
         self.age = age;
     }
 
-    /// Whether it was last woken in tick `age`.
+    /// Whether the entry was last active in tick `age`.
     #[inline]
-    pub fn is_of(&self, age: u16) -> bool {
+    pub(super) fn is_of(&self, age: u16) -> bool {
         self.age == age
     }
 
-    /// Ticks since it was last woken, modulo 65,536.
-    pub fn ticks_since(&self, age: u16) -> u32 {
+    /// Ticks since the entry was last active, modulo 65,536.
+    pub(super) fn ticks_since(&self, age: u16) -> u32 {
         age.wrapping_sub(self.age).into()
     }
 
-    /// To be told at the end of a tick, of its packets.
-    pub fn remember(&mut self, packets: u32) {
+    /// Called at the end of a tick with the packets of the tick.
+    pub(super) fn end_tick(&mut self, packets: u32) {
         self.packets = packets.min(u32::from(u16::MAX)) as u16;
     }
 
-    /// Weight of an entry with so many packets since it woke: those of this tick count twice, those of the last one
-    /// once, older glory not at all.
-    pub fn weight(self, packets: u32, age: u16) -> u32 {
+    /// Weight of an entry with `packets` since it became active: packets of this tick count twice, those of the last
+    /// one once, older ones not at all.
+    pub(super) fn weight(self, packets: u32, age: u16) -> u32 {
         match age.wrapping_sub(self.age) {
             0 => 2 * packets.min(1 << 20) + u32::from(self.packets),
             1 => self.packets.into(),
@@ -75,14 +75,14 @@ impl Past {
 
 /// What [`SetTable::insert`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inserted<V> {
+pub(super) enum Inserted<V> {
     Found,
     New,
-    /// This entry, with counts that nobody has read, gave way.
+    /// This entry was replaced; its counts have not been read.
     Replaced(V),
 }
 
-pub struct SetTable<V: Keyed> {
+pub(super) struct SetTable<V: Keyed> {
     sets: Box<[Tags]>,
     values: Box<[V]>,
     mask: usize,
@@ -92,37 +92,33 @@ pub struct SetTable<V: Keyed> {
 }
 
 impl<V: Keyed> SetTable<V> {
-    /// A table of at least `capacity` entries (rounded up to a power of two, at least one set), touched in full so that
-    /// no page fault happens later. `empty` is a key that fills unused values.
-    pub fn new(capacity: usize, empty: V::Key) -> Self {
+    /// A table of at least `capacity` entries (rounded up to a power of two, at least one set). All memory is touched,
+    /// so that no page fault happens later. `empty` is the key of unused values.
+    pub(super) fn new(capacity: usize, empty: V::Key) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
         let values = (0..sets * WAYS).map(|_| V::empty(empty)).collect();
         SetTable { sets: vec![0; sets].into_boxed_slice(), values, mask: sets - 1, entries: 0, age: 0, version: 0 }
     }
 
-    pub fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.values.len()
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.entries == 0
-    }
-
     /// Low bits of the number of ticks so far.
-    pub fn age(&self) -> u16 {
+    pub(super) fn age(&self) -> u16 {
         self.age
     }
 
-    pub fn set_age(&mut self, age: u16) {
+    pub(super) fn set_age(&mut self, age: u16) {
         self.age = age;
     }
 
-    pub fn next_tick(&mut self) {
+    pub(super) fn next_tick(&mut self) {
         self.age = self.age.wrapping_add(1);
     }
 
@@ -131,17 +127,17 @@ impl<V: Keyed> SetTable<V> {
         hash >> 57 | 0x80
     }
 
-    /// Changes with each new key: while it stays, what was looked up is still where it was.
+    /// Changes with each insertion: while it is the same, earlier lookups are still valid.
     #[inline]
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version
     }
 
     #[inline]
-    pub fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
+    pub(super) fn find(&self, hash: u64, key: V::Key) -> Option<SlotIndex> {
         let set = hash as usize & self.mask;
-        // Octets that are equal become zero; subtracting one from each lets exactly the zeros (and, by a borrow,
-        // sometimes the octet above one) show their highest bit. The key has the last word.
+        // Equal bytes become zero. Subtracting one from each byte sets the highest bit exactly in the zeros, and
+        // sometimes, by a borrow, in the byte above one. The comparison of keys decides.
         let differences = self.sets.get(set)? ^ Self::tag(hash).wrapping_mul(LOW_BITS);
         let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
         while candidates != 0 {
@@ -155,18 +151,18 @@ impl<V: Keyed> SetTable<V> {
     }
 
     #[inline]
-    pub fn get(&self, index: SlotIndex) -> Option<&V> {
+    pub(super) fn get(&self, index: SlotIndex) -> Option<&V> {
         self.values.get(index as usize)
     }
 
     #[inline]
-    pub fn get_mut(&mut self, index: SlotIndex) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, index: SlotIndex) -> Option<&mut V> {
         self.values.get_mut(index as usize)
     }
 
-    /// Finds `key` or makes room for it.
+    /// Finds `key` or inserts it.
     #[inline]
-    pub fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
+    pub(super) fn insert(&mut self, hash: u64, key: V::Key) -> (SlotIndex, Inserted<V>) {
         match self.find(hash, key) {
             Some(index) => (index, Inserted::Found),
             None => self.replace(hash, key),
@@ -182,11 +178,11 @@ impl<V: Keyed> SetTable<V> {
         };
         let age = self.age;
         let way = (0..WAYS).find(|&way| *tags >> (way * 8) & 0xff == 0).unwrap_or_else(|| {
-            // The lightest of some, or the first of no weight: in a flood of strangers nearly all are light, and looking
-            // at a whole set costs a cache miss an entry.
+            // The lightest candidate, or the first of weight zero: in a flood from random sources nearly all are light,
+            // and a scan of the whole set costs a cache miss per entry.
             let start = (hash >> 32) as usize;
             let mut lightest = (u32::MAX, 0);
-            for way in (0..LOOKED_AT).map(|step| (start + step) % WAYS) {
+            for way in (0..CANDIDATES).map(|step| (start + step) % WAYS) {
                 let weight = values.get(way).map_or(u32::MAX, |value| value.weight(age));
                 if weight < lightest.0 {
                     lightest = (weight, way);
@@ -202,9 +198,9 @@ impl<V: Keyed> SetTable<V> {
         *tags = *tags & !(0xff << shift) | Self::tag(hash) << shift;
         let mut outcome = Inserted::New;
         if let Some(value) = values.get_mut(way) {
-            let gone = std::mem::replace(value, V::empty(key));
-            if !was_empty && gone.has_counts() {
-                outcome = Inserted::Replaced(gone);
+            let evicted = std::mem::replace(value, V::empty(key));
+            if !was_empty && evicted.has_counts() {
+                outcome = Inserted::Replaced(evicted);
             }
         }
         self.entries += usize::from(was_empty);
@@ -269,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_never_evicts_the_heavy_entry() {
+    fn noise_never_evicts_a_heavy_entry() {
         let mut table = SetTable::<Entry>::new(64, 0);
         for tick in 0..20u64 {
             for noise in 0..10_000u64 {

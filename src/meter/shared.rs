@@ -1,48 +1,49 @@
-//! The shared tables: lifetime counters per host (told once a second) and per station (once a tick), written by the
-//! merger and read at any moment by the API and the metrics. The only place that knows `dashmap`.
+//! The shared tables: lifetime counters per host (updated once a second) and per station (once a tick), written by the
+//! merger and read at any time by the API and the metrics. The only file that uses `dashmap`.
 
 use super::counts::Count;
-use super::hash::Hasher;
+use super::fading::{FadingCount, faded, worth};
+use super::hash::{Hasher, KeyedBuildHasher};
 use super::report::StationCounts;
-use crate::base::{Addr, Mac, Timestamp};
+use crate::base::{Addr, Mac, TICKS_PER_SECOND, Timestamp};
 use dashmap::DashMap;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Shards of each table. A power of two; more would only matter with more writers than the one merger.
+/// Shards of each table, a power of two. More would only help with several writers; the merger is the only one.
 const SHARDS: usize = 8;
 
 /// A bounded concurrent table.
 pub struct Shared<K, V> {
-    map: DashMap<K, V, KeyedState>,
+    map: DashMap<K, V, KeyedBuildHasher>,
     capacity: usize,
-    /// Kept beside the map, whose own count visits every shard. There is one writer.
+    /// Separate from the map, whose own count visits every shard. There is one writer.
     entries: AtomicUsize,
     evictions: AtomicU64,
-    /// Tick of the last eviction, and what was worth most of all that gave way then.
+    /// Tick of the last eviction, and the highest rank among the entries evicted then.
     last_eviction: AtomicU64,
-    bar: AtomicU64,
+    threshold: AtomicU64,
 }
 
-/// What a table keeps of one key.
+/// The value of a key.
 pub trait Entry: Clone {
-    /// Whether newcomers that are worth little more than those that just gave way are refused for a second.
-    const REFUSES: bool;
-    /// Order of eviction: the smallest goes first.
+    /// Whether new keys that rank little above the last evicted ones are refused for a second.
+    const REFUSES_NEWCOMERS: bool;
+    /// Rank for eviction: the smallest is evicted first.
     fn worth(&self, now: u64) -> u64;
 }
 
-/// Ticks for which the bar stands.
-const BAR_TICKS: u64 = 10;
+/// Ticks for which the threshold applies.
+const REFUSAL_TICKS: u64 = TICKS_PER_SECOND as u64;
 
 impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
-    /// `filler` makes keys, all different, that are put in and taken out again: the memory is touched now, and a flood
-    /// finds it ready.
+    /// `filler` makes distinct keys that are inserted and removed again: this touches the memory now, so that a flood
+    /// causes no page faults.
     pub fn new(capacity: usize, hasher: Hasher, filler: impl Fn(u32) -> K) -> Self
     where
         V: Default,
     {
-        let map = DashMap::with_capacity_and_hasher_and_shard_amount(capacity, KeyedState(hasher), SHARDS);
+        let map = DashMap::with_capacity_and_hasher_and_shard_amount(capacity, KeyedBuildHasher::new(hasher), SHARDS);
         for number in 0..u32::try_from(capacity).unwrap_or(u32::MAX) {
             map.insert(filler(number), V::default());
         }
@@ -53,10 +54,11 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
             entries: AtomicUsize::new(0),
             evictions: AtomicU64::new(0),
             last_eviction: AtomicU64::new(0),
-            bar: AtomicU64::new(0),
+            threshold: AtomicU64::new(0),
         }
     }
 
+    /// Entries in use.
     pub fn len(&self) -> usize {
         self.entries.load(Ordering::Relaxed)
     }
@@ -65,17 +67,18 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.len() == 0
     }
 
+    /// Upper limit of entries.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Entries that gave way to others so far.
+    /// Entries evicted so far, and refused keys.
     pub fn evictions(&self) -> u64 {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    /// Updates the entry of `key`, making it with `new` first where there is none. `now` is the tick. In a full table a
-    /// newcomer may be refused, which counts as an eviction: else every stranger of a flood would cost one.
+    /// Updates the entry of `key`; creates it with `new` where there is none. `now` is the tick. A full table may
+    /// refuse a new key, which counts as an eviction: otherwise every random source of a flood would cost one.
     pub fn update(&self, key: K, now: u64, new: impl FnOnce() -> V, update: impl FnOnce(&mut V)) {
         if let Some(mut entry) = self.map.get_mut(&key) {
             update(entry.value_mut());
@@ -93,27 +96,27 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a newcomer of this worth has no chance now; counts it as an eviction then.
-    pub fn refuses(&self, worth: u64, now: u64) -> bool {
-        let bar = match now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) {
-            // Once a tick must do: it costs a look at every entry.
+    /// Whether a new key of this rank is refused now; counts an eviction if so.
+    pub(super) fn refuses(&self, worth: u64, now: u64) -> bool {
+        let threshold = match now.saturating_sub(self.last_eviction.load(Ordering::Relaxed)) {
+            // At most one eviction per tick: each ranks every entry.
             0 => u64::MAX,
-            1..BAR_TICKS => self.bar.load(Ordering::Relaxed).saturating_mul(4),
+            1..REFUSAL_TICKS => self.threshold.load(Ordering::Relaxed).saturating_mul(4),
             _ => 0,
         };
-        let refused = V::REFUSES && worth <= bar && self.len() >= self.capacity;
+        let refused = V::REFUSES_NEWCOMERS && worth <= threshold && self.len() >= self.capacity;
         self.evictions.fetch_add(u64::from(refused), Ordering::Relaxed);
         refused
     }
 
-    /// Makes room for an eighth of the table at once: the cost of looking at every entry is shared by many insertions.
+    /// Evicts an eighth of the table at a time: many insertions share the cost of ranking every entry.
     fn evict(&self, now: u64) {
         let mut ranking: Vec<(u64, K)> = self.map.iter().map(|e| (e.value().worth(now), *e.key())).collect();
         let goal = (self.capacity / 8).max(1);
-        // Keys break ties, so that the order of shards and buckets never shows.
+        // Keys break ties, so that the order of shards and buckets has no effect.
         if goal < ranking.len() {
-            let (_, &mut (bar, _), _) = ranking.select_nth_unstable(goal - 1);
-            self.bar.store(bar, Ordering::Relaxed);
+            let (_, &mut (threshold, _), _) = ranking.select_nth_unstable(goal - 1);
+            self.threshold.store(threshold, Ordering::Relaxed);
             self.last_eviction.store(now, Ordering::Relaxed);
         }
         for (_, key) in ranking.iter().take(goal) {
@@ -124,13 +127,14 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.evictions.fetch_add(goal.min(ranking.len()) as u64, Ordering::Relaxed);
     }
 
+    /// A copy of the entry of `key`.
     pub fn get(&self, key: &K) -> Option<V> {
         self.map.get(key).map(|entry| entry.value().clone())
     }
 
-    /// Shows every entry, in no order.
-    pub fn visit(&self, mut look: impl FnMut(&K, &V)) {
-        self.map.iter().for_each(|entry| look(entry.key(), entry.value()));
+    /// Calls `visitor` with every entry, in no order.
+    pub fn visit(&self, mut visitor: impl FnMut(&K, &V)) {
+        self.map.iter().for_each(|entry| visitor(entry.key(), entry.value()));
     }
 
     /// The `count` entries with the highest `rank`, highest first; ties by key.
@@ -138,7 +142,7 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         self.top_of(count, |_, value| Some(rank(value)))
     }
 
-    /// The same among those that have a rank.
+    /// The `count` entries with the highest `rank` among those that have one.
     pub fn top_of<R: Ord>(&self, count: usize, rank: impl Fn(&K, &V) -> Option<R>) -> Vec<(K, V)> {
         let ranked = self.map.iter().filter_map(|e| Some((rank(e.key(), e.value())?, *e.key())));
         let mut all: Vec<(R, K)> = ranked.collect();
@@ -146,23 +150,6 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
         all.truncate(count);
         all.into_iter().filter_map(|(_, key)| self.get(&key).map(|value| (key, value))).collect()
     }
-}
-
-/// What is left of a host's activity after a tick without packets.
-pub(super) const FADING: f32 = 0.9;
-
-/// What is left of an activity after so many ticks without packets.
-pub(super) fn faded(activity: f32, idle: u64) -> f32 {
-    match idle {
-        0 => activity,
-        1 => activity * FADING,
-        idle => activity * FADING.powi(idle.min(1000) as i32),
-    }
-}
-
-/// Worth of a host with this activity: thousandths, so that entries of the same age still differ.
-pub(super) fn worth(activity: f32) -> u64 {
-    (activity * 1000.0) as u64
 }
 
 /// A host over its lifetime in the table.
@@ -191,39 +178,21 @@ impl HostEntry {
         self.sent.merge(sent);
     }
 
+    /// The activity faded to tick `tick`.
     pub fn activity_at(&self, tick: u64) -> f32 {
         faded(self.activity, tick.saturating_sub(self.last_tick))
     }
 }
 
 impl Entry for HostEntry {
-    const REFUSES: bool = true;
+    const REFUSES_NEWCOMERS: bool = true;
 
     fn worth(&self, now: u64) -> u64 {
         worth(self.activity_at(now))
     }
 }
 
-/// Packets and octets of about the last second, fading by a tenth each tick.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct FadingCount {
-    pub packets: f32,
-    pub bytes: f32,
-}
-
-impl FadingCount {
-    fn fade(&mut self, idle: u64) {
-        self.packets = faded(self.packets, idle);
-        self.bytes = faded(self.bytes, idle);
-    }
-
-    fn add(&mut self, count: Count) {
-        self.packets += count.packets as f32;
-        self.bytes += count.bytes as f32;
-    }
-}
-
-/// What a station does at one moment.
+/// Current rates of a station, as fading counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StationRates {
     pub received: FadingCount,
@@ -237,13 +206,14 @@ pub struct StationRates {
 pub struct StationEntry {
     pub totals: StationCounts,
     pub last_tick: u64,
-    /// When a frame of it last entered here by the kernel's word; 0 if never.
+    /// Tick of the last frame that entered this machine, as marked by the kernel; 0 if never.
     pub entered_tick: u64,
     /// As of `last_tick`.
     pub rates: StationRates,
 }
 
 impl StationEntry {
+    /// Adds the counts of tick `tick`.
     pub fn add(&mut self, tick: u64, counts: &StationCounts) {
         self.rates = self.rates_at(tick);
         self.rates.received.add(counts.received);
@@ -273,6 +243,7 @@ impl StationEntry {
         self.last_tick = tick;
     }
 
+    /// The rates faded to tick `tick`.
     pub fn rates_at(&self, tick: u64) -> StationRates {
         let idle = tick.saturating_sub(self.last_tick);
         let mut rates = self.rates;
@@ -284,78 +255,34 @@ impl StationEntry {
 }
 
 impl Entry for StationEntry {
-    const REFUSES: bool = false;
+    const REFUSES_NEWCOMERS: bool = false;
 
     fn worth(&self, now: u64) -> u64 {
         // Recent before old; within the same second, busy before quiet.
-        let age = now.saturating_sub(self.last_tick) / 10;
+        let age = now.saturating_sub(self.last_tick) / TICKS_PER_SECOND as u64;
         (u64::from(u32::MAX) - age.min(u64::from(u32::MAX))) << 24 | self.totals.sent.packets.min((1 << 24) - 1)
     }
 }
 
+/// Lifetime counters by host address.
 pub type HostTable = Shared<Addr, HostEntry>;
+/// Lifetime counters by interface number and MAC address.
 pub type StationTable = Shared<(u16, Mac), StationEntry>;
 
 impl HostTable {
-    pub fn of_hosts(capacity: usize, hasher: Hasher) -> Self {
+    /// A table of at most `capacity` hosts.
+    pub fn for_hosts(capacity: usize, hasher: Hasher) -> Self {
         Shared::new(capacity, hasher, Addr::from_v4_bits)
     }
 }
 
 impl StationTable {
-    pub fn of_stations(capacity: usize, hasher: Hasher) -> Self {
+    /// A table of at most `capacity` stations.
+    pub fn for_stations(capacity: usize, hasher: Hasher) -> Self {
         Shared::new(capacity, hasher, |number| {
             let [a, b, c, d] = number.to_be_bytes();
             (0, Mac([0, 0, a, b, c, d]))
         })
-    }
-}
-
-/// Hashes keys with our own keyed hash: replays need the same order every time, live runs a secret.
-#[derive(Clone, Copy)]
-pub struct KeyedState(Hasher);
-
-impl KeyedState {
-    pub fn new(hasher: Hasher) -> Self {
-        KeyedState(hasher)
-    }
-}
-
-impl BuildHasher for KeyedState {
-    type Hasher = KeyedHasher;
-
-    fn build_hasher(&self) -> KeyedHasher {
-        KeyedHasher { hasher: self.0, state: 0 }
-    }
-}
-
-pub struct KeyedHasher {
-    hasher: Hasher,
-    state: u64,
-}
-
-impl std::hash::Hasher for KeyedHasher {
-    fn finish(&self) -> u64 {
-        self.state
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0u8; 8];
-            for (to, from) in word.iter_mut().zip(chunk) {
-                *to = *from;
-            }
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.state = self.hasher.word(self.state.rotate_left(23) ^ word);
-    }
-
-    fn write_u128(&mut self, word: u128) {
-        self.write_u64(word as u64);
-        self.write_u64((word >> 64) as u64);
     }
 }
 
@@ -364,15 +291,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cap_holds_and_the_busy_stay() {
-        let table = HostTable::of_hosts(100, Hasher::fixed());
+    fn the_table_keeps_its_cap_and_busy_hosts() {
+        let table = HostTable::for_hosts(100, Hasher::fixed());
         let busy = Addr::from_v4_bits(1);
         for tick in 0..50u64 {
             let count = |packets| Count { packets, bytes: packets * 60 };
             table.update(busy, tick, HostEntry::default, |e| e.add(tick, tick, count(1000), count(0), 1000.0));
             for n in 0..100u32 {
-                let stranger = Addr::from_v4_bits(1000 + tick as u32 * 100 + n);
-                table.update(stranger, tick, HostEntry::default, |e| e.add(tick, tick, count(1), count(0), 1.0));
+                let other = Addr::from_v4_bits(1000 + tick as u32 * 100 + n);
+                table.update(other, tick, HostEntry::default, |e| e.add(tick, tick, count(1), count(0), 1.0));
             }
             assert!(table.len() <= 100, "{}", table.len());
         }

@@ -1,23 +1,23 @@
-//! Stations: what one worker counts of MAC addresses, in a table that only it touches.
+//! Stations: one worker's counters by MAC address, in a table that only this worker accesses.
 
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
-use super::link::LinkNotes;
+use super::link::LinkRecorder;
 use super::report::StationCounts;
-use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
+use super::run::Run;
+use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Packet};
 
-/// Few stations send most frames: these are found without hashing. A power of two.
+/// Slots of the cache of recent stations: few stations send most frames and are found without hashing. A power of two.
 const RECENT: usize = 1024;
 
 /// A station is a MAC address as seen on one interface.
 #[repr(align(64))]
 struct StationSlot {
     key: (u16, Mac),
-    past: Past,
-    /// Sent frames by [`FrameDirection`]: unknown, entered, left.
+    previous: LastTick,
+    /// Sent frames by [`FrameDirection`]: unknown, ingress, egress.
     sent: [SmallCount; 3],
     received: SmallCount,
     first: Timestamp,
@@ -28,7 +28,7 @@ struct StationSlot {
     arp: u32,
     nd: u32,
     dhcp: u32,
-    /// Packets that left between others' addresses, and source, destination and port of one.
+    /// Packets that left with neither address ours; source, destination and port of one.
     spoofed: u32,
     spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame sent in the tick.
@@ -45,7 +45,7 @@ impl Keyed for StationSlot {
     fn empty(key: (u16, Mac)) -> Self {
         StationSlot {
             key,
-            past: Past::default(),
+            previous: LastTick::default(),
             sent: Default::default(),
             received: SmallCount::default(),
             first: Timestamp::ZERO,
@@ -71,7 +71,7 @@ impl Keyed for StationSlot {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        self.past.weight(self.sent_packets().saturating_add(self.received.packets), age)
+        self.previous.weight(self.sent_packets().saturating_add(self.received.packets), age)
     }
 
     #[inline]
@@ -87,13 +87,13 @@ impl StationSlot {
         unknown.packets.saturating_add(entered.packets).saturating_add(left.packets)
     }
 
-    /// Notes that it is seen in tick `age`; true for the first time in that tick.
+    /// Marks it as active in tick `age`; true the first time in that tick.
     #[inline]
     fn wake(&mut self, age: u16) -> bool {
         if self.has_counts() {
             return false;
         }
-        self.past.wake(age);
+        self.previous.start_tick(age);
         true
     }
 
@@ -130,7 +130,7 @@ impl StationSlot {
         }
     }
 
-    /// What was counted in the tick; starts the next.
+    /// Returns the counts of the tick and starts the next.
     fn take(&mut self) -> StationCounts {
         let ((interface, mac), [unknown, entered, left]) = (self.key, self.sent);
         let mut sent = Count::from(unknown);
@@ -158,79 +158,10 @@ impl StationSlot {
             address: self.address,
             new: self.new,
         };
-        let mut past = self.past;
-        past.remember(self.sent_packets().saturating_add(self.received.packets));
-        *self = StationSlot { past, ..Self::empty(self.key) };
+        let mut previous = self.previous;
+        previous.end_tick(self.sent_packets().saturating_add(self.received.packets));
+        *self = StationSlot { previous, ..Self::empty(self.key) };
         counts
-    }
-}
-
-/// Frames in a row between the same stations: counted at once, since in a flood nearly all are.
-pub(super) struct Run<'a> {
-    first: &'a Packet,
-    last: Timestamp,
-    count: SmallCount,
-    arp: u32,
-    nd: u32,
-    dhcp: u32,
-    spoofed: Option<&'a Packet>,
-    spoofed_count: u32,
-}
-
-impl<'a> Run<'a> {
-    #[inline]
-    pub fn new(first: &'a Packet) -> Self {
-        Run {
-            first,
-            last: first.time,
-            count: SmallCount::default(),
-            arp: 0,
-            nd: 0,
-            dhcp: 0,
-            spoofed: None,
-            spoofed_count: 0,
-        }
-    }
-
-    /// The first frame, which tells who they are.
-    pub fn first(&self) -> &'a Packet {
-        self.first
-    }
-
-    pub fn count(&self) -> SmallCount {
-        self.count
-    }
-
-    #[inline]
-    pub fn goes_on_with(&self, packet: &Packet) -> bool {
-        let first = self.first;
-        first.source_mac == packet.source_mac
-            && first.destination_mac == packet.destination_mac
-            && first.interface == packet.interface
-            && first.direction == packet.direction
-    }
-
-    /// Notes a packet that leaves between addresses that are both not ours.
-    #[cold]
-    pub fn foreign(&mut self, packet: &'a Packet) {
-        if packet.source.may_leave_anywhere() || packet.destination.is_group_or_none() {
-            return;
-        }
-        self.spoofed = Some(packet);
-        self.spoofed_count += u32::from(packet.segments);
-    }
-
-    #[inline]
-    pub fn add(&mut self, packet: &Packet) {
-        self.last = packet.time;
-        self.count.add(packet.segments.into(), packet.wire_len);
-        if !packet.class.is_tcp() {
-            self.arp += u32::from(packet.class == Class::Arp);
-            self.nd += u32::from(packet.class == Class::Icmpv6Nd);
-            // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).
-            let dhcp = matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp;
-            self.dhcp += u32::from(dhcp);
-        }
     }
 }
 
@@ -239,34 +170,34 @@ pub(super) struct Stations {
     hasher: Hasher,
     table: SetTable<StationSlot>,
     touched: Vec<SlotIndex>,
-    /// Where stations that were seen lately are in the table, by the low bits of their address.
+    /// Cache of table indices of recently seen stations, by the low bits of their address.
     recent: Box<[SlotIndex]>,
-    /// The station that was last searched in vain, as long as the table has this version.
-    unheard: (u64, (u16, Mac)),
-    /// Stations that gave way to others before their counts were read, in this tick.
+    /// The last station that was searched without success; valid while the table has this version.
+    last_missing: (u64, (u16, Mac)),
+    /// Stations evicted in this tick before their counts were read.
     evictions: u64,
 }
 
 impl Stations {
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let table = SetTable::new(capacity, (0, Mac::ZERO));
         Stations {
             hasher,
             touched: Vec::with_capacity(table.capacity()),
             table,
             recent: vec![0; RECENT].into_boxed_slice(),
-            unheard: (0, (0, Mac::ZERO)),
+            last_missing: (0, (0, Mac::ZERO)),
             evictions: 0,
         }
     }
 
     /// Entries in use.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Moves what was counted in the tick into `report` and starts the next; returns the evictions.
-    pub fn finish_tick(&mut self, report: &mut Vec<StationCounts>) -> u64 {
+    pub(super) fn finish_tick(&mut self, report: &mut Vec<StationCounts>) -> u64 {
         for index in self.touched.drain(..) {
             // A replaced slot may be listed twice; the second time it is empty.
             if let Some(station) = self.table.get_mut(index).filter(|station| station.has_counts()) {
@@ -278,13 +209,13 @@ impl Stations {
     }
 
     #[inline]
-    pub fn count(&mut self, run: &Run<'_>, link: &mut LinkNotes) {
+    pub(super) fn count(&mut self, run: &Run<'_>, link: &mut LinkRecorder) {
         let (age, packet) = (self.table.age(), run.first);
         if packet.source_mac != Mac::ZERO {
             let key = (packet.interface, packet.source_mac);
             let index = match self.find(key) {
                 NO_SLOT => {
-                    link.stranger(packet);
+                    link.record_unknown_mac(packet);
                     self.insert(key)
                 }
                 index => index,
@@ -296,11 +227,11 @@ impl Stations {
                 station.sends(run);
             }
         }
-        // Whom frames go to is counted for stations that have been heard: a switch's flooding makes no entries.
+        // Receivers are counted only where they have sent before: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
             let index = self.find((packet.interface, packet.destination_mac));
             if index == NO_SLOT {
-                link.unheard(run);
+                link.record_unknown_unicast(run);
             }
             if let Some(station) = self.table.get_mut(index) {
                 if station.wake(age) {
@@ -313,20 +244,20 @@ impl Stations {
 
     #[inline(always)]
     fn find(&mut self, key: (u16, Mac)) -> SlotIndex {
-        let Some(&recent) = self.recent.get(place(key)) else { return NO_SLOT };
+        let Some(&recent) = self.recent.get(recent_index(key)) else { return NO_SLOT };
         if self.table.get(recent).is_some_and(|slot| slot.key == key) {
             return recent;
         }
-        if self.unheard == (self.table.version(), key) { NO_SLOT } else { self.search(key) }
+        if self.last_missing == (self.table.version(), key) { NO_SLOT } else { self.search(key) }
     }
 
     #[inline(never)]
     fn search(&mut self, key: (u16, Mac)) -> SlotIndex {
         let Some(index) = self.table.find(self.hasher.station(key.0, key.1), key) else {
-            self.unheard = (self.table.version(), key);
+            self.last_missing = (self.table.version(), key);
             return NO_SLOT;
         };
-        self.remember(key, index);
+        self.cache(key, index);
         index
     }
 
@@ -334,22 +265,23 @@ impl Stations {
         let hash = self.hasher.station(key.0, key.1);
         let (index, outcome) = self.table.insert(hash, key);
         self.evictions += u64::from(matches!(outcome, Inserted::Replaced(_)));
-        self.remember(key, index);
+        self.cache(key, index);
         if let Some(station) = self.table.get_mut(index) {
             station.new = true;
         }
         index
     }
 
-    fn remember(&mut self, key: (u16, Mac), index: SlotIndex) {
-        if let Some(recent) = self.recent.get_mut(place(key)) {
+    fn cache(&mut self, key: (u16, Mac), index: SlotIndex) {
+        if let Some(recent) = self.recent.get_mut(recent_index(key)) {
             *recent = index;
         }
     }
 }
 
-/// Place of a station among the recent ones: its last octets differ among the guests of a host and the hosts of a net.
+/// Cache slot of a station: the last bytes of MAC addresses differ among the guests of a host and the hosts of a
+/// network.
 #[inline]
-fn place((_, mac): (u16, Mac)) -> usize {
+fn recent_index((_, mac): (u16, Mac)) -> usize {
     mac.bits() as usize % RECENT
 }

@@ -1,10 +1,10 @@
-//! Sums: all traffic of a tick by class, as a worker counts it.
+//! Sums: all traffic of a tick by class, as counted by a worker.
 
 use super::counts::Count;
 use super::report::Totals;
 use crate::packet::{Anomaly, Class, Packet};
 
-/// All traffic of a tick by class, once: merely passing, towards us, from us, both. A row has room for 32 classes.
+/// All traffic of a tick by class, in four rows: transit, to us, from us, both. A row has room for 32 classes.
 pub(super) struct Sums([Count; 4 << CLASS_BITS]);
 
 const CLASS_BITS: usize = 5;
@@ -18,14 +18,14 @@ impl Default for Sums {
 
 impl Sums {
     #[inline]
-    pub fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
+    pub(super) fn add(&mut self, packet: &Packet, to_us: bool, from_us: bool) {
         let row = usize::from(to_us) | usize::from(from_us) << 1;
         if let Some(count) = self.0.get_mut(row << CLASS_BITS | packet.class.index()) {
             count.add(packet.segments, packet.wire_len);
         }
     }
 
-    pub fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
+    pub(super) fn totals(&self, anomalies: [u64; Anomaly::COUNT]) -> Totals {
         let mut totals = Totals { anomalies, ..Totals::default() };
         for (row, counts) in self.0.chunks(1 << CLASS_BITS).enumerate() {
             for (class, &count) in counts.iter().enumerate() {

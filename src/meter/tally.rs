@@ -1,58 +1,50 @@
-//! Tally: what one worker counts, in tables that only it touches.
+//! Tally: the counters of one worker, in tables that only this worker accesses.
 //!
-//! Packets come in batches. Every host has a small entry of one cache line; a host that is busy within a tick also gets
-//! one of a limited number of [`HostTick`]s with everything that detectors ask for. At the end of a tick the touched
-//! entries are copied out into a [`TickReport`] and start again from zero; the tables themselves stay.
+//! Packets are processed in batches. Every host has a small entry of one cache line. A host that is busy within a tick
+//! also gets one of a limited number of [`HostTick`]s with everything that detectors need. At the end of a tick the
+//! touched entries are copied into a [`TickReport`] and reset to zero; the tables themselves stay allocated.
 
 use super::attempts::AttemptTable;
-use super::counts::{Count, Handshake, HostTick, Sample, SmallCount};
-use super::handshakes::Handshakes;
+use super::counts::{Count, SmallCount};
+use super::handshakes::{Handshake, Handshakes};
 use super::hash::Hasher;
-use super::link::{AssignedAddrs, LinkNotes};
+use super::host_tick::HostTick;
+use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
-use super::prefixes::{Received, SpreadSample};
-use super::report::{Evictions, HostCounts, Scale, TickReport};
+use super::report::{Evictions, HostCounts, TickReport};
 use super::requests::Requests;
-use super::set_table::{Inserted, Keyed, NO_SLOT, Past, SetTable, SlotIndex};
-use super::stations::{Run, Stations};
+use super::run::Run;
+use super::samples::{Received, Sample, SpreadSample};
+use super::scale::Scale;
+use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
+use super::sizes::TallySizes;
+use super::stations::Stations;
 use super::sums::Sums;
 use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
 
-/// Packets that are recorded at once: enough to overlap their cache misses.
+/// Packets recorded per batch: enough to overlap their cache misses.
 pub const BATCH: usize = 32;
 
 const NO_DETAIL: u16 = u16::MAX;
 
-/// Sizes of the tables of one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TallySizes {
-    /// Hosts counted within one tick.
-    pub hosts: usize,
-    /// Busy hosts with full detail within one tick; below 65,535.
-    pub detailed_hosts: usize,
-    pub stations: usize,
-    /// TCP handshakes under way that can be recognised when they complete.
-    pub handshakes: usize,
-}
-
-/// The one-line entry of a host.
+/// The entry of a host, one cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct HostSlot {
     address: Addr,
-    /// Received and sent, by [`Side`].
+    /// Received and sent, indexed by [`Side`].
     counts: [SmallCount; 2],
     detail: u16,
-    past: Past,
+    previous: LastTick,
     log_len: u8,
-    /// The first packets of the tick, while there is no detail.
+    /// The first packets of the tick, while the host has no detail.
     log: [LogEntry; LOG],
 }
 
-// One cache line: this is what a flood of strangers costs.
+// One cache line: a flood from random sources pays this per entry.
 const _: () = assert!(size_of::<HostSlot>() == 64);
 
 impl Keyed for HostSlot {
@@ -63,7 +55,7 @@ impl Keyed for HostSlot {
             address,
             counts: Default::default(),
             detail: NO_DETAIL,
-            past: Past::default(),
+            previous: LastTick::default(),
             log_len: 0,
             log: [LogEntry::default(); LOG],
         }
@@ -75,7 +67,7 @@ impl Keyed for HostSlot {
     }
 
     fn weight(&self, age: u16) -> u32 {
-        self.past.weight(self.packets(), age)
+        self.previous.weight(self.packets(), age)
     }
 
     #[inline]
@@ -92,7 +84,7 @@ impl HostSlot {
     }
 }
 
-/// Where a packet belongs: hashes of its addresses, their hosts in the table, and which of them are inside.
+/// Both ends of a packet: hashes of its addresses, the table slots of its hosts, and which of them are inside.
 #[derive(Clone, Copy)]
 struct PacketHosts {
     source: u64,
@@ -101,9 +93,9 @@ struct PacketHosts {
     destination_slot: SlotIndex,
     to_us: bool,
     from_us: bool,
-    /// The destination is inside and may be a target.
+    /// The destination is inside and can be a target.
     is_target: bool,
-    /// The destination is a group of hosts.
+    /// The destination is a multicast or broadcast address.
     to_group: bool,
 }
 
@@ -122,13 +114,14 @@ impl Default for PacketHosts {
     }
 }
 
-/// Which side of a host a packet is on.
+/// Whether a host receives or sends a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Received,
     Sent,
 }
 
+/// The counters of one worker.
 pub struct Tally {
     hasher: Hasher,
     networks: Arc<Networks>,
@@ -137,20 +130,20 @@ pub struct Tally {
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     details: Vec<Box<HostTick>>,
     free_details: Vec<u16>,
-    /// Details with their owners, so that eviction of a host frees its detail.
+    /// Details with their owners, so that the eviction of a host frees its detail.
     used_details: Vec<(u16, SlotIndex)>,
     /// Packets of each detail's host in this tick, filled while reporting.
     detail_packets: Vec<u32>,
-    /// Packets a tick that a host needs to get and to keep a detail.
+    /// Packets per tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: Stations,
     handshakes: Handshakes,
-    contacts: AttemptTable,
+    attempts: AttemptTable,
     received: SpreadSample,
     requests: Requests,
-    link: LinkNotes,
-    /// By interface.
-    views: Arc<[CapturedInterface]>,
+    link: LinkRecorder,
+    /// Indexed by interface number.
+    interfaces: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
     is_partial: bool,
     elsewhere: Count,
@@ -162,6 +155,7 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Allocates and touches all tables, so that a flood causes no page faults.
     pub fn new(sizes: TallySizes, networks: Arc<Networks>, hasher: Hasher) -> Self {
         let details = sizes.detailed_hosts.clamp(1, usize::from(NO_DETAIL) - 1);
         let hosts = SetTable::new(sizes.hosts, Addr::UNSPECIFIED);
@@ -177,11 +171,11 @@ impl Tally {
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             handshakes: Handshakes::new(sizes.handshakes, hasher),
-            contacts: AttemptTable::new(hasher),
+            attempts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
             requests: Requests::new(hasher),
-            link: LinkNotes::new(hasher),
-            views: Arc::default(),
+            link: LinkRecorder::new(hasher),
+            interfaces: Arc::default(),
             is_partial: false,
             elsewhere: Count::default(),
             sums: Sums::default(),
@@ -192,28 +186,28 @@ impl Tally {
         }
     }
 
-    /// Which networks are inside from now on.
+    /// Replaces the inside networks.
     pub fn set_networks(&mut self, networks: Arc<Networks>) {
         self.networks = networks;
     }
 
-    /// Which interfaces show the same frames, from now on.
-    pub fn set_views(&mut self, views: &Arc<[CapturedInterface]>) {
-        self.is_partial = views.iter().any(|view| view.counted != CountPolicy::All);
-        self.views = Arc::clone(views);
+    /// Replaces the captured interfaces, with their roles and the policy that says which of their frames count.
+    pub fn set_interfaces(&mut self, interfaces: &Arc<[CapturedInterface]>) {
+        self.is_partial = interfaces.iter().any(|interface| interface.counted != CountPolicy::All);
+        self.interfaces = Arc::clone(interfaces);
     }
 
-    /// Which addresses guests were given, from now on.
-    pub fn set_assigned(&mut self, granted: Arc<AssignedAddrs>) {
-        self.link.set_assigned(granted);
+    /// Replaces the addresses assigned to guests.
+    pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
+        self.link.set_assigned(assigned);
     }
 
-    /// Takes note of what a packet asks for, if it is a request, and of what it says of the segment; `frame` brought it. To
-    /// be counted, it is recorded too. False where another interface shows the packet: then it is counted here, for its
-    /// stations alone, and not to be recorded.
+    /// Samples a packet if it is a request, and records it if it is a control frame or goes to a group; `frame` is its
+    /// data. Returns whether the packet counts on this interface: then it must be recorded as well. Otherwise another
+    /// interface of the segment shows it, and here it counts for its stations alone.
     #[inline]
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
-        if self.is_partial && self.is_elsewhere(packet, frame) {
+        if self.is_partial && self.is_counted_elsewhere(packet, frame) {
             return false;
         }
         if packet.app.is_request() {
@@ -224,14 +218,16 @@ impl Tally {
         true
     }
 
-    /// Whether what leaves an interface leaves the machine: by a guest's port it reaches the guest.
-    fn leads_out(&self, interface: u16) -> bool {
-        self.views.get(usize::from(interface)).is_none_or(|view| view.role != InterfaceRole::Port)
+    /// Whether frames that leave by an interface leave the machine: frames that leave by a guest's port reach the
+    /// guest.
+    fn leaves_machine(&self, interface: u16) -> bool {
+        self.interfaces.get(usize::from(interface)).is_none_or(|interface| interface.role != InterfaceRole::Port)
     }
 
     #[inline(never)]
-    fn is_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
-        let counted = self.views.get(usize::from(packet.interface)).map_or(CountPolicy::All, |view| view.counted);
+    fn is_counted_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
+        let counted =
+            self.interfaces.get(usize::from(packet.interface)).map_or(CountPolicy::All, |interface| interface.counted);
         let elsewhere = match counted {
             CountPolicy::All => false,
             CountPolicy::Ingress => packet.direction == FrameDirection::Egress,
@@ -243,16 +239,17 @@ impl Tally {
             self.elsewhere.add(packet.segments, packet.wire_len);
             let mut run = Run::new(packet);
             run.add(packet);
-            if packet.direction == FrameDirection::Egress && packet.has_ip && self.leads_out(packet.interface) {
+            if packet.direction == FrameDirection::Egress && packet.has_ip && self.leaves_machine(packet.interface) {
                 let ours = |address| self.networks.contains(address);
                 if !ours(packet.source) && !ours(packet.destination) && !self.networks.is_unknown() {
-                    run.foreign(packet);
+                    run.add_spoofed(packet);
                 }
             }
             self.stations.count(&run, &mut self.link);
-            // Said once or seen several times: the merger tells which, and here it may be seen where it came from.
+            // A frame can be shown by several interfaces: the merger detects copies, and this interface may be the one
+            // where it entered.
             self.link.note(packet, frame);
-            if self.link.watches() {
+            if self.link.checks_sources() {
                 self.link.check_sources(packet.source_mac, std::iter::once(packet));
             }
         }
@@ -265,44 +262,44 @@ impl Tally {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
         self.first.get_or_insert(first.time);
         self.last = last.time;
-        // First find the hosts of all: their cache misses are under way together.
-        let mut places = [PacketHosts::default(); BATCH];
-        self.locate(batch, &mut places);
+        // Look up all hosts first, so that their cache misses overlap.
+        let mut located = [PacketHosts::default(); BATCH];
+        self.locate(batch, &mut located);
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
-        for (index, (packet, place)) in batch.iter().zip(&mut places).enumerate() {
-            self.sums.add(packet, place.to_us, place.from_us);
+        for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
+            self.sums.add(packet, ends.to_us, ends.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
                 *count += 1;
             }
-            if !run.goes_on_with(packet) {
+            if !run.continues_with(packet) {
                 self.end_run(&run, batch.get(run_start..index));
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
             if packet.direction == FrameDirection::Egress
                 && packet.has_ip
-                && !(place.to_us || place.from_us)
-                && self.leads_out(packet.interface)
+                && !(ends.to_us || ends.from_us)
+                && self.leaves_machine(packet.interface)
             {
-                run.foreign(packet);
+                run.add_spoofed(packet);
             }
             if !packet.has_ip {
                 if packet.class == Class::Arp {
-                    self.contacts.arp(packet);
+                    self.attempts.arp(packet);
                 }
                 continue;
             }
-            if place.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
-                // An earlier packet of the batch may have made it.
-                place.source_slot = self.find_host(place.source, packet.source);
+            if ends.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
+                // An earlier packet of the batch may have inserted it.
+                ends.source_slot = self.find_host(ends.source, packet.source);
             }
-            if place.to_us || place.from_us {
-                self.contacts.follow(packet, place.source, place.destination);
+            if ends.to_us || ends.from_us {
+                self.attempts.follow(packet, ends.source, ends.destination);
             }
-            self.count_hosts(packet, place);
+            self.count_hosts(packet, ends);
         }
         self.end_run(&run, batch.get(run_start..));
     }
@@ -310,23 +307,23 @@ impl Tally {
     #[inline]
     fn end_run(&mut self, run: &Run<'_>, packets: Option<&[Packet]>) {
         self.stations.count(run, &mut self.link);
-        if self.link.watches() {
-            self.link.check_sources(run.first().source_mac, packets.unwrap_or_default().iter());
+        if self.link.checks_sources() {
+            self.link.check_sources(run.first.source_mac, packets.unwrap_or_default().iter());
         }
     }
 
     #[inline]
-    fn locate(&self, batch: &[Packet], places: &mut [PacketHosts; BATCH]) {
+    fn locate(&self, batch: &[Packet], located: &mut [PacketHosts; BATCH]) {
         let unknown = self.networks.is_unknown();
         let mut previous = PacketHosts::default();
         let mut previous_destination = None;
-        for (packet, place) in batch.iter().zip(places) {
+        for (packet, ends) in batch.iter().zip(located) {
             if !packet.has_ip {
-                place.from_us = packet.direction == FrameDirection::Egress;
-                place.to_us = !place.from_us;
+                ends.from_us = packet.direction == FrameDirection::Egress;
+                ends.to_us = !ends.from_us;
                 continue;
             }
-            // In a flood the destination is the same over and over.
+            // In a flood consecutive packets have the same destination.
             if previous_destination != Some(packet.destination) {
                 previous_destination = Some(packet.destination);
                 previous.destination = self.hasher.address(packet.destination);
@@ -336,11 +333,11 @@ impl Tally {
                 previous.to_group = packet.destination.is_group_or_none();
                 previous.is_target = previous.to_us && !previous.to_group;
             }
-            *place = previous;
-            place.source = self.hasher.address(packet.source);
-            place.from_us = !unknown && self.networks.contains(packet.source);
-            place.source_slot = match unknown || place.from_us {
-                true => self.find_host(place.source, packet.source),
+            *ends = previous;
+            ends.source = self.hasher.address(packet.source);
+            ends.from_us = !unknown && self.networks.contains(packet.source);
+            ends.source_slot = match unknown || ends.from_us {
+                true => self.find_host(ends.source, packet.source),
                 false => NO_SLOT,
             };
         }
@@ -356,50 +353,50 @@ impl Tally {
         self.hosts.find(hash, address).unwrap_or(NO_SLOT)
     }
 
-    /// Counts a packet at its receiver and at its sender, as far as they are counted.
+    /// Counts a packet for its receiver and for its sender, where they have or may get an entry.
     #[inline]
-    fn count_hosts(&mut self, packet: &Packet, place: &PacketHosts) {
+    fn count_hosts(&mut self, packet: &Packet, ends: &PacketHosts) {
         if packet.class == Class::IcmpEchoGroup {
-            return self.count_seeming_sender(packet, place);
+            return self.count_group_echo(packet, ends);
         }
-        let handshake = self.handshakes.follow(packet, place.source, place.destination);
-        // Where nothing is known to be inside, only receivers make entries: a flood from random sources must not fill the
-        // table with them. Known receivers still have what they send counted.
-        if place.is_target {
-            // An earlier packet of the batch may have taken the place of what was found, or made what was not.
-            let index = match self.is_host(place.destination_slot, packet.destination) {
-                true => place.destination_slot,
-                false => self.insert_host(place.destination, packet.destination),
+        let handshake = self.handshakes.follow(packet, ends.source, ends.destination);
+        // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
+        // Packets sent by known receivers still count.
+        if ends.is_target {
+            // An earlier packet of the batch may have evicted or inserted this host.
+            let index = match self.is_host(ends.destination_slot, packet.destination) {
+                true => ends.destination_slot,
+                false => self.insert_host(ends.destination, packet.destination),
             };
-            self.host(index, packet, Side::Received, place.source, handshake);
-            self.received.offer(packet.segments.into(), place.source ^ place.destination, || Received {
+            self.host(index, packet, Side::Received, ends.source, handshake);
+            self.received.offer(packet.segments.into(), ends.source ^ ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source),
             });
         }
-        // What is said to a group stays on the segment, and is counted by stations: it goes to no host outside.
-        if (place.from_us || place.source_slot != NO_SLOT) && !place.to_group {
-            let index = match self.is_host(place.source_slot, packet.source) {
-                true => place.source_slot,
-                false if place.from_us => self.insert_host(place.source, packet.source),
+        // Packets to a group stay on the segment and are counted by station.
+        if (ends.from_us || ends.source_slot != NO_SLOT) && !ends.to_group {
+            let index = match self.is_host(ends.source_slot, packet.source) {
+                true => ends.source_slot,
+                false if ends.from_us => self.insert_host(ends.source, packet.source),
                 false => return,
             };
-            self.host(index, packet, Side::Sent, place.destination, handshake);
+            self.host(index, packet, Side::Sent, ends.destination, handshake);
         }
     }
 
-    /// An echo request to a group is kept as something that its seeming sender receives: that is who will get the answers.
+    /// Counts an echo request to a group as received by its source address: the replies go there.
     #[inline(never)]
-    fn count_seeming_sender(&mut self, packet: &Packet, place: &PacketHosts) {
-        if packet.source.is_group_or_none() || !(place.from_us || self.networks.is_unknown()) {
+    fn count_group_echo(&mut self, packet: &Packet, ends: &PacketHosts) {
+        if packet.source.is_group_or_none() || !(ends.from_us || self.networks.is_unknown()) {
             return;
         }
-        let index = match self.is_host(place.source_slot, packet.source) {
-            true => place.source_slot,
-            false => self.insert_host(place.source, packet.source),
+        let index = match self.is_host(ends.source_slot, packet.source) {
+            true => ends.source_slot,
+            false => self.insert_host(ends.source, packet.source),
         };
-        let turned = Packet { source: packet.destination, destination: packet.source, ..*packet };
-        self.host(index, &turned, Side::Received, place.destination, Handshake::Nothing);
+        let reversed = Packet { source: packet.destination, destination: packet.source, ..*packet };
+        self.host(index, &reversed, Side::Received, ends.destination, Handshake::None);
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
@@ -414,7 +411,7 @@ impl Tally {
         let Some(slot) = self.hosts.get_mut(index) else { return };
         let detail = slot.detail;
         if !slot.has_counts() {
-            slot.past.wake(age);
+            slot.previous.start_tick(age);
             self.touched_hosts.push(index);
             // A host that kept its detail from the last tick starts this one here.
             if let Some(tick) = self.details.get_mut(usize::from(detail)) {
@@ -438,7 +435,7 @@ impl Tally {
         }
     }
 
-    /// Gives a host full detail and moves what is known of its earlier packets there.
+    /// Gives a host full detail and moves its earlier packets there.
     fn promote(&mut self, index: SlotIndex, packet: &Packet, side: Side) -> Option<u16> {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
@@ -446,7 +443,7 @@ impl Tally {
         let tick = self.details.get_mut(usize::from(detail))?;
         tick.reset(slot.address);
         let mut earlier = HostCounts::of(slot);
-        // This packet is counted already, and will have its own place.
+        // This packet has been counted already; the caller adds it to the detail.
         let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
         count.packets = count.packets.saturating_sub(packet.segments.into());
         count.bytes = count.bytes.saturating_sub(packet.wire_len);
@@ -469,18 +466,18 @@ impl Tally {
         counts.add(packet.class, packets, packet.wire_len);
         peers.add(peer_hash);
         samples.offer(packets, random, || Sample::of(packet, peer));
-        if handshake != Handshake::Nothing {
-            tick.pairs.count(handshake, sent);
+        if handshake != Handshake::None {
+            tick.handshakes.count(handshake, sent);
         }
         if packet.app != App::None {
             tick.apps.count(packet.app, packets, sent);
         }
         if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
-            special(tick, packet, sent);
+            count_rare(tick, packet, sent);
         }
     }
 
-    /// Copies the tick out into `report` (emptied first) and starts the next.
+    /// Copies the tick into `report` (cleared first) and starts the next.
     pub fn finish_tick(&mut self, tick: u64, report: &mut TickReport) {
         report.clear();
         report.tick = tick;
@@ -488,17 +485,17 @@ impl Tally {
         report.last = self.last;
         report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
-        self.evictions.contacts += self.contacts.finish_tick(tick, &mut report.contacts);
+        self.evictions.attempts += self.attempts.finish_tick(tick, &mut report.attempts);
         report.received = self.received;
         self.received.clear();
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
         self.link.finish_tick(&mut report.link);
-        self.evictions.controls = report.link.left_out;
+        self.evictions.controls = report.link.skipped;
         report.elsewhere = std::mem::take(&mut self.elsewhere);
         report.evictions = std::mem::take(&mut self.evictions);
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();
-        report.contact_entries = self.contacts.len();
+        report.attempt_entries = self.attempts.len();
         self.report_hosts(report);
         self.hosts.next_tick();
     }
@@ -514,12 +511,12 @@ impl Tally {
                 *of_detail = packets;
             }
             report.hosts.push(HostCounts::of(slot));
-            slot.past.remember(packets);
+            slot.previous.end_tick(packets);
             slot.counts = Default::default();
             slot.log_len = 0;
         }
-        // Details stay with hosts that are still busy, so that their next tick needs no promotion and loses no peers.
-        // Where they ran short, a host must be twice as busy to have one, until only a quarter of them is in use.
+        // Details stay with hosts that are still busy, so that the next tick needs no promotion and loses no peers.
+        // Whenever none is free, the required packet rate doubles; it halves while less than a quarter is in use.
         let used = self.used_details.len();
         if self.free_details.is_empty() {
             self.busy = self.busy.saturating_mul(2).max(2 * LOG as u32);
@@ -530,7 +527,7 @@ impl Tally {
         for position in 0..self.used_details.len() {
             let Some(&(detail, index)) = self.used_details.get(position) else { break };
             let Some(tick) = self.details.get_mut(usize::from(detail)) else { continue };
-            // Gone where the host was evicted from the table.
+            // No owner: the host was evicted from the table.
             let owner = self.hosts.get_mut(index).filter(|slot| slot.detail == detail && slot.address == tick.address);
             let Some(slot) = owner else {
                 self.free_details.push(detail);
@@ -570,8 +567,8 @@ impl HostCounts {
     }
 }
 
-/// Counts what few packets have: fragments, and what concerns amplification services.
-fn special(tick: &mut HostTick, packet: &Packet, sent: bool) {
+/// Counts what few packets have: first fragments and traffic of amplification services.
+fn count_rare(tick: &mut HostTick, packet: &Packet, sent: bool) {
     let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
     let packets = u32::from(packet.segments);
     *fragments += if packet.first_fragment { packets } else { 0 };

@@ -1,29 +1,29 @@
-//! Windows of so many busy hosts (or prefixes): who gets them, and who gives way.
+//! Windows of a limited number of busy hosts (or prefixes): assignment and eviction.
 
-use super::hash::Hasher;
+use super::fading::FADING;
+use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
-use super::shared::{FADING, KeyedState};
-use crate::base::Addr;
+use crate::base::{Addr, TICKS_PER_SECOND};
 use std::collections::HashMap;
 
-/// New windows a tick: a flood over many targets must not make the tick long.
+/// New windows per tick: a flood over many targets must not make the tick long.
 const NEW_PER_TICK: usize = 256;
-/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. Hosts then
-/// give theirs back.
+/// Ticks without traffic after which every window is empty: the longest is a minute and slides by ten seconds. The
+/// windows are then released.
 pub const IDLE_TICKS: u64 = 700;
 
 pub(super) struct WindowSlot {
     pub address: Addr,
     pub window: Box<HostWindow>,
     in_use: bool,
-    /// Last tick with traffic, and the activity as the shared table reckons it: kept here so that a look at all slots
-    /// does not touch all windows.
+    /// Last tick with traffic, and the activity as in the shared table: stored here so that a scan of all slots does
+    /// not touch all windows.
     last_active: u64,
     activity: f32,
 }
 
 impl WindowSlot {
-    pub fn was_active(&mut self, tick: u64, packets: u64) {
+    pub(super) fn was_active(&mut self, tick: u64, packets: u64) {
         self.last_active = tick;
         self.activity += packets as f32;
     }
@@ -31,19 +31,19 @@ impl WindowSlot {
 
 pub(super) struct Windows {
     slots: Vec<WindowSlot>,
-    by_address: HashMap<Addr, usize, KeyedState>,
+    by_address: HashMap<Addr, usize, KeyedBuildHasher>,
     free: Vec<usize>,
     tick: u64,
-    /// Those that gave way to busier ones.
+    /// Windows reassigned to busier hosts.
     evictions: u64,
     opened_this_tick: usize,
-    /// Activity and index of the least active, once it was looked for in this tick.
+    /// Activity and index of the least active slot, once it was searched for in this tick.
     quietest: Option<(f32, usize)>,
 }
 
 impl Windows {
-    /// All windows are made and touched here, so that a flood finds memory ready.
-    pub fn new(capacity: usize, hasher: Hasher) -> Self {
+    /// Allocates and touches all windows here, so that a flood causes no page faults.
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
         let slots = (0..capacity).map(|_| WindowSlot {
             address: Addr::UNSPECIFIED,
             window: HostWindow::new(Addr::UNSPECIFIED, 0),
@@ -53,7 +53,7 @@ impl Windows {
         });
         Windows {
             slots: slots.collect(),
-            by_address: HashMap::with_capacity_and_hasher(capacity, KeyedState::new(hasher)),
+            by_address: HashMap::with_capacity_and_hasher(capacity, KeyedBuildHasher::new(hasher)),
             free: (0..capacity).rev().collect(),
             tick: 0,
             evictions: 0,
@@ -62,16 +62,16 @@ impl Windows {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_address.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.evictions
     }
 
-    /// Opens tick `tick`: every window moves on. Ticks must come in order; gaps are for [`Windows::forget`].
-    pub fn open(&mut self, tick: u64) {
+    /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Windows::reset`].
+    pub(super) fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.opened_this_tick = 0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -90,8 +90,8 @@ impl Windows {
         self.quietest = None;
     }
 
-    /// Empties every window: for gaps in time longer than any window, and for clocks that were set.
-    pub fn forget(&mut self) {
+    /// Empties every window: for gaps in time longer than any window, and for clock changes.
+    pub(super) fn reset(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.in_use {
                 slot.in_use = false;
@@ -103,33 +103,34 @@ impl Windows {
         self.by_address.clear();
     }
 
-    /// The slot at `index`, as long as it still belongs to `address`.
-    pub fn get_mut(&mut self, index: usize, address: Addr) -> Option<&mut WindowSlot> {
+    /// The slot at `index`, while it still belongs to `address`.
+    pub(super) fn get_mut(&mut self, index: usize, address: Addr) -> Option<&mut WindowSlot> {
         self.slots.get_mut(index).filter(|slot| slot.in_use && slot.address == address)
     }
 
-    pub fn index_of(&self, address: Addr) -> Option<usize> {
+    pub(super) fn index_of(&self, address: Addr) -> Option<usize> {
         self.by_address.get(&address).copied()
     }
 
-    pub fn of(&self, address: Addr) -> Option<&HostWindow> {
+    pub(super) fn of(&self, address: Addr) -> Option<&HostWindow> {
         self.slots.get(self.index_of(address)?).map(|slot| &*slot.window)
     }
 
-    /// Those with traffic within the last second, in the order in which they became busy.
-    pub fn active(&self) -> impl Iterator<Item = &HostWindow> {
-        let is_active = |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < 10;
+    /// Windows with traffic within the last second, in the order in which their hosts became busy.
+    pub(super) fn active(&self) -> impl Iterator<Item = &HostWindow> {
+        let is_active =
+            |slot: &&WindowSlot| slot.in_use && self.tick.saturating_sub(slot.last_active) < TICKS_PER_SECOND as u64;
         self.slots.iter().filter(is_active).map(|slot| &*slot.window)
     }
 
-    /// All that are given out.
-    pub fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
+    /// All windows in use.
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
         self.slots.iter().filter(|slot| slot.in_use).map(|slot| &*slot.window)
     }
 
-    /// Windows for someone who became busy and has none; where all are taken, those of the least active if it is less
-    /// active.
-    pub fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
+    /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
+    /// less active.
+    pub(super) fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
         }
@@ -144,7 +145,7 @@ impl Windows {
         slot.window.roll(self.tick);
         slot.in_use = true;
         slot.last_active = self.tick;
-        // This tick's packets are in there and will be added once more: a newcomer may settle before it is displaced.
+        // This tick's packets are included and will be added once more: a new host gets time before it can be replaced.
         slot.activity = activity;
         self.by_address.insert(address, index);
         Some(index)
@@ -156,7 +157,7 @@ impl Windows {
             slots.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
         });
         let (least, index) = quietest?;
-        // Only a clearly busier one displaces another: two of a kind must not take turns.
+        // Only a clearly busier host replaces another: two similar ones must not alternate.
         if least * 3.0 > activity {
             self.quietest = quietest;
             return None;

@@ -125,7 +125,7 @@ impl Sink for Hook {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let incident = &*event.incident;
         if incident.drill && !self.config.drill {
-            return Ok(Delivery::Skipped("not run in drills (drill = false)"));
+            return Ok(Delivery::Skipped("not run in drills (run_in_drills = false)"));
         }
         let Some(stage) = self.stages.next(event) else { return Ok(Delivery::Skipped(NO_STAGE)) };
         let is_fastnetmon = self.config.mode == HookMode::FastNetMon;

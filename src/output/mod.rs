@@ -37,7 +37,7 @@ mod tests {
             "seed = 1\n[[part]]\nmodel = \"syn_flood\"\nfrom = 0.0\nto = 2.0\nrate = 20000\ntarget = \"203.0.113.7\"\n";
         let scenario = crate::traffic::Scenario::parse(flood).unwrap();
         let mut source = scenario.source();
-        let config = Config { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Config::default() };
+        let config = Config::for_networks(vec!["203.0.113.0/24".parse().unwrap()]);
         crate::runtime::replay::incidents(&config, &mut source).unwrap().remove(0)
     }
 }

@@ -19,15 +19,15 @@ apps! {
     /// The head of an HTTP request (RFC 9112 §3), complete as far as a single TCP segment shows.
     HttpRequest,
     /// The head of an HTTP request that ends before its empty line, in a TCP segment with room for more.
-    HttpUnfinished,
+    HttpIncomplete,
     /// The complete head of an HTTP request that announces a body, none of which is in the TCP segment.
-    HttpBodyAwaited,
+    HttpAwaitingBody,
     /// The end of a request head that began in an earlier TCP segment.
-    HttpEnd,
+    HttpHeadEnd,
     /// The head of an HTTP response.
-    HttpAnswer,
+    HttpResponse,
     /// TLS ClientHello (RFC 8446 §4.1.2).
-    TlsHello,
+    TlsClientHello,
     /// Other TLS records of a handshake, including alerts.
     TlsHandshake,
     /// TLS records with application data, not only the end of a handshake.
@@ -36,11 +36,11 @@ apps! {
     TinySegment,
     /// An acknowledgement without payload that announces a zero window: the receiver accepts no more data for now (RFC
     /// 9293 §3.8.6).
-    Stalled,
+    ZeroWindow,
     /// A DNS query with one question (RFC 1035 §4.1.1).
     DnsQuery,
     /// A DNS response without error.
-    DnsAnswer,
+    DnsResponse,
     /// A DNS response that the name does not exist (RCODE 3).
     DnsNxdomain,
     /// A DNS response with SERVFAIL, REFUSED or another error.
@@ -74,7 +74,10 @@ impl App {
     /// Whether it is a request that may contain a name.
     #[inline]
     pub const fn is_request(self) -> bool {
-        matches!(self, App::HttpRequest | App::HttpUnfinished | App::HttpBodyAwaited | App::TlsHello | App::DnsQuery)
+        matches!(
+            self,
+            App::HttpRequest | App::HttpIncomplete | App::HttpAwaitingBody | App::TlsClientHello | App::DnsQuery
+        )
     }
 
     /// The kind of a TCP segment's payload of `claimed` octets, of which `payload` was captured.
@@ -82,14 +85,14 @@ impl App {
     pub(super) fn of_tcp(payload: &[u8], claimed: u16) -> App {
         let whole = payload.len() == usize::from(claimed);
         match payload.first_chunk::<4>() {
-            Some([22, 3, 0..=4, _]) if payload.get(5) == Some(&1) => App::TlsHello,
+            Some([22, 3, 0..=4, _]) if payload.get(5) == Some(&1) => App::TlsClientHello,
             Some([20..=23, 3, 0..=4, _]) => tls(payload),
             Some(b"GET " | b"PUT ") => http(payload, 4, whole),
             Some(b"POST" | b"HEAD") => http(payload, 5, whole),
             Some(b"PATC" | b"TRAC") => http(payload, 6, whole),
             Some(b"DELE") => http(payload, 7, whole),
             Some(b"OPTI") => http(payload, 8, whole),
-            Some(b"HTTP") => App::HttpAnswer,
+            Some(b"HTTP") => App::HttpResponse,
             _ => rest(payload, whole),
         }
     }
@@ -113,15 +116,15 @@ fn http(payload: &[u8], target_at: usize, whole: bool) -> App {
     match payload.get(target_at) {
         Some(b'/' | b'*' | b'h') => {}
         Some(_) => return rest(payload, whole),
-        None => return if whole { App::HttpUnfinished } else { App::None },
+        None => return if whole { App::HttpIncomplete } else { App::None },
     }
     if !whole || payload.len() >= MIN_FULL_SEGMENT {
         return App::HttpRequest;
     }
     match payload.windows(4).position(|end| end == b"\r\n\r\n") {
-        None => App::HttpUnfinished,
+        None => App::HttpIncomplete,
         Some(end) if end + 4 == payload.len() && matches!(payload.first(), Some(b'P')) && awaits_body(payload) => {
-            App::HttpBodyAwaited
+            App::HttpAwaitingBody
         }
         Some(_) => App::HttpRequest,
     }
@@ -164,7 +167,7 @@ fn rest(payload: &[u8], whole: bool) -> App {
     if !whole || payload.is_empty() {
         App::None
     } else if payload.ends_with(b"\r\n\r\n") || payload == b"\r\n" {
-        App::HttpEnd
+        App::HttpHeadEnd
     } else if payload.len() <= MAX_TINY_SEGMENT {
         App::TinySegment
     } else {
@@ -181,7 +184,7 @@ fn dns(destination_port: u16, payload: &[u8]) -> App {
             App::DnsQuery
         }
         Some([_, _, flags, code, ..]) if flags & 0xf8 == 0x80 => match code & 0x0f {
-            0 => App::DnsAnswer,
+            0 => App::DnsResponse,
             3 => App::DnsNxdomain,
             _ => App::DnsFailure,
         },
@@ -200,14 +203,14 @@ mod tests {
     #[test]
     fn requests_are_classified_by_their_first_octets() {
         assert_eq!(tcp(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), App::HttpRequest);
-        assert_eq!(tcp(b"GET /?1 HTTP/1.1\r\nHost: a\r\n"), App::HttpUnfinished);
+        assert_eq!(tcp(b"GET /?1 HTTP/1.1\r\nHost: a\r\n"), App::HttpIncomplete);
         assert_eq!(tcp(b"GET key\r\n"), App::TinySegment, "Redis");
-        assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\n"), App::HttpBodyAwaited);
+        assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\n"), App::HttpAwaitingBody);
         assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\nx"), App::HttpRequest);
         assert_eq!(tcp(b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), App::HttpRequest);
         assert_eq!(tcp(b"X-a: b\r\n"), App::TinySegment);
-        assert_eq!(tcp(b"X-a: b\r\n\r\n"), App::HttpEnd);
-        assert_eq!(tcp(b"HTTP/1.1 200 OK\r\n"), App::HttpAnswer);
+        assert_eq!(tcp(b"X-a: b\r\n\r\n"), App::HttpHeadEnd);
+        assert_eq!(tcp(b"HTTP/1.1 200 OK\r\n"), App::HttpResponse);
         assert_eq!(tcp(&[b'a'; 500]), App::None);
         // A large cookie over two TCP segments, and a capture with a short snapshot length.
         let long = [b"GET / HTTP/1.1\r\nCookie: ".as_slice(), &[b'c'; 1400]].concat();
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn tls_records_are_classified() {
-        assert_eq!(tcp(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]), App::TlsHello);
+        assert_eq!(tcp(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]), App::TlsClientHello);
         assert_eq!(tcp(&[22, 3, 1, 0, 5, 16, 0, 0, 1, 0]), App::TlsHandshake);
         assert_eq!(tcp(&[23, 3, 3, 0, 1, 0]), App::TlsData);
         let end = [20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 9, 9];
@@ -230,7 +233,7 @@ mod tests {
         assert_eq!(App::of_udp(4000, 53, &message(1, 0)), App::DnsQuery);
         assert_eq!(App::of_udp(53, 4000, &message(0x81, 0x83)), App::DnsNxdomain);
         assert_eq!(App::of_udp(53, 4000, &message(0x81, 5)), App::DnsFailure);
-        assert_eq!(App::of_udp(53, 4000, &message(0x84, 0)), App::DnsAnswer);
+        assert_eq!(App::of_udp(53, 4000, &message(0x84, 0)), App::DnsResponse);
         assert_eq!(App::of_udp(4000, 5353, &message(1, 0)), App::None);
     }
 }

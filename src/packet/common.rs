@@ -106,7 +106,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         let class = Class::of_tcp(*flags, payload_len > 0);
         let app = match class {
             Class::TcpData => App::of_tcp(payload, payload_len),
-            Class::TcpAck if *w0 | *w1 == 0 => App::Stalled,
+            Class::TcpAck if *w0 | *w1 == 0 => App::ZeroWindow,
             _ => App::None,
         };
         (class, *flags, None, None, app, false)

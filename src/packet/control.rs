@@ -40,7 +40,7 @@ kinds! {
     /// RFC 4861 §4.5.
     Redirect = "redirect",
     /// Any message of a DHCP client (RFC 2131, 8415).
-    DhcpAsk = "DHCP request",
+    DhcpRequest = "DHCP request",
     /// A DHCP server's offer or advertisement, which is not binding.
     DhcpOffer = "DHCP offer",
     /// A DHCP server's binding reply; also a server's message with a truncated message type.
@@ -283,7 +283,7 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     if op == 1 {
         let wanted = v4_at(body, 12)?;
         let address = if is_no_address(wanted) { Addr::UNSPECIFIED } else { wanted };
-        return Some(Control { kind: ControlKind::DhcpAsk, address, target: packet.destination, ..control });
+        return Some(Control { kind: ControlKind::DhcpRequest, address, target: packet.destination, ..control });
     }
     let leased = v4_at(body, 16)?;
     let address = if is_no_address(leased) { Addr::UNSPECIFIED } else { leased };
@@ -299,7 +299,7 @@ fn dhcpv6(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
         1 | 3..=6 | 8 | 9 | 11 => {
             let mac = packet.source_mac;
             Some(Control {
-                kind: ControlKind::DhcpAsk,
+                kind: ControlKind::DhcpRequest,
                 address: packet.source,
                 mac,
                 target: packet.destination,

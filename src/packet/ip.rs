@@ -246,7 +246,7 @@ fn tcp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     let body = payload.data.get(header..).unwrap_or(&[]);
     packet.app = match packet.class {
         Class::TcpData => App::of_tcp(body, packet.payload_len),
-        Class::TcpAck if payload.data.get(14..16) == Some(&[0, 0]) => App::Stalled,
+        Class::TcpAck if payload.data.get(14..16) == Some(&[0, 0]) => App::ZeroWindow,
         _ => App::None,
     };
     body

@@ -34,5 +34,5 @@ pub use application::App;
 pub use class::Class;
 pub use control::{Control, ControlKind};
 pub use decode::{Decoder, Tunnels};
-pub use name::{Asked, Name};
+pub use name::{Name, RequestInfo};
 pub use record::Packet;

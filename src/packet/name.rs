@@ -72,7 +72,7 @@ impl fmt::Debug for Name {
 
 /// The subject of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestInfo {
     /// Host, server name, or the zone that a DNS question belongs to.
     pub name: Name,
     /// Hash of the requested item: the path without query, or the full name of a DNS question.
@@ -89,12 +89,14 @@ pub struct Asked {
 }
 
 /// Parses the first packet of a request.
-pub fn read(app: App, payload: &[u8]) -> Asked {
+pub fn read(app: App, payload: &[u8]) -> RequestInfo {
     match app {
-        App::HttpRequest | App::HttpUnfinished | App::HttpBodyAwaited => http(payload),
-        App::TlsHello => Asked { name: server_name(payload).map(Name::of).unwrap_or_default(), ..Asked::default() },
+        App::HttpRequest | App::HttpIncomplete | App::HttpAwaitingBody => http(payload),
+        App::TlsClientHello => {
+            RequestInfo { name: server_name(payload).map(Name::of).unwrap_or_default(), ..RequestInfo::default() }
+        }
         App::DnsQuery => question(payload).unwrap_or_default(),
-        _ => Asked::default(),
+        _ => RequestInfo::default(),
     }
 }
 
@@ -106,7 +108,7 @@ fn hash(octets: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-fn http(payload: &[u8]) -> Asked {
+fn http(payload: &[u8]) -> RequestInfo {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let mut config = httparse::ParserConfig::default();
@@ -121,12 +123,12 @@ fn http(payload: &[u8]) -> Asked {
         None => hash(pair.as_bytes()),
     };
     let keys = path.split('?').nth(1).unwrap_or_default().split('&').map(key);
-    let mut subject = Asked {
+    let mut subject = RequestInfo {
         whole: hash(path.as_bytes()),
         keys: keys.fold(0, |keys, key| keys ^ key),
         item: hash(path.split(['?', '#']).next().unwrap_or_default().as_bytes()),
         plain: matches!(request.method, Some("GET" | "HEAD") | None),
-        ..Asked::default()
+        ..RequestInfo::default()
     };
     for header in request.headers.iter().take_while(|header| !header.name.is_empty()) {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
@@ -196,7 +198,7 @@ const MAX_LABELS: usize = 40;
 const SECOND_LEVEL_REGISTRIES: &[&[u8]] =
     &[b"co", b"com", b"net", b"org", b"ac", b"gov", b"edu", b"or", b"ne", b"go", b"gob", b"gouv", b"mil", b"nom"];
 
-fn question(payload: &[u8]) -> Option<Asked> {
+fn question(payload: &[u8]) -> Option<RequestInfo> {
     let mut data = payload.get(12..)?;
     let whole = data;
     let mut labels = [&[] as &[u8]; MAX_LABELS];
@@ -235,7 +237,7 @@ fn question(payload: &[u8]) -> Option<Asked> {
     let reverse = zone.last().is_some_and(|top| top.eq_ignore_ascii_case(b"arpa"));
     let is_numeric_or_single = |label: &[u8]| label.iter().all(u8::is_ascii_digit) || label.len() == 1;
     let may_be_random = below.first().is_some_and(|label| !is_numeric_or_single(label)) && !reverse;
-    Some(Asked { name, item, plain: may_be_random, ..Asked::default() })
+    Some(RequestInfo { name, item, plain: may_be_random, ..RequestInfo::default() })
 }
 
 #[cfg(test)]

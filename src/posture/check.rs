@@ -19,12 +19,12 @@ pub struct Check {
     /// The operator's reason, shown in the incident; may be empty.
     pub why: String,
     /// The requirement.
-    pub must: Must,
+    pub must: Requirement,
 }
 
 /// A requirement on the host. `Display` gives it in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Must {
+pub enum Requirement {
     /// A systemd unit is active.
     UnitActive(String),
     /// An nftables table exists and has rules or drops by policy.
@@ -107,23 +107,27 @@ impl fmt::Display for Family {
 }
 
 /// The requirement in words, such as "interface eth0 is up".
-impl fmt::Display for Must {
+impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Must::UnitActive(unit) => write!(f, "unit {unit} is active"),
-            Must::NftTable { family, table } => write!(f, "nftables table {family} {table} has rules"),
-            Must::NftChain { family, table, chain } => write!(f, "nftables chain {family} {table} {chain} has rules"),
-            Must::DefaultRoute { family, interface: None } => write!(f, "there is a default route for {family}"),
-            Must::DefaultRoute { family, interface: Some(name) } => {
+            Requirement::UnitActive(unit) => write!(f, "unit {unit} is active"),
+            Requirement::NftTable { family, table } => write!(f, "nftables table {family} {table} has rules"),
+            Requirement::NftChain { family, table, chain } => {
+                write!(f, "nftables chain {family} {table} {chain} has rules")
+            }
+            Requirement::DefaultRoute { family, interface: None } => write!(f, "there is a default route for {family}"),
+            Requirement::DefaultRoute { family, interface: Some(name) } => {
                 write!(f, "there is a default route for {family} via {name}")
             }
-            Must::ForwardingOff { interface, family: None } => write!(f, "nothing is forwarded from {interface}"),
-            Must::ForwardingOff { interface, family: Some(family) } => {
+            Requirement::ForwardingOff { interface, family: None } => {
+                write!(f, "nothing is forwarded from {interface}")
+            }
+            Requirement::ForwardingOff { interface, family: Some(family) } => {
                 write!(f, "no {family} is forwarded from {interface}")
             }
-            Must::InterfaceUp(name) => write!(f, "interface {name} is up"),
-            Must::BridgePort { port, bridge } => write!(f, "{port} is a port of bridge {bridge}"),
-            Must::Sysctl { key, value } => write!(f, "{key} is {value}"),
+            Requirement::InterfaceUp(name) => write!(f, "interface {name} is up"),
+            Requirement::BridgePort { port, bridge } => write!(f, "{port} is a port of bridge {bridge}"),
+            Requirement::Sysctl { key, value } => write!(f, "{key} is {value}"),
         }
     }
 }

@@ -13,9 +13,9 @@ mod systemd;
 mod tool;
 mod watch;
 
-pub use check::{Check, Family, Must, Posture};
+pub use check::{Check, Family, Posture, Requirement};
 pub use kernel::Kernel;
 pub use tool::Tools;
-pub use watch::{Watch, unknown};
+pub use watch::{Watch, initial_results};
 
 use outcome::Outcome;

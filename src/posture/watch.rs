@@ -1,6 +1,6 @@
 //! Repeated evaluation of all checks: the result of each, its consecutive failures, and since when.
 
-use super::{Check, Kernel, Must, Outcome, Posture, Tools, nftables, systemd};
+use super::{Check, Kernel, Outcome, Posture, Requirement, Tools, nftables, systemd};
 use crate::base::{PostureResult, PostureState, Timestamp};
 
 /// All checks and their results.
@@ -15,7 +15,7 @@ pub struct Watch {
 impl Watch {
     /// Starts with unknown results.
     pub fn new(posture: Posture, kernel: Kernel, tools: Tools) -> Watch {
-        let results = unknown(&posture);
+        let results = initial_results(&posture);
         Watch { posture, kernel, tools, results }
     }
 
@@ -26,7 +26,7 @@ impl Watch {
 
     /// Replaces the checks. Results of unchanged checks are kept.
     pub fn replace(&mut self, posture: Posture) {
-        let mut results = unknown(&posture);
+        let mut results = initial_results(&posture);
         for (check, result) in posture.checks.iter().zip(&mut results) {
             let known = self.posture.checks.iter().zip(&self.results);
             if let Some((_, old)) = known.into_iter().find(|(old, _)| old.name == check.name && old.must == check.must)
@@ -38,7 +38,7 @@ impl Watch {
     }
 
     /// Evaluates all checks at time `now`. Blocks as long as the tools take.
-    pub fn look(&mut self, now: Timestamp) -> &[PostureResult] {
+    pub fn evaluate(&mut self, now: Timestamp) -> &[PostureResult] {
         self.tools.begin_round();
         for (check, result) in self.posture.checks.iter().zip(&mut self.results) {
             update(result, evaluate(&check.must, &self.kernel, &mut self.tools), now);
@@ -48,7 +48,7 @@ impl Watch {
 }
 
 /// The results before the first evaluation.
-pub fn unknown(posture: &Posture) -> Vec<PostureResult> {
+pub fn initial_results(posture: &Posture) -> Vec<PostureResult> {
     let result = |check: &Check| PostureResult {
         name: check.name.clone(),
         what: check.must.to_string(),
@@ -61,16 +61,16 @@ pub fn unknown(posture: &Posture) -> Vec<PostureResult> {
     posture.checks.iter().map(result).collect()
 }
 
-fn evaluate(must: &Must, kernel: &Kernel, tools: &mut Tools) -> Outcome {
+fn evaluate(must: &Requirement, kernel: &Kernel, tools: &mut Tools) -> Outcome {
     match must {
-        Must::UnitActive(unit) => systemd::unit_active(tools, unit),
-        Must::NftTable { family, table } => nftables::table(tools, family, table),
-        Must::NftChain { family, table, chain } => nftables::chain(tools, family, table, chain),
-        Must::DefaultRoute { family, interface } => kernel.default_route(*family, interface.as_deref()),
-        Must::ForwardingOff { interface, family } => kernel.forwarding_off(interface, *family),
-        Must::InterfaceUp(name) => kernel.interface_up(name),
-        Must::BridgePort { port, bridge } => kernel.bridge_port(port, bridge),
-        Must::Sysctl { key, value } => kernel.sysctl(key, value),
+        Requirement::UnitActive(unit) => systemd::unit_active(tools, unit),
+        Requirement::NftTable { family, table } => nftables::table(tools, family, table),
+        Requirement::NftChain { family, table, chain } => nftables::chain(tools, family, table, chain),
+        Requirement::DefaultRoute { family, interface } => kernel.default_route(*family, interface.as_deref()),
+        Requirement::ForwardingOff { interface, family } => kernel.forwarding_off(interface, *family),
+        Requirement::InterfaceUp(name) => kernel.interface_up(name),
+        Requirement::BridgePort { port, bridge } => kernel.bridge_port(port, bridge),
+        Requirement::Sysctl { key, value } => kernel.sysctl(key, value),
     }
 }
 
@@ -132,7 +132,7 @@ pub(super) mod tests {
         }
     }
 
-    fn check(name: &str, must: Must) -> Check {
+    fn check(name: &str, must: Requirement) -> Check {
         Check { name: name.to_owned(), why: "a test".to_owned(), must }
     }
 
@@ -149,7 +149,7 @@ pub(super) mod tests {
     fn consecutive_failures_are_counted_and_dated_by_the_first() {
         let root = Root::new("rows");
         let mut watch =
-            watch(&root, vec![check("ports", Must::Sysctl { key: "net.x".to_owned(), value: "1".to_owned() })]);
+            watch(&root, vec![check("ports", Requirement::Sysctl { key: "net.x".to_owned(), value: "1".to_owned() })]);
         assert_eq!((watch.results[0].state, watch.results[0].message.as_str()), (Unknown, "not checked yet"));
         let mut look = |minute: u64, value: &str| {
             match value {
@@ -163,7 +163,7 @@ pub(super) mod tests {
                     root.file("proc/sys/net/x", value);
                 }
             }
-            let result = watch.look(at(minute))[0].clone();
+            let result = watch.evaluate(at(minute))[0].clone();
             (result.state, result.failures, result.since)
         };
         assert_eq!(look(0, "1"), (Holds, 0, at(0)));
@@ -182,9 +182,9 @@ pub(super) mod tests {
     #[test]
     fn a_reload_keeps_the_results_of_unchanged_checks() {
         let root = Root::new("reload");
-        let up = |name: &str| Must::InterfaceUp(name.to_owned());
+        let up = |name: &str| Requirement::InterfaceUp(name.to_owned());
         let mut watch = watch(&root, vec![check("a", up("eth0")), check("b", up("eth1"))]);
-        watch.look(at(0));
+        watch.evaluate(at(0));
         let again = Check { why: "another".to_owned(), ..check("b", up("eth1")) };
         watch.replace(Posture { interval_seconds: 5, checks: vec![again, check("a", up("eth2"))] });
         let known: Vec<_> = watch.results.iter().map(|r| (r.name.as_str(), r.failures, r.why.as_str())).collect();
@@ -203,12 +203,13 @@ pub(super) mod tests {
         let mut watch = watch(
             &root,
             vec![
-                check("unit", Must::UnitActive("pve-firewall.service".to_owned())),
-                check("table", Must::NftTable { family: family.clone(), table: table.clone() }),
-                check("chain", Must::NftChain { family, table, chain }),
+                check("unit", Requirement::UnitActive("pve-firewall.service".to_owned())),
+                check("table", Requirement::NftTable { family: family.clone(), table: table.clone() }),
+                check("chain", Requirement::NftChain { family, table, chain }),
             ],
         );
-        let message: Vec<_> = watch.look(at(0)).iter().map(|result| (result.state, result.message.as_str())).collect();
+        let message: Vec<_> =
+            watch.evaluate(at(0)).iter().map(|result| (result.state, result.message.as_str())).collect();
         assert_eq!(
             message,
             [

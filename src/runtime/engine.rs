@@ -1,45 +1,58 @@
-//! Engine: from the workers' reports of one tick to incidents. Pure: no clock, no input or output.
+//! The engine turns the workers' reports of one tick into changes of incidents: meter, detectors, incidents. Pure: no
+//! clock, no input or output.
 
-use super::guests::GuestRates;
+use super::guest_rates::GuestRates;
 use crate::base::{CapturedInterface, Networks, PostureResult, Timestamp};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, EnabledDetector, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::Site;
-use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, TickReport, Totals};
+use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
 use std::sync::Arc;
 
-/// Packets with one and the same timestamp from which on a tick has no usable clock: at a resolution of a microsecond
-/// no line carries so many at once.
-const FROZEN: u64 = 256;
+/// A tick of at least this many packets that all have the same timestamp has no usable clock: no link carries that many
+/// packets within a microsecond, the coarsest usual resolution.
+const FROZEN_PACKETS: u64 = 256;
 
-/// What workers know of the place.
+/// What workers need to know about the LAN to count each frame once.
 #[derive(Clone, Debug, Default)]
 pub struct LanConfig {
-    pub views: Arc<[CapturedInterface]>,
-    pub granted: Arc<AssignedAddrs>,
+    /// By interface index.
+    interfaces: Arc<[CapturedInterface]>,
+    /// Addresses that were assigned to guests.
+    assigned: Arc<AssignedAddrs>,
+}
+
+impl LanConfig {
+    /// Puts it into force for one worker.
+    pub fn apply(self, tally: &mut Tally) {
+        tally.set_interfaces(&self.interfaces);
+        tally.set_assigned(self.assigned);
+    }
 }
 
 pub struct Engine {
     meter: Meter,
     detectors: Vec<EnabledDetector>,
     allow: AllowList,
-    /// What is usual here, where that is learned.
+    /// `None` where nothing is learned.
     baseline: Option<Baseline>,
     incidents: Incidents,
     guests: GuestRates,
     site: Arc<Site>,
     /// Names by interface index.
     pub interfaces: Vec<String>,
-    /// The names that the place was last worked out for.
-    placed: Option<Vec<String>>,
-    place: LanConfig,
+    /// The interface names for which `lan` was computed; `None` after the site changed.
+    lan_interfaces: Option<Vec<String>>,
+    lan: LanConfig,
     tick: Option<u64>,
     findings: Vec<Finding>,
     events: Vec<Event>,
     losses: LossCounts,
+    /// The latest results of the checks of this host.
+    host_checks: Vec<PostureResult>,
     totals: Totals,
-    /// Ticks whose packets all carried the same time, so that rates have no meaning.
+    /// Ticks whose packets all carried the same timestamp, so that rates have no meaning.
     frozen_ticks: u64,
 }
 
@@ -56,35 +69,36 @@ impl Engine {
             guests: GuestRates::default(),
             site,
             interfaces: Vec::new(),
-            placed: None,
-            place: LanConfig::default(),
+            lan_interfaces: None,
+            lan: LanConfig::default(),
             tick: None,
             findings: Vec::new(),
             events: Vec::new(),
             losses: LossCounts::default(),
+            host_checks: Vec::new(),
             totals: Totals::default(),
             frozen_ticks: 0,
         }
     }
 
-    /// Puts another configuration into force: limits, networks, rules. Open incidents and windows stay.
+    /// Puts another configuration into force: limits, networks, rules. Open incidents and measurement windows stay.
     pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
         self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
         self.set_site(config, site);
     }
 
-    /// The same where only the place has changed: guests, interfaces.
+    /// Puts another site into force: guests, interfaces. The configuration is unchanged.
     pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
         self.detectors = detect::build(&config.detect, &site);
         self.site = site;
-        self.placed = None;
+        self.lan_interfaces = None;
     }
 
-    /// Whether a station let frames out in a tick that is not known to be allowed to, where that depends on the inventory.
-    pub fn has_strangers<'r>(&self, mut reports: impl Iterator<Item = &'r TickReport>) -> bool {
+    /// Whether an unknown station sent frames out by an uplink whose allowed stations come from the inventory.
+    pub fn has_unknown_stations<'r>(&self, mut reports: impl Iterator<Item = &'r TickReport>) -> bool {
         reports.any(|report| {
-            // All stations of a worker are on one interface.
+            // All stations in a worker's report are on one interface.
             let left = || report.stations.iter().filter(|station| !station.left.is_zero());
             let Some(first) = left().next() else { return false };
             let name = self.interfaces.get(usize::from(first.interface)).map(String::as_str);
@@ -93,18 +107,17 @@ impl Engine {
         })
     }
 
-    /// What the interfaces are to each other and what guests were given, where that changed since the last call: workers
-    /// need to know.
-    pub fn new_place(&mut self) -> Option<&LanConfig> {
-        if self.placed.as_ref() == Some(&self.interfaces) {
+    /// The configuration of the LAN for the workers, if it changed since the last call.
+    pub fn lan_change(&mut self) -> Option<&LanConfig> {
+        if self.lan_interfaces.as_ref() == Some(&self.interfaces) {
             return None;
         }
-        self.placed = Some(self.interfaces.clone());
-        let views = self.site.views(&self.interfaces);
-        let granted = Arc::new(AssignedAddrs(self.site.granted().collect()));
-        self.meter.set_place(Arc::clone(&views), Arc::clone(&granted), self.site.gateways());
-        self.place = LanConfig { views, granted };
-        Some(&self.place)
+        self.lan_interfaces = Some(self.interfaces.clone());
+        let interfaces = self.site.captured_interfaces(&self.interfaces);
+        let assigned = Arc::new(AssignedAddrs(self.site.assigned_addrs().collect()));
+        self.meter.set_topology(Arc::clone(&interfaces), Arc::clone(&assigned), self.site.gateways());
+        self.lan = LanConfig { interfaces, assigned };
+        Some(&self.lan)
     }
 
     pub fn site(&self) -> &Site {
@@ -115,7 +128,7 @@ impl Engine {
         &self.meter
     }
 
-    /// What guests send and receive.
+    /// Rates of guests.
     pub fn guests(&self) -> &GuestRates {
         &self.guests
     }
@@ -124,17 +137,17 @@ impl Engine {
         &self.incidents
     }
 
-    /// What the operator allows, and what that suppressed.
+    /// The allow list, with counts of the findings that it suppressed.
     pub fn allowed(&self) -> &AllowList {
         &self.allow
     }
 
-    /// What is planned, from now on.
+    /// Replaces the maintenance windows.
     pub fn set_maintenance<'w>(&mut self, windows: impl Iterator<Item = &'w MaintenanceWindow> + Clone) {
         self.incidents.set_maintenance(windows);
     }
 
-    /// Has it learn, beginning with what is known already.
+    /// Learns from now on, starting with this baseline; `None` ends learning.
     pub fn set_baseline(&mut self, baseline: Option<Baseline>) {
         self.baseline = baseline;
     }
@@ -152,7 +165,7 @@ impl Engine {
         &self.site.networks
     }
 
-    /// Everything counted so far.
+    /// Totals since the start.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -161,22 +174,22 @@ impl Engine {
         self.frozen_ticks
     }
 
-    /// Packets received and lost so far, as the sources tell.
+    /// Packets received and lost since the start, by the counters of the sources.
     pub fn set_losses(&mut self, losses: LossCounts) {
         self.losses = losses;
     }
 
-    /// What was found of this host's posture: judged with every tick from now on.
-    pub fn set_posture(&mut self, posture: Vec<PostureResult>) {
-        self.meter.set_posture(posture);
+    /// Replaces the results of the checks of this host; every tick from now on is judged with them.
+    pub fn set_posture(&mut self, checks: Vec<PostureResult>) {
+        self.host_checks = checks;
     }
 
-    /// What happened since the last call.
+    /// Changes of incidents since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// Judges tick `tick`, of which all workers have reported; `end` is the moment up to which they have.
+    /// Judges tick `tick` with the reports of all workers. `end` is the time up to which they have counted.
     pub fn process<'r>(&mut self, tick: u64, reports: impl Iterator<Item = &'r mut TickReport>, end: Timestamp) {
         self.pass_time_until(tick);
         self.tick = Some(tick);
@@ -192,10 +205,10 @@ impl Engine {
         }
         self.meter.close(end);
         self.guests.observe(tick, &self.meter, &self.site, &self.interfaces);
-        if frames >= FROZEN && first == last {
-            // Without a clock there are no rates; what was counted must not enter the windows either.
+        if frames >= FROZEN_PACKETS && first == last {
+            // Without timestamps there are no rates; the counts must not remain in the measurement windows either.
             self.frozen_ticks += 1;
-            self.meter.forget();
+            self.meter.reset();
         }
         self.judge(end);
     }
@@ -204,6 +217,7 @@ impl Engine {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
+        detect::run_host_checks(&self.detectors, &self.host_checks, &mut self.findings);
         self.allow.remove_allowed(&mut self.findings, end);
         self.incidents.observe_background(&window, !self.site.networks.is_unknown());
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);
@@ -212,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// Lets the ticks before `tick` that had no packets pass: windows drain, incidents close.
+    /// Passes the ticks before `tick` that had no packets: measurement windows drain, incidents close.
     fn pass_time_until(&mut self, tick: u64) {
         let Some(last) = self.tick else { return };
         let mut next = last + 1;
@@ -223,10 +237,11 @@ impl Engine {
             next += 1;
         }
         if next < tick {
-            // All windows are empty: nothing can be found in them until the next packet, but incidents may have to close.
-            self.meter.forget();
-            if self.meter.posture().iter().any(PostureResult::is_failing) {
-                // What fails on this host does so without packets, too: one look stands for the whole gap.
+            // All windows are empty, so detectors would find nothing until the next packet; incidents may have to
+            // close.
+            self.meter.reset();
+            if self.host_checks.iter().any(PostureResult::is_failing) {
+                // Host checks fail without packets, too: one inspection covers the whole gap.
                 self.meter.open(tick - 1);
                 self.tick = Some(tick - 1);
                 self.judge(Timestamp::from_tick(tick));
@@ -236,10 +251,10 @@ impl Engine {
         }
     }
 
-    /// The clock was set back: windows and open incidents cannot go on.
+    /// The clock was set back: measurement windows and open incidents cannot continue.
     pub fn clock_changed(&mut self) {
         let now = self.tick.map_or(Timestamp::ZERO, |tick| Timestamp::from_tick(tick + 1));
-        self.meter.forget();
+        self.meter.reset();
         if let Some(baseline) = &mut self.baseline {
             baseline.forget_minute();
         }

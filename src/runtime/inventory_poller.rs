@@ -1,21 +1,23 @@
-//! The thread that reads the inventory, again and again: guests come, go and move while we look. It may wait for file systems
-//! as long as they take (Proxmox's is a network file system of its own kind); judging waits for it only where a stranger
-//! would else be called one, and then not for long.
+//! The thread that reads the inventory, again and again: guests are created, removed and migrated during a run. It may
+//! wait for file systems (Proxmox's is a network file system). The judge waits for it only before it would report an
+//! unknown station, and then briefly.
 
+use super::clock::instant;
 use crate::inventory::{Inventory, Problem, Sources, netlink};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How often the kernel is asked, and files are looked at for changes.
-const EVERY: Duration = Duration::from_secs(2);
+/// Interval at which the kernel is queried, and files are checked for changes.
+const INTERVAL: Duration = Duration::from_secs(2);
 /// How long the start waits for the first reading.
-const AT_START: Duration = Duration::from_millis(500);
-/// How long a tick waits for a reading that may make a stranger known: well below the time in which it must be told.
-const FOR_A_STRANGER: Duration = Duration::from_millis(60);
-/// Readings for strangers are this far apart at least.
-const STRANGERS_APART: Duration = Duration::from_secs(1);
+const WAIT_AT_START: Duration = Duration::from_millis(500);
+/// How long a tick with an unknown station waits for a new reading: well below the time within which the station must
+/// be reported.
+const WAIT_FOR_REFRESH: Duration = Duration::from_millis(60);
+/// Least interval between readings because of unknown stations.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// To the thread.
 enum PollerCommand {
@@ -25,96 +27,91 @@ enum PollerCommand {
 
 /// From the thread.
 struct Reading {
-    /// `None` where nothing has changed.
+    /// `None` if nothing has changed.
     inventory: Option<Inventory>,
-    /// It was asked for.
-    asked: bool,
+    /// It answers a [`PollerCommand::ReadNow`].
+    requested: bool,
 }
 
-/// The judge's end.
+/// The judge's end of the channels.
 pub(super) struct InventoryPoller {
-    /// When it is dropped, the thread ends; it is not waited for, since a file system may hang.
-    orders: Option<Sender<PollerCommand>>,
-    readings: Option<Receiver<Reading>>,
+    /// `None` where no thread could be started.
+    thread: Option<Channels>,
     known: Arc<Inventory>,
-    told: BTreeSet<String>,
-    asked: Option<Instant>,
+    logged_problems: BTreeSet<String>,
+    refreshed: Option<Instant>,
+}
+
+struct Channels {
+    /// The thread ends when this is dropped. It is not joined, since a file system may hang.
+    commands: Sender<PollerCommand>,
+    readings: Receiver<Reading>,
 }
 
 impl InventoryPoller {
-    /// Starts the thread and waits a little for what it reads first.
+    /// Starts the thread and waits briefly for its first reading.
     pub fn start(sources: &Sources) -> InventoryPoller {
-        let (orders, their_orders) = channel();
-        let (their_readings, readings) = channel();
+        let (commands, commands_receiver) = channel();
+        let (readings_sender, readings) = channel();
         let sources = sources.clone();
-        let thread = move || read_on(sources, &their_orders, &their_readings);
-        let mut census = match std::thread::Builder::new().name("inventory".to_owned()).spawn(thread) {
-            Ok(_) => InventoryPoller {
-                orders: Some(orders),
-                readings: Some(readings),
-                known: Arc::default(),
-                told: BTreeSet::new(),
-                asked: None,
-            },
+        let run = move || read_repeatedly(sources, &commands_receiver, &readings_sender);
+        let thread = match std::thread::Builder::new().name("inventory".to_owned()).spawn(run) {
+            Ok(_) => Some(Channels { commands, readings }),
             Err(error) => {
-                tracing::error!("guests are not looked for: {error}");
-                InventoryPoller {
-                    orders: None,
-                    readings: None,
-                    known: Arc::default(),
-                    told: BTreeSet::new(),
-                    asked: None,
-                }
+                tracing::error!("the inventory of guests is not read: {error}");
+                None
             }
         };
-        if !census.wait(AT_START, |_| true) {
-            tracing::warn!("the inventory of guests takes long to read; it counts as soon as it is there");
+        let mut poller =
+            InventoryPoller { thread, known: Arc::default(), logged_problems: BTreeSet::new(), refreshed: None };
+        if !poller.wait(WAIT_AT_START, |_| true) {
+            tracing::warn!("reading the inventory of guests takes long; it is used as soon as it is complete");
         }
-        census
+        poller
     }
 
     pub fn known(&self) -> &Arc<Inventory> {
         &self.known
     }
 
-    /// Reads elsewhere from now on.
+    /// Reads other sources from now on.
     pub fn replace(&self, sources: &Sources) {
-        if let Some(orders) = &self.orders {
-            // The thread has gone if this fails, and has said why.
-            let _ = orders.send(PollerCommand::ReadOther(Box::new(sources.clone())));
+        if let Some(thread) = &self.thread {
+            // Fails only if the thread has ended.
+            let _ = thread.commands.send(PollerCommand::ReadOther(Box::new(sources.clone())));
         }
     }
 
-    /// What was read since the last call, if it is other than before.
-    pub fn take(&mut self) -> Option<Arc<Inventory>> {
+    /// The latest inventory, if it changed since the last call.
+    pub fn poll(&mut self) -> Option<Arc<Inventory>> {
         let before = Arc::clone(&self.known);
-        while let Some(Ok(reading)) = self.readings.as_ref().map(Receiver::try_recv) {
+        while let Some(Ok(reading)) = self.thread.as_ref().map(|thread| thread.readings.try_recv()) {
             self.adopt(reading.inventory);
         }
         (!Arc::ptr_eq(&before, &self.known)).then(|| Arc::clone(&self.known))
     }
 
-    /// Has everything read now, since someone is there whom nobody knows: a guest that was just made. At most once a second.
-    pub fn look_again(&mut self, now: Instant) -> Option<Arc<Inventory>> {
-        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < STRANGERS_APART) {
+    /// Reads everything now, at most once per second, because an unknown station may be a guest that was just created.
+    pub fn refresh(&mut self, now: Instant) -> Option<Arc<Inventory>> {
+        if self.refreshed.is_some_and(|at| now.saturating_duration_since(at) < REFRESH_INTERVAL) {
             return None;
         }
-        self.asked = Some(now);
-        self.orders.as_ref()?.send(PollerCommand::ReadNow).ok()?;
+        self.refreshed = Some(now);
+        self.thread.as_ref()?.commands.send(PollerCommand::ReadNow).ok()?;
         let before = Arc::clone(&self.known);
-        self.wait(FOR_A_STRANGER, |reading| reading.asked);
+        self.wait(WAIT_FOR_REFRESH, |reading| reading.requested);
         (!Arc::ptr_eq(&before, &self.known)).then(|| Arc::clone(&self.known))
     }
 
-    /// Waits for a reading of that kind; false where none came in time.
-    fn wait(&mut self, most: Duration, good: impl Fn(&Reading) -> bool) -> bool {
-        let began = super::live::instant();
+    /// Waits for a reading that `is_wanted`; false if none arrived in time.
+    fn wait(&mut self, timeout: Duration, is_wanted: impl Fn(&Reading) -> bool) -> bool {
+        let start = instant();
         loop {
-            let left = most.saturating_sub(began.elapsed());
-            let Some(Ok(reading)) = self.readings.as_ref().map(|readings| readings.recv_timeout(left)) else {
+            let left = timeout.saturating_sub(start.elapsed());
+            let Some(Ok(reading)) = self.thread.as_ref().map(|thread| thread.readings.recv_timeout(left)) else {
                 return false;
             };
-            let done = good(&reading);
+            let done = is_wanted(&reading);
             self.adopt(reading.inventory);
             if done {
                 return true;
@@ -125,25 +122,25 @@ impl InventoryPoller {
     fn adopt(&mut self, inventory: Option<Inventory>) {
         let Some(inventory) = inventory else { return };
         if inventory.guests.len() != self.known.guests.len() {
-            tracing::info!("{} guests are known", inventory.guests.len());
+            tracing::info!("the inventory has {} guests", inventory.guests.len());
         }
-        let now: BTreeSet<String> = inventory.problems.iter().map(Problem::to_string).collect();
-        for problem in now.difference(&self.told) {
+        let problems: BTreeSet<String> = inventory.problems.iter().map(Problem::to_string).collect();
+        for problem in problems.difference(&self.logged_problems) {
             tracing::warn!("inventory: {problem}");
         }
-        self.told = now;
+        self.logged_problems = problems;
         self.known = Arc::new(inventory);
     }
 }
 
-/// Until the judge has gone.
-fn read_on(mut sources: Sources, orders: &Receiver<PollerCommand>, readings: &Sender<Reading>) {
+/// Reads the sources until the judge has ended.
+fn read_repeatedly(mut sources: Sources, commands: &Receiver<PollerCommand>, readings: &Sender<Reading>) {
     let mut last: Option<Inventory> = None;
     let (mut files, mut stamp) = (Inventory::default(), None);
-    let mut asked = false;
+    let mut requested = false;
     loop {
         let now = sources.stamp();
-        if stamp != Some(now) || asked {
+        if stamp != Some(now) || requested {
             files = Inventory::read(&Sources { kernel: false, ..sources.clone() });
             stamp = Some(now);
         }
@@ -152,19 +149,20 @@ fn read_on(mut sources: Sources, orders: &Receiver<PollerCommand>, readings: &Se
             let (kernel, problems) = netlink::read();
             inventory.kernel = kernel;
             inventory.problems.extend(problems);
-            // They change all the time, and nothing here asks for them.
+            // Neighbours change all the time, and a live run does not use them.
             inventory.kernel.neighbours.clear();
         }
         let changed = last.as_ref() != Some(&inventory);
         if changed {
             last = Some(inventory.clone());
         }
-        if (changed || asked) && readings.send(Reading { inventory: changed.then_some(inventory), asked }).is_err() {
+        let inventory = changed.then_some(inventory);
+        if (changed || requested) && readings.send(Reading { inventory, requested }).is_err() {
             return;
         }
-        asked = false;
-        match orders.recv_timeout(EVERY) {
-            Ok(PollerCommand::ReadNow) => asked = true,
+        requested = false;
+        match commands.recv_timeout(INTERVAL) {
+            Ok(PollerCommand::ReadNow) => requested = true,
             Ok(PollerCommand::ReadOther(other)) => {
                 sources = *other;
                 stamp = None;

@@ -1,43 +1,70 @@
-//! The wiring: the only place that knows every stage. [`worker`] joins capture, packet and tally; [`engine`] joins
-//! meter, detection and incidents; [`replay`] runs both in one thread over files, [`live`] in several over interfaces.
-//! [`guests`] keeps rates of guests; [`overload`] decides how much a worker looks at; [`posture`] has a thread look at the host itself;
-//! [`supervisor`] tells systemd whether all this goes on.
+//! The wiring: the only room that knows every stage, and where threads and channels are.
+//!
+//! Data flows one way. In a live run, each **capture worker** is a thread (`cap-eth0`, `cap-eth0-1`, …). It polls its
+//! source (`live_source`: a packet ring, or libpcap), and `tally_worker` decodes each frame, counts it in the worker's
+//! own tally, and cuts packet time into ticks of 100 ms. At the end of a tick, `report_sender` takes an empty report
+//! from the worker's pool, fills it from the tally, and sends it to the judge over one bounded channel that all workers
+//! share. Every 100 ms, `worker_housekeeping` reads the kernel's drop counters, and `adaptive_sampling` decides from them
+//! whether to capture only 1 in N frames.
+//!
+//! The **judge** is the main thread (`live`, `judge_loop`). `tick_collector` sorts reports by tick. When every live
+//! worker has finished a tick, [`engine`] turns its reports into changes of incidents: it merges them into the meter's
+//! windows, runs the detectors, and updates the incidents. The reports then return to the pools of their workers, and
+//! `publisher` passes the outcome on: events to the queues of the outputs, figures to the metrics, snapshots to the
+//! state that the HTTP server reads.
+//!
+//! ```text
+//! source ─▶ capture worker ──WorkerMessage──▶ judge: collector ─▶ engine ─▶ publisher ─▶ output threads
+//!             ▲   ▲                             │  │                                  ─▶ metrics ─▶ HTTP thread
+//!             │   └──── empty TickReport ───────┘  │
+//!             └──────── WorkerCommand ─────────────┘
+//! ```
+//!
+//! No thread waits for a slower one. A worker without an empty report continues its tally into the next tick and counts
+//! the tick as late; outputs drop from full queues; whatever may block on files, tools or the kernel has a thread that
+//! the judge polls: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state
+//! (`persistence`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
+//! configuration.
+//!
+//! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the
+//! service manager. Clocks are read in `clock` only, for liveness, durations, and packet time while no packets arrive.
+//!
+//! A [`replay`] runs tally and engine in one thread over files; a drill is a replay of generated traffic.
 
-mod capture_thread;
+mod adaptive_sampling;
+mod capture_worker;
+mod clock;
 pub mod drill;
 pub mod engine;
-pub mod guests;
-mod host_checks;
+mod guest_rates;
+mod host_check_poller;
+mod interfaces;
 mod inventory_poller;
-mod inventory_view;
+mod inventory_publisher;
+mod judge_loop;
 pub mod live;
-pub mod overload;
+mod live_config;
+mod live_error;
+mod live_source;
+mod outputs;
 mod persistence;
+mod publisher;
+mod reloader;
 pub mod replay;
-mod setup;
-mod source;
+mod report_sender;
+mod shutdown;
+mod site;
+mod startup;
 mod systemd_notifier;
-pub mod worker;
-mod workers;
+mod table_metrics;
+pub mod tally_worker;
+mod tick_collector;
+mod worker_handles;
+mod worker_housekeeping;
+mod worker_messages;
 
-pub use live::wall_clock;
+pub use clock::wall_clock;
+pub use live_error::LiveError;
 pub use persistence::read_baseline;
-pub use setup::web;
-
-use crate::base::Networks;
-use crate::config::Config;
-use crate::inventory::{Inventory, Site, Sources};
-use std::sync::Arc;
-
-/// What detectors may know of this place, by the configuration.
-pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>) -> Arc<Site> {
-    let site = Site::new(networks, config.interfaces.clone());
-    Arc::new(site.with_groups(config.groups.clone()).with_segment(config.segment.clone()).with_inventory(inventory))
-}
-
-/// The guests that the configuration itself and its tables describe: all that a replay may know, since it must not depend on
-/// the machine that it runs on.
-fn described(config: &Config) -> Arc<Inventory> {
-    let Sources { tables, guests, .. } = config.inventory.clone();
-    Arc::new(Inventory::read(&Sources { tables, guests, ..Sources::default() }))
-}
+pub use site::site;
+pub use startup::web;

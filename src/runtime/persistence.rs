@@ -1,5 +1,5 @@
-//! Memory: what a live run keeps over restarts, and the windows that were planned meanwhile. Files are written by a thread
-//! of their own: judging never waits for a disk.
+//! What a live run keeps over restarts: the baseline, which is saved every five minutes. Also reads the maintenance
+//! windows that `pegel maintenance` writes. A separate thread writes files: the judge never waits for a disk.
 
 use super::engine::Engine;
 use crate::base::Timestamp;
@@ -15,10 +15,10 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 const BASELINE: &str = "baseline.bin";
-/// Seconds of packet time between two savings.
-const SAVE_EVERY: f64 = 300.0;
+/// Seconds of packet time between two saves of the baseline.
+const SAVE_INTERVAL: f64 = 300.0;
 
-/// What was learned until now, as the state directory has it; and what is wrong with it, in a sentence.
+/// The saved baseline, aged to time `now`. The second part is a sentence on what is wrong with it, if anything.
 pub fn read_baseline(config: &Config, now: Timestamp) -> (Option<Baseline>, Option<String>) {
     let state = StateDir::at(&config.state_dir);
     match load(&state, config) {
@@ -32,22 +32,22 @@ pub fn read_baseline(config: &Config, now: Timestamp) -> (Option<Baseline>, Opti
     }
 }
 
-/// The same for a replay: it ages by packet time.
-pub(super) fn learned(config: &Config) -> Result<Baseline, String> {
-    let loaded = load(&StateDir::at(&config.state_dir), config).map_err(|(message, _)| message)?;
-    Ok(loaded.unwrap_or_else(|| Baseline::new(config.baseline.hosts)))
+/// The saved baseline for a replay, in which it ages with packet time; a new one where none was saved.
+pub(super) fn saved_baseline(config: &Config) -> Result<Baseline, String> {
+    let saved = load(&StateDir::at(&config.state_dir), config).map_err(|(message, _)| message)?;
+    Ok(saved.unwrap_or_else(|| Baseline::new(config.baseline.hosts)))
 }
 
-/// `Err` says what is wrong, and whether the file's content is.
+/// `Err` is a sentence, and whether the content of the file is invalid.
 fn load(state: &StateDir, config: &Config) -> Result<Option<Baseline>, (String, bool)> {
-    let shown = || state.path().join(BASELINE).display().to_string();
-    let bytes = state.read(BASELINE).map_err(|error| (format!("{} cannot be read: {error}", shown()), false))?;
+    let path = || state.path().join(BASELINE).display().to_string();
+    let bytes = state.read(BASELINE).map_err(|error| (format!("{} cannot be read: {error}", path()), false))?;
     let Some(bytes) = bytes else { return Ok(None) };
     let baseline = Baseline::from_bytes(&bytes, config.baseline.hosts);
-    baseline.map(Some).map_err(|error| (format!("{} cannot be used: {error}", shown()), true))
+    baseline.map(Some).map_err(|error| (format!("{} cannot be used: {error}", path()), true))
 }
 
-/// The thread that writes.
+/// The thread that writes the baseline.
 struct Saver {
     sender: SyncSender<Vec<u8>>,
     thread: JoinHandle<()>,
@@ -55,42 +55,42 @@ struct Saver {
 
 pub(super) struct Persistence {
     metrics: Arc<Metrics>,
-    /// `None` where the directory cannot be used.
+    /// `None` if the directory cannot be used.
     state: Option<StateDir>,
     saver: Option<Saver>,
     saved: Option<Timestamp>,
     path: PathBuf,
-    /// What was last known of the file of windows, and what was in it.
-    windows_stamp: Option<(SystemTime, u64)>,
+    /// Modification time and length of the file of maintenance windows at the last reading, and its content.
+    maintenance_stamp: Option<(SystemTime, u64)>,
     maintenance: Vec<MaintenanceWindow>,
 }
 
 impl Persistence {
-    /// Opens the directory and hands the engine what is known. Nothing that goes wrong here stops a run.
+    /// Opens the state directory and gives the engine the saved state. No error here ends the run.
     pub fn start(config: &Config, engine: &mut Engine, metrics: &Arc<Metrics>, now: Timestamp) -> Persistence {
         let path = config.state_dir.clone();
         let state = match StateDir::open(&path) {
             Ok(state) => Some(state),
             Err(error) => {
                 metrics.state_failure(StateOperation::Open);
-                tracing::warn!("state_dir {} cannot be used: {error}; nothing is kept over a restart", path.display());
+                tracing::warn!("state_dir {} cannot be used: {error}; no state is kept over a restart", path.display());
                 None
             }
         };
-        let mut memory = Persistence {
+        let mut persistence = Persistence {
             metrics: Arc::clone(metrics),
             saver: None,
             state,
             saved: Some(now),
             path,
-            windows_stamp: None,
+            maintenance_stamp: None,
             maintenance: Vec::new(),
         };
         if config.baseline.enabled {
-            engine.set_baseline(Some(memory.load(config, now)));
+            engine.set_baseline(Some(persistence.load(config, now)));
         }
-        memory.read_windows(config, engine);
-        memory
+        persistence.read_maintenance(config, engine);
+        persistence
     }
 
     fn load(&mut self, config: &Config, now: Timestamp) -> Baseline {
@@ -98,17 +98,17 @@ impl Persistence {
         let Some(state) = &self.state else { return fresh() };
         match load(state, config) {
             Ok(Some(baseline)) => {
-                tracing::info!("what is usual of {} hosts was loaded", baseline.len());
+                tracing::info!("loaded baseline for {} hosts", baseline.len());
                 baseline
             }
             Ok(None) => fresh(),
             Err((message, is_content)) => {
                 self.metrics.state_failure(StateOperation::Load);
-                tracing::warn!("{message}; what is usual is learned anew");
+                tracing::warn!("{message}; a new baseline is learned");
                 if is_content {
                     match state.set_aside(BASELINE, now.nanos() / 1_000_000_000) {
-                        Ok(aside) => tracing::warn!("it was set aside as {}", aside.display()),
-                        Err(error) => tracing::warn!("it could not be set aside: {error}"),
+                        Ok(aside) => tracing::warn!("the unusable file was renamed to {}", aside.display()),
+                        Err(error) => tracing::warn!("the unusable file could not be renamed: {error}"),
                     }
                 }
                 fresh()
@@ -116,11 +116,11 @@ impl Persistence {
         }
     }
 
-    /// To be called each second or so.
-    pub fn look(&mut self, config: &Config, engine: &mut Engine, now: Timestamp) {
-        self.read_windows(config, engine);
+    /// Reads the maintenance windows and saves the baseline where that is due. Called about once per second.
+    pub fn every_second(&mut self, config: &Config, engine: &mut Engine, now: Timestamp) {
+        self.read_maintenance(config, engine);
         match self.saved {
-            Some(saved) if saved <= now && now.seconds_since(saved) < SAVE_EVERY => {}
+            Some(saved) if saved <= now && now.seconds_since(saved) < SAVE_INTERVAL => {}
             _ => {
                 self.saved = Some(now);
                 self.save(engine, now);
@@ -128,20 +128,20 @@ impl Persistence {
         }
     }
 
-    /// Gives the engine the windows of the configuration and of the file, if that changed.
-    fn read_windows(&mut self, config: &Config, engine: &mut Engine) {
+    /// Gives the engine the maintenance windows of the configuration and of the file, which is read if it changed.
+    fn read_maintenance(&mut self, config: &Config, engine: &mut Engine) {
         if let Some(state) = &self.state {
             let stamp = state.windows_stamp();
-            if stamp != self.windows_stamp {
-                self.windows_stamp = stamp;
+            if stamp != self.maintenance_stamp {
+                self.maintenance_stamp = stamp;
                 match state.maintenance() {
                     Ok(maintenance) => {
-                        tracing::info!("{} planned windows in {}", maintenance.len(), self.path.display());
+                        tracing::info!("{} maintenance windows in {}", maintenance.len(), self.path.display());
                         self.maintenance = maintenance;
                     }
                     Err(error) => {
                         self.metrics.state_failure(StateOperation::Maintenance);
-                        tracing::warn!("planned windows stay as they were: {error}");
+                        tracing::warn!("maintenance windows are unchanged: {error}");
                     }
                 }
             }
@@ -155,13 +155,13 @@ impl Persistence {
             self.saver = start_saver(state.clone(), Arc::clone(&self.metrics));
         }
         let bytes = baseline.to_bytes(now);
-        // Full: the disk has not taken the last one yet.
+        // The channel is full while the write before is still under way.
         if self.saver.as_ref().is_none_or(|saver| saver.sender.try_send(bytes).is_err()) {
             self.metrics.state_failure(StateOperation::Save);
         }
     }
 
-    /// Saves for the last time and waits until that is done.
+    /// Saves the baseline and waits until it is written.
     pub fn stop(&mut self, engine: &Engine, now: Timestamp) {
         self.save(engine, now);
         if let Some(Saver { sender, thread }) = self.saver.take() {
@@ -177,7 +177,7 @@ fn start_saver(state: StateDir, metrics: Arc<Metrics>) -> Option<Saver> {
         for bytes in receiver {
             if let Err(error) = state.write(BASELINE, &bytes) {
                 metrics.state_failure(StateOperation::Save);
-                tracing::warn!("what is usual cannot be saved in {}: {error}", state.path().display());
+                tracing::warn!("the baseline cannot be saved in {}: {error}", state.path().display());
             }
         }
     };

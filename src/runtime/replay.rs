@@ -1,7 +1,8 @@
-//! Replay: captures through the whole analysis in one thread. The same files always give the same output.
+//! A replay runs captures through the whole analysis in one thread. The same files always give the same output.
 
 use super::engine::Engine;
-use super::worker::{Handover, Worker};
+use super::site::{configured_inventory, site};
+use super::tally_worker::{TallyWorker, TickSink};
 use crate::base::{Networks, Timestamp};
 use crate::capture::{CaptureError, Frame, FrameSink, PacketSource, Poll};
 use crate::config::Config;
@@ -10,15 +11,15 @@ use crate::meter::{Hasher, Scale, Tally, TickReport};
 use crate::packet::Decoder;
 use std::sync::Arc;
 
-/// Judges every tick at once, in the thread that counted it.
-pub struct Direct {
+/// Judges every tick in the thread that counted it.
+struct InlineJudge {
     pub engine: Engine,
     report: TickReport,
     /// First and last packet so far.
     span: Option<(Timestamp, Timestamp)>,
 }
 
-impl Handover for Direct {
+impl TickSink for InlineJudge {
     fn tick(&mut self, tally: &mut Tally, tick: u64, scale: Scale) {
         tally.finish_tick(tick, &mut self.report);
         self.report.scale = scale;
@@ -36,50 +37,52 @@ impl Handover for Direct {
     }
 }
 
-/// A replay over any number of sources, one after the other, as one timeline.
+/// A replay over any number of sources, one after another, as one timeline.
 pub struct Replay {
-    worker: Worker<Direct>,
+    worker: TallyWorker<InlineJudge>,
 }
 
 impl Replay {
     pub fn new(config: &Config) -> Replay {
         let networks = Arc::new(Networks::new(config.networks.iter().copied()));
-        let site = super::site(config, Arc::clone(&networks), super::described(config));
+        let site = site(config, Arc::clone(&networks), configured_inventory(config));
         let hasher = Hasher::fixed();
         let engine = Engine::new(config, site, hasher);
-        let direct = Direct { engine, report: TickReport::with_room(config.tally), span: None };
+        let judge = InlineJudge { engine, report: TickReport::with_room(config.tally), span: None };
         let tally = Tally::new(config.tally, networks, hasher);
-        Replay { worker: Worker::new(Decoder { tunnels: config.tunnels }, tally, direct) }
+        Replay { worker: TallyWorker::new(Decoder { tunnels: config.tunnels }, tally, judge) }
     }
 
-    /// Has it judge by what was learned until now, and go on learning; what it learns is not kept, so that the next replay
-    /// gives the same.
+    /// Judges with the saved baseline and continues learning. What it learns is not saved, so that the next replay
+    /// gives the same output.
+    ///
+    /// # Errors
+    /// A sentence, if the saved baseline cannot be read.
     pub fn remember(&mut self, config: &Config) -> Result<(), String> {
-        let baseline = super::persistence::learned(config)?;
-        self.worker.handover.engine.set_baseline(Some(baseline));
+        let baseline = super::persistence::saved_baseline(config)?;
+        self.worker.sink.engine.set_baseline(Some(baseline));
         Ok(())
     }
 
-    /// Reads `source` to its end. `look` is called before the first batch and after each, with the events since the
-    /// last call; it may name the interfaces, which count from then on.
+    /// Reads `source` to its end. `observe` is called before the first batch and after each, with the events since the
+    /// last call. It may set the names of the interfaces, which apply from then on.
     ///
     /// # Errors
-    /// What the source tells; everything before was analysed, and other sources may follow.
+    /// An error of the source. Everything before it was analysed, and other sources may follow.
     pub fn run<S: PacketSource>(
         &mut self,
         source: &mut S,
-        mut look: impl FnMut(&mut S, Vec<Event>, &mut Vec<String>),
+        mut observe: impl FnMut(&mut S, Vec<Event>, &mut Vec<String>),
     ) -> Result<(), CaptureError> {
-        look(source, Vec::new(), &mut self.worker.handover.engine.interfaces);
+        observe(source, Vec::new(), &mut self.worker.sink.engine.interfaces);
         loop {
-            if let Some(place) = self.worker.handover.engine.new_place().cloned() {
-                self.worker.tally().set_views(&place.views);
-                self.worker.tally().set_assigned(place.granted);
+            if let Some(lan) = self.worker.sink.engine.lan_change().cloned() {
+                lan.apply(self.worker.tally());
             }
             let outcome = source.poll(&mut self.worker);
-            let engine = &mut self.worker.handover.engine;
+            let engine = &mut self.worker.sink.engine;
             let events = engine.take_events();
-            look(source, events, &mut engine.interfaces);
+            observe(source, events, &mut engine.interfaces);
             match outcome {
                 Ok(Poll::End) => return Ok(()),
                 Ok(Poll::Delivered | Poll::Idle) => {}
@@ -88,45 +91,48 @@ impl Replay {
         }
     }
 
-    /// Takes one frame of an analysis that goes on as time does.
+    /// Analyses one frame, for a caller that drives the replay in real time.
     pub(super) fn feed(&mut self, frame: Frame<'_>) {
         self.worker.frame(frame);
     }
 
-    /// Moves packet time on to `now`; returns what happened since the last call.
+    /// Advances packet time to `now`. Returns the events since the last call.
     pub(super) fn advance(&mut self, now: Timestamp) -> Vec<Event> {
         self.worker.advance(now);
-        self.worker.handover.engine.take_events()
+        self.worker.sink.engine.take_events()
     }
 
-    /// Closes what is open as of `now`, for an end before its time; returns the last events.
+    /// Closes every open incident as of `now`, for an early end. Returns the last events.
     pub(super) fn abort(&mut self, now: Timestamp) -> Vec<Event> {
-        self.worker.handover.engine.shut_down(now);
-        self.worker.handover.engine.take_events()
+        self.worker.sink.engine.shut_down(now);
+        self.worker.sink.engine.take_events()
     }
 
-    /// Judges what is left; returns the last events.
+    /// Judges the last tick. Returns the last events.
     pub fn finish(&mut self) -> Vec<Event> {
         self.worker.finish();
-        self.worker.handover.engine.take_events()
+        self.worker.sink.engine.take_events()
     }
 
-    /// Incidents that the end of the capture left open.
+    /// Incidents that are open, in particular at the end of the capture.
     pub fn open(&self) -> Vec<Incident> {
         self.engine().incidents().open().collect()
     }
 
     pub fn engine(&self) -> &Engine {
-        &self.worker.handover.engine
+        &self.worker.sink.engine
     }
 
-    /// Time of the first and the last packet.
+    /// Timestamps of the first and the last packet.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        self.worker.handover.span
+        self.worker.sink.span
     }
 }
 
-/// Runs one source and returns every incident, in order of opening: what tests and benches want.
+/// Replays one source and returns every incident, in order of opening.
+///
+/// # Errors
+/// An error of the source.
 pub fn incidents<S: PacketSource>(config: &Config, source: &mut S) -> Result<Vec<Incident>, CaptureError> {
     let mut replay = Replay::new(config);
     let mut incidents: Vec<Incident> = Vec::new();
@@ -148,10 +154,10 @@ mod tests {
     use crate::packet::Class;
     use etherparse::PacketBuilder;
 
-    /// Ends of connections, as a kernel with segmentation offload shows them: 45 segments each.
-    struct Endings(u64);
+    /// Frames that end a connection, each aggregated from 45 TCP segments by offloading.
+    struct AggregatedFins(u64);
 
-    impl PacketSource for Endings {
+    impl PacketSource for AggregatedFins {
         fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
             let Some(left) = self.0.checked_sub(1) else { return Ok(Poll::End) };
             self.0 = left;
@@ -179,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn of_a_large_segment_that_ends_a_connection_one_frame_has_the_fin() {
+    fn one_frame_of_an_aggregated_segment_has_the_fin() {
         let mut replay = Replay::new(&Config::default());
-        // More than a batch holds.
-        replay.run(&mut Endings(1000), |_, _, _| {}).unwrap();
+        // More than fit into a batch.
+        replay.run(&mut AggregatedFins(1000), |_, _, _| {}).unwrap();
         replay.finish();
         let totals = replay.engine().totals();
-        let of = |class: Class| totals.received[class as usize];
-        assert_eq!((of(Class::TcpFin).packets, of(Class::TcpData).packets), (1000, 44_000));
-        assert_eq!(of(Class::TcpFin).bytes + of(Class::TcpData).bytes, 1000 * 45 * 1502);
+        let received = |class: Class| totals.received[class as usize];
+        assert_eq!((received(Class::TcpFin).packets, received(Class::TcpData).packets), (1000, 44_000));
+        assert_eq!(received(Class::TcpFin).bytes + received(Class::TcpData).bytes, 1000 * 45 * 1502);
         assert_eq!(totals.frames.packets, 45_000);
     }
 }

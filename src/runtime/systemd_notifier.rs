@@ -1,33 +1,32 @@
-//! What systemd is told (sd_notify(3)): ready, reloading, stopping, a line of status, and that the pipeline lives.
+//! Notifications to systemd (sd_notify(3)): ready, reloading, stopping, a status line, and the watchdog.
 //!
-//! The watchdog is fed by progress alone: a tick was judged and every capturing thread has been heard of, both within
-//! [`SILENCE`]. A thread that waits for its interface to come back ticks on, so an interface that is down, which no
-//! restart would mend, starves nobody; a thread that hangs or has died does, and systemd restarts the service. Nothing is
-//! said where no service manager asks ($NOTIFY_SOCKET).
+//! The watchdog is fed only while the run makes progress: a tick was judged and every capture worker was heard of
+//! within [`SILENCE`]. A worker whose interface is down still ends ticks, so a missing interface, which no restart
+//! would repair, does not trigger the watchdog. A thread that hangs or has died does, and systemd restarts the service.
+//! Without $NOTIFY_SOCKET nothing is sent.
 
-use super::live::instant;
-use super::workers::Workers;
+use super::clock::instant;
+use super::worker_handles::WorkerHandles;
 use sd_notify::NotifyState;
 use std::fmt::{self, Write};
 use std::time::{Duration, Instant};
 
-/// How long a judge or a capturing thread may be silent and still count as alive. Both are heard ten times a second.
+/// How long the judge or a capture worker may be silent and still count as alive. Both report ten times per second.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Between lines of status.
-const STATUS: Duration = Duration::from_secs(5);
+/// Between status lines.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How far the judging loop has come.
+/// Progress of the judge.
 #[derive(Clone, Copy)]
 pub(super) struct Progress {
     /// The last judged tick.
-    pub judged: Option<u64>,
-    /// Since the start.
+    pub last_tick: Option<u64>,
+    /// Frames captured since the start.
     pub frames: u64,
-    /// Open incidents.
-    pub open: usize,
+    pub open_incidents: usize,
 }
 
-/// What keeps the watchdog from being fed.
+/// Why the watchdog is not fed.
 #[derive(Clone, Debug, PartialEq)]
 enum Stuck<'n> {
     Judge(Duration),
@@ -37,15 +36,15 @@ enum Stuck<'n> {
 impl fmt::Display for Stuck<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stuck::Judge(age) => write!(f, "nothing was judged for {} s", age.as_secs()),
+            Stuck::Judge(age) => write!(f, "no tick was judged for {} s", age.as_secs()),
             Stuck::Capture(name, age) => {
-                write!(f, "a thread that captures on {name} is silent for {} s", age.as_secs())
+                write!(f, "a capture worker on {name} has been silent for {} s", age.as_secs())
             }
         }
     }
 }
 
-/// Whether the pipeline makes progress, by how long ago a tick was judged and each capturing thread was heard of.
+/// Whether the run makes progress, by the time since a tick was judged and since each capture worker was heard of.
 fn progress<'n>(judged: Duration, workers: impl IntoIterator<Item = (&'n str, Duration)>) -> Result<(), Stuck<'n>> {
     if judged > SILENCE {
         return Err(Stuck::Judge(judged));
@@ -56,73 +55,74 @@ fn progress<'n>(judged: Duration, workers: impl IntoIterator<Item = (&'n str, Du
     }
 }
 
-/// Between two feedings, by what systemd allows: a quarter, so that one that comes late does no harm.
-fn pace(allowed: Duration) -> Duration {
-    allowed / 4
+/// Interval between watchdog notifications: a quarter of systemd's timeout, so that a late one does no harm.
+fn feed_interval(timeout: Duration) -> Duration {
+    timeout / 4
 }
 
 pub(super) struct SystemdNotifier {
-    /// Between feedings; `None` where no watchdog waits.
-    pace: Option<Duration>,
+    /// `None` without a watchdog.
+    feed_interval: Option<Duration>,
     fed: Instant,
-    judged: Option<u64>,
-    judged_at: Instant,
-    /// It was told that the watchdog starves.
+    last_tick: Option<u64>,
+    last_tick_at: Instant,
+    /// The log has an error that the watchdog is not fed.
     starving: bool,
     status_at: Instant,
-    /// Frames when the status was last told.
+    /// Frames at the last status line.
     frames: u64,
 }
 
 impl SystemdNotifier {
-    /// `origin` is when the run began.
+    /// `origin` is when the run started.
     pub fn new(origin: Instant) -> SystemdNotifier {
         SystemdNotifier {
-            pace: sd_notify::watchdog_enabled().map(pace),
+            feed_interval: sd_notify::watchdog_enabled().map(feed_interval),
             fed: origin,
-            judged: None,
-            judged_at: instant(),
+            last_tick: None,
+            last_tick_at: instant(),
             starving: false,
             status_at: origin,
             frames: 0,
         }
     }
 
-    /// Captures are up and HTTP listens; also after a reload.
+    /// Every interface is captured and the HTTP server listens; also after a reload.
     pub fn ready(&self) {
-        tell(&[NotifyState::Ready]);
+        notify(&[NotifyState::Ready]);
     }
 
     pub fn reloading(&self) {
         let mut states = vec![NotifyState::Reloading];
-        // systemd from 253 on wants to know when.
+        // Required since systemd 253.
         states.extend(NotifyState::monotonic_usec_now());
-        tell(&states);
+        notify(&states);
     }
 
     pub fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping]);
     }
 
-    /// Called by the judging loop each time round: feeds the watchdog and tells the status where that is due.
-    pub fn look(&mut self, progress: Progress, interfaces: &[String], workers: &Workers) {
+    /// Feeds the watchdog and sends the status line where that is due. Called by the judge several times per second.
+    pub fn update(&mut self, progress: Progress, interfaces: &[String], workers: &WorkerHandles) {
         let now = instant();
-        // A lower tick is progress, too: the clock was set back.
-        if progress.judged != self.judged {
-            self.judged = progress.judged;
-            self.judged_at = now;
+        // A lower tick is progress as well: the clock was set back.
+        if progress.last_tick != self.last_tick {
+            self.last_tick = progress.last_tick;
+            self.last_tick_at = now;
         }
         let age = |since: Instant| now.saturating_duration_since(since);
-        if let Some(pace) = self.pace
-            && age(self.fed) >= pace
+        if let Some(interval) = self.feed_interval
+            && age(self.fed) >= interval
         {
             let ages = workers.iter().map(|worker| (worker.interface.as_str(), age(worker.last_heard)));
-            self.feed(self::progress(age(self.judged_at), ages), now);
+            self.feed(self::progress(age(self.last_tick_at), ages), now);
         }
         let passed = age(self.status_at);
-        if passed >= STATUS {
+        if passed >= STATUS_INTERVAL {
             let rate = (progress.frames - self.frames) as f64 / passed.as_secs_f64();
-            tell(&[NotifyState::Status(&status(interfaces, |name| workers.are_up(name), progress.open, rate))]);
+            let line = status(interfaces, |name| workers.are_up(name), progress.open_incidents, rate);
+            notify(&[NotifyState::Status(&line)]);
             self.status_at = now;
             self.frames = progress.frames;
         }
@@ -131,10 +131,10 @@ impl SystemdNotifier {
     fn feed(&mut self, progress: Result<(), Stuck<'_>>, now: Instant) {
         match progress {
             Ok(()) => {
-                tell(&[NotifyState::Watchdog]);
+                notify(&[NotifyState::Watchdog]);
                 self.fed = now;
                 if std::mem::take(&mut self.starving) {
-                    tracing::warn!("the pipeline goes on; the watchdog is fed again");
+                    tracing::warn!("progress resumed: the watchdog is fed again");
                 }
             }
             Err(stuck) => {
@@ -146,21 +146,25 @@ impl SystemdNotifier {
     }
 }
 
-/// One line: interfaces with what is wrong with them, open incidents, packets a second.
-fn status(interfaces: &[String], is_up: impl Fn(&str) -> bool, open: usize, rate: f64) -> String {
+/// One line: interfaces and which are down, number of open incidents, packets per second.
+fn status(interfaces: &[String], is_up: impl Fn(&str) -> bool, open_incidents: usize, rate: f64) -> String {
     let mut line = "capturing on".to_owned();
     for name in interfaces {
         // Writing to a string cannot fail.
         let _ = write!(line, " {name}{}", if is_up(name) { "" } else { " (down)" });
     }
-    let _ = write!(line, "; {open} open incident{}; {rate:.0} packets/s", if open == 1 { "" } else { "s" });
+    let _ = write!(
+        line,
+        "; {open_incidents} open incident{}; {rate:.0} packets/s",
+        if open_incidents == 1 { "" } else { "s" }
+    );
     line
 }
 
-/// A service manager that does not listen is no reason to stop watching.
-fn tell(states: &[NotifyState<'_>]) {
+/// A failure is not fatal: capture must not depend on the service manager.
+fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd cannot be told");
+        tracing::debug!(%error, "cannot notify systemd");
     }
 }
 
@@ -171,7 +175,7 @@ mod tests {
     const LATE: Duration = Duration::from_millis(5_001);
 
     #[test]
-    fn only_progress_of_all_feeds_the_watchdog() {
+    fn the_watchdog_is_fed_only_while_all_threads_make_progress() {
         let (now, old) = (Duration::from_millis(80), SILENCE);
         assert_eq!(progress(now, [("eth0", now), ("eth0", old)]), Ok(()), "just in time");
         assert_eq!(progress(LATE, [("eth0", now)]), Err(Stuck::Judge(LATE)), "the judge hangs");
@@ -184,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn it_is_fed_several_times_as_often_as_it_has_to_be() {
-        assert_eq!(pace(Duration::from_secs(30)), Duration::from_millis(7_500));
-        // Hunger is noticed and another chance missed before the watchdog bites.
-        assert!(pace(Duration::from_secs(30)) + SILENCE < Duration::from_secs(30));
+    fn the_watchdog_is_fed_several_times_per_timeout() {
+        assert_eq!(feed_interval(Duration::from_secs(30)), Duration::from_millis(7_500));
+        // A hang is logged before the timeout expires.
+        assert!(feed_interval(Duration::from_secs(30)) + SILENCE < Duration::from_secs(30));
     }
 
     #[test]

@@ -1,20 +1,20 @@
-//! Traffic for benchmarks: cheap to make, so that a measurement measures what consumes it. Headers are written over a
-//! template, payload comes from one fixed pattern whose checksums are known beforehand.
+//! Traffic for benchmarks: cheap to generate, so that a benchmark measures its consumer. Headers are written over a
+//! template, payloads come from one fixed pattern with precomputed checksums.
 
-use super::agenda::{Pace, Traffic};
 use super::checksum::{fold, pseudo_sum, put, sum};
-use super::frames::{ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, station};
+use super::frames::{ACK, FrameBuffer, MIN_FRAME, PSH, SYN, TCP, UDP, Way, distant_ttl, mac_for};
 use super::payload::{self, Payload};
 use super::rng::Rng;
+use super::schedule::{Pace, Traffic};
 use super::setting::{Hosts, Setting};
 use crate::base::{Addr, Mac};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 
-/// Ethernet and IPv4 header.
+/// Octets of the Ethernet and IPv4 headers.
 const HEADERS: usize = 34;
 
-/// Octets whose sum up to any even length is known.
+/// Octets with precomputed sums of all prefixes of even length.
 struct Pattern {
     octets: Vec<u8>,
     /// Sum of the first 2n octets as big-endian words.
@@ -52,14 +52,14 @@ struct Path {
 impl Path {
     fn new(way: Way, gateway: Mac, source: (Addr, u16), target: (Addr, u16)) -> Path {
         let macs = match way {
-            Way::Outward => (station(source.0), gateway),
-            _ => (gateway, station(target.0)),
+            Way::Outward => (mac_for(source.0), gateway),
+            _ => (gateway, mac_for(target.0)),
         };
         let ttl = if way == Way::Outward { 64 } else { distant_ttl(source.0) };
         Path { source: source.0, target: target.0, source_port: source.1, target_port: target.1, macs, way, ttl }
     }
 
-    /// Ethernet and IPv4 header for `length` octets of content.
+    /// Writes Ethernet and IPv4 headers for `length` octets of content.
     fn write(&self, frame: &mut FrameBuffer, time: u64, protocol: u8, id: u16, length: usize) {
         frame.begin(time, self.way, self.macs);
         let total = (length + 20) as u16;
@@ -114,7 +114,7 @@ impl Path {
 }
 
 /// A SYN flood of 60-octet frames to one target.
-pub fn syn(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn syn(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     let target = setting.target();
     let path = Path::new(setting.way, setting.macs.outside, (target, 0), (target, setting.port));
     Box::new(Syn { sources: setting.sources.clone(), path, pace, rng, pattern: Pattern::new(Vec::new()) })
@@ -140,7 +140,7 @@ impl Traffic for Syn {
     }
 }
 
-/// What a [`Spread`] counts up.
+/// The quantity that a [`Spread`] varies.
 #[derive(Clone, Copy, PartialEq)]
 enum Axis {
     Sources,
@@ -149,8 +149,8 @@ enum Axis {
     Size,
 }
 
-/// Small frames in which one thing takes so many values, each as often as any other, and the rest stays as it is: what
-/// growth is measured with.
+/// Frames in which one quantity takes a given number of values, evenly, while the others do not change: shows how the
+/// consumer scales with it.
 struct Spread {
     axis: Axis,
     setting: Setting,
@@ -161,8 +161,8 @@ struct Spread {
     pattern: Pattern,
 }
 
-/// Addresses that traffic comes from where their number is not what is measured.
-const SOME_SOURCES: u64 = 2_000;
+/// Number of source addresses in benchmarks that do not vary it.
+const DEFAULT_SOURCES: u64 = 2_000;
 
 fn spread(setting: &Setting, pace: Pace, mut rng: Rng, axis: Axis) -> Box<dyn Traffic> {
     let target = setting.target();
@@ -174,25 +174,25 @@ fn spread(setting: &Setting, pace: Pace, mut rng: Rng, axis: Axis) -> Box<dyn Tr
     Box::new(Spread { axis, setting: setting.clone(), path, pace, rng, count: 0, pattern: Pattern::new(octets) })
 }
 
-pub fn spread_sources(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_sources(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Sources)
 }
 
-pub fn spread_targets(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_targets(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Targets)
 }
 
-pub fn spread_macs(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn spread_macs(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Macs)
 }
 
-pub fn sized(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn sized(setting: &Setting, pace: Pace, rng: Rng) -> Box<dyn Traffic> {
     spread(setting, pace, rng, Axis::Size)
 }
 
 /// MAC address number `index`, locally administered; numbers below 2^32 give different ones.
 const fn numbered_mac(index: u64) -> Mac {
-    // An odd factor permutes the numbers, so that neighbours in time are none in a table.
+    // An odd factor permutes the numbers, so that consecutive addresses are not adjacent in a table.
     let [a, b, c, d] = (index as u32).wrapping_mul(0x9e37_79b1).to_be_bytes();
     Mac([0x06, 0, a, b, c, d])
 }
@@ -206,12 +206,12 @@ impl Traffic for Spread {
         let mut path = Path { source_port: (draw >> 32) as u16 | 1024, ttl: 40 + draw as u8 % 20, ..self.path };
         path.source = match self.axis {
             Axis::Sources => turn(sources, sources.size()),
-            _ => sources.nth((draw >> 8) % SOME_SOURCES),
+            _ => sources.nth((draw >> 8) % DEFAULT_SOURCES),
         };
         match self.axis {
             Axis::Targets => {
                 path.target = turn(targets, targets.size());
-                path.macs.1 = station(path.target);
+                path.macs.1 = mac_for(path.target);
             }
             Axis::Macs => path.macs.0 = numbered_mac(self.count % sources.size().max(1)),
             Axis::Sources | Axis::Size => {}
@@ -226,10 +226,10 @@ impl Traffic for Spread {
     }
 }
 
-/// Answers of 1,400 octets (or `payload`) from DNS reflectors.
-pub fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+/// Responses of 1,400 octets (or `payload`) from DNS reflectors.
+pub(crate) fn dns_amplification(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let mut answer = Vec::new();
-    payload::write(Payload::DnsUnasked, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
+    payload::write(Payload::DnsUnsolicited, setting.payload.clamp(100, 1472), &mut rng, &mut answer);
     let target = setting.target();
     let paths = (0..setting.sources.size().min(100_000)).map(|index| {
         let source = setting.sources.nth(index);
@@ -263,14 +263,14 @@ const INSIDE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24);
 
 /// 10,000 flows both ways between outside and inside hosts; frames of 60 to 1514 octets, 423 on average, seven in
 /// eight of them TCP.
-pub fn mixed(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
+pub(crate) fn mixed(setting: &Setting, pace: Pace, mut rng: Rng) -> Box<dyn Traffic> {
     let inside = Hosts::new(IpNet::V4(INSIDE), INSIDE_HOSTS, &mut rng);
     let flows = (0..FLOWS).map(|index| {
         let near = inside.nth(rng.below(INSIDE_HOSTS));
         let far = setting.sources.nth(index % setting.sources.size().max(1));
         let tcp = index % 8 != 0;
         let service = *[443, 443, 80, 22, 25, 993].get(rng.below(6) as usize).unwrap_or(&443);
-        // One flow in three is a client of ours, the others are clients of our servers.
+        // In one flow in three the inside host is the client, in the others it is the server.
         let (near_port, far_port) = if index % 3 == 0 { (rng.port(), service) } else { (service, rng.port()) };
         let gateway = setting.macs.outside;
         let inward = Path::new(Way::Inward, gateway, (far, far_port), (near, near_port));
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_takes_as_many_values_as_asked() {
+    fn the_varied_quantity_takes_all_its_values() {
         let sources = |count| Params { sources: Some(count), ..Params::default() };
         let targets = |count| Params { targets: Some(count), ..Params::default() };
         for count in [1, 10, 1_000, 10_000_000] {

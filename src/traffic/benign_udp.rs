@@ -1,16 +1,16 @@
-//! Benign traffic over UDP and ICMP: name and time servers, media, tunnels, games, monitoring, and the chatter of a
-//! local network.
+//! Benign traffic over UDP and ICMP: DNS and NTP servers, media, tunnels, games, monitoring, and the discovery
+//! protocols of a LAN.
 
-use super::agenda::{Agenda, Model, Pacing};
-use super::frames::{Body, Plan, Way, round_trip, trait_of};
+use super::frames::{Body, Plan, Way, address_hash, round_trip};
 use super::payload::Payload;
+use super::schedule::{Model, Pacing, Schedule};
 use super::setting::Setting;
 use super::tcp::TURNAROUND;
 use crate::base::Addr;
 
 type Built = (Box<dyn Model>, Pacing);
 
-/// What one beginning means; see the registry for each.
+/// What the model begins each time; the registry describes each kind.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     DnsResolver,
@@ -40,61 +40,61 @@ fn exchange(setting: &Setting, kind: Kind, pacing: Pacing) -> Built {
     (Box::new(Exchange { setting: setting.clone(), kind, count: 0 }), pacing)
 }
 
-pub fn dns_resolver(setting: &Setting) -> Built {
+pub(crate) fn dns_resolver(setting: &Setting) -> Built {
     exchange(setting, Kind::DnsResolver, Pacing::Rate(setting.rate))
 }
 
-pub fn dns_server(setting: &Setting) -> Built {
+pub(crate) fn dns_server(setting: &Setting) -> Built {
     exchange(setting, Kind::DnsServer, Pacing::Rate(setting.rate))
 }
 
-pub fn ntp_server(setting: &Setting) -> Built {
+pub(crate) fn ntp_server(setting: &Setting) -> Built {
     exchange(setting, Kind::NtpServer, Pacing::Rate(setting.rate))
 }
 
-pub fn ntp_client(setting: &Setting) -> Built {
+pub(crate) fn ntp_client(setting: &Setting) -> Built {
     exchange(setting, Kind::NtpClient, Pacing::Rate(setting.rate))
 }
 
-/// `rate` packets a second each way in each of `sources` calls.
-pub fn voip(setting: &Setting) -> Built {
+/// `rate` packets per second each way in each of `sources` calls.
+pub(crate) fn voip(setting: &Setting) -> Built {
     exchange(setting, Kind::Voip, Pacing::Rate(setting.rate * setting.sources.size() as f64))
 }
 
-pub fn nfs_fragments(setting: &Setting) -> Built {
+pub(crate) fn nfs_fragments(setting: &Setting) -> Built {
     exchange(setting, Kind::Nfs, Pacing::Rate(setting.rate))
 }
 
-pub fn ping_monitor(setting: &Setting) -> Built {
+pub(crate) fn ping_monitor(setting: &Setting) -> Built {
     exchange(setting, Kind::Ping, Pacing::Rate(setting.rate))
 }
 
-pub fn multicast_iptv(setting: &Setting) -> Built {
+pub(crate) fn multicast_iptv(setting: &Setting) -> Built {
     exchange(setting, Kind::Iptv, Pacing::Rate(setting.rate))
 }
 
-pub fn chatter(setting: &Setting) -> Built {
+pub(crate) fn chatter(setting: &Setting) -> Built {
     exchange(setting, Kind::Chatter, Pacing::Rate(setting.rate))
 }
 
-pub fn http3_site(setting: &Setting) -> Built {
+pub(crate) fn http3_site(setting: &Setting) -> Built {
     exchange(setting, Kind::Http3, Pacing::Rate(setting.rate))
 }
 
-pub fn routing_chatter(setting: &Setting) -> Built {
+pub(crate) fn routing_chatter(setting: &Setting) -> Built {
     exchange(setting, Kind::Routing, Pacing::Rate(setting.rate))
 }
 
-pub fn group_ping(setting: &Setting) -> Built {
+pub(crate) fn group_ping(setting: &Setting) -> Built {
     exchange(setting, Kind::GroupPing, Pacing::Rate(setting.rate))
 }
 
-pub fn bfd_echo(setting: &Setting) -> Built {
+pub(crate) fn bfd_echo(setting: &Setting) -> Built {
     exchange(setting, Kind::BfdEcho, Pacing::Rate(setting.rate))
 }
 
-/// `rate` packets a second each way for each of `sources` players.
-pub fn game_server(setting: &Setting) -> Built {
+/// `rate` packets per second each way for each of `sources` players.
+pub(crate) fn game_server(setting: &Setting) -> Built {
     exchange(setting, Kind::Game, Pacing::Rate(setting.rate * setting.sources.size() as f64))
 }
 
@@ -102,40 +102,40 @@ pub fn game_server(setting: &Setting) -> Built {
 type Socket = (Addr, u16);
 
 impl Exchange {
-    /// A question from `asker` and its answer, each as it passes the edge; returns when the answer passes.
-    fn ask(
-        (way, asker, answerer): (Way, Socket, Socket),
+    /// A request of `client` and its response, at the times when they pass the edge; returns the time of the response.
+    fn request(
+        (way, client, server): (Way, Socket, Socket),
         now: u64,
-        question: (Payload, usize),
+        request: (Payload, usize),
         answer: (Payload, usize),
-        agenda: &mut Agenda,
+        schedule: &mut Schedule,
     ) -> u64 {
         let delay = match way {
-            Way::Outward => round_trip(answerer.0),
-            _ => TURNAROUND + agenda.rng.below(TURNAROUND),
+            Way::Outward => round_trip(server.0),
+            _ => TURNAROUND + schedule.rng.below(TURNAROUND),
         };
-        agenda.send(now, Plan::udp(way, asker, answerer, question.0, question.1));
-        agenda.send(now + delay, Plan::udp(way.back(), answerer, asker, answer.0, answer.1));
+        schedule.send(now, Plan::udp(way, client, server, request.0, request.1));
+        schedule.send(now + delay, Plan::udp(way.reverse(), server, client, answer.0, answer.1));
         now + delay
     }
 
-    /// The port of a peer that keeps its port.
-    fn port_of(peer: Addr) -> u16 {
-        1024 + (trait_of(peer) >> 20) as u16 % 60_000
+    /// The constant port of a peer.
+    fn fixed_port(peer: Addr) -> u16 {
+        1024 + (address_hash(peer) >> 20) as u16 % 60_000
     }
 
-    /// Peer number `count` in turn.
+    /// The next peer in turn.
     fn peer(&self) -> Addr {
         self.setting.sources.nth(self.count % self.setting.sources.size().max(1))
     }
 
-    fn resolve(&self, now: u64, agenda: &mut Agenda) {
+    fn resolve(&self, now: u64, schedule: &mut Schedule) {
         let Setting { way, ref sources, .. } = self.setting;
         let resolver = self.setting.target();
-        let rng = &mut agenda.rng;
-        // The resolver asks under its own identifier, for the same name: that of the last digit.
+        let rng = &mut schedule.rng;
+        // The resolver queries with its own identifier for the same name, which depends on the last digit.
         let id = rng.next_u16();
-        let asked_id = rng.below(6_500) as u16 * 10 + id % 10;
+        let client_id = rng.below(6_500) as u16 * 10 + id % 10;
         let query = rng.between(43, 60) as usize;
         let answer = match rng.below(10) {
             0..3 => rng.between(1_100, 1_432),
@@ -143,47 +143,50 @@ impl Exchange {
             _ => rng.between(60, 200),
         } as usize;
         let authority = (sources.pick(rng), 53);
-        // Every query of a resolver comes from another port (RFC 5452).
-        let path = (way.back(), (resolver, rng.port()), authority);
+        // Every query of a resolver comes from a different port (RFC 5452).
+        let path = (way.reverse(), (resolver, rng.port()), authority);
         let client = (neighbour(resolver, 100 + rng.below(100) as u8), rng.port());
-        let done = Self::ask(path, now, (Payload::DnsQuery(id), query), (Payload::DnsAnswer(id), answer), agenda);
+        let done =
+            Self::request(path, now, (Payload::DnsQuery(id), query), (Payload::DnsResponse(id), answer), schedule);
         if way == Way::Inward {
-            let asked = now.saturating_sub(TURNAROUND).max(self.setting.start);
-            agenda.send(asked, Plan::udp(Way::Internal, client, (resolver, 53), Payload::DnsQuery(asked_id), query));
-            let reply = Plan::udp(Way::Internal, (resolver, 53), client, Payload::DnsAnswer(asked_id), answer.min(512));
-            agenda.send(done + TURNAROUND, reply);
+            let queried = now.saturating_sub(TURNAROUND).max(self.setting.start);
+            schedule
+                .send(queried, Plan::udp(Way::Internal, client, (resolver, 53), Payload::DnsQuery(client_id), query));
+            let reply =
+                Plan::udp(Way::Internal, (resolver, 53), client, Payload::DnsResponse(client_id), answer.min(512));
+            schedule.send(done + TURNAROUND, reply);
         }
     }
 
-    /// A new connection of HTTP/3: handshake (RFC 9001 §4.1), one request, its answer with acknowledgements.
-    fn visit(&self, now: u64, agenda: &mut Agenda) {
+    /// A new HTTP/3 connection: handshake (RFC 9001 §4.1), one request, its response with acknowledgements.
+    fn visit(&self, now: u64, schedule: &mut Schedule) {
         let Setting { way, port, ref sources, .. } = self.setting;
-        let client = (sources.pick(&mut agenda.rng), agenda.rng.port());
+        let client = (sources.pick(&mut schedule.rng), schedule.rng.port());
         let server = (self.setting.target(), port);
-        let lag = if way == Way::Inward { round_trip(client.0) } else { round_trip(server.0) };
-        let mut up = |time, kind, length| agenda.send(time, Plan::udp(way, client, server, kind, length));
+        let response_delay = if way == Way::Inward { round_trip(client.0) } else { round_trip(server.0) };
+        let mut up = |time, kind, length| schedule.send(time, Plan::udp(way, client, server, kind, length));
         up(now, Payload::QuicInitial, 1_200);
-        let shaken = now + TURNAROUND + lag;
-        up(shaken, Payload::QuicInitial, 1_200);
-        up(shaken + 200_000, Payload::QuicData, 300);
-        let asked = shaken + 300_000 + lag;
-        let segments = agenda.rng.between(5, 30);
+        let connected = now + TURNAROUND + response_delay;
+        up(connected, Payload::QuicInitial, 1_200);
+        up(connected + 200_000, Payload::QuicData, 300);
+        let requested = connected + 300_000 + response_delay;
+        let segments = schedule.rng.between(5, 30);
         for number in 0..=segments / 3 {
-            let time = asked + TURNAROUND + number * 60_000;
-            agenda.send(time, Plan::udp(way, client, server, Payload::QuicData, 32));
+            let time = requested + TURNAROUND + number * 60_000;
+            schedule.send(time, Plan::udp(way, client, server, Payload::QuicData, 32));
         }
-        let mut down = |time, kind| agenda.send(time, Plan::udp(way.back(), server, client, kind, 1_200));
+        let mut down = |time, kind| schedule.send(time, Plan::udp(way.reverse(), server, client, kind, 1_200));
         for number in 0..3 {
             down(now + TURNAROUND + number * 5_000, Payload::QuicInitial);
         }
         for number in 0..segments {
-            down(shaken + 300_000 + TURNAROUND + number * 20_000, Payload::QuicData);
+            down(connected + 300_000 + TURNAROUND + number * 20_000, Payload::QuicData);
         }
     }
 
-    /// What routers tell each other: OSPF (RFC 2328), VRRP (RFC 9568), PIM (RFC 7761), and IGMP (RFC 3376) to their groups;
-    /// and OSPF also from router to router.
-    fn route(&self, now: u64, agenda: &mut Agenda) {
+    /// Messages of routers: OSPF (RFC 2328), VRRP (RFC 9568), PIM (RFC 7761) and IGMP (RFC 3376) to their groups, and
+    /// OSPF also from router to router.
+    fn route(&self, now: u64, schedule: &mut Schedule) {
         let host = self.setting.target();
         let router = neighbour(host, 240 + (self.count % 3) as u8);
         let (protocol, group) = [(89, 5u8), (112, 18), (103, 13), (2, 22), (89, 0)][self.count as usize % 5];
@@ -193,76 +196,77 @@ impl Exchange {
             (_, false) => Addr::from_v6_bits(0xff02 << 112 | u128::from(group)),
         };
         let plan = Plan::new(Way::Internal, router, to, Body::Raw(protocol));
-        let plan = if protocol == 2 { plan.carrying(Payload::Igmp, 8) } else { plan.carrying(Payload::Random, 44) };
-        agenda.send(now, Plan { ttl: if group == 18 { 255 } else { 1 }, ..plan });
+        let plan =
+            if protocol == 2 { plan.with_payload(Payload::Igmp, 8) } else { plan.with_payload(Payload::Random, 44) };
+        schedule.send(now, Plan { ttl: if group == 18 { 255 } else { 1 }, ..plan });
     }
 
     /// mDNS announcements (TTL 255, RFC 6762 §11) over both families, and SSDP searches, of neighbours in turn.
-    fn chat(&self, now: u64, agenda: &mut Agenda) {
+    fn chat(&self, now: u64, schedule: &mut Schedule) {
         let host = neighbour(self.setting.target(), 20 + (self.count % 40) as u8);
         let v4 = host.is_v4();
         let own = |group: u32| Addr::from_v4_bits(group);
         let group6 = |group: u128| Addr::from_v6_bits(0xff02 << 112 | group);
-        let mdns = agenda.rng.percent(60);
+        let mdns = schedule.rng.percent(60);
         let (target, port, payload, length, ttl) = match (mdns, v4) {
-            (true, true) => (own(0xe000_00fb), 5353, Payload::Mdns, agenda.rng.between(80, 400), 255),
-            (true, false) => (group6(0xfb), 5353, Payload::Mdns, agenda.rng.between(80, 400), 255),
+            (true, true) => (own(0xe000_00fb), 5353, Payload::Mdns, schedule.rng.between(80, 400), 255),
+            (true, false) => (group6(0xfb), 5353, Payload::Mdns, schedule.rng.between(80, 400), 255),
             (false, true) => (own(0xefff_fffa), 1900, Payload::SsdpSearch, 101, 2),
             (false, false) => (group6(0x0c), 1900, Payload::SsdpSearch, 101, 2),
         };
-        let source_port = if mdns { 5353 } else { agenda.rng.port() };
+        let source_port = if mdns { 5353 } else { schedule.rng.port() };
         let plan = Plan::udp(Way::Internal, (host, source_port), (target, port), payload, length as usize);
-        agenda.send(now, Plan { ttl, ..plan });
+        schedule.send(now, Plan { ttl, ..plan });
     }
 }
 
-/// The host with `last` as the last octet beside another.
+/// The neighbour of `host` with `last` as the last octet.
 const fn neighbour(host: Addr, last: u8) -> Addr {
     let bits = host.bits() & !0xff | last as u128;
     if host.is_v4() { Addr::from_v4_bits(bits as u32) } else { Addr::from_v6_bits(bits) }
 }
 
 impl Model for Exchange {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         let Setting { way, port, payload, ref sources, .. } = self.setting;
         let host = self.setting.target();
         match self.kind {
-            Kind::DnsResolver => self.resolve(now, agenda),
+            Kind::DnsResolver => self.resolve(now, schedule),
             Kind::DnsServer => {
-                let client = (sources.pick(&mut agenda.rng), agenda.rng.port());
-                let id = agenda.rng.next_u16();
-                let query = (Payload::DnsQuery(id), agenda.rng.between(43, 60) as usize);
-                let answer = (Payload::DnsAnswer(id), agenda.rng.between(80, 1_232) as usize);
-                Self::ask((way, client, (host, port)), now, query, answer, agenda);
+                let client = (sources.pick(&mut schedule.rng), schedule.rng.port());
+                let id = schedule.rng.next_u16();
+                let query = (Payload::DnsQuery(id), schedule.rng.between(43, 60) as usize);
+                let answer = (Payload::DnsResponse(id), schedule.rng.between(80, 1_232) as usize);
+                Self::request((way, client, (host, port)), now, query, answer, schedule);
             }
             Kind::NtpServer => {
-                let client = sources.pick(&mut agenda.rng);
-                // Half of the clients ask from port 123 themselves.
-                let client_port = if trait_of(client) & 1 == 0 { 123 } else { agenda.rng.port() };
+                let client = sources.pick(&mut schedule.rng);
+                // Half of the clients send from port 123 as well.
+                let client_port = if address_hash(client) & 1 == 0 { 123 } else { schedule.rng.port() };
                 let path = (way, (client, client_port), (host, port));
-                Self::ask(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), agenda);
+                Self::request(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), schedule);
             }
             Kind::NtpClient => {
-                let path = (way.back(), (host, 123), (self.peer(), port));
-                Self::ask(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), agenda);
+                let path = (way.reverse(), (host, 123), (self.peer(), port));
+                Self::request(path, now, (Payload::NtpRequest, 48), (Payload::NtpReply, 48), schedule);
             }
             Kind::Voip => {
                 let calls = sources.size().max(1);
                 let sequence = (self.count / calls) as u16;
-                let far = (self.peer(), Self::port_of(self.peer()) & !1);
+                let far = (self.peer(), Self::fixed_port(self.peer()) & !1);
                 let near = (host, 10_000 + 2 * (self.count % calls % 5_000) as u16);
                 let payload = Payload::Rtp(sequence);
-                agenda.send(now, Plan::udp(way, far, near, payload, 172));
-                let later = now + agenda.rng.below(10_000_000);
-                agenda.send(later, Plan::udp(way.back(), near, far, payload, 172));
+                schedule.send(now, Plan::udp(way, far, near, payload, 172));
+                let later = now + schedule.rng.below(10_000_000);
+                schedule.send(later, Plan::udp(way.reverse(), near, far, payload, 172));
             }
             Kind::Nfs => {
-                let client = (self.peer(), 700 + (trait_of(self.peer()) % 300) as u16);
+                let client = (self.peer(), 700 + (address_hash(self.peer()) % 300) as u16);
                 let call = Payload::Rpc { xid: self.count as u32, reply: false };
                 let reply = Payload::Rpc { xid: self.count as u32, reply: true };
                 // A write, then a read of the same size.
                 let sizes = if self.count.is_multiple_of(2) { (payload + 140, 136) } else { (132, payload + 128) };
-                Self::ask((way, client, (host, port)), now, (call, sizes.0), (reply, sizes.1), agenda);
+                Self::request((way, client, (host, port)), now, (call, sizes.0), (reply, sizes.1), schedule);
             }
             Kind::Ping => {
                 let identifier = (self.setting.start >> 30) as u16;
@@ -270,57 +274,58 @@ impl Model for Exchange {
                 let echo = |reply| Body::Echo { reply, identifier, sequence: (self.count / hosts) as u16 };
                 let peer = self.peer();
                 let delay = if way == Way::Inward { round_trip(peer) } else { TURNAROUND };
-                agenda.send(now, Plan::new(way.back(), host, peer, echo(false)).carrying(Payload::Ping, payload));
-                let answer = Plan::new(way, peer, host, echo(true)).carrying(Payload::Ping, payload);
-                agenda.send(now + delay, answer);
+                schedule
+                    .send(now, Plan::new(way.reverse(), host, peer, echo(false)).with_payload(Payload::Ping, payload));
+                let answer = Plan::new(way, peer, host, echo(true)).with_payload(Payload::Ping, payload);
+                schedule.send(now + delay, answer);
             }
             Kind::Iptv => {
                 let source = (self.peer(), 5004);
                 let plan = Plan::udp(way, source, (host, port), Payload::MpegTs(self.count as u16), payload);
-                agenda.send(now, plan);
+                schedule.send(now, plan);
             }
-            Kind::Chatter => self.chat(now, agenda),
-            Kind::Http3 => self.visit(now, agenda),
-            Kind::Routing => self.route(now, agenda),
+            Kind::Chatter => self.chat(now, schedule),
+            Kind::Http3 => self.visit(now, schedule),
+            Kind::Routing => self.route(now, schedule),
             Kind::BfdEcho => {
                 let plan = Plan::udp(Way::Internal, (host, port), (host, port), Payload::Random, 24);
-                agenda.send(now, Plan { ttl: 255, ..plan });
+                schedule.send(now, Plan { ttl: 255, ..plan });
             }
             Kind::GroupPing => {
                 let echo = |reply| Body::Echo { reply, identifier: 77, sequence: self.count as u16 };
                 let all = Addr::from_v6_bits(0xff02 << 112 | 1);
                 let all = if host.is_v4() { Addr::from_v4_bits(0xe000_0001) } else { all };
-                let ask = Plan::new(Way::Internal, host, all, echo(false)).carrying(Payload::Ping, payload);
-                agenda.send(now, Plan { ttl: 1, ..ask });
+                let ask = Plan::new(Way::Internal, host, all, echo(false)).with_payload(Payload::Ping, payload);
+                schedule.send(now, Plan { ttl: 1, ..ask });
                 for number in 0..40 {
                     let answer = Plan::new(Way::Internal, neighbour(host, 100 + number), host, echo(true));
-                    agenda.send(now + u64::from(number) * 20_000, answer.carrying(Payload::Ping, payload));
+                    schedule.send(now + u64::from(number) * 20_000, answer.with_payload(Payload::Ping, payload));
                 }
             }
             Kind::Game => {
-                let player = (self.peer(), Self::port_of(self.peer()));
+                let player = (self.peer(), Self::fixed_port(self.peer()));
                 let state = Payload::Game((self.count / sources.size().max(1)) as u16);
-                let up = agenda.rng.between(40, 140) as usize;
-                let down = agenda.rng.between(80, 480) as usize;
-                agenda.send(now, Plan::udp(way, player, (host, port), state, up));
-                let later = now + agenda.rng.below(15_000_000);
-                agenda.send(later, Plan::udp(way.back(), (host, port), player, state, down));
+                let up = schedule.rng.between(40, 140) as usize;
+                let down = schedule.rng.between(80, 480) as usize;
+                schedule.send(now, Plan::udp(way, player, (host, port), state, up));
+                let later = now + schedule.rng.below(15_000_000);
+                schedule.send(later, Plan::udp(way.reverse(), (host, port), player, state, down));
             }
         }
         self.count += 1;
     }
 }
 
-/// A transfer over UDP that fills a line: QUIC down with acknowledgements up, or a tunnel full both ways.
+/// A bulk transfer over UDP: QUIC with acknowledgements, or a tunnel with traffic both ways.
 struct Bulk {
     setting: Setting,
     tunnel: Option<Tunnel>,
     count: u64,
-    /// When the next acknowledgement is due, in packets.
+    /// Packet count at which the next acknowledgement is due.
     acknowledge_at: u64,
 }
 
-/// What a tunnel is made of.
+/// Protocol of a tunnel.
 #[derive(Clone, Copy)]
 enum Tunnel {
     WireGuard,
@@ -329,7 +334,7 @@ enum Tunnel {
 }
 
 /// `mbit` towards the target, one acknowledgement for 2 to 4 packets.
-pub fn quic_download(setting: &Setting) -> Built {
+pub(crate) fn quic_download(setting: &Setting) -> Built {
     let model = Bulk { setting: setting.clone(), tunnel: None, count: 0, acknowledge_at: 2 };
     (Box::new(model), Pacing::Rate(packets_a_second(setting)))
 }
@@ -340,26 +345,26 @@ fn tunnel(setting: &Setting, tunnel: Tunnel) -> Built {
 }
 
 /// `mbit` each way.
-pub fn wireguard(setting: &Setting) -> Built {
+pub(crate) fn wireguard(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::WireGuard)
 }
 
-pub fn gre_tunnel(setting: &Setting) -> Built {
+pub(crate) fn gre_tunnel(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::Gre)
 }
 
-pub fn esp_tunnel(setting: &Setting) -> Built {
+pub(crate) fn esp_tunnel(setting: &Setting) -> Built {
     tunnel(setting, Tunnel::Esp)
 }
 
-/// Full packets a second that make `mbit`: payload, UDP, IP and Ethernet header.
+/// Full packets per second at `mbit`, including UDP, IP and Ethernet headers.
 fn packets_a_second(setting: &Setting) -> f64 {
     let headers = if setting.target().is_v4() { 42 } else { 62 };
     setting.mbit * 1e6 / 8.0 / (setting.payload + headers) as f64
 }
 
 impl Model for Bulk {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         let Setting { way, port, payload, ref sources, .. } = self.setting;
         let host = self.setting.target();
         let peer = sources.nth(0);
@@ -370,22 +375,22 @@ impl Model for Bulk {
                 Tunnel::Gre => (Payload::GreIp, Body::Raw(47)),
                 Tunnel::Esp => (Payload::Esp(number), Body::Raw(50)),
             };
-            agenda.send(now, Plan::new(way, peer, host, body).carrying(data, payload));
-            let later = now + agenda.rng.below(50_000);
-            agenda.send(later, Plan::new(way.back(), host, peer, body).carrying(data, payload));
+            schedule.send(now, Plan::new(way, peer, host, body).with_payload(data, payload));
+            let later = now + schedule.rng.below(50_000);
+            schedule.send(later, Plan::new(way.reverse(), host, peer, body).with_payload(data, payload));
         } else {
-            let (far, near) = ((peer, port), (host, 50_000 + (trait_of(host) % 10_000) as u16));
+            let (far, near) = ((peer, port), (host, 50_000 + (address_hash(host) % 10_000) as u16));
             if self.count == 0 {
-                agenda.send(now, Plan::udp(way.back(), near, far, Payload::QuicInitial, 1_200));
+                schedule.send(now, Plan::udp(way.reverse(), near, far, Payload::QuicInitial, 1_200));
             }
             let begun = now + round_trip(if way == Way::Inward { peer } else { host });
             let data = if self.count < 2 { Payload::QuicInitial } else { Payload::QuicData };
-            agenda.send(begun, Plan::udp(way, far, near, data, payload));
+            schedule.send(begun, Plan::udp(way, far, near, data, payload));
             if self.count >= self.acknowledge_at {
-                let length = agenda.rng.between(28, 45) as usize;
-                let acknowledged = Plan::udp(way.back(), near, far, Payload::QuicData, length);
-                agenda.send(begun + TURNAROUND, acknowledged);
-                self.acknowledge_at = self.count + agenda.rng.between(2, 4);
+                let length = schedule.rng.between(28, 45) as usize;
+                let acknowledged = Plan::udp(way.reverse(), near, far, Payload::QuicData, length);
+                schedule.send(begun + TURNAROUND, acknowledged);
+                self.acknowledge_at = self.count + schedule.rng.between(2, 4);
             }
         }
         self.count += 1;
@@ -397,7 +402,7 @@ mod tests {
     use super::super::{Part, Scenario, TrafficModel};
     use crate::capture::FrameDirection;
 
-    /// Frames that entered, left, and stayed inside, in two seconds.
+    /// Ingress, egress and internal frames in two seconds.
     fn count(model: TrafficModel) -> [u64; 3] {
         let mut part = Part::new(model, 0.0, 2.0);
         part.params.mbit = Some(20.0);
@@ -414,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_answered() {
+    fn requests_are_answered() {
         for model in [
             TrafficModel::DnsResolver,
             TrafficModel::DnsServer,
@@ -426,7 +431,7 @@ mod tests {
             TrafficModel::Wireguard,
         ] {
             let [entered, left, _] = count(model);
-            // Answers of the last round trip are cut off at the end.
+            // Responses of the last round trip are missing at the end.
             assert!(entered > 0 && entered.abs_diff(left) <= 2 + left / 20, "{model:?}: {entered} {left}");
         }
     }

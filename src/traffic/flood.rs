@@ -1,22 +1,24 @@
-//! Floods and scans as the tools send them: hping3, nping, Mirai's descendants, nmap, ZMap. Rates are packets a second
-//! of the attack; answers of the victim, where there are any, come on top.
+//! Floods and scans as the tools send them: hping3, nping, Mirai's descendants, nmap, ZMap. Rates are attack packets
+//! per second; responses of the victim are additional.
 
-use super::agenda::{Agenda, Model, Pacing};
-use super::frames::{ACK, Body, CWR, ECE, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, URG, Way, round_trip, trait_of};
+use super::frames::{
+    ACK, Body, CWR, ECE, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, URG, Way, address_hash, round_trip,
+};
 use super::payload::Payload;
+use super::schedule::{Model, Pacing, Schedule};
 use super::setting::Setting;
 use crate::base::Addr;
 
 type Built = (Box<dyn Model>, Pacing);
 
-/// What one packet of a flood looks like.
+/// The packets of a flood.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// hping3 -S: 40-octet packets, TTL 64, window 512, counting source ports.
     Syn,
     /// Mirai: 60-octet SYN with the options of Linux, random TTL and window.
     SynOptions,
-    /// As `Syn`, and the victim answers.
+    /// As `Syn`; the victim answers.
     SynAnswered,
     /// As `Syn`, with ECE and CWR.
     SynEcn,
@@ -26,27 +28,27 @@ enum Kind {
     Fin,
     Null,
     Xmas,
-    /// The six flags drawn by lot for every segment.
+    /// Random combinations of the six flags.
     Mixed,
     /// land.c: SYN from the victim's own address and port.
     Land,
     Udp,
-    /// Initials of 1200 octets that open no connection.
+    /// Initials of 1200 octets that do not lead to a connection.
     Quic,
-    /// The same, and the victim answers each.
+    /// The same; the victim answers each.
     QuicAnswered,
     Echo,
     EchoAnswered,
     /// thc-ipv6 denial6: echo requests behind extension headers.
     HiddenEcho,
-    /// What the hosts of a broadcast domain send to the victim of a smurf attack.
+    /// Echo replies of the hosts of a broadcast domain to the victim of a smurf attack.
     Replies,
-    /// What makes them do so: echo requests of the victim, it seems, to all nodes.
+    /// The echo requests that trigger them: to all nodes, with the victim as spoofed source.
     ToAllNodes,
     Fragments,
     /// Mirai's GREIP and GREETH in turn.
     Gre,
-    /// T50: one after another of its protocols.
+    /// T50: its protocols in turn.
     Protocols,
     /// nmap -sS: one source over all ports in random order.
     Ports,
@@ -66,120 +68,120 @@ fn flood(setting: &Setting, kind: Kind) -> Built {
     (Box::new(Flood { setting: setting.clone(), kind, count: 0, base: 0 }), Pacing::Rate(setting.rate))
 }
 
-pub fn syn(setting: &Setting) -> Built {
+pub(crate) fn syn(setting: &Setting) -> Built {
     flood(setting, Kind::Syn)
 }
 
-pub fn syn_options(setting: &Setting) -> Built {
+pub(crate) fn syn_options(setting: &Setting) -> Built {
     flood(setting, Kind::SynOptions)
 }
 
-pub fn syn_answered(setting: &Setting) -> Built {
+pub(crate) fn syn_answered(setting: &Setting) -> Built {
     flood(setting, Kind::SynAnswered)
 }
 
-pub fn ack(setting: &Setting) -> Built {
+pub(crate) fn ack(setting: &Setting) -> Built {
     flood(setting, Kind::Ack)
 }
 
-pub fn syn_ecn(setting: &Setting) -> Built {
+pub(crate) fn syn_ecn(setting: &Setting) -> Built {
     flood(setting, Kind::SynEcn)
 }
 
-pub fn syn_ack(setting: &Setting) -> Built {
+pub(crate) fn syn_ack(setting: &Setting) -> Built {
     flood(setting, Kind::SynAck)
 }
 
-pub fn fin(setting: &Setting) -> Built {
+pub(crate) fn fin(setting: &Setting) -> Built {
     flood(setting, Kind::Fin)
 }
 
-pub fn null(setting: &Setting) -> Built {
+pub(crate) fn null(setting: &Setting) -> Built {
     flood(setting, Kind::Null)
 }
 
-pub fn xmas(setting: &Setting) -> Built {
+pub(crate) fn xmas(setting: &Setting) -> Built {
     flood(setting, Kind::Xmas)
 }
 
-pub fn mixed(setting: &Setting) -> Built {
+pub(crate) fn mixed(setting: &Setting) -> Built {
     flood(setting, Kind::Mixed)
 }
 
-pub fn land(setting: &Setting) -> Built {
+pub(crate) fn land(setting: &Setting) -> Built {
     flood(setting, Kind::Land)
 }
 
-pub fn quic(setting: &Setting) -> Built {
+pub(crate) fn quic(setting: &Setting) -> Built {
     flood(setting, Kind::Quic)
 }
 
-pub fn quic_answered(setting: &Setting) -> Built {
+pub(crate) fn quic_answered(setting: &Setting) -> Built {
     flood(setting, Kind::QuicAnswered)
 }
 
-pub fn hidden_echo(setting: &Setting) -> Built {
+pub(crate) fn hidden_echo(setting: &Setting) -> Built {
     flood(setting, Kind::HiddenEcho)
 }
 
-pub fn replies(setting: &Setting) -> Built {
+pub(crate) fn replies(setting: &Setting) -> Built {
     flood(setting, Kind::Replies)
 }
 
-pub fn to_all_nodes(setting: &Setting) -> Built {
+pub(crate) fn to_all_nodes(setting: &Setting) -> Built {
     flood(setting, Kind::ToAllNodes)
 }
 
-pub fn gre(setting: &Setting) -> Built {
+pub(crate) fn gre(setting: &Setting) -> Built {
     flood(setting, Kind::Gre)
 }
 
-pub fn protocols(setting: &Setting) -> Built {
+pub(crate) fn protocols(setting: &Setting) -> Built {
     flood(setting, Kind::Protocols)
 }
 
-pub fn rst(setting: &Setting) -> Built {
+pub(crate) fn rst(setting: &Setting) -> Built {
     flood(setting, Kind::Rst)
 }
 
-pub fn udp(setting: &Setting) -> Built {
+pub(crate) fn udp(setting: &Setting) -> Built {
     flood(setting, Kind::Udp)
 }
 
-pub fn echo(setting: &Setting) -> Built {
+pub(crate) fn echo(setting: &Setting) -> Built {
     flood(setting, Kind::Echo)
 }
 
-pub fn echo_answered(setting: &Setting) -> Built {
+pub(crate) fn echo_answered(setting: &Setting) -> Built {
     flood(setting, Kind::EchoAnswered)
 }
 
-pub fn fragments(setting: &Setting) -> Built {
+pub(crate) fn fragments(setting: &Setting) -> Built {
     flood(setting, Kind::Fragments)
 }
 
-pub fn port_scan(setting: &Setting) -> Built {
+pub(crate) fn port_scan(setting: &Setting) -> Built {
     flood(setting, Kind::Ports)
 }
 
-pub fn host_sweep(setting: &Setting) -> Built {
+pub(crate) fn host_sweep(setting: &Setting) -> Built {
     flood(setting, Kind::Hosts)
 }
 
-/// Time that an inside host takes to answer, in nanoseconds.
+/// Response time of an inside host, in nanoseconds.
 const TURNAROUND: u64 = 60_000;
-/// When Linux repeats a SYN-ACK (tcp_synack_retries, the first three), in seconds after the first.
-const REPEATS: [u64; 3] = [1, 3, 7];
+/// The first three retransmissions of a SYN-ACK by Linux (tcp_synack_retries), in seconds after the first.
+const RETRANSMISSIONS: [u64; 3] = [1, 3, 7];
 
 impl Flood {
-    /// Whose distance the TTL shows: addresses forged anew for every packet all come from one attacker.
+    /// The host whose distance the TTL reflects: sources that change with every packet all belong to one attacker.
     fn distance(&self, source: Addr) -> Addr {
         if self.setting.sources.count == 0 { self.setting.target() } else { source }
     }
 
-    fn tcp(&self, source: Addr, target: Addr, agenda: &mut Agenda) -> Plan {
+    fn tcp(&self, source: Addr, target: Addr, schedule: &mut Schedule) -> Plan {
         let Setting { way, port, .. } = self.setting;
-        let rng = &mut agenda.rng;
+        let rng = &mut schedule.rng;
         let mut tcp = Tcp {
             source_port: 1024 + self.base.wrapping_add(self.count as u16) % 64_512,
             target_port: if port == 0 { rng.between(1, 65_535) as u16 } else { port },
@@ -225,7 +227,7 @@ impl Flood {
                 tcp.window = 0;
             }
             Kind::Ports => {
-                // An odd step walks all ports; the tool keeps its own source port.
+                // An odd step visits all ports; the tool keeps its source port.
                 tcp.target_port = (self.count as u16).wrapping_mul(40_503).wrapping_add(self.base);
                 tcp.source_port = 33_000 | self.base;
                 tcp.window = 1024;
@@ -241,18 +243,18 @@ impl Flood {
             _ => {}
         }
         let plan = Plan::new(way, source, target, Body::Tcp(tcp)).raw(initial, self.distance(source));
-        Plan { id, ..plan.carrying(Payload::Letters, self.setting.payload) }
+        Plan { id, ..plan.with_payload(Payload::Letters, self.setting.payload) }
     }
 
-    /// The victim's SYN-ACKs to a SYN, and what becomes of them: most spoofed addresses are silent, one host in ten is
-    /// alive and resets what it never asked for.
-    fn answer_syn(now: u64, plan: &Plan, agenda: &mut Agenda) {
+    /// The victim's SYN-ACKs to a SYN, and the reaction: most spoofed addresses are silent and the victim retransmits;
+    /// one host in ten exists and sends a reset.
+    fn answer_syn(now: u64, plan: &Plan, schedule: &mut Schedule) {
         let Body::Tcp(syn) = plan.body else { return };
         let source = plan.source;
         let answer = Tcp {
             source_port: syn.target_port,
             target_port: syn.source_port,
-            sequence: agenda.rng.next_u32(),
+            sequence: schedule.rng.next_u32(),
             acknowledged: syn.sequence.wrapping_add(1),
             flags: SYN | ACK,
             window: 64_240,
@@ -260,19 +262,19 @@ impl Flood {
         };
         let reset = Tcp { sequence: answer.acknowledged, flags: RST, window: 0, ..syn };
         let reset = Plan::new(plan.way, source, plan.target, Body::Tcp(reset));
-        let answer = Plan::new(plan.way.back(), plan.target, source, Body::Tcp(answer));
-        agenda.send(now + TURNAROUND, answer);
-        if trait_of(source) >> 16 & 0xff < 26 {
-            agenda.send(now + TURNAROUND + round_trip(source), reset);
+        let answer = Plan::new(plan.way.reverse(), plan.target, source, Body::Tcp(answer));
+        schedule.send(now + TURNAROUND, answer);
+        if address_hash(source) >> 16 & 0xff < 26 {
+            schedule.send(now + TURNAROUND + round_trip(source), reset);
         } else {
-            for seconds in REPEATS {
-                agenda.send(now + TURNAROUND + seconds * 1_000_000_000, answer);
+            for seconds in RETRANSMISSIONS {
+                schedule.send(now + TURNAROUND + seconds * 1_000_000_000, answer);
             }
         }
     }
 
-    /// Three fragments of 1480, 1480 and 1032 octets that belong together, then the next; only the first has ports.
-    fn piece(&self, source: Addr, target: Addr, rng: &mut super::rng::Rng) -> Plan {
+    /// Datagrams of three fragments with 1480, 1480 and 1032 octets; only the first fragment has ports.
+    fn fragment(&self, source: Addr, target: Addr, rng: &mut super::rng::Rng) -> Plan {
         let number = self.count / 3;
         let (offset, length, more) = match self.count % 3 {
             0 => (0, 1472, true),
@@ -280,21 +282,21 @@ impl Flood {
             _ => (2960, 1040, false),
         };
         let target_port = if self.setting.port == 0 { rng.next_u16() } else { self.setting.port };
-        let body = Body::Piece { source_port: rng.next_u16(), target_port, offset, more };
+        let body = Body::LoneFragment { source_port: rng.next_u16(), target_port, offset, more };
         let plan = Plan::new(self.setting.way, source, target, body).raw(64, self.distance(source));
-        Plan { id: Some(number as u16), ..plan.carrying(Payload::Random, length) }
+        Plan { id: Some(number as u16), ..plan.with_payload(Payload::Random, length) }
     }
 }
 
 impl Model for Flood {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         if self.count == 0 {
-            self.base = agenda.rng.next_u16();
+            self.base = schedule.rng.next_u16();
         }
         let Setting { sources, targets, way, port, payload, .. } = &self.setting;
-        let rng = &mut agenda.rng;
+        let rng = &mut schedule.rng;
         let source = match self.kind {
-            // Fragments that belong together share their source.
+            // The fragments of a datagram share their source.
             Kind::Fragments => {
                 sources.nth(if sources.count == 0 { self.count / 3 } else { self.count / 3 % sources.count })
             }
@@ -307,26 +309,32 @@ impl Model for Flood {
             Kind::Udp => {
                 let target_port = if *port == 0 { rng.between(1, 65_535) as u16 } else { *port };
                 let body = Body::Udp { source_port: rng.between(1024, 65_535) as u16, target_port };
-                Plan::new(*way, source, target, body).raw(64, self.distance(source)).carrying(Payload::Random, *payload)
+                Plan::new(*way, source, target, body)
+                    .raw(64, self.distance(source))
+                    .with_payload(Payload::Random, *payload)
             }
             Kind::Echo | Kind::EchoAnswered => {
                 let body = Body::Echo { reply: false, identifier: self.base, sequence: self.count as u16 };
-                Plan::new(*way, source, target, body).raw(64, self.distance(source)).carrying(Payload::Ping, *payload)
+                Plan::new(*way, source, target, body)
+                    .raw(64, self.distance(source))
+                    .with_payload(Payload::Ping, *payload)
             }
             Kind::Quic | Kind::QuicAnswered => {
                 let body = Body::Udp { source_port: rng.between(1024, 65_535) as u16, target_port: *port };
                 let plan = Plan::new(*way, source, target, body).raw(64, self.distance(source));
-                plan.carrying(Payload::QuicInitial, *payload)
+                plan.with_payload(Payload::QuicInitial, *payload)
             }
             Kind::HiddenEcho => {
-                // Case 5 of the tool is an authentication header; others are many of one kind.
+                // Case 5 of the tool is one authentication header; the other cases are many headers of one kind.
                 let (header, headers) = [(51, 1), (44, 12), (0, 1), (60, 9)][self.count as usize % 4];
                 let body = Body::HiddenEcho { header, headers, sequence: self.count as u16 };
-                Plan::new(*way, source, target, body).raw(255, self.distance(source)).carrying(Payload::Ping, *payload)
+                Plan::new(*way, source, target, body)
+                    .raw(255, self.distance(source))
+                    .with_payload(Payload::Ping, *payload)
             }
             Kind::Replies => {
                 let body = Body::Echo { reply: true, identifier: self.base, sequence: (self.count / 200) as u16 };
-                Plan::new(*way, source, target, body).carrying(Payload::Letters, *payload)
+                Plan::new(*way, source, target, body).with_payload(Payload::Letters, *payload)
             }
             Kind::ToAllNodes => {
                 // ff02::1 (RFC 4291 §2.7.1), or the limited broadcast (RFC 919).
@@ -334,41 +342,41 @@ impl Model for Flood {
                     if victim.is_v4() { Addr::from_v4_bits(u32::MAX) } else { Addr::from_v6_bits(0xff02 << 112 | 1) };
                 let body = Body::Echo { reply: false, identifier: 0xface, sequence: self.count as u16 };
                 let plan = Plan::new(*way, source, all, body);
-                Plan { ttl: 255, ..plan.carrying(Payload::Letters, *payload) }
+                Plan { ttl: 255, ..plan.with_payload(Payload::Letters, *payload) }
             }
             Kind::Gre => {
                 let kind = if self.count.is_multiple_of(2) { Payload::GreIp } else { Payload::GreEthernet };
                 // GRE, Ethernet, IPv4 and UDP header around the tool's 512 octets.
                 let headers = if kind == Payload::GreIp { 32 } else { 46 };
                 let plan = Plan::new(*way, source, target, Body::Raw(47)).raw(64, self.distance(source));
-                plan.carrying(kind, headers + payload)
+                plan.with_payload(kind, headers + payload)
             }
             Kind::Protocols => {
                 // IGMP, EGP, DCCP, RSVP, EIGRP, OSPF
                 let protocol = [2, 8, 33, 46, 88, 89][self.count as usize % 6];
                 let plan = Plan::new(*way, source, target, Body::Raw(protocol)).raw(255, self.distance(source));
                 let igmp = protocol == 2;
-                plan.carrying(if igmp { Payload::Igmp } else { Payload::Random }, if igmp { 8 } else { *payload })
+                plan.with_payload(if igmp { Payload::Igmp } else { Payload::Random }, if igmp { 8 } else { *payload })
             }
-            Kind::Fragments => self.piece(source, target, rng),
-            _ => self.tcp(source, target, agenda),
+            Kind::Fragments => self.fragment(source, target, rng),
+            _ => self.tcp(source, target, schedule),
         };
-        agenda.send(now, plan);
+        schedule.send(now, plan);
         match (self.kind, plan.body) {
-            (Kind::SynAnswered, _) => Flood::answer_syn(now, &plan, agenda),
+            (Kind::SynAnswered, _) => Flood::answer_syn(now, &plan, schedule),
             (Kind::QuicAnswered, Body::Udp { source_port, target_port }) => {
-                // Initial and Handshake, each of a full datagram (RFC 9000 §8.1: at most three times what came).
+                // Initial and Handshake in full datagrams (RFC 9000 §8.1: at most three times the received octets).
                 for number in 0..2 {
                     let (near, far) = ((target, target_port), (source, source_port));
-                    let answer = Plan::udp(plan.way.back(), near, far, Payload::QuicInitial, 1_200);
-                    agenda.send(now + TURNAROUND + number * 2_000, answer);
+                    let answer = Plan::udp(plan.way.reverse(), near, far, Payload::QuicInitial, 1_200);
+                    schedule.send(now + TURNAROUND + number * 2_000, answer);
                 }
             }
             (Kind::EchoAnswered, Body::Echo { identifier, sequence, .. }) => {
                 let body = Body::Echo { reply: true, identifier, sequence };
-                let reply = Plan::new(plan.way.back(), target, source, body).carrying(Payload::Ping, *payload);
+                let reply = Plan::new(plan.way.reverse(), target, source, body).with_payload(Payload::Ping, *payload);
                 let delay = if *way == Way::Inward { TURNAROUND } else { round_trip(target) };
-                agenda.send(now + delay, reply);
+                schedule.send(now + delay, reply);
             }
             _ => {}
         }

@@ -1,13 +1,13 @@
-//! What a guest with a MAC that nobody allowed lets out of a bridge, before it ever sends a TCP packet: ARP, RARP (as
-//! hypervisors announce a migrated guest), DHCP, and the multicast of an IPv6 stack that wakes up.
+//! Frames of a guest with a MAC address that is not allowed, before its first TCP packet: ARP, RARP (with which
+//! hypervisors announce a migrated guest), DHCP, and the multicast of an IPv6 stack that starts.
 
-use super::agenda::{Agenda, Model, Pacing};
 use super::checksum::{fold, pseudo_sum, put, sum};
 use super::frames::{Body, Plan, Way};
+use super::schedule::{Model, Pacing, Schedule};
 use super::setting::Setting;
 use crate::base::{Addr, Mac};
 
-/// Locally administered prefix that KVM guests carry.
+/// With the locally administered prefix of KVM guests.
 const DEFAULT_MAC: Mac = Mac([0x52, 0x54, 0, 0, 0, 0x99]);
 
 struct Foreign {
@@ -15,7 +15,7 @@ struct Foreign {
 }
 
 /// Frames of `source_mac` in turn: ARP probe, RARP, DHCP discover, MLDv2 report, neighbour solicitation.
-pub fn build(setting: &mut Setting) -> (Box<dyn Model>, Pacing) {
+pub(crate) fn build(setting: &mut Setting) -> (Box<dyn Model>, Pacing) {
     setting.macs.inside = setting.macs.inside.or(Some(DEFAULT_MAC));
     (Box::new(Foreign { count: 0 }), Pacing::Rate(setting.rate))
 }
@@ -31,16 +31,16 @@ const FRAMES: [(Mac, Writer); 5] = [
 ];
 
 impl Model for Foreign {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         if let Some(&(target, write)) = FRAMES.get(self.count % FRAMES.len()) {
             let body = Body::Link(target, write);
-            agenda.send(now, Plan::new(Way::Outward, Addr::UNSPECIFIED, Addr::from_v6_bits(1), body));
+            schedule.send(now, Plan::new(Way::Outward, Addr::UNSPECIFIED, Addr::from_v6_bits(1), body));
         }
         self.count += 1;
     }
 }
 
-/// RFC 5227 §2.1.1: who has this address, asked without having one.
+/// ARP probe (RFC 5227 §2.1.1): a request without a sender address.
 fn arp_probe(out: &mut Vec<u8>, mac: Mac, draw: u64) {
     out.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
     out.extend(mac.0);
@@ -48,7 +48,7 @@ fn arp_probe(out: &mut Vec<u8>, mac: Mac, draw: u64) {
     out.extend([203, 0, 113, draw as u8]);
 }
 
-/// RFC 903 request reverse, for itself.
+/// RARP "request reverse" for the own address (RFC 903).
 fn rarp(out: &mut Vec<u8>, mac: Mac, _draw: u64) {
     out.extend([0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3]);
     out.extend(mac.0);

@@ -1,5 +1,5 @@
-//! Builds frames octet by octet with right lengths and checksums: Ethernet, IPv4 and IPv6 with fragments, TCP with
-//! the options of common stacks, UDP, ICMP, ICMPv6. Numbers are in network order on the wire, octets are counted.
+//! Builds frames with correct lengths and checksums: Ethernet, IPv4 and IPv6 with fragments, TCP with the options of
+//! common stacks, UDP, ICMP, ICMPv6.
 
 use super::checksum::{fold, pseudo_sum, put, sum};
 use super::payload::{self, Payload};
@@ -8,27 +8,27 @@ use crate::base::{Addr, Mac};
 use crate::capture::FrameDirection;
 
 /// The largest IP packet that an Ethernet frame carries.
-pub const MTU: usize = 1500;
-/// The smallest Ethernet frame without FCS (IEEE 802.3): what arrives is padded to this.
-pub const MIN_FRAME: usize = 60;
-/// MAC of the router: sender of everything that comes from outside.
-pub const GATEWAY: Mac = Mac([2, 0, 0, 0, 0, 1]);
+pub(crate) const MTU: usize = 1500;
+/// The smallest Ethernet frame without FCS (IEEE 802.3): received frames are padded to this length.
+pub(crate) const MIN_FRAME: usize = 60;
+/// MAC address of the router: source of all frames from outside.
+pub(crate) const GATEWAY: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
-pub const FIN: u8 = 1;
-pub const SYN: u8 = 2;
-pub const RST: u8 = 4;
-pub const PSH: u8 = 8;
-pub const ACK: u8 = 16;
-pub const URG: u8 = 32;
-pub const ECE: u8 = 64;
-pub const CWR: u8 = 128;
+pub(crate) const FIN: u8 = 1;
+pub(crate) const SYN: u8 = 2;
+pub(crate) const RST: u8 = 4;
+pub(crate) const PSH: u8 = 8;
+pub(crate) const ACK: u8 = 16;
+pub(crate) const URG: u8 = 32;
+pub(crate) const ECE: u8 = 64;
+pub(crate) const CWR: u8 = 128;
 
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
 
-/// Which way a packet crosses the edge of the inside networks.
+/// Direction in which a packet crosses the edge of the inside networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     Inward,
     Outward,
     /// Between inside hosts, or from one to a group.
@@ -36,7 +36,7 @@ pub enum Way {
 }
 
 impl Way {
-    pub const fn back(self) -> Way {
+    pub(crate) const fn reverse(self) -> Way {
         match self {
             Way::Inward => Way::Outward,
             Way::Outward => Way::Inward,
@@ -45,14 +45,15 @@ impl Way {
     }
 }
 
-/// Where frames are captured, and so which way they go there.
+/// Where frames are captured, which determines their direction there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SeenAs {
-    /// On the line to the outside: what comes from outside enters, what inside hosts send leaves, and of what passes
-    /// between them nobody can tell.
+    /// On the uplink: frames from outside are ingress, frames of inside hosts are egress; between inside hosts the
+    /// direction is unknown.
     #[default]
     Uplink,
-    /// On the host's end of a guest's port: what the guest sends enters the host, what it gets leaves.
+    /// On the host's end of a guest's port: frames that the guest sends are ingress, frames that it receives are
+    /// egress.
     Port,
     Ingress,
     Egress,
@@ -61,7 +62,7 @@ pub enum SeenAs {
 }
 
 impl SeenAs {
-    pub const fn direction(self, way: Way) -> FrameDirection {
+    pub(crate) const fn direction(self, way: Way) -> FrameDirection {
         match (self, way) {
             (SeenAs::Uplink, Way::Inward) | (SeenAs::Port, Way::Outward | Way::Internal) | (SeenAs::Ingress, _) => {
                 FrameDirection::Ingress
@@ -74,18 +75,18 @@ impl SeenAs {
     }
 }
 
-/// The place of a capture: what its frames have in common.
+/// Where a capture takes place: what its frames have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CapturePoint {
-    /// Number of the interface; of the first where a model uses several.
+    /// Number of the interface; of the first one if a model uses several.
     pub interface: u16,
     pub vlan: Option<u16>,
     pub seen_as: SeenAs,
 }
 
-/// Options of a TCP header, as stacks and tools lay them out.
+/// Options of a TCP header in the layout of common stacks and tools.
 #[derive(Clone, Copy, Debug)]
-pub enum TcpOptions {
+pub(crate) enum TcpOptions {
     None,
     /// 4 octets, as nmap's SYN scan sends them.
     Mss(u16),
@@ -104,8 +105,8 @@ pub enum TcpOptions {
         mss: u16,
         value: u32,
     },
-    /// 12 octets: NOP, NOP, timestamps, in every later segment (RFC 7323).
-    Stamps {
+    /// 12 octets: NOP, NOP, timestamps, in every TCP segment after the handshake (RFC 7323).
+    Timestamps {
         value: u32,
         echo: u32,
     },
@@ -141,7 +142,7 @@ impl TcpOptions {
                 stamps(out, value, 0);
                 out.extend([4, 2, 0, 0]);
             }
-            TcpOptions::Stamps { value, echo } => {
+            TcpOptions::Timestamps { value, echo } => {
                 out.extend([1, 1]);
                 stamps(out, value, echo);
             }
@@ -150,102 +151,109 @@ impl TcpOptions {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Tcp {
-    pub source_port: u16,
-    pub target_port: u16,
-    pub sequence: u32,
-    pub acknowledged: u32,
-    pub flags: u8,
-    pub window: u16,
-    pub options: TcpOptions,
+pub(crate) struct Tcp {
+    pub(crate) source_port: u16,
+    pub(crate) target_port: u16,
+    pub(crate) sequence: u32,
+    pub(crate) acknowledged: u32,
+    pub(crate) flags: u8,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
 }
 
 /// What follows the IP header, or the Ethernet header for [`Body::Link`].
 #[derive(Clone, Copy, Debug)]
-pub enum Body {
+pub(crate) enum Body {
     Tcp(Tcp),
     Udp {
         source_port: u16,
         target_port: u16,
     },
-    /// Echo request or reply of ICMP or ICMPv6, by the family of the addresses.
+    /// Echo request or reply of ICMP or ICMPv6, depending on the address family.
     Echo {
         reply: bool,
         identifier: u16,
         sequence: u16,
     },
-    /// Echo request behind so many IPv6 extension headers of one kind (RFC 8200 §4); plain over IPv4.
+    /// Echo request behind `headers` IPv6 extension headers of one kind (RFC 8200 §4); without any over IPv4.
     HiddenEcho {
         header: u8,
         headers: u8,
         sequence: u16,
     },
-    /// The payload alone, of this IP protocol.
+    /// Payload of this IP protocol, without another header.
     Raw(u8),
-    /// One fragment of a UDP datagram of which the others may never come; offset in octets, a multiple of 8.
-    Piece {
+    /// One fragment of a UDP datagram; the others may be missing. Offset in octets, a multiple of 8.
+    LoneFragment {
         source_port: u16,
         target_port: u16,
         offset: u16,
         more: bool,
     },
-    /// A whole frame after the two MACs, written by the function from the source MAC and a number; destination first.
+    /// Destination MAC address and a function that writes the frame after both addresses, given the source and a random
+    /// number.
     Link(Mac, fn(&mut Vec<u8>, Mac, u64)),
 }
 
-/// One packet to be written, before it has octets. Too long UDP and ICMP leave as fragments.
+/// One packet before it is written. UDP and ICMP above the MTU are sent as fragments.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    pub source: Addr,
-    pub target: Addr,
-    pub way: Way,
-    pub ttl: u8,
+pub(crate) struct Plan {
+    pub(crate) source: Addr,
+    pub(crate) target: Addr,
+    pub(crate) way: Way,
+    pub(crate) ttl: u8,
     /// IPv4 identification; `None` counts up.
-    pub id: Option<u16>,
-    pub dont_fragment: bool,
-    pub body: Body,
-    pub payload: Payload,
+    pub(crate) id: Option<u16>,
+    pub(crate) dont_fragment: bool,
+    pub(crate) body: Body,
+    pub(crate) payload: Payload,
     /// Octets of payload.
-    pub length: u16,
+    pub(crate) length: u16,
 }
 
 impl Plan {
-    /// A packet with TTL as its stack and its distance leave it.
-    pub const fn new(way: Way, source: Addr, target: Addr, body: Body) -> Plan {
+    /// A packet with the TTL that results from its stack and distance.
+    pub(crate) const fn new(way: Way, source: Addr, target: Addr, body: Body) -> Plan {
         let ttl = if matches!(way, Way::Inward) { distant_ttl(source) } else { 64 };
         Plan { source, target, way, ttl, id: None, dont_fragment: true, body, payload: Payload::Random, length: 0 }
     }
 
-    pub const fn udp(way: Way, source: (Addr, u16), target: (Addr, u16), payload: Payload, length: usize) -> Plan {
+    pub(crate) const fn udp(
+        way: Way,
+        source: (Addr, u16),
+        target: (Addr, u16),
+        payload: Payload,
+        length: usize,
+    ) -> Plan {
         let body = Body::Udp { source_port: source.1, target_port: target.1 };
-        Plan::new(way, source.0, target.0, body).carrying(payload, length)
+        Plan::new(way, source.0, target.0, body).with_payload(payload, length)
     }
 
-    pub const fn carrying(self, payload: Payload, length: usize) -> Plan {
-        // 65,507 is the most that an IPv4 packet can hold beside its own and the UDP header.
+    pub(crate) const fn with_payload(self, payload: Payload, length: usize) -> Plan {
+        // 65,507 octets is the largest UDP payload over IPv4.
         Plan { payload, length: if length > 65_507 { 65_507 } else { length as u16 }, ..self }
     }
 
-    /// As an attack tool sends it through a raw socket: fixed initial TTL, from as far away as `distance` is.
-    pub const fn raw(self, initial_ttl: u8, distance: Addr) -> Plan {
+    /// A packet of an attack tool with a raw socket: fixed initial TTL, as many hops away as the host `distance`.
+    pub(crate) const fn raw(self, initial_ttl: u8, distance: Addr) -> Plan {
         let hops = if matches!(self.way, Way::Inward) { hops(distance) } else { 0 };
         Plan { ttl: initial_ttl.saturating_sub(hops), dont_fragment: false, ..self }
     }
 }
 
-/// A number that belongs to an address, for everything about a host that should stay the same.
-pub const fn trait_of(address: Addr) -> u64 {
+/// A hash of an address, for properties of a host that must not change.
+pub(crate) const fn address_hash(address: Addr) -> u64 {
     mix(address.bits() as u64 ^ (address.bits() >> 64) as u64)
 }
 
 /// Routers between an outside host and the edge: 5 to 24.
-pub const fn hops(address: Addr) -> u8 {
-    5 + (trait_of(address) >> 32) as u8 % 20
+pub(crate) const fn hops(address: Addr) -> u8 {
+    5 + (address_hash(address) >> 32) as u8 % 20
 }
 
 /// TTL on arrival: half start from 64, most others from 128, some network devices from 255.
-pub const fn distant_ttl(address: Addr) -> u8 {
-    let initial = match trait_of(address) % 10 {
+pub(crate) const fn distant_ttl(address: Addr) -> u8 {
+    let initial = match address_hash(address) % 10 {
         0..5 => 64,
         5..9 => 128,
         _ => 255,
@@ -254,12 +262,12 @@ pub const fn distant_ttl(address: Addr) -> u8 {
 }
 
 /// Round trip between the edge and an outside host, in nanoseconds: 5 to 80 ms.
-pub const fn round_trip(address: Addr) -> u64 {
-    5_000_000 + trait_of(address) % 75_000_000
+pub(crate) const fn round_trip(address: Addr) -> u64 {
+    5_000_000 + address_hash(address) % 75_000_000
 }
 
-/// MAC of an inside host (02:00 and the low 32 bits of its address), or of a group (RFC 1112, RFC 2464).
-pub const fn station(address: Addr) -> Mac {
+/// MAC address of an inside host (02:00 and the low 32 bits of its address), or of a group (RFC 1112, RFC 2464).
+pub(crate) const fn mac_for(address: Addr) -> Mac {
     let [.., a, b, c, d] = address.bits().to_be_bytes();
     if !address.is_group_or_none() {
         Mac([2, 0, a, b, c, d])
@@ -272,60 +280,61 @@ pub const fn station(address: Addr) -> Mac {
     }
 }
 
-/// The MACs of a part: of the outside, and of the inside where it is not derived from the address.
+/// MAC addresses of a part: of the router to the outside, and of inside hosts if not derived from their addresses.
 #[derive(Clone, Copy, Debug)]
-pub struct Macs {
-    pub outside: Mac,
-    pub inside: Option<Mac>,
+pub(crate) struct Macs {
+    pub(crate) outside: Mac,
+    pub(crate) inside: Option<Mac>,
 }
 
 impl Macs {
     /// Source and destination MAC of a packet.
-    pub fn of(&self, plan: &Plan) -> (Mac, Mac) {
-        let inside = |address| self.inside.unwrap_or(station(address));
+    pub(crate) fn of(&self, plan: &Plan) -> (Mac, Mac) {
+        let inside = |address| self.inside.unwrap_or(mac_for(address));
         match plan.way {
             _ if plan.target.is_group_or_none() => {
                 let source = if plan.way == Way::Inward { self.outside } else { inside(plan.source) };
-                (source, station(plan.target))
+                (source, mac_for(plan.target))
             }
             Way::Inward => (self.outside, inside(plan.target)),
             Way::Outward => (inside(plan.source), self.outside),
-            Way::Internal => (station(plan.source), station(plan.target)),
+            Way::Internal => (mac_for(plan.source), mac_for(plan.target)),
         }
     }
 }
 
-/// One frame under construction, re-used for the next.
+/// One frame under construction; the buffer is reused for the next.
 #[derive(Debug, Default)]
-pub struct FrameBuffer {
+pub(crate) struct FrameBuffer {
     /// Nanoseconds since the Unix epoch.
-    pub time: u64,
-    pub place: CapturePoint,
-    /// How many interfaces behind that of the place.
-    pub port: u16,
-    pub direction: FrameDirection,
-    pub data: Vec<u8>,
+    pub(crate) time: u64,
+    pub(crate) point: CapturePoint,
+    /// Offset from the interface of the capture point.
+    pub(crate) port: u16,
+    pub(crate) direction: FrameDirection,
+    pub(crate) data: Vec<u8>,
 }
 
 impl FrameBuffer {
-    pub fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
+    pub(crate) fn begin(&mut self, time: u64, way: Way, (source, target): (Mac, Mac)) {
         self.time = time;
         self.port = 0;
-        self.direction = self.place.seen_as.direction(way);
+        self.direction = self.point.seen_as.direction(way);
         self.data.clear();
         self.data.extend(target.0);
         self.data.extend(source.0);
     }
 
-    /// Pads what came over a wire to the smallest frame; what an inside host hands to its virtual port is not padded.
-    pub fn finish(&mut self) {
+    /// Pads a received frame to the minimum length; frames that an inside host sends to its virtual port are not
+    /// padded.
+    pub(crate) fn finish(&mut self) {
         if self.direction == FrameDirection::Ingress && self.data.len() < MIN_FRAME {
             self.data.resize(MIN_FRAME, 0);
         }
     }
 
-    /// EtherType and IP header of `plan` for `length` octets of content at `offset` of the whole.
-    pub fn ip(&mut self, plan: &Plan, protocol: u8, id: u16, length: usize, offset: usize, more: bool) {
+    /// Writes EtherType and IP header of `plan` for `length` octets of content at `offset` of the datagram.
+    pub(crate) fn ip(&mut self, plan: &Plan, protocol: u8, id: u16, length: usize, offset: usize, more: bool) {
         let fragment = more || offset > 0;
         let out = &mut self.data;
         if plan.source.is_v4() {
@@ -358,7 +367,7 @@ impl FrameBuffer {
 }
 
 /// Writes what follows the IP header of `plan` into `out` and returns the protocol number.
-pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
+pub(crate) fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
     out.clear();
     let v4 = plan.source.is_v4();
     let mut chain = 0;
@@ -378,7 +387,7 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
             }
             (TCP, 16)
         }
-        Body::Udp { source_port, target_port } | Body::Piece { source_port, target_port, offset: 0, .. } => {
+        Body::Udp { source_port, target_port } | Body::LoneFragment { source_port, target_port, offset: 0, .. } => {
             out.extend(source_port.to_be_bytes());
             out.extend(target_port.to_be_bytes());
             out.extend([0; 4]);
@@ -407,7 +416,7 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
             (protocol, chain + 2)
         }
         Body::Raw(protocol) => (protocol, 0),
-        Body::Piece { .. } | Body::Link(..) => (UDP, 0),
+        Body::LoneFragment { .. } | Body::Link(..) => (UDP, 0),
     };
     let header = out.len();
     payload::write(plan.payload, usize::from(plan.length), rng, out);
@@ -415,8 +424,8 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
         return protocol;
     }
     if protocol == UDP {
-        // A first fragment announces the longest datagram, as its fellows would complete it.
-        let announced = if matches!(plan.body, Body::Piece { .. }) { 4_000 } else { out.len() as u16 };
+        // A first fragment states the length of the complete datagram.
+        let announced = if matches!(plan.body, Body::LoneFragment { .. }) { 4_000 } else { out.len() as u16 };
         put(out, 4, announced);
     }
     let checked = out.get(chain..).unwrap_or_default();
@@ -433,8 +442,8 @@ pub fn transport(plan: &Plan, rng: &mut Rng, out: &mut Vec<u8>) -> u8 {
     }
 }
 
-/// One extension header of `kind` before `next`: 16 octets of authentication (RFC 4302), a fragment header of a whole packet
-/// (RFC 6946), or options that are all padding.
+/// One extension header of `kind` before `next`: 16 octets of authentication (RFC 4302), a fragment header of a whole
+/// packet (RFC 6946), or options that are all padding.
 fn extension(kind: u8, next: u8, out: &mut Vec<u8>) {
     match kind {
         51 => out.extend([next, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0]),
@@ -449,7 +458,7 @@ mod tests {
 
     #[test]
     fn stations_and_groups() {
-        let of = |text: &str| text.parse().map(|a: Addr| station(a).to_string());
+        let of = |text: &str| text.parse().map(|a: Addr| mac_for(a).to_string());
         assert_eq!(of("203.0.113.7"), Ok("02:00:cb:00:71:07".into()));
         assert_eq!(of("239.129.1.2"), Ok("01:00:5e:01:01:02".into()));
         assert_eq!(of("ff02::fb"), Ok("33:33:00:00:00:fb".into()));
@@ -464,7 +473,7 @@ mod tests {
             (TcpOptions::Linux { mss: 1460, value: 1, echo: 0 }, 20),
             (TcpOptions::Windows { mss: 1460 }, 12),
             (TcpOptions::Mac { mss: 1460, value: 1 }, 24),
-            (TcpOptions::Stamps { value: 1, echo: 2 }, 12),
+            (TcpOptions::Timestamps { value: 1, echo: 2 }, 12),
         ] {
             let mut out = Vec::new();
             options.write(&mut out);
@@ -473,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_sees_the_other_way_round() {
+    fn ports_see_reversed_directions() {
         let directions = |seen: SeenAs| [Way::Inward, Way::Outward].map(|way| seen.direction(way));
         assert_eq!(directions(SeenAs::Uplink), [FrameDirection::Ingress, FrameDirection::Egress]);
         assert_eq!(directions(SeenAs::Port), [FrameDirection::Egress, FrameDirection::Ingress]);
@@ -482,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_is_padded_what_leaves_is_not() {
+    fn only_received_frames_are_padded() {
         let mut frame = FrameBuffer::default();
         frame.begin(0, Way::Inward, (GATEWAY, Mac::BROADCAST));
         frame.finish();

@@ -1,26 +1,26 @@
-//! What is inside the packets: the messages of the protocols that floods abuse and benign traffic speaks.
+//! Payloads: messages of the protocols that floods abuse and benign traffic uses.
 //!
-//! Every kind fills exactly the octets that the plan asks for, cutting or filling up where the message is of another
-//! length. Shapes follow the RFC named at each; of the amplifiers also CISA alert TA14-017A.
+//! Every kind writes exactly the length that the plan requires, and truncates or pads its message if necessary. Formats
+//! follow the RFC named at each kind; those of the amplifiers also CISA alert TA14-017A.
 
-use super::application::Message;
 use super::checksum::{fold, put, sum};
+use super::message::Message;
 use super::rng::Rng;
 use super::templates::Template;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     Random,
-    /// The letter that hping3 fills with.
+    /// The letter with which hping3 fills packets.
     Letters,
     /// Timestamp and counting octets, as ping sends them.
     Ping,
     /// TXT query with EDNS and this identifier.
     DnsQuery(u16),
-    /// Answer with TXT and RRSIG records (RFC 1035, RFC 4034) to the query with this identifier.
-    DnsAnswer(u16),
-    /// The same to an ANY query that the receiver never sent.
-    DnsUnasked,
+    /// Response with TXT and RRSIG records (RFC 1035, RFC 4034) to the query with this identifier.
+    DnsResponse(u16),
+    /// The same for an ANY query that the receiver never sent.
+    DnsUnsolicited,
     /// Mode 3 request of NTP version 4 (RFC 5905).
     NtpRequest,
     /// Mode 4 reply.
@@ -33,10 +33,10 @@ pub enum Payload {
     Memcached,
     /// searchResEntry and searchResDone without a connection (RFC 1798).
     Cldap,
-    /// Answer to M-SEARCH.
+    /// Response to M-SEARCH.
     Ssdp,
     SsdpSearch,
-    /// Answer of a multicast DNS responder (RFC 6762).
+    /// Response of a multicast DNS responder (RFC 6762).
     Mdns,
     TlsHello,
     TlsData,
@@ -56,8 +56,8 @@ pub enum Payload {
         xid: u32,
         reply: bool,
     },
-    /// GRE (RFC 2784) around IPv4 and UDP between drawn addresses, as Mirai's GREIP flood fills it; with Ethernet between, as
-    /// its GREETH flood does.
+    /// GRE (RFC 2784) with IPv4 and UDP between random addresses inside, as in Mirai's GREIP flood; `GreEthernet` also
+    /// with an Ethernet header, as in its GREETH flood.
     GreIp,
     GreEthernet,
     /// General membership query, 8 octets (RFC 2236).
@@ -71,8 +71,15 @@ pub enum Payload {
     Game(u16),
 }
 
+impl Payload {
+    /// A whole message as a payload, with its length in octets.
+    pub(crate) fn message(message: Message) -> (Payload, u64) {
+        (Payload::Application(message), message.octets().len() as u64)
+    }
+}
+
 /// Appends exactly `length` octets of `kind`.
-pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
+pub(crate) fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     let start = out.len();
     let end = start + length;
     match kind {
@@ -90,8 +97,8 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
             question(id, out, TXT);
             out.extend(OPT);
         }
-        Payload::DnsAnswer(id) => dns_answer(id, TXT, length, rng, out),
-        Payload::DnsUnasked => dns_answer(rng.next_u16(), ANY, length, rng, out),
+        Payload::DnsResponse(id) => dns_answer(id, TXT, length, rng, out),
+        Payload::DnsUnsolicited => dns_answer(rng.next_u16(), ANY, length, rng, out),
         Payload::NtpRequest => {
             out.extend([0x23, 0, 6, 0xec]);
             out.resize(start + 40, 0);
@@ -211,8 +218,8 @@ pub fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     rng.fill(out, missing);
 }
 
-/// An IPv4 packet of `length` octets that carries UDP between drawn addresses and ports; what is behind its headers is left
-/// to be filled.
+/// Headers of an IPv4 packet of `length` octets that carries UDP between random addresses and ports. The caller fills
+/// the rest.
 fn inner_datagram(length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     let at = out.len();
     out.extend([0x45, 0]);
@@ -233,14 +240,14 @@ const OPT: [u8; 11] = [0, 0, 41, 16, 0, 0, 0, 0x80, 0, 0, 0];
 const TXT: u8 = 16;
 const ANY: u8 = 255;
 
-/// The name asked for follows from the identifier, so that question and answer agree.
+/// The name depends on the identifier, so that query and response agree.
 fn question(id: u16, out: &mut Vec<u8>, kind: u8) {
     out.extend([2, b'w', b'0' + (id % 10) as u8]);
     out.extend(b"\x07example\x03com\0");
     out.extend([0, kind, 0, 1]);
 }
 
-/// Splits `space` into pieces of at most `most` octets, each at least `least`, so that all is used.
+/// Splits `space` octets completely into pieces of `least` to `most` octets.
 fn pieces(mut space: usize, least: usize, most: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         if space < least {
@@ -382,8 +389,8 @@ mod tests {
             Payload::Letters,
             Payload::Ping,
             Payload::DnsQuery(7),
-            Payload::DnsAnswer(7),
-            Payload::DnsUnasked,
+            Payload::DnsResponse(7),
+            Payload::DnsUnsolicited,
             Payload::NtpRequest,
             Payload::NtpReply,
             Payload::Monlist,
@@ -420,7 +427,7 @@ mod tests {
     #[test]
     fn dns_answers_are_well_formed() {
         for length in [100, 512, 1372, 1400, 3000] {
-            let data = octets(Payload::DnsUnasked, length);
+            let data = octets(Payload::DnsUnsolicited, length);
             let count = u16::from_be_bytes([data[6], data[7]]);
             let mut at = 32;
             for _ in 0..count {

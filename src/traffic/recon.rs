@@ -1,41 +1,41 @@
-//! What looks for victims, and what others' attacks leave behind: ARP scans, password guessing, backscatter.
+//! Reconnaissance and side effects of attacks elsewhere: ARP scans, password guessing, backscatter.
 
-use super::agenda::{Agenda, Model, Pacing};
 use super::frames::{ACK, Body, Plan, RST, SYN, Tcp, TcpOptions, Way};
 use super::payload::Payload;
+use super::schedule::{Model, Pacing, Schedule};
 use super::setting::Setting;
 use super::tcp::{Connection, End};
 use crate::base::{Addr, Mac};
 
 type Built = (Box<dyn Model>, Pacing);
 
-/// ARP requests of one station; `write` draws whom for.
+/// ARP requests of one station; `write` draws the requested address.
 struct Arp {
     write: fn(&mut Vec<u8>, Mac, u64),
 }
 
 impl Model for Arp {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         let body = Body::Link(Mac::BROADCAST, self.write);
-        agenda.send(now, Plan::new(Way::Outward, Addr::UNSPECIFIED, Addr::from_v6_bits(1), body));
+        schedule.send(now, Plan::new(Way::Outward, Addr::UNSPECIFIED, Addr::from_v6_bits(1), body));
     }
 }
 
 const SCANNER: Mac = Mac([0x52, 0x54, 0, 0, 0, 0x66]);
 
-/// arp-scan, nmap -sn on the own segment: every address of the network.
-pub fn arp_scan(setting: &mut Setting) -> Built {
+/// arp-scan, nmap -sn on the local segment: every address of the network.
+pub(crate) fn arp_scan(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(SCANNER));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8) }), Pacing::Rate(setting.rate))
 }
 
-/// A router that renews its neighbours: thirty of them, again and again.
-pub fn arp_router(setting: &mut Setting) -> Built {
+/// A router that refreshes the entries of thirty neighbours repeatedly.
+pub(crate) fn arp_router(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(Mac([2, 0, 0, 0, 0, 1])));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8 % 30) }), Pacing::Rate(setting.rate))
 }
 
-/// RFC 826: who has 203.0.113.`number`, asked by 203.0.113.66.
+/// ARP request (RFC 826) of 203.0.113.66 for 203.0.113.`number`.
 fn arp_request(out: &mut Vec<u8>, mac: Mac, number: u8) {
     out.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
     out.extend(mac.0);
@@ -44,44 +44,44 @@ fn arp_request(out: &mut Vec<u8>, mac: Mac, number: u8) {
     out.extend([203, 0, 113, number]);
 }
 
-/// hydra, ncrack: a connection, a few small messages, the next; `rate` in connections a second.
+/// hydra, ncrack: connections with a few small messages each; `rate` in connections per second.
 struct Guesser {
     setting: Setting,
 }
 
-pub fn brute_force(setting: &Setting) -> Built {
+pub(crate) fn brute_force(setting: &Setting) -> Built {
     (Box::new(Guesser { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 
 impl Model for Guesser {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
-        let client = (self.setting.sources.pick(&mut agenda.rng), agenda.rng.port());
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
+        let client = (self.setting.sources.pick(&mut schedule.rng), schedule.rng.port());
         let server = (self.setting.target(), self.setting.port);
-        let mut connection = Connection::new(self.setting.way, client, server, agenda);
-        let mut time = connection.open(now, agenda);
+        let mut connection = Connection::new(self.setting.way, client, server, schedule);
+        let mut time = connection.open(now, schedule);
         // Banner, key exchange and refusal of SSH, in octets (RFC 4253).
         for (from, octets) in
             [(End::Server, 40), (End::Client, 24), (End::Client, 800), (End::Server, 1_000), (End::Server, 80)]
         {
-            time = connection.message(time, from, Payload::Random, octets, 0, agenda);
+            time = connection.message(time, from, Payload::Random, octets, 0, schedule);
         }
-        connection.close(time + 2_000_000, End::Client, agenda);
+        connection.close(time + 2_000_000, End::Client, schedule);
     }
 }
 
-/// SYN-ACKs and RSTs of a host elsewhere that is flooded in the name of our addresses.
+/// SYN-ACKs and RSTs of a host elsewhere that is flooded with our addresses as spoofed sources.
 struct Backscatter {
     setting: Setting,
 }
 
-pub fn backscatter(setting: &Setting) -> Built {
+pub(crate) fn backscatter(setting: &Setting) -> Built {
     (Box::new(Backscatter { setting: setting.clone() }), Pacing::Rate(setting.rate))
 }
 
 impl Model for Backscatter {
-    fn begin(&mut self, now: u64, agenda: &mut Agenda) {
+    fn begin(&mut self, now: u64, schedule: &mut Schedule) {
         let Setting { sources, targets, way, port, .. } = &self.setting;
-        let rng = &mut agenda.rng;
+        let rng = &mut schedule.rng;
         let refused = rng.below(4) == 0;
         let tcp = Tcp {
             source_port: *port,
@@ -93,6 +93,6 @@ impl Model for Backscatter {
             options: if refused { TcpOptions::None } else { TcpOptions::Mss(1460) },
         };
         let plan = Plan::new(*way, sources.pick(rng), targets.pick(rng), Body::Tcp(tcp));
-        agenda.send(now, plan);
+        schedule.send(now, plan);
     }
 }

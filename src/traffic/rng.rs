@@ -2,12 +2,12 @@
 
 /// xoshiro256** by Blackman and Vigna, seeded through SplitMix64 (https://prng.di.unimi.it/). Not for secrets.
 #[derive(Clone, Debug)]
-pub struct Rng {
+pub(crate) struct Rng {
     state: [u64; 4],
 }
 
 /// One step of SplitMix64 as a pure function: spreads every bit of `value` over the result.
-pub const fn mix(value: u64) -> u64 {
+pub(crate) const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -15,14 +15,14 @@ pub const fn mix(value: u64) -> u64 {
 }
 
 impl Rng {
-    /// The generator number `stream` of a seed; streams do not overlap in practice.
-    pub const fn new(seed: u64, stream: u64) -> Self {
+    /// Generator number `stream` of a seed; streams do not overlap in practice.
+    pub(crate) const fn new(seed: u64, stream: u64) -> Self {
         let base = mix(seed ^ mix(stream));
         Rng { state: [mix(base), mix(base ^ 1), mix(base ^ 2), mix(base ^ 3) | 1] }
     }
 
     #[inline]
-    pub const fn next_u64(&mut self) -> u64 {
+    pub(crate) const fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
         let result = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let c2 = c ^ a;
@@ -32,47 +32,47 @@ impl Rng {
     }
 
     #[inline]
-    pub const fn next_u32(&mut self) -> u32 {
+    pub(crate) const fn next_u32(&mut self) -> u32 {
         (self.next_u64() >> 32) as u32
     }
 
     #[inline]
-    pub const fn next_u16(&mut self) -> u16 {
+    pub(crate) const fn next_u16(&mut self) -> u16 {
         (self.next_u64() >> 48) as u16
     }
 
-    /// Evenly from `0..bound`; 0 where `bound` is 0. The bias of at most `bound` / 2^64 does not matter here.
+    /// Uniform in `0..bound`; 0 where `bound` is 0. The bias of at most `bound` / 2^64 does not matter here.
     #[inline]
-    pub const fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         ((self.next_u64() as u128 * bound as u128) >> 64) as u64
     }
 
-    /// Evenly from `low..=high`; `low` where that is empty.
+    /// Uniform in `low..=high`; `low` if that is empty.
     #[inline]
-    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
-    /// Evenly from 0 up to, but not including, 1.
+    /// Uniform in `0.0..1.0`.
     #[inline]
-    pub const fn unit(&mut self) -> f64 {
+    pub(crate) const fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// True in `percent` of 100 calls.
     #[inline]
-    pub const fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// An ephemeral port as Linux draws them (32768 to 60999).
+    /// An ephemeral port in the range of Linux (32768 to 60999).
     #[inline]
-    pub const fn port(&mut self) -> u16 {
+    pub(crate) const fn port(&mut self) -> u16 {
         self.between(32_768, 60_999) as u16
     }
 
     /// Appends `count` random octets.
-    pub fn fill(&mut self, out: &mut Vec<u8>, count: usize) {
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, count: usize) {
         for _ in 0..count / 8 {
             out.extend_from_slice(&self.next_u64().to_le_bytes());
         }
@@ -97,7 +97,7 @@ mod tests {
         [13_725_080_666_548_141_372, 14_691_859_686_598_961_277, 16_253_797_379_315_099_035];
 
     #[test]
-    fn ranges_hold() {
+    fn ranges_are_kept() {
         let mut rng = Rng::new(1, 2);
         for _ in 0..10_000 {
             assert!((3..=9).contains(&rng.between(3, 9)));

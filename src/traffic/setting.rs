@@ -1,61 +1,61 @@
-//! What a part asks for, and what comes of it with the defaults of its model: every number known.
+//! Parameters of a part, and the complete settings that result from them and the defaults of the model.
 
-use super::Part;
-use super::agenda::{Burst, Hours};
-use super::frames::{CapturePoint, GATEWAY, Macs, Way, station};
-use super::models::TrafficModel;
+use super::frames::{CapturePoint, GATEWAY, Macs, Way, mac_for};
 use super::rng::{Rng, mix};
-use crate::base::{Addr, Direction, Mac, Timestamp};
+use super::schedule::{Burst, Hours};
+use crate::base::{Addr, Direction, Mac};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Changes to the defaults of a model. What a model does not use is ignored.
+/// Changes to the defaults of a model. A model ignores parameters that it does not use.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
-    /// Packets a second; sessions, queries or requests a second where the model says so.
+    /// Packets per second; sessions, queries or requests per second if the summary of the model says so.
     pub rate: Option<f64>,
     /// Mbit/s of bulk models, headers included.
     pub mbit: Option<f64>,
-    /// Whom the model is about: the victim, or the one host of a benign model. A prefix spreads over its hosts.
+    /// The victim, or the host of a benign model. With a prefix, traffic is spread over its hosts.
     pub target: Option<IpNet>,
     /// Distinct hosts of `target`; 0 (the default): all of them.
     pub targets: Option<u64>,
-    /// 0: another one in every packet of a flood.
+    /// 0: a different one in every packet of a flood.
     pub target_port: Option<u16>,
-    /// Distinct sources, reflectors, clients or peers; 0: another one for every packet or session.
+    /// Distinct sources, reflectors, clients or peers; 0: a different one for every packet or session.
     pub sources: Option<u64>,
-    /// Where these are drawn from; of the target's family.
+    /// Network of the sources, of the same address family as the target.
     pub source_network: Option<IpNet>,
-    /// Octets of payload, where the model has a say in it.
+    /// Octets of payload, if the model has a variable payload.
     pub payload: Option<usize>,
     /// `Inbound` (the default): the target is inside. `Outbound`: it is outside, and the sources are inside.
     pub direction: Option<Direction>,
     pub burst: Option<Burst>,
-    /// The span is a day, and this busy are its hours; of models with a rate.
+    /// The span is a day with these relative loads per hour; for models with a rate.
     pub hours: Option<Hours>,
-    /// MAC of the sources, of the target: instead of the gateway's or the derived one.
+    /// MAC addresses of the sources and of the target, instead of the gateway's or the derived ones.
     pub source_mac: Option<Mac>,
     pub target_mac: Option<Mac>,
-    /// The interface, VLAN and end of the line that the frames are captured on.
-    pub place: CapturePoint,
-    /// Other ports of the same bridge that show the frames as well, the uplink first.
+    /// Interface, VLAN and direction of the captured frames.
+    pub capture_point: CapturePoint,
+    /// Other ports of the same bridge on which the frames are captured as well, the uplink first.
     pub bridged: Vec<u16>,
 }
 
-/// What a model uses where a part does not say.
+/// Values of a model for parameters that a part does not set.
 #[derive(Clone, Copy, Debug)]
-pub struct Defaults {
-    pub rate: f64,
-    pub mbit: f64,
-    pub payload: usize,
-    pub port: u16,
-    pub sources: u64,
-    pub network: Peers,
-    pub target: Target,
+pub(crate) struct Defaults {
+    pub(crate) rate: f64,
+    pub(crate) mbit: f64,
+    pub(crate) payload: usize,
+    pub(crate) port: u16,
+    pub(crate) sources: u64,
+    pub(crate) network: Peers,
+    pub(crate) target: Target,
+    /// Whether the sources are always inside, regardless of `Params::direction`.
+    pub(crate) outbound_only: bool,
 }
 
 impl Defaults {
-    pub const ATTACK: Defaults = Defaults {
+    pub(crate) const ATTACK: Defaults = Defaults {
         rate: 5_000.0,
         mbit: 0.0,
         payload: 0,
@@ -63,32 +63,33 @@ impl Defaults {
         sources: 2_000,
         network: Peers::Outside,
         target: Target::Host(7),
+        outbound_only: false,
     };
 }
 
 /// Where sources come from by default.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Peers {
+pub(crate) enum Peers {
     /// 198.18.0.0/15 and 2001:db8:8000::/33.
     Outside,
-    /// The whole unicast space, as `--rand-source` draws them; 2000::/3.
+    /// The whole unicast space, as with `--rand-source` of hping3; 2000::/3.
     Anywhere,
     /// 198.18.7.0/24 and 2001:db8:8000:7::/64: one broadcast domain.
     Neighbours,
-    /// 16.0.0.0/4, where 268 million numbers give as many addresses; as `Anywhere` in IPv6.
+    /// 16.0.0.0/4, which has 268 million distinct addresses; as `Anywhere` in IPv6.
     Wide,
 }
 
-/// Whom a model is about by default: in 203.0.113.0/24, or in 2001:db8:10::/48 where the sources are IPv6.
+/// Default target: in 203.0.113.0/24, or in 2001:db8:10::/48 if the sources are IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     Host(u8),
     HostV6(u8),
     /// All of 203.0.113.0/24.
     Network,
     /// All of 172.16.0.0/12, a million hosts.
     WideNetwork,
-    /// 239.1.1.0/24, number of the group.
+    /// The group with this last octet in 239.1.1.0/24.
     Group(u8),
 }
 
@@ -101,7 +102,7 @@ const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 0, 0, 0, 0, 0)
 /// The outside target of outbound parts.
 const VICTIM_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// The inside host that sends an outbound attack.
-const CULPRIT_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
+const INSIDE_ATTACKER_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
 
 fn net4(address: Ipv4Addr, length: u8) -> IpNet {
     Ipv4Net::new(address, length).map_or(IpNet::default(), IpNet::V4)
@@ -116,23 +117,23 @@ fn host6(network: Ipv6Addr, number: u8) -> IpNet {
     net6(Ipv6Addr::from_bits(network.to_bits() | u128::from(number)), 128)
 }
 
-/// A set of hosts that are drawn from, without holding them.
+/// A set of hosts to draw from. Addresses are computed, not stored.
 #[derive(Clone, Debug)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     base: Addr,
     host_bits: u32,
-    /// How many numbers there are to give out, before the spread over larger IPv6 networks.
+    /// Number of usable host numbers, before they are spread over larger IPv6 networks.
     usable: u64,
-    /// First usable number: 1 where 0 is the name of an IPv4 network.
+    /// First usable number: 1 if number 0 is the network address of an IPv4 network.
     first: u64,
     step: u64,
     offset: u64,
     /// 0: all.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 impl Hosts {
-    pub fn new(network: IpNet, count: u64, rng: &mut Rng) -> Hosts {
+    pub(crate) fn new(network: IpNet, count: u64, rng: &mut Rng) -> Hosts {
         let base = Addr::from(network.trunc().addr());
         let host_bits = u32::from(network.max_prefix_len() - network.prefix_len());
         let (first, usable) = match host_bits {
@@ -147,8 +148,8 @@ impl Hosts {
         Hosts { base, host_bits, usable, first, step, offset: rng.below(usable), count }
     }
 
-    /// Host `index`; as many indices as there are usable addresses give different hosts.
-    pub fn nth(&self, index: u64) -> Addr {
+    /// Host `index`. Indices below the number of usable addresses give distinct hosts.
+    pub(crate) fn nth(&self, index: u64) -> Addr {
         if self.host_bits == 0 {
             return self.base;
         }
@@ -159,25 +160,25 @@ impl Hosts {
         } else if self.host_bits <= 62 {
             Addr::from_v6_bits(self.base.bits() | u128::from(number))
         } else {
-            // Spread over the subnets: the number makes the high host bits, a hash of it the low ones.
+            // Spread over the subnets: the number is the high host bits, a hash of it the low ones.
             let low = self.host_bits - 62;
             let hash = (u128::from(mix(number)) << 64 | u128::from(mix(!number))) & ((1 << low) - 1);
             Addr::from_v6_bits(self.base.bits() | u128::from(number) << low | hash)
         }
     }
 
-    pub fn pick(&self, rng: &mut Rng) -> Addr {
+    pub(crate) fn pick(&self, rng: &mut Rng) -> Addr {
         let index = rng.below(if self.count == 0 { self.usable } else { self.count });
         self.nth(index)
     }
 
-    /// How many hosts there can be.
-    pub fn size(&self) -> u64 {
+    /// Number of distinct hosts.
+    pub(crate) fn size(&self) -> u64 {
         if self.count == 0 { self.usable } else { self.count.min(self.usable) }
     }
 }
 
-/// Keeps what is drawn from a very large network out of 0/8, 127/8 and 224/3.
+/// Moves addresses from a very large network out of 0/8, 127/8 and 224/3.
 const fn unicast(bits: u32, host_bits: u32) -> u32 {
     if host_bits <= 24 {
         return bits;
@@ -194,38 +195,44 @@ const fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A part with every number known.
+/// When a part is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) start: u64,
+    pub(crate) seconds: f64,
+}
+
+/// The complete settings of a part.
 #[derive(Clone, Debug)]
-pub struct Setting {
-    pub rate: f64,
-    pub mbit: f64,
-    pub payload: usize,
-    pub port: u16,
-    pub sources: Hosts,
-    pub targets: Hosts,
+pub(crate) struct Setting {
+    pub(crate) rate: f64,
+    pub(crate) mbit: f64,
+    pub(crate) payload: usize,
+    pub(crate) port: u16,
+    pub(crate) sources: Hosts,
+    pub(crate) targets: Hosts,
     /// From a source to the target.
-    pub way: Way,
-    pub macs: Macs,
-    pub burst: Option<Burst>,
-    pub hours: Option<Hours>,
-    /// The first moment, in nanoseconds since the Unix epoch.
-    pub start: u64,
+    pub(crate) way: Way,
+    pub(crate) macs: Macs,
+    pub(crate) burst: Option<Burst>,
+    pub(crate) hours: Option<Hours>,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) start: u64,
     /// Length of the span.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Setting {
-    /// Resolves a part. A source network of the other family than the target's is not used (a scenario file with one
-    /// is refused before).
-    pub fn resolve(part: &Part, defaults: &Defaults, attack: bool, start: Timestamp, rng: &mut Rng) -> Setting {
-        let params = &part.params;
-        // A foreign MAC is one that leaves: its `source_mac` is always the guest's.
-        let inbound = params.direction != Some(Direction::Outbound) && part.model != TrafficModel::ForeignMac;
-        let v6_asked = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
-        let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_asked, inbound));
+    /// Completes `params` with `defaults`. A source network of another address family than the target is ignored
+    /// (scenario files with one are rejected).
+    pub(crate) fn resolve(params: &Params, defaults: &Defaults, attack: bool, span: Span, rng: &mut Rng) -> Setting {
+        let inbound = params.direction != Some(Direction::Outbound) && !defaults.outbound_only;
+        let v6_sources = matches!((params.target, params.source_network), (None, Some(IpNet::V6(_))));
+        let target = params.target.unwrap_or_else(|| default_target(defaults.target, v6_sources, inbound));
         let v6 = matches!(target, IpNet::V6(_));
-        let given = params.source_network.filter(|network| matches!(network, IpNet::V6(_)) == v6);
-        let network = given.unwrap_or_else(|| match (inbound, v6, defaults.network) {
+        let requested = params.source_network.filter(|network| matches!(network, IpNet::V6(_)) == v6);
+        let network = requested.unwrap_or_else(|| match (inbound, v6, defaults.network) {
             (true, false, Peers::Outside) => net4(OUTSIDE_V4, 15),
             (true, false, Peers::Anywhere) => net4(Ipv4Addr::UNSPECIFIED, 0),
             (true, true, Peers::Outside) => net6(OUTSIDE_V6, 33),
@@ -233,27 +240,27 @@ impl Setting {
             (true, true, Peers::Neighbours) => net6(Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 7, 0, 0, 0, 0), 64),
             (true, false, Peers::Wide) => net4(OUTSIDE_WIDE_V4, 4),
             (true, true, Peers::Anywhere | Peers::Wide) => net6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3),
-            (false, false, _) if attack => net4(CULPRIT_V4, 32),
+            (false, false, _) if attack => net4(INSIDE_ATTACKER_V4, 32),
             (false, true, _) if attack => host6(INSIDE_V6, 66),
             (false, false, _) => net4(INSIDE_V4, 24),
             (false, true, _) => net6(INSIDE_V6, 64),
         });
-        let usual = if inbound { defaults.sources } else { u64::from(attack).max(defaults.sources.min(200)) };
-        let sources = Hosts::new(network, params.sources.unwrap_or(usual), rng);
+        let default_sources = if inbound { defaults.sources } else { u64::from(attack).max(defaults.sources.min(200)) };
+        let sources = Hosts::new(network, params.sources.unwrap_or(default_sources), rng);
         let targets = Hosts::new(target, params.targets.unwrap_or(0), rng);
-        let ours = |network: &IpNet| net4(INSIDE_V4, 24).contains(network) || net6(INSIDE_V6, 48).contains(network);
+        let is_inside =
+            |network: &IpNet| net4(INSIDE_V4, 24).contains(network) || net6(INSIDE_V6, 48).contains(network);
         let macs = if inbound {
             Macs { outside: params.source_mac.unwrap_or(GATEWAY), inside: params.target_mac }
         } else {
-            // Spoofed addresses that leave still come from the one culprit's card.
-            let culprit = station(Addr::from(IpAddr::V4(CULPRIT_V4)));
-            let spoofed = attack && !ours(&network);
+            // Outbound packets with spoofed sources still carry the MAC address of the one attacker.
+            let attacker = mac_for(Addr::from(IpAddr::V4(INSIDE_ATTACKER_V4)));
+            let spoofed = attack && !is_inside(&network);
             Macs {
                 outside: params.target_mac.unwrap_or(GATEWAY),
-                inside: params.source_mac.or(spoofed.then_some(culprit)),
+                inside: params.source_mac.or(spoofed.then_some(attacker)),
             }
         };
-        let from = part.from_seconds.max(0.0);
         Setting {
             rate: params.rate.unwrap_or(defaults.rate),
             mbit: params.mbit.unwrap_or(defaults.mbit),
@@ -267,13 +274,13 @@ impl Setting {
             hours: params
                 .hours
                 .filter(|hours| hours.iter().all(|share| *share >= 0.0) && hours.iter().sum::<f64>() > 0.0),
-            start: start.plus_seconds(from).nanos(),
-            seconds: (part.to_seconds - from).max(0.0),
+            start: span.start,
+            seconds: span.seconds,
         }
     }
 
-    /// The one host that the part is about.
-    pub fn target(&self) -> Addr {
+    /// The first target host.
+    pub(crate) fn target(&self) -> Addr {
         self.targets.nth(0)
     }
 }

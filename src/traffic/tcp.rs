@@ -1,19 +1,19 @@
-//! TCP connections as real stacks make them: handshake with options, segments paced by a growing window, delayed
-//! acknowledgements (RFC 9293 §3.8.6.3: one for two full segments), orderly end.
+//! TCP connections as real stacks make them: handshake with options, TCP segments paced by a growing window, delayed
+//! acknowledgements (RFC 9293 §3.8.6.3: one for two full segments), orderly close.
 
-use super::agenda::Agenda;
-use super::frames::{ACK, Body, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, Way, round_trip, trait_of};
+use super::frames::{ACK, Body, FIN, PSH, Plan, RST, SYN, Tcp, TcpOptions, Way, address_hash, round_trip};
 use super::payload::Payload;
+use super::schedule::Schedule;
 use crate::base::Addr;
 
-/// Time that an inside host takes to answer, in nanoseconds.
-pub const TURNAROUND: u64 = 60_000;
-/// Segments sent before the first acknowledgement (RFC 6928).
+/// Response time of an inside host, in nanoseconds.
+pub(crate) const TURNAROUND: u64 = 60_000;
+/// TCP segments sent before the first acknowledgement (RFC 6928).
 const INITIAL_WINDOW: u64 = 10;
 
-/// Which end of a connection.
+/// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Client,
     Server,
 }
@@ -29,7 +29,7 @@ impl End {
 
 /// One connection, seen at the edge of the inside networks. All times are nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     client: (Addr, u16),
     server: (Addr, u16),
     /// From client to server.
@@ -39,11 +39,11 @@ pub struct Connection {
     server_next: u32,
     /// Whether both ends use timestamps (all but Windows).
     stamps: bool,
-    pub round_trip: u64,
+    pub(crate) round_trip: u64,
 }
 
 impl Connection {
-    pub fn new(way: Way, client: (Addr, u16), server: (Addr, u16), agenda: &mut Agenda) -> Connection {
+    pub(crate) fn new(way: Way, client: (Addr, u16), server: (Addr, u16), schedule: &mut Schedule) -> Connection {
         let outside = match way {
             Way::Inward => Some(client.0),
             Way::Outward => Some(server.0),
@@ -53,21 +53,21 @@ impl Connection {
             client,
             server,
             way,
-            client_next: agenda.rng.next_u32(),
-            server_next: agenda.rng.next_u32(),
-            // The hosts whose packets start with TTL 128.
-            stamps: !matches!(trait_of(client.0) % 10, 5..9),
+            client_next: schedule.rng.next_u32(),
+            server_next: schedule.rng.next_u32(),
+            // The hosts with an initial TTL of 128.
+            stamps: !matches!(address_hash(client.0) % 10, 5..9),
             round_trip: outside.map_or(200_000, round_trip),
         }
     }
 
-    /// Octets of data in a full segment.
-    pub const fn full_segment(&self) -> u64 {
+    /// Octets of data in a full TCP segment.
+    pub(crate) const fn full_segment(&self) -> u64 {
         if self.stamps { 1448 } else { 1460 }
     }
 
-    /// From a packet of the other end until the answer of `end` is seen here.
-    const fn lag(&self, end: End) -> u64 {
+    /// Time from a packet of the other end until the response of `end` passes the edge.
+    const fn response_delay(&self, end: End) -> u64 {
         match (self.way, end) {
             (Way::Inward, End::Server) | (Way::Outward, End::Client) => TURNAROUND,
             _ => self.round_trip,
@@ -77,11 +77,11 @@ impl Connection {
     fn packet(&self, from: End, time: u64, flags: u8) -> Plan {
         let (way, source, target, sequence, acknowledged) = match from {
             End::Client => (self.way, self.client, self.server, self.client_next, self.server_next),
-            End::Server => (self.way.back(), self.server, self.client, self.server_next, self.client_next),
+            End::Server => (self.way.reverse(), self.server, self.client, self.server_next, self.client_next),
         };
         let millis = |time: u64| (time / 1_000_000) as u32;
         let options = if self.stamps {
-            TcpOptions::Stamps { value: millis(time), echo: millis(time.saturating_sub(self.lag(from))) }
+            TcpOptions::Timestamps { value: millis(time), echo: millis(time.saturating_sub(self.response_delay(from))) }
         } else {
             TcpOptions::None
         };
@@ -105,12 +105,12 @@ impl Connection {
         *next = next.wrapping_add(octets);
     }
 
-    /// SYN, SYN-ACK, ACK; returns when the last passes.
-    pub fn open(&mut self, now: u64, agenda: &mut Agenda) -> u64 {
+    /// SYN, SYN-ACK, ACK; returns the time of the last.
+    pub(crate) fn open(&mut self, now: u64, schedule: &mut Schedule) -> u64 {
         let v6 = !self.client.0.is_v4();
         let mss = if v6 { 1440 } else { 1460 };
         let value = (now / 1_000_000) as u32;
-        let first = match (self.stamps, trait_of(self.client.0) >> 8 & 1) {
+        let first = match (self.stamps, address_hash(self.client.0) >> 8 & 1) {
             (false, _) => TcpOptions::Windows { mss },
             (true, 0) => TcpOptions::Linux { mss, value, echo: 0 },
             (true, _) => TcpOptions::Mac { mss, value },
@@ -124,59 +124,67 @@ impl Connection {
             }
             _ => plan,
         };
-        agenda.send(now, with(self.packet(End::Client, now, SYN), first, 64_240, Some(0)));
+        schedule.send(now, with(self.packet(End::Client, now, SYN), first, 64_240, Some(0)));
         self.advance(End::Client, 1);
-        let answered = now + self.lag(End::Server);
-        agenda.send(answered, with(self.packet(End::Server, answered, SYN | ACK), answer, 65_160, None));
+        let answered = now + self.response_delay(End::Server);
+        schedule.send(answered, with(self.packet(End::Server, answered, SYN | ACK), answer, 65_160, None));
         self.advance(End::Server, 1);
-        let done = answered + self.lag(End::Client);
-        agenda.send(done, self.packet(End::Client, done, ACK));
+        let done = answered + self.response_delay(End::Client);
+        schedule.send(done, self.packet(End::Client, done, ACK));
         done
     }
 
-    /// A SYN that gets no answer: the same one each time.
-    pub fn knock(&self, now: u64, agenda: &mut Agenda) {
-        agenda.send(now, self.packet(End::Client, now, SYN));
+    /// An unanswered SYN; every call sends the same one.
+    pub(crate) fn send_syn(&self, now: u64, schedule: &mut Schedule) {
+        schedule.send(now, self.packet(End::Client, now, SYN));
     }
 
-    /// One segment of `octets`, without acknowledgement.
-    pub fn segment(&mut self, now: u64, from: End, payload: Payload, octets: u64, push: bool, agenda: &mut Agenda) {
+    /// One TCP segment of `octets`, without acknowledgement.
+    pub(crate) fn segment(
+        &mut self,
+        now: u64,
+        from: End,
+        payload: Payload,
+        octets: u64,
+        push: bool,
+        schedule: &mut Schedule,
+    ) {
         let flags = if push { PSH | ACK } else { ACK };
-        agenda.send(now, self.packet(from, now, flags).carrying(payload, octets as usize));
+        schedule.send(now, self.packet(from, now, flags).with_payload(payload, octets as usize));
         self.advance(from, octets as u32);
     }
 
-    /// The acknowledgement by `from` of all that the other end has sent until now.
-    pub fn acknowledge(&self, now: u64, from: End, agenda: &mut Agenda) {
-        let time = now + self.lag(from);
-        agenda.send(time, self.packet(from, time, ACK));
+    /// Acknowledgement by `from` of everything that the other end has sent so far.
+    pub(crate) fn acknowledge(&self, now: u64, from: End, schedule: &mut Schedule) {
+        let time = now + self.response_delay(from);
+        schedule.send(time, self.packet(from, time, ACK));
     }
 
-    /// The reset by `from` of what the other end sent at `now`.
-    pub fn reset(&self, now: u64, from: End, agenda: &mut Agenda) {
-        let time = now + self.lag(from);
-        agenda.send(time, self.packet(from, time, RST));
+    /// Reset by `from` in response to a packet that the other end sent at `now`.
+    pub(crate) fn reset(&self, now: u64, from: End, schedule: &mut Schedule) {
+        let time = now + self.response_delay(from);
+        schedule.send(time, self.packet(from, time, RST));
     }
 
-    /// The same of a client that has no room for more.
-    pub fn stall(&self, now: u64, agenda: &mut Agenda) {
+    /// Acknowledgement of the client with window 0.
+    pub(crate) fn advertise_zero_window(&self, now: u64, schedule: &mut Schedule) {
         let plan = self.packet(End::Client, now, ACK);
         if let Body::Tcp(tcp) = plan.body {
-            agenda.send(now, Plan { body: Body::Tcp(Tcp { window: 0, ..tcp }), ..plan });
+            schedule.send(now, Plan { body: Body::Tcp(Tcp { window: 0, ..tcp }), ..plan });
         }
     }
 
-    /// A message of `octets` that begins with `payload`, segment by segment `gap` apart, in windows that double with
-    /// every round trip; the other end acknowledges every second segment and the last. Returns when the last
-    /// acknowledgement passes.
-    pub fn message(
+    /// A message of `octets` that begins with `payload`, in TCP segments `gap` nanoseconds apart and windows that
+    /// double with every round trip. The other end acknowledges every second segment and the last. Returns the time of
+    /// the last acknowledgement.
+    pub(crate) fn message(
         &mut self,
         now: u64,
         from: End,
         payload: Payload,
         octets: u64,
         gap: u64,
-        agenda: &mut Agenda,
+        schedule: &mut Schedule,
     ) -> u64 {
         let full = self.full_segment();
         let (mut left, mut time, mut window, mut sent) = (octets, now, INITIAL_WINDOW, 0);
@@ -190,26 +198,26 @@ impl Connection {
             }
             let length = left.min(full);
             left -= length;
-            self.segment(time, from, kind, length, left == 0, agenda);
+            self.segment(time, from, kind, length, left == 0, schedule);
             kind = Payload::Random;
             unacknowledged += 1;
             if unacknowledged == 2 || left == 0 {
-                self.acknowledge(time, from.other(), agenda);
+                self.acknowledge(time, from.other(), schedule);
                 unacknowledged = 0;
             }
             time += gap;
             sent += 1;
         }
-        time + self.lag(from.other())
+        time + self.response_delay(from.other())
     }
 
-    /// FIN of `first`, FIN of the other, ACK.
-    pub fn close(&mut self, now: u64, first: End, agenda: &mut Agenda) {
-        agenda.send(now, self.packet(first, now, FIN | ACK));
+    /// FIN of `first`, FIN of the other end, ACK.
+    pub(crate) fn close(&mut self, now: u64, first: End, schedule: &mut Schedule) {
+        schedule.send(now, self.packet(first, now, FIN | ACK));
         self.advance(first, 1);
-        let answered = now + self.lag(first.other());
-        agenda.send(answered, self.packet(first.other(), answered, FIN | ACK));
+        let answered = now + self.response_delay(first.other());
+        schedule.send(answered, self.packet(first.other(), answered, FIN | ACK));
         self.advance(first.other(), 1);
-        self.acknowledge(answered, first, agenda);
+        self.acknowledge(answered, first, schedule);
     }
 }

@@ -1,6 +1,6 @@
 //! Writes synthetic traffic as a classic pcap file, for other tools and for replay tests.
 
-use super::Synthetic;
+use super::player::Synthetic;
 use std::io::{self, Write};
 
 /// Magic number of classic pcap with nanosecond timestamps, in the byte order of the file (here little-endian).
@@ -8,8 +8,11 @@ const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 const SNAPLEN: u32 = 65_535;
 const LINKTYPE_ETHERNET: u32 = 1;
 
-/// Plays `source` to its end into `out` and returns the number of frames. Timestamps have nanoseconds; `out` should
+/// Writes all frames of `source` to `out` and returns their number. Timestamps have nanosecond resolution; `out` should
 /// be buffered.
+///
+/// # Errors
+/// Those of `out`.
 pub fn write_pcap<W: Write>(source: &mut Synthetic, mut out: W) -> io::Result<u64> {
     for word in [MAGIC_NANOSECONDS, 0x0004_0002, 0, 0, SNAPLEN, LINKTYPE_ETHERNET] {
         out.write_all(&word.to_le_bytes())?;
@@ -18,7 +21,7 @@ pub fn write_pcap<W: Write>(source: &mut Synthetic, mut out: W) -> io::Result<u6
     while let Some(frame) = source.next_frame() {
         let nanos = frame.time.nanos();
         let seconds = (nanos / 1_000_000_000) as u32;
-        // In a file the tag stands behind the addresses (IEEE 802.1Q), as it did on the wire.
+        // In a file the tag follows the MAC addresses (IEEE 802.1Q), as on the wire.
         let tag = frame.vlan.map(|vlan| (u32::from(vlan.tpid) << 16 | u32::from(vlan.tci)).to_be_bytes());
         let (addresses, rest) = frame.data.split_at_checked(12).unwrap_or((frame.data, &[]));
         let length = frame.data.len() + tag.map_or(0, |tag| tag.len());
@@ -57,7 +60,7 @@ mod tests {
     fn tags_are_part_of_the_octets() {
         let mut part = Part::new(TrafficModel::SynFlood, 0.0, 1.0);
         part.params.rate = Some(1.0);
-        part.params.place.vlan = Some(104);
+        part.params.capture_point.vlan = Some(104);
         let mut file = Vec::new();
         write_pcap(&mut Scenario::new(1, vec![part]).source(), &mut file).expect("a Vec takes all");
         assert_eq!(file[32..40], [64, 0, 0, 0, 64, 0, 0, 0]);

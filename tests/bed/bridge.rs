@@ -1,5 +1,5 @@
-//! A virtualisation host in network namespaces: a bridge with an uplink and the ports of four guests, as Proxmox makes and
-//! names them. Behind each port is a namespace with Linux's own stack; the guests' files are there as well.
+//! A virtualisation host in network namespaces: a bridge with an uplink and the ports of four guests, created and named as
+//! by Proxmox. Behind each port is a namespace with Linux's network stack. The guests' configuration files exist as well.
 //!
 //! ```text
 //! world (gateway) ── eno1 ┐              ┌ tap104i0 ── 104 (shop)
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Number, name, port.
 pub const GUESTS: [(u8, &str, &str); 4] =
     [(104, "shop", "tap104i0"), (105, "mail", "tap105i0"), (106, "dns", "veth106i0"), (107, "build", "tap107i0")];
-/// Points of view.
+/// Sets of captured interfaces.
 pub const ALL: &[&str] = &["vmbr0", "eno1", "tap104i0", "tap105i0", "veth106i0", "tap107i0"];
 pub const BRIDGE: &[&str] = &["vmbr0"];
 pub const UPLINK: &[&str] = &["eno1"];
@@ -32,8 +32,8 @@ pub const PORTS: &[&str] = &["tap104i0", "tap105i0", "veth106i0", "tap107i0"];
 pub const WORLD: Mac = [2, 0, 0, 0, 8, 1];
 pub const HOST: Mac = [0x52, 0x54, 0, 0, 8, 2];
 pub const GATEWAY: Ipv4Addr = v4(1);
-/// A station that nobody gave anything.
-pub const STRANGER: Mac = [0x52, 0x54, 0, 0xde, 0xad, 1];
+/// The MAC address of a station that is not in the inventory.
+pub const UNKNOWN: Mac = [0x52, 0x54, 0, 0xde, 0xad, 1];
 
 pub const fn mac(guest: u8) -> Mac {
     [0x52, 0x54, 0, 0, 1, guest - 100]
@@ -52,7 +52,7 @@ pub fn gateway_v6() -> Ipv6Addr {
     "fe80::1".parse().unwrap()
 }
 
-/// As incidents have it.
+/// As in the JSON of incidents.
 pub fn text(mac: Mac) -> String {
     mac.map(|octet| format!("{octet:02x}")).join(":")
 }
@@ -60,12 +60,12 @@ pub fn text(mac: Mac) -> String {
 pub struct Bridge {
     name: String,
     dir: PathBuf,
-    /// Files and listeners so far.
+    /// Number of files and listeners created so far.
     count: AtomicU16,
 }
 
 impl Bridge {
-    /// All guests run. `None`, with a message, where namespaces cannot be made.
+    /// With all guests running. `None`, with a message, where namespaces cannot be created.
     pub fn new(test: &str) -> Option<Bridge> {
         let bridge = Bridge::without_guests(test)?;
         for (guest, ..) in GUESTS {
@@ -75,7 +75,7 @@ impl Bridge {
         Some(bridge)
     }
 
-    /// The guests' cables are there, and nobody at their ends has said anything.
+    /// The guests' NICs are connected, but no guest has sent anything.
     pub fn without_guests(test: &str) -> Option<Bridge> {
         let id = std::process::id();
         let bridge = Bridge {
@@ -106,7 +106,7 @@ impl Bridge {
             ip(&format!("netns add {namespace}"));
             cables.push((port, [0xfe, 0x54, 0, 0, 1, guest - 100], namespace, mac(guest)));
         }
-        // Of the uplink the bridge has its address.
+        // A bridge has the address of its uplink.
         let mut batch = format!("link set lo up\nlink add vmbr0 address {} type bridge forward_delay 0\n", text(HOST));
         for (port, near, namespace, far) in &cables {
             let (near, far) = (text(*near), text(*far));
@@ -116,7 +116,7 @@ impl Bridge {
             );
         }
         self.ip("host", &batch);
-        // As Proxmox does: a port of a bridge is no host.
+        // As Proxmox does: ports of a bridge have no addresses.
         for (port, ..) in &cables {
             self.set("host", &format!("ipv6/conf/{port}/disable_ipv6"), "1");
         }
@@ -141,7 +141,7 @@ impl Bridge {
         );
     }
 
-    /// What Proxmox's file system has of them.
+    /// Writes the guests' files as in Proxmox's file system.
     fn describe_guests(&self) {
         let node = self.dir.join("pve/nodes/alpha");
         fs::create_dir_all(node.join("qemu-server")).unwrap();
@@ -152,7 +152,7 @@ impl Bridge {
         }
     }
 
-    /// A guest's file, with these addresses.
+    /// Writes a guest's file with these addresses.
     pub fn describe(&self, guest: u8, addresses: &str) {
         let (_, name, port) = GUESTS.into_iter().find(|(id, ..)| *id == guest).unwrap();
         let mac = text(mac(guest)).to_uppercase();
@@ -166,12 +166,13 @@ impl Bridge {
         fs::write(self.dir.join("pve/nodes/alpha").join(kind).join(format!("{guest}.conf")), conf).unwrap();
     }
 
-    /// As if a guest had never been made here.
+    /// Removes a guest's file.
     pub fn forget(&self, guest: u8) {
         fs::remove_file(self.dir.join(format!("pve/nodes/alpha/qemu-server/{guest}.conf"))).unwrap();
     }
 
-    /// So many containers, `c1` and following, 172.17.0.11 and following, on a bridge of their own that the host routes for.
+    /// Starts this number of containers, `c1` and following, 172.17.0.11 and following, on a separate bridge that the host
+    /// routes for.
     pub fn containers(&self, number: u8) {
         let host = self.ns("host");
         self.ip("host", "link add docker0 type bridge\n");
@@ -206,7 +207,7 @@ impl Bridge {
         self.shell(side, &format!("echo {value} > /proc/sys/net/{key}"));
     }
 
-    /// Lines of `ip -batch` in one namespace.
+    /// Runs lines of `ip -batch` in one namespace.
     pub fn ip(&self, side: &str, lines: &str) {
         let file = self.file("batch", lines);
         ip(&format!("-n {} -batch {}", self.ns(side), file.display()));
@@ -217,18 +218,18 @@ impl Bridge {
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Addresses of its own for a guest, which are not tested for duplicates.
+    /// Gives a guest addresses, without duplicate address detection.
     pub fn give(&self, guest: u8, number: u8) {
         let lines = format!("addr replace {}/24 dev eth0\naddr replace {}/64 dev eth0 nodad\n", v4(number), v6(number));
         self.ip(&guest.to_string(), &lines);
     }
 
-    /// All addresses of a family are gone, and nobody answers for them.
+    /// Removes all addresses of a family.
     pub fn lose(&self, side: &str, version: u8) {
         ip(&format!("-n {} -{version} addr flush dev eth0", self.ns(side)));
     }
 
-    /// The guest's stack starts: it joins groups, tests its addresses, looks for routers.
+    /// Starts the guest's network stack: it joins groups, tests its addresses and solicits routers.
     pub fn boot(&self, guest: u8) {
         let side = guest.to_string();
         self.ip(&side, "link set lo up\nlink set eth0 up\n");
@@ -242,18 +243,32 @@ impl Bridge {
         }
     }
 
-    /// One datagram by the guest's own stack, which looks up whom it needs for that.
+    /// Sends one datagram through the guest's stack, which resolves the next hop first.
     pub fn talk(&self, side: &str, to: &str) {
         self.shell(side, &format!("echo hello > /dev/udp/{to}/9 || true"));
     }
 
-    /// The guest's stack has something for the world every half second, by both families, and looks up whom it needs.
+    /// Sends a datagram of each family to the world every half second, through the guest's stack.
     pub fn keep_talking(&self, guest: u8) -> Sending {
         let script =
             "while sleep 0.5; do for to in 198.51.100.20 2001:db8::20; do echo hello > /dev/udp/$to/9; done; done";
         let mut command = command_in(&self.ns(&guest.to_string()), Path::new("bash"), &["-c", script]);
-        // What cannot be sent is told as an error each time.
+        // Each datagram that cannot be sent is an error message.
         Sending(command.stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Waits until the stack behind `side` has resolved an address to a MAC address.
+    pub fn wait_for_neighbour(&self, side: &str, address: &str) {
+        let start = Instant::now();
+        loop {
+            let output =
+                Command::new("ip").args(["-n", &self.ns(side), "neigh", "show", "to", address]).output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains("lladdr") {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "{side} does not resolve {address}");
+            sleep(Duration::from_millis(20));
+        }
     }
 
     fn number(&self) -> u16 {
@@ -272,7 +287,7 @@ impl Bridge {
         command.stdout(Stdio::null()).spawn().unwrap()
     }
 
-    /// A guest's (or the world's) card sends these frames, whatever its stack thinks of it.
+    /// Sends these frames by the NIC of a guest or of the world, past its stack.
     pub fn send(&self, side: &str, script: &Script) {
         self.send_by(side, "eth0", script);
     }
@@ -281,20 +296,20 @@ impl Bridge {
         assert!(self.sender(side, interface, "frames", script.text()).wait().unwrap().success());
     }
 
-    /// The same beside all else.
+    /// The same in the background.
     pub fn start_sending(&self, side: &str, script: &Script) -> Sending {
         Sending(self.sender(side, "eth0", "frames", script.text()))
     }
 
-    /// A synthetic scenario by one card.
+    /// Plays a synthetic scenario by one NIC.
     pub fn play(&self, side: &str, scenario: &str) {
         assert!(self.sender(side, "eth0", "send", scenario).wait().unwrap().success());
     }
 
-    /// A Pegel on the host for each point of view, with the guests that Proxmox describes; `more` is configuration: more of
-    /// the uplink's, or other sections.
-    pub fn watch(&self, views: &[&[&str]], more: &str) -> Vec<Pegel> {
-        let watching: Vec<Pegel> = views.iter().map(|view| self.watch_one(view, more)).collect();
+    /// Starts a Pegel on the host for each set of interfaces, with the guests from the Proxmox files. `more` is added to the
+    /// configuration: keys of the uplink, or other sections.
+    pub fn watch(&self, interface_sets: &[&[&str]], more: &str) -> Vec<Pegel> {
+        let watching: Vec<Pegel> = interface_sets.iter().map(|interfaces| self.watch_one(interfaces, more)).collect();
         watching.iter().for_each(Pegel::wait_until_ready);
         watching
     }
@@ -342,27 +357,27 @@ impl Drop for Sending {
     }
 }
 
-/// Lets pass what is long enough in packet time for whatever the last frame may raise: rules that ask for more are waited
-/// for by name.
-pub fn aftermath() {
-    sleep(Duration::from_millis(1300));
+/// Waits until enough packet time has passed for everything that the last frame may raise. Detectors that need more time
+/// are waited for by their vector.
+pub fn settle(watching: &[Pegel]) {
+    watching.iter().for_each(|pegel| pegel.wait_for_packet_time(1.3));
 }
 
 impl Pegel {
     pub fn wait_for_vector(&self, vector: &str) {
         let start = Instant::now();
-        let is_told = |incident: &Value| incident["vectors"].as_array().unwrap().iter().any(|told| told == vector);
+        let has_vector = |incident: &Value| incident["vectors"].as_array().unwrap().iter().any(|known| known == vector);
         loop {
             let all = self.all_incidents();
-            if all.iter().any(is_told) {
+            if all.iter().any(has_vector) {
                 return;
             }
-            assert!(start.elapsed() < GUARD, "{vector} is not told: {all:#?}; log:\n{}", self.log());
+            assert!(start.elapsed() < GUARD, "no incident with {vector}: {all:#?}; log:\n{}", self.log());
             sleep(Duration::from_millis(20));
         }
     }
 
-    /// So many incidents, open and closed together.
+    /// All incidents, open and closed, whose number must be `number`.
     pub fn only_incidents(&self, number: usize) -> Vec<Value> {
         let all = self.all_incidents();
         assert_eq!(all.len(), number, "incidents: {all:#?}");
@@ -375,25 +390,25 @@ impl Pegel {
         ["open", "recent"].iter().flat_map(|state| all[state].as_array().cloned().unwrap_or_default()).collect()
     }
 
-    /// Nothing that wakes anybody, and something was seen.
+    /// Asserts that packets were captured and that no incident is above severity info.
     pub fn assert_silent(&self) {
         let all = self.all_incidents();
         let loud: Vec<_> = all.iter().filter(|incident| incident["severity"] != "info").collect();
         assert!(loud.is_empty(), "{loud:#?}");
         let page = self.get("/metrics");
-        let seen =
+        let captured =
             page.lines().filter(|line| line.starts_with("pegel_capture_packets_total{") && !line.ends_with(" 0"));
-        assert!(seen.count() > 0, "nothing was seen");
+        assert!(captured.count() > 0, "no packet was captured");
     }
 }
 
-/// All that an incident says as evidence.
+/// All evidence messages of an incident.
 pub fn message(incident: &Value) -> String {
     let all = incident["evidence"].as_array().unwrap().iter();
     all.map(|evidence| evidence["message"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-/// The incident is about this guest, and says where it is plugged in.
+/// Asserts that the incident names this guest and its port.
 pub fn assert_names(incident: &Value, guest: u8) {
     let (id, name, port) = GUESTS.into_iter().find(|(id, ..)| *id == guest).unwrap();
     assert_eq!(incident["target"]["guest"], format!("{id} ({name})"), "{incident:#}");

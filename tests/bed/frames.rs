@@ -1,19 +1,19 @@
-//! Writers of the frames that tests send: what real stacks do not send by themselves. Octet by octet, apart from the
-//! library's own writers, so that a mistake there is not made twice.
+//! Builds the frames that tests send and that real stacks would not send. Written octet by octet and independently of the
+//! library's own writers, so that a mistake there is not repeated here.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub type Mac = [u8; 6];
 
-pub const EVERYBODY: Mac = [0xff; 6];
-pub const NOBODY: Mac = [0; 6];
+pub const BROADCAST: Mac = [0xff; 6];
+pub const ZERO_MAC: Mac = [0; 6];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const VRRP: u8 = 112;
 
-/// Frames and when each is sent.
+/// Frames with the times at which they are sent.
 #[derive(Default)]
 pub struct Script(String);
 
@@ -50,7 +50,7 @@ pub fn ether(from: Mac, to: Mac, ether_type: u16, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// RFC 1071, over octets that are taken to be even in number.
+/// RFC 1071. The number of octets must be even, except in the last part.
 fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let octets = parts.concat();
     let mut sum: u32 =
@@ -127,10 +127,10 @@ pub fn arp(from: Mac, to: Mac, operation: u16, sender: (Mac, Ipv4Addr), target: 
 }
 
 pub fn who_has(mac: Mac, own: Ipv4Addr, wanted: Ipv4Addr) -> Vec<u8> {
-    arp(mac, EVERYBODY, 1, (mac, own), (NOBODY, wanted))
+    arp(mac, BROADCAST, 1, (mac, own), (ZERO_MAC, wanted))
 }
 
-/// To one station, asked or not.
+/// An ARP reply to one station, solicited or not.
 pub fn is_at(mac: Mac, address: Ipv4Addr, to: (Mac, Ipv4Addr)) -> Vec<u8> {
     arp(mac, to.0, 2, (mac, address), to)
 }
@@ -140,14 +140,14 @@ pub fn announcement(mac: Mac, address: Ipv4Addr) -> Vec<u8> {
     who_has(mac, address, address)
 }
 
-/// What QEMU sends for a guest that arrived.
+/// What QEMU sends for a guest after its migration.
 pub fn rarp(mac: Mac) -> Vec<u8> {
     let mut content = vec![0, 1, 8, 0, 6, 4, 0, 3];
     for _ in 0..2 {
         content.extend(mac);
         content.extend([0; 4]);
     }
-    ether(mac, EVERYBODY, 0x8035, &content)
+    ether(mac, BROADCAST, 0x8035, &content)
 }
 
 /// fe80:: with the identifier that RFC 4291 makes of a MAC.
@@ -191,7 +191,7 @@ pub fn solicitation(mac: Mac, source: Ipv6Addr, wanted: Ipv6Addr) -> Vec<u8> {
     icmpv6(mac, None, (source, solicited_node(wanted)), neighbour(135, 0, wanted, Some((1, mac))))
 }
 
-/// Neighbour advertisement: override, and solicited where it goes to one station.
+/// Neighbour advertisement with the override flag, and the solicited flag if it is sent to one station.
 pub fn advertisement(mac: Mac, source: Ipv6Addr, to: (Mac, Ipv6Addr), target: Ipv6Addr) -> Vec<u8> {
     let flags = if to.1.is_multicast() { 0x20 } else { 0x60 };
     icmpv6(mac, Some(to.0), (source, to.1), neighbour(136, flags, target, Some((2, mac))))
@@ -240,10 +240,10 @@ fn dhcp(op: u8, kind: u8, transaction: u32, client: Mac, offered: Ipv4Addr, opti
     out
 }
 
-/// DISCOVER or REQUEST of `client`, by the card `from`.
+/// DISCOVER or REQUEST of `client`, sent from `from`.
 pub fn dhcp_query(from: Mac, client: Mac, kind: u8, transaction: u32) -> Vec<u8> {
     let text = dhcp(1, kind, transaction, client, Ipv4Addr::UNSPECIFIED, &[55, 3, 1, 3, 6]);
-    udp(from, EVERYBODY, (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST), (68, 67), &text)
+    udp(from, BROADCAST, (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST), (68, 67), &text)
 }
 
 /// OFFER or ACK of a server that is the router as well.

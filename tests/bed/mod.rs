@@ -1,5 +1,6 @@
-//! Two network namespaces and what the live tests do in them. They need root and iproute2; without, a test says so and
-//! passes. Delays are judged in packet time; the clock only guards against hanging.
+//! The test bed of the live tests: two network namespaces and a running Pegel. It needs root and iproute2; without them, a
+//! test prints that it is skipped, and passes. Delays are asserted in packet time; the wall clock only guards against
+//! hanging. Tests wait for states, never for a length of time, so that they pass on a busy machine.
 
 #![allow(clippy::disallowed_methods)] // guards against hanging
 #![allow(dead_code)] // not every test file uses all of it
@@ -12,21 +13,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub const WATCHED: &str = "10.231.7.2";
-/// Where Pegel answers, in the namespace that it runs in.
+/// Address of Pegel's HTTP server, in its namespace.
 pub const LISTEN: &str = "127.0.0.1:7343";
+/// Longest wait for a state.
 pub const GUARD: Duration = Duration::from_secs(60);
 
-/// Two namespaces joined by a veth pair; `pegel` runs in the one whose side is `vb`, `WATCHED`.
+/// Two namespaces, `a` and `b`, joined by a veth pair. Pegel runs in `b`, whose end is `vb` with the address `WATCHED`.
 pub struct Bed {
     name: String,
     pub dir: PathBuf,
 }
 
 impl Bed {
-    /// `None`, with a message, where namespaces cannot be made.
+    /// `None`, with a message, where namespaces cannot be created.
     pub fn new(test: &str) -> Option<Bed> {
         let bed = Bed {
             name: format!("pegel-{}-{test}", std::process::id()),
@@ -46,7 +48,7 @@ impl Bed {
         format!("{}-{side}", self.name)
     }
 
-    /// Makes the veth pair, as it is after a guest was started.
+    /// Creates the veth pair, as when a guest is started.
     pub fn join(&self) {
         let (a, b) = (self.ns("a"), self.ns("b"));
         ip(&format!("link add va netns {a} type veth peer name vb netns {b}"));
@@ -60,6 +62,21 @@ impl Bed {
         command_in(&self.ns(side), program, arguments)
     }
 
+    /// Waits until a TCP server listens on a port in a namespace.
+    pub fn wait_for_listener(&self, side: &str, port: u16) {
+        // State 0A is LISTEN (proc_net_tcp in the kernel's documentation).
+        let (local, start) = (format!(":{port:04X} "), Instant::now());
+        loop {
+            let output = self.command(side, Path::new("cat"), &["/proc/net/tcp"]).output().unwrap();
+            let table = String::from_utf8_lossy(&output.stdout).into_owned();
+            if table.lines().any(|line| line.contains(&local) && line.contains(" 0A ")) {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "nothing listens on port {port}: {table}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn peer(&self, side: &str, arguments: &[&str]) -> Command {
         self.command(side, &peer(), arguments)
     }
@@ -70,18 +87,18 @@ impl Bed {
         path.display().to_string()
     }
 
-    /// Starts Pegel and waits until it captures.
+    /// Starts Pegel on `vb` and waits until it captures.
     pub fn pegel(&self, arguments: &[&str]) -> Pegel {
         Pegel::start(&self.ns("b"), &self.dir, LISTEN, &[&["-i", "vb"], arguments].concat())
     }
 
-    /// Sends a scenario from the other side while the test goes on.
+    /// Sends a scenario from `a` in the background.
     pub fn sending(&self, scenario: &str) -> Background {
         let file = self.file("sending.toml", scenario);
         Background(self.peer("a", &["send", "va", &file]).stdout(Stdio::null()).spawn().unwrap())
     }
 
-    /// Starts a server beside Pegel, with this file of the bed as its log.
+    /// Starts a server in Pegel's namespace, with this file in `dir` as its log.
     pub fn server(&self, program: &Path, arguments: &[&str], log: &str) -> Background {
         let log = fs::File::create(self.dir.join(log)).unwrap();
         let mut command = self.command("b", program, arguments);
@@ -98,7 +115,7 @@ impl Bed {
     }
 }
 
-/// What goes on beside a test, and ends with it.
+/// A process that ends with the test.
 pub struct Background(pub Child);
 
 impl Drop for Background {
@@ -108,7 +125,7 @@ impl Drop for Background {
     }
 }
 
-/// Makes the first namespace of a bed; false, with a message, where none can be made.
+/// Creates the first namespace of a bed; false, with a message, where none can be created.
 pub fn namespace(name: &str) -> bool {
     match Command::new("ip").args(["netns", "add", name]).output() {
         Ok(output) if output.status.success() => true,
@@ -132,7 +149,7 @@ impl Drop for Bed {
     }
 }
 
-/// One that runs in a namespace, with a directory of its own.
+/// A running Pegel in a namespace, with its own directory.
 pub struct Pegel {
     namespace: String,
     dir: PathBuf,
@@ -141,7 +158,7 @@ pub struct Pegel {
 }
 
 impl Pegel {
-    /// Returns when it captures.
+    /// Returns when every interface is captured.
     pub fn start(namespace: &str, dir: &Path, listen: &str, arguments: &[&str]) -> Pegel {
         let pegel = Pegel::spawn(namespace, dir, listen, arguments);
         pegel.wait_until_ready();
@@ -188,6 +205,28 @@ impl Pegel {
         }
     }
 
+    /// Waits until the log contains a text.
+    pub fn wait_for_log(&self, text: &str) {
+        let start = Instant::now();
+        while !self.log().contains(text) {
+            assert!(start.elapsed() < GUARD, "no {text:?} in the log:\n{}", self.log());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until everything up to `seconds` from now is judged, in packet time.
+    pub fn wait_for_packet_time(&self, seconds: f64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        self.wait_for("/metrics", |page| {
+            let judged = page.lines().find_map(|line| line.strip_prefix("pegel_tick_timestamp_seconds "));
+            judged.is_some_and(|judged| judged.parse::<f64>().unwrap() >= now + seconds)
+        });
+    }
+
+    pub fn wait_until_closed(&self) {
+        self.wait_for("/api/v1/incidents?state=open", |answer| answer.contains("\"open\":[]"));
+    }
+
     pub fn incidents(&self, state: &str) -> Vec<Value> {
         let answer = self.get("/api/v1/incidents");
         let all: Value = serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"));
@@ -201,12 +240,12 @@ impl Pegel {
     }
 
     pub fn signal(&self, name: &str) {
-        // `ip netns exec` replaces itself by the program, so the child's number is Pegel's.
+        // `ip netns exec` executes the program in its own process, so the child's ID is Pegel's.
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
-    /// Stops it as systemd would; returns its log and the lines of its JSON file.
+    /// Stops it as systemd does. Returns its log and the lines of its JSON file.
     pub fn stop(mut self) -> (String, Vec<Value>) {
         let start = Instant::now();
         self.signal("TERM");
@@ -242,10 +281,10 @@ pub fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The other side: cargo builds examples with `cargo test`, but not with `cargo test --test live`.
+/// The traffic tool `examples/peer.rs`. Cargo builds examples with `cargo test`, but not with `cargo test --test live`.
 pub fn peer() -> PathBuf {
     let peer = Path::new(env!("CARGO_BIN_EXE_pegel")).parent().unwrap().join("examples/peer");
-    assert!(peer.exists(), "build the other side first: cargo build --example peer");
+    assert!(peer.exists(), "build it first: cargo build --example peer");
     peer
 }
 

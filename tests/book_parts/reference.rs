@@ -8,6 +8,12 @@ use pegel::metrics::METRICS;
 /// Columns of the help texts, so that they do not depend on the terminal.
 const COLUMNS: usize = 100;
 
+/// Every key, without the heading of the page.
+pub fn configuration() -> String {
+    let text = pegel::config::reference();
+    text.trim_start_matches("# Configuration").trim().to_owned()
+}
+
 pub fn metrics() -> String {
     let rows: Vec<_> = METRICS
         .iter()

@@ -1,4 +1,4 @@
-//! Programs that some tests ask for their word: on the PATH, or where `.ci/deps test` puts them.
+//! External programs that some tests run: from the PATH, or from the folder into which `.ci/deps test` puts them.
 
 #![allow(dead_code)] // not every test file uses all of it
 
@@ -9,7 +9,7 @@ use std::process::Command;
 /// Arguments of openssl for a key and a request.
 const NEW_KEY: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
-/// `None`, with a message, where a program is not there. Where `CI` is "true", that is a failure.
+/// The path of a program; `None`, with a message, if it is missing. If `CI` is "true", that is a failure.
 pub fn tool(name: &str) -> Option<PathBuf> {
     // Beside the directory of the profile: target/debug/pegel, target/tools/promtool.
     let target = Path::new(env!("CARGO_BIN_EXE_pegel")).ancestors().nth(2).map(|target| target.join("tools"));
@@ -22,21 +22,21 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Runs a program; returns what it printed, on failure as a panic.
+/// Runs a program and returns its output. Panics with the output if the program fails.
 pub fn run(program: &Path, arguments: &[&str]) -> String {
     let output =
         Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{}: {e}", program.display()));
-    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success(), "{} {arguments:?}: {}\n{said}", program.display(), output.status);
-    said
+    let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{} {arguments:?}: {}\n{printed}", program.display(), output.status);
+    printed
 }
 
-/// A directory that goes away with the test.
+/// A temporary directory, removed at the end of the test.
 pub struct Scratch(pub PathBuf);
 
 impl Scratch {
     pub fn new(test: &str) -> Scratch {
-        // Test files run side by side, and may name tests alike.
+        // Test targets may run at the same time and use the same test names.
         let path = std::env::temp_dir().join(format!("pegel-test-{}-{test}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Scratch(path)
@@ -60,7 +60,7 @@ impl Scratch {
         path
     }
 
-    /// Runs `openssl` there; false, with a message, where there is none.
+    /// Runs `openssl` in the directory; false, with a message, if it is missing.
     pub fn openssl(&self, arguments: &str) -> bool {
         let Some(openssl) = tool("openssl") else { return false };
         let output = Command::new(openssl).args(arguments.split(' ')).current_dir(&self.0).output().unwrap();
@@ -68,7 +68,8 @@ impl Scratch {
         true
     }
 
-    /// An authority (`ca.crt`), and a certificate of it for this machine (`web.crt`, `web.key`); `None` without openssl.
+    /// A certificate authority (`ca.crt`) and a certificate that it issued for localhost (`web.crt`, `web.key`); `None`
+    /// without openssl.
     pub fn with_certificates(test: &str) -> Option<Scratch> {
         let scratch = Scratch::new(test);
         let authority = "-x509 -keyout ca.key -out ca.crt -days 2 -subj /CN=test";

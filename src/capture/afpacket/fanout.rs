@@ -59,7 +59,7 @@ impl Fanout {
     }
 
     /// How the kernel distributes frames (`by flow` or `round robin`), if the group exists.
-    pub fn way(&self) -> Option<&'static str> {
+    pub fn mode(&self) -> Option<&'static str> {
         self.lock().as_ref().map(|group| group.mode.name)
     }
 }

@@ -161,7 +161,7 @@ impl AfPacket {
     }
 
     /// Makes this worker count the drops of the interface, too. Call it for exactly one worker per interface.
-    pub fn tell_interface_drops(&mut self) {
+    pub fn count_interface_drops(&mut self) {
         self.dropped_before = interface::dropped(&self.name);
     }
 

@@ -109,7 +109,7 @@ impl Claims {
 
 impl Detector for Claims {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for claim in window.segments().claims() {
+        for claim in window.lan().claims() {
             let Some(verdict) = judge(claim, window, &self.site, &self.limit) else { continue };
             if verdict.vector == self.vector {
                 findings.push(self.finding(claim, verdict, window));
@@ -228,7 +228,7 @@ impl Claims {
             window,
             site,
             interface: claim.interface,
-            vlan: claim.place.vlan,
+            vlan: claim.domain.vlan,
             vector: verdict.vector,
             count: control_frames(claim.count),
             since: claimant.first,

@@ -4,7 +4,8 @@ use super::super::evidence::{Evidence, context};
 use super::super::{Finding, FrameMatch, Target, Traffic};
 use crate::base::{Direction, InterfaceRole, Mac, Severity, Timestamp, Vector};
 use crate::inventory::{Site, VirtualMac};
-use crate::meter::{BroadcastDomain, Count, Window};
+use crate::meter::lan::BroadcastDomain;
+use crate::meter::{Count, Window};
 
 pub(super) const ARP_FRAMES: FrameMatch = FrameMatch { nftables: "ether type arp", pcap: "arp" };
 
@@ -101,8 +102,8 @@ pub(in super::super) fn port_of(window: &Window<'_>, site: &Site, interface: Opt
 /// Where a station is plugged in: where its frames were seen to come in, else what the bridge learned, else what the
 /// inventory says.
 pub(super) fn port(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Option<String> {
-    let segments = window.segments();
-    let seen = segments.port_of(segments.view(interface).segment, mac).and_then(|port| window.interface(port));
+    let segments = window.lan();
+    let seen = segments.port_of(segments.interface(interface).segment, mac).and_then(|port| window.interface(port));
     let learned = || {
         let entry = site.inventory().kernel.fdb.iter().find(|entry| entry.mac == mac)?;
         Some(entry.port.clone())
@@ -113,15 +114,15 @@ pub(super) fn port(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -
 
 /// Whether a station is one of ours: a guest by the inventory, or plugged in where guests are.
 pub(super) fn is_guest(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> bool {
-    let segments = window.segments();
-    let seen = segments.port_of(segments.view(interface).segment, mac);
-    site.guest_of_mac(mac).is_some() || seen.is_some_and(|port| segments.view(port).role == InterfaceRole::Port)
+    let segments = window.lan();
+    let seen = segments.port_of(segments.interface(interface).segment, mac);
+    site.guest_of_mac(mac).is_some() || seen.is_some_and(|port| segments.interface(port).role == InterfaceRole::Port)
 }
 
 pub(super) fn whereabouts(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Evidence {
     let name = window.interface(interface).unwrap_or("unknown");
-    let place = BroadcastDomain { segment: window.segments().view(interface).segment, vlan: 0 };
-    let since = window.segments().heard_since(place, mac).filter(|since| *since < window.end);
+    let place = BroadcastDomain { segment: window.lan().interface(interface).segment, vlan: 0 };
+    let since = window.lan().known_since(place, mac).filter(|since| *since < window.end);
     let heard = since.map_or_else(String::new, |since| format!(", heard since {since}"));
     let message = format!("the station is {} on {name}{heard}", who(window, site, interface, mac));
     context("station", 1.0, 0.1, message)

@@ -9,7 +9,7 @@ use super::common::{About, control_frames, is_guest, who};
 use crate::base::{Addr, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
-use crate::meter::lan::Server;
+use crate::meter::lan::DhcpServer;
 use std::sync::Arc;
 
 pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
@@ -86,11 +86,9 @@ const SETTLED: f64 = 5.0;
 
 impl Detector for Rogue {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let configured = &self.site.segment().dhcp_servers;
-        for server in window
-            .segments()
-            .dhcp_servers()
-            .filter(|server| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED)
+        let configured = &self.site.lan_policy().dhcp_servers;
+        for server in
+            window.lan().dhcp_servers().filter(|server| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED)
         {
             let same_family = |address: &&Addr| address.is_v4() == server.address.is_v4();
             let mut known = configured.iter().filter(same_family).peekable();
@@ -112,7 +110,7 @@ impl Detector for Rogue {
                 window,
                 site: &self.site,
                 interface: server.interface,
-                vlan: server.place.vlan,
+                vlan: server.domain.vlan,
                 vector: Vector::RogueDhcp,
                 count: control_frames(server.answers_now),
                 since: server.first,
@@ -147,9 +145,9 @@ impl Detector for Rogue {
 }
 
 /// Another server of the segment that was there before, served alone, and still does.
-fn settled<'w>(window: &'w Window<'_>, newcomer: &Server) -> Option<&'w Server> {
-    window.segments().dhcp_servers().find(|other| {
-        other.place == newcomer.place
+fn settled<'w>(window: &'w Window<'_>, newcomer: &DhcpServer) -> Option<&'w DhcpServer> {
+    window.lan().dhcp_servers().find(|other| {
+        other.domain == newcomer.domain
             && other.mac != newcomer.mac
             && other.address.is_v4() == newcomer.address.is_v4()
             // Relays of the same server are no second one.
@@ -171,7 +169,7 @@ const SILENT: f64 = 0.8;
 impl Detector for Starvation {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for asking in window.segments().dhcp_asking() {
+        for asking in window.lan().dhcp_requests() {
             let silent = f64::from(asking.silent);
             if silent < limit.value || silent < SILENT * f64::from(asking.clients) {
                 continue;
@@ -180,9 +178,9 @@ impl Detector for Starvation {
                 window,
                 site: &self.site,
                 interface: asking.interface,
-                vlan: asking.place.vlan,
+                vlan: asking.domain.vlan,
                 vector: Vector::DhcpStarvation,
-                count: control_frames(asking.asks_now),
+                count: control_frames(asking.requests_now),
                 since: asking.first,
             };
             let from = asking.sender.map_or_else(
@@ -222,25 +220,25 @@ struct Flood {
 impl Detector for Flood {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for asker in window.segments().dhcp_askers().iter().filter(|asker| f64::from(asker.asks) >= limit.value) {
+        for asker in window.lan().dhcp_clients().iter().filter(|asker| f64::from(asker.requests) >= limit.value) {
             let about = About {
                 window,
                 site: &self.site,
                 interface: asker.interface,
-                vlan: asker.place.vlan,
+                vlan: asker.domain.vlan,
                 vector: Vector::DhcpFlood,
-                count: control_frames(asker.asks_now),
+                count: control_frames(asker.requests_now),
                 since: asker.first,
             };
             let message = format!(
                 "{} sent {} DHCP messages in a second as client {}, limit {} ({})",
                 who(window, &self.site, asker.interface, asker.sender),
-                asker.asks,
+                asker.requests,
                 asker.client,
                 limit.value,
                 limit.from.name()
             );
-            let asks = f64::from(asker.asks);
+            let asks = f64::from(asker.requests);
             let main = measured("dhcp_messages_per_second", asks, limit, 1.0, message);
             findings.push(about.station(asker.sender, vec![main]).graded(asks, limit.value));
         }

@@ -45,15 +45,15 @@ const QUESTIONS_UNHEARD: u32 = 10;
 impl Detector for GatewaySilent {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for gateway in window.segments().gateways().filter(|gateway| gateway.questions_now > 0) {
-            let Some(asked) = gateway.asked else { continue };
+        for gateway in window.lan().gateways().filter(|gateway| gateway.queries_now > 0) {
+            let Some(asked) = gateway.first_query else { continue };
             let silent = window.end.seconds_since(asked);
-            let least = match (gateway.alive, gateway.is_given) {
+            let least = match (gateway.last_seen, gateway.is_configured) {
                 (Some(_), _) => QUESTIONS,
                 (None, true) => QUESTIONS_UNHEARD,
                 (None, false) => continue,
             };
-            if silent >= limit.value && gateway.questions >= least {
+            if silent >= limit.value && gateway.queries >= least {
                 findings.push(self.finding(window, gateway, silent));
             }
         }
@@ -67,10 +67,10 @@ impl GatewaySilent {
             window,
             site: &self.site,
             interface: gateway.interface,
-            vlan: gateway.place.vlan,
+            vlan: gateway.domain.vlan,
             vector: Vector::GatewaySilent,
-            count: control_frames(gateway.questions_now),
-            since: gateway.asked.unwrap_or(window.end),
+            count: control_frames(gateway.queries_now),
+            since: gateway.first_query.unwrap_or(window.end),
         };
         let family = if gateway.address.is_v4() { "IPv4" } else { "IPv6" };
         let mac = gateway
@@ -79,13 +79,13 @@ impl GatewaySilent {
         let message = format!(
             "the {family} router {}{mac} has not answered {} questions for {silent:.1} s, limit {} s ({})",
             gateway.address,
-            gateway.questions,
+            gateway.queries,
             limit.value,
             limit.from.name()
         );
         let askers: Vec<String> =
-            gateway.askers.iter().map(|&mac| who(window, &self.site, gateway.interface, mac)).collect();
-        let alive = gateway.alive.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {at}"));
+            gateway.queriers.iter().map(|&mac| who(window, &self.site, gateway.interface, mac)).collect();
+        let alive = gateway.last_seen.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {at}"));
         let mut evidence = vec![
             measured("silent_seconds", (silent * 10.0).round() / 10.0, limit, silent, message),
             context("askers", askers.len() as f64, silent, format!("{alive}; asked for by {}", askers.join(", "))),

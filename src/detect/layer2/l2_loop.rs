@@ -69,16 +69,16 @@ const LEAST_SHARE: f64 = 0.02;
 
 impl Detector for Loop {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for (interface, link) in window.segments().links() {
+        for (interface, link) in window.lan().links() {
             let (now, second) = (link.now(), link.second());
-            if now.again.is_zero() {
+            if now.duplicates.is_zero() {
                 continue;
             }
             // Where another interface shows the same frames, copies are counted there; what comes back is seen here alone.
-            let is_counted = window.segments().view(interface).counted != CountPolicy::Nothing;
-            let (copies, returned) = (second.again.packets as f64, second.returned as f64);
+            let is_counted = window.lan().interface(interface).counted != CountPolicy::Nothing;
+            let (copies, returned) = (second.duplicates.packets as f64, second.looped as f64);
             let copied = |(_, number): &(_, u32)| f64::from(*number) >= copies * LEAST_SHARE;
-            let stations = second.echoed().filter(copied).count();
+            let stations = second.duplicate_senders().filter(copied).count();
             let limits = (self.returned.base(), self.copies.base());
             let (value, limit, measure) = if returned >= limits.0.value {
                 (returned, limits.0, "returned_frames_per_second")
@@ -93,10 +93,11 @@ impl Detector for Loop {
                 interface,
                 vlan: 0,
                 vector: Vector::L2Loop,
-                count: now.again,
-                since: link.since(|tick| !tick.again.is_zero()),
+                count: now.duplicates,
+                since: link.since(|tick| !tick.duplicates.is_zero()),
             };
-            let names: Vec<String> = second.echoed().map(|(mac, _)| who(window, &self.site, interface, mac)).collect();
+            let names: Vec<String> =
+                second.duplicate_senders().map(|(mac, _)| who(window, &self.site, interface, mac)).collect();
             let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };
             let message = format!(
                 "{value:.0} frames to all within a second on {} {what}, octet by octet, limit {} ({})",
@@ -110,7 +111,7 @@ impl Detector for Loop {
             ];
             let mut finding = about.segment(evidence);
             finding.severity = Severity::Critical;
-            finding.recent.count = second.again;
+            finding.recent.count = second.duplicates;
             findings.push(finding);
         }
     }

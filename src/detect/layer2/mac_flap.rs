@@ -39,7 +39,7 @@ struct MacFlap {
 impl Detector for MacFlap {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for moved in window.segments().moves().iter().filter(|moved| f64::from(moved.moves) >= limit.value) {
+        for moved in window.lan().moves().iter().filter(|moved| f64::from(moved.moves) >= limit.value) {
             let about = About {
                 window,
                 site: &self.site,

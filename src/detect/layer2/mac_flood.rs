@@ -48,24 +48,24 @@ const SHARE: f64 = 0.5;
 impl Detector for MacFlood {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for (interface, link) in window.segments().links() {
-            if window.segments().view(interface).counted == CountPolicy::Nothing {
+        for (interface, link) in window.lan().links() {
+            if window.lan().interface(interface).counted == CountPolicy::Nothing {
                 continue;
             }
             let now = link.now();
             let second = link.second();
-            let distinct = second.strangers_seen.estimate().min(second.strangers as f64);
-            if now.strangers == 0 || distinct < limit.value {
+            let distinct = second.distinct_unknown_macs.estimate().min(second.unknown_macs as f64);
+            if now.unknown_macs == 0 || distinct < limit.value {
                 continue;
             }
-            let (known, mute) = link.newcomers();
-            let share = f64::from(known) / (10.0 * link.speakers()).max(1.0);
+            let (known, mute) = link.new_stations();
+            let share = f64::from(known) / (10.0 * link.active_stations()).max(1.0);
             if mute < MUTE || share < SHARE {
                 continue;
             }
             // At first everybody is new. What stations of a large segment say to all is then no sign of a flood; frames to
             // addresses that nobody has are. (Of addresses drawn by lot, half are those of groups.)
-            if !link.is_warm() && second.unheard.packets < second.strangers / 4 {
+            if !link.is_warm() && second.unknown_unicast.packets < second.unknown_macs / 4 {
                 continue;
             }
             let frames = |number: u64| Count { packets: number, bytes: number * LEAST_FRAME };
@@ -75,8 +75,8 @@ impl Detector for MacFlood {
                 interface,
                 vlan: 0,
                 vector: Vector::MacFlood,
-                count: frames(now.strangers),
-                since: link.since(|tick| tick.strangers as f64 >= limit.value / 20.0),
+                count: frames(now.unknown_macs),
+                since: link.since(|tick| tick.unknown_macs as f64 >= limit.value / 20.0),
             };
             let message = format!(
                 "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent hardly \
@@ -89,15 +89,15 @@ impl Detector for MacFlood {
             let main = measured("new_stations_per_second", distinct.round(), limit, 1.0, message);
             let unheard = context(
                 "unheard_destinations",
-                second.unheard_seen.estimate().round(),
+                second.distinct_unknown_unicast.estimate().round(),
                 1.0,
-                format!("{} frames went to addresses that nobody has", second.unheard.packets),
+                format!("{} frames went to addresses that nobody has", second.unknown_unicast.packets),
             );
             let mut finding = about.segment(vec![main, unheard]).graded(distinct, limit.value);
             finding.severity = finding.severity.max(Severity::Warning);
-            finding.recent.count = frames(second.strangers);
-            finding.now.peers = now.strangers_seen;
-            finding.recent.peers = second.strangers_seen;
+            finding.recent.count = frames(second.unknown_macs);
+            finding.now.peers = now.distinct_unknown_macs;
+            finding.recent.peers = second.distinct_unknown_macs;
             finding.spoofing_likely = true;
             findings.push(finding);
         }

@@ -46,7 +46,7 @@ struct MacIpMismatch {
 
 impl Detector for MacIpMismatch {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let segments = window.segments();
+        let segments = window.lan();
         let data = segments.foreign_sources().iter().map(|used| (used, None));
         let claims = segments.foreign_claims().iter().map(|(used, kind)| (used, Some(*kind)));
         let mut by_station: BTreeMap<_, Vec<(&ForeignUse, Option<ControlKind>)>> = BTreeMap::new();

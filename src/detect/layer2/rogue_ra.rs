@@ -53,10 +53,10 @@ const HASTY: u32 = 3;
 
 impl Detector for RogueRa {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let now: Vec<&Router> = window.segments().routers().filter(|router| router.advertisements_now > 0).collect();
+        let now: Vec<&Router> = window.lan().routers().filter(|router| router.advertisements_now > 0).collect();
         let Some(first) = now.first() else { return };
-        let many = window.segments().routers().filter(|router| {
-            router.place == first.place && router.lifetime > 0 && window.end.seconds_since(router.last) <= 10.0
+        let many = window.lan().routers().filter(|router| {
+            router.domain == first.domain && router.lifetime > 0 && window.end.seconds_since(router.last) <= 10.0
         });
         let many = many.count();
         if many as f64 >= self.limit.base().value {
@@ -78,7 +78,7 @@ impl Detector for RogueRa {
 impl RogueRa {
     fn why(&self, window: &Window<'_>, router: &Router) -> Option<(String, LimitFrom, Severity)> {
         let configured: Vec<_> =
-            self.site.segment().gateways.iter().filter(|gateway| !gateway.is_v4()).copied().collect();
+            self.site.lan_policy().gateways.iter().filter(|gateway| !gateway.is_v4()).copied().collect();
         if !configured.is_empty() {
             let told = "it is none of the configured routers".to_owned();
             return (!configured.contains(&router.address)).then_some((told, LimitFrom::Config, Severity::Critical));
@@ -86,14 +86,14 @@ impl RogueRa {
         if is_guest(window, &self.site, router.interface, router.mac) {
             return Some(("a guest is no router".to_owned(), LimitFrom::Default, Severity::Critical));
         }
-        let settled = window.segments().routers().find(|other| {
-            other.place == router.place
+        let settled = window.lan().routers().find(|other| {
+            other.domain == router.domain
                 && (other.mac, other.address) != (router.mac, router.address)
                 && window.end <= other.last.plus_seconds(f64::from(other.lifetime))
                 && router.first.seconds_since(other.first) >= SETTLED
                 && other.advertisements > 1
         })?;
-        let hasty = router.hasty >= HASTY && settled.hasty < HASTY;
+        let hasty = router.too_frequent >= HASTY && settled.too_frequent < HASTY;
         let alone = settled.answered > 0 && router.first.seconds_since(settled.first) >= SETTLED;
         if !hasty && !alone {
             return None;
@@ -108,7 +108,7 @@ impl RogueRa {
             window,
             site: &self.site,
             interface: router.interface,
-            vlan: router.place.vlan,
+            vlan: router.domain.vlan,
             vector: Vector::RogueRa,
             count: control_frames(frames),
             since: router.first,

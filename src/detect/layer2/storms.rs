@@ -10,7 +10,7 @@ use super::super::{
 use super::common::{ARP_FRAMES, About, LEAST_FRAME, who};
 use crate::base::{Mac, Vector};
 use crate::inventory::Site;
-use crate::meter::lan::{Noise, Rates};
+use crate::meter::lan::{RateKind, Rates};
 use crate::meter::{Count, Window};
 use std::sync::Arc;
 
@@ -28,7 +28,9 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     yields_to: &[],
     merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(ARP_FRAMES)),
-    build: |settings, site| Storm::boxed(Vector::ArpFlood, Noise::Arp, settings.limit(&ARP_FLOOD_FRAMES_LIMIT), site),
+    build: |settings, site| {
+        Storm::boxed(Vector::ArpFlood, RateKind::Arp, settings.limit(&ARP_FLOOD_FRAMES_LIMIT), site)
+    },
 };
 const ARP_FLOOD_FRAMES_LIMIT: Setting = frames(1500.0, "ARP frames of one station.");
 
@@ -43,7 +45,7 @@ pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
     merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(ARP_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::GratuitousArpStorm, Noise::Gratuitous, settings.limit(&GRATUITOUS_FRAMES_LIMIT), site)
+        Storm::boxed(Vector::GratuitousArpStorm, RateKind::Gratuitous, settings.limit(&GRATUITOUS_FRAMES_LIMIT), site)
     },
 };
 const GRATUITOUS_FRAMES_LIMIT: Setting =
@@ -60,7 +62,7 @@ pub(in super::super) const BROADCAST: DetectorSpec = DetectorSpec {
     merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(BROADCAST_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::BroadcastStorm, Noise::Broadcast, settings.limit(&BROADCAST_FRAMES_LIMIT), site)
+        Storm::boxed(Vector::BroadcastStorm, RateKind::Broadcast, settings.limit(&BROADCAST_FRAMES_LIMIT), site)
     },
 };
 const BROADCAST_FRAMES_LIMIT: Setting =
@@ -77,7 +79,7 @@ pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
     merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(MULTICAST_FRAMES)),
     build: |settings, site| {
-        Storm::boxed(Vector::MulticastStorm, Noise::Multicast, settings.limit(&MULTICAST_FRAMES_LIMIT), site)
+        Storm::boxed(Vector::MulticastStorm, RateKind::Multicast, settings.limit(&MULTICAST_FRAMES_LIMIT), site)
     },
 };
 const MULTICAST_FRAMES_LIMIT: Setting =
@@ -102,13 +104,13 @@ fn traffic(frames: u32, rates: &Rates) -> Count {
 
 struct Storm {
     vector: Vector,
-    noise: Noise,
+    noise: RateKind,
     limit: Limits,
     site: Arc<Site>,
 }
 
 impl Storm {
-    fn boxed(vector: Vector, noise: Noise, limit: Limits, site: &Arc<Site>) -> Box<dyn Detector> {
+    fn boxed(vector: Vector, noise: RateKind, limit: Limits, site: &Arc<Site>) -> Box<dyn Detector> {
         Box::new(Storm { vector, noise, limit, site: Arc::clone(site) })
     }
 }
@@ -117,30 +119,31 @@ impl Detector for Storm {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let (limit, noise) = (self.limit.base(), self.noise);
         let before = findings.len();
-        for (interface, mac, rates) in window.segments().noisy() {
+        for (interface, mac, rates) in window.lan().station_rates() {
             let rate = f64::from(rates.per_second(noise));
             if rate < limit.value || rates.in_tick(noise) == 0 {
                 continue;
             }
-            if noise == Noise::Gratuitous && rates.announcements_of_each() < OF_EACH {
+            if noise == RateKind::Gratuitous && rates.announcements_of_each() < OF_EACH {
                 continue;
             }
             // ARP is broadcast: what floods by ARP is told as that.
-            if noise == Noise::Broadcast && f64::from(rates.per_second(Noise::Arp)) > rate / 2.0 {
+            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
                 continue;
             }
             findings.push(self.station(window, interface, mac, rates, limit));
         }
-        if findings.len() > before || matches!(noise, Noise::Arp | Noise::Gratuitous) {
+        if findings.len() > before || matches!(noise, RateKind::Arp | RateKind::Gratuitous) {
             return;
         }
-        for (interface, rates) in window.segments().noise() {
+        for (interface, rates) in window.lan().interface_rates() {
             let rate = f64::from(rates.per_second(noise));
-            if noise == Noise::Broadcast && f64::from(rates.per_second(Noise::Arp)) > rate / 2.0 {
+            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
                 continue;
             }
             let limit = limit.times(SEGMENT);
-            let loud = window.segments().noisy().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
+            let loud =
+                window.lan().station_rates().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
             let (number, theirs) = loud.fold((0u32, 0u32), |(number, sum), (_, _, loud)| {
                 (number + 1, sum.saturating_add(loud.per_second(noise)))
             });
@@ -167,10 +170,10 @@ impl Storm {
 
     fn what(&self) -> (&'static str, &'static str) {
         match self.noise {
-            Noise::Broadcast => ("broadcast_frames_per_second", "broadcast frames"),
-            Noise::Multicast => ("multicast_frames_per_second", "multicast frames"),
-            Noise::Arp => ("arp_frames_per_second", "ARP frames"),
-            Noise::Gratuitous => ("announcements_per_second", "announcements of its own addresses"),
+            RateKind::Broadcast => ("broadcast_frames_per_second", "broadcast frames"),
+            RateKind::Multicast => ("multicast_frames_per_second", "multicast frames"),
+            RateKind::Arp => ("arp_frames_per_second", "ARP frames"),
+            RateKind::Gratuitous => ("announcements_per_second", "announcements of its own addresses"),
         }
     }
 

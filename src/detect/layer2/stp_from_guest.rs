@@ -29,9 +29,9 @@ struct StpFromGuest {
 
 impl Detector for StpFromGuest {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        for speaker in window.segments().bridge_speakers() {
-            let role = window.segments().view(speaker.interface).role;
-            let from_port = speaker.entered && role == InterfaceRole::Port;
+        for speaker in window.lan().stp_senders() {
+            let role = window.lan().interface(speaker.interface).role;
+            let from_port = speaker.is_ingress && role == InterfaceRole::Port;
             if !from_port && !is_guest(window, &self.site, speaker.interface, speaker.mac) {
                 continue;
             }
@@ -39,7 +39,7 @@ impl Detector for StpFromGuest {
                 window,
                 site: &self.site,
                 interface: speaker.interface,
-                vlan: speaker.place.vlan,
+                vlan: speaker.domain.vlan,
                 vector: Vector::StpFromGuest,
                 count: control_frames(speaker.frames),
                 since: speaker.first,

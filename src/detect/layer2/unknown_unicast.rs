@@ -50,21 +50,21 @@ const TIMES_HEARD: f64 = 2.0;
 impl Detector for UnknownUnicast {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for (interface, link) in window.segments().links() {
+        for (interface, link) in window.lan().links() {
             let (now, second) = (link.now(), link.second());
-            let rate = second.unheard.packets as f64;
-            if now.unheard.is_zero() || rate < limit.value {
+            let rate = second.unknown_unicast.packets as f64;
+            if now.unknown_unicast.is_zero() || rate < limit.value {
                 continue;
             }
-            let distinct = second.unheard_seen.estimate();
-            let made_up = second.strangers as f64 > rate / 2.0;
+            let distinct = second.distinct_unknown_unicast.estimate();
+            let made_up = second.unknown_macs as f64 > rate / 2.0;
             // What a router sends to silent hosts of ours is aimed at addresses, and told by those.
-            let routed = window.segments().is_router(interface, now.unheard_from);
-            let counted = window.segments().view(interface).counted != CountPolicy::Nothing;
+            let routed = window.lan().is_router(interface, now.unknown_unicast_sender);
+            let counted = window.lan().interface(interface).counted != CountPolicy::Nothing;
             // A flood of made-up senders speaks to nobody, too, and is told as that.
             if distinct < STATIONS
                 || rate > FRAMES_EACH * distinct
-                || distinct < TIMES_HEARD * link.speakers()
+                || distinct < TIMES_HEARD * link.active_stations()
                 || made_up
                 || routed
                 || !counted
@@ -77,8 +77,8 @@ impl Detector for UnknownUnicast {
                 interface,
                 vlan: 0,
                 vector: Vector::UnknownUnicastFlood,
-                count: now.unheard,
-                since: link.since(|tick| !tick.unheard.is_zero()),
+                count: now.unknown_unicast,
+                since: link.since(|tick| !tick.unknown_unicast.is_zero()),
             };
             let message = format!(
                 "{rate:.0} frames within a second on {} went to about {distinct:.0} stations that have never been heard, \
@@ -86,11 +86,11 @@ impl Detector for UnknownUnicast {
                 about.interface(),
                 limit.value,
                 limit.from.name(),
-                who(window, &self.site, interface, now.unheard_from)
+                who(window, &self.site, interface, now.unknown_unicast_sender)
             );
             let main = measured("unknown_unicast_per_second", rate, limit, 1.0, message);
             let mut finding = about.segment(vec![main]).graded(rate, limit.value);
-            finding.recent.count = second.unheard;
+            finding.recent.count = second.unknown_unicast;
             findings.push(finding);
         }
     }

@@ -1,9 +1,9 @@
-//! A small table that strangers can fill: a cap, the oldest eighth gives way, and what gave way is counted.
+//! A small table with a cap, for keys that senders choose: evicts the oldest eighth and counts evictions.
 
 use crate::base::Timestamp;
 use std::collections::BTreeMap;
 
-/// Values by key, each with the moment at which it was used last. Ordered, so that replays never vary.
+/// Values by key, each with the time of its last use. Ordered, so that replays never vary.
 #[derive(Clone, Debug)]
 pub(super) struct Bounded<K, V> {
     entries: BTreeMap<K, (Timestamp, V)>,
@@ -12,29 +12,29 @@ pub(super) struct Bounded<K, V> {
 }
 
 impl<K: Ord + Copy, V> Bounded<K, V> {
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Bounded { entries: BTreeMap::new(), capacity, evictions: 0 }
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
-    /// The value of `key`, made where there is none; used at `now`.
-    pub fn at(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
+    /// The value of `key`, created where there is none; used at `now`.
+    pub(super) fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
-            self.make_room();
+            self.evict();
         }
         let entry = self.entries.entry(key).or_insert_with(|| (now, new()));
         entry.0 = entry.0.max(now);
         &mut entry.1
     }
 
-    fn make_room(&mut self) {
+    fn evict(&mut self) {
         let mut used: Vec<(Timestamp, K)> = self.entries.iter().map(|(key, (used, _))| (*used, *key)).collect();
         let goal = (self.capacity / 8).max(1);
         if goal < used.len() {
@@ -46,34 +46,34 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
         }
     }
 
-    /// Makes room where a caller knows better who is worth keeping.
-    pub fn drop_all_but(&mut self, keep: impl Fn(&V) -> bool) {
+    /// Evicts all entries but those that the caller wants to keep.
+    pub(super) fn evict_unless(&mut self, keep: impl Fn(&V) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|_, (_, value)| keep(value));
         self.evictions += (before - self.entries.len()) as u64;
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, (_, value))| (key, value))
     }
 
-    pub fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.entries.iter_mut().map(|(key, (_, value))| (key, value))
     }
 
-    pub fn retain(&mut self, keep: impl Fn(Timestamp, &V) -> bool) {
+    pub(super) fn retain(&mut self, keep: impl Fn(Timestamp, &V) -> bool) {
         self.entries.retain(|_, (used, value)| keep(*used, value));
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.entries.clear();
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.evictions
     }
 }
@@ -83,13 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_give_way_and_are_counted() {
+    fn the_oldest_entries_are_evicted_and_counted() {
         let mut table: Bounded<u32, u32> = Bounded::new(16);
         for key in 0..16 {
-            *table.at(key, Timestamp::from_nanos(u64::from(key)), || 0) += 1;
+            *table.get_or_insert(key, Timestamp::from_nanos(u64::from(key)), || 0) += 1;
         }
-        table.at(0, Timestamp::from_nanos(100), || 0);
-        table.at(99, Timestamp::from_nanos(101), || 7);
+        table.get_or_insert(0, Timestamp::from_nanos(100), || 0);
+        table.get_or_insert(99, Timestamp::from_nanos(101), || 7);
         assert_eq!((table.len(), table.evictions()), (15, 2));
         assert_eq!((table.get(&0), table.get(&1), table.get(&2), table.get(&99)), (Some(&1), None, None, Some(&7)));
     }

@@ -1,176 +1,183 @@
-//! DHCP as a segment sees it: who offers leases, who has one, and who asks for how many.
+//! DHCP on a LAN: which servers offer leases, which clients have one, and how many clients request one.
 
 use super::bounded::Bounded;
-use super::{BroadcastDomain, HeardAll};
-use crate::base::{Addr, Mac, Timestamp};
-use crate::meter::attempts::Vote;
+use super::domain::BroadcastDomain;
+use super::stations::KnownStations;
+use crate::base::{Addr, Mac, TICKS_PER_SECOND, Timestamp};
+use crate::meter::majority::MajorityVote;
 use crate::meter::registers::Registers;
 use crate::packet::{Control, ControlKind};
 
 const SERVERS: usize = 64;
 const LEASES: usize = 4096;
 const CLIENTS: usize = 2048;
-/// Segments and VLANs with clients that ask, in a tick.
-const PLACES: usize = 32;
-/// Addresses that one client is remembered to have leased: some have several, of both families.
+/// Broadcast domains with requesting clients per tick.
+const DOMAINS: usize = 32;
+/// Leased addresses kept per client: some have several, of both families.
 const ADDRESSES: usize = 6;
 /// Seconds for which clients count.
-const MEMORY: f64 = 15.0;
-/// Seconds after which a client has begun to use its lease or, if it got none, has asked again (RFC 2131 §4.1: 3 to 5 s), or
+const CLIENT_SECONDS: f64 = 15.0;
+/// Seconds after which a client uses its lease or, without one, has sent another request (RFC 2131 §4.1: 3 to 5 s), or
 /// never will.
-const USES: f64 = 5.5;
-/// Seconds within which a client has its lease, if it gets one.
-const DONE: f64 = 1.0;
-/// Clients from which on they are more than the table can follow.
+const USE_SECONDS: f64 = 5.5;
+/// Seconds within which a client gets its lease, if it gets one.
+const EXCHANGE_SECONDS: f64 = 1.0;
+/// Estimated clients above which the table cannot follow them.
 const TOO_MANY: f64 = 2.0 * CLIENTS as f64;
-/// Seconds within which a server's answer belongs to a client's question.
-const ANSWERS: f64 = 10.0;
+/// Seconds within which a server's reply belongs to a client's request.
+const REPLY_SECONDS: f64 = 10.0;
+
+/// Ticks of each of the two generations in which clients are counted: 10 s.
+const GENERATION_TICKS: u64 = 10 * TICKS_PER_SECOND as u64;
 
 /// A DHCP server.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Server {
-    pub place: BroadcastDomain,
+pub struct DhcpServer {
+    pub domain: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
-    /// The address that it calls itself by.
+    /// The server address that it states.
     pub address: Addr,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Replies since it was first seen.
     pub answers: u32,
     /// In this tick.
     pub answers_now: u32,
-    /// An address that it gave away, and the router that it named.
+    /// An address that it leased, and the router that it named.
     pub leased: Addr,
     pub router: Addr,
-    /// Clients that it and another answered.
+    /// Clients that both this and another server answered.
     pub shared: u32,
 }
 
-/// A client's last word, and what became of it.
+/// A client's last request, and the reply to it.
 #[derive(Clone, Copy, Debug)]
 struct Client {
     first: Timestamp,
     last: Timestamp,
     sender: Mac,
-    /// Who answered first.
+    /// The server that answered first.
     answered_by: Option<(Mac, Timestamp)>,
-    /// Its words in this second and in the one before.
+    /// Its requests in this second and in the previous one.
     second: u64,
-    asks: u32,
-    asks_before: u32,
+    requests: u32,
+    requests_before: u32,
 }
 
-/// Who asks, on one segment.
+/// DHCP requests in one broadcast domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Asking {
-    pub place: BroadcastDomain,
+pub struct DhcpRequests {
+    pub domain: BroadcastDomain,
     pub interface: u16,
-    /// Clients of the last fifteen seconds that asked once, five seconds ago or longer, and those of them that say nothing else.
+    /// Clients of the last fifteen seconds that sent one request, five seconds ago or longer, and those of them that
+    /// sent nothing but DHCP.
     pub clients: u32,
     pub silent: u32,
-    /// Estimated clients in the last ten to twenty seconds, beyond what the table holds.
+    /// Estimated clients in the last ten to twenty seconds, beyond the capacity of the table.
     pub distinct: f64,
-    /// Their questions in this tick.
-    pub asks_now: u32,
-    /// The station that most of the silent ones' questions came from, where one did.
+    /// Their requests in this tick.
+    pub requests_now: u32,
+    /// The station that sent most of the silent clients' requests, where one did.
     pub sender: Option<Mac>,
     pub first: Timestamp,
 }
 
-/// The client that asks most in a second.
+/// A client and its requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asker {
-    pub place: BroadcastDomain,
+pub struct DhcpClient {
+    pub domain: BroadcastDomain,
     pub interface: u16,
-    /// By its hardware address in the message, and the station that sent it.
+    /// The client's hardware address in the message, and the station that sent it.
     pub client: Mac,
     pub sender: Mac,
-    pub asks: u32,
-    pub asks_now: u32,
+    /// Requests in the busier of this second and the previous one.
+    pub requests: u32,
+    pub requests_now: u32,
     pub first: Timestamp,
 }
 
 pub(super) struct Dhcp {
-    servers: Bounded<(BroadcastDomain, bool, Mac), Server>,
+    servers: Bounded<(BroadcastDomain, bool, Mac), DhcpServer>,
     leases: Bounded<Mac, Vec<Addr>>,
     clients: Bounded<(BroadcastDomain, Mac), Client>,
-    /// Clients by hash, of this ten seconds and the ten before.
+    /// Clients by hash, of the current and the previous ten seconds.
     distinct: [Registers; 2],
     generation: u64,
-    asking: Vec<Asking>,
-    askers: Vec<Asker>,
+    requests_by_domain: Vec<DhcpRequests>,
+    clients_now: Vec<DhcpClient>,
 }
 
 impl Dhcp {
-    /// Most that [`Dhcp::len`] counts.
-    pub const CAPACITY: usize = CLIENTS + LEASES;
+    /// Upper limit of [`Dhcp::len`].
+    pub(super) const CAPACITY: usize = CLIENTS + LEASES;
 
-    pub fn new() -> Dhcp {
+    pub(super) fn new() -> Dhcp {
         Dhcp {
             servers: Bounded::new(SERVERS),
             leases: Bounded::new(LEASES),
             clients: Bounded::new(CLIENTS),
             distinct: Default::default(),
             generation: 0,
-            asking: Vec::new(),
-            askers: Vec::new(),
+            requests_by_domain: Vec::new(),
+            clients_now: Vec::new(),
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.servers.clear();
         self.clients.clear();
         self.distinct = Default::default();
         self.open();
     }
 
-    pub fn open(&mut self) {
-        self.asking.clear();
-        self.askers.clear();
+    pub(super) fn open(&mut self) {
+        self.requests_by_domain.clear();
+        self.clients_now.clear();
         for (_, server) in self.servers.values_mut() {
             server.answers_now = 0;
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.clients.len() + self.leases.len()
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.servers.evictions() + self.leases.evictions() + self.clients.evictions()
     }
 
-    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+    pub(super) fn servers(&self) -> impl Iterator<Item = &DhcpServer> {
         self.servers.iter().map(|(_, server)| server)
     }
 
-    pub fn asking(&self) -> &[Asking] {
-        &self.asking
+    pub(super) fn requests(&self) -> &[DhcpRequests] {
+        &self.requests_by_domain
     }
 
-    pub fn askers(&self) -> &[Asker] {
-        &self.askers
+    pub(super) fn clients(&self) -> &[DhcpClient] {
+        &self.clients_now
     }
 
-    pub fn has_leased(&self, mac: Mac, address: Addr) -> bool {
+    pub(super) fn has_leased(&self, mac: Mac, address: Addr) -> bool {
         self.leases.get(&mac).is_some_and(|leased| leased.contains(&address))
     }
 
-    /// `hash` is that of the client's hardware address.
-    pub fn take(&mut self, control: &Control, place: BroadcastDomain, hash: u64) {
+    /// `hash` is the hash of the client's hardware address.
+    pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
         match control.kind {
-            ControlKind::DhcpAsk => self.ask(control, place, hash),
-            ControlKind::DhcpOffer | ControlKind::DhcpAck => self.answer(control, place),
+            ControlKind::DhcpRequest => self.request(control, domain, hash),
+            ControlKind::DhcpOffer | ControlKind::DhcpAck => self.reply(control, domain),
             _ => {}
         }
     }
 
-    fn ask(&mut self, control: &Control, place: BroadcastDomain, hash: u64) {
+    fn request(&mut self, control: &Control, domain: BroadcastDomain, hash: u64) {
         if control.mac == Mac::ZERO {
             return;
         }
         let now = control.time;
-        let generation = now.tick() / 100;
+        let generation = now.tick() / GENERATION_TICKS;
         if generation != self.generation {
             self.distinct.swap(0, 1);
             let [this, before] = &mut self.distinct;
@@ -183,60 +190,60 @@ impl Dhcp {
         if let Some(this) = self.distinct.first_mut() {
             this.add(hash);
         }
-        let client = self.clients.at((place, control.mac), now, || Client {
+        let client = self.clients.get_or_insert((domain, control.mac), now, || Client {
             first: now,
             last: now,
             sender: control.source_mac,
             answered_by: None,
-            second: now.tick() / 10,
-            asks: 0,
-            asks_before: 0,
+            second: now.tick() / TICKS_PER_SECOND as u64,
+            requests: 0,
+            requests_before: 0,
         });
-        let second = now.tick() / 10;
+        let second = now.tick() / TICKS_PER_SECOND as u64;
         if second != client.second {
-            client.asks_before = if second == client.second + 1 { client.asks } else { 0 };
-            (client.asks, client.second) = (0, second);
+            client.requests_before = if second == client.second + 1 { client.requests } else { 0 };
+            (client.requests, client.second) = (0, second);
         }
-        client.asks += 1;
+        client.requests += 1;
         client.last = now;
         client.sender = control.source_mac;
-        client.answered_by = client.answered_by.filter(|(_, at)| now.seconds_since(*at) <= ANSWERS);
-        let asks_now = |asker: &&mut Asker| (asker.place, asker.client) == (place, control.mac);
-        let asks = client.asks.max(client.asks_before);
+        client.answered_by = client.answered_by.filter(|(_, at)| now.seconds_since(*at) <= REPLY_SECONDS);
+        let same = |known: &&mut DhcpClient| (known.domain, known.client) == (domain, control.mac);
+        let requests = client.requests.max(client.requests_before);
         let first = client.first;
-        if let Some(asker) = self.askers.iter_mut().find(asks_now) {
-            asker.asks = asks;
-            asker.asks_now += 1;
-        } else if self.askers.len() < SERVERS {
-            self.askers.push(Asker {
-                place,
+        if let Some(known) = self.clients_now.iter_mut().find(same) {
+            known.requests = requests;
+            known.requests_now += 1;
+        } else if self.clients_now.len() < SERVERS {
+            self.clients_now.push(DhcpClient {
+                domain,
                 interface: control.interface,
                 client: control.mac,
                 sender: control.source_mac,
-                asks,
-                asks_now: 1,
+                requests,
+                requests_now: 1,
                 first,
             });
         }
-        let is_full = self.asking.len() >= PLACES;
-        match self.asking.iter_mut().find(|asking| asking.place == place) {
-            Some(asking) => asking.asks_now += 1,
+        let is_full = self.requests_by_domain.len() >= DOMAINS;
+        match self.requests_by_domain.iter_mut().find(|known| known.domain == domain) {
+            Some(known) => known.requests_now += 1,
             None if is_full => {}
-            None => self.asking.push(Asking {
-                place,
+            None => self.requests_by_domain.push(DhcpRequests {
+                domain,
                 interface: control.interface,
-                asks_now: 1,
+                requests_now: 1,
                 first: now,
-                ..Asking::default()
+                ..DhcpRequests::default()
             }),
         }
     }
 
-    fn answer(&mut self, control: &Control, place: BroadcastDomain) {
+    fn reply(&mut self, control: &Control, domain: BroadcastDomain) {
         let (now, v4) = (control.time, control.target.is_v4());
-        let key = (place, v4, control.source_mac);
-        let server = self.servers.at(key, now, || Server {
-            place,
+        let key = (domain, v4, control.source_mac);
+        let server = self.servers.get_or_insert(key, now, || DhcpServer {
+            domain,
             interface: control.interface,
             mac: control.source_mac,
             address: control.target,
@@ -258,7 +265,7 @@ impl Dhcp {
             server.router = control.router;
         }
         let mut first = None;
-        if let Some(client) = self.clients.get_mut(&(place, control.mac)) {
+        if let Some(client) = self.clients.get_mut(&(domain, control.mac)) {
             match client.answered_by {
                 Some((other, _)) if other != control.source_mac => {
                     server.shared += 1;
@@ -268,11 +275,11 @@ impl Dhcp {
                 None => client.answered_by = Some((control.source_mac, now)),
             }
         }
-        if let Some(first) = first.and_then(|mac| self.servers.get_mut(&(place, v4, mac))) {
+        if let Some(first) = first.and_then(|mac| self.servers.get_mut(&(domain, v4, mac))) {
             first.shared += 1;
         }
         if control.kind == ControlKind::DhcpAck && control.address != Addr::UNSPECIFIED {
-            let leased = self.leases.at(control.mac, now, Vec::new);
+            let leased = self.leases.get_or_insert(control.mac, now, Vec::new);
             if !leased.contains(&control.address) {
                 if leased.len() >= ADDRESSES {
                     leased.remove(0);
@@ -282,37 +289,37 @@ impl Dhcp {
         }
     }
 
-    /// All frames of the tick have been told.
-    pub fn close(&mut self, now: Timestamp, heard: &HeardAll) {
-        if self.asking.is_empty() {
+    /// Closes the tick after all its frames have been recorded.
+    pub(super) fn close(&mut self, now: Timestamp, stations: &KnownStations) {
+        if self.requests_by_domain.is_empty() {
             return;
         }
         let mut all = Registers::default();
         self.distinct.iter().for_each(|registers| all.merge(registers));
         let distinct = all.estimate();
-        for asking in &mut self.asking {
-            let recent = self.clients.iter().filter(|((place, _), client)| {
-                *place == asking.place
-                    && now.seconds_since(client.last) <= MEMORY
-                    && now.seconds_since(client.first) >= USES
-                    // Who asks again has no lease: a server that is down, not one that is emptied.
-                    && client.last.seconds_since(client.first) <= DONE
+        for requests in &mut self.requests_by_domain {
+            let recent = self.clients.iter().filter(|((domain, _), client)| {
+                *domain == requests.domain
+                    && now.seconds_since(client.last) <= CLIENT_SECONDS
+                    && now.seconds_since(client.first) >= USE_SECONDS
+                    // A client that repeats its request has no lease: that shows a dead server, not an exhausted one.
+                    && client.last.seconds_since(client.first) <= EXCHANGE_SECONDS
             });
-            let mut sender = Vote::default();
+            let mut sender = MajorityVote::default();
             for ((_, mac), client) in recent {
-                asking.clients += 1;
-                if heard.of(asking.place, *mac).is_some_and(|heard| heard.talks) {
+                requests.clients += 1;
+                if stations.of(requests.domain, *mac).is_some_and(|station| station.sends_other_traffic) {
                     continue;
                 }
-                asking.silent += 1;
-                asking.first = asking.first.min(client.first);
+                requests.silent += 1;
+                requests.first = requests.first.min(client.first);
                 sender.cast(client.sender);
             }
-            asking.sender = (u32::from(sender.lead) * 2 > asking.silent).then_some(sender.value);
-            asking.distinct = distinct;
+            requests.sender = (u32::from(sender.lead) * 2 > requests.silent).then_some(sender.value);
+            requests.distinct = distinct;
             if distinct >= TOO_MANY {
-                asking.silent = asking.silent.max(distinct as u32);
-                asking.clients = asking.clients.max(asking.silent);
+                requests.silent = requests.silent.max(distinct as u32);
+                requests.clients = requests.clients.max(requests.silent);
             }
         }
     }

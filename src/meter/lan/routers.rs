@@ -1,191 +1,199 @@
-//! Routers: who advertises itself as one, and whether those that guests ask for still answer.
+//! Routers: which stations advertise themselves as routers, and whether queried routers still reply.
 
 use super::bounded::Bounded;
-use super::{BroadcastDomain, HeardAll};
+use super::domain::BroadcastDomain;
+use super::stations::KnownStations;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
 const ROUTERS: usize = 64;
-/// Askers that are told apart.
-const ASKERS: usize = 8;
-/// Seconds within which an advertisement belongs to a solicitation (RFC 4861 §6.2.6: 0.5 s and the time on the way).
-const ANSWERS: f64 = 2.0;
-/// Seconds within which questions belong together.
-const TOGETHER: f64 = 10.0;
-/// Least seconds between advertisements to all (RFC 4861 §10, MIN_DELAY_BETWEEN_RAS).
-const LEAST_APART: f64 = 3.0;
+/// Querying stations kept per router.
+const QUERIERS: usize = 8;
+/// Seconds within which an advertisement belongs to a solicitation (RFC 4861 §6.2.6: 0.5 s plus network delay).
+const REPLY_SECONDS: f64 = 2.0;
+/// Seconds within which queries belong together.
+const QUERY_SECONDS: f64 = 10.0;
+/// Minimum interval between multicast advertisements in seconds (RFC 4861 §10, MIN_DELAY_BETWEEN_RAS).
+const MIN_INTERVAL_SECONDS: f64 = 3.0;
 
 /// A router that advertises itself by IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Router {
-    pub place: BroadcastDomain,
+    pub domain: BroadcastDomain,
     pub interface: u16,
     pub mac: Mac,
     pub address: Addr,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Advertisements since it was first seen, and in this tick.
     pub advertisements: u32,
     pub advertisements_now: u32,
-    /// Seconds for which it wants to be the default router, as of the last.
+    /// Router lifetime in seconds of the last advertisement.
     pub lifetime: u16,
-    /// Advertisements to all that followed the one before sooner than the standard allows, in a row.
-    pub hasty: u32,
+    /// Consecutive multicast advertisements that followed the previous one sooner than the standard allows.
+    pub too_frequent: u32,
     /// Solicitations that it answered.
     pub answered: u32,
 }
 
-/// A router's address that someone asks for.
+/// A router's address that stations query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
-    pub place: BroadcastDomain,
+    pub domain: BroadcastDomain,
     pub interface: u16,
     pub address: Addr,
-    /// By the operator's or the kernel's word; else it was heard of.
-    pub is_given: bool,
+    /// Configured by the operator or in the kernel's routing table; otherwise learned from traffic.
+    pub is_configured: bool,
     pub mac: Option<Mac>,
-    /// When it last gave a sign of life.
-    pub alive: Option<Timestamp>,
-    /// The first question since then, how many there were, and who asked.
-    pub asked: Option<Timestamp>,
-    pub last_asked: Timestamp,
-    pub questions: u32,
-    pub questions_now: u32,
-    pub askers: Vec<Mac>,
-    /// Its advertised lifetime ran out at this moment.
+    /// Time of its last frame.
+    pub last_seen: Option<Timestamp>,
+    /// The first unanswered query, the last, their number, and the querying stations.
+    pub first_query: Option<Timestamp>,
+    pub last_query: Timestamp,
+    pub queries: u32,
+    pub queries_now: u32,
+    pub queriers: Vec<Mac>,
+    /// Time at which its advertised lifetime ran out.
     pub expired: Option<Timestamp>,
 }
 
 pub(super) struct Routers {
     routers: Bounded<(BroadcastDomain, Addr, Mac), Router>,
     gateways: Bounded<(BroadcastDomain, Addr), Gateway>,
-    given: Vec<Addr>,
-    /// The last solicitation of a router, by segment.
+    configured: Vec<Addr>,
+    /// The last router solicitation by broadcast domain.
     solicited: Bounded<BroadcastDomain, Timestamp>,
 }
 
 impl Routers {
-    pub fn new() -> Routers {
+    pub(super) fn new() -> Routers {
         Routers {
             routers: Bounded::new(ROUTERS),
             gateways: Bounded::new(ROUTERS),
-            given: Vec::new(),
+            configured: Vec::new(),
             solicited: Bounded::new(ROUTERS),
         }
     }
 
-    pub fn set_given(&mut self, given: Vec<Addr>) {
-        self.given = given;
+    pub(super) fn set_configured(&mut self, configured: Vec<Addr>) {
+        self.configured = configured;
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.routers.clear();
         self.gateways.clear();
         self.solicited.clear();
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         for (_, router) in self.routers.values_mut() {
             router.advertisements_now = 0;
         }
         for (_, gateway) in self.gateways.values_mut() {
-            gateway.questions_now = 0;
+            gateway.queries_now = 0;
         }
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.routers.evictions() + self.gateways.evictions()
     }
 
-    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+    pub(super) fn routers(&self) -> impl Iterator<Item = &Router> {
         self.routers.iter().map(|(_, router)| router)
     }
 
-    pub fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+    pub(super) fn gateways(&self) -> impl Iterator<Item = &Gateway> {
         self.gateways.iter().map(|(_, gateway)| gateway)
     }
 
     /// Whether an address is known to be a router's.
-    pub fn is_gateway(&self, place: BroadcastDomain, address: Addr) -> bool {
-        self.given.contains(&address) || self.gateways.get(&(place, address)).is_some()
+    pub(super) fn is_gateway(&self, domain: BroadcastDomain, address: Addr) -> bool {
+        self.configured.contains(&address) || self.gateways.get(&(domain, address)).is_some()
     }
 
-    /// `answers_are_seen` where an answer to its sender could not be missed.
-    pub fn take(&mut self, control: &Control, place: BroadcastDomain, answers_are_seen: bool) {
+    /// `replies_are_seen`: replies to the frame's sender cannot be missed.
+    pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, replies_are_seen: bool) {
         let now = control.time;
         match control.kind {
-            ControlKind::RouterAdvertisement => self.advertisement(control, place),
-            ControlKind::RouterSolicitation => *self.solicited.at(place, now, || now) = now,
+            ControlKind::RouterAdvertisement => self.advertisement(control, domain),
+            ControlKind::RouterSolicitation => *self.solicited.get_or_insert(domain, now, || now) = now,
             ControlKind::DhcpAck | ControlKind::DhcpOffer if control.router != Addr::UNSPECIFIED => {
-                self.gateway(control, place, control.router, false);
+                self.gateway(control, domain, control.router, false);
             }
             ControlKind::ArpRequest | ControlKind::NeighbourSolicitation if !control.is_gratuitous() => {
-                self.question(control, place, answers_are_seen);
+                self.query(control, domain, replies_are_seen);
             }
             _ => {}
         }
-        // Whatever it says under its own name shows that it lives.
-        let claims = !matches!(control.kind, ControlKind::DhcpAsk | ControlKind::DhcpOffer | ControlKind::DhcpAck);
+        // Any frame with the router's own address shows that it is alive.
+        let claims = !matches!(control.kind, ControlKind::DhcpRequest | ControlKind::DhcpOffer | ControlKind::DhcpAck);
         if claims
             && !control.is_probe()
-            && let Some(gateway) = self.gateways.get_mut(&(place, control.address))
+            && let Some(gateway) = self.gateways.get_mut(&(domain, control.address))
         {
             gateway.mac = Some(control.mac).filter(|mac| *mac != Mac::ZERO).or(gateway.mac);
-            lives(gateway, now);
+            saw_alive(gateway, now);
         }
     }
 
-    fn gateway(&mut self, control: &Control, place: BroadcastDomain, address: Addr, is_given: bool) -> &mut Gateway {
-        self.gateways.at((place, address), control.time, || Gateway {
-            place,
+    fn gateway(
+        &mut self,
+        control: &Control,
+        domain: BroadcastDomain,
+        address: Addr,
+        is_configured: bool,
+    ) -> &mut Gateway {
+        self.gateways.get_or_insert((domain, address), control.time, || Gateway {
+            domain,
             interface: control.interface,
             address,
-            is_given,
+            is_configured,
             mac: None,
-            alive: None,
-            asked: None,
-            last_asked: control.time,
-            questions: 0,
-            questions_now: 0,
-            askers: Vec::new(),
+            last_seen: None,
+            first_query: None,
+            last_query: control.time,
+            queries: 0,
+            queries_now: 0,
+            queriers: Vec::new(),
             expired: None,
         })
     }
 
-    fn question(&mut self, control: &Control, place: BroadcastDomain, counts: bool) {
+    fn query(&mut self, control: &Control, domain: BroadcastDomain, counts: bool) {
         let (target, now) = (control.target, control.time);
-        if self.given.contains(&target) {
-            self.gateway(control, place, target, true);
+        if self.configured.contains(&target) {
+            self.gateway(control, domain, target, true);
         }
-        let Some(gateway) = self.gateways.get_mut(&(place, target)) else { return };
+        let Some(gateway) = self.gateways.get_mut(&(domain, target)) else { return };
         if !counts || gateway.mac == Some(control.source_mac) || control.is_probe() {
             return;
         }
-        if now.seconds_since(gateway.last_asked) > TOGETHER {
-            // One question now and then is another matter each time.
-            gateway.asked = None;
-            gateway.questions = 0;
-            gateway.askers.clear();
+        if now.seconds_since(gateway.last_query) > QUERY_SECONDS {
+            // Occasional queries are separate cases.
+            gateway.first_query = None;
+            gateway.queries = 0;
+            gateway.queriers.clear();
         }
-        gateway.last_asked = now;
+        gateway.last_query = now;
         gateway.interface = control.interface;
-        gateway.asked.get_or_insert(now);
-        gateway.questions = gateway.questions.saturating_add(1);
-        gateway.questions_now += 1;
-        if gateway.askers.len() < ASKERS && !gateway.askers.contains(&control.source_mac) {
-            gateway.askers.push(control.source_mac);
+        gateway.first_query.get_or_insert(now);
+        gateway.queries = gateway.queries.saturating_add(1);
+        gateway.queries_now += 1;
+        if gateway.queriers.len() < QUERIERS && !gateway.queriers.contains(&control.source_mac) {
+            gateway.queriers.push(control.source_mac);
         }
     }
 
-    fn advertisement(&mut self, control: &Control, place: BroadcastDomain) {
+    fn advertisement(&mut self, control: &Control, domain: BroadcastDomain) {
         let now = control.time;
-        let solicited = self.solicited.get(&place).is_some_and(|at| now.seconds_since(*at) <= ANSWERS);
-        let key = (place, control.address, control.source_mac);
+        let solicited = self.solicited.get(&domain).is_some_and(|at| now.seconds_since(*at) <= REPLY_SECONDS);
+        let key = (domain, control.address, control.source_mac);
         if self.routers.len() >= ROUTERS && self.routers.get(&key).is_none() {
-            // Made-up routers come all at once: those that were there before stay.
-            self.routers.drop_all_but(|router| now.seconds_since(router.first) > ANSWERS);
+            // A flood of made-up routers is sudden: keep those that were there before.
+            self.routers.evict_unless(|router| now.seconds_since(router.first) > REPLY_SECONDS);
         }
-        let router = self.routers.at(key, now, || Router {
-            place,
+        let router = self.routers.get_or_insert(key, now, || Router {
+            domain,
             interface: control.interface,
             mac: control.source_mac,
             address: control.address,
@@ -194,44 +202,45 @@ impl Routers {
             advertisements: 0,
             advertisements_now: 0,
             lifetime: 0,
-            hasty: 0,
+            too_frequent: 0,
             answered: 0,
         });
         let apart = now.seconds_since(router.last);
-        let hasty = router.advertisements > 0 && apart < LEAST_APART * 0.9 && control.destination_mac.is_group();
-        router.hasty = if hasty { router.hasty + 1 } else { 0 };
+        let too_frequent =
+            router.advertisements > 0 && apart < MIN_INTERVAL_SECONDS * 0.9 && control.destination_mac.is_group();
+        router.too_frequent = if too_frequent { router.too_frequent + 1 } else { 0 };
         router.answered += u32::from(solicited);
         router.advertisements += 1;
         router.advertisements_now += 1;
         router.lifetime = control.value;
         router.last = now;
         if control.value > 0 {
-            let gateway = self.gateway(control, place, control.address, false);
+            let gateway = self.gateway(control, domain, control.address, false);
             gateway.expired = None;
-        } else if let Some(gateway) = self.gateways.get_mut(&(place, control.address)) {
-            // It says itself that it no longer routes.
+        } else if let Some(gateway) = self.gateways.get_mut(&(domain, control.address)) {
+            // It announces that it is no longer a default router.
             gateway.expired = None;
         }
     }
 
-    /// All frames of the tick have been told.
-    pub fn close(&mut self, now: Timestamp, heard: &HeardAll) {
+    /// Closes the tick after all its frames have been recorded.
+    pub(super) fn close(&mut self, now: Timestamp, stations: &KnownStations) {
         for (_, gateway) in self.gateways.values_mut() {
-            // Each family for itself: it is when one of them goes that it must be noticed.
+            // Each address family separately: a router may fail for one of them only.
             let family = usize::from(!gateway.address.is_v4());
-            let known = gateway.mac.and_then(|mac| heard.of(gateway.place, mac));
-            let spoke = known.and_then(|heard| heard.last.get(family).copied());
-            if let Some(spoke) = spoke
-                && gateway.asked.is_some_and(|asked| spoke > asked)
+            let known = gateway.mac.and_then(|mac| stations.of(gateway.domain, mac));
+            let last_sent = known.and_then(|station| station.last.get(family).copied());
+            if let Some(last_sent) = last_sent
+                && gateway.first_query.is_some_and(|first| last_sent > first)
             {
-                lives(gateway, spoke);
+                saw_alive(gateway, last_sent);
             }
         }
-        for ((place, address, _), router) in self.routers.iter() {
+        for ((domain, address, _), router) in self.routers.iter() {
             let ends = router.last.plus_seconds(f64::from(router.lifetime));
             if router.lifetime > 0
                 && now > ends
-                && let Some(gateway) = self.gateways.get_mut(&(*place, *address))
+                && let Some(gateway) = self.gateways.get_mut(&(*domain, *address))
             {
                 gateway.expired = Some(ends);
             }
@@ -239,9 +248,9 @@ impl Routers {
     }
 }
 
-fn lives(gateway: &mut Gateway, now: Timestamp) {
-    gateway.alive = Some(now);
-    gateway.asked = None;
-    gateway.questions = 0;
-    gateway.askers.clear();
+fn saw_alive(gateway: &mut Gateway, now: Timestamp) {
+    gateway.last_seen = Some(now);
+    gateway.first_query = None;
+    gateway.queries = 0;
+    gateway.queriers.clear();
 }

@@ -1,24 +1,25 @@
-//! Where stations are: the port of a bridge at which their frames enter, and how often that changes.
+//! Station ports: the bridge port at which a station's frames enter, and how often it changes.
 
 use super::bounded::Bounded;
 use crate::base::{Mac, Timestamp};
 use std::collections::VecDeque;
 
 const STATIONS: usize = 4096;
-/// Moves of a station that are kept.
+/// Moves kept per station.
 const MOVES: usize = 8;
 /// Seconds for which moves are kept.
-const MEMORY: f64 = 60.0;
+const MOVE_SECONDS: f64 = 60.0;
 
-/// A station that came in at another port in this tick.
+/// A station whose frames entered at another port in this tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Move {
     pub segment: u16,
     pub mac: Mac,
+    /// Interface numbers of the old and of the new port.
     pub from: u16,
     pub to: u16,
     pub at: Timestamp,
-    /// Moves within the last minute, this one included, and the first of them.
+    /// Moves within the last minute, this one included, and the time of the first.
     pub moves: u32,
     pub first: Timestamp,
 }
@@ -26,7 +27,7 @@ pub struct Move {
 #[derive(Clone, Debug)]
 struct Station {
     port: u16,
-    /// When it was last seen there.
+    /// Time of the last frame there.
     last: Timestamp,
     moves: VecDeque<Timestamp>,
 }
@@ -37,47 +38,47 @@ pub(super) struct StationPorts {
 }
 
 impl StationPorts {
-    pub fn new() -> StationPorts {
+    pub(super) fn new() -> StationPorts {
         StationPorts { stations: Bounded::new(STATIONS), moves: Vec::new() }
     }
 
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.moves.clear();
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.stations.clear();
         self.open();
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.stations.evictions()
     }
 
     /// Stations that moved in this tick.
-    pub fn moves(&self) -> &[Move] {
+    pub(super) fn moves(&self) -> &[Move] {
         &self.moves
     }
 
-    /// The interface at which a station's frames came in last.
-    pub fn of(&self, segment: u16, mac: Mac) -> Option<u16> {
+    /// The interface at which a station's frames entered last.
+    pub(super) fn of(&self, segment: u16, mac: Mac) -> Option<u16> {
         self.stations.get(&(segment, mac)).map(|station| station.port)
     }
 
-    /// A station's frames came in at a port, the last of them at `now`.
-    pub fn enters(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
+    /// Records frames of a station that entered at a port, the last of them at `now`.
+    pub(super) fn record(&mut self, segment: u16, mac: Mac, port: u16, now: Timestamp) {
         let new = || Station { port, last: now, moves: VecDeque::with_capacity(MOVES) };
-        let station = self.stations.at((segment, mac), now, new);
+        let station = self.stations.get_or_insert((segment, mac), now, new);
         if station.port == port {
             station.last = station.last.max(now);
             return;
         }
         if now <= station.last {
-            // Told late: it has been seen elsewhere since.
+            // Reported late: it has been seen elsewhere since.
             return;
         }
         station.last = now;
-        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MEMORY) {
+        while station.moves.front().is_some_and(|at| now.seconds_since(*at) > MOVE_SECONDS) {
             station.moves.pop_front();
         }
         if station.moves.len() >= MOVES {

@@ -1,19 +1,19 @@
-//! Writers of whole frames: ARP and RARP, spanning tree, and IP with what segments carry in it.
+//! Builds whole frames: ARP and RARP, spanning tree, and IP with the protocols used on a LAN.
 
 use super::super::checksum::{fold, pseudo_sum, put, sum};
-use super::super::frames::{TCP, UDP, station};
-use super::{Card, NOBODY};
+use super::super::frames::{TCP, UDP, mac_for};
+use super::station::{Station, UNSPECIFIED_V4};
 use crate::base::{Addr, Mac};
 
-pub const ARP: u16 = 0x0806;
-pub const REQUEST: u16 = 1;
-pub const REPLY: u16 = 2;
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const REQUEST: u16 = 1;
+pub(crate) const REPLY: u16 = 2;
 
 const IGMP: u8 = 2;
 const ICMPV6: u8 = 58;
 const VRRP: u8 = 112;
 
-pub fn frame(from: Mac, to: Mac, ether_type: u16, content: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(from: Mac, to: Mac, ether_type: u16, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(14 + content.len());
     out.extend(to.0);
     out.extend(from.0);
@@ -26,8 +26,8 @@ const fn v4(address: Addr) -> [u8; 4] {
     (address.bits() as u32).to_be_bytes()
 }
 
-/// RFC 826: whose MAC is whose address, from `from` to `to`, which may differ from what the message says.
-pub fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: (Mac, Addr)) -> Vec<u8> {
+/// ARP (RFC 826). `from` and `to` are the addresses of the frame and may differ from those in the message.
+pub(crate) fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: (Mac, Addr)) -> Vec<u8> {
     let mut content = vec![0, 1, 8, 0, 6, 4];
     content.extend(operation.to_be_bytes());
     content.extend(sender.0.0);
@@ -37,33 +37,33 @@ pub fn arp((from, to): (Mac, Mac), operation: u16, sender: (Mac, Addr), target: 
     frame(from, to, ARP, &content)
 }
 
-/// `card` asks everybody for `wanted`.
-pub fn who_has(card: &Card, wanted: Addr) -> Vec<u8> {
-    arp((card.mac, Mac::BROADCAST), REQUEST, (card.mac, card.v4), (Mac::ZERO, wanted))
+/// Broadcast request of `station` for `wanted`.
+pub(crate) fn who_has(station: &Station, wanted: Addr) -> Vec<u8> {
+    arp((station.mac, Mac::BROADCAST), REQUEST, (station.mac, station.v4), (Mac::ZERO, wanted))
 }
 
-/// `sender` says who it is, to one other.
-pub fn is_at(sender: (Mac, Addr), to: (Mac, Addr)) -> Vec<u8> {
+/// Reply of `sender` to one station.
+pub(crate) fn is_at(sender: (Mac, Addr), to: (Mac, Addr)) -> Vec<u8> {
     arp((sender.0, to.0), REPLY, sender, to)
 }
 
-/// RFC 5227 §2.1.1: whether anybody has `wanted`, asked without having it.
-pub fn probe(mac: Mac, wanted: Addr) -> Vec<u8> {
-    arp((mac, Mac::BROADCAST), REQUEST, (mac, NOBODY), (Mac::ZERO, wanted))
+/// ARP probe for `wanted` (RFC 5227 §2.1.1).
+pub(crate) fn probe(mac: Mac, wanted: Addr) -> Vec<u8> {
+    arp((mac, Mac::BROADCAST), REQUEST, (mac, UNSPECIFIED_V4), (Mac::ZERO, wanted))
 }
 
-/// RFC 5227 §2.3: `address` is at `mac`, as a request for itself (also arping -U, Linux with arp_notify).
-pub fn announcement(mac: Mac, address: Addr) -> Vec<u8> {
+/// ARP announcement: a request for the own address (RFC 5227 §2.3; also arping -U, Linux with arp_notify).
+pub(crate) fn announcement(mac: Mac, address: Addr) -> Vec<u8> {
     arp((mac, Mac::BROADCAST), REQUEST, (mac, address), (Mac::ZERO, address))
 }
 
-/// The same as a reply to everybody (arping -A, keepalived, arpspoof without a target).
-pub fn gratuitous(mac: Mac, address: Addr) -> Vec<u8> {
+/// Gratuitous ARP as a broadcast reply (arping -A, keepalived, arpspoof without a target).
+pub(crate) fn gratuitous(mac: Mac, address: Addr) -> Vec<u8> {
     arp((mac, Mac::BROADCAST), REPLY, (mac, address), (Mac::BROADCAST, address))
 }
 
-/// RFC 903 request reverse for itself: what QEMU sends for a guest that arrived.
-pub fn rarp(mac: Mac) -> Vec<u8> {
+/// RARP "request reverse" for the own address (RFC 903), which QEMU sends for a migrated guest.
+pub(crate) fn rarp(mac: Mac) -> Vec<u8> {
     let mut content = vec![0, 1, 8, 0, 6, 4, 0, 3];
     for part in [&mac.0[..], &[0; 4], &mac.0[..], &[0; 4]] {
         content.extend_from_slice(part);
@@ -71,8 +71,8 @@ pub fn rarp(mac: Mac) -> Vec<u8> {
     frame(mac, Mac::BROADCAST, 0x8035, &content)
 }
 
-/// A configuration BPDU (IEEE 802.1D §9.3.1) of bridge `bridge`, that `root` with this priority is the root.
-pub fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
+/// A configuration BPDU (IEEE 802.1D §9.3.1) in which `bridge` names `root` with this priority as the root.
+pub(crate) fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
     // LLC: both service access points 0x42, unnumbered information; then protocol 0, version 0, type 0, flags 0.
     let mut content = vec![0x42, 0x42, 3, 0, 0, 0, 0, 0];
     content.extend(priority.to_be_bytes());
@@ -87,29 +87,29 @@ pub fn bpdu(bridge: Mac, (priority, root): (u16, Mac), cost: u32) -> Vec<u8> {
     frame(bridge, Mac([1, 0x80, 0xc2, 0, 0, 0]), length, &content)
 }
 
-/// From where to where a packet goes.
+/// Addresses and IP header fields of a packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Path {
-    pub from: Mac,
-    pub to: Mac,
-    pub source: Addr,
-    pub target: Addr,
-    pub ttl: u8,
+pub(crate) struct Path {
+    pub(crate) from: Mac,
+    pub(crate) to: Mac,
+    pub(crate) source: Addr,
+    pub(crate) target: Addr,
+    pub(crate) ttl: u8,
     /// IPv4 identification.
-    pub id: u16,
+    pub(crate) id: u16,
 }
 
 impl Path {
-    pub const fn new((from, source): (Mac, Addr), (to, target): (Mac, Addr), id: u16) -> Path {
+    pub(crate) const fn new((from, source): (Mac, Addr), (to, target): (Mac, Addr), id: u16) -> Path {
         Path { from, to, source, target, ttl: 64, id }
     }
 
-    /// To a group or to everybody, at the MAC that belongs to it (RFC 1112, RFC 2464).
-    pub const fn group(sender: (Mac, Addr), group: Addr, id: u16) -> Path {
-        Path::new(sender, (station(group), group), id)
+    /// To a multicast or broadcast address, at its MAC address (RFC 1112, RFC 2464).
+    pub(crate) const fn group(sender: (Mac, Addr), group: Addr, id: u16) -> Path {
+        Path::new(sender, (mac_for(group), group), id)
     }
 
-    pub fn udp(&self, (source, target): (u16, u16), payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn udp(&self, (source, target): (u16, u16), payload: &[u8]) -> Vec<u8> {
         let mut body = Vec::with_capacity(8 + payload.len());
         body.extend(source.to_be_bytes());
         body.extend(target.to_be_bytes());
@@ -119,8 +119,8 @@ impl Path {
         self.ip(UDP, Some(6), body)
     }
 
-    /// A segment with these flags, window 512 as libnet's examples have it, and arbitrary numbers.
-    pub fn tcp(&self, (source, target): (u16, u16), (flags, sequence): (u8, u32), payload: &[u8]) -> Vec<u8> {
+    /// A TCP segment with these flags and window 512, as in the examples of libnet.
+    pub(crate) fn tcp(&self, (source, target): (u16, u16), (flags, sequence): (u8, u32), payload: &[u8]) -> Vec<u8> {
         let mut body = Vec::with_capacity(20 + payload.len());
         body.extend(source.to_be_bytes());
         body.extend(target.to_be_bytes());
@@ -130,32 +130,32 @@ impl Path {
         self.ip(TCP, Some(16), body)
     }
 
-    /// An ICMPv6 message with its checksum; multicast listener messages behind a router alert (RFC 3810 §5).
-    pub fn icmpv6(&self, message: Vec<u8>) -> Vec<u8> {
+    /// An ICMPv6 message with its checksum; multicast listener reports with a router alert option (RFC 3810 §5).
+    pub(crate) fn icmpv6(&self, message: Vec<u8>) -> Vec<u8> {
         self.ip(ICMPV6, Some(2), message)
     }
 
-    /// A membership report of IGMPv2 (RFC 2236) for the group that it goes to.
-    pub fn igmp_report(&self) -> Vec<u8> {
+    /// An IGMPv2 membership report (RFC 2236) for the group that is its destination.
+    pub(crate) fn igmp_report(&self) -> Vec<u8> {
         let mut body = vec![0x16, 0, 0, 0];
         body.extend(v4(self.target));
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), body)
     }
 
-    /// A general membership query of IGMPv2.
-    pub fn igmp_query(&self) -> Vec<u8> {
+    /// An IGMPv2 general membership query.
+    pub(crate) fn igmp_query(&self) -> Vec<u8> {
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), vec![0x11, 100, 0, 0, 0, 0, 0, 0])
     }
 
-    /// An advertisement of VRRP version 2 (RFC 3768 §5.3), as keepalived sends it, for one address.
-    pub fn vrrp(&self, router: u8, priority: u8, address: Addr) -> Vec<u8> {
+    /// A VRRP version 2 advertisement (RFC 3768 §5.3) for one address, as keepalived sends it.
+    pub(crate) fn vrrp(&self, router: u8, priority: u8, address: Addr) -> Vec<u8> {
         let mut body = vec![0x21, router, priority, 1, 0, 1, 0, 0];
         body.extend(v4(address));
         body.extend([0; 8]);
         Path { ttl: 255, ..*self }.ip(VRRP, Some(6), body)
     }
 
-    /// IP header and body; the checksum stands `checksum_at` octets into the body.
+    /// IP header and body; the checksum is `checksum_at` octets into the body.
     fn ip(&self, protocol: u8, checksum_at: Option<usize>, mut body: Vec<u8>) -> Vec<u8> {
         if let Some(at) = checksum_at {
             let plain = matches!(protocol, IGMP | VRRP);
@@ -194,7 +194,7 @@ impl Path {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inside;
+    use super::super::station::inside;
     use super::*;
     use etherparse::{ArpPacketSlice, NetSlice, SlicedPacket};
 
@@ -206,22 +206,22 @@ mod tests {
     }
 
     #[test]
-    fn arp_says_who_is_where() {
-        let card = Card::host(7);
-        with_arp(&who_has(&card, inside(1)), |arp| {
-            assert_eq!((arp.operation().0, arp.sender_hw_addr()), (REQUEST, &card.mac.0[..]));
+    fn arp_names_sender_and_target() {
+        let station = Station::host(7);
+        with_arp(&who_has(&station, inside(1)), |arp| {
+            assert_eq!((arp.operation().0, arp.sender_hw_addr()), (REQUEST, &station.mac.0[..]));
             assert_eq!(
                 (arp.sender_protocol_addr(), arp.target_protocol_addr()),
                 (&[203, 0, 113, 7][..], &[203, 0, 113, 1][..])
             );
         });
-        with_arp(&is_at((card.mac, inside(1)), (Mac::ZERO, inside(9))), |arp| assert_eq!(arp.operation().0, REPLY));
-        with_arp(&probe(card.mac, inside(9)), |arp| assert_eq!(arp.sender_protocol_addr(), [0; 4]));
-        for frame in [announcement(card.mac, card.v4), gratuitous(card.mac, card.v4)] {
+        with_arp(&is_at((station.mac, inside(1)), (Mac::ZERO, inside(9))), |arp| assert_eq!(arp.operation().0, REPLY));
+        with_arp(&probe(station.mac, inside(9)), |arp| assert_eq!(arp.sender_protocol_addr(), [0; 4]));
+        for frame in [announcement(station.mac, station.v4), gratuitous(station.mac, station.v4)] {
             assert_eq!(frame[..6], [0xff; 6]);
             with_arp(&frame, |arp| assert_eq!(arp.sender_protocol_addr(), arp.target_protocol_addr()));
         }
-        assert_eq!(rarp(card.mac)[12..22], [0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3]);
+        assert_eq!(rarp(station.mac)[12..22], [0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3]);
     }
 
     #[test]
@@ -235,13 +235,13 @@ mod tests {
 
     #[test]
     fn groups_have_their_macs_and_checksums_hold() {
-        let card = Card::host(2);
+        let station = Station::host(2);
         let group = Addr::from_v4_bits(0xe000_0012);
-        let frame = Path::group((card.mac, card.v4), group, 0).vrrp(51, 100, inside(1));
+        let frame = Path::group((station.mac, station.v4), group, 0).vrrp(51, 100, inside(1));
         assert_eq!((&frame[..6], frame[22], frame[23]), (&[1, 0, 0x5e, 0, 0, 0x12][..], 255, VRRP));
         assert_eq!(frame[34..38], [0x21, 51, 100, 1]);
         assert_eq!(fold(sum(&frame[34..])), 0xffff);
-        let frame = Path::group((card.mac, card.v4), Addr::from_v4_bits(0xef01_0101), 0).igmp_report();
+        let frame = Path::group((station.mac, station.v4), Addr::from_v4_bits(0xef01_0101), 0).igmp_report();
         assert_eq!((frame[22], fold(sum(&frame[34..]))), (1, 0xffff));
     }
 }

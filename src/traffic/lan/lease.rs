@@ -1,20 +1,22 @@
-//! Writers of DHCP (RFC 2131) and DHCPv6 (RFC 8415), and a lease from its first to its last message.
+//! Builds DHCP (RFC 2131) and DHCPv6 (RFC 8415) messages, and a complete lease exchange.
 
+use super::super::schedule::Schedule;
 use super::ethernet::Path;
-use super::{Agenda, Cable, Card, EVERYBODY, MILLISECOND, NOBODY};
+use super::station::{BROADCAST_V4, MILLISECOND, Station, UNSPECIFIED_V4};
+use super::wire::Wire;
 use crate::base::{Addr, Mac};
 
-pub const DISCOVER: u8 = 1;
-pub const OFFER: u8 = 2;
-pub const REQUEST: u8 = 3;
-pub const ACK: u8 = 5;
-pub const RELEASE: u8 = 7;
-pub const INFORM: u8 = 8;
+pub(crate) const DISCOVER: u8 = 1;
+pub(crate) const OFFER: u8 = 2;
+pub(crate) const REQUEST: u8 = 3;
+pub(crate) const ACK: u8 = 5;
+pub(crate) const RELEASE: u8 = 7;
+pub(crate) const INFORM: u8 = 8;
 
-pub const SOLICIT: u8 = 1;
-pub const ADVERTISE: u8 = 2;
-pub const REQUEST6: u8 = 3;
-pub const REPLY6: u8 = 7;
+pub(crate) const SOLICIT: u8 = 1;
+pub(crate) const ADVERTISE: u8 = 2;
+pub(crate) const REQUEST6: u8 = 3;
+pub(crate) const REPLY6: u8 = 7;
 
 const CLIENTS: (u16, u16) = (68, 67);
 const SERVERS: (u16, u16) = (67, 68);
@@ -27,7 +29,7 @@ const fn v4(address: Addr) -> [u8; 4] {
     (address.bits() as u32).to_be_bytes()
 }
 
-/// A message; option 53 comes first, and 300 octets are the least (RFC 1542 §2.1).
+/// A DHCP message of at least 300 octets (RFC 1542 §2.1) with option 53 first.
 fn message(op: u8, kind: u8, transaction: u32, client: Mac, (own, offered): (Addr, Addr), options: &[u8]) -> Vec<u8> {
     let mut out = vec![op, 1, 6, 0];
     out.extend(transaction.to_be_bytes());
@@ -44,31 +46,31 @@ fn message(op: u8, kind: u8, transaction: u32, client: Mac, (own, offered): (Add
     out
 }
 
-/// What a client without an address message: its card in `from` (of the frame) and in `client` (of the message).
-pub fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8]) -> Vec<u8> {
+/// Message of a client without an address; `from` is the MAC address in the frame, `client` that in the message.
+pub(crate) fn query(from: Mac, client: Mac, kind: u8, transaction: u32, options: &[u8]) -> Vec<u8> {
     let mut all = vec![61, 7, 1];
     all.extend(client.0);
     all.extend_from_slice(options);
     all.extend([55, 4, 1, 3, 6, 15]);
-    let text = message(1, kind, transaction, client, (NOBODY, NOBODY), &all);
-    let path = Path::group((from, NOBODY), EVERYBODY, transaction as u16);
+    let text = message(1, kind, transaction, client, (UNSPECIFIED_V4, UNSPECIFIED_V4), &all);
+    let path = Path::group((from, UNSPECIFIED_V4), BROADCAST_V4, transaction as u16);
     path.udp(CLIENTS, &text)
 }
 
-/// What a client with an address says to everybody: it asks for the other parameters (INFORM).
-pub fn inform(card: &Card, transaction: u32) -> Vec<u8> {
-    let text = message(1, INFORM, transaction, card.mac, (card.v4, NOBODY), &[55, 3, 1, 6, 252]);
-    Path::group((card.mac, card.v4), EVERYBODY, transaction as u16).udp(CLIENTS, &text)
+/// Broadcast of a client with an address that requests other parameters (INFORM).
+pub(crate) fn inform(station: &Station, transaction: u32) -> Vec<u8> {
+    let text = message(1, INFORM, transaction, station.mac, (station.v4, UNSPECIFIED_V4), &[55, 3, 1, 6, 252]);
+    Path::group((station.mac, station.v4), BROADCAST_V4, transaction as u16).udp(CLIENTS, &text)
 }
 
-/// What a client says to its server alone: that it goes on with its address, or gives it back.
-pub fn to_server(card: &Card, server: &Card, kind: u8, transaction: u32) -> Vec<u8> {
-    let text = message(1, kind, transaction, card.mac, (card.v4, NOBODY), &[]);
-    Path::new((card.mac, card.v4), (server.mac, server.v4), transaction as u16).udp(CLIENTS, &text)
+/// Unicast of a client to its server: renewal or release of its address.
+pub(crate) fn to_server(station: &Station, server: &Station, kind: u8, transaction: u32) -> Vec<u8> {
+    let text = message(1, kind, transaction, station.mac, (station.v4, UNSPECIFIED_V4), &[]);
+    Path::new((station.mac, station.v4), (server.mac, server.v4), transaction as u16).udp(CLIENTS, &text)
 }
 
 /// Offer or acknowledgement: `server` is also the router and the name server.
-pub fn answer(server: &Card, client: Mac, kind: u8, transaction: u32, offered: Addr) -> Vec<u8> {
+pub(crate) fn answer(server: &Station, client: Mac, kind: u8, transaction: u32, offered: Addr) -> Vec<u8> {
     let mut options = vec![54, 4];
     options.extend(v4(server.v4));
     options.extend([51, 4, 0, 0, 0x0e, 0x10, 1, 4, 255, 255, 255, 0]);
@@ -76,12 +78,12 @@ pub fn answer(server: &Card, client: Mac, kind: u8, transaction: u32, offered: A
         options.extend([option, 4]);
         options.extend(v4(server.v4));
     }
-    let text = message(2, kind, transaction, client, (NOBODY, offered), &options);
+    let text = message(2, kind, transaction, client, (UNSPECIFIED_V4, offered), &options);
     Path::new((server.mac, server.v4), (client, offered), transaction as u16).udp(SERVERS, &text)
 }
 
 /// Requested address and chosen server, as options of a REQUEST.
-fn choice(server: &Card, wanted: Addr) -> Vec<u8> {
+fn choice(server: &Station, wanted: Addr) -> Vec<u8> {
     let mut options = vec![50, 4];
     options.extend(v4(wanted));
     options.extend([54, 4]);
@@ -89,21 +91,21 @@ fn choice(server: &Card, wanted: Addr) -> Vec<u8> {
     options
 }
 
-/// `guest` gets its address of `server` within a tenth of a second; returns when.
-pub fn obtain(time: u64, guest: &Card, server: &Card, agenda: &mut Agenda) -> u64 {
-    let transaction = agenda.rng.next_u32();
+/// `guest` obtains its address from `server` within a tenth of a second; returns the time.
+pub(crate) fn obtain(time: u64, guest: &Station, server: &Station, schedule: &mut Schedule) -> u64 {
+    let transaction = schedule.rng.next_u32();
     let mac = guest.mac;
-    agenda.inside_sends(time, query(mac, mac, DISCOVER, transaction, &[]));
-    agenda.outside_sends(time + 20 * MILLISECOND, answer(server, mac, OFFER, transaction, guest.v4));
-    accept(time + 21 * MILLISECOND, guest, server, transaction, agenda)
+    schedule.send_from_inside(time, query(mac, mac, DISCOVER, transaction, &[]));
+    schedule.send_from_outside(time + 20 * MILLISECOND, answer(server, mac, OFFER, transaction, guest.v4));
+    accept(time + 21 * MILLISECOND, guest, server, transaction, schedule)
 }
 
-/// The second half: REQUEST and ACK; returns when it is done.
-pub fn accept(time: u64, guest: &Card, server: &Card, transaction: u32, agenda: &mut Agenda) -> u64 {
+/// The second half: REQUEST and ACK; returns the time of the ACK.
+pub(crate) fn accept(time: u64, guest: &Station, server: &Station, transaction: u32, schedule: &mut Schedule) -> u64 {
     let options = choice(server, guest.v4);
-    agenda.inside_sends(time, query(guest.mac, guest.mac, REQUEST, transaction, &options));
+    schedule.send_from_inside(time, query(guest.mac, guest.mac, REQUEST, transaction, &options));
     let done = time + 15 * MILLISECOND;
-    agenda.outside_sends(done, answer(server, guest.mac, ACK, transaction, guest.v4));
+    schedule.send_from_outside(done, answer(server, guest.mac, ACK, transaction, guest.v4));
     done
 }
 
@@ -113,7 +115,7 @@ fn option6(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Identifier of a client or server by its MAC (DUID-LL, RFC 8415 §11.4).
+/// Identifier of a client or server from its MAC address (DUID-LL, RFC 8415 §11.4).
 fn identifier(mac: Mac) -> Vec<u8> {
     let mut out = vec![0, 3, 0, 1];
     out.extend(mac.0);
@@ -127,7 +129,7 @@ fn message6(kind: u8, transaction: u32, client: Mac, server: Option<Mac>, leased
     if let Some(server) = server {
         option6(&mut out, 2, &identifier(server));
     }
-    // IA_NA with times of half an hour and an hour and a half, and an address for two hours.
+    // IA_NA with T1 of half an hour and T2 of an hour and a half, and an address for two hours.
     let mut association = vec![0, 0, 0, 1, 0, 0, 7, 8, 0, 0, 0x15, 0x18];
     if let Some(address) = leased {
         let mut inner = address.bits().to_be_bytes().to_vec();
@@ -138,14 +140,14 @@ fn message6(kind: u8, transaction: u32, client: Mac, server: Option<Mac>, leased
     out
 }
 
-/// `card` asks all servers: SOLICIT, or REQUEST to the one that it chose.
-pub fn query6(card: &Card, kind: u8, transaction: u32, server: Option<Mac>) -> Vec<u8> {
-    let text = message6(kind, transaction, card.mac, server, None);
-    Path { ttl: 1, ..Path::group((card.mac, card.local), ALL_SERVERS, 0) }.udp(CLIENTS6, &text)
+/// Message of `station` to all servers: SOLICIT, or REQUEST for the chosen one.
+pub(crate) fn query6(station: &Station, kind: u8, transaction: u32, server: Option<Mac>) -> Vec<u8> {
+    let text = message6(kind, transaction, station.mac, server, None);
+    Path { ttl: 1, ..Path::group((station.mac, station.local), ALL_SERVERS, 0) }.udp(CLIENTS6, &text)
 }
 
 /// ADVERTISE or REPLY.
-pub fn answer6(server: &Card, client: &Card, kind: u8, transaction: u32, leased: Addr) -> Vec<u8> {
+pub(crate) fn answer6(server: &Station, client: &Station, kind: u8, transaction: u32, leased: Addr) -> Vec<u8> {
     let text = message6(kind, transaction, client.mac, Some(server.mac), Some(leased));
     Path::new((server.mac, server.local), (client.mac, client.local), 0).udp(SERVERS6, &text)
 }
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn messages_name_their_kind_first() {
-        let (guest, server) = (Card::host(9), Card::host(1));
+        let (guest, server) = (Station::host(9), Station::host(1));
         for (frame, kind, op, ports) in [
             (query(guest.mac, guest.mac, DISCOVER, 7, &[]), DISCOVER, 1, CLIENTS),
             (query(guest.mac, guest.mac, REQUEST, 7, &choice(&server, guest.v4)), REQUEST, 1, CLIENTS),
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn version_six_nests_its_options() {
-        let (guest, server) = (Card::host(9), Card::host(1));
+        let (guest, server) = (Station::host(9), Station::host(1));
         let frame = query6(&guest, SOLICIT, 0x01_0203, None);
         assert_eq!(frame[..6], [0x33, 0x33, 0, 1, 0, 2]);
         let (source, target, text) = read(&frame);

@@ -1,133 +1,139 @@
-//! Stations that say they are another: to the victim, to the router, to everybody, or in every packet they send.
+//! Stations that impersonate another: to the victim, to the router, to all stations, or in every packet they send.
 
+use super::super::frames::Way;
+use super::super::schedule::Schedule;
 use super::ethernet::{Path, announcement, gratuitous, is_at, who_has};
 use super::neighbour::{
     OVERRIDE, ROUTER, SOLICITED, advertisement, duplicate_probe, solicitation, unsolicited_advertisement,
 };
-use super::{Agenda, Cable, Card, ELSEWHERE, Lan, MILLISECOND, PREFIX, SECOND, drawn_mac, guest};
+use super::segment::Lan;
+use super::station::{MILLISECOND, PREFIX, REMOTE_HOST, SECOND, Station, drawn_mac, guest};
+use super::wire::Wire;
 use crate::base::Addr;
 
-/// The attacker finds out who the two are.
-fn reconnoitre(time: u64, segment: &Lan, agenda: &mut Agenda) {
+/// The attacker resolves gateway and victim.
+fn resolve_victims(time: u64, segment: &Lan, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
-    agenda.inside_sends(time, who_has(attacker, gateway.v4));
-    agenda.outside_sends(time + MILLISECOND, is_at((gateway.mac, gateway.v4), (attacker.mac, attacker.v4)));
-    agenda.inside_sends(time + 2 * MILLISECOND, who_has(attacker, victim.v4));
-    agenda.between(time + 3 * MILLISECOND, is_at((victim.mac, victim.v4), (attacker.mac, attacker.v4)));
+    schedule.send_from_inside(time, who_has(attacker, gateway.v4));
+    schedule.send_from_outside(time + MILLISECOND, is_at((gateway.mac, gateway.v4), (attacker.mac, attacker.v4)));
+    schedule.send_from_inside(time + 2 * MILLISECOND, who_has(attacker, victim.v4));
+    schedule.send_between_guests(time + 3 * MILLISECOND, is_at((victim.mac, victim.v4), (attacker.mac, attacker.v4)));
 }
 
-/// arpspoof -r, ettercap, bettercap: unsolicited replies to victim and gateway, `rate` a second each; what the two say
-/// to each other goes by way of the attacker, who passes it on.
-pub fn both_ways(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+/// arpspoof -r, ettercap, bettercap: unsolicited replies to victim and gateway, `rate` per second each; the attacker
+/// forwards the traffic between the two.
+pub(crate) fn both_ways(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
-    reconnoitre(now, segment, agenda);
+    resolve_victims(now, segment, schedule);
     let step = (1e9 / segment.rate.clamp(0.01, 1e4)) as u64;
     for time in segment.every(50 * MILLISECOND, step) {
-        agenda.between(time, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
-        agenda.inside_sends(time + MILLISECOND, is_at((attacker.mac, victim.v4), (gateway.mac, gateway.v4)));
+        schedule.send_between_guests(time, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
+        schedule.send_from_inside(time + MILLISECOND, is_at((attacker.mac, victim.v4), (gateway.mac, gateway.v4)));
     }
     for time in segment.every(500 * MILLISECOND, SECOND / 2) {
-        let id = agenda.rng.next_u16();
+        let id = schedule.rng.next_u16();
         let ports = (51_820, 51_820);
-        let path = |from: &Card, to: &Card, source, target| Path::new((from.mac, source), (to.mac, target), id);
-        agenda.between(time, path(victim, attacker, victim.v4, ELSEWHERE).udp(ports, &[5; 80]));
-        let passed = path(attacker, gateway, victim.v4, ELSEWHERE);
-        agenda.inside_sends(time + MILLISECOND, Path { ttl: 63, ..passed }.udp(ports, &[5; 80]));
-        let back = Path { ttl: 53, ..path(gateway, attacker, ELSEWHERE, victim.v4) };
-        agenda.outside_sends(time + 12 * MILLISECOND, back.udp(ports, &[6; 80]));
-        let passed = Path { ttl: 52, ..path(attacker, victim, ELSEWHERE, victim.v4) };
-        agenda.between(time + 13 * MILLISECOND, passed.udp(ports, &[6; 80]));
+        let path = |from: &Station, to: &Station, source, target| Path::new((from.mac, source), (to.mac, target), id);
+        schedule.send_between_guests(time, path(victim, attacker, victim.v4, REMOTE_HOST).udp(ports, &[5; 80]));
+        let passed = path(attacker, gateway, victim.v4, REMOTE_HOST);
+        schedule.send_from_inside(time + MILLISECOND, Path { ttl: 63, ..passed }.udp(ports, &[5; 80]));
+        let back = Path { ttl: 53, ..path(gateway, attacker, REMOTE_HOST, victim.v4) };
+        schedule.send_from_outside(time + 12 * MILLISECOND, back.udp(ports, &[6; 80]));
+        let passed = Path { ttl: 52, ..path(attacker, victim, REMOTE_HOST, victim.v4) };
+        schedule.send_between_guests(time + 13 * MILLISECOND, passed.udp(ports, &[6; 80]));
     }
 }
 
-/// Cain: one forged reply to the victim, and no more.
-pub fn once(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+/// Cain: a single forged reply to the victim.
+pub(crate) fn once(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
-    agenda.between(now, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
+    schedule.send_between_guests(now, is_at((attacker.mac, gateway.v4), (victim.mac, victim.v4)));
 }
 
-/// arpspoof without -t: every 2 s to everybody, while the gateway goes on to say who it is.
-pub fn to_everybody(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
+/// arpspoof without -t: broadcast replies every 2 s, while the gateway still answers.
+pub(crate) fn to_all(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, gateway, .. } = segment;
     for (number, time) in (0u64..).zip(segment.every(0, 2 * SECOND)) {
-        agenda.inside_sends(time, gratuitous(attacker.mac, gateway.v4));
-        let asked = Card::host(201 + (number % 20) as u8);
-        agenda.outside_sends(time + 900 * MILLISECOND, who_has(gateway, asked.v4));
-        agenda.inside_sends(time + 901 * MILLISECOND, is_at((asked.mac, asked.v4), (gateway.mac, gateway.v4)));
-        agenda.inside_sends(time + 1_300 * MILLISECOND, who_has(&asked, gateway.v4));
-        agenda.outside_sends(time + 1_301 * MILLISECOND, is_at((gateway.mac, gateway.v4), (asked.mac, asked.v4)));
+        schedule.send_from_inside(time, gratuitous(attacker.mac, gateway.v4));
+        let host = Station::host(201 + (number % 20) as u8);
+        schedule.send_from_outside(time + 900 * MILLISECOND, who_has(gateway, host.v4));
+        schedule.send_from_inside(time + 901 * MILLISECOND, is_at((host.mac, host.v4), (gateway.mac, gateway.v4)));
+        schedule.send_from_inside(time + 1_300 * MILLISECOND, who_has(&host, gateway.v4));
+        schedule.send_from_outside(time + 1_301 * MILLISECOND, is_at((gateway.mac, gateway.v4), (host.mac, host.v4)));
     }
 }
 
-/// parasite6 answers the victim's solicitation beside the router, and fake_advertise6 says unasked, to all nodes, that
-/// the router and the victim are at the attacker; `rate` a second each, with override.
-pub fn advertised(segment: &Lan, now: u64, _count: u64, agenda: &mut Agenda) {
+/// parasite6 answers the victim's solicitation in addition to the router, and fake_advertise6 sends unsolicited
+/// advertisements of router and victim at the attacker's MAC address to all nodes; `rate` per second each, with
+/// override.
+pub(crate) fn advertised(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = segment;
     let claim = OVERRIDE | SOLICITED;
-    agenda.inside_sends(now, solicitation(victim, gateway.local));
+    schedule.send_from_inside(now, solicitation(victim, gateway.local));
     let real = advertisement(
         (gateway.mac, gateway.local),
         (victim.mac, victim.local),
         ROUTER | SOLICITED | OVERRIDE,
         gateway.local,
     );
-    agenda.outside_sends(now + MILLISECOND, real);
+    schedule.send_from_outside(now + MILLISECOND, real);
     let forged = advertisement((attacker.mac, gateway.local), (victim.mac, victim.local), claim, gateway.local);
-    agenda.between(now + 2 * MILLISECOND, forged);
+    schedule.send_between_guests(now + 2 * MILLISECOND, forged);
     let step = (1e9 / segment.rate.clamp(0.01, 1e4)) as u64;
     for time in segment.every(100 * MILLISECOND, step) {
         let router = unsolicited_advertisement((attacker.mac, gateway.local), ROUTER | OVERRIDE, gateway.local);
-        agenda.inside_sends(time, router);
+        schedule.send_from_inside(time, router);
         let host = unsolicited_advertisement((attacker.mac, victim.v6), OVERRIDE, victim.v6);
-        agenda.inside_sends(time + MILLISECOND, host);
+        schedule.send_from_inside(time + MILLISECOND, host);
     }
 }
 
-/// dos-new-ip6: whatever address a new guest tests, the attacker says at once that it has it.
-pub fn every_address_taken(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
+/// dos-new-ip6: the attacker claims every address that a new guest tests.
+pub(crate) fn all_addresses_taken(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for (number, time) in (0u64..).zip(segment.every(0, SECOND)) {
         let new = drawn_mac(number / 3);
-        // Three tries with other addresses (RFC 7217), then the next guest.
-        let wanted = Addr::from_v6_bits(PREFIX | u128::from(agenda.rng.next_u64()));
-        agenda.inside_sends(time, duplicate_probe(new, wanted));
+        // Three attempts with different addresses (RFC 7217), then the next guest.
+        let wanted = Addr::from_v6_bits(PREFIX | u128::from(schedule.rng.next_u64()));
+        schedule.send_from_inside(time, duplicate_probe(new, wanted));
         let taken = unsolicited_advertisement((segment.attacker.mac, wanted), OVERRIDE, wanted);
-        agenda.inside_sends(time + 2 * MILLISECOND, taken);
+        schedule.send_from_inside(time + 2 * MILLISECOND, taken);
     }
 }
 
-/// Guest 104 with its own MAC sends, asks and answers as 203.0.113.105, another guest: `rate` times a second.
-pub fn as_another_guest(segment: &Lan, now: u64, count: u64, agenda: &mut Agenda) {
-    let card = guest(104);
-    let stolen = Card { mac: card.mac, ..guest(105) };
+/// Guest 104 sends datagrams, requests and replies with its own MAC address and the address of guest 105, `rate` times
+/// per second.
+pub(crate) fn as_another_guest(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+    let station = guest(104);
+    let stolen = Station { mac: station.mac, ..guest(105) };
     let gateway = &segment.gateway;
     match count % 4 {
         0 => {
-            let path = Path::new((card.mac, stolen.v4), (gateway.mac, ELSEWHERE), agenda.rng.next_u16());
-            agenda.inside_sends(now, path.udp((51_820, 51_820), &[9; 60]));
+            let path = Path::new((station.mac, stolen.v4), (gateway.mac, REMOTE_HOST), schedule.rng.next_u16());
+            schedule.send_from_inside(now, path.udp((51_820, 51_820), &[9; 60]));
         }
-        1 => agenda.inside_sends(now, who_has(&stolen, gateway.v4)),
-        2 => agenda.inside_sends(now, solicitation(&Card { local: stolen.v6, ..stolen }, gateway.local)),
+        1 => schedule.send_from_inside(now, who_has(&stolen, gateway.v4)),
+        2 => schedule.send_from_inside(now, solicitation(&Station { local: stolen.v6, ..stolen }, gateway.local)),
         _ => {
-            let answer = is_at((card.mac, stolen.v4), (gateway.mac, gateway.v4));
-            agenda.inside_sends(now, answer);
-            agenda.inside_sends(now + MILLISECOND, announcement(card.mac, stolen.v4));
+            let answer = is_at((station.mac, stolen.v4), (gateway.mac, gateway.v4));
+            schedule.send_from_inside(now, answer);
+            schedule.send_from_inside(now + MILLISECOND, announcement(station.mac, stolen.v4));
         }
     }
 }
 
-/// Guests 104 and 105 at ordinary work with their own addresses, on two ports of the bridge.
-pub fn two_guests(segment: &Lan, _now: u64, _count: u64, agenda: &mut Agenda) {
+/// Normal traffic of guests 104 and 105 with their own addresses, on two ports of the bridge.
+pub(crate) fn two_guests(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     for (port, number) in [(0, 104), (1, 105)] {
-        let card = guest(number);
+        let station = guest(number);
         for time in segment.every(u64::from(port) * 20 * MILLISECOND, SECOND) {
-            let way = super::Way::Outward;
-            let id = agenda.rng.next_u16();
-            let out = Path::new((card.mac, card.v4), (segment.gateway.mac, ELSEWHERE), id);
-            agenda.on_port(time, port, way, out.udp((51_820, 51_820), &[2; 70]));
-            agenda.on_port(time + MILLISECOND, port, way, who_has(&card, segment.gateway.v4));
-            let reply = is_at((segment.gateway.mac, segment.gateway.v4), (card.mac, card.v4));
-            agenda.on_port(time + 2 * MILLISECOND, port, way.back(), reply);
-            agenda.on_port(time + 3 * MILLISECOND, port, way, solicitation(&card, segment.gateway.local));
+            let way = Way::Outward;
+            let id = schedule.rng.next_u16();
+            let out = Path::new((station.mac, station.v4), (segment.gateway.mac, REMOTE_HOST), id);
+            schedule.send_on_port(time, port, way, out.udp((51_820, 51_820), &[2; 70]));
+            schedule.send_on_port(time + MILLISECOND, port, way, who_has(&station, segment.gateway.v4));
+            let reply = is_at((segment.gateway.mac, segment.gateway.v4), (station.mac, station.v4));
+            schedule.send_on_port(time + 2 * MILLISECOND, port, way.reverse(), reply);
+            schedule.send_on_port(time + 3 * MILLISECOND, port, way, solicitation(&station, segment.gateway.local));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What each model of a segment is about, by its octets.
+//! The frames of each model of a segment.
 
 use super::super::{Part, Scenario, SeenAs, TrafficModel};
 use crate::capture::FrameDirection;
 use std::collections::{HashMap, HashSet};
 
-/// A frame as a detector gets to see it.
+/// A captured frame.
 struct Seen {
     seconds: f64,
     data: Vec<u8>,
@@ -13,7 +13,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Operation, sender's MAC and last octet, target's last octet, of an ARP message.
+    /// Operation, sender MAC address, last octets of sender and target address of an ARP message.
     fn arp(&self) -> Option<(u8, [u8; 6], u8, u8)> {
         (self.data[12..14] == [8, 6]).then(|| (self.data[21], self.claimant(), self.data[31], self.data[41]))
     }
@@ -35,7 +35,7 @@ impl Seen {
         (self.data[12..14] == [0x86, 0xdd] && self.data[20] == 58).then(|| (self.data[54], self.data[58]))
     }
 
-    /// Kind of a DHCP message.
+    /// Type of a DHCP message.
     fn dhcp(&self) -> Option<u8> {
         let ports = self.data[12..14] == [8, 0] && self.data[23] == 17 && matches!(self.data[37], 67 | 68);
         (ports && self.data[34] == 0).then(|| self.data[284])
@@ -81,7 +81,7 @@ fn spoofers_claim_the_gateway() {
 }
 
 #[test]
-fn macs_and_addresses_are_as_asked() {
+fn macs_and_addresses_follow_the_parameters() {
     let seen = play(TrafficModel::ArpSpoofOneWay, 1.0, |part| {
         part.params.source_mac = "52:54:00:aa:00:01".parse().ok();
         part.params.target = "203.0.113.9/32".parse().ok();
@@ -90,7 +90,7 @@ fn macs_and_addresses_are_as_asked() {
 }
 
 #[test]
-fn the_gateway_is_where_the_profile_says() {
+fn models_place_the_gateway() {
     let answers = |seen: &[Seen]| -> HashSet<[u8; 6]> {
         seen.iter().filter_map(Seen::arp).filter(|arp| arp.0 == 2 && arp.2 == 1).map(|arp| arp.1).collect()
     };
@@ -107,7 +107,7 @@ fn the_gateway_is_where_the_profile_says() {
 
 #[test]
 fn a_virtual_mac_moves_to_the_next_interface() {
-    let seen = play(TrafficModel::VrrpFailover, 20.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::VrrpFailover, 20.0, |part| part.params.capture_point.interface = 1);
     let adverts: Vec<&Seen> = seen.iter().filter(|seen| seen.data[23] == 112).collect();
     assert!(adverts.iter().all(|seen| seen.sender() == [0, 0, 0x5e, 0, 1, 51] && seen.interface < 3));
     let of = |interface: u16| adverts.iter().filter(move |seen| seen.interface == interface);
@@ -134,7 +134,7 @@ fn addresses_with_two_macs() {
 
 #[test]
 fn stations_move_between_ports() {
-    let seen = play(TrafficModel::MacFlap, 4.0, |part| part.params.place.interface = 1);
+    let seen = play(TrafficModel::MacFlap, 4.0, |part| part.params.capture_point.interface = 1);
     let ports: Vec<u16> = seen.iter().map(|seen| seen.interface).collect();
     let moves = ports.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert_eq!((seen.len(), moves, &ports[..6]), (40, 7, &[1, 1, 1, 1, 1, 2][..]));
@@ -147,14 +147,14 @@ fn stations_move_between_ports() {
 }
 
 #[test]
-fn guests_ports_see_the_guest_enter() {
+fn guest_frames_are_ingress_on_guest_ports() {
     let seen = play(TrafficModel::SpoofingGuest, 4.0, |part| {
-        (part.params.place.interface, part.params.place.seen_as) = (1, SeenAs::Port);
+        (part.params.capture_point.interface, part.params.capture_point.seen_as) = (1, SeenAs::Port);
     });
     assert!(seen.iter().all(|seen| seen.interface == 1 && seen.direction == FrameDirection::Ingress));
     assert!(seen.iter().all(|seen| seen.sender() == [0x52, 0x54, 0, 0, 1, 4]));
     assert!(seen.iter().filter_map(Seen::arp).all(|arp| arp.2 == 105));
-    let seen = play(TrafficModel::StpFromGuest, 10.0, |part| part.params.place.seen_as = SeenAs::Port);
+    let seen = play(TrafficModel::StpFromGuest, 10.0, |part| part.params.capture_point.seen_as = SeenAs::Port);
     assert!(seen.iter().all(|seen| seen.data[14..17] == [0x42, 0x42, 3] && seen.direction == FrameDirection::Ingress));
     assert_eq!(seen.len(), 5);
     let seen = play(TrafficModel::StpSwitch, 10.0, |_| {});
@@ -162,7 +162,7 @@ fn guests_ports_see_the_guest_enter() {
 }
 
 #[test]
-fn a_power_cut_wakes_many_stations_fully() {
+fn after_a_power_cut_many_stations_boot() {
     let seen = play(TrafficModel::PowerCut, 10.0, |_| {});
     let stations: HashSet<[u8; 6]> = seen.iter().map(Seen::sender).collect();
     assert_eq!(stations.len(), 201);
@@ -217,7 +217,7 @@ fn loops_repeat_frames_to_the_last_octet() {
 }
 
 #[test]
-fn servers_and_routers_that_nobody_appointed() {
+fn rogue_servers_and_routers_answer() {
     let offers = |model| -> HashSet<[u8; 6]> {
         let seen = play(model, 10.0, |_| {});
         seen.iter().filter(|seen| seen.dhcp() == Some(2)).map(Seen::sender).collect()

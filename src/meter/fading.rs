@@ -1,0 +1,39 @@
+//! Fading: an exponentially decaying activity, about that of the last second, in one number.
+
+use super::counts::Count;
+
+/// Factor by which an activity decreases per tick without packets.
+pub(super) const FADING: f32 = 0.9;
+
+/// An activity after `idle` ticks without packets.
+pub(super) fn faded(activity: f32, idle: u64) -> f32 {
+    match idle {
+        0 => activity,
+        1 => activity * FADING,
+        idle => activity * FADING.powi(idle.min(1000) as i32),
+    }
+}
+
+/// Rank of a host with this activity for eviction: thousandths, so that entries of the same age still differ.
+pub(super) fn worth(activity: f32) -> u64 {
+    (activity * 1000.0) as u64
+}
+
+/// Packets and bytes of about the last second, decreasing by a tenth each tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FadingCount {
+    pub packets: f32,
+    pub bytes: f32,
+}
+
+impl FadingCount {
+    pub(super) fn fade(&mut self, idle: u64) {
+        self.packets = faded(self.packets, idle);
+        self.bytes = faded(self.bytes, idle);
+    }
+
+    pub(super) fn add(&mut self, count: Count) {
+        self.packets += count.packets as f32;
+        self.bytes += count.bytes as f32;
+    }
+}

@@ -1,0 +1,143 @@
+//! Host tick: everything counted of one busy host in one tick.
+
+use super::applications::AppCounts;
+use super::counts::{ClassTick, SmallCount};
+use super::handshakes::HandshakeCounts;
+use super::registers::Registers;
+use super::samples::{Sample, Sampler};
+use super::scale::Scale;
+use crate::base::{Addr, Timestamp};
+use crate::packet::Service;
+
+/// Traffic of one host with one amplification service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCounts {
+    /// The service; `None` in a free row.
+    pub service: Option<Service>,
+    pub replies_received: SmallCount,
+    pub replies_sent: SmallCount,
+    pub requests_received: u32,
+    pub requests_sent: u32,
+}
+
+/// Services counted separately per host and tick. A fifth service in the same 100 ms counts in the classes only.
+pub(super) const SERVICES_PER_HOST: usize = 4;
+
+/// Everything that is kept of a busy host in one tick. Two KiB: only busy hosts have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(align(64))]
+pub struct HostTick {
+    pub address: Addr,
+    /// First packet to or from the host in this tick.
+    pub first: Timestamp,
+    pub received: ClassTick,
+    pub sent: ClassTick,
+    pub handshakes: HandshakeCounts,
+    pub apps: AppCounts,
+    pub first_fragments_received: u32,
+    pub first_fragments_sent: u32,
+    pub services: [ServiceCounts; SERVICES_PER_HOST],
+    /// Peers that send to this host.
+    pub sources: Registers,
+    /// Peers that this host sends to.
+    pub destinations: Registers,
+    pub received_samples: Sampler,
+    pub sent_samples: Sampler,
+}
+
+impl HostTick {
+    /// The row of a service; assigns a free one to a new service, `None` where all are in use.
+    #[inline]
+    pub fn service(&mut self, service: Service) -> Option<&mut ServiceCounts> {
+        let row = self.services.iter_mut().find(|row| row.service.is_none_or(|s| s == service))?;
+        row.service = Some(service);
+        Some(row)
+    }
+
+    /// Starts an empty tick for `address`. Samples are not cleared, only their length: half of the record need not be
+    /// written.
+    pub fn reset(&mut self, address: Addr) {
+        self.received_samples.clear();
+        self.sent_samples.clear();
+        self.address = address;
+        self.first = Timestamp::ZERO;
+        (self.received, self.sent) = Default::default();
+        self.handshakes = HandshakeCounts::default();
+        self.apps = AppCounts::default();
+        (self.first_fragments_received, self.first_fragments_sent) = (0, 0);
+        self.services = Default::default();
+        self.sources.clear();
+        self.destinations.clear();
+    }
+
+    /// Scales the counts of captured packets to the traffic that they stand for.
+    pub fn scale_up(&mut self, scale: Scale) {
+        self.received.scale_up(scale);
+        self.sent.scale_up(scale);
+        for row in &mut self.services {
+            row.replies_received.scale_up(scale);
+            row.replies_sent.scale_up(scale);
+            row.requests_received = scale.of_small(row.requests_received);
+            row.requests_sent = scale.of_small(row.requests_sent);
+        }
+        self.first_fragments_received = scale.of_small(self.first_fragments_received);
+        self.first_fragments_sent = scale.of_small(self.first_fragments_sent);
+        self.received_samples.scale_up(scale);
+        self.sent_samples.scale_up(scale);
+        self.handshakes.scale_up(scale);
+        self.apps.scale_up(scale);
+    }
+
+    /// Adds all counts of another tick, but not its peers and samples.
+    pub(super) fn merge_counts(&mut self, other: &HostTick) {
+        if other.first < self.first || self.first == Timestamp::ZERO {
+            self.first = other.first;
+        }
+        self.received.merge(&other.received);
+        self.sent.merge(&other.sent);
+        self.handshakes.add(&other.handshakes);
+        self.apps.add(&other.apps);
+        self.first_fragments_received = self.first_fragments_received.saturating_add(other.first_fragments_received);
+        self.first_fragments_sent = self.first_fragments_sent.saturating_add(other.first_fragments_sent);
+        for theirs in other.services {
+            if let Some(service) = theirs.service
+                && let Some(mine) = self.service(service)
+            {
+                mine.replies_received.merge(theirs.replies_received);
+                mine.replies_sent.merge(theirs.replies_sent);
+                mine.requests_received = mine.requests_received.saturating_add(theirs.requests_received);
+                mine.requests_sent = mine.requests_sent.saturating_add(theirs.requests_sent);
+            }
+        }
+    }
+
+    /// Adds another worker's counts of the same tick and host.
+    pub fn merge(&mut self, other: &HostTick) {
+        self.merge_counts(other);
+        self.sources.merge(&other.sources);
+        self.destinations.merge(&other.destinations);
+        let random = |sample: &Sample| sample.peer.bits() as u64 ^ u64::from(sample.source_port);
+        for sample in other.received_samples.samples() {
+            self.received_samples.absorb(*sample, random(sample));
+        }
+        for sample in other.sent_samples.samples() {
+            self.sent_samples.absorb(*sample, random(sample));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_service_does_not_displace_another() {
+        let mut tick = HostTick::default();
+        for index in 0..Service::COUNT {
+            if let Some(service) = Service::from_index(index) {
+                let row = tick.service(service);
+                assert_eq!(row.is_some(), index < SERVICES_PER_HOST);
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Publishes what the judge knows: metrics, the state that the HTTP server reads, and events to the outputs.
+
+use super::clock::{instant, wall_clock};
+use super::drill::Drills;
+use super::engine::Engine;
+use super::inventory_publisher;
+use super::table_metrics;
+use super::tick_collector::WorkerReport;
+use super::worker_handles::WorkerHandles;
+use crate::base::{Addr, PostureResult, TICKS_PER_SECOND, Timestamp};
+use crate::http;
+use crate::incident::{Change, Event, Incident, LossCounts};
+use crate::meter::{Count, TallySizes};
+use crate::metrics::Metrics;
+use crate::output::Outputs;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often outputs that want progress receive the state of every open incident.
+const PROGRESS_SECONDS: u64 = 10;
+/// Seconds that the coverage metric is computed over.
+const COVERAGE_SECONDS: usize = 60;
+/// When the first status line is logged, after the start.
+const STATUS_AFTER: Duration = Duration::from_secs(2);
+
+pub(super) struct Publisher {
+    metrics: Arc<Metrics>,
+    shared: Arc<http::Shared>,
+    outputs: Outputs,
+    tally_sizes: TallySizes,
+    /// When the run started.
+    origin: Instant,
+    /// Frames captured since the start.
+    frames: u64,
+    /// The second of packet time that was last published.
+    second: u64,
+    /// (received, lost) at the end of each of the last seconds.
+    coverage: VecDeque<(u64, u64)>,
+    status_logged: bool,
+}
+
+impl Publisher {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        shared: Arc<http::Shared>,
+        outputs: Outputs,
+        tally_sizes: TallySizes,
+        origin: Instant,
+    ) -> Publisher {
+        Publisher {
+            metrics,
+            shared,
+            outputs,
+            tally_sizes,
+            origin,
+            frames: 0,
+            second: 0,
+            coverage: VecDeque::new(),
+            status_logged: false,
+        }
+    }
+
+    /// Frames captured since the start.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// The first state, when every worker captures.
+    pub fn start(&self, interfaces: &[String], workers: &WorkerHandles, engine: &Engine, drills: &Drills) {
+        for name in interfaces {
+            self.capture_state(name, true);
+            self.metrics.capture_sampling(name, workers.sampling(name));
+        }
+        self.config_reload(true, wall_clock());
+        self.incidents(engine, drills);
+        inventory_publisher::publish(engine, &self.metrics, &self.shared);
+        self.set_ready(true);
+    }
+
+    /// Whether start-up is over and shutdown has not begun.
+    pub fn set_ready(&self, ready: bool) {
+        self.shared.set_ready(ready);
+    }
+
+    /// The configuration was loaded, or could not be.
+    pub fn config_reload(&self, successful: bool, now: Timestamp) {
+        self.metrics.config_reload(successful, now.seconds_since(Timestamp::ZERO));
+    }
+
+    /// Keeps series for these hosts from now on.
+    pub fn watch_hosts(&self, hosts: &[IpAddr]) {
+        for &host in hosts {
+            self.metrics.watch_host(Addr::from(host), "configured");
+        }
+    }
+
+    pub fn host_checks(&self, results: &[PostureResult]) {
+        self.metrics.posture(results);
+    }
+
+    /// Whether an interface is captured.
+    pub fn capture_state(&self, interface: &str, up: bool) {
+        self.metrics.capture_up(interface, up);
+        self.shared.set_capture(interface, up);
+    }
+
+    /// A worker of this interface finished a tick with these frames; `late` earlier ticks are included.
+    pub fn worker_report(&mut self, workers: &WorkerHandles, interface: &str, frames: Count, late: u32) {
+        for _ in 0..late {
+            self.metrics.tick_late();
+        }
+        self.metrics.capture(interface, frames.packets, frames.bytes);
+        let losses = workers.stats(interface);
+        self.metrics.capture_losses(interface, losses.dropped_kernel, losses.dropped_interface);
+        self.metrics.capture_sampling(interface, workers.sampling(interface));
+        self.frames += frames.packets;
+    }
+
+    /// All reports of a tick are there.
+    pub fn tick_collected(&self, reports: &[WorkerReport]) {
+        for (_, report) in reports {
+            self.metrics.observe_tick(&report.totals);
+        }
+    }
+
+    /// The engine has processed the reports of the tick that ends at `end`.
+    pub fn tick_processed(&self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
+        self.metrics.tick_time(end.seconds_since(Timestamp::ZERO));
+        table_metrics::workers(&self.metrics, engine.meter(), reports, self.tally_sizes, workers);
+    }
+
+    /// A tick was judged; that began at `start`.
+    pub fn tick_judged(&self, start: Instant) {
+        let spent = instant().saturating_duration_since(start);
+        self.metrics.tick_duration(spent.as_secs_f64());
+        self.shared.beat(start.saturating_duration_since(self.origin).as_millis() as u64);
+    }
+
+    /// Changes of incidents, for the outputs, the metrics and the API.
+    pub fn events(&mut self, events: &[Event], engine: &Engine, drills: &Drills) {
+        if events.is_empty() {
+            return;
+        }
+        for event in events {
+            self.metrics.incident_event(event);
+            self.outputs.offer(event);
+            if event.change == Change::Opened
+                && !event.incident.drill
+                && let Some(address) = event.incident.target.address
+            {
+                self.metrics.watch_host(address, "target");
+            }
+        }
+        self.incidents(engine, drills);
+    }
+
+    /// The state of all incidents, for the metrics and the API.
+    fn incidents(&self, engine: &Engine, drills: &Drills) {
+        let open: Vec<Incident> = engine.incidents().open().chain(drills.open()).collect();
+        self.metrics.incidents_active(&open);
+        let recent = engine.incidents().recent().cloned().collect();
+        let allowed = engine.allowed().iter().map(Into::into).collect();
+        self.shared.publish(http::Snapshot { open, recent, allowed });
+    }
+
+    /// Whether a tick is the first one of its second that was judged.
+    pub fn starts_second(&mut self, tick: u64) -> bool {
+        let second = tick / TICKS_PER_SECOND as u64;
+        std::mem::replace(&mut self.second, second) != second
+    }
+
+    /// Everything that is published about once per second.
+    pub fn every_second(&mut self, engine: &Engine, drills: &Drills, losses: LossCounts) {
+        inventory_publisher::publish(engine, &self.metrics, &self.shared);
+        table_metrics::shared(&self.metrics, engine);
+        let (open_incidents_full, side_effects) = engine.incidents().dropped_findings();
+        self.metrics.findings_dropped(open_incidents_full, side_effects);
+        for allowed in engine.allowed().iter() {
+            self.metrics.allowed_findings(&allowed.rule.name, allowed.findings);
+        }
+        if self.second.is_multiple_of(PROGRESS_SECONDS) && self.outputs.want_progress() {
+            for incident in engine.incidents().open().chain(drills.open()) {
+                self.outputs.offer(&Event { change: Change::Progress, incident: Arc::new(incident) });
+            }
+        }
+        let (hosts, stations) = engine.meter().tables();
+        for address in self.metrics.watched_hosts() {
+            if let Some(entry) = hosts.get(&address) {
+                self.metrics.host_totals(address, entry.received, entry.sent);
+            }
+        }
+        self.output_counters();
+        let coverage = self.add_coverage(losses);
+        self.metrics.coverage(coverage);
+        // The counters of the allow list change without any incident.
+        if engine.incidents().open_count() > 0
+            || drills.open().next().is_some()
+            || engine.allowed().iter().next().is_some()
+        {
+            self.incidents(engine, drills);
+        }
+        if !self.status_logged && self.origin.elapsed() > STATUS_AFTER {
+            self.status_logged = true;
+            let rate = (self.frames as f64 / self.origin.elapsed().as_secs_f64()).round();
+            let (hosts, stations) = (hosts.len(), stations.len());
+            tracing::info!("{} packets so far, {rate}/s; {hosts} hosts, {stations} stations", self.frames);
+        }
+    }
+
+    fn output_counters(&self) {
+        for (name, counts) in self.outputs.counts() {
+            let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+            self.metrics.output_totals(name, load(&counts.delivered), load(&counts.failed), load(&counts.dropped));
+            let is_failing = counts.failing.load(Ordering::Relaxed);
+            self.metrics.output_state(name, is_failing, load(&counts.delay_millis) as f64 / 1000.0);
+        }
+    }
+
+    /// The share of packets that was not lost in the last [`COVERAGE_SECONDS`].
+    fn add_coverage(&mut self, losses: LossCounts) -> f64 {
+        self.coverage.push_back((losses.received, losses.dropped));
+        if self.coverage.len() > COVERAGE_SECONDS {
+            self.coverage.pop_front();
+        }
+        let (Some(first), Some(last)) = (self.coverage.front(), self.coverage.back()) else { return 1.0 };
+        let (received, lost) = (last.0.saturating_sub(first.0), last.1.saturating_sub(first.1));
+        // Dropped packets are among the received ones.
+        if received == 0 { 1.0 } else { 1.0 - (lost as f64 / received as f64).min(1.0) }
+    }
+
+    /// Ends the outputs after they have delivered what is queued.
+    pub fn finish_outputs(self) {
+        self.outputs.finish();
+    }
+}

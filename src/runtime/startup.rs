@@ -1,0 +1,116 @@
+//! Starts a live run: what can fail comes first, so that nothing is captured by a run that cannot report it.
+
+use super::clock::{instant, wall_clock};
+use super::drill::Drills;
+use super::engine::Engine;
+use super::host_check_poller::HostCheckPoller;
+use super::inventory_poller::InventoryPoller;
+use super::judge_loop::JudgeLoop;
+use super::live_config::{LiveConfig, LiveRequest};
+use super::live_error::LiveError;
+use super::outputs::start_outputs;
+use super::persistence::Persistence;
+use super::publisher::Publisher;
+use super::systemd_notifier::SystemdNotifier;
+use super::tick_collector::TickCollector;
+use super::worker_handles::WorkerHandles;
+use crate::config::Config;
+use crate::http;
+use crate::meter::Hasher;
+use crate::metrics::Metrics;
+use std::hash::{BuildHasher, RandomState};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Starts every thread of a live run but the caller's, which is to run the judge's loop. The workers end when `stop` is
+/// set.
+pub(super) fn start(
+    request: LiveRequest,
+    stop: &Arc<AtomicBool>,
+) -> Result<(JudgeLoop, Option<http::Server>), LiveError> {
+    let live = LiveConfig::new(request)?;
+    let (config, interfaces, networks) = (&live.config, &live.interfaces, &live.networks);
+    let inventory = InventoryPoller::start(&config.inventory);
+    let site = live.site(Arc::clone(inventory.known()));
+    // A random key, so that an attacker cannot choose addresses that share a set of the tables.
+    let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
+    let mut engine = Engine::new(config, site, hasher);
+    engine.interfaces.clone_from(interfaces);
+    let outputs = start_outputs(config)?;
+    let metrics = Metrics::new(interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
+    let metrics = Arc::new(metrics);
+    let persistence = Persistence::start(config, &mut engine, &metrics, wall_clock());
+    // After persistence, which creates the state directory: the drills' socket is in it.
+    let drills = Drills::start(config, networks.iter().copied().collect(), &outputs);
+    let host_checks = HostCheckPoller::start(&config.posture);
+    let origin = instant();
+    let (hosts, stations) = engine.meter().tables();
+    let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
+    let publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
+    publisher.watch_hosts(&config.metrics_hosts);
+    publisher.host_checks(host_checks.known());
+    let server = start_http(config, &shared)?;
+
+    let (workers, messages) = WorkerHandles::start(config, interfaces, networks, hasher, stop)?;
+    tracing::debug!("capturing after {:.1} ms", origin.elapsed().as_secs_f64() * 1000.0);
+    let mut judge = JudgeLoop {
+        config: live,
+        collector: TickCollector::new(workers, messages),
+        engine,
+        inventory,
+        host_checks,
+        drills,
+        persistence,
+        publisher,
+        systemd: SystemdNotifier::new(origin),
+    };
+    judge.send_lan_config();
+    log_start(&judge.config, server.as_ref());
+    judge.publisher.start(&judge.config.interfaces, &judge.collector.workers, &judge.engine, &judge.drills);
+    judge.systemd.ready();
+    Ok((judge, server))
+}
+
+/// The first log lines: what is captured, and where to read the results.
+fn log_start(live: &LiveConfig, server: Option<&http::Server>) {
+    let networks: Vec<String> = live.networks.iter().map(ToString::to_string).collect();
+    let networks = if networks.is_empty() { "unknown".to_owned() } else { networks.join(" ") };
+    let capture = &live.config.capture;
+    tracing::info!(
+        interfaces = live.interfaces.join(" "),
+        networks,
+        promiscuous = capture.promiscuous,
+        filter = capture.bpf,
+        "capturing"
+    );
+    if let Some(server) = server {
+        tracing::info!("metrics, health and incidents on {}", server.url());
+    }
+}
+
+/// Access rules of the HTTP server, with the files of the web configuration.
+///
+/// # Errors
+/// One line per error, which names its key.
+pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
+    let http = &config.http;
+    if !http.enabled {
+        return Ok(http::Web::open_to_all());
+    }
+    http::Web::read(&http.web_config, http.listen, http.allow_unauthenticated)
+}
+
+fn start_http(config: &Config, shared: &Arc<http::Shared>) -> Result<Option<http::Server>, LiveError> {
+    if !config.http.enabled {
+        return Ok(None);
+    }
+    let address = config.http.listen;
+    let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
+    let listener = TcpListener::bind(address).map_err(|error| {
+        LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
+    })?;
+    http::start(listener, Arc::clone(shared), web)
+        .map(Some)
+        .map_err(|error| LiveError::Other(format!("cannot start the HTTP server: {error}")))
+}
