@@ -1,71 +1,78 @@
 //! # Pegel, the flood gauge for networks
 //!
-//! Pegel reads copies of packets, keeps rates per address and per station, and tells of attacks: which target, which
-//! kind, since when, and why it says so. It changes no traffic.
+//! Pegel reads copies of packets, keeps rates per address and per station, and detects attacks. It reports target, vector
+//! and onset of each, with the evidence. It changes no traffic. The book in `docs/` is the manual; its glossary defines
+//! the terms.
 //!
 //! ## The map
 //!
-//! Data flows one way. Each stage knows the types of the stages before it and nothing of those behind it; a test reads
+//! Data flows one way. Each room knows the types of the rooms before it and nothing of those after it; a test reads
 //! every `use crate::` and fails on an edge that this map does not have.
 //!
 //! ```text
 //! capture ─▶ packet ─▶ meter ─▶ detect ─▶ incident ─▶ output      (metrics and http read meter and incident)
-//!  frames    Packet    Window   Finding   Incident    the world
+//!  frames    Packet    Window   Finding   Incident    receivers
 //! ```
 //!
-//! | room | what happens there | hands on |
+//! | room | task | result |
 //! |---|---|---|
-//! | [`base`] | words that all share: time, addresses, networks, vectors, severities | |
-//! | [`capture`] | frames from files, interfaces (the kernel's ring, libpcap) or the generator, borrowed, one at a time | [`Frame`](capture::Frame) |
-//! | [`packet`] | bytes to one small `Copy` record; what is malformed gets a name | [`Packet`](packet::Packet) |
+//! | [`base`] | names and types that all share: time, addresses, networks, vectors, severities | |
+//! | [`capture`] | frames from files or interfaces (the kernel's ring, libpcap), borrowed, one at a time | [`Frame`](capture::Frame) |
+//! | [`packet`] | octets to one small `Copy` record; malformed packets get the name of an anomaly | [`Packet`](packet::Packet) |
 //! | [`meter`] | tallies per worker, merged every 100 ms into shared tables and sliding windows | [`Window`](meter::Window) |
-//! | [`inventory`] | what is ours: networks, guests, and what each interface is and may carry | |
-//! | [`posture`] | what must hold on this host, asked of the kernel and systemd | [`PostureResult`](base::PostureResult) |
+//! | [`inventory`] | our networks, guests, and what each interface is and may carry | |
+//! | [`posture`] | host checks, from the kernel and systemd | [`PostureResult`](base::PostureResult) |
 //! | [`detect`] | rate and shape, one file per detector | [`Finding`](detect::Finding) |
-//! | [`incident`] | a pure state machine: open, extend, close; what could be done about it | [`Incident`](incident::Incident) |
-//! | [`output`] | sinks with bounded queues | the world |
+//! | [`mitigation`] | suggested filters and routes, from samples | [`Suggestions`](mitigation::Suggestions) |
+//! | [`incident`] | a pure state machine: open, extend, close | [`Incident`](incident::Incident) |
+//! | [`output`] | sinks with bounded queues | |
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
-//! | [`config`] | TOML as written, then resolved | [`Config`](config::Config) |
-//! | [`state`] | what outlives the process: files in one directory | |
-//! | [`runtime`] | the only place that knows every stage: threads, channels, shutdown | |
+//! | [`config`] | the TOML file, checked, with every default filled in | [`Config`](config::Config) |
+//! | [`state`] | saved state: files in one directory | |
+//! | [`traffic`] | the traffic generator: for the drill, tests and benchmarks | |
+//! | [`runtime`] | the only room that knows every stage: threads, channels, shutdown | |
 //! | [`cli`] | one file per subcommand | |
 //!
-//! The hot path is capture, packet and the tally of meter: monomorphic, allocation-free after the start, no locks, no
+//! The hot path is capture, packet and the tally of meter: monomorphic, no allocation after the start, no locks, no
 //! logging, no clock. From [`Window`](meter::Window) on, work runs once per tick and may be `dyn` and readable.
 //!
 //! ## Time is an argument
 //!
-//! Whatever decides is a function of packets and their timestamps. No detector, window or incident reads a clock; in a
-//! live run the pipeline tells the time where no packet does. A replay of a capture is therefore the same analysis as the
-//! live run was, and gives the same output every time.
+//! Every decision is a function of packets and their timestamps. No detector, window or incident reads a clock; in a live
+//! run without packets the runtime advances packet time. A replay of a capture is therefore the same analysis as the live
+//! run was, and gives the same output every time.
 //!
 //! ## Recipe: a source
 //!
-//! 1. A file under `capture/` with a type that implements [`PacketSource`](capture::PacketSource): `poll` hands frames
-//!    to the sink and comes back at least twenty times a second.
+//! 1. A file under `capture/` with a type that implements [`PacketSource`](capture::PacketSource): `poll` delivers frames
+//!    to the sink and returns at least twenty times per second.
 //! 2. A row in [`SOURCES`](capture::SOURCES).
 //! 3. Open it where it is used: `runtime/live_source.rs` for interfaces, `cli/replay.rs` for files.
 //!
 //! ## Recipe: a detector
 //!
+//! `make new-detector NAME=…` writes the skeleton of all of these:
+//!
 //! 1. The vector's name in [`base::words`], under its class.
 //! 2. A file under `detect/` with `pub(super) const SPEC:` [`DetectorSpec`](detect::DetectorSpec) (name, vectors,
-//!    summary, settings with default, range and unit) and a type that implements [`Detector`](detect::Detector): `judge`
-//!    for one host in one direction, `survey` for the window as a whole. Ask for rate *and* shape, and give evidence that
-//!    a person understands without the source.
-//! 3. Its line in [`DETECTORS`](detect::DETECTORS). Command line, configuration, sample file and metrics follow.
-//! 4. Under `tests/scenarios/`, one scenario that fires each vector and one benign look-alike that lists the detector
+//!    summary, settings, thresholds with their reasons, precedence, mitigation) and a type that implements
+//!    [`Detector`](detect::Detector): `inspect_host` for one host in one direction, `inspect_tick` for the tick as a whole.
+//!    Require a rate *and* a shape, and give evidence that is understood without the source.
+//! 3. Its row in [`DETECTORS`](detect::DETECTORS). Command line, configuration, sample file, metrics and the tables of the
+//!    book follow.
+//! 4. Under `tests/scenarios/CLASS/`, one scenario that fires each vector and one benign look-alike that lists the detector
 //!    in `silent_for`. A test fails without them.
+//! 5. Its page in the book: `PEGEL_RENEW_DOCS=1 cargo test --test book` creates it; four sections are written by hand.
 //!
 //! ## Recipe: an output
 //!
-//! 1. A file under `output/` with a type that implements [`Sink`](output::Sink). It runs in a thread of its own and may
+//! 1. A file under `output/` with a type that implements [`Sink`](output::Sink). It runs on a separate thread and may
 //!    block; what does not fit into its queue is dropped and counted.
-//! 2. A row in [`SINKS`](output::SINKS), its keys in `config/outputs.rs`.
+//! 2. A row in [`SINKS`](output::SINKS), its section in `config/`.
 //! 3. Start it in `runtime/outputs.rs`, `start_outputs`.
 
-// What network input can reach must not end the process. Tests may (clippy.toml), as may tests/ and benches/.
+// Network input must not end the process. Tests may panic (clippy.toml), as may tests/ and benches/.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented)

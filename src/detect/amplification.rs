@@ -223,8 +223,8 @@ fn shape_of(host: &HostDirection<'_>, service: &ServiceTraffic, row: &'static Am
     if large && (!row.sessions || crowd || profile.many_reflectors()) {
         return Shape::Clear;
     }
-    // Small replies from many reflectors, and hardly a question. Whoever asks that many servers (a resolver) does so
-    // from ever new ports; sessions with that many would be asked for.
+    // Small replies from many reflectors, and hardly a request. A resolver that queries that many servers uses
+    // constantly changing ports; sessions with that many would have been requested.
     let converging = row.sessions || profile.is_converging();
     let few_requests = service.requests as f64 <= REQUEST_SHARE.value * service.replies.packets as f64;
     let unknown = crowd || profile.many_sources() || row.sessions && profile.many_reflectors();

@@ -15,7 +15,7 @@ const CRITICAL: Threshold = Threshold {
     name: "critical",
     value: 5.0,
     unit: "times the limit",
-    reason: "a host near its limit gives a warning; what exceeds it five times is worth waking somebody",
+    reason: "a host near its limit gives a warning; what exceeds it five times is worth waking an operator",
     guarded_by: "syn_flood",
 };
 /// Confidence at the limit, and the one that it approaches far above it.

@@ -99,7 +99,7 @@ fn inspect_host(
         if findings.len() == before {
             continue;
         }
-        // A claim counts only where the detector that makes it is on: else nobody would report these packets.
+        // A claim counts only where the detector that makes it is on: otherwise no detector would report these packets.
         let is_claimed = |claim: &&Claim| {
             let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
             detectors.iter().any(claims) && host.has_claim(**claim)

@@ -17,7 +17,7 @@ pub struct Signals {
 /// Captures and judges until `signals.stop` is set. Returns when everything is flushed.
 ///
 /// # Errors
-/// Why the run could not start; or that every capture worker has ended before it was told to.
+/// Why the run could not start; or that every capture worker has ended before `signals.stop` was raised.
 pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     let (mut judge, server) = startup::start(request, &signals.stop)?;
     while !signals.stop.load(Ordering::Relaxed) && judge.step() {

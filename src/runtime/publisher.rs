@@ -176,8 +176,8 @@ impl Publisher {
     pub fn every_second(&mut self, engine: &Engine, drills: &Drills, losses: LossCounts) {
         inventory_publisher::publish(engine, &self.metrics, &self.shared);
         table_metrics::shared(&self.metrics, engine);
-        let (open_incidents_full, side_effects) = engine.incidents().dropped_findings();
-        self.metrics.findings_dropped(open_incidents_full, side_effects);
+        let (incident_limit, side_effects) = engine.incidents().dropped_findings();
+        self.metrics.findings_dropped(incident_limit, side_effects);
         for allowed in engine.allowed().iter() {
             self.metrics.allowed_findings(&allowed.rule.name, allowed.findings);
         }
