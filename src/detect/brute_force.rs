@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(None),
     build: |settings, site| Box::new(BruteForce { connections: settings.limit(&CONNECTIONS), site: Arc::clone(site) }),
 };
 

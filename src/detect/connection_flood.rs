@@ -20,7 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(None),
     build: |settings, _| Box::new(ConnectionFlood { limit: settings.limit(&CONNECTIONS_PER_SECOND) }),
 };
 

@@ -64,8 +64,9 @@ pub enum Mitigation {
     Packets,
     /// The same, but UDP only by the source port of the abused service.
     AmplifierPort,
-    /// Only together with sources: without them a filter would match honest clients too.
-    Sources,
+    /// Only together with sources: without them a filter would match honest clients too. For a station as the sender, these
+    /// frames of it.
+    Sources(Option<FrameMatch>),
     /// All frames of the station, or those that `matches` describes.
     Station(Option<FrameMatch>),
     /// Nothing, for this reason.

@@ -25,7 +25,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(None),
     build: |settings, _| Box::new(DnsWaterTorture { limit: settings.limit(&QUERIES_PER_SECOND) }),
 };
 

@@ -42,7 +42,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(None),
     build: |settings, _| Box::new(HttpFlood { limit: settings.limit(&REQUESTS_PER_SECOND) }),
 };
 

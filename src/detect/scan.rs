@@ -5,7 +5,8 @@
 use super::attempts::{self, ANSWERED_SHARE};
 use super::evidence::measured;
 use super::{
-    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Threshold, settings::Limit, settings::Limits,
+    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Target, Threshold, settings::Limit,
+    settings::Limits,
 };
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
@@ -22,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(Some(FrameMatch { nftables: "ether type arp", pcap: "arp" })),
     build: |settings, site| {
         Box::new(Scan {
             ports: settings.limit(&PORTS),

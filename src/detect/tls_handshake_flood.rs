@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
-    mitigation: Mitigation::Sources,
+    mitigation: Mitigation::Sources(None),
     build: |settings, _| Box::new(TlsHandshakeFlood { limit: settings.limit(&HANDSHAKES_PER_SECOND) }),
 };
 

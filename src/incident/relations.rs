@@ -1,31 +1,23 @@
-//! Which vectors explain which others, for merging incidents.
+//! Which vectors explain which others, for merging incidents: as the detectors' specs say.
 
-use crate::base::{Vector, VectorClass};
+use crate::base::Vector;
+use crate::detect::{Merging, spec_of};
+
+fn merging(vector: Vector) -> Merging {
+    spec_of(vector).map_or(Merging::Separate, |spec| spec.merging)
+}
 
 /// Whether this attack on a host can be part of one on its whole prefix.
 pub(super) fn is_flood(vector: Vector) -> bool {
-    matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification)
+    matches!(merging(vector), Merging::IntoPrefix | Merging::IntoPrefixOrSideEffect)
 }
 
 /// Whether an incident of a whole LAN explains a finding about one of its stations.
 pub(super) fn explains(lan: Vector, station: Vector) -> bool {
-    match lan {
-        Vector::MacFlood => matches!(station, Vector::MacNotAllowed | Vector::SpoofedSource | Vector::MacFlap),
-        Vector::L2Loop => matches!(
-            station,
-            Vector::MacFlap
-                | Vector::BroadcastStorm
-                | Vector::MulticastStorm
-                | Vector::ArpFlood
-                | Vector::GratuitousArpStorm
-                | Vector::DhcpFlood
-                | Vector::RogueRa
-        ),
-        _ => false,
-    }
+    matches!(merging(lan), Merging::AbsorbsStations(vectors) if vectors.contains(&station))
 }
 
 /// Whether hosts send these packets in response to others: those of an attacked host are a side effect of the attack.
 pub(super) fn is_response(vector: Vector) -> bool {
-    matches!(vector, Vector::RstFlood | Vector::IcmpFlood | Vector::Icmpv6Flood)
+    merging(vector) == Merging::IntoPrefixOrSideEffect
 }

@@ -3,6 +3,7 @@
 use super::plan::{Action, Rule};
 use super::shape::{Kind, Match, Ports, flag_names};
 use crate::base::{Mac, Vector};
+use crate::detect::{FrameMatch, Mitigation, spec_of};
 use crate::packet::Class;
 use ipnet::IpNet;
 use std::fmt::Write;
@@ -230,23 +231,10 @@ fn parenthesise(term: String) -> String {
     if term.starts_with('(') { term } else { format!("({term})") }
 }
 
-/// Which frames of a station a rule matches, for nftables on a bridge and for libpcap; `None`: all.
-fn frames(vector: Vector) -> Option<(&'static str, &'static str)> {
-    match vector {
-        Vector::ArpSpoof | Vector::IpConflict | Vector::ArpFlood | Vector::GratuitousArpStorm | Vector::ArpScan => {
-            Some(("ether type arp", "arp"))
-        }
-        // Neighbour advertisement, router advertisement, redirect (RFC 4861 §4).
-        Vector::NdSpoof => Some(("icmpv6 type { 136, 137 }", "ip6[6] = 58 and (ip6[40] = 136 or ip6[40] = 137)")),
-        Vector::RogueRa => Some(("icmpv6 type { 134, 137 }", "ip6[6] = 58 and (ip6[40] = 134 or ip6[40] = 137)")),
-        // Ports of servers, then of clients (RFC 2131 §4.1, RFC 9915 §7.2).
-        Vector::RogueDhcp => Some(("udp sport { 67, 547 }", "(udp src port 67 or udp src port 547)")),
-        Vector::DhcpStarvation | Vector::DhcpFlood => {
-            Some(("udp dport { 67, 547 }", "(udp dst port 67 or udp dst port 547)"))
-        }
-        Vector::StpFromGuest => Some(("ether daddr 01:80:c2:00:00:00", "ether dst 01:80:c2:00:00:00")),
-        Vector::BroadcastStorm => Some(("ether daddr ff:ff:ff:ff:ff:ff", "ether broadcast")),
-        Vector::MulticastStorm => Some(("ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", "ether multicast")),
+/// Which frames of a station a rule matches, as the detector's spec says; `None`: all.
+fn frames(vector: Vector) -> Option<FrameMatch> {
+    match spec_of(vector).map(|spec| spec.mitigation) {
+        Some(Mitigation::Station(frames) | Mitigation::Sources(frames)) => frames,
         _ => None,
     }
 }
@@ -259,7 +247,7 @@ pub(super) fn is_whole_station(vector: Vector) -> bool {
 /// For the host that bridges the station: frames that arrive from its port.
 pub(super) fn bridge(id: &str, mac: Mac, vector: Vector) -> String {
     let table = table(id);
-    let part = frames(vector).map_or_else(String::new, |(nft, _)| format!(" {nft}"));
+    let part = frames(vector).map_or_else(String::new, |frames| format!(" {}", frames.nftables));
     format!(
         "# Incident {id}: frames from {mac}.\n# Load: nft -f FILE. Remove: nft delete table bridge {table}.\ntable bridge {table} {{\n    chain prerouting {{\n        type filter hook prerouting priority -300; policy accept;\n        ether saddr {mac}{part} counter drop comment \"{vector}\"\n    }}\n}}\n"
     )
@@ -267,6 +255,6 @@ pub(super) fn bridge(id: &str, mac: Mac, vector: Vector) -> String {
 
 /// A libpcap filter for frames of a station.
 pub(super) fn station(mac: Mac, vector: Vector) -> String {
-    let part = frames(vector).map_or_else(String::new, |(_, bpf)| format!(" and {bpf}"));
+    let part = frames(vector).map_or_else(String::new, |frames| format!(" and {}", frames.pcap));
     format!("ether src {mac}{part}\n")
 }

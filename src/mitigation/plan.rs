@@ -4,7 +4,8 @@
 //! background traffic wins. If no step helps, the rule becomes a rate limit or is omitted.
 
 use super::shape::{Kind, Match, Ports, network};
-use crate::base::{Vector, VectorClass};
+use crate::base::Vector;
+use crate::detect::{Mitigation, spec_of};
 use crate::meter::Sample;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -470,15 +471,20 @@ fn matches(
 /// Whether a detector could count a background packet for the attack. Amplification detectors go by the service's port.
 fn resembles(attack: &Attack, kinds: &[Kind], sample: &Sample) -> bool {
     let kind = Kind::from_sample(sample);
-    let by_port = attack.vector.class() == VectorClass::Amplification && kind == Some(Kind::Udp);
+    let by_port = is(attack.vector, |mitigation| mitigation == Mitigation::AmplifierPort) && kind == Some(Kind::Udp);
     let same_port = |other: &Sample| other.source_port == sample.source_port;
     kind.is_some_and(|kind| kinds.contains(&kind)) && (!by_port || attack.samples.iter().any(same_port))
+}
+
+/// Whether the spec of the vector's detector asks for such a mitigation.
+fn is(vector: Vector, what: impl Fn(Mitigation) -> bool) -> bool {
+    spec_of(vector).is_some_and(|spec| what(spec.mitigation))
 }
 
 /// Attacks by whole connections, of which only the packets that detectors inspect are sampled: requests, opening
 /// handshakes.
 fn is_session(vector: Vector) -> bool {
-    vector.class() == VectorClass::Application || vector.is_note()
+    is(vector, |mitigation| matches!(mitigation, Mitigation::Sources(_)))
 }
 
 /// The rules against all vectors of an incident.

@@ -4,7 +4,7 @@ use super::background::BackgroundSample;
 use super::plan::{Action, Attack, Background, Language, Plan, plan};
 use super::{filters, routes, shape};
 use crate::base::{Direction, Mac, Vector};
-use crate::detect::Target;
+use crate::detect::{self, Target};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::sync::Arc;
@@ -256,13 +256,12 @@ fn subject(target: &Target, direction: Direction, vector: Option<Vector>) -> Sub
             Subject::Unfilterable("a rule would match all traffic")
         }
         (Target::Prefix(network), _) => Subject::Network { network: network.trunc(), outbound },
-        (Target::Station { mac, .. }, Some(vector)) if !mac.is_group() && *mac != Mac::ZERO => match vector {
-            Vector::GatewaySilent => Subject::Unfilterable("there is nothing to drop: a router is silent"),
-            Vector::MacFlap | Vector::L2Loop => {
-                Subject::Unfilterable("a loop must be removed where it is connected; a filter does not help")
+        (Target::Station { mac, .. }, Some(vector)) if !mac.is_group() && *mac != Mac::ZERO => {
+            match detect::spec_of(vector).map(|spec| spec.mitigation) {
+                Some(detect::Mitigation::Nothing(why)) => Subject::Unfilterable(why),
+                _ => Subject::Station { mac: *mac, vector },
             }
-            _ => Subject::Station { mac: *mac, vector },
-        },
+        }
         (Target::Station { .. } | Target::Segment { .. }, _) => {
             Subject::Unfilterable("no single MAC address causes it, and a rule for the whole LAN would disconnect it")
         }

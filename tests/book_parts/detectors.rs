@@ -139,7 +139,10 @@ fn precedence(spec: &DetectorSpec) -> String {
         Mitigation::AmplifierPort => {
             "by the shape of the packets, UDP only by the source port of the service".to_owned()
         }
-        Mitigation::Sources => "only together with sources".to_owned(),
+        Mitigation::Sources(None) => "only together with sources".to_owned(),
+        Mitigation::Sources(Some(frames)) => {
+            format!("only together with sources; of a station as the sender, frames that match `{}`", frames.pcap)
+        }
         Mitigation::Station(None) => "all frames of the station".to_owned(),
         Mitigation::Station(Some(frames)) => format!("frames of the station that match `{}`", frames.pcap),
         Mitigation::Nothing(reason) => format!("none: {reason}"),
