@@ -186,7 +186,8 @@ impl Inspection<'_> {
         let times = f64::from(claimant.forged);
         if let Some(other) = claim.between {
             let address = claim.address;
-            let reason = format!("it claims {address} to {other} and {other} to {address}: it intercepts both directions");
+            let reason =
+                format!("it claims {address} to {other} and {other} to {address}: it intercepts both directions");
             return Some(self.spoofed(Severity::Critical, 0.98, reason));
         }
         // A bond tells each client which of its NICs is the client's (balance-alb of Linux). Each NIC also answers for the
@@ -249,7 +250,8 @@ impl Inspection<'_> {
         let (severity, confidence, reason) = match (is_announced, by_guest) {
             (_, true) => (Severity::Critical, 0.8, "a guest uses it now"),
             (true, false) => {
-                let reason = "the move was announced and the old station stopped claiming the address, as in a failover";
+                let reason =
+                    "the move was announced and the old station stopped claiming the address, as in a failover";
                 (Severity::Info, 0.6, reason)
             }
             (false, false) => (Severity::Warning, 0.8, "the move was not announced"),
