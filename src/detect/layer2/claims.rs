@@ -1,9 +1,9 @@
 //! Claims to addresses: `arp_spoof`, `nd_spoof`, `gateway_mac_changed`, `ip_conflict`.
 //!
-//! Networks move addresses all the time: a guest migrates, a router fails over, a NIC is replaced. The new station then
-//! announces the address to all stations, and the old one stops claiming it. An attacker sends unsolicited unicast claims,
-//! or keeps claiming an address that another station still uses. RFC 5227 describes how honest stations behave; dsniff's
-//! arpspoof, ettercap, bettercap and THC's parasite6 show how attackers do.
+//! Networks move addresses all the time: a guest migrates, a router fails over, a NIC is replaced. The new station
+//! then announces the address to all stations, and the old one stops claiming it. An attacker sends unsolicited
+//! unicast claims, or keeps claiming an address that another station still uses. RFC 5227 describes how honest
+//! stations behave; dsniff's arpspoof, ettercap, bettercap and THC's parasite6 show how attackers do.
 //!
 //! One function ([`Inspection::verdict`]) classifies a claim as one of the four, so that no claim is reported twice.
 
@@ -190,8 +190,8 @@ impl Inspection<'_> {
                 format!("it claims {address} to {other} and {other} to {address}: it intercepts both directions");
             return Some(self.spoofed(Severity::Critical, 0.98, reason));
         }
-        // A bond tells each client which of its NICs is the client's (balance-alb of Linux). Each NIC also answers for the
-        // bond's address, and for no other.
+        // A bond tells each client which of its NICs is the client's (balance-alb of Linux). Each NIC also answers
+        // for the bond's address, and for no other.
         let is_bond = claimant.confirmed > 0 && claim.claimant_others == 0 && claim.forged_addresses <= 1;
         if is_bond && !claim.is_gateway {
             return None;

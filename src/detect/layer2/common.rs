@@ -68,8 +68,8 @@ impl Subject<'_> {
         finding
     }
 
-    /// One name for all interfaces of a bridge, that of the first captured one, so that what several of them show is one
-    /// incident.
+    /// One name for all interfaces of a bridge, that of the first captured one, so that what several of them show is
+    /// one incident.
     fn segment_name(&self) -> String {
         self.window.segment_name(self.interface)
     }

@@ -1,5 +1,5 @@
-//! `gateway_silent`: a router that stations look up no longer replies, or its advertised lifetime has expired. Each address
-//! family is inspected separately: an IPv6 router that fails alone often goes unnoticed.
+//! `gateway_silent`: a router that stations look up no longer replies, or its advertised lifetime has expired. Each
+//! address family is inspected separately: an IPv6 router that fails alone often goes unnoticed.
 
 use super::super::evidence::{context, measured};
 use super::super::{

@@ -1,7 +1,7 @@
 //! `l2_loop`: identical broadcast and multicast frames circulate, because a second path leads back to the same segment.
 //!
-//! The clearest sign is a frame that left an interface and enters there again. Otherwise it is copies of frames of several
-//! stations at the same time, which no sender causes.
+//! The clearest sign is a frame that left an interface and enters there again. Otherwise it is copies of frames of
+//! several stations at the same time, which no sender causes.
 
 use super::super::evidence::{context, measured};
 use super::super::{
@@ -91,7 +91,8 @@ impl Detector for Loop {
             let copies = second.again.packets;
             let has_share = |(_, frames): &(_, u32)| STATION_SHARE.is_reached_by((*frames).into(), copies);
             let stations = second.echoed().filter(has_share).count();
-            // Where another interface shows the same frames, copies are counted there. Returned frames are seen only here.
+            // Where another interface shows the same frames, copies are counted there. Returned frames are seen only
+            // here.
             let is_counted = window.segments().view(interface).counted != CountPolicy::Nothing;
             let copies_limit = Some(self.copies.base()).filter(|_| is_counted && stations as f64 >= STATIONS.value);
             let Some(sign) = self.sign(second.returned, copies, copies_limit) else { continue };

@@ -1,5 +1,5 @@
-//! `mac_flap`: frames of a station enter on one port, then on another, and on the first again. A guest that migrates moves
-//! once.
+//! `mac_flap`: frames of a station enter on one port, then on another, and on the first again. A guest that migrates
+//! moves once.
 
 use super::super::evidence::measured;
 use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};

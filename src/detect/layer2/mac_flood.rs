@@ -1,5 +1,5 @@
-//! `mac_flood`: constantly changing source addresses fill the MAC tables of switches, which then flood all frames to all
-//! ports (macof).
+//! `mac_flood`: constantly changing source addresses fill the MAC tables of switches, which then flood all frames to
+//! all ports (macof).
 //!
 //! Many guests that boot at the same time are many new stations as well, but they keep sending and receive frames.
 

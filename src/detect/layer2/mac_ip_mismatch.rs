@@ -1,4 +1,5 @@
-//! `mac_ip_mismatch`: a guest uses a source address that is not assigned to it, in IP packets, ARP or neighbour discovery.
+//! `mac_ip_mismatch`: a guest uses a source address that is not assigned to it, in IP packets, ARP or neighbour
+//! discovery.
 //!
 //! Only guests with addresses in the inventory are inspected. Addresses that they lease by DHCP are assigned as well.
 

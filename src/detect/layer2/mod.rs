@@ -1,8 +1,8 @@
-//! Detectors of layer 2: false claims to addresses, MAC addresses that do not belong, storms and loops, rogue DHCP servers
-//! and routers.
+//! Detectors of layer 2: false claims to addresses, MAC addresses that do not belong, storms and loops, rogue DHCP
+//! servers and routers.
 //!
-//! A finding is about the station that causes it, or about the segment where no single station does. The inventory gives
-//! the guest's name.
+//! A finding is about the station that causes it, or about the segment where no single station does. The inventory
+//! gives the guest's name.
 
 mod claims;
 mod common;

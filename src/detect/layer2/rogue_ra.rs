@@ -78,7 +78,8 @@ impl Detector for RogueRa {
             findings.extend(made_up.first().map(|first| self.flood_finding(window, first, &made_up, routers)));
             return;
         }
-        // A router with a lifetime of 0 does not offer to be a default router, so it diverts no traffic (RFC 4861 §4.2).
+        // A router with a lifetime of 0 does not offer to be a default router, so it diverts no traffic (RFC 4861
+        // §4.2).
         for router in now.into_iter().filter(|router| router.lifetime > 0) {
             if let Some(suspicion) = self.suspect(window, router) {
                 findings.push(self.router_finding(window, router, suspicion));

@@ -1,7 +1,8 @@
-//! Excessive frames that every station receives: `arp_flood`, `gratuitous_arp_storm`, `broadcast_storm`, `multicast_storm`.
+//! Excessive frames that every station receives: `arp_flood`, `gratuitous_arp_storm`, `broadcast_storm`,
+//! `multicast_storm`.
 //!
-//! The finding is about the one station that exceeds the limit, or about the segment where a few stations do so together.
-//! Many stations that send a little each, as after a power cut, are no storm.
+//! The finding is about the one station that exceeds the limit, or about the segment where a few stations do so
+//! together. Many stations that send a little each, as after a power cut, are no storm.
 
 use super::super::evidence::measured;
 use super::super::{

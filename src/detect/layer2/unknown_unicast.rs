@@ -1,4 +1,5 @@
-//! `unknown_unicast_flood`: frames to constantly changing unknown MAC addresses, which every switch floods to all ports.
+//! `unknown_unicast_flood`: frames to constantly changing unknown MAC addresses, which every switch floods to all
+//! ports.
 //!
 //! Frames to one silent station are common: a backup to a host whose replies take another path.
 
