@@ -141,6 +141,7 @@ const OTHERS: &[Attack] = &[
     // A hundred connections within ten seconds, counted once a second.
     attack(Vector::SlowHttp, TrafficModel::SlowHttp, 10.0).within([8.0, 4.5, 1.6]),
     attack(Vector::SlowHttp, TrafficModel::SlowHttpPost, 10.0).with("bodies", |_| {}).within([8.0, 4.5, 1.6]),
+    attack(Vector::SipFlood, TrafficModel::SipFlood, 200.0),
 ];
 
 /// Attacks detected by a count: the rate of the attack, and the maximum delay in seconds.

@@ -166,6 +166,7 @@ vectors! {
         ConnectionFlood = "connection_flood",
         SlowHttp = "slow_http",
         BruteForce = "brute_force",
+        SipFlood = "sip_flood",
     }
     Recon {
         PortScan = "port_scan",

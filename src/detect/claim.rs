@@ -23,6 +23,8 @@ pub enum Claim {
     MiddleboxReplies,
     /// UDP reflected by a service that is not in the table of amplifiers.
     ReflectedUdp,
+    /// SIP requests: most of the host's UDP.
+    SipRequests,
     /// Later fragments of large replies of amplifiers.
     AmplifierFragments,
     /// Later fragments of large replies of other reflectors.
@@ -30,11 +32,12 @@ pub enum Claim {
 }
 
 impl Claim {
-    pub const ALL: [Claim; 6] = [
+    pub const ALL: [Claim; 7] = [
         Claim::FlagMixture,
         Claim::ReflectedSynAcks,
         Claim::MiddleboxReplies,
         Claim::ReflectedUdp,
+        Claim::SipRequests,
         Claim::AmplifierFragments,
         Claim::ReflectedFragments,
     ];
@@ -46,6 +49,10 @@ impl Claim {
             Claim::ReflectedSynAcks => shape::service_ports(host, reflection::SYN_ACK).is_some(),
             Claim::MiddleboxReplies => reflection::are_middlebox_replies(host),
             Claim::ReflectedUdp => host.reflected_port().is_some(),
+            Claim::SipRequests => {
+                let udp = host.forward(Span::Second).of(Class::Udp).packets;
+                SIP_SHARE.is_reached_by(quantities::sip_requests(host, Span::Second), udp)
+            }
             Claim::AmplifierFragments => {
                 let fragments = quantities::later_fragments(host, Span::Second);
                 REPLIES_PER_FRAGMENT.is_reached_by(amplifier_replies(host, Span::Second), fragments)
@@ -61,7 +68,16 @@ impl Claim {
     }
 }
 
-pub(super) const THRESHOLDS: &[Threshold] = &[REPLIES_PER_FRAGMENT, FIRSTS_PER_FRAGMENT, FIRSTS_PER_DATAGRAM];
+pub(super) const THRESHOLDS: &[Threshold] =
+    &[SIP_SHARE, REPLIES_PER_FRAGMENT, FIRSTS_PER_FRAGMENT, FIRSTS_PER_DATAGRAM];
+
+const SIP_SHARE: Threshold = Threshold {
+    name: "SIP share",
+    value: 0.5,
+    unit: "share of UDP packets",
+    reason: "a flood of SIP requests is most of the UDP that the host receives; media of calls is not SIP",
+    guarded_by: "sip_flood",
+};
 
 const REPLIES_PER_FRAGMENT: Threshold = Threshold {
     name: "replies per fragment",

@@ -53,6 +53,7 @@ mod runner;
 mod scan;
 pub mod settings;
 mod shape;
+mod sip_flood;
 mod slow_http;
 mod smurf;
 mod spoofed_source;

@@ -281,6 +281,21 @@ pub(super) fn dns_replies(host: &HostDirection<'_>, span: Span) -> u64 {
     host.reverse_app_packets(span, DNS_REPLIES)
 }
 
+const SIP_REQUESTS: &[App] = &[App::SipRequest];
+/// A request is accepted by at least one response; a REGISTER takes a second request after its challenge.
+const SIP_REQUESTS_PER_ACCEPTED: u64 = 2;
+
+/// SIP requests that start something.
+pub(super) fn sip_requests(host: &HostDirection<'_>, span: Span) -> u64 {
+    host.app_packets(span, SIP_REQUESTS)
+}
+
+/// SIP requests beyond those that the host accepted.
+pub(super) fn unaccepted_sip_requests(host: &HostDirection<'_>, span: Span) -> u64 {
+    let accepted = host.reverse_app_packets(span, &[App::SipAccepted]);
+    sip_requests(host, span).saturating_sub(accepted.saturating_mul(SIP_REQUESTS_PER_ACCEPTED))
+}
+
 const BULK_UDP: Threshold = Threshold {
     name: "bulk UDP",
     value: 600.0,

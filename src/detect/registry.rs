@@ -44,6 +44,7 @@ pub const DETECTORS: &[DetectorSpec] = &[
     brute_force::SPEC,
     backscatter::SPEC,
     spoofed_source::SPEC,
+    super::sip_flood::SPEC,
     layer2::MAC_NOT_ALLOWED,
     layer2::MAC_IP_MISMATCH,
     layer2::ARP_SPOOF,

@@ -62,7 +62,7 @@ const REPLIES_PER_PING: Threshold = Threshold {
     name: "replies per group ping",
     value: 255.0,
     unit: "replies",
-    reason: "the hosts of a /24",
+    reason: "each of the hosts of a /24 may reply once",
     guarded_by: "group_ping",
 };
 

@@ -23,7 +23,7 @@ pub(super) const UDP: DetectorSpec = DetectorSpec {
     settings: &[LEARNED_SPREAD, LEARNED_STEADY],
     thresholds: THRESHOLDS,
     claims: &[],
-    yields_to: &[Claim::ReflectedUdp],
+    yields_to: &[Claim::ReflectedUdp, Claim::SipRequests],
     merging: Merging::IntoPrefix,
     mitigation: Mitigation::Packets,
     build: |settings, _| build(settings, (LEARNED_SPREAD, LEARNED_STEADY), false),

@@ -45,6 +45,12 @@ apps! {
     DnsNxdomain,
     /// A DNS response with SERVFAIL, REFUSED or another error.
     DnsFailure,
+    /// A SIP request that starts something: REGISTER, INVITE or OPTIONS (RFC 3261 §7.1).
+    SipRequest,
+    /// A SIP response of class 1xx or 2xx (RFC 3261 §7.2).
+    SipAccepted,
+    /// A SIP response of any other class: redirection, challenge, rejection.
+    SipRejected,
 }
 
 /// Octets of payload from which a TCP segment may be full: what is missing follows in the next one.
@@ -60,6 +66,7 @@ pub(super) const MAX_HEADERS: usize = 32;
 const MAX_RECORDS: usize = 6;
 
 const DNS: u16 = 53;
+const SIP: u16 = 5060;
 
 impl App {
     /// Number of kinds.
@@ -91,8 +98,12 @@ impl App {
             Some(b"POST" | b"HEAD") => http(payload, 5, whole),
             Some(b"PATC" | b"TRAC") => http(payload, 6, whole),
             Some(b"DELE") => http(payload, 7, whole),
-            Some(b"OPTI") => http(payload, 8, whole),
+            Some(b"OPTI") if payload.get(8) != Some(&b's') => http(payload, 8, whole),
             Some(b"HTTP") => App::HttpResponse,
+            Some(b"REGI" | b"INVI" | b"OPTI" | b"SIP/") => match sip(payload) {
+                App::None => rest(payload, whole),
+                app => app,
+            },
             _ => rest(payload, whole),
         }
     }
@@ -106,7 +117,11 @@ impl App {
     /// The kind of a UDP datagram's payload.
     #[inline]
     pub(super) fn of_udp(source_port: u16, destination_port: u16, payload: &[u8]) -> App {
-        if destination_port != DNS && source_port != DNS { App::None } else { dns(destination_port, payload) }
+        match (source_port, destination_port) {
+            (DNS, _) | (_, DNS) => dns(destination_port, payload),
+            (SIP, _) | (_, SIP) => sip(payload),
+            _ => App::None,
+        }
     }
 }
 
@@ -175,6 +190,18 @@ fn rest(payload: &[u8], whole: bool) -> App {
     }
 }
 
+/// SIP over UDP or TCP: the method with a SIP URI, or the class of a response.
+fn sip(payload: &[u8]) -> App {
+    match payload {
+        [b'R', b'E', b'G', b'I', b'S', b'T', b'E', b'R', b' ', b's', b'i', b'p', ..]
+        | [b'I', b'N', b'V', b'I', b'T', b'E', b' ', b's', b'i', b'p', ..]
+        | [b'O', b'P', b'T', b'I', b'O', b'N', b'S', b' ', b's', b'i', b'p', ..] => App::SipRequest,
+        [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', b'1' | b'2', ..] => App::SipAccepted,
+        [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', b'3'..=b'6', ..] => App::SipRejected,
+        _ => App::None,
+    }
+}
+
 fn dns(destination_port: u16, payload: &[u8]) -> App {
     match payload.first_chunk::<12>() {
         // Standard query (OPCODE 0), one question, no answers.
@@ -225,6 +252,23 @@ mod tests {
         let end = [20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 9, 9];
         assert_eq!(tcp(&end), App::TlsHandshake, "the end of a handshake");
         assert_eq!(tcp(&[&end[..], &[23, 3, 3, 0, 1, 0]].concat()), App::TlsData);
+    }
+
+    #[test]
+    fn sip_is_classified_over_udp_and_tcp() {
+        let udp = |payload: &[u8]| App::of_udp(5060, 4000, payload);
+        for (payload, app) in [
+            (&b"REGISTER sip:pbx.example SIP/2.0\r\n"[..], App::SipRequest),
+            (b"INVITE sips:100@pbx.example SIP/2.0\r\n", App::SipRequest),
+            (b"OPTIONS sip:100@pbx.example SIP/2.0\r\n", App::SipRequest),
+            (b"SIP/2.0 180 Ringing\r\nVia: SIP/2.0/TCP pbx.example;branch=z9hG4bK-1-2-3-4-5\r\n", App::SipAccepted),
+            (b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/TCP pbx.example;branch=z9hG4bK-1-2\r\n", App::SipRejected),
+        ] {
+            assert_eq!((udp(payload), tcp(payload)), (app, app), "{}", payload.escape_ascii());
+        }
+        assert_eq!(udp(b"ACK sip:100@pbx.example SIP/2.0\r\n"), App::None);
+        assert_eq!(udp(b"SIP/2.0 "), App::None);
+        assert_eq!(tcp(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), App::HttpRequest);
     }
 
     #[test]

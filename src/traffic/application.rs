@@ -8,6 +8,7 @@ use super::rng::mix;
 use super::schedule::{Model, Pacing, Schedule};
 use super::setting::Setting;
 use super::tcp::{Connection, End, TURNAROUND};
+use super::templates;
 
 type Built = (Box<dyn Model>, Pacing);
 
@@ -30,6 +31,7 @@ enum Kind {
     Program,
     SplitHeads,
     BlockList,
+    SipTcp,
 }
 
 struct Clients {
@@ -66,6 +68,7 @@ builders! {
     pages Pages;
     split_heads SplitHeads;
     block_list BlockList;
+    sip_tcp SipTcp;
 }
 
 /// `sources` clients with one persistent connection each; `rate` requests per second in total.
@@ -189,6 +192,13 @@ impl Model for Clients {
                     time = Self::request(&mut connection, time, asset, 4_000, schedule);
                 }
                 connection.close(time + 2 * SECOND, End::Client, schedule);
+            }
+            Kind::SipTcp => {
+                let register = Payload::Template(&templates::SIP_REGISTER);
+                let sent = connection.message(opened, End::Client, register, 420, 0, schedule);
+                let challenge = Payload::Template(&templates::SIP_CHALLENGE);
+                let answered = connection.message(sent + TURNAROUND, End::Server, challenge, 480, 24_000, schedule);
+                connection.close(answered, End::Client, schedule);
             }
             Kind::SplitHeads => {
                 let half = Self::send(&mut connection, opened, Message::HalfGet { query: count }, schedule);

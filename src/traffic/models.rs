@@ -334,6 +334,16 @@ models! {
         host(31, Defaults { rate: 5.0, ..BENIGN }), Build::Model(benign_udp::chatter);
     GameServer = "game_server", false, "`sources` players, `rate` small packets per second each way for each",
         host(32, Defaults { port: 27_015, rate: 30.0, sources: 64, ..BENIGN }), Build::Model(benign_udp::game_server);
+    SipFlood = "sip_flood", true, "SIP REGISTER, OPTIONS and INVITE requests of a botnet, unanswered",
+        host(7, Defaults { sources: 20_000, network: Peers::Anywhere, rate: 2_000.0, ..ATTACK }), Build::Exchanges(&services::SIP_FLOOD);
+    SipFloodChallenged = "sip_flood_challenged", true, "SIP REGISTER requests of a botnet, each challenged by 401",
+        host(7, Defaults { sources: 500, network: Peers::Anywhere, rate: 2_000.0, ..ATTACK }), Build::Exchanges(&services::SIP_FLOOD_CHALLENGED);
+    SipFloodTcp = "sip_flood_tcp", true, "SIP REGISTER requests over TCP, each over a new connection and challenged by 401",
+        Defaults { port: 5060, ..TOOL }, Build::Model(application::sip_tcp);
+    SipRegistrar = "sip_registrar", false, "REGISTER requests per second (rate) of `sources` phones: challenged, then accepted",
+        host(33, Defaults { sources: 5_000, ..BENIGN }), Build::Exchanges(&services::SIP_REGISTRAR);
+    SipMonitor = "sip_monitor", false, "OPTIONS requests per second (rate) of `sources` monitors, accepted",
+        host(33, Defaults { sources: 3, rate: 20.0, ..BENIGN }), Build::Exchanges(&services::SIP_MONITOR);
     SipTrunk = "sip_trunk", false, "SIP requests per second (rate) both ways between a switchboard and `sources` providers, three responses each",
         host(33, Defaults { sources: 4, ..BENIGN }), Build::Exchanges(&services::SIP_TRUNK);
     OpenvpnGateway = "openvpn_gateway", false, "data packets per second (rate) each way of `sources` clients, some of which reconnect",

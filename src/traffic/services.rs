@@ -36,6 +36,25 @@ pub(crate) static SIP_TRUNK: [Exchange; 2] = [
     Exchange { responses: 3, ..exchange(true, true, (&messages::SIP_REQUEST, 480), (&messages::SIP, 620)) },
     Exchange { responses: 3, ..exchange(false, true, (&messages::SIP_REQUEST, 480), (&messages::SIP, 620)) },
 ];
+/// REGISTER, OPTIONS and INVITE without an answer.
+pub(crate) static SIP_FLOOD: [Exchange; 3] = [
+    Exchange {
+        responses: 0,
+        ..exchange(false, false, (&messages::SIP_REGISTER, 420), (&messages::SIP_CHALLENGE, 480))
+    },
+    Exchange { responses: 0, ..exchange(false, false, (&messages::SIP_REQUEST, 420), (&messages::SIP, 480)) },
+    Exchange { responses: 0, ..exchange(false, false, (&messages::SIP_INVITE, 700), (&messages::SIP, 480)) },
+];
+pub(crate) static SIP_FLOOD_CHALLENGED: [Exchange; 1] =
+    [exchange(false, false, (&messages::SIP_REGISTER, 420), (&messages::SIP_CHALLENGE, 480))];
+/// Each phone is challenged, then accepted.
+pub(crate) static SIP_REGISTRAR: [Exchange; 2] = [
+    exchange(false, false, (&messages::SIP_REGISTER, 420), (&messages::SIP_CHALLENGE, 480)),
+    exchange(false, false, (&messages::SIP_REGISTER, 640), (&messages::SIP, 480)),
+];
+/// OPTIONS of monitors.
+pub(crate) static SIP_MONITOR: [Exchange; 1] =
+    [exchange(false, false, (&messages::SIP_REQUEST, 400), (&messages::SIP, 480))];
 pub(crate) static OPENVPN_GATEWAY: [Exchange; 3] = [
     exchange(false, false, (&messages::OPENVPN_DATA, 120), (&messages::OPENVPN_DATA, 1_400)),
     exchange(false, true, (&messages::OPENVPN_DATA, 1_400), (&messages::OPENVPN_DATA, 120)),

@@ -90,6 +90,21 @@ pub(crate) static SIP: Template = new(
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-1;rport\r\nFrom: <sip:100@pbx.example>;tag=1\r\n",
     b"Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO\r\n",
 );
+pub(crate) static SIP_REGISTER: Template = new(
+    5060,
+    b"REGISTER sip:pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK-2;rport\r\n",
+    b"Max-Forwards: 70\r\n",
+);
+pub(crate) static SIP_INVITE: Template = new(
+    5060,
+    b"INVITE sip:100@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK-3;rport\r\n",
+    b"Max-Forwards: 70\r\n",
+);
+pub(crate) static SIP_CHALLENGE: Template = new(
+    5060,
+    b"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK-2;rport\r\n",
+    b"WWW-Authenticate: Digest realm=\"pbx.example\", nonce=\"1\"\r\n",
+);
 pub(crate) static SIP_REQUEST: Template = new(
     5060,
     b"OPTIONS sip:100@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-1;rport\r\n",

@@ -100,6 +100,7 @@ pub const fn for_vector(vector: Vector) -> Option<AttackModel> {
         Vector::DnsWaterTorture => by_default(TrafficModel::DnsWaterTorture),
         Vector::ConnectionFlood => by_default(TrafficModel::ConnectionFlood),
         Vector::SlowHttp => by_default(TrafficModel::SlowHttp),
+        Vector::SipFlood => by_default(TrafficModel::SipFlood),
         Vector::BruteForce
         | Vector::PortScan
         | Vector::HostSweep

@@ -1,40 +1,30 @@
-//! Who has an address: `arp_spoof`, `nd_spoof`, `gateway_mac_changed`, `ip_conflict`.
+//! Claims to addresses: `arp_spoof`, `nd_spoof`, `gateway_mac_changed`, `ip_conflict`.
 //!
-//! Networks move addresses all the time: a guest migrates, a router fails over, a card is replaced. Then the new station
-//! tells everyone, and the old one is silent about the address. A forger tells one station alone what it did not ask, or
-//! goes on claiming what another still has. RFC 5227 describes how honest stations behave; dsniff's arpspoof, ettercap,
-//! bettercap and THC's parasite6 how the others do.
+//! Networks move addresses all the time: a guest migrates, a router fails over, a NIC is replaced. The new station
+//! then announces the address to all stations, and the old one stops claiming it. An attacker sends unsolicited
+//! unicast claims, or keeps claiming an address that another station still uses. RFC 5227 describes how honest
+//! stations behave; dsniff's arpspoof, ettercap, bettercap and THC's parasite6 show how attackers do.
 //!
-//! One function ([`judge`]) decides which of the four a claim is, so that no claim is two.
+//! One function ([`Inspection::verdict`]) classifies a claim as one of the four, so that no claim is reported twice.
 
 use super::super::evidence::context;
 use super::super::{
-    Detector, DetectorSpec, Evidence, Finding, FrameMatch, Merging, Mitigation, Setting, Target, settings::Limits,
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, Merging, Mitigation, Setting, Target, Threshold,
+    settings::Limits,
 };
-use super::common::{ARP_FRAMES, About, control_frames, is_guest, whereabouts, who};
-use crate::base::{Severity, Vector};
+use super::common::{ARP_FRAMES, Subject, control_frames, describe_station, is_guest, location_evidence};
+use crate::base::{Mac, Severity, Vector};
 use crate::inventory::{Site, VirtualMac};
-use crate::meter::Window;
-use crate::meter::lan::Claim;
+use crate::meter::lan::{Claim, Claimant};
+use crate::meter::{Span, Window};
 use std::sync::Arc;
-
-const FORGED: Setting = Setting {
-    key: "forged_claims",
-    default: 1.0,
-    min: 1.0,
-    max: 1000.0,
-    unit: "claims",
-    doc: "Claims within a minute, told to one station alone that did not ask, where others contest them or it is seen that \
-          nobody asked; four times as many where neither can be told.",
-    learns: None,
-};
 
 pub(in super::super) const ARP_SPOOF: DetectorSpec = DetectorSpec {
     name: "arp_spoof",
     vectors: &[Vector::ArpSpoof],
-    summary: "a station that claims another's IPv4 address: by answers that nobody asked for, or against its holder",
+    summary: "a station that claims another's IPv4 address: by unsolicited replies, or while its holder still uses it",
     settings: &[FORGED],
-    thresholds: &[],
+    thresholds: &[UNCONTESTED_FACTOR, PROBERS_ANSWERED, DISPUTE_TURNS],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -45,50 +35,75 @@ pub(in super::super) const ARP_SPOOF: DetectorSpec = DetectorSpec {
 pub(in super::super) const ND_SPOOF: DetectorSpec = DetectorSpec {
     name: "nd_spoof",
     vectors: &[Vector::NdSpoof],
-    summary: "the same for IPv6: forged neighbour advertisements, or answers to every probe for a free address",
-    settings: &[FORGED],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
+    summary: "the same for IPv6: forged neighbour advertisements, or replies to every duplicate address probe",
     mitigation: Mitigation::Station(Some(ADVERTISEMENTS)),
     build: |settings, site| Claims::boxed(Vector::NdSpoof, settings.limit(&FORGED), site),
+    ..ARP_SPOOF
 };
 
 pub(in super::super) const GATEWAY_MAC_CHANGED: DetectorSpec = DetectorSpec {
     name: "gateway_mac_changed",
     vectors: &[Vector::GatewayMacChanged],
-    summary: "a router's address moved to another MAC; for information where it was announced and the old one let go",
+    summary: "a router's address that moved to another MAC; info where the move was announced and the old station stopped \
+              claiming it",
     settings: &[],
     thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
     mitigation: Mitigation::Station(None),
     build: |_, site| Claims::boxed(Vector::GatewayMacChanged, Limits::once(), site),
+    ..ARP_SPOOF
 };
 
 pub(in super::super) const IP_CONFLICT: DetectorSpec = DetectorSpec {
     name: "ip_conflict",
     vectors: &[Vector::IpConflict],
-    summary: "two stations that both have the same address and no other",
+    summary: "two stations that use the same address and have no other",
     settings: &[TURNS],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
-    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
+    thresholds: &[DISPUTE_TURNS],
     build: |settings, site| Claims::boxed(Vector::IpConflict, settings.limit(&TURNS), site),
+    ..ARP_SPOOF
 };
 
+const FORGED: Setting = Setting {
+    key: "forged_claims",
+    default: 1.0,
+    min: 1.0,
+    max: 1000.0,
+    unit: "claims",
+    doc: "Unsolicited unicast claims within a minute, where another station contests the address or it is certain that the \
+          receiver did not request it; four times as many where neither is known.",
+    learns: None,
+};
 const TURNS: Setting = Setting {
     key: "turns",
     default: 3.0,
     min: 1.0,
     max: 1000.0,
     unit: "turns",
-    doc: "Times within a minute that the two claim it in turns, where both announce it but never answer the same question.",
+    doc: "Alternating claims of two stations within a minute, where both announce the address but never reply to the same \
+          request.",
     learns: None,
+};
+
+const UNCONTESTED_FACTOR: Threshold = Threshold {
+    name: "uncontested claims' factor",
+    value: 4.0,
+    unit: "times the limit",
+    reason: "where no holder contests the address, a claim that looks unsolicited may answer a request that was not captured; four for several addresses and receivers do not",
+    guarded_by: "l2_arp_balance",
+};
+const PROBERS_ANSWERED: Threshold = Threshold {
+    name: "stations with answered probes",
+    value: 3.0,
+    unit: "stations",
+    reason: "an honest station defends its own address, against one or two that test it; a forger answers every station that tests any",
+    guarded_by: "l2_nd_spoof_dad",
+};
+const DISPUTE_TURNS: Threshold = Threshold {
+    name: "turns of a dispute",
+    value: 5.0,
+    unit: "alternating claims within a minute",
+    reason: "a failover and its return are two or three; stations that claim an address more often both use it",
+    guarded_by: "l2_arp_spoof_gratuitous",
 };
 
 /// Neighbour advertisement and redirect (RFC 4861 §4).
@@ -109,11 +124,11 @@ impl Claims {
 
 impl Detector for Claims {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        let limit = self.limit.base().value.max(1.0);
         for claim in window.lan().claims() {
-            let Some(verdict) = judge(claim, window, &self.site, &self.limit) else { continue };
-            if verdict.vector == self.vector {
-                findings.push(self.finding(claim, verdict, window));
-            }
+            let inspection = Inspection { claim, window, site: &self.site, limit };
+            let Some(verdict) = inspection.verdict().filter(|verdict| verdict.vector == self.vector) else { continue };
+            findings.push(self.finding(&inspection, verdict));
         }
     }
 }
@@ -123,108 +138,133 @@ struct Verdict {
     vector: Vector,
     severity: Severity,
     confidence: f64,
-    because: String,
+    reason: String,
 }
 
-/// Turns from which on two stations quarrel: a failover and its return are two or three.
-const AGAIN: u32 = 5;
+/// One claim of this tick, inspected by one of the detectors.
+struct Inspection<'a> {
+    claim: &'a Claim,
+    window: &'a Window<'a>,
+    site: &'a Site,
+    /// The detector's limit, at least 1.
+    limit: f64,
+}
 
-fn judge(claim: &Claim, window: &Window<'_>, site: &Site, limit: &Limits) -> Option<Verdict> {
-    let spoof = if claim.address.is_v4() { Vector::ArpSpoof } else { Vector::NdSpoof };
-    let verdict =
-        |vector, severity, confidence, because: String| Some(Verdict { vector, severity, confidence, because });
-    let (claimant, forged) = (&claim.claimant, claim.claimant.forged);
-    let least = limit.base().value.max(1.0);
-    if forged > 0 {
-        let times = f64::from(forged);
-        if let Some(other) = claim.between {
-            let because =
-                format!("it tells the station of {other} the same of {}: it places itself between both", claim.address);
-            return verdict(spoof, Severity::Critical, 0.98, because);
+impl Inspection<'_> {
+    fn verdict(&self) -> Option<Verdict> {
+        let claim = self.claim;
+        if claim.claimant.forged > 0 {
+            return self.forged();
         }
-        // A bond tells its clients one by one which of its cards is theirs (balance-alb of Linux): each card also answers
-        // for the address, and for no other.
-        let bonded = claimant.confirmed > 0 && claim.claimant_others == 0 && claim.forged_addresses < 2;
-        if bonded && !claim.is_gateway {
+        if claim.probes_answered as f64 >= PROBERS_ANSWERED.value {
+            let reason = format!("it answered duplicate address probes of {} stations", claim.probes_answered);
+            return Some(self.spoofed(Severity::Critical, 0.9, reason));
+        }
+        let holder = claim.holder.as_ref()?;
+        // Routers share a virtual MAC on purpose.
+        if VirtualMac::of(claim.claimant.mac).is_some() && VirtualMac::of(holder.mac).is_some() {
             return None;
         }
-        if let Some(holder) = claim.holder.filter(|holder| holder.forged == 0 && times >= least) {
-            let because = format!("the address is that of {}", who(window, site, claim.interface, holder.mac));
-            return verdict(spoof, Severity::Critical, 0.95, because);
+        if !claim.contested {
+            return claim.is_gateway.then(|| self.gateway_moved());
         }
-        if claim.forged_addresses > 1 && claim.forged_victims > 1 && times >= 4.0 * least {
-            let because = format!(
-                "it told {} stations of {} addresses within a minute",
-                claim.forged_victims, claim.forged_addresses
-            );
-            return verdict(spoof, Severity::Critical, 0.9, because);
-        }
-        if f64::from(claimant.forged_to_audible) >= least {
-            let because = "whom it told had asked nobody for it".to_owned();
-            return verdict(spoof, Severity::Warning, 0.7, because);
-        }
-        return None;
+        self.contested(holder)
     }
-    if claim.probes_answered >= 3 {
-        let because = format!("it answered {} stations that tested whether an address is free", claim.probes_answered);
-        return verdict(spoof, Severity::Critical, 0.9, because);
-    }
-    let holder = claim.holder?;
-    // What routers share is meant to be claimed by more than one.
-    if VirtualMac::of(claimant.mac).is_some() && VirtualMac::of(holder.mac).is_some() {
-        return None;
-    }
-    if !claim.contested {
-        return claim.is_gateway.then(|| gateway_moved(claim, window, site));
-    }
-    // A card among several of one machine answers for all of them; that is no second owner.
-    let has_others = claim.claimant_others > 0 || claim.holder_others > 0;
-    let both = claimant.doubled > 0 || holder.doubled > 0;
-    let announced = claimant.announced > 0 && holder.announced > 0;
-    // A router that two stations announce and answer for at once.
-    let answers_too = claim.is_gateway && both;
-    if (claim.claimant_others > 0 || claim.is_gateway)
-        && claimant.announced > 1
-        && (claim.turns >= AGAIN || answers_too)
-    {
-        let because = format!(
-            "it announces the address again and again, which {} still has",
-            who(window, site, claim.interface, holder.mac)
-        );
-        return verdict(spoof, Severity::Critical, 0.9, because);
-    }
-    // It says so again and again, and the holder will not let go.
-    let insists = claimant.announced >= AGAIN && claim.turns >= AGAIN;
-    if !has_others && (both || (announced && !claim.is_gateway && f64::from(claim.turns) >= least) || insists) {
-        let because = format!("{} has it, too", who(window, site, claim.interface, holder.mac));
-        return verdict(Vector::IpConflict, Severity::Warning, 0.85, because);
-    }
-    None
-}
 
-/// A router's address at another station, of which the old one says nothing.
-fn gateway_moved(claim: &Claim, window: &Window<'_>, site: &Site) -> Verdict {
-    let claimant = &claim.claimant;
-    let is_virtual = VirtualMac::of(claimant.mac).is_some();
-    let announced = claimant.announced > 0;
-    let by_guest = is_guest(window, site, claim.interface, claimant.mac);
-    let (severity, how) = match (announced || is_virtual, by_guest) {
-        (_, true) => (Severity::Critical, "a guest has it now"),
-        (true, false) => (Severity::Info, "it was announced and the old one lets it go, as in a failover"),
-        (false, false) => (Severity::Warning, "it was not announced"),
-    };
-    Verdict {
-        vector: Vector::GatewayMacChanged,
-        severity,
-        confidence: if severity == Severity::Info { 0.6 } else { 0.8 },
-        because: how.to_owned(),
+    fn spoofed(&self, severity: Severity, confidence: f64, reason: String) -> Verdict {
+        let vector = if self.claim.address.is_v4() { Vector::ArpSpoof } else { Vector::NdSpoof };
+        Verdict { vector, severity, confidence, reason }
+    }
+
+    fn describe(&self, mac: Mac) -> String {
+        describe_station(self.window, self.site, self.claim.interface, mac)
+    }
+
+    /// Unsolicited unicast claims.
+    fn forged(&self) -> Option<Verdict> {
+        let (claim, claimant) = (self.claim, &self.claim.claimant);
+        let times = f64::from(claimant.forged);
+        if let Some(other) = claim.between {
+            let address = claim.address;
+            let reason =
+                format!("it claims {address} to {other} and {other} to {address}: it intercepts both directions");
+            return Some(self.spoofed(Severity::Critical, 0.98, reason));
+        }
+        // A bond tells each client which of its NICs is the client's (balance-alb of Linux). Each NIC also answers
+        // for the bond's address, and for no other.
+        let is_bond = claimant.confirmed > 0 && claim.claimant_others == 0 && claim.forged_addresses <= 1;
+        if is_bond && !claim.is_gateway {
+            return None;
+        }
+        if let Some(holder) = claim.holder.filter(|holder| holder.forged == 0 && times >= self.limit) {
+            let reason = format!("the address belongs to {}", self.describe(holder.mac));
+            return Some(self.spoofed(Severity::Critical, 0.95, reason));
+        }
+        let several = claim.forged_addresses > 1 && claim.forged_victims > 1;
+        if several && times >= UNCONTESTED_FACTOR.value * self.limit {
+            let reason = format!(
+                "it claimed {} addresses to {} stations within a minute",
+                claim.forged_addresses, claim.forged_victims
+            );
+            return Some(self.spoofed(Severity::Critical, 0.9, reason));
+        }
+        if f64::from(claimant.forged_to_audible) >= self.limit {
+            let reason = "the receiver had sent no request for it".to_owned();
+            return Some(self.spoofed(Severity::Warning, 0.7, reason));
+        }
+        None
+    }
+
+    /// A claim to an address that its previous holder still claims.
+    fn contested(&self, holder: &Claimant) -> Option<Verdict> {
+        let (claim, claimant) = (self.claim, &self.claim.claimant);
+        let turns = f64::from(claim.turns);
+        let both_answer = claimant.doubled > 0 || holder.doubled > 0;
+        let both_announce = claimant.announced > 0 && holder.announced > 0;
+        let is_dispute = turns >= DISPUTE_TURNS.value;
+        // An attacker has another address as well, or claims that of a router.
+        let is_suspect = claim.claimant_others > 0 || claim.is_gateway;
+        if is_suspect && claimant.announced > 1 && (is_dispute || (claim.is_gateway && both_answer)) {
+            let reason = format!("it repeatedly announces the address, which {} still uses", self.describe(holder.mac));
+            return Some(self.spoofed(Severity::Critical, 0.9, reason));
+        }
+        // One of several NICs of a host answers for all its addresses; it is no second owner.
+        if claim.claimant_others > 0 || claim.holder_others > 0 {
+            return None;
+        }
+        let insists = is_dispute && f64::from(claimant.announced) >= DISPUTE_TURNS.value;
+        let alternates = both_announce && !claim.is_gateway && turns >= self.limit;
+        (both_answer || alternates || insists).then(|| Verdict {
+            vector: Vector::IpConflict,
+            severity: Severity::Warning,
+            confidence: 0.85,
+            reason: format!("{} also uses it", self.describe(holder.mac)),
+        })
+    }
+
+    /// A router's address at another station, which the previous one does not contest.
+    fn gateway_moved(&self) -> Verdict {
+        let claimant = &self.claim.claimant;
+        let is_announced = claimant.announced > 0 || VirtualMac::of(claimant.mac).is_some();
+        let by_guest = is_guest(self.window, self.site, self.claim.interface, claimant.mac);
+        let (severity, confidence, reason) = match (is_announced, by_guest) {
+            (_, true) => (Severity::Critical, 0.8, "a guest uses it now"),
+            (true, false) => {
+                let reason =
+                    "the move was announced and the old station stopped claiming the address, as in a failover";
+                (Severity::Info, 0.6, reason)
+            }
+            (false, false) => (Severity::Warning, 0.8, "the move was not announced"),
+        };
+        Verdict { vector: Vector::GatewayMacChanged, severity, confidence, reason: reason.to_owned() }
     }
 }
 
 impl Claims {
-    fn finding(&self, claim: &Claim, verdict: Verdict, window: &Window<'_>) -> Finding {
-        let (claimant, site) = (&claim.claimant, &self.site);
-        let about = About {
+    fn finding(&self, inspection: &Inspection<'_>, verdict: Verdict) -> Finding {
+        let Inspection { claim, window, site, .. } = *inspection;
+        let claimant = &claim.claimant;
+        let subject = Subject {
             window,
             site,
             interface: claim.interface,
@@ -233,49 +273,53 @@ impl Claims {
             count: control_frames(claim.count),
             since: claimant.first,
         };
-        let name = |mac| who(window, site, claim.interface, mac);
-        let what = if claim.is_gateway { format!("router {}", claim.address) } else { claim.address.to_string() };
-        let before = claim.holder.map_or_else(String::new, |holder| format!("; before: {}", name(holder.mac)));
-        let limit = self.limit.base();
-        let made = claimant.forged.max(claimant.announced + claimant.confirmed).max(1);
-        let main = Evidence {
-            measure: "claims",
-            value: f64::from(made),
-            limit: Some(limit.value - 1.0).filter(|_| self.vector != Vector::GatewayMacChanged),
-            limit_from: Some(limit.from).filter(|_| self.vector != Vector::GatewayMacChanged),
-            window_seconds: 60.0,
-            message: format!(
-                "{} claims {what} ({made} time(s), {}); {}{before}",
-                name(claimant.mac),
-                match (claimant.forged, claimant.announced) {
-                    (0, 0) => "in answer to questions".to_owned(),
-                    (0, times) => format!("{times} announced to all"),
-                    (times, _) => format!("{times} told unasked to one station alone, last to {}", claimant.victim),
-                },
-                verdict.because
-            ),
-        };
-        let mut evidence = vec![main];
+        let mut evidence = vec![self.claims_evidence(inspection, &verdict)];
         if claimant.sender != claimant.mac {
-            evidence.push(context(
-                "sender",
-                1.0,
-                60.0,
-                format!("the frames come from {}, not from the address that they name", name(claimant.sender)),
-            ));
+            let sender = inspection.describe(claimant.sender);
+            let message = format!("the frames are sent by {sender}, not by the MAC address that they claim");
+            evidence.push(context("sender", 1.0, Span::Minute.seconds(), message));
         }
         let mut finding = match verdict.vector {
             Vector::IpConflict => {
-                let mut finding = about.finding(Target::Host(claim.address));
+                let mut finding = subject.finding(Target::Host(claim.address));
                 finding.evidence = evidence;
-                finding.evidence.push(whereabouts(window, site, claim.interface, claimant.mac));
+                finding.evidence.push(location_evidence(window, site, claim.interface, claimant.mac));
                 finding
             }
-            _ => about.station(claimant.sender, evidence),
+            _ => subject.station_finding(claimant.sender, evidence),
         };
         finding.severity = verdict.severity;
         finding.confidence = verdict.confidence;
         finding.spoofing_likely = matches!(verdict.vector, Vector::ArpSpoof | Vector::NdSpoof);
         finding
+    }
+
+    fn claims_evidence(&self, inspection: &Inspection<'_>, verdict: &Verdict) -> Evidence {
+        let (claim, claimant) = (inspection.claim, &inspection.claim.claimant);
+        let address = claim.address;
+        let what = if claim.is_gateway { format!("router {address}") } else { address.to_string() };
+        let made = claimant.forged.max(claimant.announced + claimant.confirmed).max(1);
+        let how = match (claimant.forged, claimant.announced) {
+            (0, 0) => "in reply to requests".to_owned(),
+            (0, times) => format!("{times} announced to all stations"),
+            (times, _) => format!("{times} as unsolicited unicast, last to {}", claimant.victim),
+        };
+        let previous = claim
+            .holder
+            .map_or_else(String::new, |holder| format!("; previous holder: {}", inspection.describe(holder.mac)));
+        // A move of a router's address has no limit.
+        let limit = Some(self.limit.base()).filter(|_| self.vector != Vector::GatewayMacChanged);
+        Evidence {
+            measure: "claims",
+            value: f64::from(made),
+            limit: limit.map(|limit| limit.value - 1.0),
+            limit_from: limit.map(|limit| limit.from),
+            window_seconds: Span::Minute.seconds(),
+            message: format!(
+                "{} claims {what} ({made} time(s), {how}); {}{previous}",
+                inspection.describe(claimant.mac),
+                verdict.reason
+            ),
+        }
     }
 }

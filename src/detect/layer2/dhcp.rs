@@ -1,23 +1,24 @@
-//! DHCP: a second server (`rogue_dhcp`), clients that take every lease (`dhcp_starvation`), one client that does not stop
-//! asking (`dhcp_flood`). Tools: yersinia, DHCPig, dhcpstarv.
+//! DHCP: a second server (`rogue_dhcp`), clients that exhaust the leases (`dhcp_starvation`), one client that sends too
+//! many messages (`dhcp_flood`). Tools: yersinia, DHCPig, dhcpstarv.
 
 use super::super::evidence::{context, measured};
 use super::super::{
-    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, settings::Limits,
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, Threshold,
+    settings::Limits,
 };
-use super::common::{About, control_frames, is_guest, who};
+use super::common::{Subject, control_frames, describe_station, is_guest};
 use crate::base::{Addr, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::Window;
-use crate::meter::lan::DhcpServer;
+use crate::meter::lan::{DhcpRequests, DhcpServer};
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
     name: "rogue_dhcp",
     vectors: &[Vector::RogueDhcp],
-    summary: "a DHCP server that is none of the configured ones, or that comes beside one that was there before",
+    summary: "a DHCP server that is not one of the configured ones, or that appears beside a known one",
     settings: &[],
-    thresholds: &[],
+    thresholds: &[SETTLED, STILL_SERVES],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -28,14 +29,24 @@ pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
 pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
     name: "dhcp_starvation",
     vectors: &[Vector::DhcpStarvation],
-    summary: "many DHCP clients that never say anything else",
+    summary: "many DHCP clients that send nothing but DHCP",
     settings: &[CLIENTS],
-    thresholds: &[],
+    thresholds: &[SILENT_SHARE],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(FROM_CLIENTS)),
     build: |settings, site| Box::new(Starvation { site: Arc::clone(site), limit: settings.limit(&CLIENTS) }),
+};
+
+pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
+    name: "dhcp_flood",
+    vectors: &[Vector::DhcpFlood],
+    summary: "one DHCP client that sends far more messages than it needs for a lease",
+    settings: &[MESSAGES_PER_SECOND],
+    thresholds: &[],
+    build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit(&MESSAGES_PER_SECOND) }),
+    ..STARVATION
 };
 
 const CLIENTS: Setting = Setting {
@@ -44,31 +55,39 @@ const CLIENTS: Setting = Setting {
     min: 5.0,
     max: 1000.0,
     unit: "clients",
-    doc: "Clients within fifteen seconds that asked once and have sent nothing but DHCP five seconds later.",
+    doc: "DHCP clients within fifteen seconds that sent one request, and nothing but DHCP in the five seconds after it.",
     learns: None,
 };
-
-pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
-    name: "dhcp_flood",
-    vectors: &[Vector::DhcpFlood],
-    summary: "one DHCP client that asks and asks",
-    settings: &[MESSAGES_PER_SECOND],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
-    mitigation: Mitigation::Station(Some(FROM_CLIENTS)),
-    build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit(&MESSAGES_PER_SECOND) }),
-};
-
 const MESSAGES_PER_SECOND: Setting = Setting {
     key: "messages_per_second",
     default: 20.0,
     min: 5.0,
     max: 1e6,
     unit: "messages/s",
-    doc: "DHCP messages in the name of one client.",
+    doc: "DHCP messages per second of one client.",
     learns: None,
+};
+
+const SETTLED: Threshold = Threshold {
+    name: "settled server",
+    value: 5.0,
+    unit: "seconds before the new server",
+    reason: "two servers that share the work are both seen within seconds of the first request; one that appears later is new",
+    guarded_by: "l2_dhcp_relay",
+};
+const STILL_SERVES: Threshold = Threshold {
+    name: "server still in use",
+    value: 60.0,
+    unit: "seconds since its last reply",
+    reason: "a server that has not replied for longer may have been replaced by the new one",
+    guarded_by: "l2_rogue_dhcp",
+};
+const SILENT_SHARE: Threshold = Threshold {
+    name: "silent share",
+    value: 0.8,
+    unit: "share of clients",
+    reason: "real clients use their lease, or retransmit; the tools' clients never send anything else",
+    guarded_by: "l2_power_cut",
 };
 
 /// RFC 2131 §4.1, RFC 9915 §7.2.
@@ -81,134 +100,155 @@ struct Rogue {
     site: Arc<Site>,
 }
 
-/// Seconds that a server must have been known before another one beside it is a newcomer.
-const SETTLED: f64 = 5.0;
-
 impl Detector for Rogue {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let configured = &self.site.lan_policy().dhcp_servers;
-        for server in
-            window.lan().dhcp_servers().filter(|server| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED)
-        {
-            let same_family = |address: &&Addr| address.is_v4() == server.address.is_v4();
-            let mut known = configured.iter().filter(same_family).peekable();
-            let mut is_peer = false;
-            let (because, limit_from) = if known.peek().is_some() {
-                if known.any(|address| *address == server.address) {
-                    continue;
-                }
-                ("it is none of the configured servers".to_owned(), LimitFrom::Config)
-            } else {
-                let Some(other) = settled(window, server) else { continue };
-                let name = who(window, &self.site, other.interface, other.mac);
-                // Two that share the work send their clients to the same router.
-                is_peer = server.router != Addr::UNSPECIFIED && server.router == other.router;
-                (format!("{name} ({}) has served here since {}", other.address, other.first), LimitFrom::Default)
-            };
-            let guest = is_guest(window, &self.site, server.interface, server.mac);
-            let about = About {
-                window,
-                site: &self.site,
-                interface: server.interface,
-                vlan: server.domain.vlan,
-                vector: Vector::RogueDhcp,
-                count: control_frames(server.answers_now),
-                since: server.first,
-            };
-            let mut message = format!(
-                "{} answers DHCP as {}; {because}",
-                who(window, &self.site, server.interface, server.mac),
-                server.address
-            );
-            for (what, address) in [("gives away", server.leased), ("names the router", server.router)] {
-                if address != Addr::UNSPECIFIED {
-                    message.push_str(&format!("; it {what} {address}"));
-                }
+        let replies = |server: &&DhcpServer| server.answers_now > 0 && server.leased != Addr::UNSPECIFIED;
+        for server in window.lan().dhcp_servers().filter(replies) {
+            if let Some(suspicion) = self.suspect(window, server) {
+                findings.push(self.finding(window, server, &suspicion));
             }
-            let main = Evidence {
-                measure: "answers",
-                value: server.answers.into(),
-                limit: Some(0.0),
-                limit_from: Some(limit_from),
-                window_seconds: window.end.seconds_since(server.first).max(0.1),
-                message,
-            };
-            let mut finding = about.station(server.mac, vec![main]);
-            finding.severity = match (limit_from, is_peer, guest) {
-                (LimitFrom::Config, ..) | (_, false, true) => Severity::Critical,
-                (_, true, false) => Severity::Info,
-                _ => Severity::Warning,
-            };
-            findings.push(finding);
         }
     }
 }
 
+/// Why a server is not one that should be there.
+struct Suspicion {
+    reason: String,
+    limit_from: LimitFrom,
+    /// It names the same router as the known server does: probably the two share the work.
+    is_peer: bool,
+}
+
+impl Rogue {
+    fn suspect(&self, window: &Window<'_>, server: &DhcpServer) -> Option<Suspicion> {
+        let same_family = |address: &&Addr| address.is_v4() == server.address.is_v4();
+        let mut configured = self.site.lan_policy().dhcp_servers.iter().filter(same_family).peekable();
+        if configured.peek().is_some() {
+            let reason = "it is not one of the configured servers".to_owned();
+            let is_known = configured.any(|address| *address == server.address);
+            return (!is_known).then_some(Suspicion { reason, limit_from: LimitFrom::Config, is_peer: false });
+        }
+        let other = settled_before(window, server)?;
+        let name = describe_station(window, &self.site, other.interface, other.mac);
+        Some(Suspicion {
+            reason: format!("{name} ({}) has been the server here since {}", other.address, other.first),
+            limit_from: LimitFrom::Default,
+            is_peer: server.router != Addr::UNSPECIFIED && server.router == other.router,
+        })
+    }
+
+    fn finding(&self, window: &Window<'_>, server: &DhcpServer, suspicion: &Suspicion) -> Finding {
+        let subject = Subject {
+            window,
+            site: &self.site,
+            interface: server.interface,
+            vlan: server.domain.vlan,
+            vector: Vector::RogueDhcp,
+            count: control_frames(server.answers_now),
+            since: server.first,
+        };
+        let mut message = format!(
+            "{} sends DHCP replies as server {}; {}",
+            describe_station(window, &self.site, server.interface, server.mac),
+            server.address,
+            suspicion.reason
+        );
+        for (what, address) in [("leases", server.leased), ("offers the router", server.router)] {
+            if address != Addr::UNSPECIFIED {
+                message.push_str(&format!("; it {what} {address}"));
+            }
+        }
+        let main = Evidence {
+            measure: "answers",
+            value: server.answers.into(),
+            limit: Some(0.0),
+            limit_from: Some(suspicion.limit_from),
+            window_seconds: window.end.seconds_since(server.first).max(Span::Tick.seconds()),
+            message,
+        };
+        let by_guest = is_guest(window, &self.site, server.interface, server.mac);
+        let mut finding = subject.station_finding(server.mac, vec![main]);
+        finding.severity = match (suspicion.limit_from, suspicion.is_peer, by_guest) {
+            (LimitFrom::Config, ..) | (_, false, true) => Severity::Critical,
+            (_, true, false) => Severity::Info,
+            _ => Severity::Warning,
+        };
+        finding
+    }
+}
+
 /// Another server of the segment that was there before, served alone, and still does.
-fn settled<'w>(window: &'w Window<'_>, newcomer: &DhcpServer) -> Option<&'w DhcpServer> {
+fn settled_before<'w>(window: &'w Window<'_>, newcomer: &DhcpServer) -> Option<&'w DhcpServer> {
     window.lan().dhcp_servers().find(|other| {
         other.domain == newcomer.domain
             && other.mac != newcomer.mac
             && other.address.is_v4() == newcomer.address.is_v4()
-            // Relays of the same server are no second one.
+            // Several relays of one server are no second server.
             && other.address != newcomer.address
-            && newcomer.first.seconds_since(other.first) >= SETTLED
+            && newcomer.first.seconds_since(other.first) >= SETTLED.value
             && other.answers > other.shared.max(1)
-            && window.end.seconds_since(other.last) <= 12.0 * SETTLED
+            && window.end.seconds_since(other.last) <= STILL_SERVES.value
     })
 }
+
+/// Seconds over which the meter follows what becomes of clients, and over which it counts them (two periods of ten).
+const CLIENTS_SECONDS: f64 = 15.0;
+const DISTINCT_SECONDS: f64 = 20.0;
 
 struct Starvation {
     site: Arc<Site>,
     limit: Limits,
 }
 
-/// Share of the clients that must be silent otherwise.
-const SILENT: f64 = 0.8;
-
 impl Detector for Starvation {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for asking in window.lan().dhcp_requests() {
-            let silent = f64::from(asking.silent);
-            if silent < limit.value || silent < SILENT * f64::from(asking.clients) {
-                continue;
+        for clients in window.lan().dhcp_requests() {
+            let is_silent = SILENT_SHARE.is_reached_by(clients.silent.into(), clients.clients.into());
+            if is_silent && f64::from(clients.silent) >= limit.value {
+                findings.push(self.finding(window, clients));
             }
-            let about = About {
-                window,
-                site: &self.site,
-                interface: asking.interface,
-                vlan: asking.domain.vlan,
-                vector: Vector::DhcpStarvation,
-                count: control_frames(asking.requests_now),
-                since: asking.first,
-            };
-            let from = asking.sender.map_or_else(
-                || "each from a station of its own".to_owned(),
-                |mac| format!("most from {}", who(window, &self.site, asking.interface, mac)),
-            );
-            let message = format!(
-                "{silent:.0} of {} DHCP clients of the last fifteen seconds have sent nothing else, limit {} ({}); {from}",
-                asking.clients,
-                limit.value,
-                limit.from.name()
-            );
-            let evidence = vec![
-                measured("silent_clients", silent, limit, 15.0, message),
-                context(
-                    "distinct_clients",
-                    asking.distinct.round(),
-                    20.0,
-                    format!("about {:.0} different clients asked within twenty seconds", asking.distinct),
-                ),
-            ];
-            let mut finding = match asking.sender {
-                Some(mac) => about.station(mac, evidence),
-                None => about.segment(evidence),
-            };
-            finding.severity = Severity::Critical;
-            findings.push(finding);
         }
+    }
+}
+
+impl Starvation {
+    fn finding(&self, window: &Window<'_>, clients: &DhcpRequests) -> Finding {
+        let limit = self.limit.base();
+        let subject = Subject {
+            window,
+            site: &self.site,
+            interface: clients.interface,
+            vlan: clients.domain.vlan,
+            vector: Vector::DhcpStarvation,
+            count: control_frames(clients.requests_now),
+            since: clients.first,
+        };
+        let senders = clients.sender.map_or_else(
+            || "no single station sent most of them".to_owned(),
+            |mac| format!("most were sent by {}", describe_station(window, &self.site, clients.interface, mac)),
+        );
+        let message = format!(
+            "{} of {} DHCP clients in the last {CLIENTS_SECONDS} s sent nothing but DHCP, limit {} ({}); {senders}",
+            clients.silent,
+            clients.clients,
+            limit.value,
+            limit.from.name()
+        );
+        let distinct = format!(
+            "about {:.0} distinct clients sent requests within the last {DISTINCT_SECONDS} s",
+            clients.distinct
+        );
+        let evidence = vec![
+            measured("silent_clients", clients.silent.into(), limit, CLIENTS_SECONDS, message),
+            context("distinct_clients", clients.distinct.round(), DISTINCT_SECONDS, distinct),
+        ];
+        let mut finding = match clients.sender {
+            Some(mac) => subject.station_finding(mac, evidence),
+            None => subject.segment_finding(evidence),
+        };
+        finding.severity = Severity::Critical;
+        finding
     }
 }
 
@@ -220,27 +260,29 @@ struct Flood {
 impl Detector for Flood {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        for asker in window.lan().dhcp_clients().iter().filter(|asker| f64::from(asker.requests) >= limit.value) {
-            let about = About {
+        for client in window.lan().dhcp_clients() {
+            let messages = f64::from(client.requests);
+            if messages < limit.value {
+                continue;
+            }
+            let subject = Subject {
                 window,
                 site: &self.site,
-                interface: asker.interface,
-                vlan: asker.domain.vlan,
+                interface: client.interface,
+                vlan: client.domain.vlan,
                 vector: Vector::DhcpFlood,
-                count: control_frames(asker.requests_now),
-                since: asker.first,
+                count: control_frames(client.requests_now),
+                since: client.first,
             };
             let message = format!(
-                "{} sent {} DHCP messages in a second as client {}, limit {} ({})",
-                who(window, &self.site, asker.interface, asker.sender),
-                asker.requests,
-                asker.client,
+                "{} sent {messages} DHCP messages within a second as client {}, limit {} ({})",
+                describe_station(window, &self.site, client.interface, client.sender),
+                client.client,
                 limit.value,
                 limit.from.name()
             );
-            let asks = f64::from(asker.requests);
-            let main = measured("dhcp_messages_per_second", asks, limit, 1.0, message);
-            findings.push(about.station(asker.sender, vec![main]).graded(asks, limit.value));
+            let main = measured("dhcp_messages_per_second", messages, limit, Span::Second.seconds(), message);
+            findings.push(subject.station_finding(client.sender, vec![main]).graded(messages, limit.value));
         }
     }
 }

@@ -1,21 +1,25 @@
-//! `l2_loop`: frames to all come again and again, octet by octet: two ways lead back to the same wire.
+//! `l2_loop`: identical broadcast and multicast frames circulate, because a second path leads back to the same segment.
 //!
-//! Surest where a frame that left comes in again; else by copies that no sender makes: of several stations at once.
+//! The clearest sign is a frame that left an interface and enters there again. Otherwise it is copies of frames of
+//! several stations at the same time, which no sender causes.
 
 use super::super::evidence::{context, measured};
-use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
-use super::common::{About, who};
+use super::super::{
+    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limit, settings::Limits,
+};
+use super::common::{Subject, describe_station};
 use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::Window;
+use crate::meter::{Count, Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "l2_loop",
     vectors: &[Vector::L2Loop],
-    summary: "frames to all that left and come back, or that come again and again from several stations",
+    summary: "broadcast or multicast frames that return to the interface that they left, or identical copies of frames of \
+              several stations",
     settings: &[RETURNED_PER_SECOND, COPIES_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[STATIONS, STATION_SHARE],
     claims: &[],
     yields_to: &[],
     merging: Merging::AbsorbsStations(&[
@@ -43,18 +47,32 @@ const RETURNED_PER_SECOND: Setting = Setting {
     min: 2.0,
     max: 1e6,
     unit: "frames/s",
-    doc: "Broadcast and multicast frames that had left an interface and come in there again.",
+    doc: "Broadcast and multicast frames per second that left an interface and entered there again.",
     learns: None,
 };
-
 const COPIES_PER_SECOND: Setting = Setting {
     key: "copies_per_second",
     default: 1000.0,
     min: 50.0,
     max: 1e7,
     unit: "frames/s",
-    doc: "Identical broadcast and multicast frames, of three stations or more.",
+    doc: "Identical broadcast and multicast frames per second, of at least three stations.",
     learns: None,
+};
+
+const STATIONS: Threshold = Threshold {
+    name: "stations with copies",
+    value: 3.0,
+    unit: "stations",
+    reason: "a single sender may repeat its own frames; a loop copies the frames of all stations",
+    guarded_by: "l2_loop",
+};
+const STATION_SHARE: Threshold = Threshold {
+    name: "share of a station",
+    value: 0.02,
+    unit: "share of all copies",
+    reason: "a storm of one station beside a few retransmissions of others is no loop",
+    guarded_by: "l2_loop",
 };
 
 struct Loop {
@@ -63,10 +81,6 @@ struct Loop {
     copies: Limits,
 }
 
-/// Stations whose frames must be copied, and the least share of the copies that each must have.
-const STATIONS: usize = 3;
-const LEAST_SHARE: f64 = 0.02;
-
 impl Detector for Loop {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         for (interface, link) in window.lan().links() {
@@ -74,20 +88,15 @@ impl Detector for Loop {
             if now.duplicates.is_zero() {
                 continue;
             }
-            // Where another interface shows the same frames, copies are counted there; what comes back is seen here alone.
+            let copies = second.duplicates.packets;
+            let has_share = |(_, frames): &(_, u32)| STATION_SHARE.is_reached_by((*frames).into(), copies);
+            let stations = second.duplicate_senders().filter(has_share).count();
+            // Where another interface shows the same frames, copies are counted there. Returned frames are seen only
+            // here.
             let is_counted = window.lan().interface(interface).counted != CountPolicy::Nothing;
-            let (copies, returned) = (second.duplicates.packets as f64, second.looped as f64);
-            let copied = |(_, number): &(_, u32)| f64::from(*number) >= copies * LEAST_SHARE;
-            let stations = second.duplicate_senders().filter(copied).count();
-            let limits = (self.returned.base(), self.copies.base());
-            let (value, limit, measure) = if returned >= limits.0.value {
-                (returned, limits.0, "returned_frames_per_second")
-            } else if is_counted && copies >= limits.1.value && stations >= STATIONS {
-                (copies, limits.1, "copied_frames_per_second")
-            } else {
-                continue;
-            };
-            let about = About {
+            let copies_limit = Some(self.copies.base()).filter(|_| is_counted && stations as f64 >= STATIONS.value);
+            let Some(sign) = self.sign(second.looped, copies, copies_limit) else { continue };
+            let subject = Subject {
                 window,
                 site: &self.site,
                 interface,
@@ -96,23 +105,54 @@ impl Detector for Loop {
                 count: now.duplicates,
                 since: link.since(|tick| !tick.duplicates.is_zero()),
             };
-            let names: Vec<String> =
-                second.duplicate_senders().map(|(mac, _)| who(window, &self.site, interface, mac)).collect();
-            let what = if measure.starts_with("returned") { "had left there and came back" } else { "came again" };
-            let message = format!(
-                "{value:.0} frames to all within a second on {} {what}, octet by octet, limit {} ({})",
-                about.interface(),
-                limit.value,
-                limit.from.name()
-            );
-            let evidence = vec![
-                measured(measure, value, limit, 1.0, message),
-                context("stations", stations as f64, 1.0, format!("they are frames of {}", names.join(", "))),
-            ];
-            let mut finding = about.segment(evidence);
-            finding.severity = Severity::Critical;
-            finding.recent.count = second.duplicates;
-            findings.push(finding);
+            let senders: Vec<String> = second
+                .duplicate_senders()
+                .map(|(mac, _)| describe_station(window, &self.site, interface, mac))
+                .collect();
+            findings.push(finding(&subject, &sign, (stations, &senders), second.duplicates));
         }
     }
+}
+
+/// The sign by which a loop was recognised.
+struct Sign {
+    measure: &'static str,
+    value: f64,
+    limit: Limit,
+    what: &'static str,
+}
+
+impl Loop {
+    /// `copies_limit` is `None` where copies prove nothing.
+    fn sign(&self, returned: u64, copies: u64, copies_limit: Option<Limit>) -> Option<Sign> {
+        let (returned, copies) = (returned as f64, copies as f64);
+        let limit = self.returned.base();
+        if returned >= limit.value {
+            let what = "left the interface and returned unchanged";
+            return Some(Sign { measure: "returned_frames_per_second", value: returned, limit, what });
+        }
+        let limit = copies_limit.filter(|limit| copies >= limit.value)?;
+        let what = "were identical copies";
+        Some(Sign { measure: "copied_frames_per_second", value: copies, limit, what })
+    }
+}
+
+fn finding(subject: &Subject<'_>, sign: &Sign, (stations, senders): (usize, &[String]), recent: Count) -> Finding {
+    let message = format!(
+        "{:.0} broadcast and multicast frames within a second on {} {}, limit {} ({})",
+        sign.value,
+        subject.interface(),
+        sign.what,
+        sign.limit.value,
+        sign.limit.from.name()
+    );
+    let second = Span::Second.seconds();
+    let evidence = vec![
+        measured(sign.measure, sign.value, sign.limit, second, message),
+        context("stations", stations as f64, second, format!("the frames are of {}", senders.join(", "))),
+    ];
+    let mut finding = subject.segment_finding(evidence);
+    finding.severity = Severity::Critical;
+    finding.recent.count = recent;
+    finding
 }

@@ -1,17 +1,18 @@
-//! `mac_flap`: a station comes in at one port, then at another, and back. A guest that migrates moves once.
+//! `mac_flap`: frames of a station enter on one port, then on another, and on the first again. A guest that migrates
+//! moves once.
 
 use super::super::evidence::measured;
 use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
-use super::common::{About, control_frames, who};
+use super::common::{Subject, control_frames, describe_station};
 use crate::base::Vector;
 use crate::inventory::Site;
-use crate::meter::Window;
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_flap",
     vectors: &[Vector::MacFlap],
-    summary: "a MAC address that moves between ports of a bridge again and again",
+    summary: "a MAC address that moves between ports of a bridge repeatedly",
     settings: &[MOVES],
     thresholds: &[],
     claims: &[],
@@ -40,7 +41,7 @@ impl Detector for MacFlap {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
         for moved in window.lan().moves().iter().filter(|moved| f64::from(moved.moves) >= limit.value) {
-            let about = About {
+            let subject = Subject {
                 window,
                 site: &self.site,
                 interface: moved.to,
@@ -52,14 +53,15 @@ impl Detector for MacFlap {
             let port = |index| window.interface(index).unwrap_or("unknown");
             let message = format!(
                 "{} moved {} times within a minute, last from {} to {}, limit {} ({})",
-                who(window, &self.site, moved.to, moved.mac),
+                describe_station(window, &self.site, moved.to, moved.mac),
                 moved.moves,
                 port(moved.from),
                 port(moved.to),
                 limit.value,
                 limit.from.name()
             );
-            findings.push(about.station(moved.mac, vec![measured("moves", moved.moves.into(), limit, 60.0, message)]));
+            let main = measured("moves", moved.moves.into(), limit, Span::Minute.seconds(), message);
+            findings.push(subject.station_finding(moved.mac, vec![main]));
         }
     }
 }

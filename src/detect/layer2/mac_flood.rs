@@ -1,21 +1,22 @@
-//! `mac_flood`: ever new source addresses fill the tables of switches, which then send everything everywhere (macof).
+//! `mac_flood`: constantly changing source addresses fill the MAC tables of switches, which then flood all frames to
+//! all ports (macof).
 //!
-//! Many guests that wake at once are many new stations, too, but they go on speaking and are spoken to.
+//! Many guests that boot at the same time are many new stations as well, but they keep sending and receive frames.
 
 use super::super::evidence::{context, measured};
-use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
-use super::common::{About, LEAST_FRAME};
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limits};
+use super::common::{Subject, min_length_frames};
 use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::{Count, Window};
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_flood",
     vectors: &[Vector::MacFlood],
-    summary: "ever new source MAC addresses that send a frame or few and that nobody speaks to",
+    summary: "constantly changing source MAC addresses that send a few frames at most and receive none",
     settings: &[NEW_STATIONS_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[MUTE_SHARE, NEW_SHARE, UNKNOWN_DESTINATIONS],
     claims: &[],
     yields_to: &[],
     merging: Merging::AbsorbsStations(&[Vector::MacNotAllowed, Vector::SpoofedSource, Vector::MacFlap]),
@@ -31,8 +32,30 @@ const NEW_STATIONS_PER_SECOND: Setting = Setting {
     min: 10.0,
     max: 1e7,
     unit: "stations/s",
-    doc: "New stations on one interface within a second, of which nearly all stay unanswered.",
+    doc: "New source MAC addresses on one interface within a second, nearly all of which receive no frame.",
     learns: None,
+};
+
+const MUTE_SHARE: Threshold = Threshold {
+    name: "mute share",
+    value: 0.9,
+    unit: "share of new stations",
+    reason: "guests that boot receive replies; the addresses that a tool makes up send a frame or two and receive none",
+    guarded_by: "l2_pods",
+};
+const NEW_SHARE: Threshold = Threshold {
+    name: "new share",
+    value: 0.5,
+    unit: "share of all stations that send",
+    reason: "where most stations are known ones, the network is large and the table that knows them small",
+    guarded_by: "l2_chatty_broadcast",
+};
+const UNKNOWN_DESTINATIONS: Threshold = Threshold {
+    name: "unknown destinations after the start",
+    value: 0.25,
+    unit: "frames per new station",
+    reason: "at first every station of a large segment is new, and broadcast proves nothing; frames to unknown MAC addresses do, and of random destinations half are groups",
+    guarded_by: "l2_chatty_broadcast",
 };
 
 struct MacFlood {
@@ -40,62 +63,57 @@ struct MacFlood {
     limit: Limits,
 }
 
-/// Share of new stations that must be mute.
-const MUTE: f64 = 0.9;
-/// New stations in all that speak: where most are known, tables are small for a large network.
-const SHARE: f64 = 0.5;
-
 impl Detector for MacFlood {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
+        let ticks_per_second = Span::Second.seconds() / Span::Tick.seconds();
         for (interface, link) in window.lan().links() {
             if window.lan().interface(interface).counted == CountPolicy::Nothing {
                 continue;
             }
-            let now = link.now();
-            let second = link.second();
+            let (now, second) = (link.now(), link.second());
             let distinct = second.distinct_unknown_macs.estimate().min(second.unknown_macs as f64);
             if now.unknown_macs == 0 || distinct < limit.value {
                 continue;
             }
-            let (known, mute) = link.new_stations();
-            let share = f64::from(known) / (10.0 * link.active_stations()).max(1.0);
-            if mute < MUTE || share < SHARE {
+            let (new, mute_share) = link.new_stations();
+            let new_share = f64::from(new) / (ticks_per_second * link.active_stations()).max(1.0);
+            if mute_share < MUTE_SHARE.value || new_share < NEW_SHARE.value {
                 continue;
             }
-            // At first everybody is new. What stations of a large segment say to all is then no sign of a flood; frames to
-            // addresses that nobody has are. (Of addresses drawn by lot, half are those of groups.)
-            if !link.is_warm() && second.unknown_unicast.packets < second.unknown_macs / 4 {
+            if !link.is_warm()
+                && !UNKNOWN_DESTINATIONS.is_reached_by(second.unknown_unicast.packets, second.unknown_macs)
+            {
                 continue;
             }
-            let frames = |number: u64| Count { packets: number, bytes: number * LEAST_FRAME };
-            let about = About {
+            let subject = Subject {
                 window,
                 site: &self.site,
                 interface,
                 vlan: 0,
                 vector: Vector::MacFlood,
-                count: frames(now.unknown_macs),
-                since: link.since(|tick| tick.unknown_macs as f64 >= limit.value / 20.0),
+                count: min_length_frames(now.unknown_macs),
+                // Half of a tick's share of the limit.
+                since: link.since(|tick| tick.unknown_macs as f64 >= limit.value / ticks_per_second / 2.0),
             };
             let message = format!(
-                "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent hardly \
-                 anything and were not spoken to",
-                about.interface(),
+                "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent a few frames \
+                 at most and received none",
+                subject.interface(),
                 limit.value,
                 limit.from.name(),
-                mute * 100.0
+                mute_share * 100.0
             );
-            let main = measured("new_stations_per_second", distinct.round(), limit, 1.0, message);
-            let unheard = context(
-                "unheard_destinations",
+            let main = measured("new_stations_per_second", distinct.round(), limit, Span::Second.seconds(), message);
+            let unknown = context(
+                "unknown_destinations",
                 second.distinct_unknown_unicast.estimate().round(),
-                1.0,
-                format!("{} frames went to addresses that nobody has", second.unknown_unicast.packets),
+                Span::Second.seconds(),
+                format!("{} frames were sent to unknown MAC addresses", second.unknown_unicast.packets),
             );
-            let mut finding = about.segment(vec![main, unheard]).graded(distinct, limit.value);
+            let mut finding = subject.segment_finding(vec![main, unknown]).graded(distinct, limit.value);
             finding.severity = finding.severity.max(Severity::Warning);
-            finding.recent.count = frames(second.unknown_macs);
+            finding.recent.count = min_length_frames(second.unknown_macs);
             finding.now.peers = now.distinct_unknown_macs;
             finding.recent.peers = second.distinct_unknown_macs;
             finding.spoofing_likely = true;

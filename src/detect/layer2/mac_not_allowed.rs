@@ -1,24 +1,24 @@
-//! `mac_not_allowed`: a frame left an uplink with a source MAC address that may not leave there.
+//! `mac_not_allowed`: a frame left an uplink with a source MAC address that is not allowed there.
 //!
-//! Providers that police MAC addresses block the whole machine for it, so the first frame counts, whatever it carries.
-//! What may leave is the operator's list, or else what this machine and its guests carry.
+//! Providers that police MAC addresses block the whole host for it, so the first frame counts, whatever it carries.
+//! Allowed are the addresses on the operator's list or, without one, those of this host and its guests.
 
 use super::super::evidence::context;
-use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Merging, Mitigation};
-use super::common::{About, who};
+use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Merging, Mitigation, Threshold};
+use super::common::{Subject, describe_station};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::{InterfacePolicy, Site, Uplink};
-use crate::meter::{Count, StationCounts, Window};
+use crate::meter::{Count, Span, StationCounts, Window};
 use crate::packet::Class;
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_not_allowed",
     vectors: &[Vector::MacNotAllowed],
-    summary: "a frame that leaves an uplink with a MAC address that is neither this machine's nor a known guest's, or not \
-              on the interface's list ([[interface]] allowed_macs)",
+    summary: "a frame that leaves an uplink with a source MAC address that is neither this host's nor a known guest's, or \
+              not on the interface's list ([[interface]] allowed_macs)",
     settings: &[],
-    thresholds: &[],
+    thresholds: &[STATIONS_ALONE],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -26,17 +26,25 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     build: |_, site| Box::new(MacNotAllowed { site: Arc::clone(site) }),
 };
 
+const STATIONS_ALONE: Threshold = Threshold {
+    name: "stations with their own findings",
+    value: 16.0,
+    unit: "stations per tick",
+    reason: "a bridge that leaks lets out a few; more are made up by a flood, which is one incident about the segment",
+    guarded_by: "l2_mac_flood",
+};
+
 struct MacNotAllowed {
     site: Arc<Site>,
 }
 
-/// Stations that leave in one tick from which on they are told as one.
-const MANY: usize = 16;
+/// A station that is not allowed, its frames that left in this tick, and the uplink that they left.
+type Leak<'a> = (&'a StationCounts, Count, Uplink<'a>);
 
 impl Detector for MacNotAllowed {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let mut known: Option<(u16, Option<Uplink<'_>>)> = None;
-        let mut strangers: Vec<(&StationCounts, Count, Uplink<'_>)> = Vec::new();
+        let mut leaks: Vec<Leak<'_>> = Vec::new();
         for station in window.stations {
             if known.as_ref().is_none_or(|(interface, _)| *interface != station.interface) {
                 known = Some((station.interface, self.site.uplink(window.interface(station.interface))));
@@ -44,36 +52,37 @@ impl Detector for MacNotAllowed {
             let Some((_, Some(uplink))) = &known else { continue };
             let count = left(station, self.site.policy(window.interface(station.interface)));
             if !count.is_zero() && !uplink.allows(station.mac) {
-                strangers.push((station, count, *uplink));
+                leaks.push((station, count, *uplink));
             }
         }
-        if strangers.len() > MANY {
-            findings.extend(self.many(&strangers, window));
+        if leaks.len() as f64 > STATIONS_ALONE.value {
+            findings.extend(self.segment_finding(&leaks, window));
             return;
         }
-        findings.extend(strangers.iter().map(|(station, count, uplink)| self.one(station, *count, uplink, window)));
+        findings.extend(leaks.iter().map(|leak| self.station_finding(leak, window)));
     }
 }
 
-/// Frames of a station that left the interface.
+/// Frames of a station that left the interface. Without directions in the capture, those of every station count that is
+/// not upstream, where the operator names the stations upstream.
 fn left(station: &StationCounts, policy: Option<&InterfacePolicy>) -> Count {
-    let told = station.left.packets + station.entered.packets;
+    let has_direction = station.left.packets + station.entered.packets > 0;
     let upstream = policy.map(|policy| &policy.upstream_macs).filter(|macs| !macs.is_empty());
     match upstream {
-        Some(upstream) if told == 0 && !upstream.contains(&station.mac) => station.sent,
+        Some(upstream) if !has_direction && !upstream.contains(&station.mac) => station.sent,
         _ => station.left,
     }
 }
 
 impl MacNotAllowed {
-    fn one(&self, station: &StationCounts, left: Count, uplink: &Uplink<'_>, window: &Window<'_>) -> Finding {
-        let about = About {
+    fn station_finding(&self, (station, left, uplink): &Leak<'_>, window: &Window<'_>) -> Finding {
+        let subject = Subject {
             window,
             site: &self.site,
             interface: station.interface,
             vlan: station.vlan,
             vector: Vector::MacNotAllowed,
-            count: left,
+            count: *left,
             since: station.first,
         };
         let kind = Class::ALL.get(usize::from(station.class)).map_or("unparsed", |class| class.name());
@@ -84,69 +93,70 @@ impl MacNotAllowed {
             (address, vlan) => format!("{kind} from {address} in VLAN {vlan}"),
         };
         let message = format!(
-            "{} frame(s) left {} with MAC {}, {}; first: {carried}",
+            "{} frame(s) left {} with source MAC {}, {}; first: {carried}",
             left.packets,
-            about.interface(),
-            who(window, &self.site, station.interface, station.mac),
+            subject.interface(),
+            describe_station(window, &self.site, station.interface, station.mac),
             rule(uplink)
         );
         let kinds = context(
             "broadcast_frames",
             f64::from(station.broadcast),
-            0.1,
+            Span::Tick.seconds(),
             format!(
-                "of all its frames in this tick {} were broadcast, {} multicast, {} ARP, {} ND, {} DHCP",
+                "of its frames in this tick, {} were broadcast, {} multicast, {} ARP, {} ND, {} DHCP",
                 station.broadcast, station.multicast, station.arp, station.nd, station.dhcp
             ),
         );
-        graded(about.station(station.mac, vec![foreign(left, uplink, message), kinds]), uplink)
+        graded(subject.station_finding(station.mac, vec![foreign_frames(*left, uplink, message), kinds]), uplink)
     }
 
-    /// One finding for all: what floods with made-up addresses is one incident.
-    fn many(&self, strangers: &[(&StationCounts, Count, Uplink<'_>)], window: &Window<'_>) -> Option<Finding> {
-        let (first, _, uplink) = strangers.first()?;
-        let left = Count::sum(strangers.iter().map(|(_, count, _)| *count));
-        let about = About {
+    /// One finding for all: a flood with made-up addresses is one incident.
+    fn segment_finding(&self, leaks: &[Leak<'_>], window: &Window<'_>) -> Option<Finding> {
+        let (first, _, uplink) = leaks.first()?;
+        let left = Count::sum(leaks.iter().map(|(_, count, _)| *count));
+        let subject = Subject {
             window,
             site: &self.site,
             interface: first.interface,
             vlan: 0,
             vector: Vector::MacNotAllowed,
             count: left,
-            since: strangers.iter().map(|(station, ..)| station.first).min().unwrap_or(window.end),
+            since: leaks.iter().map(|(station, ..)| station.first).min().unwrap_or(window.end),
         };
         let message = format!(
-            "{} frames left {} with {} or more different MACs, {}; one of them: {}",
+            "{} frames left {} with {} or more different source MACs, {}; one of them: {}",
             left.packets,
-            about.interface(),
-            strangers.len(),
+            subject.interface(),
+            leaks.len(),
             rule(uplink),
             first.mac
         );
-        Some(graded(about.segment(vec![foreign(left, uplink, message)]), uplink))
+        Some(graded(subject.segment_finding(vec![foreign_frames(left, uplink, message)]), uplink))
     }
 }
 
+/// Which rule the frames violate, and where it comes from.
 fn rule(uplink: &Uplink<'_>) -> &'static str {
     match (uplink.is_configured, uplink.knows_guests) {
-        (true, _) => "which is not on its list (config)",
-        (false, true) => "which is neither this machine's nor a known guest's (default)",
-        (false, false) => "which is not this machine's; no guests are known: see pegel guests (default)",
+        (true, _) => "not in its allowed_macs (config)",
+        (false, true) => "neither this host's nor a known guest's (default)",
+        (false, false) => "not this host's; no guests are known, see `pegel guests` (default)",
     }
 }
 
-fn foreign(left: Count, uplink: &Uplink<'_>, message: String) -> Evidence {
+fn foreign_frames(left: Count, uplink: &Uplink<'_>, message: String) -> Evidence {
     Evidence {
         measure: "foreign_frames",
         value: left.packets as f64,
         limit: Some(0.0),
         limit_from: Some(if uplink.is_configured { LimitFrom::Config } else { LimitFrom::Default }),
-        window_seconds: 0.1,
+        window_seconds: Span::Tick.seconds(),
         message,
     }
 }
 
-/// Where no guest at all is known, each is a stranger, and nobody is to be woken for that.
+/// Where no guest is known, every guest's MAC address is foreign. That is information, no alarm.
 fn graded(finding: Finding, uplink: &Uplink<'_>) -> Finding {
     let sure = uplink.is_configured || uplink.knows_guests;
     Finding {

@@ -1,7 +1,8 @@
-//! Detectors of what goes on in a segment: who claims which address, who lets which MAC out, who is too loud, who
-//! answers for others. What they share about whom a finding is about stands here.
+//! Detectors of layer 2: false claims to addresses, MAC addresses that do not belong, storms and loops, rogue DHCP
+//! servers and routers.
 //!
-//! Culprits are stations; what has no single culprit is about the segment. A guest is named by the inventory.
+//! A finding is about the station that causes it, or about the segment where no single station does. The inventory
+//! gives the guest's name.
 
 mod claims;
 mod common;

@@ -1,25 +1,26 @@
-//! `rogue_ra`: a station advertises itself as an IPv6 router that is none (RFC 6104). Guests believe it at once.
+//! `rogue_ra`: a station that is not a router advertises itself as one by IPv6 (RFC 6104). Guests use it immediately.
 //!
-//! Networks with two routers have them both from the beginning, and neither advertises faster than the standard allows.
+//! Networks with two routers have had both from the beginning, and neither advertises faster than the standard allows.
 
 use super::super::evidence::measured;
 use super::super::{
-    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, settings::Limits,
+    Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation, Setting, Threshold,
+    settings::Limits,
 };
-use super::common::{About, control_frames, is_guest, who};
+use super::common::{Subject, control_frames, describe_station, is_guest};
 use crate::base::{Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::Window;
 use crate::meter::lan::Router;
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "rogue_ra",
     vectors: &[Vector::RogueRa],
-    summary: "a router advertisement of a guest, of none of the configured routers, or of a newcomer beside a router that \
-              answers by itself; many routers at once",
+    summary: "router advertisements of a guest, of a router that is not configured, or of a new router beside one that \
+              answers solicitations; many routers at the same time",
     settings: &[ROUTERS],
-    thresholds: &[],
+    thresholds: &[SETTLED, HASTY],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -33,8 +34,23 @@ const ROUTERS: Setting = Setting {
     min: 3.0,
     max: 64.0,
     unit: "routers",
-    doc: "Routers of one segment within ten seconds from which on they are a flood.",
+    doc: "Routers advertised on one segment within ten seconds at which they count as a flood.",
     learns: None,
+};
+
+const SETTLED: Threshold = Threshold {
+    name: "settled router",
+    value: 10.0,
+    unit: "seconds before the new router",
+    reason: "routers that were there from the beginning all advertise within seconds of the first; in a flood, those seen within half of it are made up",
+    guarded_by: "l2_rogue_ra",
+};
+const HASTY: Threshold = Threshold {
+    name: "hasty advertisements",
+    value: 3.0,
+    unit: "in a row, sooner than RFC 4861 allows",
+    reason: "a router that starts or loses a neighbour may send one or two early; the tools advertise every second",
+    guarded_by: "l2_rogue_ra",
 };
 
 /// Router advertisement and redirect (RFC 4861 §4).
@@ -46,65 +62,76 @@ struct RogueRa {
     limit: Limits,
 }
 
-/// Seconds that a router must have been known before another one is a newcomer.
-const SETTLED: f64 = 10.0;
-/// Advertisements in a row that came too soon.
-const HASTY: u32 = 3;
-
 impl Detector for RogueRa {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let now: Vec<&Router> = window.lan().routers().filter(|router| router.advertisements_now > 0).collect();
         let Some(first) = now.first() else { return };
-        let many = window.lan().routers().filter(|router| {
-            router.domain == first.domain && router.lifetime > 0 && window.end.seconds_since(router.last) <= 10.0
-        });
-        let many = many.count();
-        if many as f64 >= self.limit.base().value {
-            // Those that were there before are the ones that suffer.
-            let new = |router: &&&Router| window.end.seconds_since(router.first) <= SETTLED / 2.0;
-            let made_up: Vec<&Router> = now.iter().filter(new).copied().collect();
-            findings.extend(made_up.first().map(|first| self.flood(window, first, &made_up, many)));
+        let is_current = |router: &&Router| {
+            let age = window.end.seconds_since(router.last);
+            router.domain == first.domain && router.lifetime > 0 && age <= FLOOD_SPAN.seconds()
+        };
+        let routers = window.lan().routers().filter(is_current).count();
+        if routers as f64 >= self.limit.base().value {
+            // Routers that were there before are the victims.
+            let is_new = |router: &&&Router| window.end.seconds_since(router.first) <= SETTLED.value / 2.0;
+            let made_up: Vec<&Router> = now.iter().filter(is_new).copied().collect();
+            findings.extend(made_up.first().map(|first| self.flood_finding(window, first, &made_up, routers)));
             return;
         }
-        // Who does not offer to be the default router sends nobody astray (RFC 4861 §4.2).
+        // A router with a lifetime of 0 does not offer to be a default router, so it diverts no traffic (RFC 4861
+        // §4.2).
         for router in now.into_iter().filter(|router| router.lifetime > 0) {
-            if let Some((because, limit_from, severity)) = self.why(window, router) {
-                findings.push(self.finding(window, router, because, limit_from, severity));
+            if let Some(suspicion) = self.suspect(window, router) {
+                findings.push(self.router_finding(window, router, suspicion));
             }
         }
     }
 }
 
+/// Over which the routers of a flood are counted.
+const FLOOD_SPAN: Span = Span::TenSeconds;
+
+/// Why a router is not one that should be there.
+struct Suspicion {
+    reason: String,
+    limit_from: LimitFrom,
+    severity: Severity,
+}
+
 impl RogueRa {
-    fn why(&self, window: &Window<'_>, router: &Router) -> Option<(String, LimitFrom, Severity)> {
-        let configured: Vec<_> =
-            self.site.lan_policy().gateways.iter().filter(|gateway| !gateway.is_v4()).copied().collect();
-        if !configured.is_empty() {
-            let told = "it is none of the configured routers".to_owned();
-            return (!configured.contains(&router.address)).then_some((told, LimitFrom::Config, Severity::Critical));
+    fn suspect(&self, window: &Window<'_>, router: &Router) -> Option<Suspicion> {
+        let critical = |reason: &str, limit_from| {
+            Some(Suspicion { reason: reason.to_owned(), limit_from, severity: Severity::Critical })
+        };
+        let mut configured = self.site.lan_policy().gateways.iter().filter(|gateway| !gateway.is_v4()).peekable();
+        if configured.peek().is_some() {
+            if configured.any(|gateway| *gateway == router.address) {
+                return None;
+            }
+            return critical("it is not one of the configured routers", LimitFrom::Config);
         }
         if is_guest(window, &self.site, router.interface, router.mac) {
-            return Some(("a guest is no router".to_owned(), LimitFrom::Default, Severity::Critical));
+            return critical("a guest is not a router", LimitFrom::Default);
         }
         let settled = window.lan().routers().find(|other| {
             other.domain == router.domain
                 && (other.mac, other.address) != (router.mac, router.address)
                 && window.end <= other.last.plus_seconds(f64::from(other.lifetime))
-                && router.first.seconds_since(other.first) >= SETTLED
+                && router.first.seconds_since(other.first) >= SETTLED.value
                 && other.advertisements > 1
         })?;
-        let hasty = router.too_frequent >= HASTY && settled.too_frequent < HASTY;
-        let alone = settled.answered > 0 && router.first.seconds_since(settled.first) >= SETTLED;
-        if !hasty && !alone {
+        let is_hasty = |router: &Router| f64::from(router.too_frequent) >= HASTY.value;
+        let replies_alone = settled.answered > 0;
+        if !replies_alone && (!is_hasty(router) || is_hasty(settled)) {
             return None;
         }
-        let name = who(window, &self.site, settled.interface, settled.mac);
-        let told = format!("{name} ({}) has been the router since {}", settled.address, settled.first);
-        Some((told, LimitFrom::Default, Severity::Warning))
+        let name = describe_station(window, &self.site, settled.interface, settled.mac);
+        let reason = format!("{name} ({}) has been the router since {}", settled.address, settled.first);
+        Some(Suspicion { reason, limit_from: LimitFrom::Default, severity: Severity::Warning })
     }
 
-    fn about<'w>(&'w self, window: &'w Window<'w>, router: &Router, frames: u32) -> About<'w> {
-        About {
+    fn subject<'w>(&'w self, window: &'w Window<'w>, router: &Router, frames: u32) -> Subject<'w> {
+        Subject {
             window,
             site: &self.site,
             interface: router.interface,
@@ -115,47 +142,43 @@ impl RogueRa {
         }
     }
 
-    fn finding(
-        &self,
-        window: &Window<'_>,
-        router: &Router,
-        because: String,
-        limit_from: LimitFrom,
-        severity: Severity,
-    ) -> Finding {
+    fn router_finding(&self, window: &Window<'_>, router: &Router, suspicion: Suspicion) -> Finding {
         let message = format!(
-            "{} advertises itself as router {} for {} s; {because}",
-            who(window, &self.site, router.interface, router.mac),
+            "{} advertises itself as router {} with a lifetime of {} s; {}",
+            describe_station(window, &self.site, router.interface, router.mac),
             router.address,
-            router.lifetime
+            router.lifetime,
+            suspicion.reason
         );
         let main = Evidence {
             measure: "router_advertisements",
             value: router.advertisements.into(),
             limit: Some(0.0),
-            limit_from: Some(limit_from),
-            window_seconds: window.end.seconds_since(router.first).max(0.1),
+            limit_from: Some(suspicion.limit_from),
+            window_seconds: window.end.seconds_since(router.first).max(Span::Tick.seconds()),
             message,
         };
-        let mut finding = self.about(window, router, router.advertisements_now).station(router.mac, vec![main]);
-        finding.severity = severity;
+        let subject = self.subject(window, router, router.advertisements_now);
+        let mut finding = subject.station_finding(router.mac, vec![main]);
+        finding.severity = suspicion.severity;
         finding
     }
 
-    fn flood(&self, window: &Window<'_>, first: &Router, now: &[&Router], many: usize) -> Finding {
+    /// `made_up`: the routers of the flood that advertised in this tick; `first` is one of them.
+    fn flood_finding(&self, window: &Window<'_>, first: &Router, made_up: &[&Router], routers: usize) -> Finding {
         let limit = self.limit.base();
-        let frames = now.iter().map(|router| router.advertisements_now).sum();
+        let frames = made_up.iter().map(|router| router.advertisements_now).sum();
         let message = format!(
-            "{many} or more routers advertised themselves within ten seconds, limit {} ({})",
+            "{routers} or more routers advertised themselves within ten seconds, limit {} ({})",
             limit.value,
             limit.from.name()
         );
-        let main = measured("routers", many as f64, limit, 10.0, message);
-        let about = self.about(window, first, frames);
-        // One station may make them all up.
-        let mut finding = match now.iter().all(|other| other.mac == first.mac) {
-            true => about.station(first.mac, vec![main]),
-            false => about.segment(vec![main]),
+        let main = measured("routers", routers as f64, limit, FLOOD_SPAN.seconds(), message);
+        let subject = self.subject(window, first, frames);
+        // One station may send them all.
+        let mut finding = match made_up.iter().all(|other| other.mac == first.mac) {
+            true => subject.station_finding(first.mac, vec![main]),
+            false => subject.segment_finding(vec![main]),
         };
         finding.severity = Severity::Critical;
         finding

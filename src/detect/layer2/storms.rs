@@ -1,17 +1,19 @@
-//! Too much of what everybody hears: `arp_flood`, `gratuitous_arp_storm`, `broadcast_storm`, `multicast_storm`.
+//! Excessive frames that every station receives: `arp_flood`, `gratuitous_arp_storm`, `broadcast_storm`,
+//! `multicast_storm`.
 //!
-//! One station that sends most of it is the culprit; where none stands out the whole segment is told of. What many
-//! stations send a little of each, as after a power cut, is no storm.
+//! The finding is about the one station that exceeds the limit, or about the segment where a few stations do so
+//! together. Many stations that send a little each, as after a power cut, are no storm.
 
 use super::super::evidence::measured;
 use super::super::{
-    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, settings::Limit, settings::Limits,
+    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Threshold, settings::Limit,
+    settings::Limits,
 };
-use super::common::{ARP_FRAMES, About, LEAST_FRAME, who};
+use super::common::{ARP_FRAMES, MIN_FRAME_OCTETS, Subject, describe_station};
 use crate::base::{Mac, Vector};
 use crate::inventory::Site;
 use crate::meter::lan::{RateKind, Rates};
-use crate::meter::{Count, Window};
+use crate::meter::{Count, Span, Window};
 use std::sync::Arc;
 
 const fn frames(default: f64, doc: &'static str) -> Setting {
@@ -21,7 +23,7 @@ const fn frames(default: f64, doc: &'static str) -> Setting {
 pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     name: "arp_flood",
     vectors: &[Vector::ArpFlood],
-    summary: "one station that sends far more ARP than any router needs",
+    summary: "one station that sends far more ARP than a router needs",
     settings: &[ARP_FLOOD_FRAMES_LIMIT],
     thresholds: &[],
     claims: &[],
@@ -32,74 +34,81 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
         Storm::boxed(Vector::ArpFlood, RateKind::Arp, settings.limit(&ARP_FLOOD_FRAMES_LIMIT), site)
     },
 };
-const ARP_FLOOD_FRAMES_LIMIT: Setting = frames(1500.0, "ARP frames of one station.");
+const ARP_FLOOD_FRAMES_LIMIT: Setting = frames(1500.0, "ARP frames per second of one station.");
 
 pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
     name: "gratuitous_arp_storm",
     vectors: &[Vector::GratuitousArpStorm],
-    summary: "one station that announces the same addresses over and over",
+    summary: "one station that repeatedly announces the same addresses",
     settings: &[GRATUITOUS_FRAMES_LIMIT],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
-    mitigation: Mitigation::Station(Some(ARP_FRAMES)),
+    thresholds: &[ANNOUNCEMENTS_OF_EACH],
     build: |settings, site| {
         Storm::boxed(Vector::GratuitousArpStorm, RateKind::Gratuitous, settings.limit(&GRATUITOUS_FRAMES_LIMIT), site)
     },
+    ..ARP_FLOOD
 };
 const GRATUITOUS_FRAMES_LIMIT: Setting =
-    frames(50.0, "Announcements of one station, ten or more of each address within a second.");
+    frames(50.0, "Announcements per second of one station, at least ten of each address.");
 
 pub(in super::super) const BROADCAST: DetectorSpec = DetectorSpec {
     name: "broadcast_storm",
     vectors: &[Vector::BroadcastStorm],
-    summary: "so much broadcast, of one station or of few, that every other station suffers",
+    summary: "excessive broadcast frames of one station, or of a few together",
     settings: &[BROADCAST_FRAMES_LIMIT],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
+    thresholds: &[SEGMENT_FACTOR, FRAMES_PER_STATION],
     mitigation: Mitigation::Station(Some(BROADCAST_FRAMES)),
     build: |settings, site| {
         Storm::boxed(Vector::BroadcastStorm, RateKind::Broadcast, settings.limit(&BROADCAST_FRAMES_LIMIT), site)
     },
+    ..ARP_FLOOD
 };
 const BROADCAST_FRAMES_LIMIT: Setting =
-    frames(1500.0, "Broadcast frames of one station; of a segment, three times as many by few stations.");
+    frames(1500.0, "Broadcast frames per second of one station; three times as many of a few stations together.");
 
 pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
     name: "multicast_storm",
     vectors: &[Vector::MulticastStorm],
-    summary: "the same of multicast; streams of video need less",
+    summary: "excessive multicast frames of one station, or of a few together; more than video streams need",
     settings: &[MULTICAST_FRAMES_LIMIT],
-    thresholds: &[],
-    claims: &[],
-    yields_to: &[],
-    merging: Merging::Separate,
     mitigation: Mitigation::Station(Some(MULTICAST_FRAMES)),
     build: |settings, site| {
         Storm::boxed(Vector::MulticastStorm, RateKind::Multicast, settings.limit(&MULTICAST_FRAMES_LIMIT), site)
     },
+    ..BROADCAST
 };
 const MULTICAST_FRAMES_LIMIT: Setting =
-    frames(5000.0, "Multicast frames of one station; of a segment, three times as many by few stations.");
+    frames(5000.0, "Multicast frames per second of one station; three times as many of a few stations together.");
 
 const BROADCAST_FRAMES: FrameMatch = FrameMatch { nftables: "ether daddr ff:ff:ff:ff:ff:ff", pcap: "ether broadcast" };
 const MULTICAST_FRAMES: FrameMatch =
     FrameMatch { nftables: "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00", pcap: "ether multicast" };
 
-/// How often an address must be announced within a second: failovers announce each a few times.
-const OF_EACH: f64 = 10.0;
-/// How much louder than one station a segment may be.
-const SEGMENT: f64 = 3.0;
-/// Frames a second and station from which on few stations make the noise.
-const FEW: f64 = 50.0;
+const ANNOUNCEMENTS_OF_EACH: Threshold = Threshold {
+    name: "announcements of each address",
+    value: 10.0,
+    unit: "announcements within a second",
+    reason: "a failover announces hundreds of addresses, but each only a few times",
+    guarded_by: "l2_garp_failover",
+};
+const SEGMENT_FACTOR: Threshold = Threshold {
+    name: "segment factor",
+    value: 3.0,
+    unit: "times a station's limit",
+    reason: "the honest broadcast of a segment is the sum over its stations",
+    guarded_by: "l2_broadcast_storm_many",
+};
+const FRAMES_PER_STATION: Threshold = Threshold {
+    name: "frames per station",
+    value: 50.0,
+    unit: "frames/s per station",
+    reason: "many stations that send a little each are a large network, or guests that boot together",
+    guarded_by: "l2_chatty_broadcast",
+};
 
-/// So many frames of such a length.
+/// `frames` frames of the mean length.
 fn traffic(frames: u32, rates: &Rates) -> Count {
     let packets = u64::from(frames);
-    Count { packets, bytes: packets * rates.mean_length().max(LEAST_FRAME) }
+    Count { packets, bytes: packets * rates.mean_length().max(MIN_FRAME_OCTETS) }
 }
 
 struct Storm {
@@ -117,47 +126,64 @@ impl Storm {
 
 impl Detector for Storm {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        let (limit, noise) = (self.limit.base(), self.noise);
-        let before = findings.len();
-        for (interface, mac, rates) in window.lan().station_rates() {
-            let rate = f64::from(rates.per_second(noise));
-            if rate < limit.value || rates.in_tick(noise) == 0 {
-                continue;
-            }
-            if noise == RateKind::Gratuitous && rates.announcements_of_each() < OF_EACH {
-                continue;
-            }
-            // ARP is broadcast: what floods by ARP is told as that.
-            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
-                continue;
-            }
-            findings.push(self.station(window, interface, mac, rates, limit));
-        }
-        if findings.len() > before || matches!(noise, RateKind::Arp | RateKind::Gratuitous) {
-            return;
-        }
-        for (interface, rates) in window.lan().interface_rates() {
-            let rate = f64::from(rates.per_second(noise));
-            if noise == RateKind::Broadcast && f64::from(rates.per_second(RateKind::Arp)) > rate / 2.0 {
-                continue;
-            }
-            let limit = limit.times(SEGMENT);
-            let loud =
-                window.lan().station_rates().filter(|(at, _, loud)| *at == interface && loud.per_second(noise) > 0);
-            let (number, theirs) = loud.fold((0u32, 0u32), |(number, sum), (_, _, loud)| {
-                (number + 1, sum.saturating_add(loud.per_second(noise)))
-            });
-            let few = f64::from(theirs) >= rate / 2.0 && f64::from(theirs) / f64::from(number.max(1)) >= FEW;
-            if rate >= limit.value && rates.in_tick(noise) > 0 && few {
-                findings.push(self.segment(window, interface, rates, limit, number));
-            }
+        let stations = self.stations(window);
+        // ARP and announcements of a segment as a whole are `broadcast_storm`.
+        let of_segment = stations.is_empty() && matches!(self.noise, RateKind::Broadcast | RateKind::Multicast);
+        findings.extend(stations);
+        if of_segment {
+            findings.extend(self.segments(window));
         }
     }
 }
 
 impl Storm {
-    fn about<'w>(&'w self, window: &'w Window<'w>, interface: u16, rates: &Rates) -> About<'w> {
-        About {
+    /// Stations that alone exceed the limit.
+    fn stations(&self, window: &Window<'_>) -> Vec<Finding> {
+        let (limit, noise) = (self.limit.base(), self.noise);
+        let mut findings = Vec::new();
+        for (interface, mac, rates) in window.lan().station_rates() {
+            let rate = f64::from(rates.per_second(noise));
+            if rate < limit.value || rates.in_tick(noise) == 0 || self.is_mostly_arp(rates) {
+                continue;
+            }
+            if noise == RateKind::Gratuitous && rates.announcements_of_each() < ANNOUNCEMENTS_OF_EACH.value {
+                continue;
+            }
+            findings.push(self.station_finding(window, interface, mac, rates));
+        }
+        findings
+    }
+
+    /// Segments on which a few stations exceed the limit together.
+    fn segments(&self, window: &Window<'_>) -> Vec<Finding> {
+        let (limit, noise) = (self.limit.base().times(SEGMENT_FACTOR.value), self.noise);
+        let mut findings = Vec::new();
+        for (interface, rates) in window.lan().interface_rates() {
+            let rate = f64::from(rates.per_second(noise));
+            if rate < limit.value || rates.in_tick(noise) == 0 || self.is_mostly_arp(rates) {
+                continue;
+            }
+            let noisy =
+                window.lan().station_rates().filter(|(at, _, rates)| *at == interface && rates.per_second(noise) > 0);
+            let (stations, frames) = noisy.fold((0u32, 0u32), |(stations, frames), (_, _, rates)| {
+                (stations + 1, frames.saturating_add(rates.per_second(noise)))
+            });
+            let (frames, per_station) = (f64::from(frames), f64::from(frames) / f64::from(stations.max(1)));
+            if frames >= rate / 2.0 && per_station >= FRAMES_PER_STATION.value {
+                findings.push(self.segment_finding(window, interface, rates, limit, stations));
+            }
+        }
+        findings
+    }
+
+    /// ARP is broadcast: `arp_flood` reports a broadcast storm that consists of it.
+    fn is_mostly_arp(&self, rates: &Rates) -> bool {
+        let [arp, broadcast] = [RateKind::Arp, RateKind::Broadcast].map(|noise| f64::from(rates.per_second(noise)));
+        self.noise == RateKind::Broadcast && arp > broadcast / 2.0
+    }
+
+    fn subject<'w>(&'w self, window: &'w Window<'w>, interface: u16, rates: &Rates) -> Subject<'w> {
+        Subject {
             window,
             site: &self.site,
             interface,
@@ -168,7 +194,8 @@ impl Storm {
         }
     }
 
-    fn what(&self) -> (&'static str, &'static str) {
+    /// Name of the measurement, and what it counts.
+    fn measure(&self) -> (&'static str, &'static str) {
         match self.noise {
             RateKind::Broadcast => ("broadcast_frames_per_second", "broadcast frames"),
             RateKind::Multicast => ("multicast_frames_per_second", "multicast frames"),
@@ -177,33 +204,42 @@ impl Storm {
         }
     }
 
-    fn station(&self, window: &Window<'_>, interface: u16, mac: Mac, rates: &Rates, limit: Limit) -> Finding {
-        let (measure, what) = self.what();
+    fn station_finding(&self, window: &Window<'_>, interface: u16, mac: Mac, rates: &Rates) -> Finding {
+        let limit = self.limit.base();
+        let (measure, what) = self.measure();
         let rate = f64::from(rates.per_second(self.noise));
         let message = format!(
             "{} sent {rate:.0} {what} within a second, limit {} ({})",
-            who(window, &self.site, interface, mac),
+            describe_station(window, &self.site, interface, mac),
             limit.value,
             limit.from.name()
         );
-        let about = self.about(window, interface, rates);
-        let mut finding =
-            about.station(mac, vec![measured(measure, rate, limit, 1.0, message)]).graded(rate, limit.value);
+        let main = measured(measure, rate, limit, Span::Second.seconds(), message);
+        let subject = self.subject(window, interface, rates);
+        let mut finding = subject.station_finding(mac, vec![main]).graded(rate, limit.value);
         finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }
 
-    fn segment(&self, window: &Window<'_>, interface: u16, rates: &Rates, limit: Limit, stations: u32) -> Finding {
-        let (measure, what) = self.what();
+    fn segment_finding(
+        &self,
+        window: &Window<'_>,
+        interface: u16,
+        rates: &Rates,
+        limit: Limit,
+        stations: u32,
+    ) -> Finding {
+        let (measure, what) = self.measure();
         let rate = f64::from(rates.per_second(self.noise));
-        let about = self.about(window, interface, rates);
+        let subject = self.subject(window, interface, rates);
         let message = format!(
-            "{rate:.0} {what} within a second on {}, most of them of {stations} stations, limit {} ({})",
-            about.interface(),
+            "{rate:.0} {what} within a second on {}, at least half of them of {stations} stations, limit {} ({})",
+            subject.interface(),
             limit.value,
             limit.from.name()
         );
-        let mut finding = about.segment(vec![measured(measure, rate, limit, 1.0, message)]).graded(rate, limit.value);
+        let main = measured(measure, rate, limit, Span::Second.seconds(), message);
+        let mut finding = subject.segment_finding(vec![main]).graded(rate, limit.value);
         finding.recent.count = traffic(rates.per_second(self.noise), rates);
         finding
     }

@@ -1,17 +1,17 @@
-//! `stp_from_guest`: a guest speaks spanning tree. It can make itself the root of the network, or have the provider's
-//! switch shut the port that the whole machine is on (BPDU guard).
+//! `stp_from_guest`: a guest sends spanning-tree frames. It can become the root bridge of the network, or make the
+//! provider's switch shut down the port of the whole host (BPDU guard).
 
 use super::super::{Detector, DetectorSpec, Evidence, Finding, FrameMatch, LimitFrom, Merging, Mitigation};
-use super::common::{About, control_frames, is_guest, who};
+use super::common::{Subject, control_frames, describe_station, is_guest};
 use crate::base::{InterfaceRole, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::Window;
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "stp_from_guest",
     vectors: &[Vector::StpFromGuest],
-    summary: "spanning-tree frames of a guest, or that leave an uplink with a guest's address",
+    summary: "spanning-tree frames that a guest sends, or that leave an uplink with a guest's MAC address",
     settings: &[],
     thresholds: &[],
     claims: &[],
@@ -35,7 +35,7 @@ impl Detector for StpFromGuest {
             if !from_port && !is_guest(window, &self.site, speaker.interface, speaker.mac) {
                 continue;
             }
-            let about = About {
+            let subject = Subject {
                 window,
                 site: &self.site,
                 interface: speaker.interface,
@@ -49,15 +49,15 @@ impl Detector for StpFromGuest {
                 value: speaker.frames.into(),
                 limit: Some(0.0),
                 limit_from: Some(LimitFrom::Default),
-                window_seconds: 0.1,
+                window_seconds: Span::Tick.seconds(),
                 message: format!(
-                    "{} sent {} spanning-tree frame(s) on {}; no guest needs to",
-                    who(window, &self.site, speaker.interface, speaker.mac),
+                    "{} sent {} spanning-tree frame(s) on {}; guests have no reason to send any",
+                    describe_station(window, &self.site, speaker.interface, speaker.mac),
                     speaker.frames,
-                    about.interface()
+                    subject.interface()
                 ),
             };
-            let mut finding = about.station(speaker.mac, vec![main]);
+            let mut finding = subject.station_finding(speaker.mac, vec![main]);
             finding.severity = Severity::Critical;
             findings.push(finding);
         }

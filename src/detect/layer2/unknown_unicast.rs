@@ -1,21 +1,22 @@
-//! `unknown_unicast_flood`: frames to ever other stations that nobody has heard, which every switch sends to every port.
+//! `unknown_unicast_flood`: frames to constantly changing unknown MAC addresses, which every switch floods to all
+//! ports.
 //!
-//! Frames to one silent station are common: a backup to a machine whose answers take another way.
+//! Frames to one silent station are common: a backup to a host whose replies take another path.
 
 use super::super::evidence::measured;
-use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, settings::Limits};
-use super::common::{About, who};
+use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limits};
+use super::common::{Subject, describe_station};
 use crate::base::{CountPolicy, Vector};
 use crate::inventory::Site;
-use crate::meter::Window;
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "unknown_unicast_flood",
     vectors: &[Vector::UnknownUnicastFlood],
-    summary: "frames to many single stations that have never been heard",
+    summary: "frames to many unknown unicast MAC addresses",
     settings: &[FRAMES_PER_SECOND],
-    thresholds: &[],
+    thresholds: &[DESTINATIONS, FRAMES_EACH, TIMES_SPEAKERS],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -31,21 +32,36 @@ const FRAMES_PER_SECOND: Setting = Setting {
     min: 10.0,
     max: 1e7,
     unit: "frames/s",
-    doc: "Such frames on one interface, to hundreds of different stations within a second, a few to each.",
+    doc: "Frames per second on one interface to unknown MAC addresses: hundreds of them, and a few frames to each.",
     learns: None,
+};
+
+const DESTINATIONS: Threshold = Threshold {
+    name: "unknown destinations",
+    value: 300.0,
+    unit: "MAC addresses within a second",
+    reason: "stations whose replies take another path are unknown as well, but they are few",
+    guarded_by: "l2_one_way_backup",
+};
+const FRAMES_EACH: Threshold = Threshold {
+    name: "frames per unknown destination",
+    value: 4.0,
+    unit: "frames within a second",
+    reason: "made-up destinations get a frame or two each; an attack on a network whose hosts are silent sends more to each",
+    guarded_by: "l2_one_way_backup",
+};
+const TIMES_SPEAKERS: Threshold = Threshold {
+    name: "unknown destinations per sending station",
+    value: 2.0,
+    unit: "times the stations that send in a tick",
+    reason: "on a large segment the table of known stations overflows, so that some of them seem unknown",
+    guarded_by: "l2_chatty_broadcast",
 };
 
 struct UnknownUnicast {
     site: Arc<Site>,
     limit: Limits,
 }
-
-/// Different stations within a second.
-const STATIONS: f64 = 300.0;
-/// Frames to each of them, at most: a flood of one network whose hosts are silent sends more.
-const FRAMES_EACH: f64 = 4.0;
-/// Of the stations that spoke in the same second, so many times as many must be unheard.
-const TIMES_HEARD: f64 = 2.0;
 
 impl Detector for UnknownUnicast {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
@@ -57,21 +73,21 @@ impl Detector for UnknownUnicast {
                 continue;
             }
             let distinct = second.distinct_unknown_unicast.estimate();
-            let made_up = second.unknown_macs as f64 > rate / 2.0;
-            // What a router sends to silent hosts of ours is aimed at addresses, and told by those.
-            let routed = window.lan().is_router(interface, now.unknown_unicast_sender);
-            let counted = window.lan().interface(interface).counted != CountPolicy::Nothing;
-            // A flood of made-up senders speaks to nobody, too, and is told as that.
-            if distinct < STATIONS
-                || rate > FRAMES_EACH * distinct
-                || distinct < TIMES_HEARD * link.active_stations()
-                || made_up
-                || routed
-                || !counted
+            // `mac_flood` reports made-up senders, which also send to unknown addresses.
+            let has_new_senders = second.unknown_macs as f64 > rate / 2.0;
+            // What a router sends to silent inside hosts is an attack on IP addresses; the flood detectors report it.
+            let is_routed = window.lan().is_router(interface, now.unknown_unicast_sender);
+            let is_counted = window.lan().interface(interface).counted != CountPolicy::Nothing;
+            if distinct < DESTINATIONS.value
+                || rate > FRAMES_EACH.value * distinct
+                || distinct < TIMES_SPEAKERS.value * link.active_stations()
+                || has_new_senders
+                || is_routed
+                || !is_counted
             {
                 continue;
             }
-            let about = About {
+            let subject = Subject {
                 window,
                 site: &self.site,
                 interface,
@@ -81,15 +97,15 @@ impl Detector for UnknownUnicast {
                 since: link.since(|tick| !tick.unknown_unicast.is_zero()),
             };
             let message = format!(
-                "{rate:.0} frames within a second on {} went to about {distinct:.0} stations that have never been heard, \
-                 limit {} ({}); one sender: {}",
-                about.interface(),
+                "{rate:.0} frames within a second on {} were sent to about {distinct:.0} unknown MAC addresses, limit {} \
+                 ({}); one sender: {}",
+                subject.interface(),
                 limit.value,
                 limit.from.name(),
-                who(window, &self.site, interface, now.unknown_unicast_sender)
+                describe_station(window, &self.site, interface, now.unknown_unicast_sender)
             );
-            let main = measured("unknown_unicast_per_second", rate, limit, 1.0, message);
-            let mut finding = about.segment(vec![main]).graded(rate, limit.value);
+            let main = measured("unknown_unicast_per_second", rate, limit, Span::Second.seconds(), message);
+            let mut finding = subject.segment_finding(vec![main]).graded(rate, limit.value);
             finding.recent.count = second.unknown_unicast;
             findings.push(finding);
         }
