@@ -4,7 +4,8 @@
 //! tools that only connect) do not. One source that tries port after port is a scan.
 
 use super::exceeded::Exceeded;
-use super::settings::{Limit, Limits};
+use super::limit::Limit;
+use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;

@@ -6,9 +6,10 @@
 
 use super::dns;
 use super::exceeded::{self, Exceeded};
+use super::limit::Limit;
 use super::quantities::{dns_queries as queries, dns_replies as replies};
 use super::requests::RequestSample;
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::shape::{self, SampleProfile};
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;

@@ -1,6 +1,6 @@
 //! The measurements that an incident rests on.
 
-use super::settings::{Limit, LimitFrom};
+use super::limit::{Limit, LimitFrom};
 use serde::Serialize;
 
 /// One measurement that supports or qualifies a finding. Public API: part of the incident JSON.

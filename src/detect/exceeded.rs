@@ -1,7 +1,7 @@
 //! When a rate exceeds its limit: over the last second, or by a burst within it.
 
 use super::evidence::{Evidence, measured};
-use super::settings::Limit;
+use super::limit::Limit;
 use super::threshold::Threshold;
 use crate::meter::Span;
 
@@ -78,7 +78,7 @@ impl Exceeded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::settings::LimitFrom;
+    use crate::detect::limit::LimitFrom;
 
     fn limit(value: f64) -> Limit {
         Limit { value, from: LimitFrom::Default }

@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use super::host_context::HostContext;
-use super::settings::LimitFrom;
+use super::limit::LimitFrom;
 use super::target::Target;
 use super::threshold::Threshold;
 use crate::base::{Direction, Pattern, Severity, Timestamp, Vector};

@@ -1,9 +1,10 @@
 //! What a detector inspects: one host or one prefix in one direction, with the limits that apply there.
 
 use super::baseline::LearnedLevels;
-use super::claim::{Claim, ClaimCache};
+use super::claim::ClaimCache;
+use super::limit::Limit;
 use super::mixture::FlagMixture;
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::shape::{self, ReflectedPort, SampleProfile};
 use super::target::Target;
 use super::threshold::Threshold;
@@ -140,8 +141,8 @@ impl<'a> HostContext<'a> {
         *self.reflected.get_or_init(|| shape::reflected_port(&self.traffic))
     }
 
-    /// Whether a detector claims some of this host's packets as its own.
-    pub(super) fn has_claim(&self, claim: Claim) -> bool {
-        self.claims.get_or_init(claim, || claim.applies(self))
+    /// Which claims are known to apply to this host in this tick.
+    pub(super) fn claims(&self) -> &ClaimCache {
+        &self.claims
     }
 }

@@ -7,8 +7,9 @@
 
 use super::evidence::context;
 use super::exceeded::{self, Exceeded};
+use super::limit::Limit;
 use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample, Source};
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;

@@ -9,8 +9,8 @@ use super::{
     tcp_reflection, tls_handshake_flood, total, udp_flood,
 };
 use super::{
-    attempts, claim, dns, exceeded, finding, host_context, mixture, prefix, quantities, reflection, requests, settings,
-    shape,
+    attempts, claim_rules, dns, exceeded, finding, host_context, mixture, prefix, quantities, reflection, requests,
+    settings, shape,
 };
 use crate::base::Vector;
 
@@ -80,7 +80,7 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("shape", shape::THRESHOLDS),
     ("mixture", mixture::THRESHOLDS),
     ("reflection", reflection::THRESHOLDS),
-    ("claim", claim::THRESHOLDS),
+    ("claim_rules", claim_rules::THRESHOLDS),
     ("prefix", prefix::THRESHOLDS),
     ("requests", requests::THRESHOLDS),
     ("dns", dns::THRESHOLDS),

@@ -3,6 +3,7 @@
 
 use super::baseline::Baseline;
 use super::claim::Claim;
+use super::claim_rules;
 use super::detector::{Detector, DetectorSpec};
 use super::finding::Finding;
 use super::host_context::HostContext;
@@ -102,7 +103,7 @@ fn inspect_host(
         // A claim counts only where the detector that makes it is on: otherwise no detector would report these packets.
         let is_claimed = |claim: &&Claim| {
             let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
-            detectors.iter().any(claims) && host.has_claim(**claim)
+            detectors.iter().any(claims) && claim_rules::applies(**claim, host)
         };
         if enabled.spec.yields_to.iter().any(|claim| is_claimed(&claim)) {
             findings.truncate(before);

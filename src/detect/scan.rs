@@ -5,7 +5,7 @@
 use super::attempts::{self, ANSWERED_SHARE};
 use super::evidence::measured;
 use super::{
-    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Target, Threshold, settings::Limit,
+    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Target, Threshold, limit::Limit,
     settings::Limits,
 };
 use crate::base::{Direction, Vector};

@@ -1,10 +1,10 @@
 //! Settings of detectors: declared beside the detector, checked and written by the configuration.
 
+use super::limit::{Limit, LimitFrom};
 use super::quantities::Quantity;
 use super::threshold::Threshold;
 use crate::base::{Direction, Severity};
 use crate::inventory::GroupId;
-use serde::Serialize;
 
 /// One number that an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -104,44 +104,6 @@ impl Settings {
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         self.values.iter().map(|entry| (entry.key, entry.value))
-    }
-}
-
-/// Where a limit came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LimitFrom {
-    /// As shipped.
-    Default,
-    /// Set by the operator for all hosts.
-    Config,
-    /// Set by the operator for the host's group.
-    Group,
-    /// Learned from the host's traffic at this hour of the week.
-    Learned,
-}
-
-impl LimitFrom {
-    pub const fn name(self) -> &'static str {
-        match self {
-            LimitFrom::Default => "default",
-            LimitFrom::Config => "config",
-            LimitFrom::Group => "group",
-            LimitFrom::Learned => "learned",
-        }
-    }
-}
-
-/// A limit in force, and where it came from.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
-    pub value: f64,
-    pub from: LimitFrom,
-}
-
-impl Limit {
-    pub fn times(self, factor: f64) -> Limit {
-        Limit { value: self.value * factor, ..self }
     }
 }
 

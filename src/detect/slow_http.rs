@@ -8,8 +8,9 @@
 
 use super::evidence::{context, measured};
 use super::exceeded::Exceeded;
+use super::limit::Limit;
 use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample};
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;

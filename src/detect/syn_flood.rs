@@ -6,8 +6,9 @@
 //! now open a few connections each, return after a restart ([`is_return`]).
 
 use super::exceeded::{self, Exceeded};
+use super::limit::Limit;
 use super::quantities::{self, Handshakes};
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::shape::{self, SampleProfile};
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;

@@ -5,8 +5,9 @@
 //! `tcp_flood`, and no pattern is reported by itself.
 
 use super::exceeded::{self, LEAST_BURST};
+use super::limit::Limit;
 use super::mixture::{FlagMixture, UnmatchedTcp};
-use super::settings::{Limit, Limits};
+use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};

@@ -5,6 +5,7 @@
 //! SYNs that the host sent. Shape: they come from a few source ports, those of the abused services. SYN-ACKs from
 //! constantly changing ports are no reflection.
 
+use super::claim_rules;
 use super::evidence::{Evidence, context};
 use super::exceeded;
 use super::quantities;
@@ -81,7 +82,7 @@ impl TcpReflection {
     fn pages(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
         let exceeded = exceeded::exceeded(limit, |span| host.forward(span).of_all(PAGES).packets)?;
-        if !host.has_claim(Claim::MiddleboxReplies) {
+        if !claim_rules::applies(Claim::MiddleboxReplies, host) {
             return None;
         }
         let ports = shape::service_ports(host, PAGES)?;

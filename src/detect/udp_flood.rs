@@ -8,8 +8,9 @@
 //! for each packet is a flood whether it is answered or not.
 
 use super::exceeded::{self, Exceeded};
+use super::limit::Limit;
 use super::quantities::{self, UDP as UDP_CLASSES};
-use super::settings::{Limit, Limits, Settings};
+use super::settings::{Limits, Settings};
 use super::shape::{self, SampleProfile};
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;

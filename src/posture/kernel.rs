@@ -3,7 +3,8 @@
 //! Formats: `/proc/net/route` and `/proc/net/ipv6_route` (Linux, net/ipv4/fib_trie.c and net/ipv6/route.c),
 //! sysfs-class-net and ip-sysctl of the kernel's documentation.
 
-use super::{Family, Outcome};
+use super::check::Family;
+use super::outcome::Outcome;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

@@ -17,5 +17,3 @@ pub use check::{Check, Family, Posture, Requirement};
 pub use kernel::Kernel;
 pub use tool::Tools;
 pub use watch::{Watch, initial_results};
-
-use outcome::Outcome;

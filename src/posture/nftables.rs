@@ -3,7 +3,7 @@
 //! The existence of a table or chain is not enough: an installed firewall that failed to load its rules often leaves
 //! both empty. There must be a rule or a drop policy.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::tool::{ToolOutput, Tools};
 use serde_json::Value;
 

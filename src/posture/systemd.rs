@@ -1,7 +1,7 @@
 //! Checks of systemd units with `systemctl show` (systemctl(1)), whose output is one machine-readable `KEY=value` per
 //! line.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::tool::{ToolOutput, Tools};
 
 pub(super) fn unit_active(tools: &mut Tools, unit: &str) -> Outcome {

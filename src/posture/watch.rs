@@ -1,6 +1,10 @@
 //! Repeated evaluation of all checks: the result of each, its consecutive failures, and since when.
 
-use super::{Check, Kernel, Outcome, Posture, Requirement, Tools, nftables, systemd};
+use super::check::{Check, Posture, Requirement};
+use super::kernel::Kernel;
+use super::outcome::Outcome;
+use super::tool::Tools;
+use super::{nftables, systemd};
 use crate::base::{PostureResult, PostureState, Timestamp};
 
 /// All checks and their results.

@@ -105,6 +105,14 @@ fn code(path: &str, text: &str) -> String {
     if path.ends_with("/tests.rs") {
         return String::new();
     }
+    // `pub(in PATH)` names a module, but uses nothing of it.
+    let text: String =
+        text.split("pub(in ").enumerate().fold(String::new(), |all, (at, part)| match part.split_once(')') {
+            Some((_, rest)) if at > 0 => all + "pub" + rest,
+            _ => all + part,
+        });
+    // A file of tests is declared anywhere; inline tests end their file.
+    let text = text.replace("#[cfg(test)]\nmod tests;\n", "");
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let text = text.split("#[cfg(test)]\n#[allow").next().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));

@@ -5,7 +5,7 @@
 
 use super::super::evidence::{context, measured};
 use super::super::{
-    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limit, settings::Limits,
+    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, limit::Limit, settings::Limits,
 };
 use super::common::{Subject, describe_station};
 use crate::base::{CountPolicy, Severity, Vector};

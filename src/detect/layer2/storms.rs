@@ -6,7 +6,7 @@
 
 use super::super::evidence::measured;
 use super::super::{
-    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Threshold, settings::Limit,
+    Detector, DetectorSpec, Finding, FrameMatch, Merging, Mitigation, Setting, Threshold, limit::Limit,
     settings::Limits,
 };
 use super::common::{ARP_FRAMES, MIN_FRAME_OCTETS, Subject, describe_station};
