@@ -115,6 +115,7 @@ fn code(path: &str, text: &str) -> String {
     let text = text.replace("#[cfg(test)]\nmod tests;\n", "");
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let text = text.split("#[cfg(test)]\n#[allow").next().unwrap_or_default();
+    let text = text.split("#[cfg(test)]\npub(super) mod ").next().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| line.split(" // ").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
