@@ -68,7 +68,7 @@ fn packets(batch: &Batch, time: Timestamp, seed: u32) -> Vec<Packet> {
     let host: Addr = HOST.parse().expect("an address");
     let packet = |n: u32| {
         let number = seed.wrapping_mul(7919).wrapping_add(n);
-        let peer = Addr::from_v4_bits(0x0a00_0000 | number % batch.peers);
+        let peer = Addr::from_v4_bits(0x0a00_0000 | (number % batch.peers));
         let port = 1024 + (number % 50_000) as u16;
         let (source, destination) = if batch.sent { (host, peer) } else { (peer, host) };
         let (source_port, destination_port) = if batch.sent { (9000, port) } else { (port, 9000) };

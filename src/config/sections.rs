@@ -132,9 +132,9 @@ impl Default for Config {
 impl Config {
     /// The defaults, for these networks.
     pub fn for_networks(networks: Vec<IpNet>) -> Config {
-        let mut config = Config::default();
-        config.networks = networks;
-        config
+        let defaults = Config::default();
+        let reloadable = ReloadableConfig { networks, ..defaults.reloadable };
+        Config { reloadable, ..defaults }
     }
 
     /// Reads a file. What is wrong with it is added to `errors`; the configuration is then not to be used.

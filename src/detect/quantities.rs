@@ -1,6 +1,6 @@
 //! Quantities: what detectors measure of a host in one direction, each defined once.
 //!
-//! A detector, the flag mixture ([`super::mixture`]) and the learned baseline all call the same function, so that a limit
+//! A detector, the flag mixture (`mixture`) and the learned baseline all call the same function, so that a limit
 //! is learned for exactly the figure that it is compared with. [`Quantity`] lists those that a baseline learns.
 //!
 //! All counts are packets in the span, forward, minus what the reverse direction explains.

@@ -190,7 +190,9 @@ const _: () = assert!(size_of::<libc::tpacket_stats_v3>() == size_of::<[u32; 3]>
 
 /// Types that the kernel may write an option's value into.
 ///
-/// # Safety Every bit pattern must be a valid value.
+/// # Safety
+///
+/// Every bit pattern must be a valid value.
 unsafe trait Words: Default {}
 
 // SAFETY: an integer.
