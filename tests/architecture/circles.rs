@@ -225,7 +225,8 @@ impl Tree {
     fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let file = |module: &Module| self.0.get(module).map(|source| source.file.as_str());
         let edges = self.0.iter().map(|(module, source)| {
-            let children = source.children.iter().map(|child| [module.as_slice(), std::slice::from_ref(child)].concat());
+            let children =
+                source.children.iter().map(|child| [module.as_slice(), std::slice::from_ref(child)].concat());
             let named = source.paths.iter().filter_map(|path| self.resolve(module, path, 0));
             let targets = children.chain(named).filter(|target| target != module);
             (source.file.as_str(), targets.filter_map(|target| file(&target)).collect())
