@@ -40,7 +40,7 @@ impl Claim {
 pub(super) struct ClaimCache([Cell<Option<bool>>; Claim::ALL.len()]);
 
 impl ClaimCache {
-    pub fn get_or_init(&self, claim: Claim, decide: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn get_or_init(&self, claim: Claim, decide: impl FnOnce() -> bool) -> bool {
         // Every claim has an index below the array's length.
         let Some(cell) = self.0.get(claim as usize) else { return decide() };
         let applies = cell.get().unwrap_or_else(decide);

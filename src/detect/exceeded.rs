@@ -69,7 +69,7 @@ pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u6
 
 impl Exceeded {
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
-    pub fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
+    pub(crate) fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
         let message = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
         measured(measure, self.rate.round(), self.limit, self.span.seconds(), message)
     }

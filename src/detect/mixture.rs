@@ -65,7 +65,7 @@ pub(super) struct UnmatchedTcp {
 }
 
 impl UnmatchedTcp {
-    pub fn of(host: &HostDirection<'_>, span: Span) -> UnmatchedTcp {
+    pub(crate) fn of(host: &HostDirection<'_>, span: Span) -> UnmatchedTcp {
         UnmatchedTcp {
             syn: quantities::unanswered_syns(host, span),
             syn_ack: quantities::unsolicited_syn_acks(host, span),
@@ -82,7 +82,7 @@ impl UnmatchedTcp {
         [self.syn, self.syn_ack, self.ack, self.rst, self.fin, self.null, self.xmas, self.other]
     }
 
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.all().iter().sum()
     }
 
@@ -107,7 +107,7 @@ pub(super) enum FlagMixture {
 impl FlagMixture {
     /// As the last second shows it. At the onset most of that second is still without the flood, and at its end again:
     /// there the last 0.2 s show it, and the last ten seconds.
-    pub fn of(host: &HostDirection<'_>) -> FlagMixture {
+    pub(crate) fn of(host: &HostDirection<'_>) -> FlagMixture {
         let spans = [Span::Second, Span::Burst, Span::TenSeconds];
         let mixtures = spans.into_iter().map(|span| FlagMixture::within(host, span));
         mixtures.into_iter().find(|&mixture| mixture != FlagMixture::None).unwrap_or(FlagMixture::None)

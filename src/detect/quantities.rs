@@ -81,7 +81,7 @@ pub(super) struct Handshakes {
 }
 
 impl Handshakes {
-    pub fn of(host: &HostDirection<'_>, span: Span) -> Self {
+    pub(crate) fn of(host: &HostDirection<'_>, span: Span) -> Self {
         Handshakes {
             syns: host.forward(span).of(Class::TcpSyn).packets,
             completed: host.completed(span),
@@ -90,11 +90,11 @@ impl Handshakes {
     }
 
     /// SYNs that were neither completed nor retransmitted, those under way included.
-    pub fn open(self) -> u64 {
+    pub(crate) fn open(self) -> u64 {
         self.syns.saturating_sub(self.completed).saturating_sub(self.repeated)
     }
 
-    pub fn share(part: u64, whole: u64) -> f64 {
+    pub(crate) fn share(part: u64, whole: u64) -> f64 {
         part as f64 / whole.max(1) as f64
     }
 }

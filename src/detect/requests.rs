@@ -50,7 +50,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Enough requests were sampled to say what the source does.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         f64::from(self.samples) >= LEAST_REQUESTS.value
     }
 
@@ -93,7 +93,7 @@ pub(super) struct RequestSample<'a> {
 }
 
 impl<'a> RequestSample<'a> {
-    pub fn of(host: &HostContext<'_>, window: &Window<'a>, apps: &[App]) -> RequestSample<'a> {
+    pub(crate) fn of(host: &HostContext<'_>, window: &Window<'a>, apps: &[App]) -> RequestSample<'a> {
         let Target::Host(address) = *host.target() else {
             return RequestSample {
                 requests: Vec::new(),
@@ -115,7 +115,7 @@ impl<'a> RequestSample<'a> {
     }
 
     /// Sources for which `is_one` holds, and their share of all requests.
-    pub fn sources(&self, is_one: impl Fn(&Source) -> bool) -> (BTreeSet<Addr>, f64) {
+    pub(crate) fn sources(&self, is_one: impl Fn(&Source) -> bool) -> (BTreeSet<Addr>, f64) {
         let found: BTreeSet<Addr> =
             self.by_source.iter().filter(|(_, source)| is_one(source)).map(|(&address, _)| address).collect();
         let weight: u64 =
@@ -124,7 +124,7 @@ impl<'a> RequestSample<'a> {
     }
 
     /// Whether the requests go to few hosts, as those of an outbound flood.
-    pub fn is_concentrated(&self) -> bool {
+    pub(crate) fn is_concentrated(&self) -> bool {
         let mut targets: BTreeMap<Addr, u64> = BTreeMap::new();
         for request in &self.requests {
             *targets.entry(request.target).or_default() += u64::from(request.weight);
@@ -133,12 +133,12 @@ impl<'a> RequestSample<'a> {
     }
 
     /// The same requests below one name alone.
-    pub fn below(&self, name: &Name) -> Source {
+    pub(crate) fn below(&self, name: &Name) -> Source {
         Source::of(self.requests.iter().copied().filter(|request| request.asked.name == *name))
     }
 
     /// The name of most requests in the last second with its share; an empty one where most had none.
-    pub fn top_name(&self) -> Option<(Name, f64)> {
+    pub(crate) fn top_name(&self) -> Option<(Name, f64)> {
         let mut weights: BTreeMap<Name, u64> = BTreeMap::new();
         for request in &self.requests {
             *weights.entry(request.asked.name).or_default() += u64::from(request.weight);
@@ -149,7 +149,7 @@ impl<'a> RequestSample<'a> {
 
     /// Names in the newest tick with the number of requests for each, of the given sources only, or of all. Of the whole
     /// second where the newest tick has none: its connections continue.
-    pub fn names(&self, kind: &'static str, sources: Option<&BTreeSet<Addr>>) -> Vec<NameCount> {
+    pub(crate) fn names(&self, kind: &'static str, sources: Option<&BTreeSet<Addr>>) -> Vec<NameCount> {
         let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
         let newest = if self.newest == 0 { self.requests.len() } else { self.newest };
         for request in self.requests.iter().take(newest) {
@@ -161,7 +161,7 @@ impl<'a> RequestSample<'a> {
     }
 
     /// For evidence: `; 94 % for shop.example`, or what could not be read.
-    pub fn name_message(&self) -> String {
+    pub(crate) fn name_message(&self) -> String {
         match self.top_name() {
             Some((name, share)) if name.is_empty() => {
                 format!("; {:.0} % without a name that could be read", share * 100.0)

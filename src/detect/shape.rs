@@ -246,7 +246,7 @@ pub(super) struct SampleProfile {
 }
 
 impl SampleProfile {
-    pub fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> SampleProfile {
+    pub(crate) fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> SampleProfile {
         let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
         let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
         let mut flows = BTreeSet::new();
@@ -278,7 +278,7 @@ impl SampleProfile {
         }
     }
 
-    pub fn new(host: &HostDirection<'_>, classes: &[Class]) -> SampleProfile {
+    pub(crate) fn new(host: &HostDirection<'_>, classes: &[Class]) -> SampleProfile {
         SampleProfile::of(host.samples(classes))
     }
 
@@ -287,51 +287,51 @@ impl SampleProfile {
     }
 
     /// Nearly every packet from its own source: spoofed sources, or a very large botnet.
-    pub fn many_sources(&self) -> bool {
+    pub(crate) fn many_sources(&self) -> bool {
         self.has_enough() && self.peer_diversity >= MANY_SOURCES.value
     }
 
     /// Many peers, none of which dominates: reflectors, however often each responds.
-    pub fn many_reflectors(&self) -> bool {
+    pub(crate) fn many_reflectors(&self) -> bool {
         self.peers as f64 >= LEAST_SAMPLES.value && self.top_peer.is_some_and(|(_, share)| share <= TOP_REFLECTOR.value)
     }
 
     /// Nearly every packet in its own flow: generated traffic, from one source or many.
-    pub fn many_flows(&self) -> bool {
+    pub(crate) fn many_flows(&self) -> bool {
         self.has_enough() && self.flow_diversity >= MANY_FLOWS.value
     }
 
     /// Each peer sends in one flow only.
-    pub fn one_flow_each(&self) -> bool {
+    pub(crate) fn one_flow_each(&self) -> bool {
         self.has_enough() && self.flow_diversity <= self.peer_diversity * FLOWS_PER_PEER.value
     }
 
     /// Far more sources than a host has tunnels, none of which dominates: a botnet, if they are not spoofed.
-    pub fn is_scattered(&self) -> bool {
+    pub(crate) fn is_scattered(&self) -> bool {
         let nearly_all_differ = self.has_enough() && self.peer_diversity >= SCATTERED_FEW.value;
         let many = self.peers as f64 >= SCATTERED_PEERS.value || nearly_all_differ;
         many && self.top_peer.is_some_and(|(_, share)| share < SCATTERED_TOP.value)
     }
 
     /// Few peers get most of it.
-    pub fn is_concentrated(&self) -> bool {
+    pub(crate) fn is_concentrated(&self) -> bool {
         self.top_peer.is_some_and(|(_, share)| share >= CONCENTRATED.value)
     }
 
     /// One source (or two) trying the ports of one target: a scan, whatever its rate.
-    pub fn is_port_scan(&self) -> bool {
+    pub(crate) fn is_port_scan(&self) -> bool {
         self.has_enough()
             && self.port_diversity >= SCAN_PORTS.value
             && self.top_peer.is_some_and(|(_, share)| share >= SCAN_TOP.value)
     }
 
     /// Whether one destination port gets at least a share that resolvers, which draw a port per query, never give it.
-    pub fn is_converging(&self) -> bool {
+    pub(crate) fn is_converging(&self) -> bool {
         self.top_port.is_some_and(|(_, share)| share >= CONVERGING_PORT.value)
     }
 
     /// One evidence line about sources (or destinations) and ports.
-    pub fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
+    pub(crate) fn evidence(&self, distinct: f64, outbound: bool) -> Evidence {
         let peers = match (outbound, distinct.round() == 1.0) {
             (true, false) => "destinations",
             (true, true) => "destination",

@@ -43,7 +43,7 @@ pub(super) struct CaptureWorker {
 
 impl CaptureWorker {
     /// Starts the thread, which ends when `stop` is set.
-    pub fn start(self, source: LiveSource, tally: Tally) -> std::io::Result<JoinHandle<()>> {
+    pub(crate) fn start(self, source: LiveSource, tally: Tally) -> std::io::Result<JoinHandle<()>> {
         let name = match self.opener.number {
             0 => format!("cap-{}", self.opener.name),
             number => format!("cap-{}-{number}", self.opener.name),

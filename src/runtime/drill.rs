@@ -221,7 +221,7 @@ struct DrillContext {
 
 impl Drills {
     /// Listens for requests. If it cannot, drills are unavailable and the reason is logged.
-    pub fn start(config: &Config, networks: Vec<IpNet>, outputs: &Outputs) -> Drills {
+    pub(crate) fn start(config: &Config, networks: Vec<IpNet>, outputs: &Outputs) -> Drills {
         let (sender, events) = sync_channel(64);
         let current = Mutex::new((Arc::new(config.clone()), networks));
         let context = Arc::new(DrillContext { current, outputs: outputs.names() });
@@ -248,12 +248,12 @@ impl Drills {
     }
 
     /// Replaces the configuration for later drills.
-    pub fn replace(&self, config: &Config, networks: Vec<IpNet>) {
+    pub(crate) fn replace(&self, config: &Config, networks: Vec<IpNet>) {
         *self.context.current.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(config.clone()), networks);
     }
 
     /// Events of drills since the last call.
-    pub fn take(&mut self) -> Vec<Event> {
+    pub(crate) fn take(&mut self) -> Vec<Event> {
         let events: Vec<Event> = self.events.try_iter().flatten().collect();
         for event in &events {
             let incident = &event.incident;
@@ -268,7 +268,7 @@ impl Drills {
     }
 
     /// Closes the incidents of drills that are running when the live run ends.
-    pub fn stop(&mut self) -> Vec<Event> {
+    pub(crate) fn stop(&mut self) -> Vec<Event> {
         let mut events = self.take();
         let now = wall_clock();
         events.extend(std::mem::take(&mut self.open).into_values().map(|mut incident| {
@@ -279,7 +279,7 @@ impl Drills {
     }
 
     /// Open incidents of drills.
-    pub fn open(&self) -> impl Iterator<Item = Incident> + '_ {
+    pub(crate) fn open(&self) -> impl Iterator<Item = Incident> + '_ {
         self.open.values().cloned()
     }
 }

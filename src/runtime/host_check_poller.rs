@@ -23,19 +23,19 @@ struct Channels {
 }
 
 impl HostCheckPoller {
-    pub fn start(posture: &Posture) -> HostCheckPoller {
+    pub(crate) fn start(posture: &Posture) -> HostCheckPoller {
         let mut poller = HostCheckPoller { thread: None, known: Vec::new() };
         poller.replace(posture);
         poller
     }
 
     /// The latest result of each check; at the start, all are unknown.
-    pub fn known(&self) -> &[PostureResult] {
+    pub(crate) fn known(&self) -> &[PostureResult] {
         &self.known
     }
 
     /// Runs other checks from now on.
-    pub fn replace(&mut self, posture: &Posture) {
+    pub(crate) fn replace(&mut self, posture: &Posture) {
         if let Some(thread) = &self.thread
             && thread.settings.send(posture.clone()).is_ok()
         {
@@ -56,7 +56,7 @@ impl HostCheckPoller {
     }
 
     /// The latest results, if there are new ones since the last call. Changes of state are logged.
-    pub fn poll(&mut self) -> Option<&[PostureResult]> {
+    pub(crate) fn poll(&mut self) -> Option<&[PostureResult]> {
         let results = self.thread.as_ref()?.results.try_iter().last()?;
         for result in &results {
             log_change(result, self.known.iter().find(|known| known.name == result.name));

@@ -50,7 +50,7 @@ struct Channels {
 
 impl InventoryPoller {
     /// Starts the thread and waits briefly for its first reading.
-    pub fn start(sources: &Sources) -> InventoryPoller {
+    pub(crate) fn start(sources: &Sources) -> InventoryPoller {
         let (commands, commands_receiver) = channel();
         let (readings_sender, readings) = channel();
         let sources = sources.clone();
@@ -70,12 +70,12 @@ impl InventoryPoller {
         poller
     }
 
-    pub fn known(&self) -> &Arc<Inventory> {
+    pub(crate) fn known(&self) -> &Arc<Inventory> {
         &self.known
     }
 
     /// Reads other sources from now on.
-    pub fn replace(&self, sources: &Sources) {
+    pub(crate) fn replace(&self, sources: &Sources) {
         if let Some(thread) = &self.thread {
             // Fails only if the thread has ended.
             let _ = thread.commands.send(PollerCommand::ReadOther(Box::new(sources.clone())));
@@ -83,7 +83,7 @@ impl InventoryPoller {
     }
 
     /// The latest inventory, if it changed since the last call.
-    pub fn poll(&mut self) -> Option<Arc<Inventory>> {
+    pub(crate) fn poll(&mut self) -> Option<Arc<Inventory>> {
         let before = Arc::clone(&self.known);
         while let Some(Ok(reading)) = self.thread.as_ref().map(|thread| thread.readings.try_recv()) {
             self.adopt(reading.inventory);
@@ -92,7 +92,7 @@ impl InventoryPoller {
     }
 
     /// Reads everything now, at most once per second, because an unknown station may be a guest that was just created.
-    pub fn refresh(&mut self, now: Instant) -> Option<Arc<Inventory>> {
+    pub(crate) fn refresh(&mut self, now: Instant) -> Option<Arc<Inventory>> {
         if self.refreshed.is_some_and(|at| now.saturating_duration_since(at) < REFRESH_INTERVAL) {
             return None;
         }

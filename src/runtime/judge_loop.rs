@@ -37,7 +37,7 @@ pub(super) struct JudgeLoop {
 
 impl JudgeLoop {
     /// Does everything that is due, after waiting briefly for messages. False once every worker has ended.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         match self.collector.receive(LONGEST_WAIT) {
             Ok(message) => {
                 self.accept(message);
@@ -66,7 +66,7 @@ impl JudgeLoop {
         true
     }
 
-    pub fn accept(&mut self, message: WorkerMessage) {
+    pub(crate) fn accept(&mut self, message: WorkerMessage) {
         match self.collector.accept(message) {
             Some(Update::Report { interface, frames, late }) => {
                 self.publisher.worker_report(&self.collector.workers, &interface, frames, late);
@@ -89,7 +89,7 @@ impl JudgeLoop {
     }
 
     /// Judges the ticks up to `until` for which there are reports, oldest first.
-    pub fn judge_until(&mut self, until: u64) {
+    pub(crate) fn judge_until(&mut self, until: u64) {
         while let Some((tick, reports)) = self.collector.take_until(until) {
             self.judge(tick, reports);
         }
@@ -124,7 +124,7 @@ impl JudgeLoop {
     }
 
     /// Publishes the events and the log lines of the engine since the last call.
-    pub fn publish_changes(&mut self) {
+    pub(crate) fn publish_changes(&mut self) {
         let events = self.engine.take_events();
         self.publish_events(&events);
         for line in self.engine.take_news() {
@@ -133,7 +133,7 @@ impl JudgeLoop {
     }
 
     /// Publishes changes of incidents.
-    pub fn publish_events(&mut self, events: &[Event]) {
+    pub(crate) fn publish_events(&mut self, events: &[Event]) {
         self.publisher.events(events, &self.engine, &self.drills);
     }
 
@@ -144,7 +144,7 @@ impl JudgeLoop {
     }
 
     /// Sends the workers the LAN's topology and the guests' addresses, if these changed.
-    pub fn send_lan_config(&mut self) {
+    pub(crate) fn send_lan_config(&mut self) {
         if let Some(lan) = self.engine.lan_change() {
             self.collector.workers.command(|| WorkerCommand::SetLan(lan.clone()));
         }

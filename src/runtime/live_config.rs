@@ -36,7 +36,7 @@ pub(super) struct LiveConfig {
 
 impl LiveConfig {
     /// Chooses the interfaces and the inside networks.
-    pub fn new(request: LiveRequest) -> Result<LiveConfig, LiveError> {
+    pub(crate) fn new(request: LiveRequest) -> Result<LiveConfig, LiveError> {
         let LiveRequest { config, file_config, config_path: path, networks: command_line_networks } = request;
         let interfaces = interfaces::choose(&config.capture)?;
         let networks = Arc::default();
@@ -54,7 +54,7 @@ impl LiveConfig {
     }
 
     /// The site with this inventory.
-    pub fn site(&self, inventory: Arc<Inventory>) -> Arc<Site> {
+    pub(crate) fn site(&self, inventory: Arc<Inventory>) -> Arc<Site> {
         site(&self.config, Arc::clone(&self.networks), inventory)
     }
 
@@ -62,7 +62,7 @@ impl LiveConfig {
     ///
     /// # Errors
     /// Every error of the file. The configuration in force does not change then.
-    pub fn reload(&mut self) -> Result<(), ConfigErrors> {
+    pub(crate) fn reload(&mut self) -> Result<(), ConfigErrors> {
         let config = Config::load(self.path.as_deref())?;
         for section in self.file_config.needs_restart(&config) {
             tracing::warn!("changes of {section} take effect only after a restart");

@@ -107,7 +107,7 @@ fn open_rings(config: &CaptureConfig, name: &str, index: u16) -> Result<Vec<(Sou
 }
 
 impl SourceOpener {
-    pub fn open(&self) -> Result<LiveSource, CaptureError> {
+    pub(crate) fn open(&self) -> Result<LiveSource, CaptureError> {
         match &self.method {
             Method::Ring { options, fanout } => {
                 let mut ring = AfPacket::open(&self.name, self.index, options, fanout.as_ref())?;
@@ -130,7 +130,7 @@ impl SourceOpener {
 impl LiveSource {
     /// Waits for frames, at most for `timeout`, and delivers some. The blocking call is passed to `wait`, which calls
     /// it and can time it.
-    pub fn poll<S: FrameSink>(
+    pub(crate) fn poll<S: FrameSink>(
         &mut self,
         sink: &mut S,
         timeout: Duration,
@@ -150,14 +150,14 @@ impl LiveSource {
     }
 
     /// Whether every frame that the kernel has released was delivered.
-    pub fn is_drained(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         match self {
             LiveSource::Ring(ring) => !ring.is_ready(),
             LiveSource::Pcap { idle, .. } => *idle,
         }
     }
 
-    pub fn stats(&mut self) -> SourceStats {
+    pub(crate) fn stats(&mut self) -> SourceStats {
         match self {
             LiveSource::Ring(ring) => ring.stats(),
             LiveSource::Pcap { source, .. } => source.stats(),
@@ -165,7 +165,7 @@ impl LiveSource {
     }
 
     /// The packet ring; `None` with libpcap, which cannot sample.
-    pub fn ring(&mut self) -> Option<&mut AfPacket> {
+    pub(crate) fn ring(&mut self) -> Option<&mut AfPacket> {
         match self {
             LiveSource::Ring(ring) => Some(ring),
             LiveSource::Pcap { .. } => None,
@@ -173,7 +173,7 @@ impl LiveSource {
     }
 
     /// 1 in N frames is captured; returns N.
-    pub fn sampling(&self) -> u16 {
+    pub(crate) fn sampling(&self) -> u16 {
         match self {
             LiveSource::Ring(ring) => ring.sampling(),
             LiveSource::Pcap { .. } => 1,

@@ -67,7 +67,7 @@ pub(super) struct Persistence {
 
 impl Persistence {
     /// Opens the state directory and gives the engine the saved state. No error here ends the run.
-    pub fn start(config: &Config, engine: &mut Engine, metrics: &Arc<Metrics>, now: Timestamp) -> Persistence {
+    pub(crate) fn start(config: &Config, engine: &mut Engine, metrics: &Arc<Metrics>, now: Timestamp) -> Persistence {
         let path = config.state_dir.clone();
         let state = match StateDir::open(&path) {
             Ok(state) => Some(state),
@@ -117,7 +117,7 @@ impl Persistence {
     }
 
     /// Reads the maintenance windows and saves the baseline where that is due. Called about once per second.
-    pub fn every_second(&mut self, config: &Config, engine: &mut Engine, now: Timestamp) {
+    pub(crate) fn every_second(&mut self, config: &Config, engine: &mut Engine, now: Timestamp) {
         self.read_maintenance(config, engine);
         match self.saved {
             Some(saved) if saved <= now && now.seconds_since(saved) < SAVE_INTERVAL => {}
@@ -162,7 +162,7 @@ impl Persistence {
     }
 
     /// Saves the baseline and waits until it is written.
-    pub fn stop(&mut self, engine: &Engine, now: Timestamp) {
+    pub(crate) fn stop(&mut self, engine: &Engine, now: Timestamp) {
         self.save(engine, now);
         if let Some(Saver { sender, thread }) = self.saver.take() {
             drop(sender);

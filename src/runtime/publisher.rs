@@ -43,7 +43,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub fn new(
+    pub(crate) fn new(
         metrics: Arc<Metrics>,
         shared: Arc<http::Shared>,
         outputs: Outputs,
@@ -64,12 +64,12 @@ impl Publisher {
     }
 
     /// Frames captured since the start.
-    pub fn frames(&self) -> u64 {
+    pub(crate) fn frames(&self) -> u64 {
         self.frames
     }
 
     /// The first state, when every worker captures.
-    pub fn start(&self, interfaces: &[String], workers: &WorkerHandles, engine: &Engine, drills: &Drills) {
+    pub(crate) fn start(&self, interfaces: &[String], workers: &WorkerHandles, engine: &Engine, drills: &Drills) {
         for name in interfaces {
             self.capture_state(name, true);
             self.metrics.capture_sampling(name, workers.sampling(name));
@@ -81,34 +81,34 @@ impl Publisher {
     }
 
     /// Whether start-up is over and shutdown has not begun.
-    pub fn set_ready(&self, ready: bool) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.shared.set_ready(ready);
     }
 
     /// The configuration was loaded, or could not be.
-    pub fn config_reload(&self, successful: bool, now: Timestamp) {
+    pub(crate) fn config_reload(&self, successful: bool, now: Timestamp) {
         self.metrics.config_reload(successful, now.seconds_since(Timestamp::ZERO));
     }
 
     /// Keeps series for these hosts from now on.
-    pub fn watch_hosts(&self, hosts: &[IpAddr]) {
+    pub(crate) fn watch_hosts(&self, hosts: &[IpAddr]) {
         for &host in hosts {
             self.metrics.watch_host(Addr::from(host), "configured");
         }
     }
 
-    pub fn host_checks(&self, results: &[PostureResult]) {
+    pub(crate) fn host_checks(&self, results: &[PostureResult]) {
         self.metrics.posture(results);
     }
 
     /// Whether an interface is captured.
-    pub fn capture_state(&self, interface: &str, up: bool) {
+    pub(crate) fn capture_state(&self, interface: &str, up: bool) {
         self.metrics.capture_up(interface, up);
         self.shared.set_capture(interface, up);
     }
 
     /// A worker of this interface finished a tick with these frames; `late` earlier ticks are included.
-    pub fn worker_report(&mut self, workers: &WorkerHandles, interface: &str, frames: Count, late: u32) {
+    pub(crate) fn worker_report(&mut self, workers: &WorkerHandles, interface: &str, frames: Count, late: u32) {
         for _ in 0..late {
             self.metrics.tick_late();
         }
@@ -120,27 +120,27 @@ impl Publisher {
     }
 
     /// All reports of a tick are there.
-    pub fn tick_collected(&self, reports: &[WorkerReport]) {
+    pub(crate) fn tick_collected(&self, reports: &[WorkerReport]) {
         for (_, report) in reports {
             self.metrics.observe_tick(&report.totals);
         }
     }
 
     /// The engine has processed the reports of the tick that ends at `end`.
-    pub fn tick_processed(&self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
+    pub(crate) fn tick_processed(&self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
         self.metrics.tick_time(end.seconds_since(Timestamp::ZERO));
         table_metrics::workers(&self.metrics, engine.meter(), reports, self.tally_sizes, workers);
     }
 
     /// A tick was judged; that began at `start`.
-    pub fn tick_judged(&self, start: Instant) {
+    pub(crate) fn tick_judged(&self, start: Instant) {
         let spent = instant().saturating_duration_since(start);
         self.metrics.tick_duration(spent.as_secs_f64());
         self.shared.beat(start.saturating_duration_since(self.origin).as_millis() as u64);
     }
 
     /// Changes of incidents, for the outputs, the metrics and the API.
-    pub fn events(&mut self, events: &[Event], engine: &Engine, drills: &Drills) {
+    pub(crate) fn events(&mut self, events: &[Event], engine: &Engine, drills: &Drills) {
         if events.is_empty() {
             return;
         }
@@ -167,13 +167,13 @@ impl Publisher {
     }
 
     /// Whether a tick is the first one of its second that was judged.
-    pub fn starts_second(&mut self, tick: u64) -> bool {
+    pub(crate) fn starts_second(&mut self, tick: u64) -> bool {
         let second = tick / TICKS_PER_SECOND as u64;
         std::mem::replace(&mut self.second, second) != second
     }
 
     /// Everything that is published about once per second.
-    pub fn every_second(&mut self, engine: &Engine, drills: &Drills, losses: LossCounts) {
+    pub(crate) fn every_second(&mut self, engine: &Engine, drills: &Drills, losses: LossCounts) {
         inventory_publisher::publish(engine, &self.metrics, &self.shared);
         table_metrics::shared(&self.metrics, engine);
         let (incident_limit, side_effects) = engine.incidents().dropped_findings();
@@ -232,7 +232,7 @@ impl Publisher {
     }
 
     /// Ends the outputs after they have delivered what is queued.
-    pub fn finish_outputs(self) {
+    pub(crate) fn finish_outputs(self) {
         self.outputs.finish();
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct ReportSender {
 }
 
 impl ReportSender {
-    pub fn new(
+    pub(crate) fn new(
         worker: usize,
         messages: SyncSender<WorkerMessage>,
         report_pool: Receiver<Box<TickReport>>,

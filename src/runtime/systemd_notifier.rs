@@ -75,7 +75,7 @@ pub(super) struct SystemdNotifier {
 
 impl SystemdNotifier {
     /// `origin` is when the run started.
-    pub fn new(origin: Instant) -> SystemdNotifier {
+    pub(crate) fn new(origin: Instant) -> SystemdNotifier {
         SystemdNotifier {
             feed_interval: sd_notify::watchdog_enabled().map(feed_interval),
             fed: origin,
@@ -88,23 +88,23 @@ impl SystemdNotifier {
     }
 
     /// Every interface is captured and the HTTP server listens; also after a reload.
-    pub fn ready(&self) {
+    pub(crate) fn ready(&self) {
         notify(&[NotifyState::Ready]);
     }
 
-    pub fn reloading(&self) {
+    pub(crate) fn reloading(&self) {
         let mut states = vec![NotifyState::Reloading];
         // Required since systemd 253.
         states.extend(NotifyState::monotonic_usec_now());
         notify(&states);
     }
 
-    pub fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         notify(&[NotifyState::Stopping]);
     }
 
     /// Feeds the watchdog and sends the status line where that is due. Called by the judge several times per second.
-    pub fn update(&mut self, progress: Progress, interfaces: &[String], workers: &WorkerHandles) {
+    pub(crate) fn update(&mut self, progress: Progress, interfaces: &[String], workers: &WorkerHandles) {
         let now = instant();
         // A lower tick is progress as well: the clock was set back.
         if progress.last_tick != self.last_tick {

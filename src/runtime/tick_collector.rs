@@ -40,7 +40,7 @@ pub(super) struct TickCollector {
 }
 
 impl TickCollector {
-    pub fn new(workers: WorkerHandles, messages: Receiver<WorkerMessage>) -> TickCollector {
+    pub(crate) fn new(workers: WorkerHandles, messages: Receiver<WorkerMessage>) -> TickCollector {
         TickCollector { workers, messages, pending: BTreeMap::new(), last: None, clock_set_back: None }
     }
 
@@ -48,22 +48,22 @@ impl TickCollector {
     ///
     /// # Errors
     /// `Disconnected` once every worker has ended and all messages were received.
-    pub fn receive(&self, timeout: Duration) -> Result<WorkerMessage, RecvTimeoutError> {
+    pub(crate) fn receive(&self, timeout: Duration) -> Result<WorkerMessage, RecvTimeoutError> {
         self.messages.recv_timeout(timeout)
     }
 
     /// A message that has already arrived.
-    pub fn try_receive(&self) -> Option<WorkerMessage> {
+    pub(crate) fn try_receive(&self) -> Option<WorkerMessage> {
         self.messages.try_recv().ok()
     }
 
     /// The last tick that was taken; `None` at the start and after the clock was set back.
-    pub fn last_tick(&self) -> Option<u64> {
+    pub(crate) fn last_tick(&self) -> Option<u64> {
         self.last
     }
 
     /// Updates the state of the message's worker.
-    pub fn accept(&mut self, message: WorkerMessage) -> Option<Update> {
+    pub(crate) fn accept(&mut self, message: WorkerMessage) -> Option<Update> {
         let now = instant();
         match message {
             WorkerMessage::Tick { worker, report, stats, sampling, late } => {
@@ -118,7 +118,7 @@ impl TickCollector {
 
     /// The last tick that every worker has finished, ignoring workers that are silent. With all workers silent, every
     /// tick for which there is a report.
-    pub fn complete_until(&self) -> Option<u64> {
+    pub(crate) fn complete_until(&self) -> Option<u64> {
         let now = instant();
         let complete = self
             .workers
@@ -130,7 +130,7 @@ impl TickCollector {
     }
 
     /// Takes the oldest tick up to `until` and its reports.
-    pub fn take_until(&mut self, until: u64) -> Option<(u64, Vec<WorkerReport>)> {
+    pub(crate) fn take_until(&mut self, until: u64) -> Option<(u64, Vec<WorkerReport>)> {
         let entry = self.pending.first_entry().filter(|entry| *entry.key() <= until)?;
         let (tick, reports) = entry.remove_entry();
         self.last = Some(tick);

@@ -44,7 +44,7 @@ pub(super) struct WorkerHandle {
 
 impl WorkerHandle {
     /// Its source was closed, with these final counters.
-    pub fn goes_down(&mut self, stats: SourceStats) {
+    pub(crate) fn goes_down(&mut self, stats: SourceStats) {
         self.up = false;
         self.stats = SourceStats::default();
         self.past = sum(self.past, stats);
@@ -69,7 +69,7 @@ pub(super) struct WorkerHandles(Vec<WorkerHandle>);
 
 impl WorkerHandles {
     /// Opens every interface and starts its workers, which end when `stop` is set.
-    pub fn start(
+    pub(crate) fn start(
         config: &Config,
         interfaces: &[String],
         networks: &Arc<Networks>,
@@ -121,20 +121,20 @@ impl WorkerHandles {
         Ok((WorkerHandles(workers), messages))
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub fn iter(&self) -> std::slice::Iter<'_, WorkerHandle> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, WorkerHandle> {
         self.0.iter()
     }
 
-    pub fn get_mut(&mut self, worker: usize) -> Option<&mut WorkerHandle> {
+    pub(crate) fn get_mut(&mut self, worker: usize) -> Option<&mut WorkerHandle> {
         self.0.get_mut(worker)
     }
 
     /// Returns a report to the pool of its worker.
-    pub fn recycle(&self, worker: usize, report: Box<TickReport>) {
+    pub(crate) fn recycle(&self, worker: usize, report: Box<TickReport>) {
         if let Some(worker) = self.0.get(worker) {
             // The pool has room for all reports that exist; the worker may have ended.
             let _ = worker.report_pool.try_send(report);
@@ -142,7 +142,7 @@ impl WorkerHandles {
     }
 
     /// Sends every worker a command, which it applies at the end of its current tick.
-    pub fn command(&self, command: impl Fn() -> WorkerCommand) {
+    pub(crate) fn command(&self, command: impl Fn() -> WorkerCommand) {
         for worker in &self.0 {
             let _ = worker.commands.try_send(command());
         }
@@ -153,22 +153,22 @@ impl WorkerHandles {
     }
 
     /// Whether all workers of an interface capture.
-    pub fn are_up(&self, interface: &str) -> bool {
+    pub(crate) fn are_up(&self, interface: &str) -> bool {
         self.on(interface).all(|worker| worker.up)
     }
 
     /// Counters of an interface since the start.
-    pub fn stats(&self, interface: &str) -> SourceStats {
+    pub(crate) fn stats(&self, interface: &str) -> SourceStats {
         self.on(interface).fold(SourceStats::default(), |all, worker| sum(all, worker.all_stats()))
     }
 
     /// An interface captures at least 1 in N frames; returns N, the largest of its workers.
-    pub fn sampling(&self, interface: &str) -> u16 {
+    pub(crate) fn sampling(&self, interface: &str) -> u16 {
         self.on(interface).map(|worker| worker.sampling).max().unwrap_or(1)
     }
 
     /// Packets received and lost since the start, over all workers, and the largest sampling ratio.
-    pub fn losses(&self) -> LossCounts {
+    pub(crate) fn losses(&self) -> LossCounts {
         self.iter().fold(LossCounts::default(), |sum, worker| {
             let stats = worker.all_stats();
             LossCounts {
@@ -180,7 +180,7 @@ impl WorkerHandles {
     }
 
     /// Joins the threads that have ended and leaves the others behind.
-    pub fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         for worker in &mut self.0 {
             let ended = worker.thread.take().filter(JoinHandle::is_finished);
             if ended.is_some_and(|thread| thread.join().is_err()) {

@@ -30,7 +30,7 @@ pub(super) struct WorkerHousekeeping {
 
 impl WorkerHousekeeping {
     /// Samples at least 1 in `least_sampling` frames.
-    pub fn new(least_sampling: u16) -> WorkerHousekeeping {
+    pub(crate) fn new(least_sampling: u16) -> WorkerHousekeeping {
         let now = instant();
         WorkerHousekeeping {
             start: now,
@@ -46,7 +46,7 @@ impl WorkerHousekeeping {
     }
 
     /// Does a round if one is due. Returns what is wrong with the interface, if anything.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         source: &mut LiveSource,
         opener: &SourceOpener,

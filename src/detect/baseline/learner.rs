@@ -212,13 +212,13 @@ impl Baseline {
 
 impl Host {
     /// Nothing is learned from this minute, nor from the one before it.
-    pub fn discard_minute(&mut self) {
+    pub(crate) fn discard_minute(&mut self) {
         self.disturbed = true;
         self.pending = None;
     }
 
     /// `ended` is the number of the minute, where enough of it was captured.
-    pub fn end_minute(&mut self, ended: Option<u64>) {
+    pub(crate) fn end_minute(&mut self, ended: Option<u64>) {
         if let Some((minute, maxima)) = self.pending.take() {
             self.learn(minute, &maxima);
         }

@@ -1,7 +1,7 @@
 //! One quantity of one host and direction, by hour of the week.
 
 /// Slots of a profile: the hours of a week.
-pub const SLOTS: usize = 168;
+pub(crate) const SLOTS: usize = 168;
 const DAY: usize = 24;
 
 /// Minutes after which an hour of the week is used by itself: two weeks of it.
@@ -20,7 +20,7 @@ const MARGIN: f32 = 1.5;
 
 /// The minutes of one hour of the week.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Typical maximum of a minute, per second.
     pub centre: f32,
     /// Typical distance from it.
@@ -60,7 +60,7 @@ impl Slot {
 
 /// The week of one quantity.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WeeklyProfile {
+pub(crate) struct WeeklyProfile {
     pub slots: [Slot; SLOTS],
 }
 
@@ -72,7 +72,7 @@ impl Default for WeeklyProfile {
 
 impl WeeklyProfile {
     /// Takes the maximum of a minute of hour `slot` of the week.
-    pub fn learn(&mut self, slot: usize, value: f32) {
+    pub(crate) fn learn(&mut self, slot: usize, value: f32) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.learn(value);
         }
@@ -81,7 +81,7 @@ impl WeeklyProfile {
     /// The highest normal value in hour `slot` of the week: of that hour once two weeks of it are known; until then the
     /// highest of that hour and its neighbours on any day, once these have an hour and a half in all. 0 where too little
     /// is known.
-    pub fn level(&self, slot: usize) -> f32 {
+    pub(crate) fn level(&self, slot: usize) -> f32 {
         let at = |index: usize| self.slots.get(index % SLOTS).copied().unwrap_or_default();
         let own = at(slot);
         if own.minutes >= RIPE {
@@ -97,7 +97,7 @@ impl WeeklyProfile {
     }
 
     /// Ages what was learned so that a share of `keep` (0 to 1) of it still counts.
-    pub fn age(&mut self, keep: f32) {
+    pub(crate) fn age(&mut self, keep: f32) {
         self.slots.iter_mut().for_each(|slot| slot.age(keep));
     }
 }

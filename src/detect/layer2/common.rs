@@ -28,12 +28,12 @@ pub(super) struct Subject<'w> {
 
 impl Subject<'_> {
     /// Name of the interface.
-    pub fn interface(&self) -> String {
+    pub(crate) fn interface(&self) -> String {
         self.window.interface(self.interface).unwrap_or("unknown").to_owned()
     }
 
     /// A finding without evidence.
-    pub fn finding(&self, target: Target) -> Finding {
+    pub(crate) fn finding(&self, target: Target) -> Finding {
         let traffic = Traffic { count: self.count, ..Traffic::default() };
         Finding {
             target,
@@ -55,7 +55,7 @@ impl Subject<'_> {
     }
 
     /// A finding about one station. The evidence of its location follows the caller's.
-    pub fn station_finding(&self, mac: Mac, evidence: Vec<Evidence>) -> Finding {
+    pub(crate) fn station_finding(&self, mac: Mac, evidence: Vec<Evidence>) -> Finding {
         let mut finding = self.finding(Target::Station { mac, interface: self.segment_name() });
         finding.evidence = evidence;
         finding.evidence.push(location_evidence(self.window, self.site, self.interface, mac));
@@ -63,7 +63,7 @@ impl Subject<'_> {
     }
 
     /// A finding about the segment as a whole.
-    pub fn segment_finding(&self, evidence: Vec<Evidence>) -> Finding {
+    pub(crate) fn segment_finding(&self, evidence: Vec<Evidence>) -> Finding {
         let mut finding = self.finding(Target::Segment { interface: self.segment_name(), vlan: self.tag() });
         finding.evidence = evidence;
         finding

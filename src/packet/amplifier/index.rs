@@ -62,7 +62,7 @@ const HIGHEST_DISTINCTIVE_PORT: u16 = 9999;
 
 /// The service of which this UDP payload is a reply, judging by source port, length and first octets.
 #[inline]
-pub fn reply_of(source_port: u16, payload_len: u16, captured: &[u8]) -> Option<Service> {
+pub(crate) fn reply_of(source_port: u16, payload_len: u16, captured: &[u8]) -> Option<Service> {
     let service = Service::of_port(source_port)?;
     let row = service.row()?;
     let looks_like_reply = match captured {

@@ -9,6 +9,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use index::{Service, reply_of};
+pub use index::Service;
+pub(crate) use index::reply_of;
 pub use rows::AMPLIFIERS;
 pub use service::Amplifier;
