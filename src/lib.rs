@@ -72,6 +72,8 @@
 //! 2. A row in [`SINKS`](output::SINKS), its section in `config/`.
 //! 3. Start it in `runtime/outputs.rs`, `start_outputs`.
 
+// An item that is no more public than it must be is seen by the compiler when it is dead.
+#![warn(missing_docs, unreachable_pub)]
 // Network input must not end the process. Tests may panic (clippy.toml), as may tests/ and benches/.
 #![cfg_attr(
     not(test),

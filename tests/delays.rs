@@ -141,7 +141,8 @@ const OTHERS: &[Attack] = &[
     // A hundred connections within ten seconds, counted once a second.
     attack(Vector::SlowHttp, TrafficModel::SlowHttp, 10.0).within([8.0, 4.5, 1.6]),
     attack(Vector::SlowHttp, TrafficModel::SlowHttpPost, 10.0).with("bodies", |_| {}).within([8.0, 4.5, 1.6]),
-    attack(Vector::SipFlood, TrafficModel::SipFlood, 200.0),
+    // Three times the limit brings fewer packets in 0.2 s than make a burst.
+    attack(Vector::SipFlood, TrafficModel::SipFlood, 200.0).within([0.8, 0.5, 0.2]),
 ];
 
 /// Attacks detected by a count: the rate of the attack, and the maximum delay in seconds.

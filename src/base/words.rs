@@ -7,7 +7,12 @@ macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($variant,)* }
+        pub enum $name {
+            $(
+                #[doc = concat!("Written `", $text, "` in labels, configuration and JSON.")]
+                $variant,
+            )*
+        }
 
         impl $name {
             /// Every value, in the order of declaration.

@@ -28,10 +28,12 @@ pub struct AllowRule {
     pub port: Option<u16>,
     /// Empty: any.
     pub vectors: Vec<Vector>,
+    /// Direction of the finding; `None`: any.
     pub direction: Option<Direction>,
 }
 
 impl AllowRule {
+    /// Whether the rule has no condition at all, so that it would suppress every finding.
     pub fn is_without_conditions(&self) -> bool {
         self.sources.is_empty()
             && self.targets.is_empty()
@@ -79,10 +81,12 @@ fn is_in(target: &Target, network: &IpNet) -> bool {
 
 /// A rule in force, and what it suppressed.
 pub struct Allowed {
+    /// As configured.
     pub rule: AllowRule,
     sources: Networks,
     /// Findings suppressed so far; one that lasts counts in each tick.
     pub findings: u64,
+    /// End of the last tick in which it suppressed a finding; `None` before the first.
     pub last: Option<Timestamp>,
     logged: Option<Timestamp>,
 }
@@ -95,6 +99,7 @@ pub struct AllowList {
 }
 
 impl AllowList {
+    /// A list of these rules, with all counts at zero.
     pub fn new(rules: &[AllowRule]) -> AllowList {
         let mut list = AllowList::default();
         list.replace(rules);
@@ -112,6 +117,7 @@ impl AllowList {
         }
     }
 
+    /// The rules in their order, each with what it suppressed.
     pub fn iter(&self) -> impl Iterator<Item = &Allowed> {
         self.rules.iter()
     }

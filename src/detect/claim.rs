@@ -24,6 +24,7 @@ pub enum Claim {
 }
 
 impl Claim {
+    /// Every claim, in the order of declaration: a claim is at the index `claim as usize`.
     pub const ALL: [Claim; 7] = [
         Claim::FlagMixture,
         Claim::ReflectedSynAcks,

@@ -38,8 +38,11 @@ pub struct DetectorSpec {
     pub claims: &'static [Claim],
     /// Claims of other detectors: while one applies to a host, this detector's findings about it are dropped.
     pub yields_to: &'static [Claim],
+    /// Whether its findings open incidents of their own or join others.
     pub merging: Merging,
+    /// What suggested filters may match of the traffic that it reports.
     pub mitigation: Mitigation,
+    /// Builds the detector: at the start, and again when the configuration or the site changes.
     pub build: fn(&Settings, &Arc<Site>) -> Box<dyn Detector>,
 }
 
@@ -76,6 +79,8 @@ pub enum Mitigation {
 /// Frames of a station, in two filter languages: nftables (family bridge) and pcap-filter(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameMatch {
+    /// nftables match that follows the one on the source MAC address, e.g. `udp sport { 67, 547 }`.
     pub nftables: &'static str,
+    /// The same frames as a pcap-filter expression, to be joined by `and` with the source MAC address.
     pub pcap: &'static str,
 }

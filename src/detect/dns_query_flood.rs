@@ -95,7 +95,7 @@ const UNANSWERED_SHARE: Threshold = Threshold {
     name: "unanswered share of ten seconds",
     value: 0.9,
     unit: "share of queries",
-    reason: "nothing is answered",
+    reason: "a server that is overloaded or refuses answers hardly any query",
     guarded_by: "dns_query_flood_slow",
 };
 

@@ -8,10 +8,13 @@ use serde::Serialize;
 pub struct Evidence {
     /// Name of the measurement, snake case with its unit.
     pub measure: &'static str,
+    /// The measured value, in the unit that `measure` names.
     pub value: f64,
     /// What it was compared with; `null` where the measurement is given for context.
     pub limit: Option<f64>,
+    /// Origin of `limit`; `null` without a limit.
     pub limit_from: Option<LimitFrom>,
+    /// Length of the measurement window in seconds.
     pub window_seconds: f64,
     /// The measurement as a sentence, complete without the other fields.
     pub message: String,

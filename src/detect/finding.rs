@@ -25,6 +25,7 @@ const HIGHEST_CONFIDENCE: f64 = 0.99;
 /// Traffic that belongs to a finding.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Traffic {
+    /// Packets and bytes, those without a sample included.
     pub count: Count,
     /// Sampled packets; each stands for its weight.
     pub samples: Vec<Sample>,
@@ -35,11 +36,17 @@ pub struct Traffic {
 /// What one detector reports at the end of one tick.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
+    /// The host, network, station, segment or host check that the incident is about.
     pub target: Target,
+    /// Name of the captured interface; `None` where the finding covers all of them.
     pub interface: Option<String>,
+    /// VLAN ID of the frames; `None`: untagged, or no single VLAN.
     pub vlan: Option<u16>,
+    /// Direction of the traffic, relative to our networks.
     pub direction: Direction,
+    /// The attack vector that the shape of the traffic shows.
     pub vector: Vector,
+    /// Severity in this tick, before the setting `severity` of the detector overrides it.
     pub severity: Severity,
     /// 0 to 1: how certain the shape makes it that this is the vector's attack.
     pub confidence: f64,
@@ -49,6 +56,7 @@ pub struct Finding {
     pub now: Traffic,
     /// In the last second, this tick included.
     pub recent: Traffic,
+    /// Whether the source addresses, IP or MAC, are probably forged.
     pub spoofing_likely: bool,
     /// A pattern that this finding alone shows.
     pub pattern: Option<Pattern>,
@@ -56,6 +64,7 @@ pub struct Finding {
     pub guest: Option<String>,
     /// Names in the traffic of the tick, with the number of requests for each.
     pub names: Vec<NameCount>,
+    /// The measurements that it rests on.
     pub evidence: Vec<Evidence>,
 }
 
@@ -66,6 +75,7 @@ pub struct NameCount {
     pub name: String,
     /// As in the incident JSON: `http_host`, `tls_sni`, `dns_zone`.
     pub kind: &'static str,
+    /// Requests with this name in the tick.
     pub count: u64,
 }
 

@@ -67,6 +67,7 @@ impl<'a> HostContext<'a> {
         }
     }
 
+    /// The context of a single host; limits of its group and learned levels apply after [`HostContext::at`].
     pub fn of_host(traffic: HostDirection<'a>, direction: Direction) -> HostContext<'a> {
         HostContext::new(traffic, direction, Target::Host(traffic.window().address()))
     }
@@ -102,6 +103,7 @@ impl<'a> HostContext<'a> {
         self.group
     }
 
+    /// Direction of the forward traffic, relative to our networks.
     pub fn direction(&self) -> Direction {
         self.direction
     }

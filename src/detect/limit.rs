@@ -17,6 +17,7 @@ pub enum LimitFrom {
 }
 
 impl LimitFrom {
+    /// The name in the incident JSON: `default`, `config`, `group` or `learned`.
     pub const fn name(self) -> &'static str {
         match self {
             LimitFrom::Default => "default",
@@ -30,11 +31,14 @@ impl LimitFrom {
 /// A limit in force, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
+    /// In the unit of the setting, in most cases packets per second.
     pub value: f64,
+    /// Whether it was shipped, configured or learned.
     pub from: LimitFrom,
 }
 
 impl Limit {
+    /// The limit multiplied by `factor`, with the same origin.
     pub fn times(self, factor: f64) -> Limit {
         Limit { value: self.value * factor, ..self }
     }

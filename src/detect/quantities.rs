@@ -15,8 +15,11 @@ use crate::packet::{App, Class};
 /// [`Quantity::UnansweredSyns`], and a flood that completes none stays as visible as on a quiet host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
+    /// SYNs that were neither completed nor retransmitted by the client.
     UnansweredSyns,
+    /// ACKs beyond those that acknowledge what the host sent, and data segments beyond what it acknowledges.
     UnmatchedAcks,
+    /// RSTs beyond one per segment that the host sent and one per completed handshake.
     UnprovokedRsts,
     /// Unanswered UDP where nearly every packet belongs to a flow of its own.
     UnansweredUdpSpread,
@@ -24,11 +27,14 @@ pub enum Quantity {
     UnansweredUdpSteady,
     /// ICMP and ICMPv6; an address has one of the two.
     UnsolicitedIcmp,
+    /// IP fragments other than the first of their datagram.
     LaterFragments,
 }
 
 impl Quantity {
+    /// Number of quantities.
     pub const COUNT: usize = 7;
+    /// Every quantity, in the order of declaration.
     pub const ALL: [Quantity; Quantity::COUNT] = [
         Quantity::UnansweredSyns,
         Quantity::UnmatchedAcks,
@@ -39,6 +45,7 @@ impl Quantity {
         Quantity::LaterFragments,
     ];
 
+    /// Position in [`Quantity::ALL`], and in the profiles and levels of a host.
     pub const fn index(self) -> usize {
         self as usize
     }

@@ -11,8 +11,11 @@ use crate::inventory::GroupId;
 pub struct Setting {
     /// Name in the configuration. A detector asks for its value by the declaration, so that a name is written once.
     pub key: &'static str,
+    /// Value where the configuration sets none, in `unit`.
     pub default: f64,
+    /// Lowest valid value, inclusive.
     pub min: f64,
+    /// Highest valid value, inclusive.
     pub max: f64,
     /// For the sample file and error messages, e.g. "packets/s".
     pub unit: &'static str,
@@ -41,15 +44,20 @@ struct Entry {
 /// A limit that a group of hosts has in one direction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupLimit {
+    /// The group that the limit applies to.
     pub group: GroupId,
+    /// The direction of traffic that the limit applies to.
     pub direction: Direction,
+    /// [`Setting::key`] of the limit that it overrides.
     pub key: &'static str,
+    /// The limit, in the unit of the setting.
     pub value: f64,
 }
 
 /// Resolved settings of one detector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// Whether the detector runs.
     pub enabled: bool,
     /// Severity of all findings, where the operator sets one.
     pub severity: Option<Severity>,
@@ -59,6 +67,7 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// These settings with their default values, enabled, without limits of groups.
     pub fn defaults(settings: &[Setting]) -> Self {
         let entry = |s: &Setting| Entry { key: s.key, value: s.default, default: s.default, learns: s.learns };
         let values = settings.iter().map(entry).collect();
@@ -102,6 +111,7 @@ impl Settings {
         self.limit(setting).base().value
     }
 
+    /// Each key with its value for hosts without a group, in the order of the spec.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         self.values.iter().map(|entry| (entry.key, entry.value))
     }

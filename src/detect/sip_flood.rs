@@ -32,7 +32,7 @@ const REQUESTS: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "requests/s",
-    doc: "SIP requests per second that are not accepted. Ten times as many where all are accepted, five times where no packet of the host is captured.",
+    doc: "SIP requests per second that are not accepted. Ten times as many where all are accepted, five times in few flows where no packet of the host is captured.",
     learns: None,
 };
 
@@ -61,7 +61,7 @@ const ONE_WAY_FACTOR: Threshold = Threshold {
     name: "factor of one direction",
     value: 5.0,
     unit: "times the limit",
-    reason: "where no packet of the host is captured, its responses may merely not be captured either",
+    reason: "the responses of a trunk may merely not be captured where no packet of the host is",
     guarded_by: "sip_trunk_one_way",
 };
 
@@ -90,7 +90,9 @@ impl SipFlood {
         if host.is_outbound() && !profile.is_concentrated() {
             return None;
         }
-        let one_way = host.reverse(Span::TenSeconds).packets() == 0 && host.reverse(Span::Second).packets() == 0;
+        // A trunk of which one direction is captured shows no responses either, but has few flows.
+        let silent = [Span::Second, Span::TenSeconds].into_iter().all(|span| host.reverse(span).packets() == 0);
+        let one_way = silent && !profile.many_flows();
         let base = limit.times(if one_way { ONE_WAY_FACTOR.value } else { 1.0 });
         let unaccepted = exceeded::exceeded(base, |span| {
             let unaccepted = quantities::unaccepted_sip_requests(host, span);

@@ -7,21 +7,27 @@ use std::fmt;
 /// What an incident is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
+    /// One IPv4 or IPv6 address.
     Host(Addr),
     /// A network as a whole.
     Prefix(IpNet),
     /// A MAC address on an interface.
     Station {
+        /// Source MAC address of its frames.
         mac: Mac,
+        /// Name of the interface on which it is captured.
         interface: String,
     },
     /// All stations behind an interface.
     Segment {
+        /// Name of the interface; for a bridge, of its first captured port.
         interface: String,
+        /// VLAN ID; `None`: untagged, or no single VLAN.
         vlan: Option<u16>,
     },
     /// Something that this host itself must provide: a host check, by name.
     Sensor {
+        /// Name of the failed check.
         what: String,
     },
 }

@@ -4,8 +4,11 @@
 /// the detector's page in the book.
 #[derive(Clone, Copy, Debug)]
 pub struct Threshold {
+    /// Name in the book, unique within the detector or the shared module.
     pub name: &'static str,
+    /// The number itself, in `unit`.
     pub value: f64,
+    /// Unit for the book, e.g. "times the limit" or "share of SYNs".
     pub unit: &'static str,
     /// Why this value: what a lower and a higher one would cost.
     pub reason: &'static str,

@@ -29,7 +29,9 @@ const WORDS: usize = 1 << 12;
 /// The kind of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttemptKind {
+    /// SYNs, unusual flag combinations, and ACKs or FINs of unknown connections.
     Tcp,
+    /// UDP and QUIC: the first datagram of a flow, except replies of amplification services.
     Udp,
     /// ICMP and ICMPv6 echo requests.
     Echo,
@@ -56,6 +58,7 @@ pub struct ConnectionAttempts {
     pub vlan: u16,
     /// First attempt in the window, and the last.
     pub first: Timestamp,
+    /// Time of the last attempt.
     pub last: Timestamp,
     /// Within a window of 30 to 60 s.
     pub opened: u32,
@@ -63,6 +66,7 @@ pub struct ConnectionAttempts {
     pub answered: u32,
     /// In this tick alone: attempts and their bytes.
     pub opened_now: u32,
+    /// Octets on the wire of the attempts in this tick; saturates at 4 GiB.
     pub bytes_now: u32,
     /// Distinct target addresses within the window.
     pub targets: LinearCounter,
@@ -70,11 +74,13 @@ pub struct ConnectionAttempts {
     pub ports: LinearCounter,
     /// A frequent target and port; the most frequent where one has the majority.
     pub target: Addr,
+    /// Frequent target port; the protocol number for [`AttemptKind::Protocol`], 0 for echo requests and ARP.
     pub port: u16,
     /// Of the last attempt.
     pub source_port: u16,
     /// Lowest and highest target.
     pub low: Addr,
+    /// Numerically highest target address.
     pub high: Addr,
 }
 

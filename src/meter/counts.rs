@@ -6,7 +6,9 @@ use crate::packet::Class;
 /// Packets and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
+    /// Packets on the wire; a frame from segmentation offload counts as its segments.
     pub packets: u64,
+    /// Octets on the wire, with the link header and without FCS.
     pub bytes: u64,
 }
 
@@ -18,6 +20,7 @@ impl Count {
         self.bytes += u64::from(bytes);
     }
 
+    /// Adds another count.
     pub fn merge(&mut self, other: Count) {
         self.packets += other.packets;
         self.bytes += other.bytes;

@@ -22,7 +22,9 @@ pub(super) fn worth(activity: f32) -> u64 {
 /// Packets and bytes of about the last second, decreasing by a tenth each tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FadingCount {
+    /// Faded sum of packets; at a steady rate about the packets per second.
     pub packets: f32,
+    /// Faded sum of octets; at a steady rate about the octets per second.
     pub bytes: f32,
 }
 

@@ -130,6 +130,7 @@ impl HostWindow {
         self.tick = tick.wrapping_sub(1);
     }
 
+    /// Address of the host; of a prefix, its network address.
     pub fn address(&self) -> Addr {
         self.address
     }
@@ -223,6 +224,7 @@ impl<'a> HostDirection<'a> {
         self.host
     }
 
+    /// Whether forward is what the host sends; otherwise it is what the host receives.
     pub fn is_outbound(&self) -> bool {
         self.outbound
     }
@@ -505,6 +507,7 @@ fn has(classes: &[Class], sample: &Sample) -> bool {
 /// One amplification service in one direction: replies forward, requests reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraffic {
+    /// The service that sends the replies and gets the requests.
     pub service: crate::packet::Service,
     /// Forward replies of the service.
     pub replies: Count,

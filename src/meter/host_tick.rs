@@ -27,21 +27,31 @@ pub(super) const SERVICES_PER_HOST: usize = 4;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(align(64))]
 pub struct HostTick {
+    /// Address of the host that all these counts belong to.
     pub address: Addr,
     /// First packet to or from the host in this tick.
     pub first: Timestamp,
+    /// Packets and bytes to the host, by class.
     pub received: ClassTick,
+    /// Packets and bytes from the host, by class.
     pub sent: ClassTick,
+    /// TCP handshakes completed and SYNs retransmitted, by the host and by its peers.
     pub handshakes: HandshakeCounts,
+    /// Packets by recognised payload, in both directions.
     pub apps: AppCounts,
+    /// First fragments to the host; later ones count in their own class.
     pub first_fragments_received: u32,
+    /// First fragments from the host; later ones count in their own class.
     pub first_fragments_sent: u32,
+    /// Traffic with amplification services: one row each, at most four, used rows first.
     pub services: [ServiceCounts; SERVICES_PER_HOST],
     /// Peers that send to this host.
     pub sources: Registers,
     /// Peers that this host sends to.
     pub destinations: Registers,
+    /// Uniform sample of the packets to the host, at most 16.
     pub received_samples: Sampler,
+    /// Uniform sample of the packets from the host, at most 16.
     pub sent_samples: Sampler,
 }
 

@@ -53,11 +53,17 @@ fn allowed(own: &[IpNet], address: Addr) -> bool {
 /// A source address that is not assigned to the guest that used it, in one tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ForeignUse {
+    /// Number of the interface that showed the packets.
     pub interface: u16,
+    /// VLAN of the first packet; 0 without a tag.
     pub vlan: u16,
+    /// MAC address of the guest.
     pub mac: Mac,
+    /// The address that it used without assignment.
     pub address: Addr,
+    /// Time of the first packet in this tick.
     pub first: Timestamp,
+    /// Packets in this tick with this source address.
     pub count: Count,
     /// Destination of one of the packets.
     pub destination: Addr,

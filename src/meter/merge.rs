@@ -28,6 +28,7 @@ pub struct Window<'a> {
     pub tick: u64,
     /// Everything up to this time is counted: the end of the tick, or the last packet of the capture.
     pub end: Timestamp,
+    /// All traffic of this tick by class, summed over the workers.
     pub totals: &'a Totals,
     /// Stations that sent or received in this tick.
     pub stations: &'a [StationCounts],

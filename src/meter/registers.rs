@@ -44,6 +44,7 @@ impl Registers {
         }
     }
 
+    /// Makes the set empty.
     pub fn clear(&mut self) {
         self.0.fill(0);
     }

@@ -141,9 +141,11 @@ impl EvenSplit {
 pub struct StationCounts {
     /// Interface number.
     pub interface: u16,
+    /// MAC address of the station.
     pub mac: Mac,
     /// Time of the first and of the last frame sent.
     pub first: Timestamp,
+    /// Time of the last frame sent.
     pub last: Timestamp,
     /// Time of the last frame that entered.
     pub last_entered: Timestamp,
@@ -157,16 +159,23 @@ pub struct StationCounts {
     pub entered: Count,
     /// Frames that it sent, by kind; one frame can be of several kinds.
     pub broadcast: u32,
+    /// Frames that it sent to group addresses other than broadcast.
     pub multicast: u32,
+    /// ARP and RARP frames that it sent.
     pub arp: u32,
+    /// Packets of IPv6 neighbour, router and multicast listener discovery that it sent.
     pub nd: u32,
+    /// UDP packets that it sent to a DHCP port (67, 68, 546 or 547).
     pub dhcp: u32,
     /// Packets that left with neither address ours; source, destination and destination port of one of them.
     pub spoofed: u32,
+    /// Source, destination and destination port of the last packet counted in `spoofed`.
     pub spoofed_as: (Addr, Addr, u16),
     /// Class, VLAN and network address of the first frame of the tick.
     pub class: u8,
+    /// VLAN of the first frame sent in the tick; 0 without a tag.
     pub vlan: u16,
+    /// Network source address of the first frame sent in the tick; [`Addr::UNSPECIFIED`] if it has none.
     pub address: Addr,
     /// It was not in the worker's table before this tick.
     pub new: bool,
@@ -181,15 +190,20 @@ pub struct TickReport {
     pub scale: Scale,
     /// Time of the first and last packet; `None` where the tick was empty.
     pub first: Option<Timestamp>,
+    /// Time of the last packet; from an earlier tick where `first` is `None`.
     pub last: Timestamp,
+    /// All traffic of the tick by class, without the frames of `elsewhere`.
     pub totals: Totals,
+    /// Entries evicted and packets skipped in the tick by the worker's limits.
     pub evictions: Evictions,
+    /// Our hosts with traffic in the tick.
     pub hosts: Vec<HostCounts>,
     /// Boxes are swapped, never copied: the merger keeps these and leaves others in exchange.
     pub details: Vec<Box<HostTick>>,
     /// Boxes for the details of the next tick, with arbitrary content.
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
+    /// Stations that sent or received in the tick.
     pub stations: Vec<StationCounts>,
     /// Senders with new connection attempts in this tick and many recent ones.
     pub attempts: Vec<ConnectionAttempts>,
@@ -197,12 +211,15 @@ pub struct TickReport {
     pub received: SpreadSample,
     /// A sample of the requests.
     pub requests: Vec<Request>,
+    /// Control frames and other layer-2 records of the tick.
     pub link: LinkReport,
     /// Frames that another interface of the segment shows as well and that count there.
     pub elsewhere: Count,
     /// Entries in use in the worker's tables.
     pub host_entries: usize,
+    /// Entries in use in the worker's table of stations.
     pub station_entries: usize,
+    /// Entries in use in the worker's table of senders of connection attempts.
     pub attempt_entries: usize,
 }
 

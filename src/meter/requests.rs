@@ -17,11 +17,15 @@ pub const REQUESTS: usize = 256;
 /// One request, which stands for `weight` of its tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request {
+    /// Address of the client.
     pub source: Addr,
+    /// Address of the server.
     pub target: Addr,
+    /// Kind of the request, recognised from its payload.
     pub app: App,
     /// Requests that this one stands for.
     pub weight: u32,
+    /// The requested name, and hashes of the requested item.
     pub asked: RequestInfo,
 }
 

@@ -9,7 +9,9 @@ use crate::packet::Packet;
 pub struct Sample {
     /// Address of the other end.
     pub peer: Addr,
+    /// Source port; 0 if there are no ports.
     pub source_port: u16,
+    /// Destination port; 0 if there are no ports.
     pub destination_port: u16,
     /// Packets that this one stands for.
     pub weight: u32,

@@ -155,11 +155,15 @@ impl<K: Eq + Hash + Ord + Copy, V: Entry> Shared<K, V> {
 /// A host over its lifetime in the table.
 #[derive(Clone, Debug, Default)]
 pub struct HostEntry {
+    /// All packets to the host since it entered the table.
     pub received: Count,
+    /// All packets from the host since it entered the table.
     pub sent: Count,
     /// Beginning of the first and of the last tick with traffic.
     pub first: Timestamp,
+    /// Beginning of the last tick with traffic.
     pub last: Timestamp,
+    /// Number of the last tick with traffic, to which `activity` applies: tenths of a second since the epoch.
     pub last_tick: u64,
     /// Packets of about the last second, fading by a tenth each tick.
     pub activity: f32,
@@ -204,7 +208,9 @@ pub struct StationRates {
 /// A station over its lifetime in the table.
 #[derive(Clone, Debug, Default)]
 pub struct StationEntry {
+    /// Frames since the station entered the table, and details of the first frame that it sent since then.
     pub totals: StationCounts,
+    /// Number of the last tick with traffic: tenths of a second since the epoch.
     pub last_tick: u64,
     /// Tick of the last frame that entered this machine, as marked by the kernel; 0 if never.
     pub entered_tick: u64,

@@ -26,13 +26,16 @@ pub struct MeterSizes {
     pub stations: usize,
     /// Prefixes with windows.
     pub prefixes: usize,
+    /// Lengths of these prefixes, by address family.
     pub prefix_lengths: PrefixLengths,
 }
 
 /// Prefix lengths in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixLengths {
+    /// Length of IPv4 prefixes, 8 to 30 bits.
     pub v4: u8,
+    /// Length of IPv6 prefixes, 16 to 124 bits.
     pub v6: u8,
 }
 

@@ -49,6 +49,7 @@ const JUDGE_LOOP: &str = "judge loop";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DrillRequest {
+    /// Name of a vector, one of [`vectors`].
     pub vector: String,
     /// Default: the first address of the configured networks.
     pub target: Option<IpAddr>,
@@ -62,43 +63,66 @@ pub struct DrillRequest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum DrillProgress {
+    /// The request is valid and the attack begins.
     Started {
+        /// The attacked address.
         target: IpAddr,
+        /// Name of the vector, as requested.
         vector: String,
+        /// Duration of the attack in seconds.
         seconds: u32,
+        /// Names of the outputs that report on each change, the judge loop included.
         outputs: Vec<String>,
     },
     /// The incident changed.
     Incident {
+        /// Seconds since the drill began, rounded to milliseconds.
         after_seconds: f64,
+        /// `opened`, `extended`, `escalated`, `progress` or `closed`.
         change: String,
+        /// ID of the incident, with the prefix `drill-`.
         id: String,
+        /// The incident in one line of text.
         summary: String,
     },
     /// An output has delivered, skipped or failed to deliver a change.
     Output {
+        /// Seconds since the drill began, rounded to milliseconds.
         after_seconds: f64,
+        /// Name of the output.
         output: String,
+        /// The change of the incident that it handled, as in [`DrillProgress::Incident`].
         change: String,
+        /// What the output did with the change.
         outcome: DrillOutcome,
+        /// Why it was skipped or has failed; empty if delivered.
         message: String,
     },
     /// The end. Passed if every output that accepts such incidents delivered the opening and the closing.
     Ended {
+        /// Seconds since the drill began, rounded to milliseconds.
         after_seconds: f64,
+        /// Also false if no incident was opened or no output delivered it.
         passed: bool,
+        /// How many outputs delivered, or what is missing, by output.
         message: String,
     },
+    /// The request is invalid; no attack takes place.
     Refused {
+        /// The invalid value and what is valid.
         message: String,
     },
 }
 
+/// What an output did with one change of the incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DrillOutcome {
+    /// The receiver acknowledged it.
     Delivered,
+    /// The output does not send such a change; the message gives the reason.
     Skipped,
+    /// The delivery failed, or is postponed after an earlier failure.
     Failed,
 }
 
@@ -109,7 +133,9 @@ pub fn vectors() -> impl Iterator<Item = Vector> {
 
 /// An attack and the replay that evaluates it.
 pub struct Drill {
+    /// The attacked address.
     pub target: IpAddr,
+    /// The vector of the attack.
     pub vector: Vector,
     replay: Replay,
     source: Synthetic,

@@ -31,6 +31,7 @@ impl LanConfig {
     }
 }
 
+/// Meter, detectors, allow list, baseline and incidents of one run.
 pub struct Engine {
     meter: Meter,
     detectors: Vec<EnabledDetector>,
@@ -57,6 +58,7 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// An engine without a baseline and interface names; the tallies of the workers must use the same `hasher`.
     pub fn new(config: &Config, site: Arc<Site>, hasher: Hasher) -> Self {
         let mut incidents = Incidents::new(config.incident);
         incidents.set_maintenance(config.maintenance.iter());
@@ -120,10 +122,12 @@ impl Engine {
         Some(&self.lan)
     }
 
+    /// The site in force: networks, guests, groups, uplinks.
     pub fn site(&self) -> &Site {
         &self.site
     }
 
+    /// The meter, with the measurement windows as of the last judged tick.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -133,6 +137,7 @@ impl Engine {
         &self.guests
     }
 
+    /// The incident state machine, with the open incidents.
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
     }
@@ -152,6 +157,7 @@ impl Engine {
         self.baseline = baseline;
     }
 
+    /// The baseline that is learning; `None` where nothing is learned.
     pub fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref()
     }
@@ -161,6 +167,7 @@ impl Engine {
         self.allow.take_log()
     }
 
+    /// The inside networks of the site in force.
     pub fn networks(&self) -> &Networks {
         &self.site.networks
     }
@@ -170,6 +177,7 @@ impl Engine {
         &self.totals
     }
 
+    /// Ticks discarded so far because all of their packets, at least 256, had the same timestamp.
     pub fn frozen_ticks(&self) -> u64 {
         self.frozen_ticks
     }

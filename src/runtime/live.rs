@@ -10,7 +10,9 @@ pub use super::live_config::LiveRequest;
 /// Flags that signal handlers set.
 #[derive(Clone, Default)]
 pub struct Signals {
+    /// Ends the run when set; the run does not clear it.
     pub stop: Arc<AtomicBool>,
+    /// Requests a reload of the configuration file; cleared when the reload begins.
     pub reload: Arc<AtomicBool>,
 }
 

@@ -10,9 +10,12 @@ pub enum LiveError {
     NoInterface(String),
     /// An interface cannot be opened.
     Capture {
+        /// Name of the interface.
         interface: String,
+        /// What opening it returned.
         error: CaptureError,
     },
+    /// Any other cause, as a complete message: an output, the HTTP server, a thread, ended workers.
     Other(String),
 }
 

@@ -43,6 +43,7 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// A replay with the configured networks and inventory, a fixed hash seed and no baseline.
     pub fn new(config: &Config) -> Replay {
         let networks = Arc::new(Networks::new(config.networks.iter().copied()));
         let site = site(config, Arc::clone(&networks), configured_inventory(config));
@@ -119,6 +120,7 @@ impl Replay {
         self.engine().incidents().open().collect()
     }
 
+    /// The engine, for totals, guests and counts of the allow list.
     pub fn engine(&self) -> &Engine {
         &self.worker.sink.engine
     }

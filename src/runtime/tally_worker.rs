@@ -31,10 +31,12 @@ pub struct TallyWorker<S> {
     tick_length: u64,
     /// Of the current tick.
     scale: Scale,
+    /// Receives each complete tick.
     pub sink: S,
 }
 
 impl<S: TickSink> TallyWorker<S> {
+    /// A worker without a current tick: the first packet or [`TallyWorker::advance`] starts one.
     pub fn new(decoder: Decoder, tally: Tally, sink: S) -> Self {
         let batch = Box::new([Packet::default(); BATCH]);
         TallyWorker {
@@ -50,6 +52,7 @@ impl<S: TickSink> TallyWorker<S> {
         }
     }
 
+    /// The tally of the current tick; packets of an unfinished batch are recorded in it later.
     pub fn tally(&mut self) -> &mut Tally {
         &mut self.tally
     }

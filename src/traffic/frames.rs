@@ -55,7 +55,9 @@ pub enum SeenAs {
     /// On the host's end of a guest's port: frames that the guest sends are ingress, frames that it receives are
     /// egress.
     Port,
+    /// Every frame is ingress, whichever way it crosses the edge.
     Ingress,
+    /// Every frame is egress, whichever way it crosses the edge.
     Egress,
     /// On a mirror port.
     Unknown,
@@ -80,7 +82,9 @@ impl SeenAs {
 pub struct CapturePoint {
     /// Number of the interface; of the first one if a model uses several.
     pub interface: u16,
+    /// VLAN ID of all frames, 1 to 4094; `None`: untagged.
     pub vlan: Option<u16>,
+    /// Determines the ingress or egress mark of each frame.
     pub seen_as: SeenAs,
 }
 

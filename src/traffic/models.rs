@@ -31,7 +31,9 @@ enum Build {
 
 /// A row of the registry.
 pub struct ModelSpec {
+    /// The model that this row describes.
     pub model: TrafficModel,
+    /// Unique name in snake case, as in scenario files.
     pub name: &'static str,
     /// One line; explains `rate`, `sources` and `payload` if they differ from `Params`.
     pub summary: &'static str,
@@ -53,7 +55,12 @@ macro_rules! models {
     ($($variant:ident = $name:literal, $attack:literal, $summary:literal, $defaults:expr, $build:expr;)*) => {
         /// A kind of traffic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum TrafficModel { $($variant,)* }
+        pub enum TrafficModel {
+            $(
+                #[doc = concat!("`", $name, "`: ", $summary, ".")]
+                $variant,
+            )*
+        }
 
         /// Every model, in the order of [`TrafficModel`].
         pub const MODELS: &[ModelSpec] = &[$(ModelSpec {
@@ -66,6 +73,7 @@ macro_rules! models {
         },)*];
 
         impl TrafficModel {
+            /// The name as in scenario files, e.g. `syn_flood`.
             pub const fn name(self) -> &'static str {
                 match self { $(TrafficModel::$variant => $name,)* }
             }
@@ -74,6 +82,7 @@ macro_rules! models {
 }
 
 impl TrafficModel {
+    /// The model with this name.
     pub fn from_name(name: &str) -> Option<TrafficModel> {
         MODELS.iter().find(|spec| spec.name == name).map(|spec| spec.model)
     }

@@ -14,16 +14,22 @@ pub const DEFAULT_START: Timestamp = Timestamp::from_parts(1_767_225_600, 0);
 pub struct Scenario {
     /// The same seed gives the same frames.
     pub seed: u64,
+    /// Time to which the seconds of the parts are relative.
     pub start: Timestamp,
+    /// Played at the same time, merged in time order; the index of a part selects its random numbers.
     pub parts: Vec<Part>,
 }
 
 /// One model over a span of packet time, in seconds after the start of the scenario.
 #[derive(Clone, Debug)]
 pub struct Part {
+    /// What the traffic imitates.
     pub model: TrafficModel,
+    /// Start of the traffic, in seconds after the start of the scenario; negative counts as 0.
     pub from_seconds: f64,
+    /// End of the traffic, in seconds after the start of the scenario.
     pub to_seconds: f64,
+    /// Changes to the defaults of the model.
     pub params: Params,
 }
 
@@ -43,6 +49,7 @@ impl Part {
 }
 
 impl Scenario {
+    /// A scenario that begins at [`DEFAULT_START`].
     pub fn new(seed: u64, parts: Vec<Part>) -> Scenario {
         Scenario { seed, start: DEFAULT_START, parts }
     }

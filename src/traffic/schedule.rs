@@ -38,7 +38,9 @@ pub(crate) enum Pacing {
 /// On and off times of a pulse wave, in seconds; it starts with a pulse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Burst {
+    /// Length of a pulse in seconds.
     pub on: f64,
+    /// Pause between two pulses in seconds.
     pub off: f64,
 }
 

@@ -28,11 +28,13 @@ pub struct Params {
     pub payload: Option<usize>,
     /// `Inbound` (the default): the target is inside. `Outbound`: it is outside, and the sources are inside.
     pub direction: Option<Direction>,
+    /// Pulses instead of steady traffic; the rate applies within a pulse.
     pub burst: Option<Burst>,
     /// The span is a day with these relative loads per hour; for models with a rate.
     pub hours: Option<Hours>,
     /// MAC addresses of the sources and of the target, instead of the gateway's or the derived ones.
     pub source_mac: Option<Mac>,
+    /// MAC address of the target, instead of the gateway's or the derived one.
     pub target_mac: Option<Mac>,
     /// Interface, VLAN and direction of the captured frames.
     pub capture_point: CapturePoint,

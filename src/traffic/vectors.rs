@@ -7,12 +7,16 @@ use std::net::IpAddr;
 /// Address families in which an attack exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
+    /// Both IPv4 and IPv6.
     Any,
+    /// IPv4 only.
     V4,
+    /// IPv6 only.
     V6,
 }
 
 impl Family {
+    /// Whether the attack exists in the family of `address`.
     pub const fn includes(self, address: IpAddr) -> bool {
         match self {
             Family::Any => true,
@@ -25,9 +29,11 @@ impl Family {
 /// A model as the attack of one vector on one host.
 #[derive(Clone, Copy, Debug)]
 pub struct AttackModel {
+    /// The model that plays it.
     pub model: TrafficModel,
     /// Packets (or requests) per second; `None`: the default of the model.
     pub rate: Option<f64>,
+    /// Families of the target that the model can play it in.
     pub family: Family,
 }
 

@@ -243,6 +243,35 @@ fn files_are_short_enough_to_read() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Numbers that a detector compares with are settings or thresholds, with a name, a unit and a reason.
+#[test]
+fn conditions_of_detectors_hold_no_bare_numbers() {
+    let compared = regex::Regex::new(r"(?:[<>]=?|==) ?(\d[\d_.]*)").expect("a pattern");
+    let scaled = regex::Regex::new(r"\* (\d[\d_.]*)").expect("a pattern");
+    // Halves, "none", "one" and "more than one" explain themselves.
+    let is_bare = |number: &str| number.replace('_', "").parse::<f64>().is_ok_and(|number| number > 2.0);
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if room(&path) != Some("detect") {
+            continue;
+        }
+        let code = code(&path, &text);
+        // Shifts, generics and arrows are no comparisons.
+        for line in code.lines().filter(|line| !line.contains("const ") && !line.contains("<<") && !line.contains(">>"))
+        {
+            let line = line.replace("=>", "").replace("->", "");
+            let mut numbers = compared.captures_iter(&line).map(|found| found[1].to_owned()).collect::<Vec<_>>();
+            if line.contains(" > ") || line.contains(" < ") || line.contains(" >= ") || line.contains(" <= ") {
+                numbers.extend(scaled.captures_iter(&line).map(|found| found[1].to_owned()));
+            }
+            if numbers.iter().any(|number| is_bare(number)) {
+                found.push(format!("{path}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn nothing_names_the_machine_it_was_built_on() {
     // Composed, so that this file does not contain them.

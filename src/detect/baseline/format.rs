@@ -19,8 +19,11 @@ const CHECKSUM: usize = 4;
 /// Why bytes cannot be read as a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatError {
+    /// The magic number at the start is missing.
     NotABaseline,
+    /// The format version in the header, which this program does not read.
     Version(u8),
+    /// The bytes are truncated, or their CRC-32 does not match.
     Checksum,
     /// The checksum is right, but the content is not as this program writes it.
     Content,

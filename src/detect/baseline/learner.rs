@@ -84,18 +84,22 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// An empty baseline for at most `capacity` hosts; 0 counts as 1.
     pub fn new(capacity: usize) -> Baseline {
         Baseline { capacity: capacity.max(1), ..Baseline::default() }
     }
 
+    /// Number of hosts that have an entry.
     pub fn len(&self) -> usize {
         self.hosts.len()
     }
 
+    /// Whether no host has an entry.
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
     }
 
+    /// Highest number of hosts; beyond it, a far more active host replaces the least active one.
     pub fn capacity(&self) -> usize {
         self.capacity
     }

@@ -32,13 +32,17 @@ const FORGED: usize = 8;
 pub struct Claimant {
     /// The MAC address claimed, and the station that sent the claim, mostly the same.
     pub mac: Mac,
+    /// Source MAC address of the frame with the last claim.
     pub sender: Mac,
     /// Time of the first and of the last claim.
     pub first: Timestamp,
+    /// Time of the last claim, of any kind.
     pub last: Timestamp,
     /// Number of claims of each kind: see the documentation of this file.
     pub confirmed: u32,
+    /// Claims sent to a group without a query.
     pub announced: u32,
+    /// Claims sent to a single station that had not queried.
     pub forged: u32,
     /// Replies to a query that another station had answered within a second.
     pub doubled: u32,
@@ -51,8 +55,11 @@ pub struct Claimant {
 /// A claim of this tick that another station contests, or that answers no query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Claim {
+    /// Segment and VLAN on which the address is claimed.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed the last claim to the address.
     pub interface: u16,
+    /// The claimed IPv4 or IPv6 address.
     pub address: Addr,
     /// The address of a router.
     pub is_gateway: bool,
@@ -66,9 +73,11 @@ pub struct Claim {
     pub turns: u32,
     /// Other addresses that the claimant, and the holder, hold permanently.
     pub claimant_others: usize,
+    /// Other addresses of the same family that the holder holds permanently, 0 to 4; 0 without a holder.
     pub holder_others: usize,
     /// Addresses that the claimant forged lately, of the same family, and the number of stations it sent them to.
     pub forged_addresses: usize,
+    /// Distinct stations that these claims were sent to, at most 8.
     pub forged_victims: usize,
     /// Address of the other victim, where the claimant also forged that one to this one: a man in the middle.
     pub between: Option<Addr>,

@@ -33,12 +33,17 @@ const GENERATION_TICKS: u64 = 10 * TICKS_PER_SECOND as u64;
 /// A DHCP server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DhcpServer {
+    /// Segment and VLAN on which it replies.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed its first reply.
     pub interface: u16,
+    /// Source MAC address of its replies; of a relay where there is one.
     pub mac: Mac,
     /// The server address that it states.
     pub address: Addr,
+    /// Time of its first reply.
     pub first: Timestamp,
+    /// Time of its last reply.
     pub last: Timestamp,
     /// Replies since it was first seen.
     pub answers: u32,
@@ -46,6 +51,7 @@ pub struct DhcpServer {
     pub answers_now: u32,
     /// An address that it leased, and the router that it named.
     pub leased: Addr,
+    /// Router option of its last reply that had one; [`Addr::UNSPECIFIED`] before.
     pub router: Addr,
     /// Clients that both this and another server answered.
     pub shared: u32,
@@ -68,11 +74,14 @@ struct Client {
 /// DHCP requests in one broadcast domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DhcpRequests {
+    /// Segment and VLAN of the clients.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed the first request of this tick.
     pub interface: u16,
     /// Clients of the last fifteen seconds that sent one request, five seconds ago or longer, and those of them that
     /// sent nothing but DHCP.
     pub clients: u32,
+    /// Of `clients`, those that sent nothing but DHCP; `distinct` where the table cannot follow them all.
     pub silent: u32,
     /// Estimated clients in the last ten to twenty seconds, beyond the capacity of the table.
     pub distinct: f64,
@@ -80,20 +89,26 @@ pub struct DhcpRequests {
     pub requests_now: u32,
     /// The station that sent most of the silent clients' requests, where one did.
     pub sender: Option<Mac>,
+    /// Time of the first request of this tick, or of a silent client's first request where that is earlier.
     pub first: Timestamp,
 }
 
 /// A client and its requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DhcpClient {
+    /// Segment and VLAN of the client.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed its first request of this tick.
     pub interface: u16,
     /// The client's hardware address in the message, and the station that sent it.
     pub client: Mac,
+    /// Source MAC address of its first request of this tick.
     pub sender: Mac,
     /// Requests in the busier of this second and the previous one.
     pub requests: u32,
+    /// Requests in this tick.
     pub requests_now: u32,
+    /// Time of its first request since it entered the table.
     pub first: Timestamp,
 }
 

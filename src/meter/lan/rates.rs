@@ -19,14 +19,18 @@ const WARM_TICKS: u64 = 600;
 /// The kind of frames that a rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateKind {
+    /// Frames to the broadcast address, of any content.
     Broadcast,
+    /// Frames to other group addresses, of any content.
     Multicast,
+    /// ARP and RARP frames, unicast ones included.
     Arp,
     /// Gratuitous ARP and unsolicited neighbour advertisements.
     Gratuitous,
 }
 
 impl RateKind {
+    /// All kinds, in the order of their discriminants.
     pub const ALL: [RateKind; 4] = [RateKind::Broadcast, RateKind::Multicast, RateKind::Arp, RateKind::Gratuitous];
 }
 

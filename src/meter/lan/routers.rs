@@ -19,14 +19,21 @@ const MIN_INTERVAL_SECONDS: f64 = 3.0;
 /// A router that advertises itself by IPv6.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Router {
+    /// Segment and VLAN on which it advertises.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed its first advertisement.
     pub interface: u16,
+    /// Source MAC address of its advertisements.
     pub mac: Mac,
+    /// IPv6 source address of its advertisements.
     pub address: Addr,
+    /// Time of its first advertisement.
     pub first: Timestamp,
+    /// Time of its last advertisement.
     pub last: Timestamp,
     /// Advertisements since it was first seen, and in this tick.
     pub advertisements: u32,
+    /// Advertisements in this tick.
     pub advertisements_now: u32,
     /// Router lifetime in seconds of the last advertisement.
     pub lifetime: u16,
@@ -39,19 +46,27 @@ pub struct Router {
 /// A router's address that stations query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
+    /// Segment and VLAN of the stations that use it.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed the last query; before any, the frame that named the router.
     pub interface: u16,
+    /// IPv4 or IPv6 address of the router.
     pub address: Addr,
     /// Configured by the operator or in the kernel's routing table; otherwise learned from traffic.
     pub is_configured: bool,
+    /// MAC address that last claimed the address; `None` before the first claim.
     pub mac: Option<Mac>,
     /// Time of its last frame.
     pub last_seen: Option<Timestamp>,
     /// The first unanswered query, the last, their number, and the querying stations.
     pub first_query: Option<Timestamp>,
+    /// Time of the last query; before any, the time at which the address was learned.
     pub last_query: Timestamp,
+    /// Unanswered queries since `first_query`; 0 after a sign of life, and restarted after 10 s without a query.
     pub queries: u32,
+    /// Queries in this tick whose replies would have been captured.
     pub queries_now: u32,
+    /// Distinct stations that sent the unanswered queries; only the first eight.
     pub queriers: Vec<Mac>,
     /// Time at which its advertised lifetime ran out.
     pub expired: Option<Timestamp>,

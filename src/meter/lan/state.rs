@@ -30,12 +30,17 @@ const FOREIGN: usize = 256;
 /// A station that sends spanning-tree frames on one interface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StpSender {
+    /// Segment and VLAN of the frames.
     pub domain: BroadcastDomain,
+    /// Number of the interface that showed the frames.
     pub interface: u16,
+    /// Source MAC address of the frames.
     pub mac: Mac,
     /// Whether the frames entered this machine.
     pub is_ingress: bool,
+    /// Time of its first frame in this tick.
     pub first: Timestamp,
+    /// Spanning-tree frames in this tick.
     pub frames: u32,
 }
 
@@ -67,6 +72,7 @@ pub struct LanState {
 }
 
 impl LanState {
+    /// Empty state, in which each interface is a segment of its own and no guest has assigned addresses.
     pub fn new(hasher: Hasher) -> LanState {
         LanState {
             hasher,
@@ -336,6 +342,7 @@ impl LanState {
         self.stations.of(domain, mac).map(|station| station.first)
     }
 
+    /// Known DHCP servers, at most 64, whether they replied in this tick or not.
     pub fn dhcp_servers(&self) -> impl Iterator<Item = &DhcpServer> {
         self.dhcp.servers()
     }
@@ -350,10 +357,12 @@ impl LanState {
         self.dhcp.clients()
     }
 
+    /// Known routers that advertise themselves by IPv6, at most 64.
     pub fn routers(&self) -> impl Iterator<Item = &Router> {
         self.routers.routers()
     }
 
+    /// Known router addresses, configured or learned from traffic, at most 64.
     pub fn gateways(&self) -> impl Iterator<Item = &Gateway> {
         self.routers.gateways()
     }

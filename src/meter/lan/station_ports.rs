@@ -13,14 +13,19 @@ const MOVE_SECONDS: f64 = 60.0;
 /// A station whose frames entered at another port in this tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Move {
+    /// The segment, as the number of its first interface.
     pub segment: u16,
+    /// MAC address of the station that moved.
     pub mac: Mac,
     /// Interface numbers of the old and of the new port.
     pub from: u16,
+    /// Interface number of the new port.
     pub to: u16,
+    /// Time of its last frame in this tick that entered at the new port.
     pub at: Timestamp,
     /// Moves within the last minute, this one included, and the time of the first.
     pub moves: u32,
+    /// Time of the first of these moves.
     pub first: Timestamp,
 }
 
