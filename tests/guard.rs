@@ -420,7 +420,7 @@ fn a_guest_that_replies_to_dhcp_is_reported() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(message(&incident).contains("as 10.231.8.104"), "{incident:#}");
+        assert!(message(&incident).contains("as server 10.231.8.104"), "{incident:#}");
     }
 }
 
@@ -432,7 +432,7 @@ fn a_guest_that_replies_to_dhcpv6_is_reported() {
     });
     for incident in incidents {
         assert_names(&incident, 104);
-        assert!(message(&incident).contains("as fe80::5054:ff:fe00:104"), "{incident:#}");
+        assert!(message(&incident).contains("as server fe80::5054:ff:fe00:104"), "{incident:#}");
     }
 }
 
