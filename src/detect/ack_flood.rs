@@ -16,6 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::AckFlood],
     summary: "TCP ACKs without connections: unanswered or answered by RST, from constantly changing flows",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[HANDSHAKE_SHARE],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

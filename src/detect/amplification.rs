@@ -36,6 +36,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &VECTORS,
     summary: "unsolicited replies of services that reflect and amplify, identified by source port, size and payload",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
+    inspects_hosts: true,
     thresholds: &[
         LARGE,
         LARGE_ONE_WAY,

@@ -17,6 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ConnectionFlood],
     summary: "TCP connections that are completed and carry nothing",
     settings: &[CONNECTIONS_PER_SECOND],
+    inspects_hosts: true,
     thresholds: &[CLOSED, SILENT_SHARE, SUSTAINED_FRACTION, SUSTAINED_SILENT],
     claims: &[],
     yields_to: &[],

@@ -32,6 +32,8 @@ pub struct DetectorSpec {
     pub summary: &'static str,
     /// Its settings; every detector also has `enabled` and `severity`.
     pub settings: &'static [Setting],
+    /// Whether it inspects hosts and prefixes; if not, only the tick as a whole or the host checks.
+    pub inspects_hosts: bool,
     /// The numbers of its method that are no settings.
     pub thresholds: &'static [Threshold],
     /// Shapes of traffic that this detector reports, so that others leave these packets to it.

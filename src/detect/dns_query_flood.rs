@@ -21,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsQueryFlood],
     summary: "valid DNS queries that stay unanswered or are refused, or one of them over and over",
     settings: &[QUERIES_PER_SECOND],
+    inspects_hosts: true,
     thresholds: &[
         SUSTAINED_FRACTION,
         REPEATED,

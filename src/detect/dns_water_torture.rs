@@ -21,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsWaterTorture],
     summary: "DNS queries for constantly changing names below one zone, most of which do not exist",
     settings: &[QUERIES_PER_SECOND],
+    inspects_hosts: true,
     thresholds: &[SOURCES, FEW, FAILED_SHARE],
     claims: &[],
     yields_to: &[],

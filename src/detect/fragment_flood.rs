@@ -17,6 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FragmentFlood],
     summary: "IP fragments without first fragments, or that get no answer",
     settings: &[ORPHANS, UNANSWERED],
+    inspects_hosts: true,
     thresholds: &[FIRSTS_SHARE, ANSWERED_SHARE],
     claims: &[],
     yields_to: &[Claim::AmplifierFragments, Claim::ReflectedFragments],

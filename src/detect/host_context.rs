@@ -52,14 +52,20 @@ impl<'a> Deref for HostContext<'a> {
 }
 
 impl<'a> HostContext<'a> {
-    fn new(traffic: HostDirection<'a>, direction: Direction, target: Target) -> HostContext<'a> {
+    fn new(
+        traffic: HostDirection<'a>,
+        direction: Direction,
+        (target, hosts): (Target, Option<f64>),
+        group: Option<GroupId>,
+        learned: Option<LearnedLevels<'a>>,
+    ) -> HostContext<'a> {
         HostContext {
             traffic,
             direction,
             target,
-            hosts: None,
-            group: None,
-            learned: None,
+            hosts,
+            group,
+            learned,
             profiles: RefCell::default(),
             mixture: OnceCell::new(),
             reflected: OnceCell::new(),
@@ -67,35 +73,34 @@ impl<'a> HostContext<'a> {
         }
     }
 
-    /// The context of a single host; limits of its group and learned levels apply after [`HostContext::at`].
-    pub fn of_host(traffic: HostDirection<'a>, direction: Direction) -> HostContext<'a> {
-        HostContext::new(traffic, direction, Target::Host(traffic.window().address()))
+    /// A host of the site, with the limits that apply to it.
+    pub fn of_host(
+        traffic: HostDirection<'a>,
+        direction: Direction,
+        site: &Site,
+        learned: Option<LearnedLevels<'a>>,
+    ) -> HostContext<'a> {
+        let address = traffic.window().address();
+        HostContext::new(traffic, direction, (Target::Host(address), None), site.group_of_host(address), learned)
     }
 
-    /// A prefix of `length` bits, of which about `hosts` hosts receive.
+    /// A prefix of `length` bits, of which about `hosts` hosts receive, with the limits that apply to it. Nothing is
+    /// learned for prefixes.
     pub fn of_prefix(
         traffic: HostDirection<'a>,
         direction: Direction,
         length: u8,
         hosts: f64,
+        site: &Site,
     ) -> Option<HostContext<'a>> {
         let network = IpNet::new(traffic.window().address().ip(), length).ok()?;
-        Some(HostContext { hosts: Some(hosts), ..HostContext::new(traffic, direction, Target::Prefix(network)) })
+        let group = site.group_of_network(network);
+        Some(HostContext::new(traffic, direction, (Target::Prefix(network), Some(hosts)), group, None))
     }
 
     /// Of a prefix: about how many of its hosts receive.
     pub fn hosts(&self) -> Option<f64> {
         self.hosts
-    }
-
-    /// The same with the limits that apply to its target.
-    pub fn at(self, site: &Site, learned: Option<LearnedLevels<'a>>) -> HostContext<'a> {
-        let group = match &self.target {
-            Target::Host(address) => site.group_of_host(*address),
-            Target::Prefix(network) => site.group_of_network(*network),
-            _ => None,
-        };
-        HostContext { group, learned, ..self }
     }
 
     /// The group of hosts that the target belongs to.

@@ -21,6 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::HttpFlood],
     summary: "HTTP requests in cleartext for one path over and over, or for made-up paths, faster than people click",
     settings: &[REQUESTS_PER_SECOND],
+    inspects_hosts: true,
     thresholds: &[
         BY_HAND,
         BROWSER,

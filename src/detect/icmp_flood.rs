@@ -15,6 +15,7 @@ pub(super) const ICMP: DetectorSpec = DetectorSpec {
     vectors: &[Vector::IcmpFlood],
     summary: "ICMP echo requests, and unprovoked replies or errors",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[],
     yields_to: &[],

@@ -15,6 +15,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::LandAttack],
     summary: "TCP or UDP from an address and port to the same address and port",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[BURST],
     claims: &[],
     yields_to: &[],

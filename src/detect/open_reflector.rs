@@ -20,6 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OpenReflector],
     summary: "one of our hosts answers requests to an amplification service from outside, so that others are attacked",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
+    inspects_hosts: true,
     thresholds: &[BURST, ONE_VICTIM, OUTSIDE, LARGE_ONE_WAY],
     claims: &[],
     yields_to: &[],

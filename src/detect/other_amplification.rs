@@ -17,6 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OtherAmplification],
     summary: "unanswered UDP from one source port of many hosts, large or converging, of no service in the table",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[Claim::ReflectedUdp, Claim::ReflectedFragments],
     yields_to: &[],

@@ -11,6 +11,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::PostureFailed],
     summary: "a required condition on this host is not met ([[posture.check]])",
     settings: &[FAILURES],
+    inspects_hosts: false,
     thresholds: &[],
     claims: &[],
     yields_to: &[],

@@ -17,6 +17,7 @@ pub(super) const GRE: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GreFlood],
     summary: "GRE that gets no answer: from very many sources, or very much from few",
     settings: &[SCATTERED, STEADY],
+    inspects_hosts: true,
     thresholds: &[PER_ANSWER, TUNNEL_SHARE, TUNNEL_FACTOR],
     claims: &[],
     yields_to: &[],

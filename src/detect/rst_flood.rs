@@ -16,6 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RstFlood],
     summary: "TCP RSTs beyond what the host's own segments provoke",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

@@ -65,7 +65,7 @@ pub fn run(
                 continue;
             }
             let learned = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
-            let context = HostContext::of_host(traffic, direction).at(site, learned);
+            let context = HostContext::of_host(traffic, direction, site, learned);
             inspect_host(detectors, &context, site, window, findings);
         }
     }
@@ -94,7 +94,7 @@ fn inspect_host(
     findings: &mut Vec<Finding>,
 ) {
     let group = host.group().map(|id| site.group_name(id));
-    for enabled in detectors {
+    for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
         let before = findings.len();
         enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
         if findings.len() == before {
@@ -125,8 +125,8 @@ fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<
         // The count is an estimate, and there are no more hosts than addresses.
         let width = if measured.address().is_v4() { 32 } else { 128 } - i32::from(length);
         let hosts = hosts.min(2f64.powi(width));
-        let Some(context) = HostContext::of_prefix(traffic, Direction::Inbound, length, hosts) else { continue };
-        let context = context.at(site, None);
+        let context = HostContext::of_prefix(traffic, Direction::Inbound, length, hosts, site);
+        let Some(context) = context else { continue };
         let before = findings.len();
         inspect_host(detectors, &context, site, window, findings);
         let floods = findings.drain(before..).filter(|finding| prefix::is_flood(finding, &context));

@@ -18,6 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SipFlood],
     summary: "SIP REGISTER, INVITE or OPTIONS requests that are not accepted, or far more than clients send",
     settings: &[REQUESTS],
+    inspects_hosts: true,
     thresholds: &[UNACCEPTED_SHARE, UNACCEPTED_SHARE_OF_BURST, ACCEPTED_FACTOR, ONE_WAY_FACTOR],
     claims: &[Claim::SipRequests],
     yields_to: &[],

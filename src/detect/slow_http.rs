@@ -22,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SlowHttp],
     summary: "many HTTP requests whose head or body never ends, kept open a few bytes at a time, or whose response is not read",
     settings: &[CONNECTIONS],
+    inspects_hosts: true,
     thresholds: &[READ_PER_ACK, LEAST_PROBES, MOST_PROBES, BODY_SIZE, TINY_SHARE, MINUTE_FACTOR],
     claims: &[],
     yields_to: &[],

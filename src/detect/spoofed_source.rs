@@ -16,6 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SpoofedSource],
     summary: "packets that leave with a source address outside our networks, to a destination outside them",
     settings: &[PACKETS_PER_TICK],
+    inspects_hosts: false,
     thresholds: &[],
     claims: &[],
     yields_to: &[],

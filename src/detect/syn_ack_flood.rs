@@ -16,6 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SynAckFlood],
     summary: "TCP SYN-ACKs that answer no SYN, from ports of no service",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::ReflectedSynAcks, Claim::FlagMixture],

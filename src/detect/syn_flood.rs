@@ -20,6 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SynFlood],
     summary: "TCP SYNs that are neither completed nor retransmitted by their senders",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[
         PATIENT_SHARE,
         PATIENT_FACTOR,

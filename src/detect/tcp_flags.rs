@@ -18,6 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FinFlood, Vector::TcpNullFlood, Vector::XmasFlood, Vector::TcpFlood],
     summary: "TCP FINs that end nothing, flag patterns that no stack sends, and mixtures of flag patterns",
     settings: &[FINS, ABNORMAL, MIXED],
+    inspects_hosts: true,
     thresholds: &[ABNORMAL_BURST, GATHERED_FACTOR],
     claims: &[Claim::FlagMixture],
     yields_to: &[],

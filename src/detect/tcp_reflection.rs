@@ -22,6 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::TcpReflection],
     summary: "SYN-ACKs, or data and RSTs, from service ports of hosts to which no request was sent",
     settings: &[PACKETS],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[Claim::ReflectedSynAcks, Claim::MiddleboxReplies],
     yields_to: &[],

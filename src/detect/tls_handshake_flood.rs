@@ -17,6 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::TlsHandshakeFlood],
     summary: "TLS handshakes without data after them, or renegotiated again and again",
     settings: &[HANDSHAKES_PER_SECOND],
+    inspects_hosts: true,
     thresholds: &[EACH, SEGMENTS, FOLLOWED_SHARE, DATA_SHARE, RENEGOTIATED_DATA],
     claims: &[],
     yields_to: &[],

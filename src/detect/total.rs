@@ -24,6 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         RULES[6].setting,
         RULES[7].setting,
     ],
+    inspects_hosts: true,
     thresholds: &[],
     claims: &[],
     yields_to: &[],

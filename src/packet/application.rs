@@ -190,7 +190,8 @@ fn rest(payload: &[u8], whole: bool) -> App {
     }
 }
 
-/// SIP over UDP or TCP: the method with a SIP URI, or the class of a response.
+/// SIP over UDP or TCP: the method with a SIP URI, or the class of a response. Rare, so it must not grow its callers.
+#[inline(never)]
 fn sip(payload: &[u8]) -> App {
     match payload {
         [b'R', b'E', b'G', b'I', b'S', b'T', b'E', b'R', b' ', b's', b'i', b'p', ..]

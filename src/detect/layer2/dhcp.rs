@@ -18,6 +18,7 @@ pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RogueDhcp],
     summary: "a DHCP server that is not one of the configured ones, or that appears beside a known one",
     settings: &[],
+    inspects_hosts: false,
     thresholds: &[SETTLED, STILL_SERVES],
     claims: &[],
     yields_to: &[],
@@ -31,6 +32,7 @@ pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DhcpStarvation],
     summary: "many DHCP clients that send nothing but DHCP",
     settings: &[CLIENTS],
+    inspects_hosts: false,
     thresholds: &[SILENT_SHARE],
     claims: &[],
     yields_to: &[],
@@ -44,6 +46,7 @@ pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DhcpFlood],
     summary: "one DHCP client that sends far more messages than it needs for a lease",
     settings: &[MESSAGES_PER_SECOND],
+    inspects_hosts: false,
     thresholds: &[],
     build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit(&MESSAGES_PER_SECOND) }),
     ..STARVATION

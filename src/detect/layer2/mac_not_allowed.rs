@@ -18,6 +18,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "a frame that leaves an uplink with a source MAC address that is neither this host's nor a known guest's, or \
               not on the interface's list ([[interface]] allowed_macs)",
     settings: &[],
+    inspects_hosts: false,
     thresholds: &[STATIONS_ALONE],
     claims: &[],
     yields_to: &[],

@@ -20,6 +20,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "router advertisements of a guest, of a router that is not configured, or of a new router beside one that \
               answers solicitations; many routers at the same time",
     settings: &[ROUTERS],
+    inspects_hosts: false,
     thresholds: &[SETTLED, HASTY],
     claims: &[],
     yields_to: &[],
