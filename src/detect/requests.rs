@@ -3,13 +3,10 @@
 //! request has its weight.
 
 use super::{HostContext, NameCount, Target, Threshold};
-use crate::base::Addr;
+use crate::base::{Addr, TICKS_PER_SECOND};
 use crate::meter::{Request, Window};
 use crate::packet::{App, Name};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Ticks in a second.
-const TICKS: usize = 10;
 
 pub(super) const HTTP_REQUESTS: &[App] = &[App::HttpRequest, App::HttpIncomplete, App::HttpAwaitingBody];
 
@@ -104,7 +101,7 @@ impl<'a> RequestSample<'a> {
         };
         let of =
             |ticks| window.requests(ticks, address, host.is_outbound()).filter(|request| apps.contains(&request.app));
-        let requests: Vec<&Request> = of(TICKS).collect();
+        let requests: Vec<&Request> = of(TICKS_PER_SECOND).collect();
         let mut sources: BTreeMap<Addr, Vec<&Request>> = BTreeMap::new();
         for request in &requests {
             sources.entry(request.source).or_default().push(request);
