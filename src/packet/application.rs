@@ -117,10 +117,12 @@ impl App {
     /// The kind of a UDP datagram's payload.
     #[inline]
     pub(super) fn of_udp(source_port: u16, destination_port: u16, payload: &[u8]) -> App {
-        match (source_port, destination_port) {
-            (DNS, _) | (_, DNS) => dns(destination_port, payload),
-            (SIP, _) | (_, SIP) => sip(payload),
-            _ => App::None,
+        if destination_port == DNS || source_port == DNS {
+            dns(destination_port, payload)
+        } else if destination_port == SIP || source_port == SIP {
+            sip(payload)
+        } else {
+            App::None
         }
     }
 }
@@ -203,6 +205,7 @@ fn sip(payload: &[u8]) -> App {
     }
 }
 
+#[inline]
 fn dns(destination_port: u16, payload: &[u8]) -> App {
     match payload.first_chunk::<12>() {
         // Standard query (OPCODE 0), one question, no answers.
