@@ -1,7 +1,7 @@
 //! Capture: frames from a file, an interface or a generator, delivered one at a time as borrowed slices.
 //!
 //! A source owns its buffers; nothing is copied or allocated per frame. [`SOURCES`] lists all sources. To add one,
-//! implement [`PacketSource`], add its row there, and open it in `runtime`.
+//! implement [`PacketSource`], add a row to [`SOURCES`], and open the source in `runtime`.
 
 pub mod afpacket;
 mod error;

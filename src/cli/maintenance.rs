@@ -19,7 +19,7 @@ Examples:
   pegel maintenance list
   pegel maintenance remove w1
 
-The running daemon applies changes within seconds. Regular windows are configured as [[maintenance]].";
+The running daemon applies changes within seconds. Recurring windows are configured as [[maintenance]].";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -32,7 +32,7 @@ pub(super) struct MaintenanceArgs {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Start a window now. Incidents that open in it are marked, and one severity lower unless far above a limit
+    /// Start a window now. Incidents that open in it are marked; their severity is lowered by one unless traffic is far above a limit
     Add {
         /// Duration, e.g. 90s, 30m, 2h, 1d
         #[arg(long = "for", value_name = "DURATION", value_parser = seconds)]

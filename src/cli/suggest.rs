@@ -108,7 +108,7 @@ fn from_file(path: &Path, id: Option<&str>) -> Result<Value, String> {
     find(&text, id).map_err(|message| format!("{shown}: {message}"))
 }
 
-/// The incident with this ID among the JSON objects of a text, or the only one.
+/// The incident with this ID among the JSON objects in `text`; without an ID, the only incident.
 fn find(text: &str, id: Option<&str>) -> Result<Value, String> {
     let mut found = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
@@ -147,7 +147,7 @@ fn from_daemon(args: &SuggestArgs) -> Result<Value, String> {
     }
 }
 
-/// A string of an incident, without terminal control characters.
+/// A string of an incident, with every control character except the newline replaced: it may be shown in a terminal.
 fn plain(value: &Value) -> String {
     value.as_str().unwrap_or_default().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
@@ -158,7 +158,7 @@ fn mitigations(incident: &Value) -> Result<&Vec<Value>, String> {
     incident["mitigations"].as_array().ok_or_else(|| none.to_owned())
 }
 
-/// The rules of one kind.
+/// The rules of one kind. Warnings and notes go to standard error.
 fn only(incident: &Value, kind: &str) -> Result<String, String> {
     let found = mitigations(incident)?.iter().find(|one| one["kind"] == kind);
     let found = found.ok_or_else(|| format!("no suggestion of kind {kind}"))?;
@@ -173,7 +173,7 @@ fn only(incident: &Value, kind: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// All suggestions, for people. Fails if none of them has any rules.
+/// All suggestions as readable text. Fails if none of them has any rules.
 fn page(incident: &Value) -> Result<String, String> {
     let mitigations = mitigations(incident)?;
     let vectors: Vec<String> = incident["vectors"].as_array().into_iter().flatten().map(plain).collect();

@@ -1,4 +1,4 @@
-//! `[[allow]]`: findings that are suppressed.
+//! `[[allow]]`: rules that suppress findings.
 
 use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
@@ -18,7 +18,7 @@ pub(super) const SECTION: Section = Section {
     keys: &[&NAME, &WHY, &SOURCES, &TARGETS, &PORT, &VECTOR, &DIRECTION],
 };
 
-/// Each finding is compared with every rule, and each rule is a label value.
+/// Maximum number of rules: each finding is compared with every rule, and each rule is a value of a metrics label.
 pub(super) const MAX_RULES: usize = 64;
 
 const NAME: Key = Key {

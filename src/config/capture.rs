@@ -1,4 +1,4 @@
-//! `[capture]`: where packets come from.
+//! `[capture]`: live packet capture.
 
 use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
@@ -97,7 +97,7 @@ const SAMPLING: Key = Key {
           overload, Pegel samples more coarsely on its own. libpcap always captures all packets.",
 };
 
-/// Where frames of an interface come from.
+/// The capture method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CaptureSource {
     /// The kernel's ring, or libpcap where the ring is not available.
@@ -110,10 +110,10 @@ pub enum CaptureSource {
 }
 
 impl CaptureSource {
-    /// In the order of the documentation.
+    /// All methods, in the order of the documentation.
     pub const ALL: [CaptureSource; 3] = [CaptureSource::Auto, CaptureSource::AfPacket, CaptureSource::Pcap];
 
-    /// As in the configuration.
+    /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             CaptureSource::Auto => "auto",
@@ -126,25 +126,25 @@ impl CaptureSource {
 /// How packets are captured in a live run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
-    /// Empty: the interface of the default route.
+    /// Interfaces to capture on; empty: the interface of the default route.
     pub interfaces: Vec<String>,
-    /// Whether frames are captured that are not addressed to this machine.
+    /// Whether frames that are not addressed to this machine are captured as well.
     pub promiscuous: bool,
-    /// Filter expression of pcap-filter(7); empty: everything.
+    /// Filter expression, see pcap-filter(7); empty: all packets.
     pub bpf: String,
-    /// How frames are captured.
+    /// The capture method.
     pub source: CaptureSource,
     /// Capture threads per interface; 0: one per core, at most two.
     pub workers: u32,
-    /// The kernel's ring per interface, for all its workers together.
+    /// Size of the kernel's ring per interface, divided among its workers.
     pub ring_mib: u32,
-    /// Kernel buffer of libpcap per interface and direction.
+    /// Size of libpcap's kernel buffer, per interface and direction.
     pub buffer_mib: u32,
-    /// Bytes captured of each frame.
+    /// Bytes captured of each frame, from its beginning.
     pub snaplen: u32,
-    /// Microseconds for which a waiting thread polls the driver; 0: it sleeps until woken.
+    /// Microseconds for which a waiting thread polls the driver before it sleeps; 0: it sleeps immediately.
     pub busy_poll_us: u32,
-    /// 1 in N frames is captured, chosen at random; 1 for all.
+    /// N, to capture 1 in N frames, chosen at random; 1: all frames.
     pub sampling: u16,
 }
 

@@ -1,4 +1,4 @@
-//! Configuration files: where they are, and what is wrong with them.
+//! Reads configuration files and reports their errors.
 
 use super::sections::Config;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 use toml::Table;
 
-/// The file that is read where none is named. It need not exist.
+/// The file that is read if no other is given. It need not exist.
 pub const DEFAULT_PATH: &str = "/etc/pegel/pegel.toml";
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 #[derive(Debug, PartialEq)]
 pub struct ConfigErrors {
-    /// The file.
+    /// Name of the file.
     pub source: String,
-    /// One complete line each.
+    /// One message per error, each a complete line.
     pub errors: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 impl Config {
-    /// Parses TOML text; `source` names it in messages.
+    /// Parses TOML text; `source` is its name in error messages.
     pub fn parse(text: &str, source: &str) -> Result<Config, ConfigErrors> {
         let mut errors = Vec::new();
         match text.parse::<Table>() {
@@ -50,7 +50,8 @@ impl Config {
         Err(ConfigErrors { source: source.to_owned(), errors })
     }
 
-    /// Reads the named file; without a name the default file, or the defaults where that does not exist.
+    /// Reads the given file, or the default file if none is given. If the default file does not exist, returns the
+    /// default configuration.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigErrors> {
         let (path, named) = match path {
             Some(path) => (path, true),

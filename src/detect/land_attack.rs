@@ -38,7 +38,7 @@ const BURST: Threshold = Threshold {
     name: "burst",
     value: 10.0,
     unit: "packets in 0.2 s",
-    reason: "the limit of a second within 0.2 s times 2.5; BFD echo packets (RFC 5880 §5) are rarer",
+    reason: "half of the default limit within 0.2 s; honest hosts send none, and BFD echo packets (RFC 5881) are no land packets",
     guarded_by: "bfd_echo",
 };
 

@@ -1,4 +1,4 @@
-//! The syslog sink: RFC 5424 messages with the main facts as structured data, to the local or a remote syslog server.
+//! The syslog sink: sends RFC 5424 messages, with the main facts as structured data, to a local or remote server.
 
 use super::clock::wall_clock;
 use super::sink::{Delivery, Sink};
@@ -12,7 +12,7 @@ use std::os::unix::net::UnixDatagram;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Time limit of connecting and of sending.
+/// Time limit for connecting, and for sending.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// SD-ID of the structured data. 32473 is the enterprise number for documentation (RFC 5612), until Pegel has one.
 const SD_ID: &str = "pegel@32473";
@@ -126,14 +126,14 @@ impl Sink for Syslog {
             Connection::Tcp(stream) => stream.write_all(format!("{} {message}", message.len()).as_bytes()),
         };
         if sent.is_err() {
-            // The next change opens a new connection.
+            // The next delivery opens a new connection.
             self.connection = None;
         }
         sent.map(|()| Delivery::Delivered)
     }
 }
 
-/// An RFC 5424 §6 message in facility "daemon".
+/// A message (RFC 5424 §6) with the facility "daemon".
 fn message(event: &Event, hostname: &str, now: Timestamp) -> String {
     const DAEMON: u8 = 3 << 3;
     let severity = match (event.incident.severity, event.change) {

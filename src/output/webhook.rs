@@ -1,6 +1,7 @@
-//! The webhook sink: incidents posted as JSON with a signature, and retried until accepted, for about half an hour.
+//! The webhook sink: posts incidents as JSON, signed if a secret is configured. A failed post is retried for about half
+//! an hour, unless the receiver refused the message.
 //!
-//! The body is the public incident JSON with the additional key `stage` (open, update, close). The signature includes
+//! The body is the incident JSON of the API plus the key `stage` (open, update, close). The signature includes
 //! the time of sending, so that a receiver can reject replayed messages: header `Pegel-Signature: t=SECONDS,v1=HEX`,
 //! where HEX is HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
@@ -20,9 +21,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Messages queued while the receiver is down; a further one replaces the oldest.
+/// Maximum number of messages queued while the receiver is down; beyond it, a new message replaces the oldest.
 const MAX_WAITING: usize = 256;
-/// Failed attempts after which a message is discarded: about half an hour.
+/// Failed attempts after which a message is discarded. With the pauses between them, they take about half an hour.
 const MAX_FAILURES: u32 = 40;
 
 /// One receiver.
@@ -110,7 +111,7 @@ fn post(client: &mut Client, secret_file: &std::path::Path, body: &[u8]) -> Resu
 /// The value of the signature header.
 fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
     let mut text = format!("t={seconds},v1=");
-    // HMAC takes keys of any length.
+    // Always `Ok`: HMAC accepts keys of any length.
     if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) {
         mac.update(format!("{seconds}.").as_bytes());
         mac.update(body);
@@ -132,7 +133,7 @@ impl Sink for Webhook {
             self.failures = 0;
         }
         self.waiting.push_back(body);
-        // A drill attempts delivery immediately.
+        // A drill does not wait for the next attempt.
         if self.not_before.is_some_and(|at| instant() < at) && !event.incident.drill {
             return match full {
                 true => Err(io::Error::other(format!("{MAX_WAITING} messages are queued: discarded the oldest"))),
@@ -141,7 +142,7 @@ impl Sink for Webhook {
         }
         let outcome = self.post_waiting().map(|()| Delivery::Delivered);
         if outcome.is_ok() {
-            // The caller counts the message of this call.
+            // The caller counts the message of this call itself.
             self.settled.delivered = self.settled.delivered.saturating_sub(1);
         }
         outcome

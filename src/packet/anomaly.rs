@@ -1,8 +1,9 @@
-//! Names for malformed packets. Malformed traffic is a signal: every anomaly is counted, and none is fatal.
+//! Anomalies of packets, most of them malformed. The first anomaly of each packet is counted, since it may indicate an
+//! attack; what could be parsed is still used.
 
 macro_rules! anomalies {
     ($($variant:ident = $text:literal, $message:literal;)*) => {
-        /// The first anomaly of a packet. Names are values of the label `anomaly` of `pegel_packet_anomalies_total`.
+        /// The first anomaly of a packet.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Anomaly { $(#[doc = $message] $variant,)* }
@@ -11,7 +12,7 @@ macro_rules! anomalies {
             /// Every anomaly.
             pub const ALL: &'static [Anomaly] = &[$(Anomaly::$variant,)*];
 
-            /// The label value.
+            /// The value of the label `anomaly` of `pegel_packet_anomalies_total`.
             pub const fn name(self) -> &'static str {
                 match self { $(Anomaly::$variant => $text,)* }
             }

@@ -1,5 +1,5 @@
-//! State: files in one directory that persist over restarts. Each is written atomically; one that cannot be read is
-//! renamed and never stops a run.
+//! State: files in one directory that persist across restarts. Each is written atomically. None stops Pegel if it
+//! cannot be read: a corrupt baseline is renamed, and the maintenance windows read before stay in force.
 
 mod dir;
 mod maintenance;

@@ -9,7 +9,8 @@ use crate::base::{Addr, Mac};
 
 type Built = (Box<dyn Model>, Pacing);
 
-/// ARP requests of one station; `write` draws the requested address.
+/// ARP requests of one station. `write` appends the octets of a request, given the sender and a random number that
+/// determines the requested address.
 struct Arp {
     write: fn(&mut Vec<u8>, Mac, u64),
 }
@@ -23,13 +24,13 @@ impl Model for Arp {
 
 const SCANNER: Mac = Mac([0x52, 0x54, 0, 0, 0, 0x66]);
 
-/// arp-scan, nmap -sn on the local segment: every address of the network.
+/// A scan like that of `arp-scan` or `nmap -sn` on the local segment: random addresses from all of the network.
 pub(crate) fn arp_scan(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(SCANNER));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8) }), Pacing::Rate(setting.rate))
 }
 
-/// A router that refreshes the entries of thirty neighbours repeatedly.
+/// A router that repeatedly refreshes its ARP entries of thirty neighbours.
 pub(crate) fn arp_router(setting: &mut Setting) -> Built {
     setting.macs.inside = setting.macs.inside.or(Some(Mac([2, 0, 0, 0, 0, 1])));
     (Box::new(Arp { write: |out, mac, draw| arp_request(out, mac, draw as u8 % 30) }), Pacing::Rate(setting.rate))
@@ -44,7 +45,8 @@ fn arp_request(out: &mut Vec<u8>, mac: Mac, number: u8) {
     out.extend([203, 0, 113, number]);
 }
 
-/// hydra, ncrack: connections with a few small messages each; `rate` in connections per second.
+/// Password guessing like that of hydra or ncrack: connections with a few small messages each. `Setting::rate` is in
+/// connections per second.
 struct Guesser {
     setting: Setting,
 }
@@ -59,7 +61,7 @@ impl Model for Guesser {
         let server = (self.setting.target(), self.setting.port);
         let mut connection = Connection::new(self.setting.way, client, server, schedule);
         let mut time = connection.open(now, schedule);
-        // Banner, key exchange and refusal of SSH, in octets (RFC 4253).
+        // Sizes in octets of the banners, key exchange and refusal of SSH (RFC 4253).
         for (from, octets) in
             [(End::Server, 40), (End::Client, 24), (End::Client, 800), (End::Server, 1_000), (End::Server, 80)]
         {
@@ -69,7 +71,7 @@ impl Model for Guesser {
     }
 }
 
-/// SYN-ACKs and RSTs of a host elsewhere that is flooded with our addresses as spoofed sources.
+/// SYN-ACKs and RSTs from hosts elsewhere that are being flooded with SYNs whose spoofed sources are our addresses.
 struct Backscatter {
     setting: Setting,
 }

@@ -1,10 +1,10 @@
-//! Messages with a fixed beginning: requests and responses of the services on reflectors. The rest of a message does
-//! not matter; it repeats a pattern, or is random if there is none.
+//! Messages with a fixed beginning: requests to the services on reflectors, and their responses. The rest of a message
+//! does not matter; it repeats a pattern, or is random if there is none.
 
 /// The beginning of a message, and the pattern that fills the rest.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Template {
-    /// Port of the service that sends it.
+    /// Port of the service that receives the request or sends the response.
     pub(crate) port: u16,
     pub(crate) head: &'static [u8],
     pub(crate) fill: &'static [u8],
@@ -14,7 +14,7 @@ const fn new(port: u16, head: &'static [u8], fill: &'static [u8]) -> Template {
     Template { port, head, fill }
 }
 
-/// Mode 7, implementation 3, request 42.
+/// NTP mode 7 (private), implementation 3 (XNTPD), request 42 (MON_GETLIST_1).
 pub(crate) static MONLIST_REQUEST: Template = new(123, &[0x17, 0, 3, 0x2a], &[0]);
 pub(crate) static CHARGEN: Template = new(19, b"", b" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n");
 pub(crate) static QOTD: Template = new(17, b"\"", b"We have more to fear than the bungling of the incompetent. ");
@@ -36,7 +36,7 @@ pub(crate) static TFTP_ACK: Template = new(69, &[0, 4, 0, 1], &[0]);
 /// Routes: family, address, metric.
 pub(crate) static RIPV1: Template =
     new(520, &[2, 1, 0, 0], &[0, 2, 0, 0, 10, 9, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
-/// The response for _services._dns-sd._udp.local.
+/// The response to a query for `_services._dns-sd._udp.local`.
 pub(crate) static MDNS: Template = new(
     5353,
     b"\0\0\x84\0\0\x01\0\x06\0\0\0\0\x09_services\x07_dns-sd\x04_udp\x05local\0\0\x0c\0\x01",
@@ -48,7 +48,7 @@ pub(crate) static WS_DISCOVERY: Template = new(
     b"<wsd:ProbeMatch><wsd:Types>dn:NetworkVideoTransmitter</wsd:Types></wsd:ProbeMatch>",
 );
 pub(crate) static ARMS: Template = new(3283, &[0, 1, 3, 0xea, 0x31, 0, 0, 0], &[0]);
-/// 2.05 Content, acknowledging: the list of resources.
+/// An acknowledgement with code 2.05 (Content): the list of resources.
 pub(crate) static COAP: Template =
     new(5683, b"\x61\x45\x12\x34\x7a\xc1\x28\xff", b"</sensors/temp>;rt=\"temperature-c\";if=\"sensor\",");
 pub(crate) static COAP_GET: Template = new(5683, b"\x41\x01\x12\x34\x7a\xb7sensors", &[0]);
@@ -58,7 +58,7 @@ pub(crate) static SLP: Template = new(
     b"\x02\x02\0\x04\0\0\0\0\0\0\x12\x34\0\x02en\0\0\0\x10",
     b"\0\x2a\x30\0\x1cservice:VMwareInfrastructure\0",
 );
-/// A2S_INFO.
+/// Response to A2S_INFO.
 pub(crate) static STEAM: Template = new(27015, b"\xff\xff\xff\xffI\x11Counter-Strike Source\0", b"de_dust2\0cstrike\0");
 pub(crate) static STEAM_QUERY: Template = new(27015, b"\xff\xff\xff\xffTSource Engine Query\0", &[0]);
 pub(crate) static QUAKE: Template = new(
@@ -72,18 +72,18 @@ pub(crate) static MSSQL: Template = new(
     b"\x05\x0a\x02",
     b"ServerName;DB1;InstanceName;SQLEXPRESS;IsClustered;No;Version;10.50.1600.1;tcp;1433;;",
 );
-/// P_CONTROL_HARD_RESET_SERVER_V2: session, no acknowledgement, packet 0.
+/// P_CONTROL_HARD_RESET_SERVER_V2: only the opcode is fixed.
 pub(crate) static OPENVPN: Template = new(1194, &[0x40], &[]);
-/// P_DATA_V2 with its peer.
+/// P_DATA_V2 with its peer ID.
 pub(crate) static OPENVPN_DATA: Template = new(1194, &[0x48, 0, 0, 7], &[]);
-/// Binding success with XOR-MAPPED-ADDRESS and SOFTWARE.
+/// Binding success response that begins with XOR-MAPPED-ADDRESS. The text of a SOFTWARE attribute fills the rest.
 pub(crate) static STUN: Template = new(
     3478,
     &[1, 1, 0, 0x30, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0x20, 0, 8, 0, 1],
     b"Coturn-4.5.2 'dan Eider'\0\0\0\0",
 );
 pub(crate) static STUN_REQUEST: Template = new(3478, &[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], &[]);
-/// Channel data of TURN (RFC 8656 §12.4).
+/// A ChannelData message of TURN (RFC 8656 §12.4) that carries RTP.
 pub(crate) static TURN_DATA: Template = new(3478, &[0x40, 1, 0, 0xac, 0x80, 8], &[]);
 pub(crate) static SIP: Template = new(
     5060,
@@ -110,7 +110,7 @@ pub(crate) static SIP_REQUEST: Template = new(
     b"OPTIONS sip:100@pbx.example SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-1;rport\r\n",
     b"Max-Forwards: 70\r\n",
 );
-/// Main mode of IKEv1: the proposal chosen by the responder.
+/// Main mode of IKEv1: the responder's choice of proposal.
 pub(crate) static ISAKMP: Template = new(
     500,
     &[
@@ -124,7 +124,7 @@ pub(crate) static ISAKMP_REQUEST: Template = new(
     &[1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x10, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x54, 0, 0, 0, 0x38],
     &[0x80, 1, 0, 5],
 );
-/// Acknowledged ReadPropertyMultiple.
+/// Acknowledgement (Complex-ACK) of ReadPropertyMultiple.
 pub(crate) static BACNET: Template =
     new(47808, &[0x81, 0x0a, 1, 0x80, 1, 0, 0x30, 1, 0x0e, 0x0c, 2, 0, 0, 1], b"\x29\x4d\x4e\x75\x10\0Controller\x4f");
 pub(crate) static UBIQUITI: Template =
@@ -155,8 +155,8 @@ pub(crate) static L2TP: Template = new(
     ],
     b"\x80\x08\0\0\0\x07gw",
 );
-/// SYN and ACK of MS-RDPEUDP.
+/// SYN+ACK datagram of MS-RDPEUDP.
 pub(crate) static RDP: Template =
     new(3389, &[0x1a, 0x2b, 0x3c, 0x4d, 0, 0x40, 0, 5, 0x11, 0x22, 0x33, 0x44, 4, 0xd0, 4, 0xd0], &[0]);
-/// A service that no table contains.
+/// A service that is not in the table of amplifiers.
 pub(crate) static UNKNOWN: Template = new(17185, &[0, 0, 0, 0, 0, 0, 0, 1], &[]);

@@ -6,11 +6,12 @@ use super::offload::OnWire;
 use super::sampling_history::SamplingHistory;
 use crate::capture::{Frame, FrameDirection, Vlan};
 
-/// IEEE 802.1Q: octets of a tag, and its TPID if the kernel does not report one.
+/// Octets of a VLAN tag (IEEE 802.1Q).
 const TAG_OCTETS: u32 = 4;
+/// The TPID of a tag for which the kernel does not report one.
 const ETHERTYPE_VLAN: u16 = 0x8100;
 
-/// The frame as delivered to the rest of Pegel; `None` for a copy of a frame that is captured another time.
+/// The frame as delivered to the rest of Pegel; `None` for a duplicate of a frame that is also captured separately.
 #[inline]
 pub(super) fn to_frame<'b>(
     raw: &RingFrame<'b>,
@@ -22,7 +23,7 @@ pub(super) fn to_frame<'b>(
     let direction = match raw.kind {
         libc::PACKET_OUTGOING if framing.loopback => return None,
         libc::PACKET_OUTGOING => FrameDirection::Egress,
-        // A copy of our own frame to a group address.
+        // The kernel's copy, to this machine, of a broadcast or multicast frame that this machine sends.
         libc::PACKET_LOOPBACK => return None,
         libc::PACKET_HOST | libc::PACKET_BROADCAST | libc::PACKET_MULTICAST | libc::PACKET_OTHERHOST => {
             FrameDirection::Ingress

@@ -1,6 +1,6 @@
-//! The kernel's filter in front of the ring: which frames pass, and how many octets of each. It is a classic BPF
-//! program (Documentation/networking/filter.rst). With sampling, it accepts 1 frame in N at random before it evaluates
-//! the user's expression.
+//! The kernel's filter in front of the ring decides which frames pass and how many octets of each are kept. It is a
+//! classic BPF program (Documentation/networking/filter.rst). With sampling, it first drops all but 1 in N frames at
+//! random, then evaluates the user's expression.
 
 use crate::capture::{CaptureError, LinkType};
 use libc::sock_filter;
@@ -11,10 +11,10 @@ const MODULO: u16 = (libc::BPF_ALU | BPF_MOD | libc::BPF_K) as u16;
 const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
-/// linux/bpf_common.h.
+/// From linux/bpf_common.h: the remainder of a division.
 const BPF_MOD: u32 = 0x90;
 
-/// DLT_RAW on Linux: libpcap's number, not that of capture files.
+/// libpcap's number for raw IP on Linux. Capture files use a different one (LINKTYPE_RAW, 101).
 const DLT_RAW: i32 = 12;
 
 /// The program for one interface.
@@ -28,7 +28,7 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Drops everything: for a socket that is not set up yet.
+/// The program for a socket that is not set up yet: drops everything.
 pub(super) const DROP_ALL: [sock_filter; 1] = [instruction(RETURN, 0, 0, 0)];
 
 impl Filter {
@@ -48,7 +48,8 @@ impl Filter {
             CaptureError::Filter(format!("invalid filter {expression:?}: {error}; see pcap-filter(7)"))
         })?;
         for instruction in &mut program {
-            // Replace the length that libpcap returns for "accept" by ours.
+            // To accept a frame, the compiled program returns the snapshot length of libpcap's handle: replace it with
+            // ours.
             if instruction.code == RETURN && instruction.k != 0 {
                 instruction.k = snaplen;
             }
@@ -86,7 +87,8 @@ fn compile(interface: &str, link: LinkType, expression: &str) -> Result<BpfProgr
     Capture::dead(kind).and_then(|dead| dead.compile(expression, true)).map_err(message)
 }
 
-/// The library does not expose the fields of an instruction, but its `Display` prints them: "code jt jf k".
+/// Converts the program that libpcap compiled. The pcap crate does not expose the fields of an instruction, but
+/// `Display` prints them: "code jt jf k".
 fn translate(compiled: &BpfProgram) -> Result<Vec<sock_filter>, String> {
     let instructions = compiled.get_instructions().iter().map(|printed| {
         let printed = printed.to_string();

@@ -4,8 +4,8 @@
 //! The kernel writes frames into blocks of shared memory and hands over each block when it is full or 20 ms old
 //! (`options`). Pegel copies nothing: frames are borrowed from the block while it is read.
 //!
-//! - `socket`: the packet socket and its options. `unsafe`: system calls.
-//! - `mapping`: the shared memory and the ownership of its blocks. `unsafe`: memory access.
+//! - `socket`: the packet socket and its options; uses `unsafe` for system calls.
+//! - `mapping`: the shared memory and the ownership of its blocks; uses `unsafe` for memory access.
 //! - `block`: the frames in a block, with every offset bounds-checked.
 //! - `offload`: how many frames on the wire a large frame represents.
 //! - `filter`: the kernel's filter program: random sampling, the user's expression, the snapshot length.
@@ -51,9 +51,9 @@ use socket::PacketSocket;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How long [`PacketSource::poll`] waits for frames at most.
+/// The longest time that [`PacketSource::poll`] waits for frames.
 const POLL_TIMEOUT: Duration = Duration::from_millis(40);
-/// Blocks delivered by one call of [`AfPacket::drain`] at most, so that the caller regularly regains control.
+/// Maximum blocks that one call of [`AfPacket::drain`] delivers, so that the caller regularly regains control.
 const BLOCKS_PER_DRAIN: usize = 4;
 
 /// One worker's ring on one interface.
@@ -84,8 +84,10 @@ impl AfPacket {
     /// Starts capturing on interface `name`. Its frames carry `index`. All sockets that are opened with the same
     /// `fanout` share the interface's frames.
     ///
-    /// # Errors [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] as
-    /// documented there. Any other error means that a ring is not possible on this interface; libpcap may still work.
+    /// # Errors
+    ///
+    /// [`CaptureError::Permission`], [`CaptureError::InterfaceGone`] and [`CaptureError::Filter`] have their documented
+    /// meanings. Any other error means that a ring is not possible on this interface; libpcap may still work.
     pub fn open(
         name: &str,
         index: u16,
@@ -112,13 +114,13 @@ impl AfPacket {
             socket = PacketSocket::open(true).map_err(|error| failed("cannot open a packet socket", error))?;
         }
         let filter = Filter::compile(name, framing.link, &options.bpf, options.snaplen)?;
-        // Until the setup is complete the filter drops everything: frames queued before the options apply, and frames
-        // that another worker of the group also receives.
+        // Until the setup is complete, the filter drops everything. Otherwise the ring would contain frames queued
+        // before the options apply, and frames that another worker of the group also receives.
         socket.attach(&DROP_ALL).map_err(|error| failed("cannot attach a filter", error))?;
         let mut warnings = Vec::new();
         let offload = !framing.cooked && socket.enable_offload_header().is_ok();
         if framing.loopback {
-            // Where the kernel does not support this, `to_frame` discards them.
+            // If the kernel does not support this, `to_frame` discards the outgoing frames.
             let _ = socket.ignore_outgoing();
         }
         let shape = options.shape();
@@ -160,7 +162,7 @@ impl AfPacket {
         })
     }
 
-    /// Makes this worker count the drops of the interface, too. Call it for exactly one worker per interface.
+    /// Makes this worker count the interface's drops as well. Call it for exactly one worker per interface.
     pub fn count_interface_drops(&mut self) {
         self.dropped_before = interface::dropped(&self.name);
     }
@@ -170,12 +172,12 @@ impl AfPacket {
         std::mem::take(&mut self.warnings)
     }
 
-    /// The link type of its frames.
+    /// The link type of the frames.
     pub fn link(&self) -> LinkType {
         self.framing.link
     }
 
-    /// The current sampling rate: 1 in how many frames is captured.
+    /// The current sampling rate N: 1 in N frames is captured.
     pub fn sampling(&self) -> u16 {
         self.sampling.now()
     }
@@ -222,7 +224,7 @@ impl AfPacket {
         let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
         let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
         match poll(&mut waiting, Some(&timeout)) {
-            // A signal interrupted the wait: let the caller check why.
+            // The time is up, or a signal interrupted the wait: the caller decides how to continue.
             Ok(0) | Err(Errno::INTR) => return Ok(false),
             Ok(_) => {}
             Err(error) => return Err(CaptureError::Io(error.into())),
@@ -236,7 +238,7 @@ impl AfPacket {
         Ok(self.is_ready())
     }
 
-    /// Delivers the frames that are ready, a few blocks at most; returns their number.
+    /// Delivers the frames of the blocks that are ready, up to a few blocks; returns the number of frames.
     pub fn drain<S: FrameSink>(&mut self, sink: &mut S) -> usize {
         let mut delivered = 0;
         for _ in 0..BLOCKS_PER_DRAIN {

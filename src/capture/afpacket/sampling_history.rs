@@ -1,11 +1,11 @@
-//! The sampling rate: the current one, and those that apply to frames still in the ring.
+//! The current sampling rate, and the earlier rates that apply to frames still in the ring.
 
 use crate::base::Timestamp;
 
-/// Changes kept: more than can happen while frames wait in the ring.
+/// Number of changes kept: more than can happen while a frame waits in the ring.
 const MAX_CHANGES: usize = 8;
 
-/// The history of the sampling rate.
+/// The most recent changes of the sampling rate.
 #[derive(Clone, Debug)]
 pub(super) struct SamplingHistory {
     /// Time of each change and the rate (1 in N) from then on, newest first.

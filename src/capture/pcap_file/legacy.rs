@@ -1,4 +1,4 @@
-//! Classic pcap (draft-ietf-opsawg-pcap): a 24-byte file header, then records of a header and captured bytes.
+//! Classic pcap (draft-ietf-opsawg-pcap): a 24-byte file header, then records, each with a header and captured bytes.
 //!
 //! Follows libpcap's sf-pcap.c, including its workarounds for old writers.
 
@@ -12,7 +12,7 @@ pub(super) const HEADER_BYTES: usize = 24;
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// Alexey Kuznetzov's variant, once shipped by Linux distributions: 8 more bytes in each record header (interface,
-/// protocol, packet type), which libpcap ignores, too.
+/// protocol, packet type), which are ignored, as in libpcap.
 const MODIFIED: u32 = 0xa1b2_cd34;
 const MODIFIED_EXTRA: usize = 8;
 
@@ -29,7 +29,7 @@ enum LengthOrder {
 
 pub(super) struct Legacy {
     big: bool,
-    /// Nanoseconds per unit of the fraction.
+    /// Nanoseconds per unit of a timestamp's fraction of a second.
     unit: u32,
     /// Bytes between the 16-byte record header and the data.
     extra: usize,
@@ -126,7 +126,7 @@ impl Legacy {
                 stop = Stop::Starved;
                 break;
             };
-            // At most 2^32 s and 2^32 µs: as nanoseconds both fit into 64 bits easily, even fractions of more than a
+            // At most 2^32 s and 2^32 µs: in nanoseconds, both easily fit into 64 bits, even if the fraction exceeds a
             // second.
             let fraction = u64::from(word::<BIG>(*fraction)) * u64::from(unit);
             let time = Timestamp::from_parts(u64::from(word::<BIG>(*seconds)), fraction);

@@ -8,7 +8,7 @@ const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const IF_FCSLEN: u16 = 13;
 const IF_TSOFFSET: u16 = 14;
-/// epb_flags, and pack_flags of the obsolete packet block.
+/// epb_flags of the enhanced packet block and pack_flags of the obsolete packet block have the same code.
 const FLAGS: u16 = 2;
 
 /// Longest interface name kept, in characters.
@@ -145,7 +145,7 @@ impl Clock {
         let nanos = match self.scale {
             Scale::Coarse(nanos) => units.saturating_mul(nanos),
             Scale::Fine(units_per_nano) => units / units_per_nano.max(1),
-            // 64 and 30 bits: no overflow. The exponent has 7 bits, so the shift is less than 128.
+            // No overflow: the factors have 64 and 30 bits. The exponent has 7 bits, so the shift is less than 128.
             Scale::Binary(exponent) => {
                 let nanos = (u128::from(units) * 1_000_000_000) >> (exponent & 127);
                 u64::try_from(nanos).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! A row of the table.
+//! A row of the table of amplifiers.
 
 use crate::base::Vector;
 
@@ -15,13 +15,13 @@ pub struct Amplifier {
     /// Whether the captured octets of a payload look like a reply. Captures may be truncated, so it must not require
     /// more than a few octets. It is not called if none were captured.
     pub is_reply: fn(&[u8]) -> bool,
-    /// Whether no well-run network receives such replies from outside: low minimum rates apply.
+    /// Whether a well-run network never receives such replies from outside. If so, lower minimum rates apply.
     pub unambiguous: bool,
-    /// Whether such packets also occur in long sessions between two peers (calls, tunnels, transfers, games): only many
-    /// reflectors at the same time are an attack.
+    /// Whether such packets also occur in long sessions between two peers (calls, tunnels, transfers, games). If so,
+    /// only replies from many reflectors at the same time are an attack.
     pub sessions: bool,
-    /// Whether legitimate clients query very many servers at the same time: many replying servers alone are not an
-    /// attack.
+    /// Whether legitimate clients query a very large number of servers at the same time. If so, many replying servers
+    /// alone are not an attack.
     pub crawled: bool,
     /// Maximum packets in a legitimate reply to one request.
     pub answers: u64,
