@@ -154,7 +154,6 @@ impl AllowList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Severity;
     use crate::detect::Traffic;
 
     fn rule() -> AllowRule {
@@ -179,23 +178,8 @@ mod tests {
             ..Sample::default()
         };
         let traffic = Traffic { samples: samples.iter().map(sample).collect(), ..Traffic::default() };
-        Finding {
-            target: Target::Host("203.0.113.7".parse().expect("an address")),
-            interface: None,
-            vlan: None,
-            direction,
-            vector: Vector::UdpFlood,
-            severity: Severity::Warning,
-            confidence: 0.9,
-            since: Timestamp::ZERO,
-            now: Traffic::default(),
-            recent: traffic,
-            spoofing_likely: false,
-            pattern: None,
-            names: Vec::new(),
-            guest: None,
-            evidence: Vec::new(),
-        }
+        let target = Target::Host("203.0.113.7".parse().expect("an address"));
+        Finding { recent: traffic, ..Finding::about(target, direction, Vector::UdpFlood, Timestamp::ZERO) }
     }
 
     fn allows(rule: AllowRule, finding: Finding) -> bool {

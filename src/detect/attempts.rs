@@ -73,21 +73,12 @@ pub(super) fn finding(attempts: &ConnectionAttempts, direction: Direction, vecto
     };
     let mean = attempts.bytes_now / attempts.opened_now.max(1);
     Finding {
-        target: target(attempts, direction),
-        interface: None,
         vlan: (attempts.vlan != 0).then_some(attempts.vlan),
-        direction,
-        vector,
         severity: Severity::Info,
         confidence: CONFIDENCE,
-        since: attempts.first,
         now: traffic(attempts.opened_now, attempts.bytes_now),
         recent: traffic(attempts.opened, attempts.opened.saturating_mul(mean)),
-        spoofing_likely: false,
-        pattern: None,
-        names: Vec::new(),
-        guest: None,
-        evidence: Vec::new(),
+        ..Finding::about(target(attempts, direction), direction, vector, attempts.first)
     }
 }
 

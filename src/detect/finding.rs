@@ -80,18 +80,31 @@ pub struct NameCount {
 }
 
 impl Finding {
+    /// A warning about `target`, without traffic and evidence. What is known beyond that, the caller sets.
+    pub(crate) fn about(target: Target, direction: Direction, vector: Vector, since: Timestamp) -> Finding {
+        Finding {
+            target,
+            interface: None,
+            vlan: None,
+            direction,
+            vector,
+            severity: Severity::Warning,
+            confidence: 0.9,
+            since,
+            now: Traffic::default(),
+            recent: Traffic::default(),
+            spoofing_likely: false,
+            pattern: None,
+            names: Vec::new(),
+            guest: None,
+            evidence: Vec::new(),
+        }
+    }
+
     /// A finding about a host or prefix, with its traffic of `classes` filled in.
     pub(super) fn new(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
         let in_tick = |tick: &HostTick| host.in_tick(tick, classes).packets;
         Finding {
-            target: host.target().clone(),
-            interface: None,
-            vlan: None,
-            direction: host.direction(),
-            vector,
-            severity: Severity::Warning,
-            confidence: 0.9,
-            since: host.onset(in_tick),
             now: Traffic {
                 count: host.forward(Span::Tick).of_all(classes),
                 samples: host.tick_samples(classes).copied().collect(),
@@ -102,11 +115,7 @@ impl Finding {
                 samples: host.samples(classes).copied().collect(),
                 peers: host.peers(),
             },
-            spoofing_likely: false,
-            pattern: None,
-            names: Vec::new(),
-            guest: None,
-            evidence: Vec::new(),
+            ..Finding::about(host.target().clone(), host.direction(), vector, host.onset(in_tick))
         }
     }
 

@@ -3,8 +3,8 @@
 //! No packet shows that a firewall did not start, so this detector reads the results of the host checks and ignores the
 //! traffic. Each failing check is an incident of its own, open for as long as the check fails.
 
-use super::{Detector, DetectorSpec, Evidence, Finding, Limit, Merging, Mitigation, Setting, Target, Traffic};
-use crate::base::{Direction, PostureResult, PostureState, Severity, Vector};
+use super::{Detector, DetectorSpec, Evidence, Finding, Limit, Merging, Mitigation, Setting, Target};
+use crate::base::{Direction, PostureResult, PostureState, Vector};
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "posture",
@@ -54,23 +54,12 @@ impl Posture {
             window_seconds: 0.0,
             message: format!("{message}, since {since}{why}"),
         };
+        let target = Target::Sensor { what: name.clone() };
         Finding {
-            target: Target::Sensor { what: name.clone() },
-            interface: None,
-            vlan: None,
-            direction: Direction::Internal,
-            vector: Vector::PostureFailed,
-            severity: Severity::Warning,
             // A check whose state has become unknown may have been repaired in the meantime.
             confidence: if result.state == PostureState::Failed { 0.99 } else { 0.7 },
-            since: *since,
-            now: Traffic::default(),
-            recent: Traffic::default(),
-            spoofing_likely: false,
-            pattern: None,
-            names: Vec::new(),
-            guest: None,
             evidence: vec![evidence],
+            ..Finding::about(target, Direction::Internal, Vector::PostureFailed, *since)
         }
     }
 }

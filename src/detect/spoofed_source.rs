@@ -6,7 +6,7 @@
 
 use super::evidence::{context, measured};
 use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Traffic, settings::Limits};
-use crate::base::{Direction, Severity, Vector};
+use crate::base::{Direction, Vector};
 use crate::meter::{Count, Registers, Sample, Span, StationCounts, Window};
 use crate::packet::{Class, Service};
 use std::collections::BTreeMap;
@@ -67,21 +67,13 @@ impl Detector for SpoofedSource {
             let reflector = Service::of_port(port).and_then(Service::row).map_or_else(String::new, |row| {
                 format!("; UDP port {port} is {}, a service of reflectors", row.service)
             });
+            let target = Target::Station { mac: station.mac, interface: segment };
             findings.push(Finding {
-                target: Target::Station { mac: station.mac, interface: segment },
                 interface: Some(interface.clone()),
                 vlan,
-                direction: Direction::Outbound,
-                vector: Vector::SpoofedSource,
-                severity: Severity::Warning,
-                confidence: 0.9,
-                since: station.first,
                 now: traffic.clone(),
                 recent: traffic,
                 spoofing_likely: true,
-                pattern: None,
-                names: Vec::new(),
-                guest: None,
                 evidence: vec![
                     measured(
                         "foreign_source_packets",
@@ -104,6 +96,7 @@ impl Detector for SpoofedSource {
                         format!("one was sent as {source} to {victim} port {port}{reflector}"),
                     ),
                 ],
+                ..Finding::about(target, Direction::Outbound, Vector::SpoofedSource, station.first)
             });
         }
     }

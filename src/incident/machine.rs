@@ -350,21 +350,10 @@ mod tests {
         let count = Count { packets: 100, bytes: 6000 };
         let traffic = Traffic { count, ..Traffic::default() };
         Finding {
-            target: Target::Host(Addr::from_v4_bits(address)),
-            interface: None,
-            vlan: None,
-            direction,
-            vector,
             severity,
-            confidence: 0.9,
-            since: time(at - 0.2),
             now: traffic.clone(),
             recent: traffic,
-            spoofing_likely: false,
-            pattern: None,
-            names: Vec::new(),
-            guest: None,
-            evidence: Vec::new(),
+            ..Finding::about(Target::Host(Addr::from_v4_bits(address)), direction, vector, time(at - 0.2))
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::evidence::{Evidence, context};
 use super::super::{Finding, FrameMatch, Target, Traffic};
-use crate::base::{Direction, InterfaceRole, Mac, Severity, Timestamp, Vector};
+use crate::base::{Direction, InterfaceRole, Mac, Timestamp, Vector};
 use crate::inventory::{Site, VirtualMac};
 use crate::meter::lan::BroadcastDomain;
 use crate::meter::{Count, Span, Window};
@@ -36,21 +36,11 @@ impl Subject<'_> {
     pub(crate) fn finding(&self, target: Target) -> Finding {
         let traffic = Traffic { count: self.count, ..Traffic::default() };
         Finding {
-            target,
             interface: Some(self.interface()),
             vlan: self.tag(),
-            direction: Direction::Internal,
-            vector: self.vector,
-            severity: Severity::Warning,
-            confidence: 0.9,
-            since: self.since,
             now: traffic.clone(),
             recent: traffic,
-            spoofing_likely: false,
-            pattern: None,
-            names: Vec::new(),
-            guest: None,
-            evidence: Vec::new(),
+            ..Finding::about(target, Direction::Internal, self.vector, self.since)
         }
     }
 
