@@ -7,11 +7,10 @@
 //!
 //! Replies that one of our hosts sends to requests which are captured too are reported by `open_reflector`.
 
-use super::amplifier::{self, LARGE_ONE_WAY};
+use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
 use super::evidence::context;
 use super::exceeded;
 use super::quantities::unrequested_replies;
-use super::settings::Limits;
 use super::shape::SampleProfile;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::{Addr, Networks, Vector};
@@ -55,8 +54,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     mitigation: Mitigation::AmplifierPort,
     build: |settings, site| {
         Box::new(Amplification {
-            ambiguous: settings.limit(&AMBIGUOUS),
-            unambiguous: settings.limit(&UNAMBIGUOUS),
+            limits: ReplyLimits { ambiguous: settings.limit(&AMBIGUOUS), unambiguous: settings.limit(&UNAMBIGUOUS) },
             networks: Arc::clone(&site.networks),
         })
     },
@@ -144,15 +142,14 @@ const WITHOUT_FRAGMENTS: &[Class] = amplifier::DATAGRAMS;
 const WITH_FRAGMENTS: &[Class] = &[Class::Udp, Class::Quic, Class::Fragment];
 
 struct Amplification {
-    ambiguous: Limits,
-    unambiguous: Limits,
+    limits: ReplyLimits,
     networks: Arc<Networks>,
 }
 
 impl Detector for Amplification {
     fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
         // The least that can be over a limit of either kind: most hosts end here.
-        let least = host.limit(&self.ambiguous).value.min(host.limit(&self.unambiguous).value).min(BURST.value);
+        let least = self.limits.least(host).min(BURST.value);
         if (host.forward_packets() as f64) < least {
             return;
         }
@@ -255,7 +252,7 @@ impl Amplification {
             };
             service.map_or(0, |service| unrequested_replies(&service))
         };
-        let limit = host.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
+        let limit = self.limits.of(row, host);
         let limit = match shape_of(host, second, row, &self.networks) {
             Shape::Clear => limit,
             Shape::Doubtful => limit.times(UNSEEN_SESSIONS.value),

@@ -1,5 +1,8 @@
 //! What the detectors of amplification share: replies of services in the table of amplifiers.
 
+use super::HostContext;
+use super::limit::Limit;
+use super::settings::Limits;
 use super::threshold::Threshold;
 use crate::meter::{HostDirection, Sample, ServiceTraffic};
 use crate::packet::{Amplifier, Class};
@@ -21,6 +24,26 @@ pub(super) const MOST_REPLIES: Threshold = Threshold {
     reason: "no known service brings more per request (NTP monlist: 100); beyond it the requests do not explain the replies",
     guarded_by: "open_reflector",
 };
+
+/// Limits of replies per second, by kind of service.
+pub(super) struct ReplyLimits {
+    /// Services that also have honest uses.
+    pub ambiguous: Limits,
+    /// Services that no sound network uses across its edge.
+    pub unambiguous: Limits,
+}
+
+impl ReplyLimits {
+    /// The limit of one service.
+    pub(crate) fn of(&self, row: &Amplifier, host: &HostContext<'_>) -> Limit {
+        host.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous })
+    }
+
+    /// The lower of the two, in packets per second.
+    pub(crate) fn least(&self, host: &HostContext<'_>) -> f64 {
+        host.limit(&self.ambiguous).value.min(host.limit(&self.unambiguous).value)
+    }
+}
 
 /// Samples of replies, without their later fragments.
 pub(super) fn replies<'a>(host: &HostDirection<'a>, row: &'static Amplifier) -> impl Iterator<Item = &'a Sample> {

@@ -4,10 +4,9 @@
 //! are reported at once; those that serve honestly (an authoritative name server, a VPN gateway) only where the replies are
 //! large and most go to one victim: clients of a server are many.
 
-use super::amplifier::{self, LARGE_ONE_WAY};
+use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
 use super::evidence::context;
 use super::exceeded;
-use super::settings::Limits;
 use super::shape::SampleProfile;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::{Networks, Vector};
@@ -28,8 +27,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     mitigation: Mitigation::Packets,
     build: |settings, site| {
         Box::new(OpenReflector {
-            ambiguous: settings.limit(&AMBIGUOUS),
-            unambiguous: settings.limit(&UNAMBIGUOUS),
+            limits: ReplyLimits { ambiguous: settings.limit(&AMBIGUOUS), unambiguous: settings.limit(&UNAMBIGUOUS) },
             networks: Arc::clone(&site.networks),
         })
     },
@@ -79,15 +77,13 @@ const OUTSIDE: Threshold = Threshold {
 const CLASSES: &[Class] = &[Class::Udp, Class::Fragment];
 
 struct OpenReflector {
-    ambiguous: Limits,
-    unambiguous: Limits,
+    limits: ReplyLimits,
     networks: Arc<Networks>,
 }
 
 impl Detector for OpenReflector {
     fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        let least = host.limit(&self.ambiguous).value.min(host.limit(&self.unambiguous).value).min(BURST.value);
-        if !host.is_outbound() || (host.forward_packets() as f64) < least {
+        if !host.is_outbound() || (host.forward_packets() as f64) < self.limits.least(host).min(BURST.value) {
             return;
         }
         // A host has one such incident: the service that sends most makes it.
@@ -108,7 +104,7 @@ impl OpenReflector {
         if !amplifier::are_answers(service) || service.replies.packets == 0 {
             return None;
         }
-        let limit = host.limit(if row.unambiguous { &self.unambiguous } else { &self.ambiguous });
+        let limit = self.limits.of(row, host);
         let count = |span: Span| match span {
             Span::Second => service.replies.packets,
             _ => {
