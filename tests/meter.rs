@@ -5,7 +5,7 @@ use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, Tal
 use pegel::packet::{Class, Packet};
 use std::sync::Arc;
 
-const SIZES: TallySizes = TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, handshakes: 1024 };
+const SIZES: TallySizes = TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, conversations: 1024 };
 const TARGET: Addr = Addr::from_v4_bits(0xcb00_7107);
 
 fn tally() -> Tally {

@@ -20,7 +20,7 @@ pub(super) const SECTION: Section = Section {
         &WORKER_HOSTS,
         &WORKER_DETAILS,
         &WORKER_STATIONS,
-        &WORKER_HANDSHAKES,
+        &WORKER_CONVERSATIONS,
     ],
 };
 
@@ -87,11 +87,11 @@ const WORKER_STATIONS: Key = Key {
     doc: "Stations that one capture thread counts within one tick.",
 };
 
-const WORKER_HANDSHAKES: Key = Key {
-    name: "worker_handshakes",
-    kind: Kind::Whole { min: 1024, max: 16_777_216, unit: "handshakes" },
-    default: DefaultValue::Whole(32_768),
-    doc: "Incomplete TCP handshakes that one capture thread keeps track of.",
+const WORKER_CONVERSATIONS: Key = Key {
+    name: "worker_conversations",
+    kind: Kind::Whole { min: 1024, max: 16_777_216, unit: "conversations" },
+    default: DefaultValue::Whole(229_376),
+    doc: "Conversations that one capture thread remembers, to tell which packets were asked for. Seven take 64 octets.",
 };
 
 pub(super) fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
@@ -106,7 +106,7 @@ pub(super) fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
         hosts: section.whole(&WORKER_HOSTS),
         detailed_hosts: section.whole(&WORKER_DETAILS),
         stations: section.whole(&WORKER_STATIONS),
-        handshakes: section.whole(&WORKER_HANDSHAKES),
+        conversations: section.whole(&WORKER_CONVERSATIONS),
     };
     (meter, tally)
 }
@@ -122,5 +122,5 @@ pub(super) fn write(meter: &MeterSizes, tally: &TallySizes, page: &mut Page) {
     page.number(&WORKER_HOSTS, tally.hosts);
     page.number(&WORKER_DETAILS, tally.detailed_hosts);
     page.number(&WORKER_STATIONS, tally.stations);
-    page.number(&WORKER_HANDSHAKES, tally.handshakes);
+    page.number(&WORKER_CONVERSATIONS, tally.conversations);
 }

@@ -1,7 +1,7 @@
 //! `ack_flood`: ACK segments that belong to no connection.
 //!
-//! A host that has the connections sends data or ACKs of its own. A flood gets no answer, or a RST for every segment (RFC
-//! 9293 §3.5.2), and often uses each flow once.
+//! On a connection both ends send, and where only one direction is captured the numbers of its segments advance. The
+//! segments of a flood get no answer, or a RST (RFC 9293 §3.5.2), and often use each flow once.
 
 use super::exceeded;
 use super::quantities::{self, ACKS};
@@ -14,10 +14,10 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "ack_flood",
     vectors: &[Vector::AckFlood],
-    summary: "TCP ACKs without connections: unanswered or answered by RST, from constantly changing flows",
+    summary: "TCP ACKs, with or without data, of connections on which the host is silent",
     settings: &[PACKETS],
     inspects_hosts: true,
-    thresholds: &[HANDSHAKE_SHARE],
+    thresholds: &[HARMFUL_SCAN],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],
     merging: Merging::IntoPrefix,
@@ -35,12 +35,12 @@ const PACKETS: Setting = Setting {
     learns: Some(Quantity::UnmatchedAcks),
 };
 
-const HANDSHAKE_SHARE: Threshold = Threshold {
-    name: "handshake share",
-    value: 0.02,
-    unit: "handshakes per segment",
-    reason: "where only one direction is captured, handshakes show that the segments belong to connections",
-    guarded_by: "one_way_web_server",
+const HARMFUL_SCAN: Threshold = Threshold {
+    name: "harmful scan",
+    value: 10.0,
+    unit: "times the limit",
+    reason: "a scan that fast harms by its rate alone",
+    guarded_by: "ack_flood",
 };
 
 struct AckFlood {
@@ -56,26 +56,15 @@ impl Detector for AckFlood {
 impl AckFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unmatched_acks(host, span))?;
+        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited(host, span, ACKS))?;
         let profile = host.profile(ACKS);
-        let (forward, refused) = (host.forward(Span::Second), quantities::refuses_acks(host));
-        // SYN-ACKs to a client of which only the incoming direction is captured.
-        let syn_acks = match quantities::is_conversing(host) {
-            true => 0,
-            false => forward.of(Class::TcpSynAck).packets,
-        };
-        let handshakes = host.completed(Span::Second) + forward.of(Class::TcpSyn).packets + syn_acks;
-        let connected = HANDSHAKE_SHARE.is_reached_by(handshakes, forward.of_all(ACKS).packets);
-        if !(refused || profile.many_flows()) || connected || profile.is_port_scan() {
+        if profile.is_port_scan() && exceeded.rate < limit.value * HARMFUL_SCAN.value {
             return None;
         }
         let mut finding = Finding::new(host, Vector::AckFlood, ACKS).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
-        let answer = match refused {
-            true => format!("; {resets} were refused with RST in the last second"),
-            false => "; no connection answers them".to_owned(),
-        };
+        let answer = format!("; {resets} RSTs in the reverse direction in the last second");
         finding.evidence = vec![
             exceeded.evidence(
                 "unmatched_ack_per_second",

@@ -9,7 +9,7 @@ use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
-use crate::meter::{HostDirection, Span, Window};
+use crate::meter::{ClientSteps, HostDirection, Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -76,23 +76,23 @@ impl Detector for ConnectionFlood {
     }
 }
 
-/// Connections beyond those that the clients' segments with data may belong to. Those that a client closed in order are
-/// health checks, of which [`CLOSED`] count as one.
-fn silent(host: &HostDirection<'_>, span: Span) -> u64 {
-    let forward = host.forward(span);
-    let mute = host.completed(span).saturating_sub(forward.of(Class::TcpData).packets);
-    let closed = forward.of(Class::TcpFin).packets.min(mute);
-    mute - closed + (closed as f64 / CLOSED.value) as u64
+/// Completed connections on which the client sent nothing. Those that it closed in order are health checks, of which
+/// [`CLOSED`] count as one.
+fn silent(steps: &ClientSteps) -> u64 {
+    let mute = steps.completed.saturating_sub(steps.used);
+    let closed = steps.closed_unused.min(mute);
+    u64::from(mute - closed) + (f64::from(closed) / CLOSED.value) as u64
 }
 
 impl ConnectionFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
         // A client that has just connected has not had time to send: the last tenths do not count yet.
-        let under_way = host.in_last(shape::UNDER_WAY, |tick| host.completed_in_tick(tick));
-        let second = silent(host, Span::Second).saturating_sub(under_way);
+        let under_way = host.in_last(shape::UNDER_WAY, |tick| host.client_steps_in_tick(tick).completed.into());
+        let steps = host.client_steps(Span::Second);
+        let second = silent(&steps).saturating_sub(under_way);
         let rate = second as f64 / shape::SETTLED;
-        let completed = host.completed(Span::Second).saturating_sub(under_way);
+        let completed = u64::from(steps.completed).saturating_sub(under_way);
         let exceeded = match rate >= base.value && SILENT_SHARE.is_reached_by(second, completed) {
             true => Exceeded { rate, limit: base, span: Span::Second },
             false => sustained(host, base)?,
@@ -108,13 +108,15 @@ impl ConnectionFlood {
         if exceeded.span == Span::TenSeconds {
             finding.since = shape::ten_seconds_before(window.end);
         }
-        let (completed, data) = (host.completed(exceeded.span), host.forward(exceeded.span).of(Class::TcpData).packets);
+        let steps = host.client_steps(exceeded.span);
         finding.evidence = vec![
             exceeded.evidence(
                 "silent_connections_per_second",
                 &format!("completed connections/s {} without data from the client", host.to_or_from()),
                 &format!(
-                    "; {completed} were completed and {data} segments with data sent in {} s",
+                    "; {} were completed and {} used in {} s",
+                    steps.completed,
+                    steps.used,
                     exceeded.span.seconds()
                 ),
             ),
@@ -125,11 +127,12 @@ impl ConnectionFlood {
 }
 
 fn sustained(host: &HostDirection<'_>, base: Limit) -> Option<Exceeded> {
-    let ten = silent(host, Span::TenSeconds);
+    let steps = host.client_steps(Span::TenSeconds);
+    let ten = silent(&steps);
     let limit = base.times(SUSTAINED_FRACTION.value);
     let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds()
-        && SUSTAINED_SILENT.is_reached_by(ten, host.completed(Span::TenSeconds));
-    let lasting = silent(host, Span::Second) as f64 >= limit.value / 2.0;
+        && SUSTAINED_SILENT.is_reached_by(ten, steps.completed.into());
+    let lasting = silent(&host.client_steps(Span::Second)) as f64 >= limit.value / 2.0;
     (enough && lasting).then_some(Exceeded {
         rate: ten as f64 / Span::TenSeconds.seconds(),
         limit,

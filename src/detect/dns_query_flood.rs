@@ -7,7 +7,7 @@
 use super::dns;
 use super::exceeded::{self, Exceeded};
 use super::limit::Limit;
-use super::quantities::{dns_queries as queries, dns_replies as replies};
+use super::quantities::{self, dns_queries as queries, dns_replies as replies};
 use super::requests::RequestSample;
 use super::settings::Limits;
 use super::shape::{self, SampleProfile};
@@ -110,9 +110,10 @@ impl Detector for DnsQueryFlood {
     }
 }
 
-/// Queries beyond those that were answered with more than an error.
+/// Queries that were not answered, or with an error.
 fn unhelped(host: &HostDirection<'_>, span: Span) -> u64 {
-    queries(host, span).saturating_sub(host.reverse_app_packets(span, &[App::DnsResponse, App::DnsNxdomain]))
+    let errors = host.reverse_app_packets(span, &[App::DnsFailure]);
+    (quantities::unanswered_dns_queries(host, span) + errors).min(queries(host, span))
 }
 
 impl DnsQueryFlood {

@@ -18,7 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "IP fragments without first fragments, or that get no answer",
     settings: &[ORPHANS, UNANSWERED],
     inspects_hosts: true,
-    thresholds: &[FIRSTS_SHARE, ANSWERED_SHARE],
+    thresholds: &[FIRSTS_SHARE],
     claims: &[],
     yields_to: &[Claim::AmplifierFragments, Claim::ReflectedFragments],
     merging: Merging::IntoPrefix,
@@ -54,14 +54,6 @@ const FIRSTS_SHARE: Threshold = Threshold {
     reason: "the largest datagram, 65,535 octets, makes 45 fragments at the usual MTU of 1,500",
     guarded_by: "nfs_fragments",
 };
-const ANSWERED_SHARE: Threshold = Threshold {
-    name: "answered share",
-    value: 0.1,
-    unit: "packets sent per fragment",
-    reason: "NFS acknowledges a datagram of 32 KiB (22 fragments) by a few segments or a reply",
-    guarded_by: "nfs_fragments",
-};
-
 const CLASSES: &[Class] = &[Class::Fragment];
 
 struct FragmentFlood {
@@ -83,12 +75,7 @@ impl FragmentFlood {
         }
         let firsts = host.first_fragments();
         let orphaned = !FIRSTS_SHARE.is_reached_by(firsts, fragments);
-        let answered = ANSWERED_SHARE.is_reached_by(host.reverse(Span::Second).packets(), fragments);
-        let limit = match (orphaned, answered) {
-            (true, _) => &self.orphans,
-            (false, false) => &self.unanswered,
-            (false, true) => return None,
-        };
+        let limit = if orphaned { &self.orphans } else { &self.unanswered };
         let exceeded = exceeded::exceeded(host.limit(limit), |span| quantities::later_fragments(host, span))?;
         let profile = host.profile(CLASSES);
         let mut finding =

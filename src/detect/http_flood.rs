@@ -232,7 +232,7 @@ impl HttpFlood {
             return None;
         }
         // Connections opened for them, by whichever of its packets was captured.
-        let opened = host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.completed(Span::Second));
+        let opened = host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
         let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
         let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
         let (sources, share) =

@@ -69,9 +69,9 @@ impl UnmatchedTcp {
         UnmatchedTcp {
             syn: quantities::unanswered_syns(host, span),
             syn_ack: quantities::unsolicited_syn_acks(host, span),
-            ack: quantities::unmatched_acks(host, span),
-            rst: quantities::unprovoked_rsts(host, span),
-            fin: quantities::unmatched_fins(host, span),
+            ack: quantities::unsolicited(host, span, quantities::ACKS),
+            rst: quantities::unsolicited(host, span, quantities::RSTS),
+            fin: quantities::unsolicited(host, span, quantities::FINS),
             null: quantities::abnormal_segments(host, span, Class::TcpNull),
             xmas: quantities::abnormal_segments(host, span, Class::TcpXmas),
             other: quantities::abnormal_segments(host, span, Class::TcpOther),

@@ -18,7 +18,7 @@ pub(super) const GRE: DetectorSpec = DetectorSpec {
     summary: "GRE that gets no answer: from very many sources, or very much from few",
     settings: &[SCATTERED, STEADY],
     inspects_hosts: true,
-    thresholds: &[PER_ANSWER, TUNNEL_SHARE, TUNNEL_FACTOR],
+    thresholds: &[TUNNEL_SHARE, TUNNEL_FACTOR],
     claims: &[],
     yields_to: &[],
     merging: Merging::IntoPrefix,
@@ -53,13 +53,6 @@ const STEADY: Setting = Setting {
     learns: None,
 };
 
-const PER_ANSWER: Threshold = Threshold {
-    name: "packets per answer",
-    value: 10.0,
-    unit: "packets",
-    reason: "the receiver of a stream through a tunnel sends little",
-    guarded_by: "gre_tunnel",
-};
 const TUNNEL_SHARE: Threshold = Threshold {
     name: "tunnel share",
     value: 0.5,
@@ -112,8 +105,8 @@ impl ProtocolFlood {
             steady
         };
         let unanswered = |span: Span| {
-            let answered = host.reverse(span).of_all(classes).packets as f64 * PER_ANSWER.value;
-            host.forward(span).of_all(classes).packets.saturating_sub(answered as u64)
+            let verdicts = host.forward(span).verdicts(classes);
+            verdicts.one_way() + verdicts.unknown
         };
         let exceeded = exceeded::exceeded(limit, unanswered)?;
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);

@@ -1,7 +1,7 @@
-//! `rst_flood`: RST segments to a host that sent nothing which could have provoked them.
+//! `rst_flood`: RST segments that neither refuse nor abort a connection of the host.
 //!
-//! A refused or aborted connection costs one RST for a segment that the host sent itself, or ends a connection that its
-//! peer opened; what exceeds both is unprovoked.
+//! A RST answers a segment that the host sent, or ends a connection with a peer that it has talked with lately, however
+//! long it was idle.
 
 use super::exceeded;
 use super::quantities;
@@ -14,7 +14,7 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "rst_flood",
     vectors: &[Vector::RstFlood],
-    summary: "TCP RSTs beyond what the host's own segments provoke",
+    summary: "TCP RSTs of connections, and from peers, that the host has not heard lately",
     settings: &[PACKETS],
     inspects_hosts: true,
     thresholds: &[],
@@ -50,7 +50,7 @@ impl Detector for RstFlood {
 impl RstFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unprovoked_rsts(host, span))?;
+        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited(host, span, CLASSES))?;
         let profile = host.profile(CLASSES);
         // A service that stops aborts the connections of all its clients, which may have been silent for long.
         if host.is_outbound() && !profile.is_concentrated() {

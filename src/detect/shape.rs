@@ -415,30 +415,12 @@ pub(super) fn is_of_same_networks(host: &HostDirection<'_>, reply: Class) -> boo
     hosts.len() as f64 >= SAME_NETWORK_HOSTS.value && networks.len() * 2 <= hosts.len()
 }
 
-/// Whether nearly every UDP packet belongs to its own flow, and none of the services does that by nature: tunnels, and
-/// collectors of logs.
-pub(super) fn is_spread_udp(host: &HostDirection<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
-    profile.many_flows() && !is_tunnel(profile) && !is_collector(host, profile, classes)
-}
-
 /// Tunnels derive the source port from what they carry (RFC 7348 §5, RFC 8926 §3.3, RFC 8086 §3.2), so that each has very
 /// many flows.
 pub(super) fn is_tunnel(profile: &SampleProfile) -> bool {
     const PORTS: [u16; 6] = [2152, 4754, 4789, 6080, 6081, 8472];
     let one_port = profile.top_port.is_some_and(|(port, share)| PORTS.contains(&port) && share >= TUNNEL_SHARE.value);
     !profile.many_sources() && one_port
-}
-
-/// Senders that each send continuously at a modest rate in one flow: logs, telemetry and flow records, which are never
-/// answered. The samples of a second are too few to show it, so the number of senders decides.
-pub(super) fn is_collector(host: &HostDirection<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
-    if host.is_outbound() || !profile.one_flow_each() {
-        return false;
-    }
-    let each = |span: Span| host.forward(span).of_all(classes).packets as f64 / host.distinct_peers().max(1.0);
-    // At the onset a burst has but one tick.
-    let rate = each(Span::Burst) / Span::Tick.seconds();
-    each(Span::Second) >= COLLECTOR_LEAST.value && rate <= COLLECTOR_MOST.value
 }
 
 /// The port that reflected UDP comes from, and its share of UDP.

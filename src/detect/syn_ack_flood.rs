@@ -1,7 +1,7 @@
 //! `syn_ack_flood`: SYN-ACKs to a host that opened no connections.
 //!
-//! Each SYN of the host's own brings a SYN-ACK, which is retransmitted until it is acknowledged (RFC 9293 §3.8.1); what
-//! exceeds that is unsolicited. SYN-ACKs of real servers that answer spoofed SYNs are `tcp_reflection`.
+//! A SYN-ACK answers a SYN with the same addresses and ports (RFC 9293 §3.5); any other is unsolicited. SYN-ACKs of real
+//! servers that answer spoofed SYNs are `tcp_reflection`.
 
 use super::exceeded;
 use super::quantities;

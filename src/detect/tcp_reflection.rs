@@ -9,7 +9,7 @@ use super::claim_rules;
 use super::evidence::{Evidence, context};
 use super::exceeded;
 use super::quantities;
-use super::reflection::{self, CONVERSATION, PAGES, SYN_ACK};
+use super::reflection::{self, PAGES, SYN_ACK};
 use super::settings::Limits;
 use super::shape;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
@@ -58,11 +58,8 @@ impl Detector for TcpReflection {
 impl TcpReflection {
     fn syn_acks(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::reflected_syn_acks(host, span))?;
+        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited_syn_acks(host, span))?;
         let ports = shape::service_ports(host, SYN_ACK)?;
-        if reflection::continues(host) {
-            return None;
-        }
         let syns = host.reverse(Span::Second).of(Class::TcpSyn).packets;
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
         let mut finding =
@@ -82,19 +79,19 @@ impl TcpReflection {
 
     fn pages(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| host.forward(span).of_all(PAGES).packets)?;
+        let exceeded = exceeded::exceeded(limit, |span| reflection::unsolicited_pages(host, span))?;
         if !claim_rules::applies(Claim::MiddleboxReplies, host) {
             return None;
         }
         let ports = shape::service_ports(host, PAGES)?;
         let mut finding = Finding::new(host, Vector::TcpReflection, PAGES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(shape::packets_in(host, PAGES));
-        let sent = host.reverse(Span::Second).of_all(CONVERSATION).packets;
+        let sent = host.reverse(Span::Second).packets();
         finding.evidence = vec![
             exceeded.evidence(
                 "unsolicited_tcp_per_second",
                 &format!("unsolicited TCP data and RST/s {}", host.to_or_from()),
-                &format!("; {sent} TCP segments in the reverse direction in the last second"),
+                &format!("; {sent} packets in the reverse direction in the last second"),
             ),
             from_ports(&ports),
             host.profile(PAGES).evidence(host.distinct_peers(), host.is_outbound()),

@@ -1,11 +1,11 @@
-//! `udp_flood` and, for UDP port 443, `quic_flood`: one-way UDP.
+//! `udp_flood` and, for UDP port 443, `quic_flood`: UDP that nobody asked for.
 //!
-//! UDP has no handshake, so the shape decides which limit applies. Constantly changing sources or ports that get no answer
-//! are a flood already at a modest rate; a few steady one-way flows (a video stream, a log shipper) only at a rate that no
-//! such service reaches. Replies of amplifiers are counted by `amplification`, valid DNS queries by `dns_query_flood`.
+//! UDP has no handshake, so the shape decides which limit applies. Packets that each begin a flow which gets no answer are a
+//! flood already at a modest rate; a few steady one-way streams (video, logs) only at a rate that no such service reaches.
+//! Replies of amplifiers are counted by `amplification` where they are one, valid DNS queries by `dns_query_flood`.
 //!
-//! A QUIC server answers Initials (RFC 9000 §8.1), spoofed ones too. Its clients send more than one packet, so a new source
-//! for each packet is a flood whether it is answered or not.
+//! Servers also answer spoofed senders (QUIC its Initials, RFC 9000 §8.1; a game server the questions about it). Clients
+//! send more than one packet, so a new sender for each packet is a flood whether it is answered or not.
 
 use super::exceeded::{self, Exceeded};
 use super::limit::Limit;
@@ -14,8 +14,9 @@ use super::settings::{Limits, Settings};
 use super::shape::{self, SampleProfile};
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
 use crate::base::Vector;
-use crate::meter::{HostDirection, Sample, Span, Window};
-use crate::packet::{Class, Service};
+use crate::meter::{HostDirection, Span, Window};
+use crate::packet::Class;
+use std::collections::BTreeSet;
 
 pub(super) const UDP: DetectorSpec = DetectorSpec {
     name: "udp_flood",
@@ -66,7 +67,8 @@ const STEADY: Setting = Setting {
 const LEARNED_SPREAD: Setting = Setting { learns: Some(Quantity::UnansweredUdpSpread), ..SPREAD };
 const LEARNED_STEADY: Setting = Setting { learns: Some(Quantity::UnansweredUdpSteady), ..STEADY };
 
-const THRESHOLDS: &[Threshold] = &[SUSTAINED_FRACTION, UNKNOWN_SHARE, UNKNOWN_SOURCES, CROWD_SOURCES, HARMFUL_SCAN];
+const THRESHOLDS: &[Threshold] =
+    &[SUSTAINED_FRACTION, SINGLE_SHARE, SINGLE_SOURCES, SINGLE_FACTOR, SERVER_PORTS, SCAN_PROBE, HARMFUL_SCAN];
 
 const SUSTAINED_FRACTION: Threshold = Threshold {
     name: "sustained fraction",
@@ -75,26 +77,40 @@ const SUSTAINED_FRACTION: Threshold = Threshold {
     reason: "ten seconds of constantly changing sources without an answer are unmistakable",
     guarded_by: "udp_flood_slow",
 };
-const UNKNOWN_SHARE: Threshold = Threshold {
-    name: "share of single packets",
-    value: 0.5,
-    unit: "share of all packets to the host",
-    reason: "an answered QUIC flood is most of what the host receives",
-    guarded_by: "quic_flood_answered",
-};
-const UNKNOWN_SOURCES: Threshold = Threshold {
-    name: "sources of single packets",
-    value: 0.6,
-    unit: "distinct sources per packet",
-    reason: "no client of QUIC sends just one packet",
+const SINGLE_SHARE: Threshold = Threshold {
+    name: "flows of one packet",
+    value: 0.7,
+    unit: "share of flows that begin",
+    reason: "of honest clients that arrive at once, most have sent again within the second",
     guarded_by: "http3_site",
 };
-const CROWD_SOURCES: Threshold = Threshold {
-    name: "crowd of one direction",
-    value: 0.25,
-    unit: "distinct sources per sample",
-    reason: "where only one direction is captured, the clients of a QUIC server are many, but each sends more than a packet",
-    guarded_by: "http3_site_one_way",
+const SINGLE_SOURCES: Threshold = Threshold {
+    name: "sources of single packets",
+    value: 0.5,
+    unit: "distinct sources per flow of one packet",
+    reason: "resolvers, pollers and gateways ask again from the same address",
+    guarded_by: "server_browser",
+};
+const SINGLE_FACTOR: Threshold = Threshold {
+    name: "answered questions' factor",
+    value: 2.0,
+    unit: "times the limit",
+    reason: "other services than QUIC have clients that ask once",
+    guarded_by: "game_queries",
+};
+const SERVER_PORTS: Threshold = Threshold {
+    name: "source ports of an outbound flood",
+    value: 0.5,
+    unit: "source ports per sample",
+    reason: "what a server sends leaves from one port, to many; a flood of many victims draws its ports",
+    guarded_by: "udp_answers_one_way",
+};
+const SCAN_PROBE: Threshold = Threshold {
+    name: "scan probe",
+    value: 150.0,
+    unit: "octets per frame on average",
+    reason: "scanners send empty datagrams or short questions; a flood of random ports has payload",
+    guarded_by: "udp_flood_single_source",
 };
 const HARMFUL_SCAN: Threshold = Threshold {
     name: "harmful scan",
@@ -127,78 +143,32 @@ impl Detector for UdpFlood {
     }
 }
 
-/// Most of what the host receives at all comes from a new source each: no client sends just one packet.
-fn are_single_packets(host: &HostDirection<'_>, classes: &[Class]) -> bool {
-    let (packets, all) = (host.forward(Span::Second).of_all(classes).packets, host.forward_packets());
-    UNKNOWN_SHARE.is_reached_by(packets, all) && host.distinct_peers() >= UNKNOWN_SOURCES.value * all as f64
-}
-
-/// How many of the host's packets of a class are replies of services that amplify, by its samples.
-fn amplifier_replies_among(host: &HostDirection<'_>, classes: &[Class], span: Span) -> u64 {
-    let services = host.services(Span::Second);
-    let is_reply = |sample: &&Sample| {
-        let service = Service::of_port(sample.source_port);
-        services.iter().any(|counted| Some(counted.service) == service && counted.replies.packets > 0)
-    };
-    let weight = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|s| u64::from(s.weight)).sum::<u64>();
-    let replies = weight(&mut host.samples(classes).filter(is_reply));
-    let all = weight(&mut host.samples(classes)).max(1);
-    let counted = quantities::amplifier_replies(host, span);
-    (host.forward(span).of_all(classes).packets.saturating_mul(replies) / all).min(counted)
-}
-
 impl UdpFlood {
     fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let (classes, quic) = (self.classes, self.quic);
         let (spread_limit, steady_limit) = (host.limit(&self.spread), host.limit(&self.steady));
-        // The sustained rule needs half of its limit in the last second; everything else needs more. Most hosts converse
-        // and end here.
+        // The sustained rule needs half of its limit in the last second; everything else needs more. Most hosts end here.
         let lowest = spread_limit.value.min(steady_limit.value) * SUSTAINED_FRACTION.value / 2.0;
         if (host.forward(Span::Second).of_all(classes).packets as f64) < lowest {
             return None;
         }
-        let single = quic && are_single_packets(host, classes);
-        let unanswered = |span: Span| match single {
-            true => host.forward(span).of_all(classes).packets,
-            false => quantities::unanswered_udp(host, span, classes),
-        };
-        if (unanswered(Span::Second).max(unanswered(Span::Burst)) as f64) < lowest {
-            return None;
-        }
-        // Replies of amplifiers may arrive at the port of QUIC, too.
-        let amplified = |span: Span| match quic {
-            true => amplifier_replies_among(host, classes, span),
-            false => quantities::amplifier_replies(host, span),
-        };
-        let count = |span: Span| unanswered(span).saturating_sub(amplified(span));
         let profile = host.profile(classes);
-        // Where only what a server sends is captured, its responses go to many. An outbound flood has few victims.
-        if host.is_outbound() && host.reverse(Span::TenSeconds).packets() == 0 && !profile.is_concentrated() {
+        if host.is_outbound() && is_of_a_server(host, &profile, classes) {
             return None;
         }
-        let spread = self.is_spread(host, &profile, single);
-        let (exceeded, since) = match exceeded::exceeded(if spread { spread_limit } else { steady_limit }, count) {
-            Some(exceeded) => (exceeded, host.onset(shape::packets_in(host, classes))),
-            None => {
-                let counts = (unanswered(Span::TenSeconds), unanswered(Span::Second));
-                let sustained = sustained(host, spread_limit, &profile, counts);
-                let exceeded = sustained.filter(|_| amplified(Span::Second) == 0)?;
-                (exceeded, shape::ten_seconds_before(window.end))
-            }
+        let (exceeded, shape) = self.exceeded(host, spread_limit, steady_limit)?;
+        let since = match exceeded.span {
+            Span::TenSeconds => shape::ten_seconds_before(window.end),
+            _ => host.onset(shape::packets_in(host, classes)),
         };
-        if profile.is_port_scan() && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value {
+        if profile.is_port_scan() && is_of_probes(host, classes) && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value
+        {
             return None;
         }
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
         finding.since = since;
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;
-        let shape = match (spread, exceeded.span) {
-            (_, Span::TenSeconds) => "nearly every packet from a new source for ten seconds",
-            _ if single => "nearly every packet from a new source",
-            (true, _) => "nearly every packet with its own source or ports",
-            (false, _) => "in few flows",
-        };
         let (measure, name) = match quic {
             true => ("quic_per_second", "packets/s of UDP port 443"),
             false => ("unanswered_udp_per_second", "unanswered UDP packets/s"),
@@ -214,31 +184,62 @@ impl UdpFlood {
         Some(finding)
     }
 
-    /// Whether the traffic is spread over many flows, and is not of a service that does that by nature.
-    fn is_spread(&self, host: &HostContext<'_>, profile: &SampleProfile, single: bool) -> bool {
-        // Of prefixes the senders are only sampled.
-        if !self.quic && host.hosts().is_none() {
-            return shape::is_spread_udp(host, profile, self.classes);
+    /// The rule that is exceeded, and the shape that it asks for in words.
+    fn exceeded(&self, host: &HostContext<'_>, spread: Limit, steady: Limit) -> Option<(Exceeded, &'static str)> {
+        let classes = self.classes;
+        let unanswered = |span: Span| quantities::unanswered_udp(host, span, classes);
+        if quantities::is_spread_udp(host, classes) {
+            if let Some(exceeded) = exceeded::exceeded(spread, unanswered) {
+                return Some((exceeded, "nearly every packet begins a flow"));
+            }
+            if let Some(exceeded) = sustained(host, spread, unanswered) {
+                return Some((exceeded, "nearly every packet from a new source for ten seconds"));
+            }
         }
-        let one_way = self.quic && !host.is_outbound() && host.reverse(Span::Second).packets() == 0;
-        let crowd = one_way && !single && profile.peer_diversity >= CROWD_SOURCES.value;
-        profile.many_flows() && !crowd && !shape::is_tunnel(profile)
+        if let Some(exceeded) = exceeded::exceeded(steady, |span| quantities::one_way_udp(host, span, classes)) {
+            return Some((exceeded, "in few flows"));
+        }
+        let limit = if self.quic { spread } else { spread.times(SINGLE_FACTOR.value) };
+        let exceeded = self.single_packets(host, limit)?;
+        Some((exceeded, "nearly every packet from a new source"))
     }
+
+    /// Questions of ever new senders, whether answered or not.
+    fn single_packets(&self, host: &HostContext<'_>, limit: Limit) -> Option<Exceeded> {
+        if host.is_outbound() {
+            return None;
+        }
+        let single = |span: Span| quantities::single_questions(host, span, self.classes);
+        let second = single(Span::Second);
+        let opened = host.forward(Span::Second).verdicts(self.classes).opened;
+        let exceeded = exceeded::exceeded(limit, |span| if span == Span::Second { second } else { 0 })?;
+        let ever_new = SINGLE_SHARE.is_reached_by(second, opened)
+            && host.distinct_peers() >= SINGLE_SOURCES.value * second as f64;
+        ever_new.then_some(exceeded)
+    }
+}
+
+/// Whether what the host sends to many may be the answers of a server, of which only this direction is captured.
+fn is_of_a_server(host: &HostDirection<'_>, profile: &SampleProfile, classes: &[Class]) -> bool {
+    let ports: BTreeSet<u16> = host.samples(classes).map(|sample| sample.source_port).collect();
+    !profile.is_concentrated() && !SERVER_PORTS.is_reached_by(ports.len() as u64, profile.samples as u64)
+}
+
+/// Whether the datagrams are as short as those of scanners.
+fn is_of_probes(host: &HostDirection<'_>, classes: &[Class]) -> bool {
+    let count = host.forward(Span::Second).of_all(classes);
+    (count.bytes as f64) < SCAN_PROBE.value * count.packets as f64
 }
 
 /// Ten seconds in which nearly every packet had a new source. Services with many senders (log collectors, telemetry) hear
 /// the same ones again within that time.
-fn sustained(
-    host: &HostDirection<'_>,
-    spread: Limit,
-    profile: &SampleProfile,
-    (ten, second): (u64, u64),
-) -> Option<Exceeded> {
+fn sustained(host: &HostDirection<'_>, spread: Limit, unanswered: impl Fn(Span) -> u64) -> Option<Exceeded> {
     let span = Span::TenSeconds;
     let limit = spread.times(SUSTAINED_FRACTION.value);
+    let (ten, second) = (unanswered(span), unanswered(Span::Second));
     let enough = ten as f64 >= limit.value * span.seconds();
     let lasting = second as f64 >= limit.value / 2.0;
-    (enough && lasting && profile.many_sources() && shape::is_steadily_spread(host, ten)).then_some(Exceeded {
+    (enough && lasting && shape::is_steadily_spread(host, ten)).then_some(Exceeded {
         rate: ten as f64 / span.seconds(),
         limit,
         span,

@@ -1,10 +1,10 @@
 //! Connection attempts by sender. They reveal scans, which are many unanswered attempts of one sender.
 //!
 //! A packet is an *attempt* where neither end has sent in its flow lately, and an *answer* where only the other end
-//! has. The flows with traffic are kept in two generations of bits (a Bloom filter with one function, 64 KiB in all),
-//! so that most packets cost a hash and one lookup. Attempts are counted by sender in a small table, at most [`BUDGET`]
-//! per tick. The rest of the tick is then skipped: floods are detected elsewhere and must not cost more here.
+//! has: the memory of conversations knows. Attempts are counted by sender in a small table, at most [`BUDGET`] per tick.
+//! The rest of the tick is then skipped: floods are detected elsewhere and must not cost more here.
 
+use super::conversations::{Earlier, Outcome, Verdict};
 use super::hash::Hasher;
 use super::linear_counter::LinearCounter;
 use super::majority::MajorityVote;
@@ -20,11 +20,6 @@ pub const SENDERS: usize = 1024;
 const REPORTED: u16 = 8;
 /// Ticks of each half-window of a sender: together they cover 30 to 60 s.
 const HALF_TICKS: u32 = 300;
-/// Ticks, and flows, after which the flow history starts a new generation.
-const GENERATION: u64 = 100;
-const GENERATION_FLOWS: u32 = 1 << 16;
-/// Words of the history; two bits per flow, one for each direction.
-const WORDS: usize = 1 << 12;
 
 /// The kind of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -217,78 +212,9 @@ impl Sender {
     }
 }
 
-/// Flows and pairs of hosts with recent traffic, by direction.
-struct FlowHistory {
-    now: Box<[u64]>,
-    before: Box<[u64]>,
-    began: u64,
-    flows: u32,
-}
-
-/// Traffic in a flow before this packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Earlier {
-    None,
-    /// Only in the reverse direction.
-    Reverse,
-    Forward,
-}
-
-impl FlowHistory {
-    fn new() -> Self {
-        let empty = vec![0; WORDS].into_boxed_slice();
-        FlowHistory { now: empty.clone(), before: empty, began: 0, flows: 0 }
-    }
-
-    /// Position of a flow: the word, and the bits of this direction and of the other. `hash` is the same for both
-    /// directions.
-    #[inline]
-    fn position(hash: u64, forward: bool) -> (usize, u64, u64) {
-        let word = hash as usize % WORDS;
-        let shift = (hash >> 32) % 32 * 2;
-        let (this, other) = if forward { (1, 2) } else { (2, 1) };
-        (word, this << shift, other << shift)
-    }
-
-    #[inline]
-    fn before(&self, hash: u64, forward: bool) -> Earlier {
-        let (word, this, other) = Self::position(hash, forward);
-        let bits = self.now.get(word).copied().unwrap_or(0) | self.before.get(word).copied().unwrap_or(0);
-        if bits & this != 0 {
-            Earlier::Forward
-        } else if bits & other != 0 {
-            Earlier::Reverse
-        } else {
-            Earlier::None
-        }
-    }
-
-    /// Records a packet of this direction; returns the earlier traffic.
-    #[inline]
-    fn record(&mut self, hash: u64, forward: bool) -> Earlier {
-        let earlier = self.before(hash, forward);
-        let (word, this, _) = Self::position(hash, forward);
-        if let Some(bits) = self.now.get_mut(word) {
-            self.flows += u32::from(*bits & this == 0);
-            *bits |= this;
-        }
-        earlier
-    }
-
-    fn next_tick(&mut self, tick: u64) {
-        if tick.wrapping_sub(self.began) >= GENERATION || self.flows >= GENERATION_FLOWS {
-            std::mem::swap(&mut self.now, &mut self.before);
-            self.now.fill(0);
-            self.began = tick;
-            self.flows = 0;
-        }
-    }
-}
-
 /// One worker's table of connection attempts.
 pub(super) struct AttemptTable {
     hasher: Hasher,
-    history: FlowHistory,
     table: SetTable<Sender>,
     touched: Vec<SlotIndex>,
     /// Attempts that may still be inspected in this tick.
@@ -302,7 +228,6 @@ impl AttemptTable {
         let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
         AttemptTable {
             hasher,
-            history: FlowHistory::new(),
             touched: Vec::with_capacity(table.capacity()),
             table,
             budget: BUDGET,
@@ -315,47 +240,26 @@ impl AttemptTable {
         self.table.len()
     }
 
-    /// Tracks an IP packet; `source` and `destination` are the hashes of its addresses.
+    /// Tracks an IP packet with what the memory of conversations says of it.
     #[inline]
-    pub(super) fn follow(&mut self, packet: &Packet, source: u64, destination: u64) {
-        if self.budget == 0 {
-            // The budget is used up, as in a flood: the rest of the tick is skipped.
-            self.evictions += 1;
-            return;
-        }
-        let forward = source < destination;
-        // The pair of hosts, in either direction.
-        let ends = source ^ destination;
-        let pair = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome) {
+        let is_asked_for = outcome.verdict == Verdict::Solicited;
         match packet.class {
-            // Data implies a connection, so bare ACKs of its flow belong to it as well.
-            Class::TcpData => {
-                self.history.record(pair, forward);
-            }
             // Some connections carry keepalives only: the other end answers them in kind.
-            Class::TcpAck | Class::TcpFin if self.history.before(pair, forward) == Earlier::None => {
-                self.follow_stateless(packet, AttemptKind::Tcp, packet.destination_port, ends, forward);
-            }
-            Class::TcpSyn => {
-                self.history.record(self.flow_hash(packet, ends), forward);
-                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
-            }
-            Class::TcpSynAck => {
-                self.history.record(pair, forward);
-                match self.history.record(self.flow_hash(packet, ends), forward) {
-                    Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
-                    Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
-                    Earlier::Forward => {}
-                }
-            }
-            Class::TcpRst => {
-                // Refusals and aborts belong to a known flow; a RST without one replies to a packet with a spoofed
-                // source.
-                let known = self.history.before(pair, forward) != Earlier::None
-                    || self.history.before(self.flow_hash(packet, ends), forward) != Earlier::None;
-                if !known {
-                    self.attempt(packet, AttemptKind::Answer, packet.destination_port);
-                }
+            Class::TcpAck | Class::TcpFin => match outcome.earlier {
+                Earlier::None if !is_asked_for => self.attempt(packet, AttemptKind::Tcp, packet.destination_port),
+                Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                _ => {}
+            },
+            Class::TcpSyn => self.attempt(packet, AttemptKind::Tcp, packet.destination_port),
+            Class::TcpSynAck => match outcome.earlier {
+                Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
+                Earlier::Forward => {}
+            },
+            // Refusals and aborts belong to a known flow; a RST without one replies to a packet with a spoofed source.
+            Class::TcpRst if outcome.verdict == Verdict::Unsolicited => {
+                self.attempt(packet, AttemptKind::Answer, packet.destination_port);
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
                 self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
@@ -364,17 +268,15 @@ impl AttemptTable {
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
             // A reflector's reply is no attempt, even an unsolicited one.
             Class::Udp if packet.reply_of.is_some() => {
-                // In a flood of replies the first ones show whether there were requests.
-                self.budget -= 1;
-                if self.history.record(self.flow_hash(packet, ends), forward) == Earlier::Reverse {
+                if outcome.earlier == Earlier::Reverse {
                     self.answer(packet, AttemptKind::Udp);
                 }
             }
             Class::Udp | Class::Quic => {
-                self.follow_stateless(packet, AttemptKind::Udp, packet.destination_port, ends, forward)
+                self.follow_stateless(packet, AttemptKind::Udp, packet.destination_port, outcome);
             }
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), ends, forward);
+                self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), outcome);
             }
             _ => {}
         }
@@ -382,11 +284,11 @@ impl AttemptTable {
 
     /// Without a handshake the first packet of a flow is the attempt, and the first one in reverse the answer.
     #[inline]
-    fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, ends: u64, forward: bool) {
-        match self.history.record(self.flow_hash(packet, ends), forward) {
-            Earlier::None => self.attempt(packet, kind, port),
+    fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, outcome: &Outcome) {
+        match outcome.earlier {
+            Earlier::None if outcome.verdict != Verdict::Solicited => self.attempt(packet, kind, port),
             Earlier::Reverse => self.answer(packet, kind),
-            Earlier::Forward => {}
+            _ => {}
         }
     }
 
@@ -399,13 +301,6 @@ impl AttemptTable {
             2 => self.answer(packet, AttemptKind::Arp),
             _ => {}
         }
-    }
-
-    #[inline]
-    fn flow_hash(&self, packet: &Packet, ends: u64) -> u64 {
-        // Protocols without ports are distinguished by their number.
-        let without_ports = if packet.source_port == 0 { packet.protocol.into() } else { 0 };
-        self.hasher.both_ways(ends ^ without_ports, packet.source_port, packet.destination_port)
     }
 
     fn hash((kind, address): Key, hasher: &Hasher) -> u64 {
@@ -471,7 +366,7 @@ impl AttemptTable {
 
     /// Reports senders with attempts in this tick and many recent ones, and starts the next tick; returns the
     /// evictions.
-    pub(super) fn finish_tick(&mut self, tick: u64, report: &mut Vec<ConnectionAttempts>) -> u64 {
+    pub(super) fn finish_tick(&mut self, report: &mut Vec<ConnectionAttempts>) -> u64 {
         for index in self.touched.drain(..) {
             let Some(sender) = self.table.get_mut(index).filter(|sender| sender.opened_now > 0) else { continue };
             if sender.now.opened.saturating_add(sender.before.opened) >= REPORTED {
@@ -480,7 +375,6 @@ impl AttemptTable {
             (sender.opened_now, sender.bytes_now) = (0, 0);
         }
         self.table.next_tick();
-        self.history.next_tick(tick);
         self.budget = BUDGET;
         std::mem::take(&mut self.evictions)
     }

@@ -1,7 +1,8 @@
 //! Plain counters: packets and bytes, in total and by class.
 
 use super::scale::Scale;
-use crate::packet::Class;
+use super::verdicts::{Judged, VerdictCounts, Verdicts, asks};
+use crate::packet::{App, Class};
 
 /// Packets and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,12 +83,43 @@ impl From<SmallCount> for Count {
 pub struct ClassTick {
     all: u32,
     cells: [SmallCount; Class::PER_HOST],
+    verdicts: VerdictCounts,
 }
 
 impl ClassTick {
     pub(super) fn scale_up(&mut self, scale: Scale) {
         self.all = scale.of_small(self.all);
         self.cells.iter_mut().for_each(|cell| cell.scale_up(scale));
+        self.verdicts.scale_up(scale);
+    }
+
+    /// Adds packets of a class and their bytes, with the verdict on them.
+    #[inline]
+    pub(super) fn add_judged(&mut self, (class, app): (Class, App), judged: Judged, packets: u32, bytes: u32) {
+        self.add(class, packets, bytes);
+        self.verdicts.add(class, app, judged, packets);
+    }
+
+    /// Counts what a packet of the opposite direction excuses.
+    #[inline]
+    pub(super) fn excuse(&mut self, (class, app): (Class, App), judged: Judged) {
+        self.verdicts.excuse(class, app, judged);
+    }
+
+    /// DNS queries by verdict.
+    pub fn dns_queries(&self) -> Verdicts {
+        self.verdicts.dns_queries()
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries.
+    pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
+        let mut sum = Verdicts::asking(self.of_all_that(classes, asks).packets);
+        self.verdicts.add_to(classes, &mut sum);
+        sum
+    }
+
+    fn of_all_that(&self, classes: &[Class], is_meant: fn(Class) -> bool) -> Count {
+        Count::sum(classes.iter().filter(|&&class| is_meant(class)).map(|&class| self.of(class)))
     }
 
     /// Adds packets of a class and their bytes.
@@ -105,6 +137,7 @@ impl ClassTick {
         for (mine, theirs) in self.cells.iter_mut().zip(other.cells) {
             mine.merge(theirs);
         }
+        self.verdicts.merge(&other.verdicts);
     }
 
     /// Packets and bytes of a class.
@@ -132,11 +165,12 @@ pub struct ClassCounts {
     all: u64,
     packets: [u32; Class::PER_HOST],
     bytes: [u64; Class::PER_HOST],
+    verdicts: VerdictCounts,
 }
 
 impl Default for ClassCounts {
     fn default() -> Self {
-        ClassCounts { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
+        ClassCounts { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST], verdicts: VerdictCounts::default() }
     }
 }
 
@@ -148,6 +182,7 @@ impl ClassCounts {
             *packets = packets.saturating_add(cell.packets);
             *bytes += u64::from(cell.bytes);
         }
+        self.verdicts.merge(&tick.verdicts);
     }
 
     /// Subtracts a tick that was added before.
@@ -157,6 +192,7 @@ impl ClassCounts {
             *packets = packets.saturating_sub(cell.packets);
             *bytes = bytes.saturating_sub(cell.bytes.into());
         }
+        self.verdicts.subtract(&tick.verdicts);
     }
 
     /// Adds all counts of another period.
@@ -168,6 +204,7 @@ impl ClassCounts {
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
             *mine += theirs;
         }
+        self.verdicts.merge(&other.verdicts);
     }
 
     /// Subtracts counts that were added before.
@@ -179,6 +216,7 @@ impl ClassCounts {
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
             *mine = mine.saturating_sub(theirs);
         }
+        self.verdicts.subtract(&other.verdicts);
     }
 
     /// Packets and bytes of a class.
@@ -193,6 +231,19 @@ impl ClassCounts {
     /// Packets and bytes of several classes together.
     pub fn of_all(&self, classes: &[Class]) -> Count {
         Count::sum(classes.iter().map(|&class| self.of(class)))
+    }
+
+    /// DNS queries by verdict.
+    pub fn dns_queries(&self) -> Verdicts {
+        self.verdicts.dns_queries()
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries.
+    pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
+        let asking = classes.iter().filter(|&&class| asks(class)).map(|&class| self.of(class).packets).sum();
+        let mut sum = Verdicts::asking(asking);
+        self.verdicts.add_to(classes, &mut sum);
+        sum
     }
 
     /// Packets of all classes together.

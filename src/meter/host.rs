@@ -2,12 +2,13 @@
 
 use super::applications::AppCounts;
 use super::counts::{ClassCounts, ClassTick, Count};
-use super::handshakes::HandshakeCounts;
+use super::handshake_counts::{ClientSteps, HandshakeCounts};
 use super::host_tick::{HostTick, ServiceCounts};
 use super::registers::Registers;
 use super::report::HostCounts;
 use super::samples::Sample;
 use super::scale::Scale;
+use super::verdicts::Verdicts;
 use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
 use std::sync::LazyLock;
@@ -305,9 +306,18 @@ impl<'a> HostDirection<'a> {
         apps.iter().map(|&app| tick.apps.of(app, self.outbound)).sum()
     }
 
-    /// Completed TCP handshakes in the direction of the attack.
-    pub fn completed(&self, span: Span) -> u64 {
-        self.completed_in(&self.handshakes(span)).into()
+    /// What became of TCP connections whose client is at the forward end: inbound the host's peers, outbound the host.
+    pub fn client_steps(&self, span: Span) -> ClientSteps {
+        self.client_steps_in(&self.handshakes(span))
+    }
+
+    /// The same of one tick: for [`HostDirection::in_last`].
+    pub fn client_steps_in_tick(&self, tick: &HostTick) -> ClientSteps {
+        self.client_steps_in(&tick.handshakes)
+    }
+
+    fn client_steps_in(&self, handshakes: &HandshakeCounts) -> ClientSteps {
+        if self.outbound { handshakes.by_host } else { handshakes.by_peers }
     }
 
     /// Sum of `measure` over the last `ticks` ticks, at most ten.
@@ -315,20 +325,12 @@ impl<'a> HostDirection<'a> {
         self.host.recent(ticks).map(measure).sum()
     }
 
-    /// Completed TCP handshakes of one tick: for [`HostDirection::in_last`].
-    pub fn completed_in_tick(&self, tick: &HostTick) -> u64 {
-        self.completed_in(&tick.handshakes).into()
-    }
-
-    fn completed_in(&self, handshakes: &HandshakeCounts) -> u32 {
-        if self.outbound { handshakes.completed_by_host } else { handshakes.completed_by_peers }
-    }
-
-    /// Forward SYNs that retransmit one whose handshake is not complete: clients retransmit, floods with random sources
-    /// or ports do not.
-    pub fn repeated_syns(&self, span: Span) -> u64 {
+    /// Forward SYN-ACKs after which more followed although the other end is silent: only this direction is captured.
+    pub fn continued_syn_acks(&self, span: Span) -> u64 {
         let handshakes = self.handshakes(span);
-        u64::from(if self.outbound { handshakes.repeated_syns_sent } else { handshakes.repeated_syns_received })
+        let count =
+            if self.outbound { handshakes.continued_syn_acks_sent } else { handshakes.continued_syn_acks_received };
+        count.into()
     }
 
     /// Forward first fragments of the last second.
@@ -409,13 +411,10 @@ impl<'a> HostDirection<'a> {
         let mut services: Vec<ServiceTraffic> = Vec::new();
         for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
             let Some(service) = row.service else { continue };
-            let (replies, requests) = self.service_sides(row);
+            let traffic = self.service_traffic(service, row);
             match services.iter_mut().find(|known| known.service == service) {
-                Some(known) => {
-                    known.replies.merge(replies);
-                    known.requests += requests;
-                }
-                None => services.push(ServiceTraffic { service, replies, requests }),
+                Some(known) => known.merge(&traffic),
+                None => services.push(traffic),
             }
         }
         services
@@ -423,16 +422,29 @@ impl<'a> HostDirection<'a> {
 
     /// Traffic of one service in one tick: for [`HostDirection::onset`].
     pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceTraffic {
-        let row = tick.services.iter().find(|row| row.service == Some(service));
-        let (replies, requests) = row.map_or_else(Default::default, |row| self.service_sides(row));
-        ServiceTraffic { service, replies, requests }
+        let row = tick.services.iter().find(|row| row.service == Some(service)).copied().unwrap_or_default();
+        self.service_traffic(service, &row)
     }
 
-    fn service_sides(&self, row: &ServiceCounts) -> (Count, u64) {
+    fn service_traffic(&self, service: crate::packet::Service, row: &ServiceCounts) -> ServiceTraffic {
         if self.outbound {
-            (row.replies_sent.into(), row.requests_received.into())
+            ServiceTraffic {
+                service,
+                replies: row.replies_sent.into(),
+                unsolicited: row.unsolicited_sent.into(),
+                unknown: row.unknown_sent.into(),
+                requests: row.requests_received.into(),
+                asked: row.requests_sent.into(),
+            }
         } else {
-            (row.replies_received.into(), row.requests_sent.into())
+            ServiceTraffic {
+                service,
+                replies: row.replies_received.into(),
+                unsolicited: row.unsolicited_received.into(),
+                unknown: row.unknown_received.into(),
+                requests: row.requests_sent.into(),
+                asked: row.requests_received.into(),
+            }
         }
     }
 
@@ -490,6 +502,32 @@ impl SpanCounts<'_> {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }
 
+    /// DNS queries by verdict.
+    pub fn dns_queries(&self) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.dns_queries(),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.dns_queries();
+                sum.merge(&other.dns_queries());
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.dns_queries(),
+        }
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries.
+    pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.verdicts(classes),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.verdicts(classes);
+                sum.merge(&other.verdicts(classes));
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.verdicts(classes),
+        }
+    }
+
     /// Packets of all classes together.
     pub fn packets(&self) -> u64 {
         match self {
@@ -511,8 +549,24 @@ pub struct ServiceTraffic {
     pub service: crate::packet::Service,
     /// Forward replies of the service.
     pub replies: Count,
+    /// Of these, those that nobody asked for.
+    pub unsolicited: u64,
+    /// Those of which the memory of conversations cannot tell.
+    pub unknown: u64,
     /// Requests in the opposite direction.
     pub requests: u64,
+    /// Forward requests.
+    pub asked: u64,
+}
+
+impl ServiceTraffic {
+    fn merge(&mut self, other: &ServiceTraffic) {
+        self.replies.merge(other.replies);
+        self.unsolicited += other.unsolicited;
+        self.unknown += other.unknown;
+        self.requests += other.requests;
+        self.asked += other.asked;
+    }
 }
 
 #[cfg(test)]

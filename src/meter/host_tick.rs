@@ -1,8 +1,9 @@
 //! Host tick: everything counted of one busy host in one tick.
 
 use super::applications::AppCounts;
+use super::conversations::Verdict;
 use super::counts::{ClassTick, SmallCount};
-use super::handshakes::HandshakeCounts;
+use super::handshake_counts::HandshakeCounts;
 use super::registers::Registers;
 use super::samples::{Sample, Sampler};
 use super::scale::Scale;
@@ -16,8 +17,28 @@ pub struct ServiceCounts {
     pub service: Option<Service>,
     pub replies_received: SmallCount,
     pub replies_sent: SmallCount,
+    /// Of the replies, those that nobody asked for.
+    pub unsolicited_received: u32,
+    pub unsolicited_sent: u32,
+    /// Those of which the memory of conversations cannot tell.
+    pub unknown_received: u32,
+    pub unknown_sent: u32,
     pub requests_received: u32,
     pub requests_sent: u32,
+}
+
+impl ServiceCounts {
+    /// Counts the verdict on replies that the host received or sent.
+    pub(super) fn judge(&mut self, verdict: Verdict, packets: u32, sent: bool) {
+        let count = match (verdict, sent) {
+            (Verdict::Unsolicited, false) => &mut self.unsolicited_received,
+            (Verdict::Unsolicited, true) => &mut self.unsolicited_sent,
+            (Verdict::Unknown, false) => &mut self.unknown_received,
+            (Verdict::Unknown, true) => &mut self.unknown_sent,
+            (Verdict::Solicited | Verdict::Steady, _) => return,
+        };
+        *count = count.saturating_add(packets);
+    }
 }
 
 /// Services counted separately per host and tick. A fifth service in the same 100 ms counts in the classes only.
@@ -87,6 +108,10 @@ impl HostTick {
         for row in &mut self.services {
             row.replies_received.scale_up(scale);
             row.replies_sent.scale_up(scale);
+            row.unsolicited_received = scale.of_small(row.unsolicited_received);
+            row.unsolicited_sent = scale.of_small(row.unsolicited_sent);
+            row.unknown_received = scale.of_small(row.unknown_received);
+            row.unknown_sent = scale.of_small(row.unknown_sent);
             row.requests_received = scale.of_small(row.requests_received);
             row.requests_sent = scale.of_small(row.requests_sent);
         }
@@ -115,6 +140,10 @@ impl HostTick {
             {
                 mine.replies_received.merge(theirs.replies_received);
                 mine.replies_sent.merge(theirs.replies_sent);
+                mine.unsolicited_received = mine.unsolicited_received.saturating_add(theirs.unsolicited_received);
+                mine.unsolicited_sent = mine.unsolicited_sent.saturating_add(theirs.unsolicited_sent);
+                mine.unknown_received = mine.unknown_received.saturating_add(theirs.unknown_received);
+                mine.unknown_sent = mine.unknown_sent.saturating_add(theirs.unknown_sent);
                 mine.requests_received = mine.requests_received.saturating_add(theirs.requests_received);
                 mine.requests_sent = mine.requests_sent.saturating_add(theirs.requests_sent);
             }

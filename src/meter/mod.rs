@@ -15,6 +15,8 @@
 //! | shared hosts | `shared` | address | `meter.hosts` | at most once a tick, the least active eighth; for a second afterwards, new hosts that are hardly more active |
 //! | windows | `windows` | busy host | `meter.busy_hosts` | a host less than a third as busy as the new one |
 //! | prefixes | `prefixes` | network | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
+//! | conversations | `conversations` | flow, or pair of hosts and protocol | `meter.worker_conversations` | forgotten ones, then of the host with most in the set |
+//! | pairs | `pairs` | pair of hosts | 65,536 a generation of five minutes | an older generation as a whole |
 //! | connection attempts | `attempts` | sender | 1,024 a worker, 512 inspected a tick | as worker hosts, by attempts; the rest of the tick |
 //! | control frames | `link` | none | 512 a tick, 64 of stations in one bucket | the rest of the tick |
 //! | LAN state | `lan` | MAC and IP address | 64 to 8,192 entries each | the least recently used eighth |
@@ -23,9 +25,10 @@
 mod active;
 mod applications;
 mod attempts;
+mod conversations;
 mod counts;
 mod fading;
-mod handshakes;
+mod handshake_counts;
 mod hash;
 mod host;
 mod host_tick;
@@ -35,6 +38,7 @@ mod link;
 mod log;
 mod majority;
 mod merge;
+mod pairs;
 mod prefixes;
 mod registers;
 mod report;
@@ -48,11 +52,14 @@ mod sizes;
 mod stations;
 mod sums;
 mod tally;
+mod verdicts;
 mod windows;
 
 pub use attempts::{AttemptKind, ConnectionAttempts, SENDERS};
+pub use conversations::{TcpStep, Verdict};
 pub use counts::Count;
 pub use fading::FadingCount;
+pub use handshake_counts::ClientSteps;
 pub use hash::Hasher;
 pub use host::{HostDirection, HostWindow, ServiceTraffic, Span};
 pub use host_tick::HostTick;
@@ -66,4 +73,5 @@ pub use scale::Scale;
 pub use shared::{HostEntry, HostTable, StationEntry, StationTable};
 pub use sizes::{MeterSizes, PrefixLengths, TallySizes};
 pub use tally::{BATCH, Tally};
+pub use verdicts::Verdicts;
 pub use windows::IDLE_TICKS;

@@ -69,6 +69,8 @@ pub struct Evictions {
     pub attempts: u64,
     /// Requests not in the sample, so that their names are unknown.
     pub requests: u64,
+    /// Conversations that were displaced before they were forgotten.
+    pub conversations: u64,
     /// Control frames that were skipped.
     pub controls: u64,
 }
@@ -81,6 +83,7 @@ impl Evictions {
         self.stations += other.stations;
         self.attempts += other.attempts;
         self.requests += other.requests;
+        self.conversations += other.conversations;
         self.controls += other.controls;
     }
 }
@@ -221,6 +224,8 @@ pub struct TickReport {
     pub station_entries: usize,
     /// Entries in use in the worker's table of senders of connection attempts.
     pub attempt_entries: usize,
+    /// Conversations that the worker remembers.
+    pub conversation_entries: usize,
 }
 
 impl TickReport {

@@ -24,7 +24,7 @@ impl Scale {
     }
 
     /// Every frame was captured.
-    pub(super) fn is_whole(self) -> bool {
+    pub fn is_whole(self) -> bool {
         self.weight <= self.frames || self.frames == 0
     }
 

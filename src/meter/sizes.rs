@@ -11,8 +11,8 @@ pub struct TallySizes {
     pub detailed_hosts: usize,
     /// Stations counted within one tick.
     pub stations: usize,
-    /// TCP handshakes in progress that can be recognised on completion.
-    pub handshakes: usize,
+    /// Conversations that one worker remembers.
+    pub conversations: usize,
 }
 
 /// Sizes of the merger's tables.

@@ -6,7 +6,7 @@
 
 use super::attempts::AttemptTable;
 use super::counts::{Count, SmallCount};
-use super::handshakes::{Handshake, Handshakes};
+use super::conversations::{Conversations, Ends, Key, Outcome, TcpStep, Verdict};
 use super::hash::Hasher;
 use super::host_tick::HostTick;
 use super::link::{AssignedAddrs, LinkRecorder};
@@ -20,6 +20,7 @@ use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
+use super::verdicts::Judged;
 use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
@@ -91,6 +92,7 @@ struct PacketHosts {
     destination: u64,
     source_slot: SlotIndex,
     destination_slot: SlotIndex,
+    conversation: Key,
     to_us: bool,
     from_us: bool,
     /// The destination is inside and can be a target.
@@ -106,6 +108,7 @@ impl Default for PacketHosts {
             destination: 0,
             source_slot: NO_SLOT,
             destination_slot: NO_SLOT,
+            conversation: Key::default(),
             to_us: false,
             from_us: false,
             is_target: false,
@@ -137,7 +140,7 @@ pub struct Tally {
     /// Packets per tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: Stations,
-    handshakes: Handshakes,
+    conversations: Conversations,
     attempts: AttemptTable,
     received: SpreadSample,
     requests: Requests,
@@ -170,7 +173,7 @@ impl Tally {
             detail_packets: vec![0; details],
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
-            handshakes: Handshakes::new(sizes.handshakes, hasher),
+            conversations: Conversations::new(sizes.conversations, hasher),
             attempts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
             requests: Requests::new(hasher),
@@ -184,6 +187,12 @@ impl Tally {
             first: None,
             last: Timestamp::ZERO,
         }
+    }
+
+    /// Whether the frames that follow are a sample: then what the other end said may not have been captured.
+    #[inline]
+    pub fn set_sampled(&mut self, sampled: bool) {
+        self.conversations.set_sampled(sampled);
     }
 
     /// Replaces the inside networks.
@@ -209,6 +218,9 @@ impl Tally {
     pub fn note(&mut self, packet: &Packet, frame: &[u8]) -> bool {
         if self.is_partial && self.is_counted_elsewhere(packet, frame) {
             return false;
+        }
+        if matches!(packet.class, Class::IcmpError | Class::Icmpv6Error) {
+            self.conversations.note_error(frame.get(usize::from(packet.payload_at)..).unwrap_or_default());
         }
         if packet.app.is_request() {
             self.requests.offer(packet, frame);
@@ -262,7 +274,8 @@ impl Tally {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
         self.first.get_or_insert(first.time);
         self.last = last.time;
-        // Look up all hosts first, so that their cache misses overlap.
+        self.conversations.set_tick(last.time.tick());
+        // Look up all hosts and conversations first, so that their cache misses overlap.
         let mut located = [PacketHosts::default(); BATCH];
         self.locate(batch, &mut located);
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
@@ -296,11 +309,9 @@ impl Tally {
                 // An earlier packet of the batch may have inserted it.
                 ends.source_slot = self.find_host(ends.source, packet.source);
             }
-            if ends.to_us || ends.from_us {
-                self.attempts.follow(packet, ends.source, ends.destination);
-            }
             self.count_hosts(packet, ends);
         }
+        self.conversations.end_batch();
         self.end_run(&run, batch.get(run_start..));
     }
 
@@ -335,6 +346,8 @@ impl Tally {
             }
             *ends = previous;
             ends.source = self.hasher.address(packet.source);
+            ends.conversation = self.conversations.key(packet, ends.source, ends.destination);
+            self.conversations.load(ends.conversation);
             ends.from_us = !unknown && self.networks.contains(packet.source);
             ends.source_slot = match unknown || ends.from_us {
                 true => self.find_host(ends.source, packet.source),
@@ -359,7 +372,15 @@ impl Tally {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_group_echo(packet, ends);
         }
-        let handshake = self.handshakes.follow(packet, ends.source, ends.destination);
+        let outcome = self.conversations.follow(packet, ends.conversation, Ends {
+            source: ends.source,
+            destination: ends.destination,
+            from_us: ends.from_us,
+            to_us: ends.to_us,
+        });
+        if ends.to_us || ends.from_us {
+            self.attempts.follow(packet, &outcome);
+        }
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
         // Packets sent by known receivers still count.
         if ends.is_target {
@@ -368,7 +389,7 @@ impl Tally {
                 true => ends.destination_slot,
                 false => self.insert_host(ends.destination, packet.destination),
             };
-            self.host(index, packet, Side::Received, ends.source, handshake);
+            self.host(index, packet, Side::Received, ends.source, &outcome);
             self.received.offer(packet.segments.into(), ends.source ^ ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source),
@@ -381,7 +402,7 @@ impl Tally {
                 false if ends.from_us => self.insert_host(ends.source, packet.source),
                 false => return,
             };
-            self.host(index, packet, Side::Sent, ends.destination, handshake);
+            self.host(index, packet, Side::Sent, ends.destination, &outcome);
         }
     }
 
@@ -396,7 +417,7 @@ impl Tally {
             false => self.insert_host(ends.source, packet.source),
         };
         let reversed = Packet { source: packet.destination, destination: packet.source, ..*packet };
-        self.host(index, &reversed, Side::Received, ends.destination, Handshake::None);
+        self.host(index, &reversed, Side::Received, ends.destination, &Outcome::default());
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
@@ -406,7 +427,7 @@ impl Tally {
     }
 
     #[inline]
-    fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
+    fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, outcome: &Outcome) {
         let age = self.hosts.age();
         let Some(slot) = self.hosts.get_mut(index) else { return };
         let detail = slot.detail;
@@ -422,14 +443,14 @@ impl Tally {
             count.add(packet.segments.into(), packet.wire_len);
         }
         if detail != NO_DETAIL {
-            self.detail(detail, packet, side, peer_hash, handshake);
+            self.detail(detail, packet, side, peer_hash, outcome);
         } else if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
-            *entry = LogEntry::new(packet, side == Side::Sent, handshake);
+            *entry = LogEntry::new(packet, side == Side::Sent, outcome);
             slot.log_len += 1;
         } else if slot.packets() >= self.busy
             && let Some(detail) = self.promote(index, packet, side)
         {
-            self.detail(detail, packet, side, peer_hash, handshake);
+            self.detail(detail, packet, side, peer_hash, outcome);
         } else {
             self.evictions.details += 1;
         }
@@ -454,26 +475,31 @@ impl Tally {
     }
 
     #[inline]
-    fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, handshake: Handshake) {
+    fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, outcome: &Outcome) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
         let sent = side == Side::Sent;
-        let counts = if sent { &mut tick.sent } else { &mut tick.received };
+        let (counts, opposite) =
+            if sent { (&mut tick.sent, &mut tick.received) } else { (&mut tick.received, &mut tick.sent) };
         let peers = if sent { &mut tick.destinations } else { &mut tick.sources };
         let samples = if sent { &mut tick.sent_samples } else { &mut tick.received_samples };
         let peer = if sent { packet.destination } else { packet.source };
         let random = peer_hash ^ u64::from(packet.source_port);
         let packets = u32::from(packet.segments);
-        counts.add(packet.class, packets, packet.wire_len);
+        let judged = Judged::of(outcome);
+        counts.add_judged((packet.class, packet.app), judged, packets, packet.wire_len);
+        if outcome.answers {
+            opposite.excuse((packet.class, packet.app), judged);
+        }
         peers.add(peer_hash);
         samples.offer(packets, random, || Sample::of(packet, peer));
-        if handshake != Handshake::None {
-            tick.handshakes.count(handshake, sent);
+        if outcome.step != TcpStep::None {
+            tick.handshakes.count(outcome.step, sent);
         }
         if packet.app != App::None {
             tick.apps.count(packet.app, packets, sent);
         }
         if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
-            count_rare(tick, packet, sent);
+            count_rare(tick, packet, sent, outcome.verdict);
         }
     }
 
@@ -485,7 +511,8 @@ impl Tally {
         report.last = self.last;
         report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
-        self.evictions.attempts += self.attempts.finish_tick(tick, &mut report.attempts);
+        self.evictions.attempts += self.attempts.finish_tick(&mut report.attempts);
+        self.evictions.conversations = self.conversations.finish_tick();
         report.received = self.received;
         self.received.clear();
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
@@ -496,6 +523,7 @@ impl Tally {
         report.host_entries = self.hosts.len();
         report.station_entries = self.stations.len();
         report.attempt_entries = self.attempts.len();
+        report.conversation_entries = self.conversations.len();
         self.report_hosts(report);
         self.hosts.next_tick();
     }
@@ -568,13 +596,14 @@ impl HostCounts {
 }
 
 /// Counts what few packets have: first fragments and traffic of amplification services.
-fn count_rare(tick: &mut HostTick, packet: &Packet, sent: bool) {
+fn count_rare(tick: &mut HostTick, packet: &Packet, sent: bool, verdict: Verdict) {
     let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
     let packets = u32::from(packet.segments);
     *fragments += if packet.first_fragment { packets } else { 0 };
     if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
         let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
         replies.add(packets, packet.wire_len);
+        row.judge(verdict, packets, sent);
     }
     if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
         let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };

@@ -190,6 +190,7 @@ label_values! {
         /// Stations of a worker.
         WorkerStations = "worker_stations",
         /// Connection attempts by sender; a sample.
+        WorkerConversations = "worker_conversations",
         WorkerAttempts = "worker_connection_attempts",
         /// Requests of application protocols; a sample.
         WorkerRequests = "worker_requests",

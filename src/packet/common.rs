@@ -61,12 +61,12 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         q1,
         u0,
         u1,
+        n0,
+        n1,
         _,
         _,
-        _,
-        _,
-        _,
-        _,
+        k0,
+        k1,
         offset,
         flags,
         w0,
@@ -102,20 +102,21 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
     let payload = frame.data.get(payload_start..captured_end).unwrap_or_default();
     let payload_at = if payload.is_empty() { frame.data.len() } else { payload_start };
     let payload_len = payload_len.min(usize::from(u16::MAX)) as u16;
-    let (class, flags, reply_of, request_to, app, is_control) = if *protocol == TCP {
+    let (class, flags, numbers, reply_of, request_to, app, is_control) = if *protocol == TCP {
         let class = Class::of_tcp(*flags, payload_len > 0);
         let app = match class {
             Class::TcpData => App::of_tcp(payload, payload_len),
             Class::TcpAck if *w0 | *w1 == 0 => App::ZeroWindow,
             _ => App::None,
         };
-        (class, *flags, None, None, app, false)
+        let numbers = (u16::from_be_bytes([*n0, *n1]), u16::from_be_bytes([*k0, *k1]));
+        (class, *flags, numbers, None, None, app, false)
     } else {
         let class = Class::of_udp(source_port, destination_port);
         let reply_of = amplifier::reply_of(source_port, payload_len, payload);
         let app = App::of_udp(source_port, destination_port, payload);
         let is_control = class == Class::Udp && control::is_port(source_port, destination_port);
-        (class, 0, reply_of, amplifier::Service::of_port(destination_port), app, is_control)
+        (class, 0, (0, 0), reply_of, amplifier::Service::of_port(destination_port), app, is_control)
     };
     let source = u32::from_be_bytes([*a0, *a1, *a2, *a3]);
     let destination = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
@@ -143,6 +144,8 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         class,
         protocol: *protocol,
         flags,
+        sequence: numbers.0,
+        acknowledgment: numbers.1,
         ttl: *ttl,
         direction: frame.direction,
         reply_of,

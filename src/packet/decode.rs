@@ -2,7 +2,8 @@
 
 use super::link::Network;
 use super::{Anomaly, Class, Packet, common, control, ip, link};
-use crate::capture::{Frame, LinkType, Vlan};
+use crate::base::Timestamp;
+use crate::capture::{Frame, FrameDirection, LinkType, Vlan};
 
 /// Which addresses a tunnelled packet is counted under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,14 @@ impl Decoder {
         packet.is_control = control::is_control(&packet);
         packet
     }
+}
+
+/// The packet that an ICMP error quotes: addresses, protocol and ports of what is there of it (RFC 792: 8 octets of its
+/// payload; RFC 4443 §2.4: as much as fits). `None` if there is no IP header.
+pub fn quoted(message: &[u8]) -> Option<Packet> {
+    let mut packet = Packet::empty(Timestamp::ZERO, 0, 0, FrameDirection::Unknown);
+    read(LinkType::RawIp, message, &mut packet, true);
+    packet.has_ip.then_some(packet)
 }
 
 /// The packet with the frame's metadata only. A VLAN tag in the metadata is the outermost one: any tags in the octets

@@ -226,12 +226,14 @@ fn ports(data: &[u8], packet: &mut Packet) {
 #[inline]
 fn tcp<'a>(payload: Payload<'a>, packet: &mut Packet) -> &'a [u8] {
     ports(payload.data, packet);
-    let Some(&[_, _, _, _, _, _, _, _, _, _, _, _, offset, flags]) = payload.data.first_chunk::<14>() else {
+    let Some(&[_, _, _, _, _, _, n0, n1, _, _, k0, k1, offset, flags]) = payload.data.first_chunk::<14>() else {
         packet.class = Class::TcpOther;
         packet.anomaly = packet.anomaly.or(Some(Anomaly::TcpTruncated));
         return &[];
     };
     packet.flags = flags;
+    packet.sequence = u16::from_be_bytes([n0, n1]);
+    packet.acknowledgment = u16::from_be_bytes([k0, k1]);
     let header = usize::from(offset >> 4) * 4;
     if header < 20 {
         packet.anomaly = packet.anomaly.or(Some(Anomaly::TcpOffsetInvalid));

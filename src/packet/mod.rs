@@ -33,6 +33,6 @@ pub use anomaly::Anomaly;
 pub use application::App;
 pub use class::Class;
 pub use control::{Control, ControlKind};
-pub use decode::{Decoder, Tunnels};
+pub use decode::{Decoder, Tunnels, quoted};
 pub use name::{Name, RequestInfo};
 pub use record::Packet;

@@ -42,6 +42,10 @@ pub struct Packet {
     pub protocol: u8,
     /// TCP flags; of ARP the operation (1 request, 2 reply: RFC 826); zero for others.
     pub flags: u8,
+    /// Low 16 bits of the TCP sequence number; zero for others.
+    pub sequence: u16,
+    /// Low 16 bits of the TCP acknowledgment number; zero for others.
+    pub acknowledgment: u16,
     /// TTL or hop limit; zero without IP.
     pub ttl: u8,
     /// Whether the frame entered or left the machine.
@@ -105,6 +109,8 @@ impl Packet {
             class: Class::Unparsed,
             protocol: 0,
             flags: 0,
+            sequence: 0,
+            acknowledgment: 0,
             ttl: 0,
             direction,
             reply_of: None,

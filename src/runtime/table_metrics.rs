@@ -15,6 +15,7 @@ pub(super) fn workers(metrics: &Metrics, meter: &Meter, reports: &[WorkerReport]
     show(Table::WorkerRequests, sum(|r| r.requests.len()), REQUESTS, evicted.requests);
     show(Table::WorkerControls, sum(|r| r.link.controls.len()), CONTROLS, evicted.controls);
     show(Table::WorkerStations, sum(|r| r.station_entries), sizes.stations, evicted.stations);
+    show(Table::WorkerConversations, sum(|r| r.conversation_entries), sizes.conversations, evicted.conversations);
     show(Table::WorkerAttempts, sum(|r| r.attempt_entries), SENDERS, evicted.attempts);
 }
 

@@ -87,6 +87,7 @@ impl<S: TickSink> TallyWorker<S> {
 
     #[inline]
     fn flush(&mut self) {
+        self.tally.set_sampled(!self.scale.is_whole());
         self.tally.record(self.batch.get(..self.filled).unwrap_or_default());
         self.filled = 0;
     }
