@@ -62,17 +62,28 @@ fn a_sampled_tick_is_scaled_and_handshakes_by_the_square() {
         packets.push(packet(u32::from(client) + 1, Class::TcpSyn, 1000 + client));
     }
     for client in 0..20u16 {
-        packets.push(packet(u32::from(client) + 1, Class::TcpAck, 1000 + client));
+        let answered = packet(u32::from(client) + 1, Class::TcpSynAck, 1000 + client);
+        packets.push(Packet {
+            source: answered.destination,
+            destination: answered.source,
+            source_port: answered.destination_port,
+            destination_port: answered.source_port,
+            sequence: 7,
+            ..answered
+        });
+    }
+    for client in 0..20u16 {
+        packets.push(Packet { acknowledgment: 8, ..packet(u32::from(client) + 1, Class::TcpAck, 1000 + client) });
     }
     let mut report = report(&mut tally(), &packets);
-    report.scale = Scale { frames: 40, weight: 160 };
+    report.scale = Scale { frames: 60, weight: 240 };
     report.scale_up();
-    assert_eq!(report.totals.frames, Count { packets: 160, bytes: 160_000 });
+    assert_eq!(report.totals.frames, Count { packets: 240, bytes: 240_000 });
     let tick = report.details.first().unwrap();
     assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
     assert_eq!(tick.received.packets(), 160);
     // 1 in 4 of each packet is 1 in 16 of both.
-    assert_eq!(tick.handshakes.completed_by_peers, 20 * 16);
+    assert_eq!(tick.handshakes.by_peers.completed, 20 * 16);
     // Peers are not scaled: those that were not captured are unknown.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
 }

@@ -40,7 +40,7 @@ struct ScenarioFile {
     /// Configuration in addition to the networks.
     #[serde(default)]
     config: String,
-    /// Which frames the capture sees: `both` directions, or `ingress` only.
+    /// Which frames the capture sees: `both` directions, `ingress` or `egress` only.
     #[serde(default)]
     seen: Seen,
     /// Whether the capture marks frames as ingress or egress.
@@ -81,6 +81,7 @@ enum Seen {
     #[default]
     Both,
     Ingress,
+    Egress,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +160,12 @@ impl PacketSource for Observed {
     fn poll<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
         for _ in 0..1024 {
             let Some(mut frame) = self.inner.next_frame() else { return Ok(Poll::End) };
-            if self.seen == Seen::Ingress && frame.direction == FrameDirection::Egress {
+            let hidden = match self.seen {
+                Seen::Both => None,
+                Seen::Ingress => Some(FrameDirection::Egress),
+                Seen::Egress => Some(FrameDirection::Ingress),
+            };
+            if hidden == Some(frame.direction) {
                 continue;
             }
             let entered = frame.direction == FrameDirection::Ingress;

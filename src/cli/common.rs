@@ -12,8 +12,8 @@ pub(super) struct Common {
     /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
     #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
     pub(super) config: Option<PathBuf>,
-    /// Inside network, e.g. 203.0.113.0/24; repeatable; replaces `networks` of the configuration
-    #[arg(long, value_name = "CIDR")]
+    /// Inside network, e.g. 203.0.113.0/24, or address; repeatable; replaces `networks` of the configuration
+    #[arg(long, value_name = "CIDR", value_parser = crate::config::network)]
     pub(super) network: Vec<IpNet>,
 }
 

@@ -49,3 +49,4 @@ pub use output::OutputConfig;
 pub use reference::reference;
 pub use render::render;
 pub use sections::{Config, ReloadableConfig};
+pub(crate) use values::network;

@@ -18,7 +18,7 @@ pub(super) fn any(text: &str) -> Result<String, String> {
 }
 
 /// A network; an address is a network of one. Host bits are cleared.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let parsed = parsed.map(|network| network.trunc());
     parsed.ok_or_else(|| "must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\"".to_owned())

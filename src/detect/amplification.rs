@@ -10,7 +10,7 @@
 use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
 use super::evidence::context;
 use super::exceeded;
-use super::quantities::unrequested_replies;
+use super::quantities::{self, unrequested_replies};
 use super::shape::SampleProfile;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::{Addr, Networks, Vector};
@@ -45,7 +45,6 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         NEIGHBOURS,
         OWN_PORT,
         CROWD,
-        REQUEST_SHARE,
         amplifier::MOST_REPLIES,
     ],
     claims: &[Claim::AmplifierFragments],
@@ -128,13 +127,6 @@ const CROWD: Threshold = Threshold {
     reason: "at least every second reply comes from a new source, however few of them were sampled",
     guarded_by: "game_server",
 };
-const REQUEST_SHARE: Threshold = Threshold {
-    name: "requests",
-    value: 0.1,
-    unit: "requests per reply",
-    reason: "hardly a request for many small replies",
-    guarded_by: "turn_server",
-};
 
 /// The port of QUIC may be where the victim is hit.
 const WITHOUT_FRAGMENTS: &[Class] = amplifier::DATAGRAMS;
@@ -147,7 +139,7 @@ struct Amplification {
 }
 
 impl Detector for Amplification {
-    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
         // The least that can be over a limit of either kind: most hosts end here.
         let least = self.limits.least(host).min(BURST.value);
         if (host.forward_packets() as f64) < least {
@@ -158,7 +150,7 @@ impl Detector for Amplification {
                 continue;
             }
             if let Some(row) = service.service.row() {
-                findings.extend(self.inspect_service(host, &service, row));
+                findings.extend(self.inspect_service(host, window, &service, row));
             }
         }
     }
@@ -207,34 +199,42 @@ fn is_crowd(host: &HostDirection<'_>, service: &ServiceTraffic) -> bool {
     host.distinct_peers() - others as f64 >= CROWD.value * service.replies.packets as f64
 }
 
-fn shape_of(host: &HostDirection<'_>, service: &ServiceTraffic, row: &'static Amplifier, networks: &Networks) -> Shape {
+fn shape_of(
+    host: &HostDirection<'_>,
+    service: &ServiceTraffic,
+    row: &'static Amplifier,
+    networks: &Networks,
+    shows_both_ends: bool,
+) -> Shape {
     if row.answers as f64 > HONEST_ANSWERS.value && from_neighbours(host, row, networks) {
         return Shape::Background;
     }
     if row.unambiguous {
         return Shape::Clear;
     }
-    let one_way = host.reverse(Span::Second).packets() == 0;
+    // Of a capture of both directions every unsolicited reply is known to be one.
+    let one_way = !shows_both_ends && quantities::is_silent(host);
     let profile = SampleProfile::of(amplifier::replies(host, row));
     let large = amplifier::mean_size(service) as f64 >= if one_way { LARGE_ONE_WAY.value } else { LARGE.value };
     let crowd = is_crowd(host, service);
     if large && (!row.sessions || crowd || profile.many_reflectors()) {
         return Shape::Clear;
     }
-    // Small replies from many reflectors, and hardly a request. A resolver that queries that many servers uses
-    // constantly changing ports; sessions with that many would have been requested.
-    let converging = row.sessions || profile.is_converging();
-    let few_requests = service.requests as f64 <= REQUEST_SHARE.value * service.replies.packets as f64;
-    let unknown = crowd || profile.many_sources() || row.sessions && profile.many_reflectors();
-    match few_requests && unknown && converging {
-        true if one_way
-            && row.sessions
-            && (row.crawled || among_peers(host, row) || !(crowd || profile.is_scattered())) =>
-        {
-            Shape::Doubtful
-        }
-        true => Shape::Clear,
-        false => Shape::Background,
+    // Small replies from many reflectors.
+    let unknown = crowd || profile.many_sources() || profile.many_reflectors() && (row.sessions || !one_way);
+    if !unknown {
+        return Shape::Background;
+    }
+    if !one_way {
+        return Shape::Clear;
+    }
+    // A resolver that queries that many servers uses constantly changing ports.
+    if row.sessions && (row.crawled || among_peers(host, row) || !(crowd || profile.is_scattered())) {
+        Shape::Doubtful
+    } else if row.sessions || profile.is_converging() {
+        Shape::Clear
+    } else {
+        Shape::Background
     }
 }
 
@@ -242,6 +242,7 @@ impl Amplification {
     fn inspect_service(
         &self,
         host: &HostContext<'_>,
+        window: &Window<'_>,
         second: &ServiceTraffic,
         row: &'static Amplifier,
     ) -> Option<Finding> {
@@ -253,7 +254,7 @@ impl Amplification {
             service.map_or(0, |service| unrequested_replies(&service))
         };
         let limit = self.limits.of(row, host);
-        let limit = match shape_of(host, second, row, &self.networks) {
+        let limit = match shape_of(host, second, row, &self.networks, window.shows_both_ends()) {
             Shape::Clear => limit,
             Shape::Doubtful => limit.times(UNSEEN_SESSIONS.value),
             Shape::Background => return None,

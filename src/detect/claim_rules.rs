@@ -54,7 +54,7 @@ fn has_shape(claim: Claim, host: &HostContext<'_>) -> bool {
         Claim::FlagMixture => host.flag_mixture() != FlagMixture::None,
         Claim::ReflectedSynAcks => shape::service_ports(host, reflection::SYN_ACK).is_some(),
         Claim::MiddleboxReplies => reflection::are_middlebox_replies(host),
-        Claim::ReflectedUdp => host.reflected_port().is_some(),
+        Claim::ReflectedUdp => !host.is_outbound() && host.reflected_port().is_some(),
         Claim::SipRequests => {
             let udp = host.forward(Span::Second).of(Class::Udp).packets;
             SIP_SHARE.is_reached_by(quantities::sip_requests(host, Span::Second), udp)

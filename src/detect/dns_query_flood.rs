@@ -30,6 +30,9 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         LOST_SHARE_OF_BURST,
         REPEATED_SHARE,
         UNANSWERED_SHARE,
+        EVER_NEW,
+        EVER_NEW_SOURCES,
+        FEW_NAMES,
     ],
     claims: &[],
     yields_to: &[],
@@ -100,6 +103,28 @@ const UNANSWERED_SHARE: Threshold = Threshold {
     guarded_by: "dns_query_flood_slow",
 };
 
+const EVER_NEW: Threshold = Threshold {
+    name: "ever new sources' factor",
+    value: 2.0,
+    unit: "times the limit",
+    reason: "resolvers of a whole country may ask for a popular name at the same time, and are answered",
+    guarded_by: "dns_query_flood_answered",
+};
+const EVER_NEW_SOURCES: Threshold = Threshold {
+    name: "ever new sources",
+    value: 0.5,
+    unit: "distinct sources per query",
+    reason: "resolvers ask again; spoofed sources hardly occur twice",
+    guarded_by: "dns_server_busy",
+};
+const FEW_NAMES: Threshold = Threshold {
+    name: "few names",
+    value: 0.2,
+    unit: "share of the most frequent question",
+    reason: "an authoritative server is asked for many names",
+    guarded_by: "dns_server_busy",
+};
+
 struct DnsQueryFlood {
     limit: Limits,
 }
@@ -135,7 +160,10 @@ impl DnsQueryFlood {
         let (exceeded, why) = match (lost, sustained(host, limit, &profile)) {
             (Some(found), _) => (found, "without a useful response"),
             (None, Some(found)) => (found, "from constantly changing sources, without a response"),
-            (None, None) => (repeated(host, limit, window)?, "for one name, by sources that repeat the query"),
+            (None, None) => match repeated(host, limit, window) {
+                Some(found) => (found, "for one name, by sources that repeat the query"),
+                None => (ever_new(host, limit, window)?, "for few names, each from a new source"),
+            },
         };
         let requests = RequestSample::of(host, window, dns::QUERIES);
         if dns::made_up_zone(&requests).is_some() {
@@ -189,4 +217,15 @@ fn repeated(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option
         source.is_known() && source.rate as f64 >= EACH.value && source.repeated >= REPEATED_SHARE.value
     });
     exceeded::exceeded(limit, |span| (rate(span) as f64 * share) as u64)
+}
+
+/// Queries for a few names, nearly each from its own source, answered or not.
+fn ever_new(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option<Exceeded> {
+    if host.is_outbound() {
+        return None;
+    }
+    let second = queries(host, Span::Second);
+    let exceeded = exceeded::exceeded(limit.times(EVER_NEW.value), |span| if span == Span::Second { second } else { 0 })?;
+    let all = RequestSample::of(host, window, dns::QUERIES).all;
+    (host.distinct_peers() >= EVER_NEW_SOURCES.value * second as f64 && all.repeated >= FEW_NAMES.value).then_some(exceeded)
 }

@@ -9,9 +9,10 @@ use super::evidence::context;
 use super::exceeded;
 use super::shape::SampleProfile;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
-use crate::base::{Networks, Vector};
+use crate::base::{Addr, Networks, TICKS_PER_SECOND, Vector};
 use crate::meter::{Sample, ServiceTraffic, Span, Window};
 use crate::packet::{Amplifier, Class};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -20,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "one of our hosts answers requests to an amplification service from outside, so that others are attacked",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
     inspects_hosts: true,
-    thresholds: &[BURST, ONE_VICTIM, OUTSIDE, LARGE_ONE_WAY],
+    thresholds: &[BURST, ONE_VICTIM, OUTSIDE, LARGE_ONE_WAY, LARGE_REPEATED, REPEATED_SHARE],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -74,6 +75,21 @@ const OUTSIDE: Threshold = Threshold {
     guarded_by: "discovery",
 };
 
+const LARGE_REPEATED: Threshold = Threshold {
+    name: "large replies to one question",
+    value: 300.0,
+    unit: "octets per packet on average",
+    reason: "ten times a question; resolvers remember an answer of any size, and ask only once",
+    guarded_by: "open_reflector_dns_diluted",
+};
+const REPEATED_SHARE: Threshold = Threshold {
+    name: "share of one question",
+    value: 0.8,
+    unit: "share of the victim's requests",
+    reason: "whoever asks in a victim's name asks for the largest answer, again and again",
+    guarded_by: "open_reflector_dns_diluted",
+};
+
 const CLASSES: &[Class] = &[Class::Udp, Class::Fragment];
 
 struct OpenReflector {
@@ -82,7 +98,7 @@ struct OpenReflector {
 }
 
 impl Detector for OpenReflector {
-    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
         if !host.is_outbound() || (host.forward_packets() as f64) < self.limits.least(host).min(BURST.value) {
             return;
         }
@@ -90,7 +106,7 @@ impl Detector for OpenReflector {
         let mut services = host.services(Span::Second);
         services.sort_by_key(|service| std::cmp::Reverse(service.replies.bytes));
         findings
-            .extend(services.iter().find_map(|service| self.inspect_service(host, service, service.service.row()?)));
+            .extend(services.iter().find_map(|service| self.inspect_service(host, window, service, service.service.row()?)));
     }
 }
 
@@ -98,6 +114,7 @@ impl OpenReflector {
     fn inspect_service(
         &self,
         host: &HostContext<'_>,
+        window: &Window<'_>,
         service: &ServiceTraffic,
         row: &'static Amplifier,
     ) -> Option<Finding> {
@@ -125,7 +142,7 @@ impl OpenReflector {
         let profile = SampleProfile::of(amplifier::replies(host, row));
         let mean = amplifier::mean_size(service);
         let one_victim = profile.top_peer.is_some_and(|(_, share)| share >= ONE_VICTIM.value);
-        if !row.unambiguous && ((mean as f64) < LARGE_ONE_WAY.value || !one_victim) {
+        if !row.unambiguous && !(one_victim && is_amplified(host, window, row, &profile)) {
             return None;
         }
         let mut finding =
@@ -159,4 +176,27 @@ impl OpenReflector {
         ];
         Some(finding)
     }
+}
+
+/// Whether the replies to the host that gets most are large: honest clients of the same server must not dilute that. Smaller
+/// ones suffice where that host seems to ask the same question over and over.
+fn is_amplified(host: &HostContext<'_>, window: &Window<'_>, row: &'static Amplifier, profile: &SampleProfile) -> bool {
+    let Some((victim, _)) = profile.top_peer else { return false };
+    let (mut octets, mut packets) = (0u64, 0u64);
+    for sample in amplifier::replies(host, row).filter(|sample| sample.peer == victim) {
+        octets += u64::from(sample.length) * u64::from(sample.weight);
+        packets += u64::from(sample.weight);
+    }
+    let mean = octets as f64 / packets.max(1) as f64;
+    mean >= LARGE_ONE_WAY.value || mean >= LARGE_REPEATED.value && repeats_itself(host, window, victim)
+}
+
+/// Whether the requests in this host's name are for one thing.
+fn repeats_itself(host: &HostContext<'_>, window: &Window<'_>, source: Addr) -> bool {
+    let mut items: BTreeMap<u64, u64> = BTreeMap::new();
+    let address = host.window().address();
+    for request in window.requests(TICKS_PER_SECOND, address, false).filter(|request| request.source == source) {
+        *items.entry(request.asked.item).or_default() += u64::from(request.weight);
+    }
+    REPEATED_SHARE.is_reached_by(items.values().copied().max().unwrap_or(0), items.values().sum())
 }

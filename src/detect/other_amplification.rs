@@ -51,9 +51,13 @@ impl Detector for OtherAmplification {
 
 impl OtherAmplification {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
+        // What one of our hosts sends from one port to many is a service of it.
+        if host.is_outbound() {
+            return None;
+        }
         // The shape costs more than the rate: most hosts end here.
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unanswered_udp(host, span, UDP))?;
+        let exceeded = exceeded::exceeded(limit, |span| quantities::one_way(host, span, UDP))?;
         let ReflectedPort { port, share } = host.reflected_port()?;
         let mut finding =
             Finding::new(host, Vector::OtherAmplification, CLASSES).graded(exceeded.rate, exceeded.limit.value);

@@ -10,10 +10,9 @@ use super::host_context::HostContext;
 use super::shape::SampleProfile;
 use super::target::Target;
 use super::threshold::Threshold;
-use crate::base::{Pattern, Vector, VectorClass};
-use crate::meter::Span;
+use crate::base::{Pattern, VectorClass};
 
-pub(super) const THRESHOLDS: &[Threshold] = &[TO_ONE_PORT, TO_ALL_PORTS, ONE_PORT_SHARE, ONE_WAY];
+pub(super) const THRESHOLDS: &[Threshold] = &[TO_ONE_PORT, TO_ALL_PORTS, ONE_PORT_SHARE];
 
 const TO_ONE_PORT: Threshold = Threshold {
     name: "packets to one port",
@@ -36,41 +35,12 @@ const ONE_PORT_SHARE: Threshold = Threshold {
     reason: "a flood of one service among other traffic",
     guarded_by: "carpet_bombing",
 };
-const ONE_WAY: Threshold = Threshold {
-    name: "one-way flood",
-    value: 50_000.0,
-    unit: "packets/s",
-    reason: "a network of clients of which one direction is captured receives what it requested, up to this much",
-    guarded_by: "one_way_clients",
-};
-
-/// Whether a finding rests on answers that are missing. Where no packet of the whole network is captured, they may merely
-/// not be captured.
-fn rests_on_missing_answers(vector: Vector) -> bool {
-    matches!(
-        vector,
-        Vector::AckFlood
-            | Vector::SynAckFlood
-            | Vector::FinFlood
-            | Vector::RstFlood
-            | Vector::TcpFlood
-            | Vector::TcpReflection
-            | Vector::UdpFlood
-            | Vector::QuicFlood
-            | Vector::OtherAmplification
-    )
-}
-
 /// Whether a finding about a prefix is a flood and no scan.
 pub(super) fn is_flood(finding: &Finding, prefix: &HostContext<'_>) -> bool {
     if !matches!(finding.vector.class(), VectorClass::Flood | VectorClass::Amplification) {
         return false;
     }
-    let silent = [Span::Second, Span::TenSeconds].into_iter().all(|span| prefix.reverse(span).packets() == 0);
     let packets = finding.recent.count.packets as f64;
-    if silent && rests_on_missing_answers(finding.vector) && packets < ONE_WAY.value {
-        return false;
-    }
     let profile = SampleProfile::of(finding.recent.samples.iter());
     let each = packets / prefix.hosts().unwrap_or(1.0).max(1.0);
     let one_port = profile.top_port.is_some_and(|(port, share)| port != 0 && share >= ONE_PORT_SHARE.value);

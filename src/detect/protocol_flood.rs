@@ -6,6 +6,7 @@
 //! which are no targets.
 
 use super::exceeded::{self, LEAST_BURST};
+use super::quantities;
 use super::settings::{Limits, Settings};
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
@@ -104,10 +105,7 @@ impl ProtocolFlood {
         } else {
             steady
         };
-        let unanswered = |span: Span| {
-            let verdicts = host.forward(span).verdicts(classes);
-            verdicts.one_way() + verdicts.unknown
-        };
+        let unanswered = |span: Span| quantities::one_way(host, span, classes);
         let exceeded = exceeded::exceeded(limit, unanswered)?;
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();

@@ -71,15 +71,16 @@ pub(super) const THRESHOLDS: &[Threshold] = &[SETTLING_SHARE, NEW_FLOWS];
 /// Packets that nobody asked for. Those of which the memory cannot tell may each answer one of the reverse direction: they
 /// count where they are more than that.
 pub(super) fn unsolicited(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    let verdicts = host.forward(span).verdicts(classes);
-    verdicts.unsolicited() + undecided(host, span, &verdicts)
+    of(host, span, &host.forward(span).verdicts(classes), host.reverse(span).verdicts(classes).unknown)
 }
 
-fn undecided(host: &HostDirection<'_>, span: Span, verdicts: &Verdicts) -> u64 {
-    match verdicts.unknown {
+/// `answers` are packets of the reverse direction that may answer some which did not enter the memory.
+fn of(host: &HostDirection<'_>, span: Span, verdicts: &Verdicts, answers: u64) -> u64 {
+    let undecided = match verdicts.unknown {
         0 => 0,
         unknown => unknown.saturating_sub(host.reverse(span).packets()),
-    }
+    };
+    verdicts.unsolicited().saturating_sub(answers) + undecided
 }
 
 /// Whether the host was not seen to send anything for a minute: it is dark, or only the other direction is captured.
@@ -151,7 +152,9 @@ pub(super) fn abnormal_segments(host: &HostDirection<'_>, span: Span, class: Cla
 
 /// SYN-ACKs that answer no SYN of the host. Where only this direction is captured, what follows them shows that they do.
 pub(super) fn unsolicited_syn_acks(host: &HostDirection<'_>, span: Span) -> u64 {
-    unsolicited(host, span, SYN_ACKS).saturating_sub(host.continued_syn_acks(span))
+    let continued = host.continued_syn_acks(span);
+    let continued = if continued > 0 && is_silent(host) { continued } else { 0 };
+    unsolicited(host, span, SYN_ACKS).saturating_sub(continued)
 }
 
 pub(super) const UDP: &[Class] = &[Class::Udp];
@@ -165,8 +168,8 @@ pub(super) fn dns_queries(host: &HostDirection<'_>, span: Span) -> u64 {
 
 /// Those that got no reply of any kind.
 pub(super) fn unanswered_dns_queries(host: &HostDirection<'_>, span: Span) -> u64 {
-    let verdicts = host.forward(span).dns_queries();
-    verdicts.unsolicited() + undecided(host, span, &verdicts)
+    let answers = host.reverse(span).amplifier_replies().unknown;
+    of(host, span, &host.forward(span).dns_queries(), answers)
 }
 
 /// Replies to them of any kind.
@@ -201,7 +204,7 @@ const NEW_FLOWS: Threshold = Threshold {
 pub(super) fn is_of_new_flows(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> bool {
     let verdicts = host.forward(span).verdicts(classes);
     let packets = verdicts.unsolicited() + verdicts.unknown;
-    packets > 0 && NEW_FLOWS.is_reached_by(verdicts.opened.min(packets), packets)
+    packets > 0 && NEW_FLOWS.is_reached_by(verdicts.opened, packets)
 }
 
 /// Whether nearly every unsolicited UDP packet begins a flow, and the service is none that does that by nature: tunnels.
@@ -211,26 +214,37 @@ pub(super) fn is_spread_udp(host: &HostDirection<'_>, classes: &[Class]) -> bool
 
 /// UDP of flows whose other end is silent, without streams, DNS queries, and replies of services that amplify.
 pub(super) fn unanswered_udp(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    let replies = if classes.contains(&Class::Udp) { amplifier_replies(host, span) } else { 0 };
-    unsolicited(host, span, classes).saturating_sub(replies)
+    unsolicited(host, span, classes).saturating_sub(fragmented(host, span, classes))
 }
 
 /// The same with streams.
 pub(super) fn one_way_udp(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    let verdicts = host.forward(span).verdicts(classes);
-    let replies = if classes.contains(&Class::Udp) { amplifier_replies(host, span) } else { 0 };
-    (verdicts.one_way() + undecided(host, span, &verdicts)).saturating_sub(replies)
+    one_way(host, span, classes).saturating_sub(fragmented(host, span, classes))
+}
+
+/// Packets of flows whose other end is silent, streams included.
+pub(super) fn one_way(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
+    unsolicited(host, span, classes) + host.forward(span).verdicts(classes).steady
+}
+
+/// Datagrams whose later fragments are counted as such: one packet is not two floods.
+fn fragmented(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
+    match classes.contains(&Class::Udp) {
+        true => host.first_fragments().min(later_fragments(host, span)),
+        false => 0,
+    }
 }
 
 /// UDP flows that begin with a question and end with its answer: no client sends just one packet. Requests of services that
 /// are asked so by nature are none.
 pub(super) fn single_questions(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
     let verdicts = host.forward(span).verdicts(classes);
+    let answered = verdicts.answered + host.reverse(span).verdicts(classes).unknown;
     let by_nature: u64 = match classes.contains(&Class::Udp) {
         true => host.services(span).iter().filter(|service| is_asked_once(service)).map(|service| service.asked).sum(),
         false => 0,
     };
-    verdicts.opened.saturating_sub(verdicts.continued).saturating_sub(by_nature)
+    answered.saturating_sub(verdicts.continued).saturating_sub(by_nature)
 }
 
 /// Whether clients ask the service once and are done: time and address discovery.

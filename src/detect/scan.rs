@@ -18,7 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "scan",
     vectors: &[Vector::PortScan, Vector::HostSweep, Vector::ArpScan],
     summary: "one sender that tries many ports, hosts or ARP addresses of which most do not answer",
-    settings: &[PORTS, HOSTS, ARP_ADDRESSES],
+    settings: &[PORTS, HOSTS, PRIVATE_HOSTS, ARP_ADDRESSES],
     inspects_hosts: false,
     thresholds: &[CLEARLY, ECHO_FACTOR, FULL_SET],
     claims: &[],
@@ -29,6 +29,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         Box::new(Scan {
             ports: settings.limit(&PORTS),
             hosts: settings.limit(&HOSTS),
+            private: settings.limit(&PRIVATE_HOSTS),
             arp: settings.limit(&ARP_ADDRESSES),
             site: Arc::clone(site),
         })
@@ -52,6 +53,16 @@ const HOSTS: Setting = Setting {
     max: 500.0,
     unit: "hosts",
     doc: "Distinct hosts that one sender tries within about half a minute; half as many by echo requests.",
+    learns: None,
+};
+
+const PRIVATE_HOSTS: Setting = Setting {
+    key: "private_hosts",
+    default: 6.0,
+    min: 1.0,
+    max: 500.0,
+    unit: "hosts",
+    doc: "Distinct private addresses (RFC 1918) outside our networks that one host with a public address tries within about half a minute. Providers report them as scans.",
     learns: None,
 };
 
@@ -94,6 +105,7 @@ const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
 struct Scan {
     ports: Limits,
     hosts: Limits,
+    private: Limits,
     arp: Limits,
     site: Arc<Site>,
 }
@@ -118,6 +130,12 @@ impl Scan {
                     .then(|| arp_scan(attempts, hosts, limit, window))
             }
             _ if answered >= ANSWERED_SHARE.value => None,
+            AttemptKind::Private => {
+                let direction = attempts::direction(attempts, &self.site)?;
+                let limit = self.private.base();
+                (hosts >= limit.value && direction == Direction::Outbound)
+                    .then(|| self.finding(attempts, direction, Vector::HostSweep, hosts, limit))
+            }
             AttemptKind::Tcp | AttemptKind::Udp | AttemptKind::Protocol if ports >= hosts * CLEARLY.value => {
                 let traceroute = attempts.kind == AttemptKind::Udp && TRACEROUTE.contains(&attempts.port);
                 let limit = self.ports.base();
@@ -169,6 +187,7 @@ impl Scan {
             (Vector::PortScan, AttemptKind::Protocol) => ("distinct_protocols", format!("{many} IP protocols")),
             (Vector::PortScan, _) => ("distinct_ports", format!("{many} ports ({what})")),
             (_, AttemptKind::Echo) => ("distinct_hosts", format!("{many} hosts by {what}")),
+            (_, AttemptKind::Private) => ("distinct_hosts", format!("{many} private addresses (RFC 1918)")),
             _ => ("distinct_hosts", format!("{many} hosts ({what}), port {} for most", attempts.port)),
         };
         finding.evidence = vec![

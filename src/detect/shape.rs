@@ -13,7 +13,6 @@ pub(super) const THRESHOLDS: &[Threshold] = &[
     MANY_SOURCES,
     TOP_REFLECTOR,
     MANY_FLOWS,
-    FLOWS_PER_PEER,
     SCATTERED_PEERS,
     SCATTERED_TOP,
     SCATTERED_FEW,
@@ -25,8 +24,6 @@ pub(super) const THRESHOLDS: &[Threshold] = &[
     STEADY_SPREAD,
     SAME_NETWORK_HOSTS,
     TUNNEL_SHARE,
-    COLLECTOR_LEAST,
-    COLLECTOR_MOST,
     SERVICE_PORTS,
     SERVICE_SHARE,
     FIRST_CLIENT_PORT,
@@ -64,13 +61,6 @@ const MANY_FLOWS: Threshold = Threshold {
     unit: "flows per sample",
     reason: "honest traffic sends many packets per flow, generators often one",
     guarded_by: "voip",
-};
-const FLOWS_PER_PEER: Threshold = Threshold {
-    name: "flows per peer",
-    value: 1.1,
-    unit: "flows per peer",
-    reason: "log shippers keep one socket; a tenth allows for one that is reopened",
-    guarded_by: "allowed_log_shipping",
 };
 const SCATTERED_PEERS: Threshold = Threshold {
     name: "scattered peers",
@@ -148,20 +138,6 @@ const TUNNEL_SHARE: Threshold = Threshold {
     unit: "share of packets to a tunnel's port",
     reason: "tunnels derive the source port from what they carry, so that each has very many flows",
     guarded_by: "udp_tunnel",
-};
-const COLLECTOR_LEAST: Threshold = Threshold {
-    name: "collector's least rate",
-    value: 5.0,
-    unit: "packets/s per sender",
-    reason: "spoofed sources send fewer each",
-    guarded_by: "udp_flood_one_port",
-};
-const COLLECTOR_MOST: Threshold = Threshold {
-    name: "collector's highest rate",
-    value: 100.0,
-    unit: "packets/s per sender",
-    reason: "a bot sends more; a host's logs and telemetry hardly ever do",
-    guarded_by: "udp_flood_one_port",
 };
 const SERVICE_PORTS: Threshold = Threshold {
     name: "abused services",
@@ -299,11 +275,6 @@ impl SampleProfile {
     /// Nearly every packet in its own flow: generated traffic, from one source or many.
     pub(crate) fn many_flows(&self) -> bool {
         self.has_enough() && self.flow_diversity >= MANY_FLOWS.value
-    }
-
-    /// Each peer sends in one flow only.
-    pub(crate) fn one_flow_each(&self) -> bool {
-        self.has_enough() && self.flow_diversity <= self.peer_diversity * FLOWS_PER_PEER.value
     }
 
     /// Far more sources than a host has tunnels, none of which dominates: a botnet, if they are not spoofed.
@@ -458,14 +429,6 @@ mod tests {
     fn sample(peer: u32, source_port: u16, destination_port: u16) -> Sample {
         let peer = Addr::from_v4_bits(peer);
         Sample { peer, source_port, destination_port, weight: 1, class: 0, ..Sample::default() }
-    }
-
-    #[test]
-    fn senders_of_one_flow_differ_from_those_of_many() {
-        let logs: Vec<Sample> = (0..80).map(|n| sample(n % 50, 514, 514)).collect();
-        let bots: Vec<Sample> = (0..80).map(|n| sample(n % 50, n as u16, 514)).collect();
-        assert!(SampleProfile::of(logs.iter()).one_flow_each() && !SampleProfile::of(bots.iter()).one_flow_each());
-        assert!(!SampleProfile::of(logs.iter().take(4)).one_flow_each(), "too few to decide");
     }
 
     #[test]

@@ -7,9 +7,11 @@
 use super::evidence::{context, measured};
 use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Traffic, settings::Limits};
 use crate::base::{Direction, Vector};
+use crate::inventory::Site;
 use crate::meter::{Count, Registers, Sample, Span, StationCounts, Window};
 use crate::packet::{Class, Service};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "spoofed_source",
@@ -22,7 +24,9 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     yields_to: &[],
     merging: Merging::Separate,
     mitigation: Mitigation::Station(None),
-    build: |settings, _| Box::new(SpoofedSource { limit: settings.limit(&PACKETS_PER_TICK) }),
+    build: |settings, site| {
+        Box::new(SpoofedSource { limit: settings.limit(&PACKETS_PER_TICK), site: Arc::clone(site) })
+    },
 };
 
 const PACKETS_PER_TICK: Setting = Setting {
@@ -37,6 +41,18 @@ const PACKETS_PER_TICK: Setting = Setting {
 
 struct SpoofedSource {
     limit: Limits,
+    site: Arc<Site>,
+}
+
+impl SpoofedSource {
+    /// Whether the packets leave our networks: the capture says so, or they go to a router of the provider from a station that
+    /// is none.
+    fn leave(&self, station: &StationCounts, interface: &str) -> bool {
+        station.spoofed_to.is_none_or(|router| {
+            let upstream = self.site.policy(Some(interface)).map(|policy| &policy.upstream_macs);
+            upstream.is_some_and(|macs| macs.contains(&router) && !macs.contains(&station.mac))
+        })
+    }
 }
 
 impl Detector for SpoofedSource {
@@ -48,6 +64,9 @@ impl Detector for SpoofedSource {
         }
         for station in by_station.values().filter(|station| f64::from(station.spoofed) >= limit.value) {
             let interface = window.interface(station.interface).unwrap_or("unknown").to_owned();
+            if !self.leave(station, &interface) {
+                continue;
+            }
             let segment = window.segment_name(station.interface);
             let count = Count {
                 packets: station.spoofed.into(),

@@ -6,7 +6,7 @@
 use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -17,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "TCP SYN-ACKs that answer no SYN, from ports of no service",
     settings: &[PACKETS],
     inspects_hosts: true,
-    thresholds: &[],
+    thresholds: &[SUSTAINED_FRACTION],
     claims: &[],
     yields_to: &[Claim::ReflectedSynAcks, Claim::FlagMixture],
     merging: Merging::IntoPrefix,
@@ -31,8 +31,16 @@ const PACKETS: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "packets/s",
-    doc: "Unsolicited SYN-ACKs per second.",
+    doc: "Unsolicited SYN-ACKs per second. A fifth of it suffices over ten seconds.",
     learns: None,
+};
+
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.2,
+    unit: "times the limit",
+    reason: "no host gets SYN-ACKs that it did not ask for, for ten seconds",
+    guarded_by: "syn_ack_flood_slow",
 };
 
 const CLASSES: &[Class] = &[Class::TcpSynAck];
@@ -50,7 +58,8 @@ impl Detector for SynAckFlood {
 impl SynAckFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited_syn_acks(host, span))?;
+        let count = |span: Span| quantities::unsolicited_syn_acks(host, span);
+        let exceeded = exceeded::exceeded(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
         let profile = host.profile(CLASSES);
         if profile.is_port_scan() {
             return None;

@@ -11,7 +11,7 @@ use super::quantities::{self, Handshakes};
 use super::settings::Limits;
 use super::shape::{self, SampleProfile};
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
-use crate::base::Vector;
+use crate::base::{TICKS_PER_SECOND, Vector};
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
 
@@ -26,6 +26,9 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         PATIENT_FACTOR,
         OPEN_SHARE,
         BURST_OPEN_SHARE,
+        BARE_SYN_V4,
+        BARE_SYN_V6,
+        BURST_FACTOR,
         CROWD_OPEN_SHARE,
         SUSTAINED_FRACTION,
         SUSTAINED_COMPLETED,
@@ -79,6 +82,27 @@ const BURST_OPEN_SHARE: Threshold = Threshold {
     reason: "a burst is evaluated before its handshakes had time to complete, so nearly all must be open",
     guarded_by: "browser",
 };
+const BARE_SYN_V4: Threshold = Threshold {
+    name: "bare SYN, IPv4",
+    value: 64.0,
+    unit: "octets per frame on average",
+    reason: "the SYNs of all common stacks carry more options than the maximum segment size and fill 66 octets or more",
+    guarded_by: "syn_flood_options",
+};
+const BARE_SYN_V6: Threshold = Threshold {
+    name: "bare SYN, IPv6",
+    value: 84.0,
+    unit: "octets per frame on average",
+    reason: "as for IPv4, whose header is 20 octets shorter",
+    guarded_by: "syn_flood_ipv6",
+};
+const BURST_FACTOR: Threshold = Threshold {
+    name: "burst with options",
+    value: 8.0,
+    unit: "times the limit",
+    reason: "clients 300 ms away that arrive all at once have completed nothing yet; a stronger burst is no rush",
+    guarded_by: "rush_of_far_clients",
+};
 const CROWD_OPEN_SHARE: Threshold = Threshold {
     name: "open share of a burst's second",
     value: 0.7,
@@ -131,6 +155,9 @@ const PEERS_BEFORE: Threshold = Threshold {
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
 
+/// Ticks of a long round trip, to the other side of the Earth and back by satellite.
+const LONG_ROUND_TRIP: usize = 4;
+
 struct SynFlood {
     limit: Limits,
 }
@@ -160,6 +187,11 @@ impl SynFlood {
             Some(exceeded) => (exceeded, host.onset(shape::packets_in(host, CLASSES))),
             None => (sustained(host, base, &profile)?, shape::ten_seconds_before(window.end)),
         };
+        // Where the SYNs are those of real stacks, they are given the time of a long round trip.
+        let strong = exceeded.rate >= exceeded.limit.value * BURST_FACTOR.value;
+        if exceeded.span != Span::TenSeconds && !strong && !are_bare(host) && !stay_open(host) {
+            return None;
+        }
         let harmless = exceeded.span != Span::Second || exceeded.rate < base.value * HARM.value;
         if (profile.is_port_scan() && harmless) || (host.is_outbound() && !profile.is_concentrated()) {
             return None;
@@ -196,6 +228,27 @@ fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> 
     let lasting = Handshakes::of(host, Span::Second).open() as f64 >= limit.value / 2.0;
     (enough && barren && lasting && profile.many_sources() && shape::is_steadily_spread(host, unanswered))
         .then_some(Exceeded { rate: unanswered as f64 / span.seconds(), limit, span })
+}
+
+/// Whether the SYNs carry hardly any options, as no common stack sends them.
+fn are_bare(host: &HostDirection<'_>) -> bool {
+    let count = host.forward(Span::Second).of(Class::TcpSyn);
+    let most = if host.window().address().is_v4() { BARE_SYN_V4 } else { BARE_SYN_V6 };
+    count.bytes as f64 <= most.value * count.packets as f64
+}
+
+/// Whether handshakes stay open for longer than the longest round trip: SYNs of more than [`LONG_ROUND_TRIP`] ticks ago
+/// beyond the handshakes completed since, whatever the round trip of the honest clients among them is.
+fn stay_open(host: &HostDirection<'_>) -> bool {
+    let syns = |ticks: usize| host.in_last(ticks, |tick| host.in_tick(tick, CLASSES).packets);
+    let completed = |ticks: usize| host.in_last(ticks, |tick| host.client_steps_in_tick(tick).completed.into());
+    let old = syns(TICKS_PER_SECOND).saturating_sub(syns(LONG_ROUND_TRIP));
+    let completed_after = |ticks: usize| {
+        let (first, last) = (TICKS_PER_SECOND - ticks, LONG_ROUND_TRIP - ticks);
+        completed(first).saturating_sub(completed(last))
+    };
+    let completed = (0..=LONG_ROUND_TRIP).map(completed_after).max().unwrap_or(0);
+    old > 0 && OPEN_SHARE.is_reached_by(old.saturating_sub(completed), old)
 }
 
 /// A burst of more SYNs than any client opens at the same time.

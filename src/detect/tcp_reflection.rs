@@ -12,7 +12,7 @@ use super::quantities;
 use super::reflection::{self, PAGES, SYN_ACK};
 use super::settings::Limits;
 use super::shape;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -23,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "SYN-ACKs, or data and RSTs, from service ports of hosts to which no request was sent",
     settings: &[PACKETS],
     inspects_hosts: true,
-    thresholds: &[],
+    thresholds: &[SUSTAINED_FRACTION],
     claims: &[Claim::ReflectedSynAcks, Claim::MiddleboxReplies],
     yields_to: &[],
     merging: Merging::IntoPrefix,
@@ -37,8 +37,16 @@ const PACKETS: Setting = Setting {
     min: 1.0,
     max: 1e9,
     unit: "packets/s",
-    doc: "Unsolicited responses per second: SYN-ACKs, or data and RSTs of middleboxes.",
+    doc: "Unsolicited responses per second: SYN-ACKs, or data and RSTs of middleboxes. Of SYN-ACKs a fifth suffices over ten seconds.",
     learns: None,
+};
+
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.2,
+    unit: "times the limit",
+    reason: "no host gets SYN-ACKs that it did not ask for, for ten seconds",
+    guarded_by: "syn_ack_flood_slow",
 };
 
 struct TcpReflection {
@@ -58,7 +66,9 @@ impl Detector for TcpReflection {
 impl TcpReflection {
     fn syn_acks(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited_syn_acks(host, span))?;
+        let count = |span: Span| quantities::unsolicited_syn_acks(host, span);
+        let exceeded =
+            exceeded::exceeded(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
         let ports = shape::service_ports(host, SYN_ACK)?;
         let syns = host.reverse(Span::Second).of(Class::TcpSyn).packets;
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;

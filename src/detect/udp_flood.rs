@@ -80,7 +80,7 @@ const SUSTAINED_FRACTION: Threshold = Threshold {
 const SINGLE_SHARE: Threshold = Threshold {
     name: "flows of one packet",
     value: 0.7,
-    unit: "share of flows that begin",
+    unit: "share of flows that are answered",
     reason: "of honest clients that arrive at once, most have sent again within the second",
     guarded_by: "http3_site",
 };
@@ -211,9 +211,9 @@ impl UdpFlood {
         }
         let single = |span: Span| quantities::single_questions(host, span, self.classes);
         let second = single(Span::Second);
-        let opened = host.forward(Span::Second).verdicts(self.classes).opened;
+        let answered = host.forward(Span::Second).verdicts(self.classes).answered;
         let exceeded = exceeded::exceeded(limit, |span| if span == Span::Second { second } else { 0 })?;
-        let ever_new = SINGLE_SHARE.is_reached_by(second, opened)
+        let ever_new = SINGLE_SHARE.is_reached_by(second, answered)
             && host.distinct_peers() >= SINGLE_SOURCES.value * second as f64;
         ever_new.then_some(exceeded)
     }

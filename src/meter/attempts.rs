@@ -4,7 +4,7 @@
 //! has: the memory of conversations knows. Attempts are counted by sender in a small table, at most [`BUDGET`] per tick.
 //! The rest of the tick is then skipped: floods are detected elsewhere and must not cost more here.
 
-use super::conversations::{Earlier, Outcome, Verdict};
+use super::conversations::{Earlier, Ends, Outcome, Verdict};
 use super::hash::Hasher;
 use super::linear_counter::LinearCounter;
 use super::majority::MajorityVote;
@@ -34,6 +34,8 @@ pub enum AttemptKind {
     Protocol,
     /// ARP requests. The sender is a station.
     Arp,
+    /// TCP and UDP from a public address to a private one (RFC 1918), which no network beyond ours carries.
+    Private,
     /// Unsolicited replies: SYN-ACK, RST, ICMP errors.
     Answer,
 }
@@ -212,6 +214,22 @@ impl Sender {
     }
 }
 
+/// Whether one end is one of our hosts with a public address, and the other an outside one with a private address.
+fn is_private_and_public(packet: &Packet, ends: Ends) -> bool {
+    let (ours, other) = match (ends.from_us, ends.to_us) {
+        (true, false) => (packet.source, packet.destination),
+        (false, true) if ends.known => (packet.destination, packet.source),
+        _ => return false,
+    };
+    is_private(other) && !is_private(ours)
+}
+
+/// Whether an address is of a private network (RFC 1918).
+fn is_private(address: Addr) -> bool {
+    let bits = address.bits() as u32;
+    address.is_v4() && (bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8)
+}
+
 /// One worker's table of connection attempts.
 pub(super) struct AttemptTable {
     hasher: Hasher,
@@ -242,18 +260,22 @@ impl AttemptTable {
 
     /// Tracks an IP packet with what the memory of conversations says of it.
     #[inline]
-    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome) {
+    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, ends: Ends) {
+        let (tcp, udp) = match is_private_and_public(packet, ends) {
+            true => (AttemptKind::Private, AttemptKind::Private),
+            false => (AttemptKind::Tcp, AttemptKind::Udp),
+        };
         let is_asked_for = outcome.verdict == Verdict::Solicited;
         match packet.class {
             // Some connections carry keepalives only: the other end answers them in kind.
             Class::TcpAck | Class::TcpFin => match outcome.earlier {
-                Earlier::None if !is_asked_for => self.attempt(packet, AttemptKind::Tcp, packet.destination_port),
-                Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                Earlier::None if !is_asked_for => self.attempt(packet, tcp, packet.destination_port),
+                Earlier::Reverse => self.answer(packet, tcp),
                 _ => {}
             },
-            Class::TcpSyn => self.attempt(packet, AttemptKind::Tcp, packet.destination_port),
+            Class::TcpSyn => self.attempt(packet, tcp, packet.destination_port),
             Class::TcpSynAck => match outcome.earlier {
-                Earlier::Reverse => self.answer(packet, AttemptKind::Tcp),
+                Earlier::Reverse => self.answer(packet, tcp),
                 Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
                 Earlier::Forward => {}
             },
@@ -262,18 +284,18 @@ impl AttemptTable {
                 self.attempt(packet, AttemptKind::Answer, packet.destination_port);
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
-                self.attempt(packet, AttemptKind::Tcp, packet.destination_port);
+                self.attempt(packet, tcp, packet.destination_port);
             }
             Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, AttemptKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
             // A reflector's reply is no attempt, even an unsolicited one.
             Class::Udp if packet.reply_of.is_some() => {
                 if outcome.earlier == Earlier::Reverse {
-                    self.answer(packet, AttemptKind::Udp);
+                    self.answer(packet, udp);
                 }
             }
             Class::Udp | Class::Quic => {
-                self.follow_stateless(packet, AttemptKind::Udp, packet.destination_port, outcome);
+                self.follow_stateless(packet, udp, packet.destination_port, outcome);
             }
             Class::Gre | Class::IpTunnel | Class::IpOther => {
                 self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), outcome);

@@ -35,6 +35,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TcpStep {
+    /// Nothing that is counted.
     #[default]
     None,
     /// The client acknowledges the server's SYN-ACK.
@@ -114,9 +115,11 @@ pub(super) struct Ends {
     /// Hashes of the addresses.
     pub source: u64,
     pub destination: u64,
-    /// The sender is one of our hosts. Where our networks are unknown, none is.
+    /// The sender is one of our hosts. Where our networks are unknown, none is, and every receiver is.
     pub from_us: bool,
     pub to_us: bool,
+    /// Our networks are known.
+    pub known: bool,
 }
 
 /// Ticks of a step of the clock that conversations are dated by: 3.2 s.
@@ -135,11 +138,17 @@ const STEADY_PACKETS: u16 = 5;
 /// Advances of its numbers after which a TCP flow of which only one direction is captured is real.
 const ADVANCES: u8 = 2;
 /// Conversations that packets from outside may enter per tick: for a receiver (in one of [`BUDGETS`] counters), and in all.
-const RECEIVER_BUDGET: u8 = 250;
-const BUDGET: u32 = 4096;
+const RECEIVER_BUDGET: u16 = 1000;
+const BUDGET: u32 = 4000;
 const BUDGETS: usize = 4096;
 /// Ticks in which the whole table is swept for forgotten conversations, so that none outlives the clock.
 const SWEEP_TICKS: usize = 2048;
+
+/// Ticks in which answers to what was sent before the memory began arrive: a second.
+const NEW_TICKS: u64 = 10;
+/// Solicited packets of a tick, and at least one in so many, that show both ends: more than mistaken flows.
+const LEAST_SOLICITED: u32 = 3;
+const SOLICITED_OF: u32 = 2000;
 
 const WAYS: usize = 7;
 
@@ -346,10 +355,16 @@ pub(super) struct Conversations {
     now: u8,
     sweep: usize,
     /// Entered from outside in this tick and in the last one, by receiver.
-    entered: Box<[[u8; BUDGETS]; 2]>,
+    entered: Box<[[u16; BUDGETS]; 2]>,
     budget: u32,
     /// Not every frame is captured: silence of the other end proves nothing.
     is_sampled: bool,
+    /// First tick in memory; the packets followed in this tick, and how many of them were solicited.
+    began: u64,
+    followed: u32,
+    solicited: u32,
+    /// Clock of the last tick that showed conversations with both ends; zero for none.
+    both_ends: u8,
     /// Clock of the last request whose answers may come from another port or host.
     last_open_request: u8,
     /// What the ICMP errors of the current batch quote, in their order.
@@ -373,6 +388,10 @@ impl Conversations {
             entered: Box::new([[0; BUDGETS]; 2]),
             budget: BUDGET,
             is_sampled: false,
+            began: 0,
+            followed: 0,
+            solicited: 0,
+            both_ends: 0,
             last_open_request: 0,
             quoted: [None; super::tally::BATCH],
             noted: 0,
@@ -462,6 +481,11 @@ impl Conversations {
             Kind::Datagram => self.datagram(packet, key, ends),
             other => self.rare(other, packet, key, ends),
         };
+        self.followed = self.followed.wrapping_add(1);
+        self.solicited = self.solicited.wrapping_add(u32::from(outcome.verdict == Verdict::Solicited));
+        if outcome.verdict == Verdict::Unsolicited && self.is_new() && answers_by_nature(packet) {
+            outcome.verdict = Verdict::Unknown;
+        }
         if self.is_sampled {
             outcome.excused = 0;
             if outcome.verdict == Verdict::Unsolicited {
@@ -637,7 +661,7 @@ impl Conversations {
                     }
                     outcome
                 } else {
-                    one_way_datagram(entry, tick, own_heard)
+                    one_way_datagram(entry, tick, own_heard, u16::from(pends(packet)))
                 }
             }
         };
@@ -653,7 +677,7 @@ impl Conversations {
     #[inline(never)]
     fn new_datagram(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
         let fingerprint = Self::fingerprint(key.hash);
-        let mut entry = Entry::new(fingerprint, phase::OPEN, 1 << 8 | self.tick as u16 & 0xff);
+        let mut entry = Entry::new(fingerprint, phase::OPEN, u16::from(pends(packet)) << 8 | self.tick as u16 & 0xff);
         entry.set_heard(key.upper, self.now);
         let answers = !ends.from_us && is_recent(self.last_open_request, self.now, LIFE) && self.answers_open(packet, ends);
         let verdict = if answers {
@@ -773,7 +797,7 @@ impl Conversations {
     /// host than may enter.
     fn unless_flooded(&self, ends: Ends) -> Verdict {
         let index = Self::receiver(ends.source);
-        let full = |entered: &[u8; BUDGETS]| entered.get(index).is_some_and(|&count| count >= RECEIVER_BUDGET);
+        let full = |entered: &[u16; BUDGETS]| entered.get(index).is_some_and(|&count| count >= RECEIVER_BUDGET);
         if self.budget == 0 || self.entered.iter().any(full) { Verdict::Unknown } else { Verdict::Unsolicited }
     }
 
@@ -819,6 +843,10 @@ impl Conversations {
             // The clock was set, or another capture began.
             self.lines.fill(EMPTY);
             self.entries = 0;
+            self.both_ends = 0;
+        }
+        if self.entries == 0 && self.both_ends == 0 {
+            self.began = tick;
         }
         self.tick = tick;
         // At most 255.
@@ -827,12 +855,26 @@ impl Conversations {
         self.forget(gap.clamp(1, SWEEP_TICKS as u64) as usize);
     }
 
+    /// Whether what began the conversations of now may have been sent before the memory began.
+    fn is_new(&self) -> bool {
+        self.tick.wrapping_sub(self.began) < NEW_TICKS
+    }
+
+    /// Whether the capture lately showed conversations with both ends. If not, it may show one direction only.
+    pub(super) fn shows_both_ends(&self) -> bool {
+        is_recent(self.both_ends, self.now, TCP_LIFE)
+    }
+
     /// Ends the tick: the budgets start anew. Returns the conversations that were displaced.
     pub(super) fn finish_tick(&mut self) -> u64 {
         let [entered, before] = &mut *self.entered;
         std::mem::swap(entered, before);
         entered.fill(0);
         self.budget = BUDGET;
+        if self.solicited >= LEAST_SOLICITED && self.solicited.saturating_mul(SOLICITED_OF) >= self.followed {
+            self.both_ends = self.now;
+        }
+        (self.followed, self.solicited) = (0, 0);
         std::mem::take(&mut self.evictions)
     }
 
@@ -850,6 +892,26 @@ impl Conversations {
             }
         }
     }
+}
+
+/// Whether a packet answers one by its nature: the question may have been sent before the memory began.
+#[inline]
+fn answers_by_nature(packet: &Packet) -> bool {
+    matches!(
+        packet.class,
+        Class::TcpSynAck
+            | Class::TcpRst
+            | Class::TcpFin
+            | Class::IcmpReply
+            | Class::Icmpv6Reply
+            | Class::IcmpError
+            | Class::Icmpv6Error
+    ) || packet.reply_of.is_some()
+}
+
+/// Whether a datagram is excused by an answer to it. Replies of services that amplify are answered by errors and sessions.
+fn pends(packet: &Packet) -> bool {
+    packet.reply_of.is_none()
 }
 
 fn is_to_group(packet: &Packet) -> bool {
@@ -893,6 +955,12 @@ fn one_way(entry: &mut Entry, packet: &Packet, outcome: &mut Outcome) {
             outcome.verdict = Verdict::Steady;
             return;
         }
+        phase::SYN_ACK if is_shortly_after(packet.sequence, entry.number()) => {
+            // Whoever answers a spoofed SYN sends nothing else.
+            entry.set_phase(phase::STEADY);
+            (outcome.verdict, outcome.step) = (Verdict::Steady, TcpStep::SynAckContinued);
+            return;
+        }
         phase::SYN_ACK => {
             entry.set_phase(phase::SYN_ACK_FOLLOWED);
             entry.set_number(sum);
@@ -933,10 +1001,15 @@ fn one_way(entry: &mut Entry, packet: &Packet, outcome: &mut Outcome) {
     }
 }
 
+/// Whether a sequence number continues one of a SYN-ACK within the first window of its connection.
+fn is_shortly_after(sequence: u16, syn_ack: u16) -> bool {
+    (1..0x4000).contains(&sequence.wrapping_sub(syn_ack))
+}
+
 /// A datagram of a flow whose other end is silent: after a second of steady packets it is a stream.
-fn one_way_datagram(entry: &mut Entry, tick: u64, own_heard: bool) -> Outcome {
+fn one_way_datagram(entry: &mut Entry, tick: u64, own_heard: bool, pending: u16) -> Outcome {
     if !own_heard {
-        entry.set_number(1 << 8 | tick as u16 & 0xff);
+        entry.set_number(pending << 8 | tick as u16 & 0xff);
         entry.set_phase(phase::OPEN);
         return Outcome::default();
     }
@@ -946,12 +1019,12 @@ fn one_way_datagram(entry: &mut Entry, tick: u64, own_heard: bool) -> Outcome {
         return outcome;
     }
     let (packets, first) = (entry.number() >> 8, entry.number() as u8);
-    if (tick as u8).wrapping_sub(first) >= STEADY_TICKS && packets >= STEADY_PACKETS {
+    if pending > 0 && (tick as u8).wrapping_sub(first) >= STEADY_TICKS && packets >= STEADY_PACKETS {
         entry.set_phase(phase::STEADY);
         entry.set_number(0);
         (outcome.verdict, outcome.excused) = (Verdict::Steady, packets as u8);
     } else {
-        entry.set_number((packets + 1).min(255) << 8 | u16::from(first));
+        entry.set_number((packets + pending).min(255) << 8 | u16::from(first));
     }
     outcome
 }

@@ -1,8 +1,8 @@
 //! Plain counters: packets and bytes, in total and by class.
 
 use super::scale::Scale;
-use super::verdicts::{Judged, VerdictCounts, Verdicts, asks};
-use crate::packet::{App, Class};
+use super::verdicts::{Content, Judged, VerdictCounts, Verdicts, asks};
+use crate::packet::Class;
 
 /// Packets and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,15 +95,15 @@ impl ClassTick {
 
     /// Adds packets of a class and their bytes, with the verdict on them.
     #[inline]
-    pub(super) fn add_judged(&mut self, (class, app): (Class, App), judged: Judged, packets: u32, bytes: u32) {
-        self.add(class, packets, bytes);
-        self.verdicts.add(class, app, judged, packets);
+    pub(super) fn add_judged(&mut self, content: Content, judged: Judged, packets: u32, bytes: u32) {
+        self.add(content.class, packets, bytes);
+        self.verdicts.add(content, judged, packets);
     }
 
     /// Counts what a packet of the opposite direction excuses.
     #[inline]
-    pub(super) fn excuse(&mut self, (class, app): (Class, App), judged: Judged) {
-        self.verdicts.excuse(class, app, judged);
+    pub(super) fn excuse(&mut self, content: Content, judged: Judged) {
+        self.verdicts.excuse(content, judged);
     }
 
     /// DNS queries by verdict.
@@ -111,7 +111,13 @@ impl ClassTick {
         self.verdicts.dns_queries()
     }
 
-    /// Packets of several classes by verdict; UDP is without DNS queries.
+    /// Replies of services that amplify by verdict, whatever port they arrive at.
+    pub fn amplifier_replies(&self) -> Verdicts {
+        self.verdicts.amplifier_replies()
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
+    /// that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
         let mut sum = Verdicts::asking(self.of_all_that(classes, asks).packets);
         self.verdicts.add_to(classes, &mut sum);
@@ -238,7 +244,13 @@ impl ClassCounts {
         self.verdicts.dns_queries()
     }
 
-    /// Packets of several classes by verdict; UDP is without DNS queries.
+    /// Replies of services that amplify by verdict, whatever port they arrive at.
+    pub fn amplifier_replies(&self) -> Verdicts {
+        self.verdicts.amplifier_replies()
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
+    /// that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
         let asking = classes.iter().filter(|&&class| asks(class)).map(|&class| self.of(class).packets).sum();
         let mut sum = Verdicts::asking(asking);

@@ -502,6 +502,19 @@ impl SpanCounts<'_> {
         Count::sum(classes.iter().map(|&class| self.of(class)))
     }
 
+    /// Replies of services that amplify by verdict, whatever port they arrive at.
+    pub fn amplifier_replies(&self) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.amplifier_replies(),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.amplifier_replies();
+                sum.merge(&other.amplifier_replies());
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.amplifier_replies(),
+        }
+    }
+
     /// DNS queries by verdict.
     pub fn dns_queries(&self) -> Verdicts {
         match self {
@@ -515,7 +528,8 @@ impl SpanCounts<'_> {
         }
     }
 
-    /// Packets of several classes by verdict; UDP is without DNS queries.
+    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
+    /// that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
         match self {
             SpanCounts::Tick(tick) => tick.verdicts(classes),

@@ -3,7 +3,7 @@
 use super::counts::SmallCount;
 use super::conversations::{Outcome, TcpStep, Verdict};
 use super::host_tick::HostTick;
-use super::verdicts::Judged;
+use super::verdicts::{Content, Judged};
 use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
@@ -87,6 +87,11 @@ impl LogEntry {
             true => App::ALL.get((number & !OF_SERVICE) as usize).copied().unwrap_or_default(),
             false => App::None,
         };
+        let is_reply = match is_app {
+            true => number & OF_SERVICE != 0 && app != App::DnsQuery,
+            false => bits & REPLY != 0,
+        };
+        let content = Content { class, app, is_reply };
         let excused = (bits >> EXCUSED_SHIFT) as u8 & MOST_EXCUSED;
         let judged = Judged {
             verdict: match bits >> VERDICT_SHIFT & 3 {
@@ -102,12 +107,12 @@ impl LogEntry {
         };
         let first_fragment = if bits & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
-            tick.sent.add_judged((class, app), judged, packets, bytes);
-            tick.received.excuse((class, app), judged);
+            tick.sent.add_judged(content, judged, packets, bytes);
+            tick.received.excuse(content, judged);
             tick.first_fragments_sent += first_fragment;
         } else {
-            tick.received.add_judged((class, app), judged, packets, bytes);
-            tick.sent.excuse((class, app), judged);
+            tick.received.add_judged(content, judged, packets, bytes);
+            tick.sent.excuse(content, judged);
             tick.first_fragments_received += first_fragment;
         }
         if bits & (REPLY | REQUEST) == 0 {

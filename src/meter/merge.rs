@@ -78,6 +78,12 @@ impl<'a> Window<'a> {
         requests.filter(move |request| address == if from_it { request.source } else { request.target })
     }
 
+    /// Whether the capture lately showed conversations with both ends. If not, it may show one direction only, and silence
+    /// proves nothing.
+    pub fn shows_both_ends(&self) -> bool {
+        self.meter.shows_both_ends
+    }
+
     /// Layer-2 state: stations, claims, leases, routers, rates.
     pub fn lan(&self) -> &'a LanState {
         &self.meter.lan
@@ -107,6 +113,7 @@ pub struct Meter {
     /// Of the open tick.
     attempts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
+    shows_both_ends: bool,
     lan: LanState,
 }
 
@@ -131,6 +138,7 @@ impl Meter {
             tick: 0,
             attempts: Vec::new(),
             received: Vec::new(),
+            shows_both_ends: false,
             lan: LanState::new(hasher),
             sizes,
         }
@@ -200,6 +208,7 @@ impl Meter {
         self.tick_stations.clear();
         self.attempts.clear();
         self.received.clear();
+        self.shows_both_ends = false;
         self.requests.open(tick);
         self.active.open(tick, &self.hosts);
         self.windows.open(tick);
@@ -255,6 +264,7 @@ impl Meter {
             self.add_attempts(attempts);
         }
         self.received.extend(report.received.samples());
+        self.shows_both_ends |= report.shows_both_ends;
         self.lan.absorb(&report.link, report.scale.is_whole());
     }
 
@@ -336,6 +346,7 @@ impl Meter {
                 known.spoofed = known.spoofed.saturating_add(counts.spoofed);
                 if counts.spoofed > 0 {
                     known.spoofed_as = counts.spoofed_as;
+                    known.spoofed_to = counts.spoofed_to;
                 }
             }
             None => {

@@ -174,6 +174,8 @@ pub struct StationCounts {
     pub spoofed: u32,
     /// Source, destination and destination port of the last packet counted in `spoofed`.
     pub spoofed_as: (Addr, Addr, u16),
+    /// The station that it was sent to, where the capture does not say whether it leaves.
+    pub spoofed_to: Option<Mac>,
     /// Class, VLAN and network address of the first frame of the tick.
     pub class: u8,
     /// VLAN of the first frame sent in the tick; 0 without a tag.
@@ -226,6 +228,8 @@ pub struct TickReport {
     pub attempt_entries: usize,
     /// Conversations that the worker remembers.
     pub conversation_entries: usize,
+    /// Whether the worker lately saw conversations with both ends.
+    pub shows_both_ends: bool,
 }
 
 impl TickReport {

@@ -31,6 +31,7 @@ struct StationSlot {
     /// Packets that left with neither address ours; source, destination and port of one.
     spoofed: u32,
     spoofed_as: (Addr, Addr, u16),
+    spoofed_to: Option<Mac>,
     /// Class, VLAN and network address of the first frame sent in the tick.
     class: u8,
     vlan: u16,
@@ -58,6 +59,7 @@ impl Keyed for StationSlot {
             dhcp: 0,
             spoofed: 0,
             spoofed_as: Default::default(),
+            spoofed_to: None,
             class: 0,
             vlan: 0,
             address: Addr::UNSPECIFIED,
@@ -127,6 +129,7 @@ impl StationSlot {
         if let Some(packet) = run.spoofed {
             self.spoofed += run.spoofed_count;
             self.spoofed_as = (packet.source, packet.destination, packet.destination_port);
+            self.spoofed_to = (packet.direction == FrameDirection::Unknown).then_some(packet.destination_mac);
         }
     }
 
@@ -153,6 +156,7 @@ impl StationSlot {
             dhcp: self.dhcp,
             spoofed: self.spoofed,
             spoofed_as: self.spoofed_as,
+            spoofed_to: self.spoofed_to,
             class: self.class,
             vlan: self.vlan,
             address: self.address,

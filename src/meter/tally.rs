@@ -20,7 +20,7 @@ use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
-use super::verdicts::Judged;
+use super::verdicts::{Content, Judged};
 use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
@@ -292,7 +292,8 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            if packet.direction == FrameDirection::Egress
+            // Where the capture does not say whether a frame leaves, its destination may.
+            if packet.direction != FrameDirection::Ingress
                 && packet.has_ip
                 && !(ends.to_us || ends.from_us)
                 && self.leaves_machine(packet.interface)
@@ -372,14 +373,16 @@ impl Tally {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_group_echo(packet, ends);
         }
-        let outcome = self.conversations.follow(packet, ends.conversation, Ends {
+        let parties = Ends {
             source: ends.source,
             destination: ends.destination,
             from_us: ends.from_us,
             to_us: ends.to_us,
-        });
+            known: !self.networks.is_unknown(),
+        };
+        let outcome = self.conversations.follow(packet, ends.conversation, parties);
         if ends.to_us || ends.from_us {
-            self.attempts.follow(packet, &outcome);
+            self.attempts.follow(packet, &outcome, parties);
         }
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
         // Packets sent by known receivers still count.
@@ -486,9 +489,9 @@ impl Tally {
         let random = peer_hash ^ u64::from(packet.source_port);
         let packets = u32::from(packet.segments);
         let judged = Judged::of(outcome);
-        counts.add_judged((packet.class, packet.app), judged, packets, packet.wire_len);
+        counts.add_judged(Content::of(packet), judged, packets, packet.wire_len);
         if outcome.answers {
-            opposite.excuse((packet.class, packet.app), judged);
+            opposite.excuse(Content::of(packet), judged);
         }
         peers.add(peer_hash);
         samples.offer(packets, random, || Sample::of(packet, peer));
@@ -524,6 +527,7 @@ impl Tally {
         report.station_entries = self.stations.len();
         report.attempt_entries = self.attempts.len();
         report.conversation_entries = self.conversations.len();
+        report.shows_both_ends = self.conversations.shows_both_ends();
         self.report_hosts(report);
         self.hosts.next_tick();
     }

@@ -190,6 +190,7 @@ label_values! {
         /// Stations of a worker.
         WorkerStations = "worker_stations",
         /// Connection attempts by sender; a sample.
+        /// Conversations that workers remember.
         WorkerConversations = "worker_conversations",
         WorkerAttempts = "worker_connection_attempts",
         /// Requests of application protocols; a sample.
