@@ -212,27 +212,9 @@ pub(super) fn is_spread_udp(host: &HostDirection<'_>, classes: &[Class]) -> bool
     is_of_new_flows(host, Span::Second, classes) && !shape::is_tunnel(&SampleProfile::new(host, classes))
 }
 
-/// UDP of flows whose other end is silent, without streams, DNS queries, and replies of services that amplify.
-pub(super) fn unanswered_udp(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    unsolicited(host, span, classes).saturating_sub(fragmented(host, span, classes))
-}
-
-/// The same with streams.
-pub(super) fn one_way_udp(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    one_way(host, span, classes).saturating_sub(fragmented(host, span, classes))
-}
-
 /// Packets of flows whose other end is silent, streams included.
 pub(super) fn one_way(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
     unsolicited(host, span, classes) + host.forward(span).verdicts(classes).steady
-}
-
-/// Datagrams whose later fragments are counted as such: one packet is not two floods.
-fn fragmented(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
-    match classes.contains(&Class::Udp) {
-        true => host.first_fragments().min(later_fragments(host, span)),
-        false => 0,
-    }
 }
 
 /// UDP flows that begin with a question and end with its answer: no client sends just one packet. Requests of services that
@@ -256,8 +238,8 @@ fn is_asked_once(service: &ServiceTraffic) -> bool {
 /// For the baseline: the quantity where UDP has the shape asked for, else 0.
 fn unanswered_udp_if(host: &HostDirection<'_>, spread: bool) -> u64 {
     match is_spread_udp(host, UDP) == spread {
-        true if spread => unanswered_udp(host, Span::Second, UDP),
-        true => one_way_udp(host, Span::Second, UDP),
+        true if spread => unsolicited(host, Span::Second, UDP),
+        true => one_way(host, Span::Second, UDP),
         false => 0,
     }
 }

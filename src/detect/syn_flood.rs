@@ -29,6 +29,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         BARE_SYN_V4,
         BARE_SYN_V6,
         BURST_FACTOR,
+        FORGED_TTLS,
         CROWD_OPEN_SHARE,
         SUSTAINED_FRACTION,
         SUSTAINED_COMPLETED,
@@ -102,6 +103,13 @@ const BURST_FACTOR: Threshold = Threshold {
     unit: "times the limit",
     reason: "clients 300 ms away that arrive all at once have completed nothing yet; a stronger burst is no rush",
     guarded_by: "rush_of_far_clients",
+};
+const FORGED_TTLS: Threshold = Threshold {
+    name: "implausible TTLs",
+    value: 0.2,
+    unit: "share of sampled SYNs",
+    reason: "stacks begin at 64, 128 or 255 and routes have at most some thirty hops; drawn TTLs lie outside half of the time",
+    guarded_by: "syn_flood_options",
 };
 const CROWD_OPEN_SHARE: Threshold = Threshold {
     name: "open share of a burst's second",
@@ -189,7 +197,7 @@ impl SynFlood {
         };
         // Where the SYNs are those of real stacks, they are given the time of a long round trip.
         let strong = exceeded.rate >= exceeded.limit.value * BURST_FACTOR.value;
-        if exceeded.span != Span::TenSeconds && !strong && !are_bare(host) && !stay_open(host) {
+        if exceeded.span != Span::TenSeconds && !strong && !are_forged(host) && !stay_open(host) {
             return None;
         }
         let harmless = exceeded.span != Span::Second || exceeded.rate < base.value * HARM.value;
@@ -230,7 +238,17 @@ fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> 
         .then_some(Exceeded { rate: unanswered as f64 / span.seconds(), limit, span })
 }
 
-/// Whether the SYNs carry hardly any options, as no common stack sends them.
+/// Whether the SYNs are none of common stacks: they carry hardly any options, or have TTLs that no route leaves.
+fn are_forged(host: &HostDirection<'_>) -> bool {
+    let is_implausible = |ttl: u8| matches!(ttl, 1..=24 | 65..=88 | 129..=215);
+    let (mut implausible, mut all) = (0, 0);
+    for sample in host.samples(CLASSES) {
+        all += 1;
+        implausible += u64::from(is_implausible(sample.ttl));
+    }
+    FORGED_TTLS.is_reached_by(implausible, all) && implausible > 1 || are_bare(host)
+}
+
 fn are_bare(host: &HostDirection<'_>) -> bool {
     let count = host.forward(Span::Second).of(Class::TcpSyn);
     let most = if host.window().address().is_v4() { BARE_SYN_V4 } else { BARE_SYN_V6 };

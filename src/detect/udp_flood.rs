@@ -187,7 +187,7 @@ impl UdpFlood {
     /// The rule that is exceeded, and the shape that it asks for in words.
     fn exceeded(&self, host: &HostContext<'_>, spread: Limit, steady: Limit) -> Option<(Exceeded, &'static str)> {
         let classes = self.classes;
-        let unanswered = |span: Span| quantities::unanswered_udp(host, span, classes);
+        let unanswered = |span: Span| quantities::unsolicited(host, span, classes);
         if quantities::is_spread_udp(host, classes) {
             if let Some(exceeded) = exceeded::exceeded(spread, unanswered) {
                 return Some((exceeded, "nearly every packet begins a flow"));
@@ -196,7 +196,7 @@ impl UdpFlood {
                 return Some((exceeded, "nearly every packet from a new source for ten seconds"));
             }
         }
-        if let Some(exceeded) = exceeded::exceeded(steady, |span| quantities::one_way_udp(host, span, classes)) {
+        if let Some(exceeded) = exceeded::exceeded(steady, |span| quantities::one_way(host, span, classes)) {
             return Some((exceeded, "in few flows"));
         }
         let limit = if self.quic { spread } else { spread.times(SINGLE_FACTOR.value) };

@@ -189,9 +189,9 @@ label_values! {
         WorkerDetails = "worker_details",
         /// Stations of a worker.
         WorkerStations = "worker_stations",
-        /// Connection attempts by sender; a sample.
         /// Conversations that workers remember.
         WorkerConversations = "worker_conversations",
+        /// Connection attempts by sender; a sample.
         WorkerAttempts = "worker_connection_attempts",
         /// Requests of application protocols; a sample.
         WorkerRequests = "worker_requests",
