@@ -61,6 +61,17 @@ impl Addr {
         }
     }
 
+    /// True for multicast addresses and the limited broadcast address, which no host may send from.
+    #[inline]
+    pub const fn is_group(self) -> bool {
+        if self.is_v4() {
+            let bits = self.0 as u32;
+            bits >> 28 == 0xe || bits == u32::MAX
+        } else {
+            self.0 >> 120 == 0xff
+        }
+    }
+
     /// True for source addresses that any host may use on its own link, whatever its networks: unspecified (`::`, 0/8),
     /// loopback and link-local (RFC 3927, RFC 4291 §2.5.6).
     pub const fn is_valid_on_any_link(self) -> bool {

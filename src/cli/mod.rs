@@ -4,6 +4,7 @@ mod common;
 mod config;
 mod drill;
 mod exit;
+mod explanation;
 mod guests;
 mod limits;
 mod list;

@@ -2,6 +2,7 @@
 
 use super::common::Common;
 use super::exit;
+use super::explanation;
 use super::print::print_out;
 use super::table::Table;
 use crate::base::{grouped, scaled};
@@ -14,6 +15,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +25,7 @@ Examples:
   zcat big.pcap.gz | pegel replay -
   pegel replay --format json day1.pcap day2.pcap | jq .evidence
   pegel replay --state-dir /var/lib/pegel attack.pcap    with the learned limits of the daemon
+  pegel replay --explain 203.0.113.7 attack.pcap         why an address is reported, or is not
 
 Exit codes: 0 all files were read, with or without incidents; 1 a file could not be read in full; 2 wrong usage;
 3 invalid configuration.";
@@ -45,6 +48,9 @@ pub(super) struct ReplayArgs {
     /// Use the learned limits in this state directory; it is not modified
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Show what each detector measured of this host, its limit, and what kept it silent
+    #[arg(long, value_name = "ADDRESS")]
+    explain: Option<IpAddr>,
     #[command(flatten)]
     common: Common,
 }
@@ -77,12 +83,16 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
             }
         }
     }
+    if let Some(address) = args.explain {
+        replay.explain(address.into());
+    }
     let mut session = Session {
         replay,
         format: args.format,
         incidents: Vec::new(),
         other_links: Vec::new(),
         failed: 0,
+        explained: args.explain,
         output_closed: None,
     };
     for path in &args.files {
@@ -109,6 +119,7 @@ struct Session {
     /// Unsupported link types, by number.
     other_links: Vec<u16>,
     failed: usize,
+    explained: Option<IpAddr>,
     /// The exit code if standard output was closed or failed.
     output_closed: Option<ExitCode>,
 }
@@ -184,6 +195,9 @@ impl Session {
             return code;
         }
         if self.format == Format::Json {
+            if let Some(address) = self.explained {
+                eprint!("{}", explanation::page(address, self.replay.engine().explanations()));
+            }
             for note in self.notes() {
                 eprintln!("pegel: note: {note}");
             }
@@ -226,6 +240,10 @@ impl Session {
         );
         for note in self.notes() {
             let _ = writeln!(page, "Note: {note}.");
+        }
+        if let Some(address) = self.explained {
+            page.push('\n');
+            page.push_str(&explanation::page(address, self.replay.engine().explanations()));
         }
         page
     }

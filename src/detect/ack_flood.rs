@@ -3,7 +3,6 @@
 //! On a connection both ends send, and where only one direction is captured the numbers of its segments advance. The
 //! segments of a flood get no answer, or a RST (RFC 9293 §3.5.2), and often use each flow once.
 
-use super::exceeded;
 use super::quantities::{self, ACKS};
 use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
@@ -56,9 +55,10 @@ impl Detector for AckFlood {
 impl AckFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited(host, span, ACKS))?;
+        let exceeded = host.exceeds(limit, |span| quantities::unsolicited(host, span, ACKS))?;
         let profile = host.profile(ACKS);
-        if profile.is_port_scan() && exceeded.rate < limit.value * HARMFUL_SCAN.value {
+        let harmless = exceeded.rate < limit.value * HARMFUL_SCAN.value;
+        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless) {
             return None;
         }
         let mut finding = Finding::new(host, Vector::AckFlood, ACKS).graded(exceeded.rate, exceeded.limit.value);

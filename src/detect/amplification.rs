@@ -7,14 +7,14 @@
 //!
 //! Replies that one of our hosts sends to requests which are captured too are reported by `open_reflector`.
 
-use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
+use super::amplifier::{self, ReplyLimits};
 use super::evidence::context;
-use super::exceeded;
-use super::quantities::{self, unrequested_replies};
+use super::quantities::unrequested_replies;
+use super::reply_shape::{self, ReplyShape};
 use super::shape::SampleProfile;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
-use crate::base::{Addr, Networks, Vector};
-use crate::meter::{Count, HostDirection, Sample, ServiceTraffic, Span, Window};
+use crate::base::{Networks, Vector};
+use crate::meter::{Count, Sample, ServiceTraffic, Span, Window};
 use crate::packet::{AMPLIFIERS, Amplifier, Class};
 use std::sync::Arc;
 
@@ -36,17 +36,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "unsolicited replies of services that reflect and amplify, identified by source port, size and payload",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
     inspects_hosts: true,
-    thresholds: &[
-        LARGE,
-        LARGE_ONE_WAY,
-        UNSEEN_SESSIONS,
-        HONEST_ANSWERS,
-        BURST,
-        NEIGHBOURS,
-        OWN_PORT,
-        CROWD,
-        amplifier::MOST_REPLIES,
-    ],
+    thresholds: &[UNSEEN_SESSIONS, BURST, amplifier::MOST_REPLIES],
     claims: &[Claim::AmplifierFragments],
     yields_to: &[],
     merging: Merging::IntoPrefix,
@@ -78,13 +68,6 @@ const UNAMBIGUOUS: Setting = Setting {
     learns: None,
 };
 
-const LARGE: Threshold = Threshold {
-    name: "large replies",
-    value: 300.0,
-    unit: "octets per frame on average",
-    reason: "a reply worth amplifying; honest replies of these services are smaller on average",
-    guarded_by: "dns_resolver",
-};
 const UNSEEN_SESSIONS: Threshold = Threshold {
     name: "sessions of one direction",
     value: 5.0,
@@ -92,40 +75,12 @@ const UNSEEN_SESSIONS: Threshold = Threshold {
     reason: "small packets of calls, tunnels and games of which only one direction is captured look alike",
     guarded_by: "sip_trunk_one_way",
 };
-const HONEST_ANSWERS: Threshold = Threshold {
-    name: "honest answers",
-    value: 3.0,
-    unit: "replies per request",
-    reason: "a service with more answers searches made to a whole network",
-    guarded_by: "discovery",
-};
 const BURST: Threshold = Threshold {
     name: "burst of replies",
     value: 20.0,
     unit: "packets in 0.2 s",
     reason: "nothing else looks like unsolicited replies, so few suffice",
     guarded_by: "ntp_client",
-};
-const NEIGHBOURS: Threshold = Threshold {
-    name: "neighbours",
-    value: 0.5,
-    unit: "share of replies",
-    reason: "replies to a search among neighbours come from the host's own network",
-    guarded_by: "discovery",
-};
-const OWN_PORT: Threshold = Threshold {
-    name: "port of the service itself",
-    value: 0.5,
-    unit: "share of replies",
-    reason: "gateways and exchanges both request and answer from the port of the service",
-    guarded_by: "ike_gateway",
-};
-const CROWD: Threshold = Threshold {
-    name: "crowd of reflectors",
-    value: 0.5,
-    unit: "sources per reply",
-    reason: "at least every second reply comes from a new source, however few of them were sampled",
-    guarded_by: "game_server",
 };
 
 /// The port of QUIC may be where the victim is hit.
@@ -156,88 +111,6 @@ impl Detector for Amplification {
     }
 }
 
-/// How suspicious the shape of a service's replies is.
-#[derive(Clone, Copy, PartialEq)]
-enum Shape {
-    Background,
-    /// Could be honest traffic of which only one direction is captured.
-    Doubtful,
-    Clear,
-}
-
-/// Whether most replies come from the host's own network, as those to a search among neighbours do. The search itself
-/// went to a group, maybe before anything was kept of the host.
-fn from_neighbours(host: &HostDirection<'_>, row: &'static Amplifier, networks: &Networks) -> bool {
-    let own = host.window().address();
-    let near = |peer: Addr| {
-        let host_bits = if own.is_v4() { 8 } else { 64 };
-        networks.contains(peer) || peer.bits() >> host_bits == own.bits() >> host_bits
-    };
-    let (mut neighbours, mut all) = (0, 0);
-    for sample in amplifier::replies(host, row) {
-        all += u64::from(sample.weight);
-        neighbours += if near(sample.peer) { u64::from(sample.weight) } else { 0 };
-    }
-    neighbours as f64 > NEIGHBOURS.value * all as f64
-}
-
-/// Whether most replies arrive at the port of the service itself, as they do between gateways and exchanges, which both
-/// ask and answer.
-fn among_peers(host: &HostDirection<'_>, row: &'static Amplifier) -> bool {
-    let (mut own, mut all) = (0, 0);
-    for sample in amplifier::replies(host, row) {
-        all += u64::from(sample.weight);
-        own += if row.has_port(sample.destination_port) { u64::from(sample.weight) } else { 0 };
-    }
-    own as f64 > OWN_PORT.value * all as f64
-}
-
-/// Whether at least every second reply comes from a source of its own, however few of them were sampled: other packets that
-/// came with them (errors) take the place of samples. What else the host gets has at most a source a packet.
-fn is_crowd(host: &HostDirection<'_>, service: &ServiceTraffic) -> bool {
-    let others = host.forward_packets().saturating_sub(service.replies.packets);
-    host.distinct_peers() - others as f64 >= CROWD.value * service.replies.packets as f64
-}
-
-fn shape_of(
-    host: &HostDirection<'_>,
-    service: &ServiceTraffic,
-    row: &'static Amplifier,
-    networks: &Networks,
-    shows_both_ends: bool,
-) -> Shape {
-    if row.answers as f64 > HONEST_ANSWERS.value && from_neighbours(host, row, networks) {
-        return Shape::Background;
-    }
-    if row.unambiguous {
-        return Shape::Clear;
-    }
-    // Of a capture of both directions every unsolicited reply is known to be one.
-    let one_way = !shows_both_ends && quantities::is_silent(host);
-    let profile = SampleProfile::of(amplifier::replies(host, row));
-    let large = amplifier::mean_size(service) as f64 >= if one_way { LARGE_ONE_WAY.value } else { LARGE.value };
-    let crowd = is_crowd(host, service);
-    if large && (!row.sessions || crowd || profile.many_reflectors()) {
-        return Shape::Clear;
-    }
-    // Small replies from many reflectors.
-    let unknown = crowd || profile.many_sources() || profile.many_reflectors() && (row.sessions || !one_way);
-    if !unknown {
-        return Shape::Background;
-    }
-    if !one_way {
-        return Shape::Clear;
-    }
-    // A resolver that queries that many servers uses constantly changing ports.
-    if row.sessions && (row.crawled || among_peers(host, row) || !(crowd || profile.is_scattered())) {
-        Shape::Doubtful
-    } else if row.sessions || profile.is_converging() {
-        Shape::Clear
-    } else {
-        Shape::Background
-    }
-}
-
 impl Amplification {
     fn inspect_service(
         &self,
@@ -254,12 +127,20 @@ impl Amplification {
             service.map_or(0, |service| unrequested_replies(&service))
         };
         let limit = self.limits.of(row, host);
-        let limit = match shape_of(host, second, row, &self.networks, window.shows_both_ends()) {
-            Shape::Clear => limit,
-            Shape::Doubtful => limit.times(UNSEEN_SESSIONS.value),
-            Shape::Background => return None,
+        let limit = match reply_shape::of(host, window, second, &self.networks) {
+            ReplyShape::Reflected => limit,
+            ReplyShape::Doubtful => limit.times(UNSEEN_SESSIONS.value),
+            // The residual is judged as UDP.
+            ReplyShape::Few => {
+                host.is_silent_because("they come from few hosts: udp_flood judges them", true);
+                return None;
+            }
+            ReplyShape::Unseen => {
+                host.is_silent_because("they may answer requests that were not captured", true);
+                return None;
+            }
         };
-        let exceeded = exceeded::exceeded_from(BURST.value, limit, unsolicited)?;
+        let exceeded = host.exceeds_from(BURST.value, limit, unsolicited)?;
         let mean = amplifier::mean_size(second);
         // Fragments have no ports: they belong to the service that sends most.
         let most = host.services(Span::Second).into_iter().max_by_key(|service| service.replies.bytes);

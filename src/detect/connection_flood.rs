@@ -100,7 +100,9 @@ impl ConnectionFlood {
         let profile = host.profile(OPENING);
         // Outbound connections to many hosts are checks or a sweep.
         let scattered = host.is_outbound() && !profile.is_concentrated();
-        if profile.is_port_scan() || scattered {
+        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan())
+            || host.is_silent_because("they go to many hosts: checks or a sweep", scattered)
+        {
             return None;
         }
         let mut finding =

@@ -5,7 +5,7 @@
 //! for made-up names are `dns_water_torture`.
 
 use super::dns;
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::limit::Limit;
 use super::quantities::{self, dns_queries as queries, dns_replies as replies};
 use super::requests::RequestSample;
@@ -76,7 +76,7 @@ const EACH: Threshold = Threshold {
 };
 const LOST_SHARE: Threshold = Threshold {
     name: "unanswered share",
-    value: 0.5,
+    value: 0.2,
     unit: "share of queries",
     reason: "a loaded server loses some queries",
     guarded_by: "dns_server_busy",
@@ -148,7 +148,7 @@ impl DnsQueryFlood {
         if (second as f64) < limit.value * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
-        let lost = exceeded::exceeded(limit, |span| {
+        let lost = host.exceeds(limit, |span| {
             let unhelped = unhelped(host, span);
             let share = if span == Span::Burst { LOST_SHARE_OF_BURST } else { LOST_SHARE };
             if share.is_reached_by(unhelped, queries(host, span)) { unhelped } else { 0 }
@@ -166,7 +166,8 @@ impl DnsQueryFlood {
             },
         };
         let requests = RequestSample::of(host, window, dns::QUERIES);
-        if dns::made_up_zone(&requests).is_some() {
+        let made_up = dns::made_up_zone(&requests).is_some();
+        if host.is_silent_because("the names are made up: dns_water_torture reports them", made_up) {
             return None;
         }
         let mut finding =
@@ -211,12 +212,12 @@ fn sustained(host: &HostContext<'_>, limit: Limit, profile: &SampleProfile) -> O
 fn repeated(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option<Exceeded> {
     let limit = limit.times(REPEATED.value);
     let rate = |span: Span| queries(host, span);
-    exceeded::exceeded(limit, rate)?;
+    host.exceeds(limit, rate)?;
     let requests = RequestSample::of(host, window, dns::QUERIES);
     let (_, share) = requests.sources(|source| {
         source.is_known() && source.rate as f64 >= EACH.value && source.repeated >= REPEATED_SHARE.value
     });
-    exceeded::exceeded(limit, |span| (rate(span) as f64 * share) as u64)
+    host.exceeds(limit, |span| (rate(span) as f64 * share) as u64)
 }
 
 /// Queries for a few names, nearly each from its own source, answered or not.
@@ -225,7 +226,8 @@ fn ever_new(host: &HostContext<'_>, limit: Limit, window: &Window<'_>) -> Option
         return None;
     }
     let second = queries(host, Span::Second);
-    let exceeded = exceeded::exceeded(limit.times(EVER_NEW.value), |span| if span == Span::Second { second } else { 0 })?;
+    let exceeded = host.exceeds(limit.times(EVER_NEW.value), |span| if span == Span::Second { second } else { 0 })?;
     let all = RequestSample::of(host, window, dns::QUERIES).all;
-    (host.distinct_peers() >= EVER_NEW_SOURCES.value * second as f64 && all.repeated >= FEW_NAMES.value).then_some(exceeded)
+    (host.distinct_peers() >= EVER_NEW_SOURCES.value * second as f64 && all.repeated >= FEW_NAMES.value)
+        .then_some(exceeded)
 }

@@ -7,7 +7,6 @@
 
 use super::dns;
 use super::evidence::context;
-use super::exceeded;
 use super::quantities::dns_queries as queries;
 use super::requests::RequestSample;
 use super::settings::Limits;
@@ -93,7 +92,7 @@ impl DnsWaterTorture {
         }
         let few = (requests.by_source.len() as f64) < SOURCES.value || answered + failed == 0;
         let limit = base.times(if few { FEW.value } else { 1.0 });
-        let exceeded = exceeded::exceeded(limit, |span| (queries(host, span) as f64 * share) as u64)?;
+        let exceeded = host.exceeds(limit, |span| (queries(host, span) as f64 * share) as u64)?;
         let mut finding =
             Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));

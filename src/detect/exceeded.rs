@@ -49,11 +49,8 @@ pub(super) struct Exceeded {
 /// times the limit or more within 0.3 s.
 ///
 /// Where both do, the burst gives the strength of the flood as soon as it starts.
-pub(super) fn exceeded(limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-    exceeded_from(LEAST_BURST, limit, count)
-}
-
-/// The same for packets that are suspicious in themselves: `least` of them already make a burst.
+///
+/// `least` packets make a burst: [`LEAST_BURST`], or fewer where they are suspicious in themselves.
 pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
     let (second, burst) = (count(Span::Second) as f64, count(Span::Burst) as f64);
     let burst_rate = burst / Span::Burst.seconds();
@@ -98,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_second_at_the_limit_or_a_burst_at_two_and_a_half_times() {
-        assert!(exceeded(limit(1000.0), spans(999, 300)).is_none());
-        assert_eq!(exceeded(limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
-        assert_eq!(exceeded(limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
-        assert!(exceeded(limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
+        assert!(exceeded_from(LEAST_BURST, limit(1000.0), spans(999, 300)).is_none());
+        assert_eq!(exceeded_from(LEAST_BURST, limit(1000.0), spans(1000, 200)).map(|o| o.span), Some(Span::Second));
+        assert_eq!(exceeded_from(LEAST_BURST, limit(1000.0), spans(600, 500)).map(|o| o.rate), Some(2500.0));
+        assert!(exceeded_from(LEAST_BURST, limit(100.0), spans(60, 60)).is_none(), "sixty packets are no burst");
     }
 }

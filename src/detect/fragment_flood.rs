@@ -4,7 +4,6 @@
 //! are answered. A flood leaves first fragments out, or gets no answer. Fragments that belong to the replies of an
 //! amplifier are part of that attack.
 
-use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
@@ -76,7 +75,7 @@ impl FragmentFlood {
         let firsts = host.first_fragments();
         let orphaned = !FIRSTS_SHARE.is_reached_by(firsts, fragments);
         let limit = if orphaned { &self.orphans } else { &self.unanswered };
-        let exceeded = exceeded::exceeded(host.limit(limit), |span| quantities::later_fragments(host, span))?;
+        let exceeded = host.exceeds(host.limit(limit), |span| quantities::later_fragments(host, span))?;
         let profile = host.profile(CLASSES);
         let mut finding =
             Finding::new(host, Vector::FragmentFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);

@@ -2,6 +2,8 @@
 
 use super::baseline::LearnedLevels;
 use super::claim::ClaimCache;
+use super::exceeded::{self, Exceeded, LEAST_BURST};
+use super::explain::Notes;
 use super::limit::Limit;
 use super::mixture::FlagMixture;
 use super::settings::Limits;
@@ -10,7 +12,7 @@ use super::target::Target;
 use super::threshold::Threshold;
 use crate::base::Direction;
 use crate::inventory::{GroupId, Site};
-use crate::meter::HostDirection;
+use crate::meter::{HostDirection, Span};
 use crate::packet::Class;
 use ipnet::IpNet;
 use std::cell::{OnceCell, RefCell};
@@ -41,6 +43,7 @@ pub struct HostContext<'a> {
     mixture: OnceCell<FlagMixture>,
     reflected: OnceCell<Option<ReflectedPort>>,
     claims: ClaimCache,
+    notes: Notes,
 }
 
 impl<'a> Deref for HostContext<'a> {
@@ -70,6 +73,7 @@ impl<'a> HostContext<'a> {
             mixture: OnceCell::new(),
             reflected: OnceCell::new(),
             claims: ClaimCache::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -128,6 +132,30 @@ impl<'a> HostContext<'a> {
         let learned = |quantity| self.learned.and_then(|levels| levels.of(quantity));
         let limit = limits.of(self.group, self.direction, learned);
         limit.times(if self.hosts.is_some() { PREFIX_FACTOR.value } else { 1.0 })
+    }
+
+    /// Whether a count exceeds its limit: see [`exceeded`].
+    pub(super) fn exceeds(&self, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
+        self.exceeds_from(LEAST_BURST, limit, count)
+    }
+
+    /// The same for packets of which `least` already make a burst.
+    pub(super) fn exceeds_from(&self, least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
+        let exceeded = exceeded::exceeded_from(least, limit, &count);
+        self.notes.compared(limit, count, exceeded.as_ref());
+        exceeded
+    }
+
+    /// Whether `condition` keeps the detector silent although its limit is exceeded; if so, `reason` says why.
+    pub(super) fn is_silent_because(&self, reason: &'static str, condition: bool) -> bool {
+        if condition {
+            self.notes.silent(reason);
+        }
+        condition
+    }
+
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// The shape of the sampled packets of these classes.

@@ -6,7 +6,7 @@
 //! each.
 
 use super::evidence::context;
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::limit::Limit;
 use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample, Source};
 use super::settings::Limits;
@@ -232,7 +232,8 @@ impl HttpFlood {
             return None;
         }
         // Connections opened for them, by whichever of its packets was captured.
-        let opened = host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
+        let opened =
+            host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
         let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
         let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
         let (sources, share) =
@@ -240,7 +241,7 @@ impl HttpFlood {
         let (tools, tool_share) = requests.sources(|source| is_tool(source, fresh));
         let limit = base.times(if fresh || tool_share >= share * TOOL_SHARE.value { 1.0 } else { KEPT.value });
         let part = |share: f64| move |span: Span| (host.app_packets(span, REQUESTS) as f64 * share) as u64;
-        let (exceeded, sources) = if let Some(found) = exceeded::exceeded(limit, part(share)) {
+        let (exceeded, sources) = if let Some(found) = host.exceeds(limit, part(share)) {
             (found, Some(sources))
         } else if let Some(found) = sustained(host, base, tool_share) {
             (found, Some(tools))
@@ -296,7 +297,7 @@ fn crowd(host: &HostContext<'_>, limit: Limit, requests: &RequestSample<'_>) -> 
     {
         return None;
     }
-    let exceeded = exceeded::exceeded(limit, |span| host.app_packets(span, REQUESTS))?;
+    let exceeded = host.exceeds(limit, |span| host.app_packets(span, REQUESTS))?;
     let second = host.app_packets(Span::Second, REQUESTS);
     let each = second as f64 / host.distinct_peers().max(1.0);
     let answers = host.reverse_app_packets(Span::Second, &[App::HttpResponse]);

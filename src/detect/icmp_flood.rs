@@ -3,7 +3,7 @@
 //! A host provokes echo replies by its own requests and errors by its own packets; what exceeds that is unsolicited.
 //! Neighbour discovery belongs to layer 2 and is not counted here; replies of whole networks are `smurf`'s.
 
-use super::exceeded::{self, LEAST_BURST};
+use super::exceeded::LEAST_BURST;
 use super::quantities::{self, IcmpFamily};
 use super::settings::{Limits, Settings};
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
@@ -67,7 +67,7 @@ impl IcmpFlood {
         if (host.forward(Span::Second).of_all(family.all).packets as f64) < limit.value.min(LEAST_BURST) {
             return None;
         }
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited_icmp(host, span, family))?;
+        let exceeded = host.exceeds(limit, |span| quantities::unsolicited_icmp(host, span, family))?;
         let profile = host.profile(family.all);
         let mut finding = Finding::new(host, self.vector, family.all).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();

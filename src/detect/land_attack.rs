@@ -3,7 +3,6 @@
 //! No honest packet looks so except over loopback, so a few suffice. They are a class of their own: nothing else counts
 //! them.
 
-use super::exceeded;
 use super::settings::Limits;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
@@ -61,7 +60,7 @@ impl LandAttack {
             return None;
         }
         let count = |span| host.forward(span).of(Class::Land).packets;
-        let exceeded = exceeded::exceeded_from(BURST.value, host.limit(&self.limit), count)?;
+        let exceeded = host.exceeds_from(BURST.value, host.limit(&self.limit), count)?;
         let mut finding = Finding::new(host, Vector::LandAttack, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = true;
         let port = host.profile(CLASSES).top_port;

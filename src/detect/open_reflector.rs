@@ -6,7 +6,6 @@
 
 use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
 use super::evidence::context;
-use super::exceeded;
 use super::shape::SampleProfile;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::{Addr, Networks, TICKS_PER_SECOND, Vector};
@@ -105,8 +104,9 @@ impl Detector for OpenReflector {
         // A host has one such incident: the service that sends most makes it.
         let mut services = host.services(Span::Second);
         services.sort_by_key(|service| std::cmp::Reverse(service.replies.bytes));
-        findings
-            .extend(services.iter().find_map(|service| self.inspect_service(host, window, service, service.service.row()?)));
+        findings.extend(
+            services.iter().find_map(|service| self.inspect_service(host, window, service, service.service.row()?)),
+        );
     }
 }
 
@@ -129,20 +129,22 @@ impl OpenReflector {
                 services.filter(|s| s.service == service.service).map(|s| s.replies.packets).sum()
             }
         };
-        let exceeded = exceeded::exceeded_from(BURST.value, limit, count)?;
+        let exceeded = host.exceeds_from(BURST.value, limit, count)?;
         // Inside, all of these are asked honestly.
         let (mut outside, mut all) = (0u64, 0u64);
         for sample in amplifier::replies(host, row) {
             all += u64::from(sample.weight);
             outside += if self.networks.contains(sample.peer) { 0 } else { u64::from(sample.weight) };
         }
-        if outside as f64 <= OUTSIDE.value * all as f64 {
+        let inside = outside as f64 <= OUTSIDE.value * all as f64;
+        if host.is_silent_because("the replies go to hosts of our networks", inside) {
             return None;
         }
         let profile = SampleProfile::of(amplifier::replies(host, row));
         let mean = amplifier::mean_size(service);
         let one_victim = profile.top_peer.is_some_and(|(_, share)| share >= ONE_VICTIM.value);
-        if !row.unambiguous && !(one_victim && is_amplified(host, window, row, &profile)) {
+        let honest = !row.unambiguous && !(one_victim && is_amplified(host, window, row, &profile));
+        if host.is_silent_because("the replies are small, or go to many hosts", honest) {
             return None;
         }
         let mut finding =

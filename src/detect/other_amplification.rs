@@ -3,7 +3,6 @@
 //! Rate: UDP that gets no answer. Shape: all from one source port of many hosts, and large, or small but from the same
 //! hosts again and again to a port or two ([`Claim::ReflectedUdp`]).
 
-use super::exceeded;
 use super::quantities::{self, UDP};
 use super::settings::Limits;
 use super::shape::{self, ReflectedPort, SampleProfile};
@@ -57,8 +56,10 @@ impl OtherAmplification {
         }
         // The shape costs more than the rate: most hosts end here.
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::one_way(host, span, UDP))?;
-        let ReflectedPort { port, share } = host.reflected_port()?;
+        let exceeded = host.exceeds(limit, |span| quantities::one_way(host, span, UDP))?;
+        let reflected = host.reflected_port();
+        host.is_silent_because("they do not come from one port of many hosts", reflected.is_none());
+        let ReflectedPort { port, share } = reflected?;
         let mut finding =
             Finding::new(host, Vector::OtherAmplification, CLASSES).graded(exceeded.rate, exceeded.limit.value);
         finding.since = host.onset(shape::packets_in(host, UDP));

@@ -5,7 +5,7 @@
 //! (ERSPAN) look like, so they have a limit that only a very strong flood reaches. Routing protocols use multicast groups,
 //! which are no targets.
 
-use super::exceeded::{self, LEAST_BURST};
+use super::exceeded::LEAST_BURST;
 use super::quantities;
 use super::settings::{Limits, Settings};
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
@@ -106,7 +106,7 @@ impl ProtocolFlood {
             steady
         };
         let unanswered = |span: Span| quantities::one_way(host, span, classes);
-        let exceeded = exceeded::exceeded(limit, unanswered)?;
+        let exceeded = host.exceeds(limit, unanswered)?;
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;

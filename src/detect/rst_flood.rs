@@ -3,7 +3,6 @@
 //! A RST answers a segment that the host sent, or ends a connection with a peer that it has talked with lately, however
 //! long it was idle.
 
-use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
@@ -50,10 +49,11 @@ impl Detector for RstFlood {
 impl RstFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| quantities::unsolicited(host, span, CLASSES))?;
+        let exceeded = host.exceeds(limit, |span| quantities::unsolicited(host, span, CLASSES))?;
         let profile = host.profile(CLASSES);
         // A service that stops aborts the connections of all its clients, which may have been silent for long.
-        if host.is_outbound() && !profile.is_concentrated() {
+        let scattered = host.is_outbound() && !profile.is_concentrated();
+        if host.is_silent_because("they go to many hosts: a service that ends its connections", scattered) {
             return None;
         }
         let mut finding = Finding::new(host, Vector::RstFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);

@@ -5,6 +5,7 @@ use super::baseline::Baseline;
 use super::claim::Claim;
 use super::claim_rules;
 use super::detector::{Detector, DetectorSpec};
+use super::explain::Explanation;
 use super::finding::Finding;
 use super::host_context::HostContext;
 use super::layer2;
@@ -12,7 +13,7 @@ use super::prefix;
 use super::registry::DETECTORS;
 use super::settings::Settings;
 use super::target::Target;
-use crate::base::{Direction, PostureResult, Severity};
+use crate::base::{Addr, Direction, PostureResult, Severity};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -78,6 +79,51 @@ pub fn run(
     }
 }
 
+/// Explains, for one host, what each detector made of it in this tick.
+pub fn explain(
+    detectors: &[EnabledDetector],
+    site: &Site,
+    baseline: Option<&Baseline>,
+    window: &Window<'_>,
+    address: Addr,
+) -> Vec<Explanation> {
+    let Some(host) = window.host(address) else { return Vec::new() };
+    let mut explanations = Vec::new();
+    for &direction in site.directions() {
+        let learned = baseline.and_then(|baseline| baseline.levels(address, direction));
+        let context = HostContext::of_host(host.in_direction(direction), direction, site, learned);
+        context.notes().listen();
+        for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
+            let mut findings = Vec::new();
+            enabled.detector.inspect_host(&context, window, &mut findings);
+            let (comparisons, mut silent_because) = context.notes().take();
+            if !findings.is_empty() && is_claimed_by_another(detectors, enabled, &context) {
+                findings.clear();
+                silent_because.push("another detector reports these packets");
+            }
+            explanations.push(Explanation {
+                detector: enabled.spec.name,
+                direction,
+                at: window.end,
+                comparisons,
+                silent_because,
+                reported: !findings.is_empty(),
+            });
+        }
+    }
+    explanations
+}
+
+/// Whether a detector leaves the packets of this host to another. A claim counts only where the detector that makes it is
+/// on: otherwise no detector would report these packets.
+fn is_claimed_by_another(detectors: &[EnabledDetector], enabled: &EnabledDetector, host: &HostContext<'_>) -> bool {
+    let is_claimed = |claim: &Claim| {
+        let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
+        detectors.iter().any(claims) && claim_rules::applies(*claim, host)
+    };
+    enabled.spec.yields_to.iter().any(is_claimed)
+}
+
 /// Runs all detectors on the latest results of the checks of this host, with the same severities as [`run`].
 pub fn run_host_checks(detectors: &[EnabledDetector], checks: &[PostureResult], findings: &mut Vec<Finding>) {
     for enabled in detectors {
@@ -100,12 +146,7 @@ fn inspect_host(
         if findings.len() == before {
             continue;
         }
-        // A claim counts only where the detector that makes it is on: otherwise no detector would report these packets.
-        let is_claimed = |claim: &&Claim| {
-            let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
-            detectors.iter().any(claims) && claim_rules::applies(**claim, host)
-        };
-        if enabled.spec.yields_to.iter().any(|claim| is_claimed(&claim)) {
+        if is_claimed_by_another(detectors, enabled, host) {
             findings.truncate(before);
         }
         if let Some(group) = group {

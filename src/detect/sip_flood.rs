@@ -5,7 +5,6 @@
 //! monitor's OPTIONS get 200. A flood is not answered once the server is overloaded, or is challenged and rejected without
 //! end. Requests that are all accepted are a flood only far above the limit. The same over UDP and TCP.
 
-use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
@@ -95,14 +94,13 @@ impl SipFlood {
         let silent = [Span::Second, Span::TenSeconds].into_iter().all(|span| host.reverse(span).packets() == 0);
         let one_way = silent && !profile.many_flows();
         let base = limit.times(if one_way { ONE_WAY_FACTOR.value } else { 1.0 });
-        let unaccepted = exceeded::exceeded(base, |span| {
+        let unaccepted = host.exceeds(base, |span| {
             let unaccepted = quantities::unaccepted_sip_requests(host, span);
             let share = if span == Span::Burst { UNACCEPTED_SHARE_OF_BURST } else { UNACCEPTED_SHARE };
             if share.is_reached_by(unaccepted, quantities::sip_requests(host, span)) { unaccepted } else { 0 }
         });
         let accepted = || {
-            let found =
-                exceeded::exceeded(limit.times(ACCEPTED_FACTOR.value), |span| quantities::sip_requests(host, span));
+            let found = host.exceeds(limit.times(ACCEPTED_FACTOR.value), |span| quantities::sip_requests(host, span));
             Some((found?, "SIP requests/s", "accepted_sip_requests_per_second"))
         };
         let (exceeded, what, measure) = unaccepted

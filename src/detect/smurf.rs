@@ -4,7 +4,6 @@
 //! Either end shows it: echo replies that the victim never requested, from many hosts of the same networks; or, where the
 //! abused network is captured, the requests. No honest host pings a group a hundred times a second.
 
-use super::exceeded;
 use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
@@ -89,14 +88,14 @@ impl Smurf {
             return None;
         }
         let group_requests = |span: Span| host.forward(span).of(Class::IcmpEchoGroup).packets;
-        let requested = exceeded::exceeded_from(BURST.value, requests, group_requests);
+        let requested = host.exceeds_from(BURST.value, requests, group_requests);
         let unsolicited = |reply: Class, echo: Class| {
             let count = move |span: Span| {
                 let pings = (group_requests(span) as f64).min(GROUP_PINGS.value);
                 let expected = host.reverse(span).of(echo).packets + (pings * REPLIES_PER_PING.value) as u64;
                 host.forward(span).of(reply).packets.saturating_sub(expected)
             };
-            exceeded::exceeded(replies, count).filter(|_| shape::is_of_same_networks(host, reply))
+            host.exceeds(replies, count).filter(|_| shape::is_of_same_networks(host, reply))
         };
         let replied = unsolicited(Class::IcmpReply, Class::IcmpEcho)
             .or_else(|| unsolicited(Class::Icmpv6Reply, Class::Icmpv6Echo));

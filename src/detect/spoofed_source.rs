@@ -48,10 +48,12 @@ impl SpoofedSource {
     /// Whether the packets leave our networks: the capture says so, or they go to a router of the provider from a station that
     /// is none.
     fn leave(&self, station: &StationCounts, interface: &str) -> bool {
-        station.spoofed_to.is_none_or(|router| {
-            let upstream = self.site.policy(Some(interface)).map(|policy| &policy.upstream_macs);
-            upstream.is_some_and(|macs| macs.contains(&router) && !macs.contains(&station.mac))
-        })
+        let (source, ..) = station.spoofed_as;
+        source.is_group()
+            || station.spoofed_to.is_none_or(|router| {
+                let upstream = self.site.policy(Some(interface)).map(|policy| &policy.upstream_macs);
+                upstream.is_some_and(|macs| macs.contains(&router) && !macs.contains(&station.mac))
+            })
     }
 }
 
@@ -100,10 +102,14 @@ impl Detector for SpoofedSource {
                         limit,
                         Span::Tick.seconds(),
                         format!(
-                            "{} packets in 0.1 s left {interface} from station {} with sources outside our networks, \
-                             limit {} ({})",
+                            "{} packets in 0.1 s left {interface} from station {} with {}, limit {} ({})",
                             station.spoofed,
                             station.mac,
+                            if source.is_group() {
+                                "a group address as their source"
+                            } else {
+                                "sources outside our networks"
+                            },
                             limit.value,
                             limit.from.name()
                         ),

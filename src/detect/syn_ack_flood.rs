@@ -59,9 +59,10 @@ impl SynAckFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
         let count = |span: Span| quantities::unsolicited_syn_acks(host, span);
-        let exceeded = exceeded::exceeded(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
+        let exceeded =
+            host.exceeds(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
         let profile = host.profile(CLASSES);
-        if profile.is_port_scan() {
+        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan()) {
             return None;
         }
         let mut finding = Finding::new(host, Vector::SynAckFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);

@@ -5,7 +5,7 @@
 //! service); floods do neither. One source that tries many ports is a scan. Peers that were all there before, and that
 //! now open a few connections each, return after a restart ([`is_return`]).
 
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::limit::Limit;
 use super::quantities::{self, Handshakes};
 use super::settings::Limits;
@@ -186,7 +186,7 @@ impl SynFlood {
         let patient = PATIENT_SHARE.is_reached_by(second.repeated, second.syns);
         let limit = base.times(if patient { PATIENT_FACTOR.value } else { 1.0 });
         let unanswered = quantities::unanswered_syns(host, Span::Second);
-        let exceeded = match exceeded::exceeded(limit, |span| if span == Span::Second { unanswered } else { 0 }) {
+        let exceeded = match host.exceeds(limit, |span| if span == Span::Second { unanswered } else { 0 }) {
             Some(exceeded) if OPEN_SHARE.is_reached_by(second.open(), second.syns) => Some(exceeded),
             _ => exceeded_by_burst(host, limit),
         };
@@ -197,14 +197,19 @@ impl SynFlood {
         };
         // Where the SYNs are those of real stacks, they are given the time of a long round trip.
         let strong = exceeded.rate >= exceeded.limit.value * BURST_FACTOR.value;
-        if exceeded.span != Span::TenSeconds && !strong && !are_forged(host) && !stay_open(host) {
+        let may_settle = exceeded.span != Span::TenSeconds && !strong && !are_forged(host) && !stay_open(host);
+        if host.is_silent_because("the handshakes may still complete: clients may be far away", may_settle) {
             return None;
         }
         let harmless = exceeded.span != Span::Second || exceeded.rate < base.value * HARM.value;
-        if (profile.is_port_scan() && harmless) || (host.is_outbound() && !profile.is_concentrated()) {
+        let scattered = host.is_outbound() && !profile.is_concentrated();
+        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless)
+            || host.is_silent_because("they go to many hosts: checks or a sweep", scattered)
+        {
             return None;
         }
-        if !host.is_outbound() && is_return(host, base) {
+        let returns = !host.is_outbound() && is_return(host, base);
+        if host.is_silent_because("the peers of before return, a few connections each: a restart", returns) {
             return None;
         }
         let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
@@ -270,12 +275,12 @@ fn stay_open(host: &HostDirection<'_>) -> bool {
 }
 
 /// A burst of more SYNs than any client opens at the same time.
-fn exceeded_by_burst(host: &HostDirection<'_>, limit: Limit) -> Option<Exceeded> {
+fn exceeded_by_burst(host: &HostContext<'_>, limit: Limit) -> Option<Exceeded> {
     let burst = Handshakes::of(host, Span::Burst);
     if Handshakes::share(burst.open(), burst.syns) < BURST_OPEN_SHARE.value {
         return None;
     }
-    let exceeded = exceeded::exceeded(limit, |span| if span == Span::Burst { burst.open() } else { 0 })?;
+    let exceeded = host.exceeds(limit, |span| if span == Span::Burst { burst.open() } else { 0 })?;
     // A crowd that arrives within 0.2 s is evaluated by its second.
     let second = Handshakes::of(host, Span::Second);
     let open = Handshakes::share(second.open(), second.syns) >= CROWD_OPEN_SHARE.value;

@@ -4,7 +4,7 @@
 //! (RFC 9293 §3.5). Where several patterns flood at the same time ([`FlagMixture`]), the mixture as a whole is a
 //! `tcp_flood`, and no pattern is reported by itself.
 
-use super::exceeded::{self, LEAST_BURST};
+use super::exceeded::LEAST_BURST;
 use super::limit::Limit;
 use super::mixture::{FlagMixture, UnmatchedTcp};
 use super::settings::Limits;
@@ -174,9 +174,9 @@ fn find(host: &HostContext<'_>, limit: Limit, kind: &Kind) -> Option<Finding> {
         return None;
     }
     let count = |span| (kind.count)(&UnmatchedTcp::of(host, span));
-    let exceeded = exceeded::exceeded_from(kind.least_burst, limit, count)?;
+    let exceeded = host.exceeds_from(kind.least_burst, limit, count)?;
     let profile = host.profile(kind.classes);
-    if profile.is_port_scan() {
+    if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan()) {
         return None;
     }
     let mut finding = Finding::new(host, kind.vector, kind.classes).graded(exceeded.rate, exceeded.limit.value);

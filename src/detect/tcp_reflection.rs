@@ -68,8 +68,12 @@ impl TcpReflection {
         let limit = host.limit(&self.limit);
         let count = |span: Span| quantities::unsolicited_syn_acks(host, span);
         let exceeded =
-            exceeded::exceeded(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
-        let ports = shape::service_ports(host, SYN_ACK)?;
+            host.exceeds(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
+        let ports = shape::service_ports(host, SYN_ACK);
+        if host.is_silent_because("they come from ports of no service", ports.is_none()) {
+            return None;
+        }
+        let ports = ports.unwrap_or_default();
         let syns = host.reverse(Span::Second).of(Class::TcpSyn).packets;
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
         let mut finding =
@@ -89,8 +93,9 @@ impl TcpReflection {
 
     fn pages(&self, host: &HostContext<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = exceeded::exceeded(limit, |span| reflection::unsolicited_pages(host, span))?;
-        if !claim_rules::applies(Claim::MiddleboxReplies, host) {
+        let exceeded = host.exceeds(limit, |span| reflection::unsolicited_pages(host, span))?;
+        let reflected = claim_rules::applies(Claim::MiddleboxReplies, host);
+        if host.is_silent_because("they are not what middleboxes send", !reflected) {
             return None;
         }
         let ports = shape::service_ports(host, PAGES)?;

@@ -3,7 +3,7 @@
 //! After its ClientHello a client finishes the handshake and then sends data. Floods stop after the ClientHello, or after
 //! the handshake at a rate that no client has, or renegotiate in the same connection (thc-ssl-dos).
 
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::requests::RequestSample;
 use super::settings::Limits;
 use super::shape;
@@ -117,11 +117,11 @@ impl TlsHandshakeFlood {
             (found, None, "without anything after the ClientHello")
         } else if hellos > 0
             && !DATA_SHARE.is_reached_by(data, hellos)
-            && let Some(found) = exceeded::exceeded(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
+            && let Some(found) = host.exceeds(limit, |span| (host.app_packets(span, HELLO) as f64 * share) as u64)
         {
             (found, Some(fast), "without data, by sources that open more than 20/s each")
         } else if more > 0 && !RENEGOTIATED_DATA.is_reached_by(data, more) {
-            (exceeded::exceeded(limit, renegotiated)?, None, "renegotiated within connections")
+            (host.exceeds(limit, renegotiated)?, None, "renegotiated within connections")
         } else {
             return None;
         };

@@ -3,7 +3,7 @@
 //! The one detector without a shape: a download counts like a flood. It is off until a limit is set, which is what groups
 //! are for ("this host never receives more than 1 Gbit/s"). What it finds is named by the protocol that dominates.
 
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::settings::Limits;
 use super::{Detector, DetectorSpec, Evidence, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
@@ -120,7 +120,7 @@ impl Detector for Total {
         for (rule, limits) in &self.rules {
             let limit = host.limit(limits);
             if limit.value > 0.0 {
-                all.extend(exceeded::exceeded(limit, |span| amount(host, rule, span)).map(|found| (*rule, found)));
+                all.extend(host.exceeds(limit, |span| amount(host, rule, span)).map(|found| (*rule, found)));
             }
         }
         findings.extend(find(host, &all));

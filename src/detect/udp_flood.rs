@@ -7,16 +7,19 @@
 //! Servers also answer spoofed senders (QUIC its Initials, RFC 9000 §8.1; a game server the questions about it). Clients
 //! send more than one packet, so a new sender for each packet is a flood whether it is answered or not.
 
-use super::exceeded::{self, Exceeded};
+use super::exceeded::Exceeded;
 use super::limit::Limit;
 use super::quantities::{self, UDP as UDP_CLASSES};
+use super::reply_shape::{self, ReplyShape};
 use super::settings::{Limits, Settings};
 use super::shape::{self, SampleProfile};
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
-use crate::base::Vector;
-use crate::meter::{HostDirection, Span, Window};
+use crate::base::{Networks, Vector};
+use crate::inventory::Site;
+use crate::meter::{HostDirection, ServiceTraffic, Span, Window};
 use crate::packet::Class;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub(super) const UDP: DetectorSpec = DetectorSpec {
     name: "udp_flood",
@@ -29,7 +32,7 @@ pub(super) const UDP: DetectorSpec = DetectorSpec {
     yields_to: &[Claim::ReflectedUdp, Claim::SipRequests],
     merging: Merging::IntoPrefix,
     mitigation: Mitigation::Packets,
-    build: |settings, _| build(settings, (LEARNED_SPREAD, LEARNED_STEADY), false),
+    build: |settings, site| build(settings, site, (LEARNED_SPREAD, LEARNED_STEADY), false),
 };
 
 pub(super) const QUIC: DetectorSpec = DetectorSpec {
@@ -43,7 +46,7 @@ pub(super) const QUIC: DetectorSpec = DetectorSpec {
     yields_to: &[Claim::ReflectedUdp],
     merging: Merging::IntoPrefix,
     mitigation: Mitigation::Packets,
-    build: |settings, _| build(settings, (SPREAD, STEADY), true),
+    build: |settings, site| build(settings, site, (SPREAD, STEADY), true),
 };
 
 const SPREAD: Setting = Setting {
@@ -120,13 +123,13 @@ const HARMFUL_SCAN: Threshold = Threshold {
     guarded_by: "udp_flood_single_source",
 };
 
-fn build(settings: &Settings, (spread, steady): (Setting, Setting), quic: bool) -> Box<dyn Detector> {
+fn build(settings: &Settings, site: &Site, (spread, steady): (Setting, Setting), quic: bool) -> Box<dyn Detector> {
     let (spread, steady) = (settings.limit(&spread), settings.limit(&steady));
     let (vector, classes): (_, &'static [Class]) = match quic {
         true => (Vector::QuicFlood, &[Class::Quic]),
         false => (Vector::UdpFlood, UDP_CLASSES),
     };
-    Box::new(UdpFlood { spread, steady, quic, vector, classes })
+    Box::new(UdpFlood { spread, steady, quic, vector, classes, networks: Arc::clone(&site.networks) })
 }
 
 struct UdpFlood {
@@ -135,6 +138,7 @@ struct UdpFlood {
     quic: bool,
     vector: Vector,
     classes: &'static [Class],
+    networks: Arc<Networks>,
 }
 
 impl Detector for UdpFlood {
@@ -153,16 +157,17 @@ impl UdpFlood {
             return None;
         }
         let profile = host.profile(classes);
-        if host.is_outbound() && is_of_a_server(host, &profile, classes) {
+        let (exceeded, shape) = self.exceeded(host, window, spread_limit, steady_limit)?;
+        let of_a_server = host.is_outbound() && is_of_a_server(host, &profile, classes);
+        if host.is_silent_because("they leave from few ports to many hosts: what a server sends", of_a_server) {
             return None;
         }
-        let (exceeded, shape) = self.exceeded(host, spread_limit, steady_limit)?;
         let since = match exceeded.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
             _ => host.onset(shape::packets_in(host, classes)),
         };
-        if profile.is_port_scan() && is_of_probes(host, classes) && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value
-        {
+        let harmless = is_of_probes(host, classes) && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value;
+        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless) {
             return None;
         }
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
@@ -185,23 +190,47 @@ impl UdpFlood {
     }
 
     /// The rule that is exceeded, and the shape that it asks for in words.
-    fn exceeded(&self, host: &HostContext<'_>, spread: Limit, steady: Limit) -> Option<(Exceeded, &'static str)> {
+    fn exceeded(
+        &self,
+        host: &HostContext<'_>,
+        window: &Window<'_>,
+        spread: Limit,
+        steady: Limit,
+    ) -> Option<(Exceeded, &'static str)> {
         let classes = self.classes;
         let unanswered = |span: Span| quantities::unsolicited(host, span, classes);
+        let replies = |shape: ReplyShape| move |span: Span| self.replies(host, window, shape, span);
         if quantities::is_spread_udp(host, classes) {
-            if let Some(exceeded) = exceeded::exceeded(spread, unanswered) {
+            if let Some(exceeded) = host.exceeds(spread, unanswered) {
                 return Some((exceeded, "nearly every packet begins a flow"));
             }
             if let Some(exceeded) = sustained(host, spread, unanswered) {
                 return Some((exceeded, "nearly every packet from a new source for ten seconds"));
             }
         }
-        if let Some(exceeded) = exceeded::exceeded(steady, |span| quantities::one_way(host, span, classes)) {
+        if let Some(exceeded) = host.exceeds(spread, replies(ReplyShape::Few)) {
+            return Some((exceeded, "small replies of services to no request"));
+        }
+        let one_way = |span: Span| quantities::one_way(host, span, classes) + replies(ReplyShape::Unseen)(span);
+        if let Some(exceeded) = host.exceeds(steady, one_way) {
             return Some((exceeded, "in few flows"));
         }
         let limit = if self.quic { spread } else { spread.times(SINGLE_FACTOR.value) };
         let exceeded = self.single_packets(host, limit)?;
         Some((exceeded, "nearly every packet from a new source"))
+    }
+
+    /// Replies of services that amplify whose shape is not that of a reflection: `amplification` does not report them.
+    fn replies(&self, host: &HostContext<'_>, window: &Window<'_>, shape: ReplyShape, span: Span) -> u64 {
+        if self.quic || host.is_outbound() {
+            return 0;
+        }
+        let second = host.services(Span::Second);
+        let has_shape = |service: &ServiceTraffic| {
+            let whole = second.iter().find(|known| known.service == service.service);
+            whole.is_some_and(|service| reply_shape::of(host, window, service, &self.networks) == shape)
+        };
+        host.services(span).iter().filter(|service| has_shape(service)).map(quantities::unrequested_replies).sum()
     }
 
     /// Questions of ever new senders, whether answered or not.
@@ -212,10 +241,10 @@ impl UdpFlood {
         let single = |span: Span| quantities::single_questions(host, span, self.classes);
         let second = single(Span::Second);
         let answered = host.forward(Span::Second).verdicts(self.classes).answered;
-        let exceeded = exceeded::exceeded(limit, |span| if span == Span::Second { second } else { 0 })?;
+        let exceeded = host.exceeds(limit, |span| if span == Span::Second { second } else { 0 })?;
         let ever_new = SINGLE_SHARE.is_reached_by(second, answered)
             && host.distinct_peers() >= SINGLE_SOURCES.value * second as f64;
-        ever_new.then_some(exceeded)
+        (!host.is_silent_because("most senders continue after the answer, or ask again", !ever_new)).then_some(exceeded)
     }
 }
 

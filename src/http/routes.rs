@@ -5,6 +5,8 @@ use super::response::{bad_request, failure, json, probe};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
 use super::views::{GuestView, InterfaceView, ProblemView};
+use crate::base::Addr;
+use crate::detect::Explanation;
 use crate::incident::{Detailed, Incident};
 use crate::metrics;
 use axum::Router;
@@ -16,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Entries of a table in a response without the parameter `limit`.
 const DEFAULT_LIMIT: usize = 50;
@@ -34,6 +37,7 @@ const INDEX: &str = concat!(
 /api/v1/incidents/{id}  one incident, with suggested filters and routes
 /api/v1/allowed         findings suppressed by allow rules
 /api/v1/hosts           hosts, busiest first (?limit=50)
+/api/v1/hosts/{address}/why  what each detector makes of a host, and what keeps it silent
 /api/v1/stations        stations, busiest first (?limit=50&sort=total|transmit|receive|broadcast&interface=NAME)
 /api/v1/guests          virtual machines and containers, busiest first (?limit=1000)
 /api/v1/inventory       captured interfaces, and problems of the inventory sources
@@ -52,6 +56,7 @@ pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>) -> Router {
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/allowed", get(allowed))
         .route("/api/v1/hosts", get(hosts))
+        .route("/api/v1/hosts/{address}/why", get(why))
         .route("/api/v1/stations", get(stations))
         .route("/api/v1/guests", get(guests))
         .route("/api/v1/inventory", get(inventory))
@@ -87,6 +92,27 @@ async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
             tracing::error!(%error, "cannot render the metrics");
             failure(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be rendered")
         }
+    }
+}
+
+/// Time to wait for the next tick; without packets, packet time moves on all the same.
+const WHY_PATIENCE: Duration = Duration::from_secs(3);
+
+async fn why(State(shared): State<Arc<Shared>>, Path(address): Path<String>) -> Response {
+    #[derive(Serialize)]
+    struct Why {
+        address: Addr,
+        /// Whether the host has enough traffic to be measured. If not, no detector inspects it.
+        measured: bool,
+        detectors: Vec<Explanation>,
+    }
+    let Ok(address) = address.parse::<Addr>() else { return bad_request("the host must be an IP address") };
+    let Some(answer) = shared.ask(address) else {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "too many hosts are being explained; try again");
+    };
+    match tokio::time::timeout(WHY_PATIENCE, answer).await {
+        Ok(Ok(detectors)) => json(StatusCode::OK, &Why { address, measured: !detectors.is_empty(), detectors }),
+        _ => failure(StatusCode::SERVICE_UNAVAILABLE, "no tick was judged in time; see /healthz"),
     }
 }
 

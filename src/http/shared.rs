@@ -1,8 +1,8 @@
 //! Data shared by the runtime, which writes it, and the server, which reads it.
 
 use super::views::InventoryView;
-use crate::base::Timestamp;
-use crate::detect::Allowed;
+use crate::base::{Addr, Timestamp};
+use crate::detect::{Allowed, Explanation};
 use crate::incident::Incident;
 use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// Milliseconds without a tick after which the pipeline is considered stuck.
 pub const STUCK_AFTER_MILLIS: u64 = 5_000;
@@ -60,7 +61,14 @@ pub struct Shared {
     beat: AtomicU64,
     ready: AtomicBool,
     captures: Mutex<BTreeMap<String, bool>>,
+    questions: Mutex<Vec<Question>>,
 }
+
+/// A host that a request wants explained, and where the answer goes.
+type Question = (Addr, oneshot::Sender<Vec<Explanation>>);
+
+/// Questions that may wait for the next tick.
+const MOST_QUESTIONS: usize = 8;
 
 impl Shared {
     /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the
@@ -84,6 +92,7 @@ impl Shared {
             beat: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             captures: Mutex::new(captures),
+            questions: Mutex::default(),
         }
     }
 
@@ -109,6 +118,27 @@ impl Shared {
 
     pub(super) fn inventory(&self) -> Arc<InventoryView> {
         Arc::clone(&lock(&self.inventory))
+    }
+
+    /// Asks what the detectors make of a host in the next tick; `None` if too many questions wait already.
+    pub(super) fn ask(&self, address: Addr) -> Option<oneshot::Receiver<Vec<Explanation>>> {
+        let mut questions = lock(&self.questions);
+        questions.retain(|(_, answer)| !answer.is_closed());
+        if questions.len() >= MOST_QUESTIONS {
+            return None;
+        }
+        let (answer, receiver) = oneshot::channel();
+        questions.push((address, answer));
+        Some(receiver)
+    }
+
+    /// Answers the questions that wait.
+    pub fn answer(&self, explain: impl Fn(Addr) -> Vec<Explanation>) {
+        let questions = std::mem::take(&mut *lock(&self.questions));
+        for (address, answer) in questions {
+            // The client may have gone in the meantime.
+            let _ = answer.send(explain(address));
+        }
     }
 
     /// Heartbeat of the pipeline, called each tick with the milliseconds since `origin`.

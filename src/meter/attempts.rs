@@ -244,13 +244,7 @@ pub(super) struct AttemptTable {
 impl AttemptTable {
     pub(super) fn new(hasher: Hasher) -> Self {
         let table = SetTable::new(SENDERS, (AttemptKind::Tcp, Addr::UNSPECIFIED));
-        AttemptTable {
-            hasher,
-            touched: Vec::with_capacity(table.capacity()),
-            table,
-            budget: BUDGET,
-            evictions: 0,
-        }
+        AttemptTable { hasher, touched: Vec::with_capacity(table.capacity()), table, budget: BUDGET, evictions: 0 }
     }
 
     /// Entries in use.

@@ -176,7 +176,12 @@ pub struct ClassCounts {
 
 impl Default for ClassCounts {
     fn default() -> Self {
-        ClassCounts { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST], verdicts: VerdictCounts::default() }
+        ClassCounts {
+            all: 0,
+            packets: [0; Class::PER_HOST],
+            bytes: [0; Class::PER_HOST],
+            verdicts: VerdictCounts::default(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The log of a quiet host: its few packets of a tick, three bytes each, in the host's own cache line.
 
-use super::counts::SmallCount;
 use super::conversations::{Outcome, TcpStep, Verdict};
+use super::counts::SmallCount;
 use super::host_tick::HostTick;
 use super::verdicts::{Content, Judged};
 use crate::packet::{App, Class, Packet, Service};

@@ -38,7 +38,6 @@ mod link;
 mod log;
 mod majority;
 mod merge;
-mod pairs;
 mod prefixes;
 mod registers;
 mod report;

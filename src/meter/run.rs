@@ -40,10 +40,10 @@ impl<'a> Run<'a> {
             && first.direction == packet.direction
     }
 
-    /// Adds a packet that leaves with neither address ours.
+    /// Adds a packet that leaves with neither address ours, or whose source is a group.
     #[cold]
     pub(super) fn add_spoofed(&mut self, packet: &'a Packet) {
-        if packet.source.is_valid_on_any_link() || packet.destination.is_group_or_none() {
+        if packet.source.is_valid_on_any_link() || !packet.source.is_group() && packet.destination.is_group_or_none() {
             return;
         }
         self.spoofed = Some(packet);

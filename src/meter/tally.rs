@@ -5,8 +5,8 @@
 //! touched entries are copied into a [`TickReport`] and reset to zero; the tables themselves stay allocated.
 
 use super::attempts::AttemptTable;
+use super::conversations::{self, Conversations, Ends, Key, Outcome, TcpStep, Verdict};
 use super::counts::{Count, SmallCount};
-use super::conversations::{Conversations, Ends, Key, Outcome, TcpStep, Verdict};
 use super::hash::Hasher;
 use super::host_tick::HostTick;
 use super::link::{AssignedAddrs, LinkRecorder};
@@ -27,7 +27,7 @@ use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
 
 /// Packets recorded per batch: enough to overlap their cache misses.
-pub const BATCH: usize = 32;
+pub const BATCH: usize = conversations::BATCH;
 
 const NO_DETAIL: u16 = u16::MAX;
 
@@ -236,6 +236,15 @@ impl Tally {
         self.interfaces.get(usize::from(interface)).is_none_or(|interface| interface.role != InterfaceRole::Port)
     }
 
+    /// Whether a packet with neither address ours may leave the machine. Where the capture does not say whether a frame leaves,
+    /// its destination may.
+    #[inline]
+    fn leaves_unnamed(&self, packet: &Packet, ends: &PacketHosts) -> bool {
+        !(ends.to_us || ends.from_us)
+            && packet.direction != FrameDirection::Ingress
+            && self.leaves_machine(packet.interface)
+    }
+
     #[inline(never)]
     fn is_counted_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
         let counted =
@@ -292,12 +301,7 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            // Where the capture does not say whether a frame leaves, its destination may.
-            if packet.direction != FrameDirection::Ingress
-                && packet.has_ip
-                && !(ends.to_us || ends.from_us)
-                && self.leaves_machine(packet.interface)
-            {
+            if packet.has_ip && (self.leaves_unnamed(packet, ends) || packet.source.is_group()) {
                 run.add_spoofed(packet);
             }
             if !packet.has_ip {

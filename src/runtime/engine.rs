@@ -2,9 +2,9 @@
 //! clock, no input or output.
 
 use super::guest_rates::GuestRates;
-use crate::base::{CapturedInterface, Networks, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, Networks, PostureResult, Timestamp};
 use crate::config::Config;
-use crate::detect::{self, AllowList, Baseline, EnabledDetector, Finding};
+use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::Site;
 use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
@@ -28,6 +28,25 @@ impl LanConfig {
     pub fn apply(self, tally: &mut Tally) {
         tally.set_interfaces(&self.interfaces);
         tally.set_assigned(self.assigned);
+    }
+}
+
+/// A host whose ticks are explained: for each detector and direction, the tick in which it came nearest to a report.
+struct Explained {
+    address: Addr,
+    nearest: Vec<Explanation>,
+}
+
+impl Explained {
+    fn add(&mut self, explanations: Vec<Explanation>) {
+        for new in explanations {
+            let same = |known: &&mut Explanation| (known.detector, known.direction) == (new.detector, new.direction);
+            match self.nearest.iter_mut().find(same) {
+                Some(known) if new.nearness() > known.nearness() => *known = new,
+                Some(_) => {}
+                None => self.nearest.push(new),
+            }
+        }
     }
 }
 
@@ -55,6 +74,8 @@ pub struct Engine {
     totals: Totals,
     /// Ticks whose packets all carried the same timestamp, so that rates have no meaning.
     frozen_ticks: u64,
+    /// The host to be explained, in a replay.
+    explained: Option<Explained>,
 }
 
 impl Engine {
@@ -80,6 +101,7 @@ impl Engine {
             host_checks: Vec::new(),
             totals: Totals::default(),
             frozen_ticks: 0,
+            explained: None,
         }
     }
 
@@ -192,6 +214,23 @@ impl Engine {
         self.host_checks = checks;
     }
 
+    /// Explains from now on what the detectors make of a host: for each of them, the tick in which it came nearest to a report.
+    pub fn explain(&mut self, address: Addr) {
+        self.explained = Some(Explained { address, nearest: Vec::new() });
+    }
+
+    /// The explanations so far, in the order of the detectors.
+    pub fn explanations(&self) -> &[Explanation] {
+        self.explained.as_ref().map_or(&[], |explained| &explained.nearest)
+    }
+
+    /// What the detectors make of a host in the last tick.
+    pub fn explain_now(&self, address: Addr) -> Vec<Explanation> {
+        let end = self.tick.map_or(Timestamp::ZERO, |tick| Timestamp::from_tick(tick + 1));
+        let window = self.meter.window(end, &self.interfaces);
+        detect::explain(&self.detectors, &self.site, self.baseline.as_ref(), &window, address)
+    }
+
     /// Changes of incidents since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
@@ -226,6 +265,15 @@ impl Engine {
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
         detect::run_host_checks(&self.detectors, &self.host_checks, &mut self.findings);
+        if let Some(explained) = &mut self.explained {
+            explained.add(detect::explain(
+                &self.detectors,
+                &self.site,
+                self.baseline.as_ref(),
+                &window,
+                explained.address,
+            ));
+        }
         self.allow.remove_allowed(&mut self.findings, end);
         self.incidents.observe_background(&window, !self.site.networks.is_unknown());
         self.incidents.observe(&self.findings, end, self.losses, &mut self.events);

@@ -113,6 +113,7 @@ impl JudgeLoop {
             self.collector.workers.recycle(worker, report);
         }
         self.publish_changes();
+        self.publisher.answer(&self.engine);
         self.publisher.tick_judged(start);
         if self.publisher.starts_second(tick) {
             self.publisher.every_second(&self.engine, &self.drills, losses);

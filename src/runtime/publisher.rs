@@ -132,6 +132,11 @@ impl Publisher {
         table_metrics::workers(&self.metrics, engine.meter(), reports, self.tally_sizes, workers);
     }
 
+    /// Answers the questions of the API about hosts.
+    pub(crate) fn answer(&self, engine: &Engine) {
+        self.shared.answer(|address| engine.explain_now(address));
+    }
+
     /// A tick was judged; that began at `start`.
     pub(crate) fn tick_judged(&self, start: Instant) {
         let spent = instant().saturating_duration_since(start);

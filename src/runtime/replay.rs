@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::site::{configured_inventory, site};
 use super::tally_worker::{TallyWorker, TickSink};
-use crate::base::{Networks, Timestamp};
+use crate::base::{Addr, Networks, Timestamp};
 use crate::capture::{CaptureError, Frame, FrameSink, PacketSource, Poll};
 use crate::config::Config;
 use crate::incident::{Event, Incident, LossCounts};
@@ -63,6 +63,11 @@ impl Replay {
         let baseline = super::persistence::saved_baseline(config)?;
         self.worker.sink.engine.set_baseline(Some(baseline));
         Ok(())
+    }
+
+    /// Explains from now on what the detectors make of a host.
+    pub fn explain(&mut self, address: Addr) {
+        self.worker.sink.engine.explain(address);
     }
 
     /// Reads `source` to its end. `observe` is called before the first batch and after each, with the events since the

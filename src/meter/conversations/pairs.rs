@@ -15,17 +15,11 @@ pub(super) struct Pairs {
     before: Box<[u64; WORDS]>,
     began: u64,
     pairs: u32,
-    is_empty: bool,
 }
 
 impl Pairs {
     pub(super) fn new() -> Self {
-        Pairs { now: Box::new([0; WORDS]), before: Box::new([0; WORDS]), began: 0, pairs: 0, is_empty: true }
-    }
-
-    /// Whether no pair is known.
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty
+        Pairs { now: Box::new([0; WORDS]), before: Box::new([0; WORDS]), began: 0, pairs: 0 }
     }
 
     #[inline]
@@ -42,7 +36,6 @@ impl Pairs {
         if let Some(bits) = self.now.get_mut(word) {
             self.pairs += u32::from(*bits & bit == 0);
             *bits |= bit;
-            self.is_empty = false;
         }
     }
 
@@ -58,7 +51,6 @@ impl Pairs {
         if tick.wrapping_sub(self.began) >= GENERATION || self.pairs >= MOST {
             std::mem::swap(&mut self.now, &mut self.before);
             self.now.fill(0);
-            self.is_empty = self.pairs == 0;
             (self.began, self.pairs) = (tick, 0);
         }
     }

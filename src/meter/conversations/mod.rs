@@ -1,0 +1,270 @@
+//! Conversations: whether a packet was asked for, measured packet by packet.
+//!
+//! A packet is *solicited* if the other end lately said something that it belongs to, *unsolicited* if not, *steady* if
+//! the other end is silent but the packet continues a flow that its own packets excuse, and *unknown* where the memory
+//! cannot tell.
+//!
+//! The memory is a table of fixed size: sets of one cache line with seven conversations each. A conversation is a TCP or
+//! UDP 5-tuple; for all other protocols it is the pair of hosts and the protocol. Whatever our hosts send enters it. What
+//! comes from outside enters within a budget per receiver and tick; beyond the budget, as in a flood, it is only looked
+//! up. In a full set the conversation of the host that has most of them there is replaced, so that a flooded host
+//! displaces its own conversations and not its neighbours'.
+//!
+//! Stated error: a conversation is recognised by its set and 22 bits, so that a packet of an unknown flow is taken for a
+//! known one with a probability of at most 7 · 2⁻²² (1.7 · 10⁻⁶).
+
+mod answers;
+mod datagram;
+mod entry;
+mod memory;
+mod outcome;
+mod pairs;
+mod tcp;
+
+pub(super) use outcome::{Earlier, Ends, Key, Outcome};
+pub use outcome::{TcpStep, Verdict};
+
+use super::hash::Hasher;
+use crate::packet::{Class, Packet, quoted};
+use answers::Fragments;
+use datagram::Datagrams;
+use entry::{TCP_LIFE, is_recent};
+use memory::Memory;
+use pairs::Pairs;
+
+/// Packets followed per batch: enough to overlap their cache misses.
+pub(super) const BATCH: usize = 32;
+/// Ticks in which answers to what was sent before the memory began arrive: a second.
+const NEW_TICKS: u64 = 10;
+/// Solicited packets of a tick, and at least one in so many, that show both ends: more than mistaken flows.
+const LEAST_SOLICITED: u32 = 3;
+const SOLICITED_OF: u32 = 2000;
+
+/// How a packet is looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tcp,
+    /// UDP, and every protocol without requests and replies of its own.
+    Datagram,
+    EchoRequest,
+    EchoReply,
+    Error,
+    Fragment,
+    None,
+}
+
+#[inline]
+const fn kind(class: Class) -> Kind {
+    match class {
+        Class::TcpSyn
+        | Class::TcpSynAck
+        | Class::TcpAck
+        | Class::TcpData
+        | Class::TcpRst
+        | Class::TcpFin
+        | Class::TcpNull
+        | Class::TcpXmas
+        | Class::TcpOther => Kind::Tcp,
+        Class::Udp
+        | Class::Quic
+        | Class::Gre
+        | Class::IpTunnel
+        | Class::IpOther
+        | Class::IcmpOther
+        | Class::Icmpv6Other
+        | Class::Icmpv6Nd => Kind::Datagram,
+        Class::IcmpEcho | Class::Icmpv6Echo => Kind::EchoRequest,
+        Class::IcmpReply | Class::Icmpv6Reply => Kind::EchoReply,
+        Class::IcmpError | Class::Icmpv6Error => Kind::Error,
+        Class::Fragment => Kind::Fragment,
+        Class::IcmpEchoGroup | Class::Land | Class::Arp | Class::L2Other | Class::Unparsed => Kind::None,
+    }
+}
+
+/// One worker's memory of conversations.
+pub(super) struct Conversations {
+    hasher: Hasher,
+    memory: Memory,
+    pairs: Pairs,
+    datagrams: Datagrams,
+    fragments: Fragments,
+    /// Not every frame is captured: silence of the other end proves nothing.
+    is_sampled: bool,
+    /// First tick in memory; the packets followed in this tick, and how many of them were solicited.
+    began: u64,
+    followed: u32,
+    solicited: u32,
+    /// Clock of the last tick that showed conversations with both ends; zero for none.
+    both_ends: u8,
+    /// What the ICMP errors of the current batch quote, in their order.
+    quoted: [Option<Key>; BATCH],
+    noted: usize,
+    read: usize,
+}
+
+impl Conversations {
+    /// Memory of at least `capacity` conversations, touched in full.
+    pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
+        Conversations {
+            hasher,
+            memory: Memory::new(capacity),
+            pairs: Pairs::new(),
+            datagrams: Datagrams::new(hasher),
+            fragments: Fragments::new(hasher),
+            is_sampled: false,
+            began: 0,
+            followed: 0,
+            solicited: 0,
+            both_ends: 0,
+            quoted: [None; BATCH],
+            noted: 0,
+            read: 0,
+        }
+    }
+
+    pub(super) fn set_sampled(&mut self, sampled: bool) {
+        self.is_sampled = sampled;
+    }
+
+    /// Conversations in memory.
+    pub(super) fn len(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Notes what an ICMP error quotes. Called for each one before its batch is followed; `message` is its body.
+    pub(super) fn note_error(&mut self, message: &[u8]) {
+        let key = quoted(message).map(|inner| {
+            let (source, destination) = (self.hasher.address(inner.source), self.hasher.address(inner.destination));
+            self.key(&inner, source, destination)
+        });
+        if let Some(slot) = self.quoted.get_mut(self.noted) {
+            *slot = key;
+            self.noted += 1;
+        }
+    }
+
+    /// The next note; without one (the body was not captured) the pair of hosts must do.
+    fn next_quoted(&mut self) -> Option<Key> {
+        let key = if self.read < self.noted { self.quoted.get(self.read).copied().flatten() } else { None };
+        self.read += 1;
+        key
+    }
+
+    /// All errors of the batch were followed.
+    pub(super) fn end_batch(&mut self) {
+        (self.noted, self.read) = (0, 0);
+    }
+
+    /// Where a packet's conversation is; `source` and `destination` are the hashes of its addresses.
+    #[inline]
+    pub(super) fn key(&self, packet: &Packet, source: u64, destination: u64) -> Key {
+        let ends = source ^ destination ^ u64::from(packet.protocol).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        Key {
+            hash: self.hasher.both_ways(ends, packet.source_port, packet.destination_port),
+            upper: source > destination,
+        }
+    }
+
+    /// Loads the line of a conversation, so that the misses of a batch overlap.
+    #[inline]
+    pub(super) fn load(&self, key: Key) {
+        self.memory.load(key.hash);
+    }
+
+    /// Follows a packet and says whether it was asked for.
+    #[inline]
+    pub(super) fn follow(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+        let mut outcome = match kind(packet.class) {
+            Kind::Tcp => tcp::follow(&mut self.memory, &mut self.pairs, packet, key, ends),
+            Kind::Datagram => self.datagrams.follow(&mut self.memory, packet, key, ends),
+            other => self.rare(other, packet, key, ends),
+        };
+        self.followed = self.followed.wrapping_add(1);
+        self.solicited = self.solicited.wrapping_add(u32::from(outcome.verdict == Verdict::Solicited));
+        if outcome.verdict == Verdict::Unsolicited && self.is_new() && answers_by_nature(packet) {
+            outcome.verdict = Verdict::Unknown;
+        }
+        if self.is_sampled {
+            outcome.excused = 0;
+            if outcome.verdict == Verdict::Unsolicited {
+                outcome.verdict = Verdict::Unknown;
+            }
+        }
+        outcome
+    }
+
+    #[inline(never)]
+    fn rare(&mut self, kind: Kind, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+        match kind {
+            Kind::EchoRequest => answers::echo_request(&mut self.memory, key, ends),
+            Kind::EchoReply => {
+                Outcome { verdict: answers::answer_to(&mut self.memory, key, ends), ..Outcome::default() }
+            }
+            Kind::Error => {
+                let verdict = match self.next_quoted() {
+                    // The receiver of the error sent what it quotes: its source is the end that must have been heard.
+                    Some(quoted) => answers::sent_by_receiver(&mut self.memory, quoted, ends),
+                    None => answers::answer_to(&mut self.memory, key, ends),
+                };
+                Outcome { verdict, ..Outcome::default() }
+            }
+            Kind::Fragment => {
+                Outcome { verdict: self.fragments.verdict(&mut self.memory, packet, ends), ..Outcome::default() }
+            }
+            _ => Outcome::default(),
+        }
+    }
+
+    /// Sets the time of the packets that follow.
+    #[inline]
+    pub(super) fn set_tick(&mut self, tick: u64) {
+        if tick != self.memory.tick() {
+            self.move_to(tick);
+        }
+    }
+
+    #[cold]
+    fn move_to(&mut self, tick: u64) {
+        if self.memory.move_to(tick) {
+            self.both_ends = 0;
+        }
+        if self.memory.len() == 0 && self.both_ends == 0 {
+            self.began = tick;
+        }
+        self.pairs.next_tick(tick);
+    }
+
+    /// Whether what began the conversations of now may have been sent before the memory began.
+    fn is_new(&self) -> bool {
+        self.memory.tick().wrapping_sub(self.began) < NEW_TICKS
+    }
+
+    /// Whether the capture lately showed conversations with both ends. If not, it may show one direction only.
+    pub(super) fn shows_both_ends(&self) -> bool {
+        is_recent(self.both_ends, self.memory.now(), TCP_LIFE)
+    }
+
+    /// Ends the tick; returns the conversations that were displaced.
+    pub(super) fn finish_tick(&mut self) -> u64 {
+        if self.solicited >= LEAST_SOLICITED && self.solicited.saturating_mul(SOLICITED_OF) >= self.followed {
+            self.both_ends = self.memory.now();
+        }
+        (self.followed, self.solicited) = (0, 0);
+        self.memory.finish_tick()
+    }
+}
+
+/// Whether a packet answers one by its nature: the question may have been sent before the memory began.
+#[inline]
+fn answers_by_nature(packet: &Packet) -> bool {
+    matches!(
+        packet.class,
+        Class::TcpSynAck
+            | Class::TcpRst
+            | Class::TcpFin
+            | Class::IcmpReply
+            | Class::Icmpv6Reply
+            | Class::IcmpError
+            | Class::Icmpv6Error
+    ) || packet.reply_of.is_some()
+}
