@@ -102,7 +102,7 @@ const BURST_FACTOR: Threshold = Threshold {
     value: 8.0,
     unit: "times the limit",
     reason: "clients 300 ms away that arrive all at once have completed nothing yet; a stronger burst is no rush",
-    guarded_by: "rush_of_far_clients",
+    guarded_by: "rush",
 };
 const FORGED_TTLS: Threshold = Threshold {
     name: "implausible TTLs",

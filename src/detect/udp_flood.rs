@@ -241,7 +241,9 @@ impl UdpFlood {
         let single = |span: Span| quantities::single_questions(host, span, self.classes);
         let second = single(Span::Second);
         let answered = host.forward(Span::Second).verdicts(self.classes).answered;
-        let exceeded = host.exceeds(limit, |span| if span == Span::Second { second } else { 0 })?;
+        // Clients of other services than QUIC may need the whole second to continue.
+        let count = |span: Span| if span == Span::Second || self.quic { single(span) } else { 0 };
+        let exceeded = host.exceeds(limit, count)?;
         let ever_new = SINGLE_SHARE.is_reached_by(second, answered)
             && host.distinct_peers() >= SINGLE_SOURCES.value * second as f64;
         (!host.is_silent_because("most senders continue after the answer, or ask again", !ever_new)).then_some(exceeded)

@@ -164,50 +164,40 @@ impl ClassTick {
     }
 }
 
-/// One direction of one host over some time, by class of traffic.
+/// Packets and bytes of one direction of one host over some time, by class of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassCounts {
+pub struct ClassSums {
     /// Packets of all classes.
     all: u64,
     packets: [u32; Class::PER_HOST],
     bytes: [u64; Class::PER_HOST],
-    verdicts: VerdictCounts,
 }
 
-impl Default for ClassCounts {
+impl Default for ClassSums {
     fn default() -> Self {
-        ClassCounts {
-            all: 0,
-            packets: [0; Class::PER_HOST],
-            bytes: [0; Class::PER_HOST],
-            verdicts: VerdictCounts::default(),
-        }
+        ClassSums { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
     }
 }
 
-impl ClassCounts {
-    /// Adds a tick.
-    pub(super) fn add_tick(&mut self, tick: &ClassTick) {
+impl ClassSums {
+    fn add_tick(&mut self, tick: &ClassTick) {
         self.all += u64::from(tick.all);
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
             *packets = packets.saturating_add(cell.packets);
             *bytes += u64::from(cell.bytes);
         }
-        self.verdicts.merge(&tick.verdicts);
     }
 
-    /// Subtracts a tick that was added before.
-    pub(super) fn subtract_tick(&mut self, tick: &ClassTick) {
+    fn subtract_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.saturating_sub(tick.all.into());
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
             *packets = packets.saturating_sub(cell.packets);
             *bytes = bytes.saturating_sub(cell.bytes.into());
         }
-        self.verdicts.subtract(&tick.verdicts);
     }
 
     /// Adds all counts of another period.
-    pub fn merge(&mut self, other: &ClassCounts) {
+    pub(super) fn merge(&mut self, other: &ClassSums) {
         self.all += other.all;
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
             *mine = mine.saturating_add(theirs);
@@ -215,11 +205,10 @@ impl ClassCounts {
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
             *mine += theirs;
         }
-        self.verdicts.merge(&other.verdicts);
     }
 
     /// Subtracts counts that were added before.
-    pub(super) fn subtract(&mut self, other: &ClassCounts) {
+    pub(super) fn subtract(&mut self, other: &ClassSums) {
         self.all = self.all.saturating_sub(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
             *mine = mine.saturating_sub(theirs);
@@ -227,7 +216,6 @@ impl ClassCounts {
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
             *mine = mine.saturating_sub(theirs);
         }
-        self.verdicts.subtract(&other.verdicts);
     }
 
     /// Packets and bytes of a class.
@@ -239,9 +227,50 @@ impl ClassCounts {
         }
     }
 
-    /// Packets and bytes of several classes together.
-    pub fn of_all(&self, classes: &[Class]) -> Count {
-        Count::sum(classes.iter().map(|&class| self.of(class)))
+    /// Packets of all classes together.
+    #[inline]
+    pub fn packets(&self) -> u64 {
+        self.all
+    }
+}
+
+/// One direction of one host over some seconds: by class of traffic, and by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassCounts {
+    /// Packets and bytes.
+    pub sums: ClassSums,
+    verdicts: VerdictCounts,
+}
+
+impl ClassCounts {
+    /// Adds a tick.
+    pub(super) fn add_tick(&mut self, tick: &ClassTick) {
+        self.sums.add_tick(tick);
+        self.verdicts.merge(&tick.verdicts);
+    }
+
+    /// Subtracts a tick that was added before.
+    pub(super) fn subtract_tick(&mut self, tick: &ClassTick) {
+        self.sums.subtract_tick(tick);
+        self.verdicts.subtract(&tick.verdicts);
+    }
+
+    /// Adds all counts of another period.
+    pub(super) fn merge(&mut self, other: &ClassCounts) {
+        self.sums.merge(&other.sums);
+        self.verdicts.merge(&other.verdicts);
+    }
+
+    /// Subtracts counts that were added before.
+    pub(super) fn subtract(&mut self, other: &ClassCounts) {
+        self.sums.subtract(&other.sums);
+        self.verdicts.subtract(&other.verdicts);
+    }
+
+    /// Packets and bytes of a class.
+    #[inline]
+    pub fn of(&self, class: Class) -> Count {
+        self.sums.of(class)
     }
 
     /// DNS queries by verdict.
@@ -254,8 +283,7 @@ impl ClassCounts {
         self.verdicts.amplifier_replies()
     }
 
-    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
-    /// that amplify.
+    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
         let asking = classes.iter().filter(|&&class| asks(class)).map(|&class| self.of(class).packets).sum();
         let mut sum = Verdicts::asking(asking);
@@ -266,6 +294,6 @@ impl ClassCounts {
     /// Packets of all classes together.
     #[inline]
     pub fn packets(&self) -> u64 {
-        self.all
+        self.sums.packets()
     }
 }

@@ -1,14 +1,15 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::applications::AppCounts;
-use super::counts::{ClassCounts, ClassTick, Count};
+use super::counts::{ClassCounts, ClassSums, Count};
 use super::handshake_counts::{ClientSteps, HandshakeCounts};
-use super::host_tick::{HostTick, ServiceCounts};
+use super::host_tick::HostTick;
 use super::registers::Registers;
 use super::report::HostCounts;
 use super::samples::Sample;
 use super::scale::Scale;
-use super::verdicts::Verdicts;
+use super::service_traffic::ServiceTraffic;
+use super::span_counts::SpanCounts;
 use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
 use std::sync::LazyLock;
@@ -27,7 +28,7 @@ pub enum Span {
     Second,
     /// 10 s, sliding second by second.
     TenSeconds,
-    /// 60 s, sliding by ten seconds.
+    /// 60 s, sliding by ten seconds. Of a minute there are no verdicts and handshakes.
     Minute,
 }
 
@@ -83,6 +84,32 @@ impl Sum {
     }
 }
 
+/// What is kept of a minute: no verdicts and handshakes.
+#[derive(Clone, Copy, Debug, Default)]
+struct LongSum {
+    received: ClassSums,
+    sent: ClassSums,
+    apps: AppCounts,
+}
+
+impl LongSum {
+    fn of(sum: &Sum) -> LongSum {
+        LongSum { received: sum.received.sums, sent: sum.sent.sums, apps: sum.apps }
+    }
+
+    fn add(&mut self, other: &LongSum) {
+        self.received.merge(&other.received);
+        self.sent.merge(&other.sent);
+        self.apps.add(&other.apps);
+    }
+
+    fn subtract(&mut self, other: &LongSum) {
+        self.received.subtract(&other.received);
+        self.sent.subtract(&other.sent);
+        self.apps.subtract(&other.apps);
+    }
+}
+
 /// A tick without traffic.
 static EMPTY_TICK: LazyLock<HostTick> = LazyLock::new(HostTick::default);
 
@@ -95,10 +122,10 @@ pub struct HostWindow {
     seconds: [Sum; SECONDS],
     /// Sources and destinations of each of the last ten full seconds.
     second_peers: [(Registers, Registers); SECONDS],
-    tens: [Sum; TENS],
+    tens: [LongSum; TENS],
     second: Sum,
     ten_seconds: Sum,
-    minute: Sum,
+    minute: LongSum,
     /// Number of the last tick that was opened.
     tick: u64,
 }
@@ -112,10 +139,10 @@ impl HostWindow {
             filled: 0,
             seconds: [Sum::default(); SECONDS],
             second_peers: [Default::default(); SECONDS],
-            tens: [Sum::default(); TENS],
+            tens: [LongSum::default(); TENS],
             second: Sum::default(),
             ten_seconds: Sum::default(),
-            minute: Sum::default(),
+            minute: LongSum::default(),
             tick: tick.wrapping_sub(1),
         })
     }
@@ -126,8 +153,9 @@ impl HostWindow {
         self.filled = 0;
         self.seconds.fill(Sum::default());
         self.second_peers.fill(Default::default());
-        self.tens.fill(Sum::default());
-        (self.second, self.ten_seconds, self.minute) = Default::default();
+        self.tens.fill(LongSum::default());
+        (self.second, self.ten_seconds) = Default::default();
+        self.minute = LongSum::default();
         self.tick = tick.wrapping_sub(1);
     }
 
@@ -155,7 +183,7 @@ impl HostWindow {
             if at.is_multiple_of(SECONDS) {
                 let tens = &mut self.tens[at / SECONDS % TENS];
                 self.minute.subtract(tens);
-                *tens = self.ten_seconds;
+                *tens = LongSum::of(&self.ten_seconds);
                 self.minute.add(tens);
             }
         }
@@ -246,7 +274,10 @@ impl<'a> HostDirection<'a> {
             Span::Burst => SpanCounts::Ticks(of_tick(0), of_tick(1)),
             Span::Second => SpanCounts::Sum(of_sum(&self.host.second)),
             Span::TenSeconds => SpanCounts::Sum(of_sum(&self.host.ten_seconds)),
-            Span::Minute => SpanCounts::Sum(of_sum(&self.host.minute)),
+            Span::Minute => {
+                let minute = &self.host.minute;
+                SpanCounts::Minute(if received { &minute.received } else { &minute.sent })
+            }
         }
     }
 
@@ -276,7 +307,8 @@ impl<'a> HostDirection<'a> {
             }
             Span::Second => self.host.second.handshakes,
             Span::TenSeconds => self.host.ten_seconds.handshakes,
-            Span::Minute => self.host.minute.handshakes,
+            // Not kept for a minute.
+            Span::Minute => self.host.ten_seconds.handshakes,
         }
     }
 
@@ -411,7 +443,7 @@ impl<'a> HostDirection<'a> {
         let mut services: Vec<ServiceTraffic> = Vec::new();
         for row in self.host.recent(ticks).flat_map(|tick| &tick.services) {
             let Some(service) = row.service else { continue };
-            let traffic = self.service_traffic(service, row);
+            let traffic = ServiceTraffic::of(service, row, self.outbound);
             match services.iter_mut().find(|known| known.service == service) {
                 Some(known) => known.merge(&traffic),
                 None => services.push(traffic),
@@ -423,29 +455,7 @@ impl<'a> HostDirection<'a> {
     /// Traffic of one service in one tick: for [`HostDirection::onset`].
     pub fn service_in_tick(&self, tick: &HostTick, service: crate::packet::Service) -> ServiceTraffic {
         let row = tick.services.iter().find(|row| row.service == Some(service)).copied().unwrap_or_default();
-        self.service_traffic(service, &row)
-    }
-
-    fn service_traffic(&self, service: crate::packet::Service, row: &ServiceCounts) -> ServiceTraffic {
-        if self.outbound {
-            ServiceTraffic {
-                service,
-                replies: row.replies_sent.into(),
-                unsolicited: row.unsolicited_sent.into(),
-                unknown: row.unknown_sent.into(),
-                requests: row.requests_received.into(),
-                asked: row.requests_sent.into(),
-            }
-        } else {
-            ServiceTraffic {
-                service,
-                replies: row.replies_received.into(),
-                unsolicited: row.unsolicited_received.into(),
-                unknown: row.unknown_received.into(),
-                requests: row.requests_sent.into(),
-                asked: row.requests_received.into(),
-            }
-        }
+        ServiceTraffic::of(service, &row, self.outbound)
     }
 
     /// Start of the traffic that `measure` counts: going back from now while it is at least a tenth of its maximum, at
@@ -475,112 +485,8 @@ impl<'a> HostDirection<'a> {
     }
 }
 
-/// Counts of a span by class: one tick, two ticks, or a longer sum.
-#[derive(Clone, Copy)]
-pub enum SpanCounts<'a> {
-    Tick(&'a ClassTick),
-    Ticks(&'a ClassTick, &'a ClassTick),
-    Sum(&'a ClassCounts),
-}
-
-impl SpanCounts<'_> {
-    /// Packets and bytes of a class.
-    pub fn of(&self, class: Class) -> Count {
-        match self {
-            SpanCounts::Tick(tick) => tick.of(class),
-            SpanCounts::Ticks(one, other) => {
-                let mut count = one.of(class);
-                count.merge(other.of(class));
-                count
-            }
-            SpanCounts::Sum(sum) => sum.of(class),
-        }
-    }
-
-    /// Packets and bytes of several classes together.
-    pub fn of_all(&self, classes: &[Class]) -> Count {
-        Count::sum(classes.iter().map(|&class| self.of(class)))
-    }
-
-    /// Replies of services that amplify by verdict, whatever port they arrive at.
-    pub fn amplifier_replies(&self) -> Verdicts {
-        match self {
-            SpanCounts::Tick(tick) => tick.amplifier_replies(),
-            SpanCounts::Ticks(one, other) => {
-                let mut sum = one.amplifier_replies();
-                sum.merge(&other.amplifier_replies());
-                sum
-            }
-            SpanCounts::Sum(sum) => sum.amplifier_replies(),
-        }
-    }
-
-    /// DNS queries by verdict.
-    pub fn dns_queries(&self) -> Verdicts {
-        match self {
-            SpanCounts::Tick(tick) => tick.dns_queries(),
-            SpanCounts::Ticks(one, other) => {
-                let mut sum = one.dns_queries();
-                sum.merge(&other.dns_queries());
-                sum
-            }
-            SpanCounts::Sum(sum) => sum.dns_queries(),
-        }
-    }
-
-    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
-    /// that amplify.
-    pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
-        match self {
-            SpanCounts::Tick(tick) => tick.verdicts(classes),
-            SpanCounts::Ticks(one, other) => {
-                let mut sum = one.verdicts(classes);
-                sum.merge(&other.verdicts(classes));
-                sum
-            }
-            SpanCounts::Sum(sum) => sum.verdicts(classes),
-        }
-    }
-
-    /// Packets of all classes together.
-    pub fn packets(&self) -> u64 {
-        match self {
-            SpanCounts::Tick(tick) => tick.packets(),
-            SpanCounts::Ticks(one, other) => one.packets() + other.packets(),
-            SpanCounts::Sum(sum) => sum.packets(),
-        }
-    }
-}
-
 fn has(classes: &[Class], sample: &Sample) -> bool {
     classes.iter().any(|class| *class as u8 == sample.class)
-}
-
-/// One amplification service in one direction: replies forward, requests reverse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServiceTraffic {
-    /// The service that sends the replies and gets the requests.
-    pub service: crate::packet::Service,
-    /// Forward replies of the service.
-    pub replies: Count,
-    /// Of these, those that nobody asked for.
-    pub unsolicited: u64,
-    /// Those of which the memory of conversations cannot tell.
-    pub unknown: u64,
-    /// Requests in the opposite direction.
-    pub requests: u64,
-    /// Forward requests.
-    pub asked: u64,
-}
-
-impl ServiceTraffic {
-    fn merge(&mut self, other: &ServiceTraffic) {
-        self.replies.merge(other.replies);
-        self.unsolicited += other.unsolicited;
-        self.unknown += other.unknown;
-        self.requests += other.requests;
-        self.asked += other.asked;
-    }
 }
 
 #[cfg(test)]

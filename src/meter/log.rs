@@ -155,11 +155,9 @@ mod tests {
         LogEntry::new(&packet, false, &outcome).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
         assert_eq!((tick.handshakes.by_peers.completed, tick.first_fragments_received), (1, 1));
-        let mut verdicts = tick.received.verdicts(&[Class::Udp]);
-        assert_eq!((verdicts.unsolicited(), verdicts.opened), (0, 1), "one packet, two excused");
+        let mut verdicts = tick.received.amplifier_replies();
+        assert_eq!((verdicts.unsolicited_at_first(), verdicts.unsolicited()), (1, 0), "one packet, two excused");
         verdicts.merge(&Verdicts::asking(5));
         assert_eq!(verdicts.unsolicited(), 4);
-        assert_eq!(tick.services[0].service, Service::of_port(11211));
-        assert_eq!(tick.services[0].replies_received.bytes, 1400);
     }
 }

@@ -6,8 +6,9 @@
 
 use super::attempts::AttemptTable;
 use super::conversations::{self, Conversations, Ends, Key, Outcome, TcpStep, Verdict};
-use super::counts::{Count, SmallCount};
+use super::counts::Count;
 use super::hash::Hasher;
+use super::host_slot::{HostSlot, NO_DETAIL, Side};
 use super::host_tick::HostTick;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
@@ -16,7 +17,7 @@ use super::requests::Requests;
 use super::run::Run;
 use super::samples::{Received, Sample, SpreadSample};
 use super::scale::Scale;
-use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
+use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
@@ -28,62 +29,6 @@ use std::sync::Arc;
 
 /// Packets recorded per batch: enough to overlap their cache misses.
 pub const BATCH: usize = conversations::BATCH;
-
-const NO_DETAIL: u16 = u16::MAX;
-
-/// The entry of a host, one cache line.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct HostSlot {
-    address: Addr,
-    /// Received and sent, indexed by [`Side`].
-    counts: [SmallCount; 2],
-    detail: u16,
-    previous: LastTick,
-    log_len: u8,
-    /// The first packets of the tick, while the host has no detail.
-    log: [LogEntry; LOG],
-}
-
-// One cache line: a flood from random sources pays this per entry.
-const _: () = assert!(size_of::<HostSlot>() == 64);
-
-impl Keyed for HostSlot {
-    type Key = Addr;
-
-    fn empty(address: Addr) -> Self {
-        HostSlot {
-            address,
-            counts: Default::default(),
-            detail: NO_DETAIL,
-            previous: LastTick::default(),
-            log_len: 0,
-            log: [LogEntry::default(); LOG],
-        }
-    }
-
-    #[inline]
-    fn key(&self) -> Addr {
-        self.address
-    }
-
-    fn weight(&self, age: u16) -> u32 {
-        self.previous.weight(self.packets(), age)
-    }
-
-    #[inline]
-    fn has_counts(&self) -> bool {
-        let [received, sent] = &self.counts;
-        received.packets | sent.packets != 0
-    }
-}
-
-impl HostSlot {
-    fn packets(&self) -> u32 {
-        let [received, sent] = &self.counts;
-        received.packets.saturating_add(sent.packets)
-    }
-}
 
 /// Both ends of a packet: hashes of its addresses, the table slots of its hosts, and which of them are inside.
 #[derive(Clone, Copy)]
@@ -115,13 +60,6 @@ impl Default for PacketHosts {
             to_group: false,
         }
     }
-}
-
-/// Whether a host receives or sends a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Received,
-    Sent,
 }
 
 /// The counters of one worker.
@@ -586,20 +524,6 @@ impl Tally {
             }
         }
         self.used_details.truncate(kept);
-    }
-}
-
-impl HostCounts {
-    fn of(slot: &HostSlot) -> HostCounts {
-        let [received, sent] = slot.counts;
-        HostCounts {
-            address: slot.address,
-            received,
-            sent,
-            detailed: slot.detail != NO_DETAIL,
-            log_len: slot.log_len,
-            log: slot.log,
-        }
     }
 }
 

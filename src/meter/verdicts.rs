@@ -131,6 +131,11 @@ impl Verdicts {
         self.unsolicited.saturating_sub(self.excused)
     }
 
+    /// Packets that nobody had asked for when they came, whatever was learned of them later.
+    pub fn unsolicited_at_first(&self) -> u64 {
+        self.unsolicited
+    }
+
     /// Packets of flows whose other end is silent: the unsolicited, and those of steady streams.
     pub fn one_way(&self) -> u64 {
         self.unsolicited() + self.steady

@@ -1,0 +1,98 @@
+//! Counts of a span by class and by verdict.
+
+use super::counts::{ClassCounts, ClassSums, ClassTick, Count};
+use super::verdicts::Verdicts;
+use crate::packet::Class;
+
+/// Counts of a span by class: one tick, two ticks, or a longer sum.
+#[derive(Clone, Copy)]
+pub enum SpanCounts<'a> {
+    /// One tick.
+    Tick(&'a ClassTick),
+    /// Two ticks.
+    Ticks(&'a ClassTick, &'a ClassTick),
+    /// A longer sum.
+    Sum(&'a ClassCounts),
+    /// A minute, of which verdicts are not kept.
+    Minute(&'a ClassSums),
+}
+
+impl SpanCounts<'_> {
+    /// Packets and bytes of a class.
+    pub fn of(&self, class: Class) -> Count {
+        match self {
+            SpanCounts::Tick(tick) => tick.of(class),
+            SpanCounts::Ticks(one, other) => {
+                let mut count = one.of(class);
+                count.merge(other.of(class));
+                count
+            }
+            SpanCounts::Sum(sum) => sum.of(class),
+            SpanCounts::Minute(sums) => sums.of(class),
+        }
+    }
+
+    /// Packets and bytes of several classes together.
+    pub fn of_all(&self, classes: &[Class]) -> Count {
+        Count::sum(classes.iter().map(|&class| self.of(class)))
+    }
+
+    /// Replies of services that amplify by verdict, whatever port they arrive at.
+    pub fn amplifier_replies(&self) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.amplifier_replies(),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.amplifier_replies();
+                sum.merge(&other.amplifier_replies());
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.amplifier_replies(),
+            SpanCounts::Minute(_) => no_verdicts(),
+        }
+    }
+
+    /// DNS queries by verdict.
+    pub fn dns_queries(&self) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.dns_queries(),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.dns_queries();
+                sum.merge(&other.dns_queries());
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.dns_queries(),
+            SpanCounts::Minute(_) => no_verdicts(),
+        }
+    }
+
+    /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
+    /// that amplify.
+    pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
+        match self {
+            SpanCounts::Tick(tick) => tick.verdicts(classes),
+            SpanCounts::Ticks(one, other) => {
+                let mut sum = one.verdicts(classes);
+                sum.merge(&other.verdicts(classes));
+                sum
+            }
+            SpanCounts::Sum(sum) => sum.verdicts(classes),
+            SpanCounts::Minute(_) => no_verdicts(),
+        }
+    }
+
+    /// Packets of all classes together.
+    pub fn packets(&self) -> u64 {
+        match self {
+            SpanCounts::Tick(tick) => tick.packets(),
+            SpanCounts::Ticks(one, other) => one.packets() + other.packets(),
+            SpanCounts::Sum(sum) => sum.packets(),
+            SpanCounts::Minute(sums) => sums.packets(),
+        }
+    }
+}
+
+/// Nobody asks for the verdicts of a minute.
+fn no_verdicts() -> Verdicts {
+    debug_assert!(false, "verdicts are not kept for a minute");
+    Verdicts::default()
+}
