@@ -138,7 +138,7 @@ fn the_index_lists_the_paths() {
     assert_eq!(index.status, 200);
     let paths: Vec<&str> =
         index.body.lines().filter_map(|l| l.starts_with('/').then(|| l.split(' ').next())?).collect();
-    assert_eq!(paths.len(), 11, "{}", index.body);
+    assert_eq!(paths.len(), 12, "{}", index.body);
     running.shared.set_ready(true);
     running.shared.set_capture("eth0", true);
     for path in paths.iter().filter(|path| !path.contains('{')) {

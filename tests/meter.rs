@@ -83,7 +83,7 @@ fn a_sampled_tick_is_scaled_and_handshakes_by_the_square() {
     assert_eq!(tick.received.of(Class::TcpSyn).packets, 80);
     assert_eq!(tick.received.packets(), 160);
     // 1 in 4 of each packet is 1 in 16 of both.
-    assert_eq!(tick.handshakes.by_peers.completed, 20 * 16);
+    assert_eq!(tick.handshakes.by_peers().completed, 20 * 16);
     // Peers are not scaled: those that were not captured are unknown.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
 }

@@ -5,8 +5,8 @@ use super::host_context::HostContext;
 use super::limit::LimitFrom;
 use super::target::Target;
 use super::threshold::Threshold;
-use crate::base::{Direction, Pattern, Severity, Timestamp, Vector};
-use crate::meter::{Count, HostTick, Registers, Sample, Span};
+use crate::base::{Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
+use crate::meter::{Count, HostTick, Registers, Sample, Span, SpanCounts};
 use crate::packet::Class;
 
 pub(super) const THRESHOLDS: &[Threshold] = &[CRITICAL];
@@ -79,6 +79,23 @@ pub struct NameCount {
     pub count: u64,
 }
 
+/// Packets of some classes that were not asked for when they came, whatever was learned of them later.
+fn unasked(counts: SpanCounts<'_>, classes: &[Class]) -> u64 {
+    let mut verdicts = counts.verdicts(classes);
+    if classes.contains(&Class::Udp) {
+        verdicts.merge(&counts.amplifier_replies());
+    }
+    verdicts.unsolicited_at_first() + verdicts.unknown + verdicts.steady
+}
+
+/// So many packets of a count, with their share of its bytes.
+fn part_of(all: Count, packets: u64) -> Count {
+    let packets = packets.min(all.packets);
+    let bytes = u128::from(all.bytes) * u128::from(packets) / u128::from(all.packets.max(1));
+    // At most `all.bytes`, which fits.
+    Count { packets, bytes: bytes as u64 }
+}
+
 impl Finding {
     /// A warning about `target`, without traffic and evidence. What is known beyond that, the caller sets.
     pub(crate) fn about(target: Target, direction: Direction, vector: Vector, since: Timestamp) -> Finding {
@@ -101,17 +118,30 @@ impl Finding {
         }
     }
 
-    /// A finding about a host or prefix, with its traffic of `classes` filled in.
+    /// A finding about a host or prefix, with its traffic of `classes` filled in. Of a flood, what the host asked for is not
+    /// counted; its bytes are estimated by the mean length of the classes.
     pub(super) fn new(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
-        let in_tick = |tick: &HostTick| host.in_tick(tick, classes).packets;
+        // A flood that was not asked for is told from the honest traffic of the same classes.
+        let is_told = matches!(vector.class(), VectorClass::Flood) && unasked(host.forward(Span::Second), classes) > 0;
+        let in_tick = |tick: &HostTick| match is_told {
+            true => unasked(host.forward_in_tick(tick), classes),
+            false => host.in_tick(tick, classes).packets,
+        };
+        let count = |span: Span| {
+            let all = host.forward(span).of_all(classes);
+            match is_told {
+                true => part_of(all, unasked(host.forward(span), classes)),
+                false => all,
+            }
+        };
         Finding {
             now: Traffic {
-                count: host.forward(Span::Tick).of_all(classes),
+                count: count(Span::Tick),
                 samples: host.tick_samples(classes).copied().collect(),
                 peers: host.tick_peers(),
             },
             recent: Traffic {
-                count: host.forward(Span::Second).of_all(classes),
+                count: count(Span::Second),
                 samples: host.samples(classes).copied().collect(),
                 peers: host.peers(),
             },

@@ -288,7 +288,7 @@ pub(super) fn unsolicited_icmp(host: &HostDirection<'_>, span: Span, family: &Ic
     if forward.of_all(family.all).is_zero() {
         return 0;
     }
-    let replies = match shape::is_of_same_networks(host, family.reply) {
+    let replies = match !host.is_outbound() && shape::is_of_same_networks(host, family.reply) {
         true => 0,
         false => unsolicited(host, span, &[family.reply]),
     };

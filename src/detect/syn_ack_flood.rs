@@ -66,6 +66,9 @@ impl SynAckFlood {
             return None;
         }
         let mut finding = Finding::new(host, Vector::SynAckFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        if exceeded.span == Span::TenSeconds {
+            finding.since = host.onset_in_ten_seconds(|counts| counts.verdicts(CLASSES).unsolicited_at_first());
+        }
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let syns = host.reverse(Span::Second).of(Class::TcpSyn).packets;
         finding.evidence = vec![

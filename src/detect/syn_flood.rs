@@ -171,13 +171,13 @@ struct SynFlood {
 }
 
 impl Detector for SynFlood {
-    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(host, window));
+    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host));
     }
 }
 
 impl SynFlood {
-    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
         let second = Handshakes::of(host, Span::Second);
         if (second.syns as f64) < base.value * SUSTAINED_FRACTION.value / 2.0 {
@@ -193,7 +193,10 @@ impl SynFlood {
         let profile = host.profile(CLASSES);
         let (exceeded, since) = match exceeded {
             Some(exceeded) => (exceeded, host.onset(shape::packets_in(host, CLASSES))),
-            None => (sustained(host, base, &profile)?, shape::ten_seconds_before(window.end)),
+            None => {
+                let exceeded = sustained(host, base, &profile)?;
+                (exceeded, host.onset_in_ten_seconds(|counts| counts.of(Class::TcpSyn).packets))
+            }
         };
         // Where the SYNs are those of real stacks, they are given the time of a long round trip.
         let strong = exceeded.rate >= exceeded.limit.value * BURST_FACTOR.value;

@@ -14,7 +14,7 @@ use super::settings::Limits;
 use super::shape;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
-use crate::meter::{Span, Window};
+use crate::meter::{Span, SpanCounts, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -78,7 +78,10 @@ impl TcpReflection {
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
         let mut finding =
             Finding::new(host, Vector::TcpReflection, SYN_ACK).graded(exceeded.rate, exceeded.limit.value);
-        finding.since = host.onset(shape::packets_in(host, SYN_ACK));
+        finding.since = match exceeded.span {
+            Span::TenSeconds => host.onset_in_ten_seconds(unsolicited_syn_acks),
+            _ => host.onset(|tick| unsolicited_syn_acks(host.forward_in_tick(tick))),
+        };
         finding.evidence = vec![
             exceeded.evidence(
                 "unsolicited_syn_ack_per_second",
@@ -100,7 +103,7 @@ impl TcpReflection {
         }
         let ports = shape::service_ports(host, PAGES)?;
         let mut finding = Finding::new(host, Vector::TcpReflection, PAGES).graded(exceeded.rate, exceeded.limit.value);
-        finding.since = host.onset(shape::packets_in(host, PAGES));
+        finding.since = host.onset(|tick| host.forward_in_tick(tick).verdicts(PAGES).unsolicited_at_first());
         let sent = host.reverse(Span::Second).packets();
         finding.evidence = vec![
             exceeded.evidence(
@@ -121,4 +124,8 @@ fn from_ports(ports: &[(u16, f64)]) -> Evidence {
     let named: Vec<String> = ports.iter().map(|(port, _)| port.to_string()).collect();
     let message = format!("{share:.0} % come from the service ports {}", named.join(", "));
     context("service_ports_percent", share.round(), 1.0, message)
+}
+
+fn unsolicited_syn_acks(counts: SpanCounts<'_>) -> u64 {
+    counts.verdicts(SYN_ACK).unsolicited_at_first()
 }

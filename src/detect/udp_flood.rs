@@ -162,16 +162,14 @@ impl UdpFlood {
         if host.is_silent_because("they leave from few ports to many hosts: what a server sends", of_a_server) {
             return None;
         }
-        let since = match exceeded.span {
-            Span::TenSeconds => shape::ten_seconds_before(window.end),
-            _ => host.onset(shape::packets_in(host, classes)),
-        };
         let harmless = is_of_probes(host, classes) && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value;
         if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless) {
             return None;
         }
         let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
-        finding.since = since;
+        if exceeded.span == Span::TenSeconds {
+            finding.since = host.onset_in_ten_seconds(|counts| counts.verdicts(classes).unsolicited_at_first());
+        }
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;
         let (measure, name) = match quic {

@@ -28,12 +28,12 @@ impl AppCounts {
 
     /// Adds all counts of another.
     pub fn add(&mut self, other: &AppCounts) {
-        self.join(other, u32::saturating_add);
+        self.join(other, u32::wrapping_add);
     }
 
     /// Subtracts counts that were added before.
     pub(super) fn subtract(&mut self, other: &AppCounts) {
-        self.join(other, u32::saturating_sub);
+        self.join(other, u32::wrapping_sub);
     }
 
     pub fn scale_up(&mut self, scale: Scale) {

@@ -255,6 +255,11 @@ impl AttemptTable {
     /// Tracks an IP packet with what the memory of conversations says of it.
     #[inline]
     pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, ends: Ends) {
+        if self.budget == 0 {
+            // The budget is used up, as in a flood: the rest of the tick is skipped.
+            self.evictions += 1;
+            return;
+        }
         let (tcp, udp) = match is_private_and_public(packet, ends) {
             true => (AttemptKind::Private, AttemptKind::Private),
             false => (AttemptKind::Tcp, AttemptKind::Udp),

@@ -1,7 +1,8 @@
 //! Plain counters: packets and bytes, in total and by class.
 
+use super::conversations::Outcome;
 use super::scale::Scale;
-use super::verdicts::{Content, Judged, VerdictCounts, Verdicts, asks};
+use super::verdicts::{Content, VerdictCounts, Verdicts, asks};
 use crate::packet::Class;
 
 /// Packets and bytes.
@@ -93,17 +94,24 @@ impl ClassTick {
         self.verdicts.scale_up(scale);
     }
 
+    /// Makes all counts zero.
+    pub(super) fn clear(&mut self) {
+        self.all = 0;
+        self.cells = Default::default();
+        self.verdicts.clear();
+    }
+
     /// Adds packets of a class and their bytes, with the verdict on them.
     #[inline]
-    pub(super) fn add_judged(&mut self, content: Content, judged: Judged, packets: u32, bytes: u32) {
+    pub(super) fn add_judged(&mut self, content: Content, outcome: &Outcome, packets: u32, bytes: u32) {
         self.add(content.class, packets, bytes);
-        self.verdicts.add(content, judged, packets);
+        self.verdicts.add(content, outcome, packets);
     }
 
     /// Counts what a packet of the opposite direction excuses.
     #[inline]
-    pub(super) fn excuse(&mut self, content: Content, judged: Judged) {
-        self.verdicts.excuse(content, judged);
+    pub(super) fn excuse(&mut self, content: Content, outcome: &Outcome) {
+        self.verdicts.excuse(content, outcome);
     }
 
     /// DNS queries by verdict.
@@ -179,42 +187,43 @@ impl Default for ClassSums {
     }
 }
 
+/// Sums wrap: what is subtracted was added before, and no link carries 2³² packets in a minute.
 impl ClassSums {
     fn add_tick(&mut self, tick: &ClassTick) {
-        self.all += u64::from(tick.all);
+        self.all = self.all.wrapping_add(tick.all.into());
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
-            *packets = packets.saturating_add(cell.packets);
-            *bytes += u64::from(cell.bytes);
+            *packets = packets.wrapping_add(cell.packets);
+            *bytes = bytes.wrapping_add(cell.bytes.into());
         }
     }
 
     fn subtract_tick(&mut self, tick: &ClassTick) {
-        self.all = self.all.saturating_sub(tick.all.into());
+        self.all = self.all.wrapping_sub(tick.all.into());
         for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
-            *packets = packets.saturating_sub(cell.packets);
-            *bytes = bytes.saturating_sub(cell.bytes.into());
+            *packets = packets.wrapping_sub(cell.packets);
+            *bytes = bytes.wrapping_sub(cell.bytes.into());
         }
     }
 
     /// Adds all counts of another period.
     pub(super) fn merge(&mut self, other: &ClassSums) {
-        self.all += other.all;
+        self.all = self.all.wrapping_add(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
-            *mine = mine.saturating_add(theirs);
+            *mine = mine.wrapping_add(theirs);
         }
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
-            *mine += theirs;
+            *mine = mine.wrapping_add(theirs);
         }
     }
 
     /// Subtracts counts that were added before.
     pub(super) fn subtract(&mut self, other: &ClassSums) {
-        self.all = self.all.saturating_sub(other.all);
+        self.all = self.all.wrapping_sub(other.all);
         for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
-            *mine = mine.saturating_sub(theirs);
+            *mine = mine.wrapping_sub(theirs);
         }
         for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
-            *mine = mine.saturating_sub(theirs);
+            *mine = mine.wrapping_sub(theirs);
         }
     }
 

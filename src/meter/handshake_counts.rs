@@ -1,6 +1,4 @@
-//! Handshakes: what became of the TCP connections of a host, counted from the steps that [`Conversations`] sees.
-//!
-//! [`Conversations`]: super::conversations::Conversations
+//! Handshakes: what became of the TCP connections of a host, counted from the steps that the memory of conversations sees.
 
 use super::conversations::TcpStep;
 use super::scale::Scale;
@@ -18,79 +16,79 @@ pub struct ClientSteps {
     pub repeated_syns: u32,
     /// SYNs after which the client continued as if it had been answered, where only this direction is captured.
     pub continued_syns: u32,
+    /// SYN-ACKs of its peers after which more followed, where only this direction is captured. In the role of the host's
+    /// peers: those that the host received.
+    pub continued_syn_acks: u32,
 }
 
-impl ClientSteps {
-    fn with(&self, other: &ClientSteps, join: impl Fn(u32, u32) -> u32) -> ClientSteps {
-        ClientSteps {
-            completed: join(self.completed, other.completed),
-            used: join(self.used, other.used),
-            closed_unused: join(self.closed_unused, other.closed_unused),
-            repeated_syns: join(self.repeated_syns, other.repeated_syns),
-            continued_syns: join(self.continued_syns, other.continued_syns),
-        }
-    }
-}
+const STEPS: usize = 6;
 
 /// Steps of connections on both sides of a host. Each is detected from a pair of packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandshakeCounts {
-    /// Its peers are the clients.
-    pub by_peers: ClientSteps,
-    /// It is the client.
-    pub by_host: ClientSteps,
-    /// SYN-ACKs received after which more followed, where only this direction is captured.
-    pub continued_syn_acks_received: u32,
-    /// The same of SYN-ACKs that it sent.
-    pub continued_syn_acks_sent: u32,
+    /// Those of packets that the host received, then those of packets that it sent.
+    counts: [u32; 2 * STEPS],
 }
 
 impl HandshakeCounts {
+    /// The host's peers are the clients.
+    pub fn by_peers(&self) -> ClientSteps {
+        self.steps(0)
+    }
+
+    /// The host is the client.
+    pub fn by_host(&self) -> ClientSteps {
+        self.steps(STEPS)
+    }
+
+    fn steps(&self, first: usize) -> ClientSteps {
+        let of = |step: usize| self.counts.get(first + step).copied().unwrap_or(0);
+        ClientSteps {
+            completed: of(0),
+            used: of(1),
+            closed_unused: of(2),
+            repeated_syns: of(3),
+            continued_syns: of(4),
+            continued_syn_acks: of(5),
+        }
+    }
+
     /// Counts the step of a packet that the host received or sent.
     #[inline]
     pub(super) fn count(&mut self, step: TcpStep, sent: bool) {
-        if step == TcpStep::SynAckContinued {
-            let count = if sent { &mut self.continued_syn_acks_sent } else { &mut self.continued_syn_acks_received };
-            *count = count.saturating_add(1);
-            return;
-        }
-        let steps = if sent { &mut self.by_host } else { &mut self.by_peers };
-        let count = match step {
-            TcpStep::None | TcpStep::SynAckContinued => return,
-            TcpStep::CompletedWithData => {
-                steps.used = steps.used.saturating_add(1);
-                &mut steps.completed
-            }
-            TcpStep::Completed => &mut steps.completed,
-            TcpStep::FirstData => &mut steps.used,
-            TcpStep::ClosedUnused => &mut steps.closed_unused,
-            TcpStep::SynRetransmitted => &mut steps.repeated_syns,
-            TcpStep::SynContinued => &mut steps.continued_syns,
+        let steps: &[usize] = match step {
+            TcpStep::None => return,
+            TcpStep::Completed => &[0],
+            TcpStep::CompletedWithData => &[0, 1],
+            TcpStep::FirstData => &[1],
+            TcpStep::ClosedUnused => &[2],
+            TcpStep::SynRetransmitted => &[3],
+            TcpStep::SynContinued => &[4],
+            TcpStep::SynAckContinued => &[5],
         };
-        *count = count.saturating_add(1);
+        for step in steps {
+            if let Some(count) = self.counts.get_mut(if sent { STEPS } else { 0 } + step) {
+                *count = count.wrapping_add(1);
+            }
+        }
     }
 
     /// Adds all counts of another.
     pub fn add(&mut self, other: &HandshakeCounts) {
-        *self = self.with(other, u32::saturating_add);
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.wrapping_add(*theirs);
+        }
     }
 
     /// Subtracts counts that were added before.
     pub(super) fn subtract(&mut self, other: &HandshakeCounts) {
-        *self = self.with(other, u32::saturating_sub);
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.wrapping_sub(*theirs);
+        }
     }
 
     /// A step is detected only where both of its packets were captured, so it stands for the square.
     pub fn scale_up(&mut self, scale: Scale) {
-        *self = self.with(self, |count, _| scale.of_small(scale.of_small(count)));
-    }
-
-    fn with(&self, other: &HandshakeCounts, join: impl Fn(u32, u32) -> u32) -> HandshakeCounts {
-        HandshakeCounts {
-            by_peers: self.by_peers.with(&other.by_peers, &join),
-            by_host: self.by_host.with(&other.by_host, &join),
-            continued_syn_acks_received: join(self.continued_syn_acks_received, other.continued_syn_acks_received),
-            continued_syn_acks_sent: join(self.continued_syn_acks_sent, other.continued_syn_acks_sent),
-        }
+        self.counts.iter_mut().for_each(|count| *count = scale.of_small(scale.of_small(*count)));
     }
 }

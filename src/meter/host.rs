@@ -349,7 +349,7 @@ impl<'a> HostDirection<'a> {
     }
 
     fn client_steps_in(&self, handshakes: &HandshakeCounts) -> ClientSteps {
-        if self.outbound { handshakes.by_host } else { handshakes.by_peers }
+        if self.outbound { handshakes.by_host() } else { handshakes.by_peers() }
     }
 
     /// Sum of `measure` over the last `ticks` ticks, at most ten.
@@ -359,10 +359,7 @@ impl<'a> HostDirection<'a> {
 
     /// Forward SYN-ACKs after which more followed although the other end is silent: only this direction is captured.
     pub fn continued_syn_acks(&self, span: Span) -> u64 {
-        let handshakes = self.handshakes(span);
-        let count =
-            if self.outbound { handshakes.continued_syn_acks_sent } else { handshakes.continued_syn_acks_received };
-        count.into()
+        self.client_steps(span).continued_syn_acks.into()
     }
 
     /// Forward first fragments of the last second.
@@ -477,6 +474,25 @@ impl<'a> HostDirection<'a> {
             }
         }
         onset
+    }
+
+    /// Forward counts of one tick: for [`HostDirection::onset`].
+    pub fn forward_in_tick<'t>(&self, tick: &'t HostTick) -> SpanCounts<'t> {
+        SpanCounts::Tick(if self.outbound { &tick.sent } else { &tick.received })
+    }
+
+    /// When what `measure` counts began, at most ten seconds ago, as near as full seconds give it: going back while a second
+    /// has at least a tenth of the strongest.
+    pub fn onset_in_ten_seconds(&self, measure: impl Fn(SpanCounts<'a>) -> u64) -> Timestamp {
+        let second = self.host.tick / TICKS_PER_SECOND as u64;
+        let of = |back: u64| {
+            let sum = self.host.seconds.get((second.wrapping_sub(back) % SECONDS as u64) as usize);
+            sum.map_or(0, |sum| measure(SpanCounts::Sum(if self.outbound { &sum.sent } else { &sum.received })))
+        };
+        let strongest = (0..SECONDS as u64).map(of).max().unwrap_or(0).max(1);
+        let lasting = (0..SECONDS as u64).take_while(|&back| of(back).saturating_mul(10) >= strongest).count() as u64;
+        // Each full second ends where the next one begins; without one, the current second is all there is.
+        Timestamp::from_tick(second.saturating_sub(lasting).saturating_mul(TICKS_PER_SECOND as u64))
     }
 
     /// Forward count of the given classes in one tick: for [`HostDirection::onset`].

@@ -92,7 +92,8 @@ impl HostTick {
         self.sent_samples.clear();
         self.address = address;
         self.first = Timestamp::ZERO;
-        (self.received, self.sent) = Default::default();
+        self.received.clear();
+        self.sent.clear();
         self.handshakes = HandshakeCounts::default();
         self.apps = AppCounts::default();
         (self.first_fragments_received, self.first_fragments_sent) = (0, 0);

@@ -1,9 +1,9 @@
 //! The log of a quiet host: its few packets of a tick, three bytes each, in the host's own cache line.
 
-use super::conversations::{Outcome, TcpStep, Verdict};
+use super::conversations::{Earlier, Outcome, TcpStep, Verdict};
 use super::counts::SmallCount;
 use super::host_tick::HostTick;
-use super::verdicts::{Content, Judged};
+use super::verdicts::Content;
 use crate::packet::{App, Class, Packet, Service};
 
 /// Packets of a host in one tick before it needs a full [`HostTick`].
@@ -93,26 +93,31 @@ impl LogEntry {
         };
         let content = Content { class, app, is_reply };
         let excused = (bits >> EXCUSED_SHIFT) as u8 & MOST_EXCUSED;
-        let judged = Judged {
+        let outcome = Outcome {
+            step,
             verdict: match bits >> VERDICT_SHIFT & 3 {
                 verdict if verdict == Verdict::Solicited as u32 => Verdict::Solicited,
                 verdict if verdict == Verdict::Steady as u32 => Verdict::Steady,
                 verdict if verdict == Verdict::Unknown as u32 => Verdict::Unknown,
                 _ => Verdict::Unsolicited,
             },
-            opens: bits & OPENS != 0,
+            earlier: if bits & OPENS != 0 { Earlier::None } else { Earlier::Forward },
             excused,
             answers: bits & ANSWERS != 0 && excused > 0,
             continues: bits & ANSWERS != 0 && excused == 0,
         };
         let first_fragment = if bits & FIRST_FRAGMENT != 0 { packets } else { 0 };
         if sent {
-            tick.sent.add_judged(content, judged, packets, bytes);
-            tick.received.excuse(content, judged);
+            tick.sent.add_judged(content, &outcome, packets, bytes);
+            if outcome.answers {
+                tick.received.excuse(content, &outcome);
+            }
             tick.first_fragments_sent += first_fragment;
         } else {
-            tick.received.add_judged(content, judged, packets, bytes);
-            tick.sent.excuse(content, judged);
+            tick.received.add_judged(content, &outcome, packets, bytes);
+            if outcome.answers {
+                tick.sent.excuse(content, &outcome);
+            }
             tick.first_fragments_received += first_fragment;
         }
         if bits & (REPLY | REQUEST) == 0 {
@@ -132,7 +137,7 @@ impl LogEntry {
             (false, false) => row.requests_received += packets,
         }
         if reply {
-            row.judge(judged.verdict, packets, sent);
+            row.judge(outcome.verdict, packets, sent);
         }
     }
 }
@@ -154,7 +159,7 @@ mod tests {
         let outcome = Outcome { step: TcpStep::Completed, excused: 2, answers: false, ..Outcome::default() };
         LogEntry::new(&packet, false, &outcome).apply(&mut tick, SmallCount { packets: 1, bytes: 1400 });
         assert_eq!(tick.received.of(Class::Udp).packets, 1);
-        assert_eq!((tick.handshakes.by_peers.completed, tick.first_fragments_received), (1, 1));
+        assert_eq!((tick.handshakes.by_peers().completed, tick.first_fragments_received), (1, 1));
         let mut verdicts = tick.received.amplifier_replies();
         assert_eq!((verdicts.unsolicited_at_first(), verdicts.unsolicited()), (1, 0), "one packet, two excused");
         verdicts.merge(&Verdicts::asking(5));

@@ -21,7 +21,7 @@ use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
-use super::verdicts::{Content, Judged};
+use super::verdicts::Content;
 use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
@@ -239,7 +239,7 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            if packet.has_ip && (self.leaves_unnamed(packet, ends) || packet.source.is_group()) {
+            if packet.has_ip && (self.leaves_unnamed(packet, ends) || ends.to_group && packet.source.is_group()) {
                 run.add_spoofed(packet);
             }
             if !packet.has_ip {
@@ -254,7 +254,7 @@ impl Tally {
             }
             self.count_hosts(packet, ends);
         }
-        self.conversations.end_batch();
+        self.conversations.end_batch(batch.len());
         self.end_run(&run, batch.get(run_start..));
     }
 
@@ -423,20 +423,19 @@ impl Tally {
     fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, outcome: &Outcome) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
         let sent = side == Side::Sent;
-        let (counts, opposite) =
-            if sent { (&mut tick.sent, &mut tick.received) } else { (&mut tick.received, &mut tick.sent) };
+        let counts = if sent { &mut tick.sent } else { &mut tick.received };
         let peers = if sent { &mut tick.destinations } else { &mut tick.sources };
         let samples = if sent { &mut tick.sent_samples } else { &mut tick.received_samples };
         let peer = if sent { packet.destination } else { packet.source };
         let random = peer_hash ^ u64::from(packet.source_port);
         let packets = u32::from(packet.segments);
-        let judged = Judged::of(outcome);
-        counts.add_judged(Content::of(packet), judged, packets, packet.wire_len);
-        if outcome.answers {
-            opposite.excuse(Content::of(packet), judged);
-        }
+        counts.add_judged(Content::of(packet), outcome, packets, packet.wire_len);
         peers.add(peer_hash);
         samples.offer(packets, random, || Sample::of(packet, peer));
+        if outcome.answers {
+            let opposite = if sent { &mut tick.received } else { &mut tick.sent };
+            opposite.excuse(Content::of(packet), outcome);
+        }
         if outcome.step != TcpStep::None {
             tick.handshakes.count(outcome.step, sent);
         }

@@ -7,19 +7,36 @@ use crate::packet::{App, Class, Packet};
 /// Kinds of packets with verdicts of their own. Classes whose packets are never answers have none: all of them are
 /// unsolicited. Classes that are evaluated together, or of which a host has one by its address family, share a kind.
 const KINDS: usize = 14;
+const UDP: usize = 4;
+const QUIC: usize = 5;
 /// DNS queries, which are no mere UDP.
 const DNS_QUERIES: usize = 12;
 /// Replies of services that amplify, whatever port they arrive at.
 const REPLIES: usize = 13;
 
+/// The kind of each class, to save a comparison per class.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time: an index out of bounds would not build")]
+const KIND_OF: [Option<u8>; Class::COUNT] = {
+    let mut kinds = [None; Class::COUNT];
+    let mut index = 0;
+    while index < Class::COUNT {
+        if let Some(kind) = kind(Class::ALL[index]) {
+            kinds[index] = Some(kind as u8);
+        }
+        index += 1;
+    }
+    kinds
+};
+
 /// The kind of a packet by its class and its payload.
 #[inline]
 fn kind_of(content: Content) -> Option<usize> {
-    match content {
-        Content { app: App::DnsQuery, .. } => Some(DNS_QUERIES),
-        Content { is_reply: true, .. } => Some(REPLIES),
-        Content { class, .. } => kind(class),
-    }
+    let kind = usize::from((*KIND_OF.get(content.class.index())?)?);
+    Some(match kind {
+        UDP | QUIC if content.app == App::DnsQuery => DNS_QUERIES,
+        UDP | QUIC if content.is_reply => REPLIES,
+        kind => kind,
+    })
 }
 
 /// The kind of the packets that a packet answers: segments pend, whatever the answer is.
@@ -54,8 +71,8 @@ const fn kind(class: Class) -> Option<usize> {
         Class::TcpSynAck => 1,
         Class::TcpRst => 2,
         Class::TcpFin => 3,
-        Class::Udp => 4,
-        Class::Quic => 5,
+        Class::Udp => UDP,
+        Class::Quic => QUIC,
         Class::IcmpReply | Class::Icmpv6Reply => 6,
         Class::IcmpError | Class::Icmpv6Error => 7,
         Class::IcmpOther | Class::Icmpv6Other | Class::Icmpv6Nd => 8,
@@ -64,31 +81,6 @@ const fn kind(class: Class) -> Option<usize> {
         Class::IpTunnel | Class::IpOther => 11,
         _ => return None,
     })
-}
-
-/// What is kept of a packet's [`Outcome`] beside its class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Judged {
-    pub verdict: Verdict,
-    /// It is the first packet of its flow.
-    pub opens: bool,
-    pub excused: u8,
-    pub answers: bool,
-    /// The end that opened the flow continues after an answer.
-    pub continues: bool,
-}
-
-impl Judged {
-    #[inline]
-    pub(super) fn of(outcome: &Outcome) -> Judged {
-        Judged {
-            verdict: outcome.verdict,
-            opens: outcome.opens(),
-            excused: outcome.excused,
-            answers: outcome.answers,
-            continues: outcome.continues,
-        }
-    }
 }
 
 /// Packets of some classes by verdict. All that are in none of these are solicited.
@@ -189,68 +181,99 @@ impl Flows {
     }
 }
 
-/// Kinds whose flows are counted: UDP and QUIC.
-const FLOWS: [usize; 2] = [4, 5];
+/// Kinds whose flows are counted: UDP and QUIC, in this order.
+const FLOWS: [usize; 2] = [UDP, QUIC];
+const _: () = assert!(QUIC == UDP + 1);
 
 /// One direction of one host over some time: verdicts by kind of packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct VerdictCounts {
+    /// Bits of the kinds that may have counts.
+    used: u16,
     cells: [Cell; KINDS],
     flows: [Flows; FLOWS.len()],
 }
 
 impl VerdictCounts {
     fn flows(&mut self, kind: usize) -> Option<&mut Flows> {
-        self.flows.get_mut(FLOWS.iter().position(|&counted| counted == kind)?)
+        self.flows.get_mut(kind.wrapping_sub(UDP))
     }
 
     /// Counts packets in the direction that this counts.
     #[inline]
-    pub(super) fn add(&mut self, content: Content, judged: Judged, packets: u32) {
+    pub(super) fn add(&mut self, content: Content, outcome: &Outcome, packets: u32) {
         let Some(kind) = kind_of(content) else { return };
+        // Most honest packets end here.
+        if outcome.verdict != Verdict::Solicited || outcome.continues {
+            self.add_to_kind(kind, outcome, packets);
+        }
+    }
+
+    fn add_to_kind(&mut self, kind: usize, outcome: &Outcome, packets: u32) {
         let Some(cell) = self.cells.get_mut(kind) else { return };
-        match judged.verdict {
-            Verdict::Solicited => {}
-            Verdict::Unsolicited => cell.unsolicited = cell.unsolicited.saturating_add(packets),
-            Verdict::Unknown => cell.unknown = cell.unknown.saturating_add(packets),
-            Verdict::Steady => cell.steady = cell.steady.saturating_add(packets),
+        self.used |= 1 << kind;
+        let count = match outcome.verdict {
+            Verdict::Unsolicited => Some(&mut cell.unsolicited),
+            Verdict::Unknown => Some(&mut cell.unknown),
+            Verdict::Steady => Some(&mut cell.steady),
+            Verdict::Solicited => None,
+        };
+        if let Some(count) = count {
+            *count = count.wrapping_add(packets);
         }
-        if judged.excused > 0 && !judged.answers {
-            cell.excused = cell.excused.saturating_add(judged.excused.into());
+        if outcome.excused > 0 && !outcome.answers {
+            cell.excused = cell.excused.wrapping_add(outcome.excused.into());
         }
-        if (judged.opens || judged.continues)
+        if (outcome.continues || outcome.opens())
             && let Some(flows) = self.flows(kind)
         {
-            flows.opened = flows.opened.saturating_add(judged.opens.into());
-            flows.continued = flows.continued.saturating_add(judged.continues.into());
+            flows.opened = flows.opened.wrapping_add(outcome.opens().into());
+            flows.continued = flows.continued.wrapping_add(outcome.continues.into());
         }
     }
 
     /// Counts what a packet of the opposite direction answers and excuses.
-    pub(super) fn excuse(&mut self, content: Content, judged: Judged) {
-        let Some(kind) = answered_kind(content).filter(|_| judged.answers) else { return };
+    pub(super) fn excuse(&mut self, content: Content, outcome: &Outcome) {
+        let Some(kind) = answered_kind(content) else { return };
+        self.used |= 1 << kind;
         if let Some(cell) = self.cells.get_mut(kind) {
-            cell.excused = cell.excused.saturating_add(judged.excused.into());
+            cell.excused = cell.excused.wrapping_add(outcome.excused.into());
         }
         if let Some(flows) = self.flows(kind) {
-            flows.answered = flows.answered.saturating_add(1);
+            flows.answered = flows.answered.wrapping_add(1);
+        }
+    }
+
+    /// Makes all counts zero.
+    pub(super) fn clear(&mut self) {
+        if self.used != 0 {
+            *self = VerdictCounts::default();
         }
     }
 
     pub(super) fn merge(&mut self, other: &VerdictCounts) {
-        self.join(other, u32::saturating_add);
+        self.join(other, u32::wrapping_add);
     }
 
     pub(super) fn subtract(&mut self, other: &VerdictCounts) {
-        self.join(other, u32::saturating_sub);
+        self.join(other, u32::wrapping_sub);
     }
 
+    /// Most hosts use few kinds.
     fn join(&mut self, other: &VerdictCounts, join: impl Fn(u32, u32) -> u32 + Copy) {
-        for (mine, theirs) in self.cells.iter_mut().zip(&other.cells) {
-            *mine = mine.with(theirs, join);
+        self.used |= other.used;
+        let mut left = other.used;
+        while left != 0 {
+            let kind = left.trailing_zeros() as usize;
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(kind), other.cells.get(kind)) {
+                *mine = mine.with(theirs, join);
+            }
+            left &= left - 1;
         }
-        for (mine, theirs) in self.flows.iter_mut().zip(&other.flows) {
-            *mine = mine.with(theirs, join);
+        if other.used & (1 << UDP | 1 << QUIC) != 0 {
+            for (mine, theirs) in self.flows.iter_mut().zip(&other.flows) {
+                *mine = mine.with(theirs, join);
+            }
         }
     }
 

@@ -67,8 +67,18 @@ impl Datagrams {
         outcome
     }
 
-    #[inline(never)]
+    /// A datagram of no known flow.
+    #[inline]
     fn begin(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+        let may_answer = !ends.from_us && is_recent(self.last_open_request, memory.now(), LIFE);
+        if !may_answer && !memory.admits(ends) {
+            return Outcome::default();
+        }
+        self.enter(memory, packet, key, ends)
+    }
+
+    #[inline(never)]
+    fn enter(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: Ends) -> Outcome {
         let fingerprint = Memory::fingerprint(key.hash);
         let mut entry =
             Entry::new(fingerprint, phase::OPEN, u16::from(pends(packet)) << 8 | memory.tick() as u16 & 0xff);

@@ -18,12 +18,14 @@ pub(super) fn clock(tick: u64) -> u8 {
     ((tick >> STEP_BITS) % CLOCK + 1) as u8
 }
 
-/// A conversation: fingerprint (22 bits, never zero), when each end was last heard (8 each), phase (3), the end that opened
-/// it (1), progress (2), unsolicited packets that may still be excused (3), TCP (1), and a number (16).
+/// A conversation: fingerprint (15 bits), owner (7), when each end was last heard (8 each), phase (3), the end that opened it
+/// (1), progress (2), unsolicited packets that may still be excused (3), TCP (1), and a number (16).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u64);
 
-pub(super) const FINGERPRINT: u64 = (1 << 22) - 1;
+pub(super) const FINGERPRINT: u64 = (1 << 15) - 1;
+const OWNER_SHIFT: u32 = 15;
+const OWNER: u64 = 0x7f;
 const HEARD_SHIFT: u32 = 22;
 const PHASE_SHIFT: u32 = 38;
 const UPPER_OPENED: u64 = 1 << 41;
@@ -56,6 +58,19 @@ pub(super) mod phase {
 impl Entry {
     pub(super) fn new(fingerprint: u64, phase: u8, number: u16) -> Entry {
         Entry(fingerprint | u64::from(phase) << PHASE_SHIFT | u64::from(number) << NUMBER_SHIFT)
+    }
+
+    /// Bits of the hash of the host that it belongs to.
+    pub(super) fn owner(self) -> u64 {
+        self.0 >> OWNER_SHIFT & OWNER
+    }
+
+    pub(super) fn set_owner(&mut self, hash: u64) {
+        self.0 = self.0 & !(OWNER << OWNER_SHIFT) | (hash >> 8 & OWNER) << OWNER_SHIFT;
+    }
+
+    pub(super) fn restore_owner(&mut self, owner: u64) {
+        self.set_owner(owner << 8);
     }
 
     #[inline]

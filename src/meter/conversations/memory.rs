@@ -12,18 +12,21 @@ const SWEEP_TICKS: usize = 2048;
 
 const WAYS: usize = 7;
 
-/// One set: the owners' tags, and the conversations.
+/// One set: a mark for each conversation (a set bit and seven bits of its hash, zero where there is none), and the
+/// conversations.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line {
+    marks: u64,
     entries: [Entry; WAYS],
-    tags: [u8; 8],
 }
 
 // One cache line: every packet pays for one.
 const _: () = assert!(size_of::<Line>() == 64);
 
-const EMPTY: Line = Line { entries: [Entry(0); WAYS], tags: [0; 8] };
+const EMPTY: Line = Line { marks: 0, entries: [Entry(0); WAYS] };
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// The table, and the packet time that it is at.
 pub(super) struct Memory {
@@ -72,24 +75,36 @@ impl Memory {
     #[inline]
     pub(super) fn load(&self, hash: u64) {
         let line = hash as usize & self.lines.len().wrapping_sub(1);
-        std::hint::black_box(self.lines.get(line).map(|line| line.tags));
+        std::hint::black_box(self.lines.get(line).map(|line| line.marks));
     }
 
     #[inline]
+    fn mark(hash: u64) -> u64 {
+        hash >> 57 | 0x80
+    }
+
+    /// What an entry keeps of its hash, beside the mark.
+    #[inline]
     pub(super) fn fingerprint(hash: u64) -> u64 {
-        (hash >> 42).max(1)
+        hash >> 42 & FINGERPRINT
     }
 
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Option<(usize, usize)> {
         let index = hash as usize & self.lines.len().wrapping_sub(1);
-        let fingerprint = Self::fingerprint(hash);
-        let entries = &self.lines.get(index)?.entries;
-        let mut found = WAYS;
-        for (way, entry) in entries.iter().enumerate() {
-            found = if (entry.0 ^ fingerprint) & FINGERPRINT == 0 { way } else { found };
+        let line = self.lines.get(index)?;
+        // Equal bytes become zero, and their highest bits are set; a borrow sometimes sets that of the byte above, which the
+        // comparison of fingerprints rules out.
+        let differences = line.marks ^ Self::mark(hash).wrapping_mul(LOW_BITS);
+        let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
+        while candidates != 0 {
+            let way = candidates.trailing_zeros() as usize / 8;
+            if line.entries.get(way).is_some_and(|entry| entry.0 & FINGERPRINT == Self::fingerprint(hash)) {
+                return Some((index, way));
+            }
+            candidates &= candidates - 1;
         }
-        (found < WAYS).then_some((index, found))
+        None
     }
 
     #[inline]
@@ -108,25 +123,40 @@ impl Memory {
 
     /// A packet of one of our hosts in no known conversation may answer one that did not enter, where more came for the
     /// host than may enter.
+    #[inline]
     pub(super) fn unless_flooded(&self, ends: Ends) -> Verdict {
+        if ends.from_us || !ends.known { self.unless_full(ends) } else { Verdict::Unsolicited }
+    }
+
+    fn unless_full(&self, ends: Ends) -> Verdict {
         let index = Self::receiver(ends.source);
         let full = |entered: &[u16; BUDGETS]| entered.get(index).is_some_and(|&count| count >= RECEIVER_BUDGET);
         if self.budget == 0 || self.entered.iter().any(full) { Verdict::Unknown } else { Verdict::Unsolicited }
     }
 
+    /// Whether a packet may enter a conversation: those of our hosts may, others within the budgets.
+    #[inline]
+    pub(super) fn admits(&self, ends: Ends) -> bool {
+        let [entered, _] = &*self.entered;
+        ends.from_us
+            || self.budget > 0
+                && entered.get(Self::receiver(ends.destination)).is_some_and(|&count| count < RECEIVER_BUDGET)
+    }
+
     /// Enters a conversation, if its sender may.
-    pub(super) fn enter(&mut self, hash: u64, entry: Entry, ends: Ends) {
+    pub(super) fn enter(&mut self, hash: u64, mut entry: Entry, ends: Ends) {
+        if !self.admits(ends) {
+            return;
+        }
         if !ends.from_us {
             let [entered, _] = &mut *self.entered;
-            let Some(count) = entered.get_mut(Self::receiver(ends.destination)) else { return };
-            if *count >= RECEIVER_BUDGET || self.budget == 0 {
-                return;
+            if let Some(count) = entered.get_mut(Self::receiver(ends.destination)) {
+                *count += 1;
             }
-            *count += 1;
             self.budget -= 1;
         }
         let now = self.now;
-        let tag = (if ends.to_us || !ends.from_us { ends.destination } else { ends.source } >> 8) as u8;
+        entry.set_owner(if ends.to_us || !ends.from_us { ends.destination } else { ends.source });
         let index = hash as usize & self.lines.len().wrapping_sub(1);
         let Some(line) = self.lines.get_mut(index) else { return };
         let free = line.entries.iter().position(|entry| entry.0 == 0);
@@ -134,10 +164,11 @@ impl Memory {
         self.entries += usize::from(free.is_some());
         let way = way.unwrap_or_else(|| {
             self.evictions += 1;
-            least_worth(line, tag, now)
+            least_worth(line, entry.owner(), now)
         });
-        if let (Some(slot), Some(owner)) = (line.entries.get_mut(way), line.tags.get_mut(way)) {
-            (*slot, *owner) = (entry, tag);
+        if let Some(slot) = line.entries.get_mut(way) {
+            *slot = entry;
+            line.marks = line.marks & !(0xff << (way * 8)) | Self::mark(hash) << (way * 8);
         }
     }
 
@@ -150,7 +181,9 @@ impl Memory {
             self.entries = 0;
         }
         (self.tick, self.now) = (tick, clock(tick));
-        self.forget(gap.clamp(1, SWEEP_TICKS as u64) as usize);
+        if self.entries > 0 {
+            self.forget(gap.clamp(1, SWEEP_TICKS as u64) as usize);
+        }
         starts_anew
     }
 
@@ -169,9 +202,10 @@ impl Memory {
         for _ in 0..(self.lines.len() / SWEEP_TICKS).max(1) * ticks {
             self.sweep = (self.sweep + 1) % self.lines.len();
             let Some(line) = self.lines.get_mut(self.sweep) else { return };
-            for entry in line.entries.iter_mut().filter(|entry| entry.0 != 0) {
+            for (way, entry) in line.entries.iter_mut().enumerate().filter(|(_, entry)| entry.0 != 0) {
                 if entry.is_forgotten(now) {
                     *entry = Entry(0);
+                    line.marks &= !(0xff << (way * 8));
                     self.entries -= 1;
                 }
             }
@@ -182,12 +216,13 @@ impl Memory {
 /// The way to be replaced: of the owner with most conversations in the line, counting the new one; of these one that is
 /// incomplete or one-way, and the one that was silent longest.
 #[cold]
-fn least_worth(line: &Line, tag: u8, now: u8) -> usize {
+fn least_worth(line: &Line, owner: u64, now: u8) -> usize {
     let mut worst = (0u32, 0);
-    for (way, (entry, owner)) in line.entries.iter().zip(line.tags).enumerate() {
-        let of_owner = line.tags.iter().take(WAYS).filter(|&&other| other == owner).count() as u32;
+    for (way, entry) in line.entries.iter().enumerate() {
+        let of_owner = line.entries.iter().filter(|other| other.owner() == entry.owner()).count() as u32;
         let one_way = entry.heard(false) == 0 || entry.heard(true) == 0 || entry.phase() == phase::SYN_ACK;
-        let score = (of_owner + u32::from(owner == tag)) << 16 | u32::from(one_way) << 8 | u32::from(entry.idle(now));
+        let score =
+            (of_owner + u32::from(entry.owner() == owner)) << 16 | u32::from(one_way) << 8 | u32::from(entry.idle(now));
         if score >= worst.0 {
             worst = (score, way);
         }

@@ -40,11 +40,10 @@ const NEW_TICKS: u64 = 10;
 const LEAST_SOLICITED: u32 = 3;
 const SOLICITED_OF: u32 = 2000;
 
-/// How a packet is looked up.
+/// How a packet of neither TCP nor UDP is looked up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Tcp,
-    /// UDP, and every protocol without requests and replies of its own.
+    /// As UDP: every protocol without requests and replies of its own.
     Datagram,
     EchoRequest,
     EchoReply,
@@ -56,28 +55,14 @@ enum Kind {
 #[inline]
 const fn kind(class: Class) -> Kind {
     match class {
-        Class::TcpSyn
-        | Class::TcpSynAck
-        | Class::TcpAck
-        | Class::TcpData
-        | Class::TcpRst
-        | Class::TcpFin
-        | Class::TcpNull
-        | Class::TcpXmas
-        | Class::TcpOther => Kind::Tcp,
-        Class::Udp
-        | Class::Quic
-        | Class::Gre
-        | Class::IpTunnel
-        | Class::IpOther
-        | Class::IcmpOther
-        | Class::Icmpv6Other
-        | Class::Icmpv6Nd => Kind::Datagram,
+        Class::Gre | Class::IpTunnel | Class::IpOther | Class::IcmpOther | Class::Icmpv6Other | Class::Icmpv6Nd => {
+            Kind::Datagram
+        }
         Class::IcmpEcho | Class::Icmpv6Echo => Kind::EchoRequest,
         Class::IcmpReply | Class::Icmpv6Reply => Kind::EchoReply,
         Class::IcmpError | Class::Icmpv6Error => Kind::Error,
         Class::Fragment => Kind::Fragment,
-        Class::IcmpEchoGroup | Class::Land | Class::Arp | Class::L2Other | Class::Unparsed => Kind::None,
+        _ => Kind::None,
     }
 }
 
@@ -90,6 +75,8 @@ pub(super) struct Conversations {
     fragments: Fragments,
     /// Not every frame is captured: silence of the other end proves nothing.
     is_sampled: bool,
+    /// Not every verdict can be trusted: see [`Conversations::be_lenient`].
+    is_lenient: bool,
     /// First tick in memory; the packets followed in this tick, and how many of them were solicited.
     began: u64,
     followed: u32,
@@ -112,6 +99,7 @@ impl Conversations {
             datagrams: Datagrams::new(hasher),
             fragments: Fragments::new(hasher),
             is_sampled: false,
+            is_lenient: true,
             began: 0,
             followed: 0,
             solicited: 0,
@@ -123,7 +111,10 @@ impl Conversations {
     }
 
     pub(super) fn set_sampled(&mut self, sampled: bool) {
-        self.is_sampled = sampled;
+        if sampled != self.is_sampled {
+            self.is_sampled = sampled;
+            self.is_lenient = sampled || self.is_new();
+        }
     }
 
     /// Conversations in memory.
@@ -151,7 +142,8 @@ impl Conversations {
     }
 
     /// All errors of the batch were followed.
-    pub(super) fn end_batch(&mut self) {
+    pub(super) fn end_batch(&mut self, packets: usize) {
+        self.followed = self.followed.wrapping_add(packets as u32);
         (self.noted, self.read) = (0, 0);
     }
 
@@ -174,28 +166,35 @@ impl Conversations {
     /// Follows a packet and says whether it was asked for.
     #[inline]
     pub(super) fn follow(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
-        let mut outcome = match kind(packet.class) {
-            Kind::Tcp => tcp::follow(&mut self.memory, &mut self.pairs, packet, key, ends),
-            Kind::Datagram => self.datagrams.follow(&mut self.memory, packet, key, ends),
-            other => self.rare(other, packet, key, ends),
+        let mut outcome = if packet.class.is_tcp() {
+            tcp::follow(&mut self.memory, &mut self.pairs, packet, key, ends)
+        } else if matches!(packet.class, Class::Udp | Class::Quic) {
+            self.datagrams.follow(&mut self.memory, packet, key, ends)
+        } else {
+            self.rare(packet, key, ends)
         };
-        self.followed = self.followed.wrapping_add(1);
         self.solicited = self.solicited.wrapping_add(u32::from(outcome.verdict == Verdict::Solicited));
-        if outcome.verdict == Verdict::Unsolicited && self.is_new() && answers_by_nature(packet) {
-            outcome.verdict = Verdict::Unknown;
-        }
-        if self.is_sampled {
-            outcome.excused = 0;
-            if outcome.verdict == Verdict::Unsolicited {
-                outcome.verdict = Verdict::Unknown;
-            }
+        if self.is_lenient {
+            self.be_lenient(packet, &mut outcome);
         }
         outcome
     }
 
+    /// Silence of the other end proves nothing while frames are sampled, and of answers in the first second.
+    #[cold]
+    fn be_lenient(&self, packet: &Packet, outcome: &mut Outcome) {
+        if self.is_sampled {
+            outcome.excused = 0;
+        }
+        if outcome.verdict == Verdict::Unsolicited && (self.is_sampled || self.is_new() && answers_by_nature(packet)) {
+            outcome.verdict = Verdict::Unknown;
+        }
+    }
+
     #[inline(never)]
-    fn rare(&mut self, kind: Kind, packet: &Packet, key: Key, ends: Ends) -> Outcome {
-        match kind {
+    fn rare(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+        match kind(packet.class) {
+            Kind::Datagram => self.datagrams.follow(&mut self.memory, packet, key, ends),
             Kind::EchoRequest => answers::echo_request(&mut self.memory, key, ends),
             Kind::EchoReply => {
                 Outcome { verdict: answers::answer_to(&mut self.memory, key, ends), ..Outcome::default() }
@@ -232,6 +231,7 @@ impl Conversations {
             self.began = tick;
         }
         self.pairs.next_tick(tick);
+        self.is_lenient = self.is_sampled || self.is_new();
     }
 
     /// Whether what began the conversations of now may have been sent before the memory began.
