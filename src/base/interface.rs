@@ -45,6 +45,39 @@ pub enum CountPolicy {
     Nothing,
 }
 
+/// Which directions of our hosts' conversations a capture point shows. Where it shows one only, silence of the other end
+/// proves nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CaptureDirections {
+    /// Both.
+    Both,
+    /// Only what our hosts receive.
+    In,
+    /// Only what our hosts send.
+    Out,
+    /// Not known yet: judged as both, except where a reply may answer a request that was not captured.
+    #[default]
+    Unknown,
+}
+
+impl CaptureDirections {
+    /// Every value.
+    pub const ALL: [CaptureDirections; 4] =
+        [CaptureDirections::Both, CaptureDirections::In, CaptureDirections::Out, CaptureDirections::Unknown];
+    /// Those that can be configured.
+    pub const KNOWN: [CaptureDirections; 3] = [CaptureDirections::Both, CaptureDirections::In, CaptureDirections::Out];
+
+    /// The name used in the configuration and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CaptureDirections::Both => "both",
+            CaptureDirections::In => "in",
+            CaptureDirections::Out => "out",
+            CaptureDirections::Unknown => "unknown",
+        }
+    }
+}
+
 /// One captured interface: its LAN, its role, and what is counted on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturedInterface {
@@ -54,12 +87,19 @@ pub struct CapturedInterface {
     pub role: InterfaceRole,
     /// Which of its frames count as traffic.
     pub counted: CountPolicy,
+    /// Which directions it shows, if that is configured; otherwise it is learned.
+    pub directions: CaptureDirections,
 }
 
 impl CapturedInterface {
     /// An interface that shares its LAN with no other captured interface.
     pub fn alone(index: u16) -> CapturedInterface {
-        CapturedInterface { segment: index, role: InterfaceRole::Alone, counted: CountPolicy::All }
+        CapturedInterface {
+            segment: index,
+            role: InterfaceRole::Alone,
+            counted: CountPolicy::All,
+            directions: CaptureDirections::Unknown,
+        }
     }
 
     /// Assigns LANs and count policies to interfaces, given the role of each and the bridge that it belongs to.
@@ -84,7 +124,7 @@ impl CapturedInterface {
                 _ if has(InterfaceRole::Uplink) => CountPolicy::Nothing,
                 _ => CountPolicy::Ingress,
             };
-            CapturedInterface { segment: first as u16, role: this.0, counted }
+            CapturedInterface { segment: first as u16, role: this.0, counted, directions: CaptureDirections::Unknown }
         };
         interfaces.iter().enumerate().map(assign).collect()
     }

@@ -11,7 +11,7 @@ mod time;
 pub mod words;
 
 pub use address::{Addr, Mac, MacError};
-pub use interface::{CapturedInterface, CountPolicy, InterfaceRole};
+pub use interface::{CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};
 pub use posture::{PostureResult, PostureState};

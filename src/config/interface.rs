@@ -4,7 +4,7 @@ use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
 use super::reader::Reader;
 use super::values::Names;
-use crate::base::{InterfaceRole, Mac, MacError};
+use crate::base::{CaptureDirections, InterfaceRole, Mac, MacError};
 use crate::inventory::{InterfacePolicy, VirtualMac};
 
 pub(super) const SECTION: Section = Section {
@@ -12,7 +12,7 @@ pub(super) const SECTION: Section = Section {
     reload: Reload::Live,
     doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the \
           name \"*\" stands for all of them.",
-    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS],
+    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS, &DIRECTIONS],
 };
 
 const NAME: Key = Key {
@@ -61,6 +61,14 @@ const UPSTREAM_MACS: Key = Key {
           frames (capture files, mirror ports): a frame from any other station then counts as outgoing.",
 };
 
+const DIRECTIONS: Key = Key {
+    name: "directions",
+    kind: Kind::Choice(|| CaptureDirections::KNOWN.map(CaptureDirections::name).to_vec()),
+    default: DefaultValue::Absent("\"both\""),
+    doc: "\"both\": the interface shows both directions of conversations. \"in\": only what our hosts receive; \
+          \"out\": only what they send (a mirror of one direction, asymmetric routing). Unless written, Pegel learns it.",
+};
+
 pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut Vec<InterfacePolicy>) {
     let name = section.text(&NAME);
     let role = section.choice(&ROLE, &InterfaceRole::ALL, InterfaceRole::name);
@@ -68,6 +76,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
     let allowed_macs = section.list(&ALLOWED_MACS, mac).into_iter().collect();
     let virtual_macs = section.choices(&ALLOWED_VIRTUAL_MACS, &VirtualMac::ALL, VirtualMac::name);
     let upstream_macs = section.list(&UPSTREAM_MACS, mac).into_iter().collect();
+    let directions = section.choice(&DIRECTIONS, &CaptureDirections::KNOWN, CaptureDirections::name);
     if name.is_empty() {
         section.wrong_key(NAME.name, "missing; write the name of the interface, or \"*\" for all of them");
     } else if name == "*" && (role.is_some() || bridge.is_some()) {
@@ -75,7 +84,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
     } else if let Err(message) = names.insert(&name) {
         section.wrong_value(&NAME, &name, message);
     }
-    interfaces.push(InterfacePolicy { name, role, bridge, allowed_macs, virtual_macs, upstream_macs });
+    interfaces.push(InterfacePolicy { name, role, bridge, allowed_macs, virtual_macs, upstream_macs, directions });
 }
 
 fn mac(text: &str) -> Result<Mac, String> {
@@ -95,5 +104,8 @@ pub(super) fn write(interfaces: &[InterfacePolicy], page: &mut Page) {
         page.list_unless_empty(&ALLOWED_MACS, &interface.allowed_macs);
         page.list_unless_empty(&ALLOWED_VIRTUAL_MACS, interface.virtual_macs.iter().map(|kind| kind.name()));
         page.list_unless_empty(&UPSTREAM_MACS, &interface.upstream_macs);
+        if let Some(directions) = interface.directions {
+            page.text(&DIRECTIONS, directions.name());
+        }
     }
 }

@@ -5,17 +5,19 @@ use super::baseline::Baseline;
 use super::claim::Claim;
 use super::claim_rules;
 use super::detector::{Detector, DetectorSpec};
+use super::evidence::{Evidence, context};
 use super::explain::Explanation;
 use super::finding::Finding;
 use super::host_context::HostContext;
 use super::layer2;
 use super::prefix;
+use super::quantities;
 use super::registry::DETECTORS;
 use super::settings::Settings;
 use super::target::Target;
 use crate::base::{Addr, Direction, PostureResult, Severity};
 use crate::inventory::Site;
-use crate::meter::Window;
+use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 /// A detector that the configuration leaves on.
@@ -149,6 +151,10 @@ fn inspect_host(
         if is_claimed_by_another(detectors, enabled, host) {
             findings.truncate(before);
         }
+        // What rests on silence of the other end is said to.
+        if !window.shows_both_ends() && quantities::is_silent(host) {
+            findings.iter_mut().skip(before).for_each(|finding| finding.evidence.push(one_direction()));
+        }
         if let Some(group) = group {
             findings.iter_mut().skip(before).for_each(|finding| finding.name_group(group));
         }
@@ -174,6 +180,16 @@ fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<
         let floods: Vec<Finding> = floods.map(|finding| prefix::with_pattern(finding, hosts)).collect();
         findings.extend(floods);
     }
+}
+
+/// Evidence for context: the capture showed no conversation with both of its ends.
+fn one_direction() -> Evidence {
+    context(
+        "capture_directions",
+        1.0,
+        Span::Second.seconds(),
+        "no conversation with both ends was captured: perhaps only one direction is".to_owned(),
+    )
 }
 
 /// The guest that a finding is about: the station's, or that of the port where an unknown MAC enters, or the one that has

@@ -3,7 +3,7 @@
 use super::guest::{Guest, Inventory, Nic, Origin};
 use super::proxmox::owner;
 use super::virtual_macs::VirtualMac;
-use crate::base::{Addr, CapturedInterface, Direction, InterfaceRole, Mac, Networks};
+use crate::base::{Addr, CaptureDirections, CapturedInterface, Direction, InterfaceRole, Mac, Networks};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct InterfacePolicy {
     /// MAC addresses of upstream routers. If the capture does not record the direction of a frame, a frame from any
     /// other station counts as leaving.
     pub upstream_macs: BTreeSet<Mac>,
+    /// Which directions of conversations it shows; if `None`, that is learned.
+    pub directions: Option<CaptureDirections>,
 }
 
 /// Hosts with separate limits, selected by prefix.
@@ -195,7 +197,12 @@ impl Site {
     /// LANs, roles and count policies of the captured interfaces.
     pub fn captured_interfaces(&self, interfaces: &[String]) -> Arc<[CapturedInterface]> {
         let known: Vec<_> = interfaces.iter().map(|name| (self.role(name), self.bridge(name))).collect();
-        CapturedInterface::of_all(&known).into()
+        let mut captured = CapturedInterface::of_all(&known);
+        for (interface, name) in captured.iter_mut().zip(interfaces) {
+            let configured = self.policy(Some(name)).and_then(|policy| policy.directions);
+            interface.directions = configured.unwrap_or_default();
+        }
+        captured.into()
     }
 
     /// Routers of the LANs.

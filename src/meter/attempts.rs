@@ -214,8 +214,16 @@ impl Sender {
     }
 }
 
+/// The kind, with regard to the addresses: see [`AttemptKind::Private`].
+fn of_addresses(kind: AttemptKind, packet: &Packet, ends: &Ends) -> AttemptKind {
+    match kind {
+        AttemptKind::Tcp | AttemptKind::Udp if is_private_and_public(packet, ends) => AttemptKind::Private,
+        kind => kind,
+    }
+}
+
 /// Whether one end is one of our hosts with a public address, and the other an outside one with a private address.
-fn is_private_and_public(packet: &Packet, ends: Ends) -> bool {
+fn is_private_and_public(packet: &Packet, ends: &Ends) -> bool {
     let (ours, other) = match (ends.from_us, ends.to_us) {
         (true, false) => (packet.source, packet.destination),
         (false, true) if ends.known => (packet.destination, packet.source),
@@ -254,50 +262,46 @@ impl AttemptTable {
 
     /// Tracks an IP packet with what the memory of conversations says of it.
     #[inline]
-    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, ends: Ends) {
+    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, ends: &Ends) {
         if self.budget == 0 {
             // The budget is used up, as in a flood: the rest of the tick is skipped.
             self.evictions += 1;
             return;
         }
-        let (tcp, udp) = match is_private_and_public(packet, ends) {
-            true => (AttemptKind::Private, AttemptKind::Private),
-            false => (AttemptKind::Tcp, AttemptKind::Udp),
-        };
         let is_asked_for = outcome.verdict == Verdict::Solicited;
         match packet.class {
             // Some connections carry keepalives only: the other end answers them in kind.
             Class::TcpAck | Class::TcpFin => match outcome.earlier {
-                Earlier::None if !is_asked_for => self.attempt(packet, tcp, packet.destination_port),
-                Earlier::Reverse => self.answer(packet, tcp),
+                Earlier::None if !is_asked_for => self.attempt(packet, ends, AttemptKind::Tcp, packet.destination_port),
+                Earlier::Reverse => self.answer(packet, ends, AttemptKind::Tcp),
                 _ => {}
             },
-            Class::TcpSyn => self.attempt(packet, tcp, packet.destination_port),
+            Class::TcpSyn => self.attempt(packet, ends, AttemptKind::Tcp, packet.destination_port),
             Class::TcpSynAck => match outcome.earlier {
-                Earlier::Reverse => self.answer(packet, tcp),
-                Earlier::None => self.attempt(packet, AttemptKind::Answer, packet.destination_port),
+                Earlier::Reverse => self.answer(packet, ends, AttemptKind::Tcp),
+                Earlier::None => self.attempt(packet, ends, AttemptKind::Answer, packet.destination_port),
                 Earlier::Forward => {}
             },
             // Refusals and aborts belong to a known flow; a RST without one replies to a packet with a spoofed source.
             Class::TcpRst if outcome.verdict == Verdict::Unsolicited => {
-                self.attempt(packet, AttemptKind::Answer, packet.destination_port);
+                self.attempt(packet, ends, AttemptKind::Answer, packet.destination_port);
             }
             Class::TcpNull | Class::TcpXmas | Class::TcpOther => {
-                self.attempt(packet, tcp, packet.destination_port);
+                self.attempt(packet, ends, AttemptKind::Tcp, packet.destination_port);
             }
-            Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, AttemptKind::Echo, 0),
-            Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, AttemptKind::Echo),
+            Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, ends, AttemptKind::Echo, 0),
+            Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, ends, AttemptKind::Echo),
             // A reflector's reply is no attempt, even an unsolicited one.
             Class::Udp if packet.reply_of.is_some() => {
                 if outcome.earlier == Earlier::Reverse {
-                    self.answer(packet, udp);
+                    self.answer(packet, ends, AttemptKind::Udp);
                 }
             }
             Class::Udp | Class::Quic => {
-                self.follow_stateless(packet, udp, packet.destination_port, outcome);
+                self.follow_stateless(packet, ends, AttemptKind::Udp, packet.destination_port, outcome);
             }
             Class::Gre | Class::IpTunnel | Class::IpOther => {
-                self.follow_stateless(packet, AttemptKind::Protocol, packet.protocol.into(), outcome);
+                self.follow_stateless(packet, ends, AttemptKind::Protocol, packet.protocol.into(), outcome);
             }
             _ => {}
         }
@@ -305,10 +309,10 @@ impl AttemptTable {
 
     /// Without a handshake the first packet of a flow is the attempt, and the first one in reverse the answer.
     #[inline]
-    fn follow_stateless(&mut self, packet: &Packet, kind: AttemptKind, port: u16, outcome: &Outcome) {
+    fn follow_stateless(&mut self, packet: &Packet, ends: &Ends, kind: AttemptKind, port: u16, outcome: &Outcome) {
         match outcome.earlier {
-            Earlier::None if outcome.verdict != Verdict::Solicited => self.attempt(packet, kind, port),
-            Earlier::Reverse => self.answer(packet, kind),
+            Earlier::None if outcome.verdict != Verdict::Solicited => self.attempt(packet, ends, kind, port),
+            Earlier::Reverse => self.answer(packet, ends, kind),
             _ => {}
         }
     }
@@ -317,9 +321,9 @@ impl AttemptTable {
     pub(super) fn arp(&mut self, packet: &Packet) {
         match packet.flags {
             1 if packet.source != packet.destination && packet.destination != Addr::UNSPECIFIED => {
-                self.attempt(packet, AttemptKind::Arp, 0);
+                self.attempt(packet, &Ends::default(), AttemptKind::Arp, 0);
             }
-            2 => self.answer(packet, AttemptKind::Arp),
+            2 => self.answer(packet, &Ends::default(), AttemptKind::Arp),
             _ => {}
         }
     }
@@ -329,11 +333,11 @@ impl AttemptTable {
     }
 
     #[inline]
-    fn attempt(&mut self, packet: &Packet, kind: AttemptKind, port: u16) {
+    fn attempt(&mut self, packet: &Packet, ends: &Ends, kind: AttemptKind, port: u16) {
         match self.budget.checked_sub(1) {
             Some(left) => {
                 self.budget = left;
-                self.count_attempt(packet, kind, port);
+                self.count_attempt(packet, of_addresses(kind, packet, ends), port);
             }
             None => self.evictions += 1,
         }
@@ -374,7 +378,8 @@ impl AttemptTable {
     }
 
     /// Counts an answer for the packet's receiver, if that one has made an attempt.
-    fn answer(&mut self, packet: &Packet, kind: AttemptKind) {
+    fn answer(&mut self, packet: &Packet, ends: &Ends, kind: AttemptKind) {
+        let kind = of_addresses(kind, packet, ends);
         let key = match kind {
             AttemptKind::Arp => (kind, Addr::from_v6_bits(packet.destination_mac.bits().into())),
             _ => (kind, packet.destination),

@@ -15,7 +15,7 @@ use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, StationEntry, StationTable};
 use super::sizes::MeterSizes;
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, CapturedInterface, Mac, Timestamp};
+use crate::base::{Addr, CaptureDirections, CapturedInterface, Mac, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -264,7 +264,7 @@ impl Meter {
             self.add_attempts(attempts);
         }
         self.received.extend(report.received.samples());
-        self.shows_both_ends |= report.shows_both_ends;
+        self.shows_both_ends |= report.directions == CaptureDirections::Both;
         self.lan.absorb(&report.link, report.scale.is_whole());
     }
 

@@ -25,6 +25,7 @@
 mod active;
 mod applications;
 mod attempts;
+mod capture_point;
 mod conversations;
 mod counts;
 mod fading;

@@ -9,7 +9,7 @@ use super::requests::{self, REQUESTS, Request};
 use super::samples::SpreadSample;
 use super::scale::Scale;
 use super::sizes::TallySizes;
-use crate::base::{Addr, Mac, Timestamp};
+use crate::base::{Addr, CaptureDirections, Mac, Timestamp};
 use crate::packet::{Anomaly, Class};
 
 /// All traffic of a tick by class: to our networks, from them, and transit.
@@ -228,8 +228,8 @@ pub struct TickReport {
     pub attempt_entries: usize,
     /// Conversations that the worker remembers.
     pub conversation_entries: usize,
-    /// Whether the worker lately saw conversations with both ends.
-    pub shows_both_ends: bool,
+    /// Which directions of conversations the worker's interface shows.
+    pub directions: CaptureDirections,
 }
 
 impl TickReport {

@@ -5,6 +5,7 @@
 //! touched entries are copied into a [`TickReport`] and reset to zero; the tables themselves stay allocated.
 
 use super::attempts::AttemptTable;
+use super::capture_point::CapturePoint;
 use super::conversations::{self, Conversations, Ends, Key, Outcome, TcpStep, Verdict};
 use super::counts::Count;
 use super::hash::Hasher;
@@ -12,7 +13,7 @@ use super::host_slot::{HostSlot, NO_DETAIL, Side};
 use super::host_tick::HostTick;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
-use super::report::{Evictions, HostCounts, TickReport};
+use super::report::{Evictions, HostCounts, TickReport, Totals};
 use super::requests::Requests;
 use super::run::Run;
 use super::samples::{Received, Sample, SpreadSample};
@@ -22,7 +23,7 @@ use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
 use super::verdicts::Content;
-use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
+use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, App, Class, Packet};
 use std::sync::Arc;
@@ -30,16 +31,13 @@ use std::sync::Arc;
 /// Packets recorded per batch: enough to overlap their cache misses.
 pub const BATCH: usize = conversations::BATCH;
 
-/// Both ends of a packet: hashes of its addresses, the table slots of its hosts, and which of them are inside.
+/// Both ends of a packet, the table slots of its hosts, and where its conversation is.
 #[derive(Clone, Copy)]
 struct PacketHosts {
-    source: u64,
-    destination: u64,
+    ends: Ends,
     source_slot: SlotIndex,
     destination_slot: SlotIndex,
     conversation: Key,
-    to_us: bool,
-    from_us: bool,
     /// The destination is inside and can be a target.
     is_target: bool,
     /// The destination is a multicast or broadcast address.
@@ -49,13 +47,10 @@ struct PacketHosts {
 impl Default for PacketHosts {
     fn default() -> Self {
         PacketHosts {
-            source: 0,
-            destination: 0,
+            ends: Ends::default(),
             source_slot: NO_SLOT,
             destination_slot: NO_SLOT,
             conversation: Key::default(),
-            to_us: false,
-            from_us: false,
             is_target: false,
             to_group: false,
         }
@@ -79,6 +74,9 @@ pub struct Tally {
     busy: u32,
     stations: Stations,
     conversations: Conversations,
+    capture_point: CapturePoint,
+    /// Interface of the last packet.
+    interface: u16,
     attempts: AttemptTable,
     received: SpreadSample,
     requests: Requests,
@@ -112,6 +110,8 @@ impl Tally {
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             conversations: Conversations::new(sizes.conversations, hasher),
+            capture_point: CapturePoint::default(),
+            interface: 0,
             attempts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
             requests: Requests::new(hasher),
@@ -157,7 +157,8 @@ impl Tally {
         if self.is_partial && self.is_counted_elsewhere(packet, frame) {
             return false;
         }
-        if matches!(packet.class, Class::IcmpError | Class::Icmpv6Error) {
+        const ERRORS: u32 = 1 << Class::IcmpError as u32 | 1 << Class::Icmpv6Error as u32;
+        if ERRORS >> packet.class as u32 & 1 != 0 {
             self.conversations.note_error(frame.get(usize::from(packet.payload_at)..).unwrap_or_default());
         }
         if packet.app.is_request() {
@@ -174,13 +175,9 @@ impl Tally {
         self.interfaces.get(usize::from(interface)).is_none_or(|interface| interface.role != InterfaceRole::Port)
     }
 
-    /// Whether a packet with neither address ours may leave the machine. Where the capture does not say whether a frame leaves,
-    /// its destination may.
-    #[inline]
-    fn leaves_unnamed(&self, packet: &Packet, ends: &PacketHosts) -> bool {
-        !(ends.to_us || ends.from_us)
-            && packet.direction != FrameDirection::Ingress
-            && self.leaves_machine(packet.interface)
+    /// Whether a packet may leave the machine. Where the capture does not say whether a frame leaves, its destination may.
+    fn may_leave(&self, packet: &Packet) -> bool {
+        packet.direction != FrameDirection::Ingress && self.leaves_machine(packet.interface)
     }
 
     #[inline(never)]
@@ -221,6 +218,7 @@ impl Tally {
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return };
         self.first.get_or_insert(first.time);
         self.last = last.time;
+        self.interface = last.interface;
         self.conversations.set_tick(last.time.tick());
         // Look up all hosts and conversations first, so that their cache misses overlap.
         let mut located = [PacketHosts::default(); BATCH];
@@ -228,7 +226,7 @@ impl Tally {
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
         for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
-            self.sums.add(packet, ends.to_us, ends.from_us);
+            self.sums.add(packet, ends.ends.to_us, ends.ends.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
@@ -239,7 +237,10 @@ impl Tally {
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
-            if packet.has_ip && (self.leaves_unnamed(packet, ends) || ends.to_group && packet.source.is_group()) {
+            if !(ends.ends.to_us | ends.ends.from_us)
+                && packet.has_ip
+                && (self.may_leave(packet) || packet.source.is_group())
+            {
                 run.add_spoofed(packet);
             }
             if !packet.has_ip {
@@ -250,7 +251,7 @@ impl Tally {
             }
             if ends.source_slot == NO_SLOT && unknown && self.hosts.version() != version {
                 // An earlier packet of the batch may have inserted it.
-                ends.source_slot = self.find_host(ends.source, packet.source);
+                ends.source_slot = self.find_host(ends.ends.source, packet.source);
             }
             self.count_hosts(packet, ends);
         }
@@ -270,30 +271,31 @@ impl Tally {
     fn locate(&self, batch: &[Packet], located: &mut [PacketHosts; BATCH]) {
         let unknown = self.networks.is_unknown();
         let mut previous = PacketHosts::default();
+        previous.ends.known = !unknown;
         let mut previous_destination = None;
         for (packet, ends) in batch.iter().zip(located) {
             if !packet.has_ip {
-                ends.from_us = packet.direction == FrameDirection::Egress;
-                ends.to_us = !ends.from_us;
+                ends.ends.from_us = packet.direction == FrameDirection::Egress;
+                ends.ends.to_us = !ends.ends.from_us;
                 continue;
             }
             // In a flood consecutive packets have the same destination.
             if previous_destination != Some(packet.destination) {
                 previous_destination = Some(packet.destination);
-                previous.destination = self.hasher.address(packet.destination);
-                previous.destination_slot = self.find_host(previous.destination, packet.destination);
-                previous.to_us = unknown || self.networks.contains(packet.destination);
+                previous.ends.destination = self.hasher.address(packet.destination);
+                previous.destination_slot = self.find_host(previous.ends.destination, packet.destination);
+                previous.ends.to_us = unknown || self.networks.contains(packet.destination);
                 // A group address is no target.
                 previous.to_group = packet.destination.is_group_or_none();
-                previous.is_target = previous.to_us && !previous.to_group;
+                previous.is_target = previous.ends.to_us && !previous.to_group;
             }
             *ends = previous;
-            ends.source = self.hasher.address(packet.source);
-            ends.conversation = self.conversations.key(packet, ends.source, ends.destination);
+            ends.ends.source = self.hasher.address(packet.source);
+            ends.conversation = self.conversations.key(packet, ends.ends.source, ends.ends.destination);
             self.conversations.load(ends.conversation);
-            ends.from_us = !unknown && self.networks.contains(packet.source);
-            ends.source_slot = match unknown || ends.from_us {
-                true => self.find_host(ends.source, packet.source),
+            ends.ends.from_us = !unknown && self.networks.contains(packet.source);
+            ends.source_slot = match unknown || ends.ends.from_us {
+                true => self.find_host(ends.ends.source, packet.source),
                 false => NO_SLOT,
             };
         }
@@ -315,16 +317,9 @@ impl Tally {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_group_echo(packet, ends);
         }
-        let parties = Ends {
-            source: ends.source,
-            destination: ends.destination,
-            from_us: ends.from_us,
-            to_us: ends.to_us,
-            known: !self.networks.is_unknown(),
-        };
-        let outcome = self.conversations.follow(packet, ends.conversation, parties);
-        if ends.to_us || ends.from_us {
-            self.attempts.follow(packet, &outcome, parties);
+        let outcome = self.conversations.follow(packet, ends.conversation, &ends.ends);
+        if ends.ends.to_us || ends.ends.from_us {
+            self.attempts.follow(packet, &outcome, &ends.ends);
         }
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
         // Packets sent by known receivers still count.
@@ -332,37 +327,37 @@ impl Tally {
             // An earlier packet of the batch may have evicted or inserted this host.
             let index = match self.is_host(ends.destination_slot, packet.destination) {
                 true => ends.destination_slot,
-                false => self.insert_host(ends.destination, packet.destination),
+                false => self.insert_host(ends.ends.destination, packet.destination),
             };
-            self.host(index, packet, Side::Received, ends.source, &outcome);
-            self.received.offer(packet.segments.into(), ends.source ^ ends.destination, || Received {
+            self.host(index, packet, Side::Received, ends.ends.source, &outcome);
+            self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source),
             });
         }
         // Packets to a group stay on the segment and are counted by station.
-        if (ends.from_us || ends.source_slot != NO_SLOT) && !ends.to_group {
+        if (ends.ends.from_us || ends.source_slot != NO_SLOT) && !ends.to_group {
             let index = match self.is_host(ends.source_slot, packet.source) {
                 true => ends.source_slot,
-                false if ends.from_us => self.insert_host(ends.source, packet.source),
+                false if ends.ends.from_us => self.insert_host(ends.ends.source, packet.source),
                 false => return,
             };
-            self.host(index, packet, Side::Sent, ends.destination, &outcome);
+            self.host(index, packet, Side::Sent, ends.ends.destination, &outcome);
         }
     }
 
     /// Counts an echo request to a group as received by its source address: the replies go there.
     #[inline(never)]
     fn count_group_echo(&mut self, packet: &Packet, ends: &PacketHosts) {
-        if packet.source.is_group_or_none() || !(ends.from_us || self.networks.is_unknown()) {
+        if packet.source.is_group_or_none() || !(ends.ends.from_us || self.networks.is_unknown()) {
             return;
         }
         let index = match self.is_host(ends.source_slot, packet.source) {
             true => ends.source_slot,
-            false => self.insert_host(ends.source, packet.source),
+            false => self.insert_host(ends.ends.source, packet.source),
         };
         let reversed = Packet { source: packet.destination, destination: packet.source, ..*packet };
-        self.host(index, &reversed, Side::Received, ends.destination, &Outcome::default());
+        self.host(index, &reversed, Side::Received, ends.ends.destination, &Outcome::default());
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
@@ -468,9 +463,20 @@ impl Tally {
         report.station_entries = self.stations.len();
         report.attempt_entries = self.attempts.len();
         report.conversation_entries = self.conversations.len();
-        report.shows_both_ends = self.conversations.shows_both_ends();
+        report.directions = self.directions(&report.totals);
         self.report_hosts(report);
         self.hosts.next_tick();
+    }
+
+    /// Which directions the interface shows: as configured, else as learned.
+    fn directions(&mut self, totals: &Totals) -> CaptureDirections {
+        let packets = |counts: &[Count]| Count::sum(counts.iter().copied()).packets;
+        let (received, sent) = (packets(&totals.received), packets(&totals.transmitted));
+        let learned = self.capture_point.learn(received, sent, self.conversations.shows_both_ends());
+        match self.interfaces.get(usize::from(self.interface)).map(|interface| interface.directions) {
+            None | Some(CaptureDirections::Unknown) => learned,
+            Some(configured) => configured,
+        }
     }
 
     fn report_hosts(&mut self, report: &mut TickReport) {

@@ -1,8 +1,11 @@
 //! Verdicts by kind of packet: how many packets of a host nobody asked for.
 
 use super::conversations::{Outcome, Verdict};
+
 use super::scale::Scale;
 use crate::packet::{App, Class, Packet};
+
+const _: () = assert!(Verdict::Solicited as usize == 0 && Verdict::Unknown as usize == 3);
 
 /// Kinds of packets with verdicts of their own. Classes whose packets are never answers have none: all of them are
 /// unsolicited. Classes that are evaluated together, or of which a host has one by its address family, share a kind.
@@ -136,28 +139,31 @@ impl Verdicts {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cell {
-    unsolicited: u32,
-    unknown: u32,
-    steady: u32,
-    excused: u32,
+    /// Packets by [`Verdict`]. In the place of the solicited ones, which are not counted, those that were excused.
+    by_verdict: [u32; 4],
 }
 
 impl Cell {
+    fn excuse(&mut self, packets: u8) {
+        let [excused, ..] = &mut self.by_verdict;
+        *excused = excused.wrapping_add(packets.into());
+    }
+
     fn with(&self, other: &Cell, join: impl Fn(u32, u32) -> u32) -> Cell {
-        Cell {
-            unsolicited: join(self.unsolicited, other.unsolicited),
-            unknown: join(self.unknown, other.unknown),
-            steady: join(self.steady, other.steady),
-            excused: join(self.excused, other.excused),
+        let mut joined = *self;
+        for (mine, theirs) in joined.by_verdict.iter_mut().zip(other.by_verdict) {
+            *mine = join(*mine, theirs);
         }
+        joined
     }
 
     fn verdicts(&self) -> Verdicts {
+        let of = |verdict: Verdict| self.by_verdict.get(verdict as usize).copied().unwrap_or(0).into();
         Verdicts {
-            unsolicited: self.unsolicited.into(),
-            excused: self.excused.into(),
-            unknown: self.unknown.into(),
-            steady: self.steady.into(),
+            unsolicited: of(Verdict::Unsolicited),
+            excused: of(Verdict::Solicited),
+            unknown: of(Verdict::Unknown),
+            steady: of(Verdict::Steady),
             ..Verdicts::default()
         }
     }
@@ -212,17 +218,13 @@ impl VerdictCounts {
     fn add_to_kind(&mut self, kind: usize, outcome: &Outcome, packets: u32) {
         let Some(cell) = self.cells.get_mut(kind) else { return };
         self.used |= 1 << kind;
-        let count = match outcome.verdict {
-            Verdict::Unsolicited => Some(&mut cell.unsolicited),
-            Verdict::Unknown => Some(&mut cell.unknown),
-            Verdict::Steady => Some(&mut cell.steady),
-            Verdict::Solicited => None,
-        };
-        if let Some(count) = count {
+        if outcome.verdict != Verdict::Solicited
+            && let Some(count) = cell.by_verdict.get_mut(outcome.verdict as usize)
+        {
             *count = count.wrapping_add(packets);
         }
         if outcome.excused > 0 && !outcome.answers {
-            cell.excused = cell.excused.wrapping_add(outcome.excused.into());
+            cell.excuse(outcome.excused);
         }
         if (outcome.continues || outcome.opens())
             && let Some(flows) = self.flows(kind)
@@ -237,7 +239,7 @@ impl VerdictCounts {
         let Some(kind) = answered_kind(content) else { return };
         self.used |= 1 << kind;
         if let Some(cell) = self.cells.get_mut(kind) {
-            cell.excused = cell.excused.wrapping_add(outcome.excused.into());
+            cell.excuse(outcome.excused);
         }
         if let Some(flows) = self.flows(kind) {
             flows.answered = flows.answered.wrapping_add(1);
@@ -285,14 +287,23 @@ impl VerdictCounts {
 
     /// Adds these classes' verdicts to `sum`; UDP and QUIC are without DNS queries and replies of services that amplify.
     pub(super) fn add_to(&self, classes: &[Class], sum: &mut Verdicts) {
-        let kinds = classes.iter().filter_map(|&class| kind(class)).fold(0u32, |kinds, kind| kinds | 1 << kind);
-        for (_, cell) in self.cells.iter().enumerate().filter(|(kind, _)| kinds >> kind & 1 != 0) {
-            sum.merge(&cell.verdicts());
+        // Most hosts have used none of them.
+        if self.used == 0 {
+            return;
         }
-        for (_, flows) in FLOWS.iter().zip(&self.flows).filter(|(kind, _)| kinds >> **kind & 1 != 0) {
-            sum.opened += u64::from(flows.opened);
-            sum.answered += u64::from(flows.answered);
-            sum.continued += u64::from(flows.continued);
+        let kinds = classes.iter().filter_map(|&class| kind(class)).fold(0u16, |kinds, kind| kinds | 1 << kind);
+        let mut left = kinds & self.used;
+        while left != 0 {
+            let kind = left.trailing_zeros() as usize;
+            if let Some(cell) = self.cells.get(kind) {
+                sum.merge(&cell.verdicts());
+            }
+            if let Some(flows) = self.flows.get(kind.wrapping_sub(UDP)) {
+                sum.opened += u64::from(flows.opened);
+                sum.answered += u64::from(flows.answered);
+                sum.continued += u64::from(flows.continued);
+            }
+            left &= left - 1;
         }
     }
 

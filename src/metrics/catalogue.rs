@@ -61,6 +61,8 @@ metrics! {
         "Whether packets are being captured on an interface (1) or it is down or missing (0)";
     Gauge CAPTURE_SAMPLING "pegel_capture_sampling_ratio" ["interface"]
         "Lowest sampling ratio of the workers of an interface (1: every packet is inspected); counts are scaled up";
+    Gauge CAPTURE_DIRECTIONS "pegel_capture_directions" ["interface" "directions"]
+        "Directions of our hosts' conversations that an interface shows, configured or learned (1: these)";
     Gauge CAPTURE_COVERAGE "pegel_capture_coverage_ratio" []
         "Share of the packets of the last minute that were inspected, 0 to 1";
     // Traffic

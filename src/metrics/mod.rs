@@ -15,7 +15,7 @@ pub use guests::{MAX_GUESTS, NicTotals};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
-use crate::base::{Addr, PostureResult};
+use crate::base::{Addr, CaptureDirections, PostureResult};
 use crate::incident::{Event, Incident};
 use crate::meter::{Count, Totals};
 use crate::packet::{Anomaly, Class};
@@ -122,6 +122,7 @@ impl Metrics {
             dropped: make.counters(spec::CAPTURE_DROPPED)?,
             up: make.gauges(spec::CAPTURE_UP)?,
             sampling: make.float_gauges(spec::CAPTURE_SAMPLING)?,
+            directions: make.gauges(spec::CAPTURE_DIRECTIONS)?,
         };
         let mut by_interface = BTreeMap::new();
         for interface in interfaces {
@@ -216,6 +217,15 @@ impl Metrics {
     /// Sampling of an interface: one packet in `one_in` is inspected.
     pub fn capture_sampling(&self, interface: &str, one_in: u16) {
         self.interface(interface, |series| series.sampling.set(1.0 / f64::from(one_in.max(1))));
+    }
+
+    /// Which directions of conversations an interface shows.
+    pub fn capture_directions(&self, interface: &str, shown: CaptureDirections) {
+        self.interface(interface, |series| {
+            for (directions, gauge) in CaptureDirections::ALL.iter().zip(&series.directions) {
+                gauge.set((*directions == shown).into());
+            }
+        });
     }
 
     /// Share of the packets of the last minute that were inspected, 0 to 1.

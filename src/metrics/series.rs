@@ -1,6 +1,7 @@
 //! Creates series from the catalogue; counters that follow totals kept elsewhere.
 
 use super::catalogue::{MetricSpec, Stage};
+use crate::base::CaptureDirections;
 use prometheus::core::Collector;
 use prometheus::{Error, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use prometheus::{Opts, Registry};
@@ -87,6 +88,7 @@ pub(super) struct InterfaceFamilies {
     pub(super) dropped: IntCounterVec,
     pub(super) up: IntGaugeVec,
     pub(super) sampling: GaugeVec,
+    pub(super) directions: IntGaugeVec,
 }
 
 /// The series of one interface.
@@ -97,6 +99,8 @@ pub(super) struct InterfaceSeries {
     pub(super) dropped_interface: Follower,
     pub(super) up: IntGauge,
     pub(super) sampling: Gauge,
+    /// In the order of [`CaptureDirections::ALL`].
+    pub(super) directions: [IntGauge; CaptureDirections::ALL.len()],
 }
 
 impl InterfaceFamilies {
@@ -104,8 +108,17 @@ impl InterfaceFamilies {
         let dropped = |stage: Stage| self.dropped.get_metric_with_label_values(&[interface, stage.name()]);
         let sampling = self.sampling.get_metric_with_label_values(&[interface])?;
         sampling.set(1.0);
+        let directions = |directions: CaptureDirections| {
+            self.directions.get_metric_with_label_values(&[interface, directions.name()])
+        };
+        let [both, inward, outward, unknown] = CaptureDirections::ALL.map(directions);
+        let directions = [both?, inward?, outward?, unknown?];
+        if let Some(unknown) = directions.last() {
+            unknown.set(1);
+        }
         Ok(InterfaceSeries {
             sampling,
+            directions,
             packets: self.packets.get_metric_with_label_values(&[interface])?,
             bytes: self.bytes.get_metric_with_label_values(&[interface])?,
             dropped_kernel: Follower::new(dropped(Stage::Kernel)?),

@@ -116,6 +116,7 @@ impl Publisher {
         let losses = workers.stats(interface);
         self.metrics.capture_losses(interface, losses.dropped_kernel, losses.dropped_interface);
         self.metrics.capture_sampling(interface, workers.sampling(interface));
+        self.metrics.capture_directions(interface, workers.directions(interface));
         self.frames += frames.packets;
     }
 

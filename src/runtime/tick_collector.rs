@@ -72,6 +72,7 @@ impl TickCollector {
                 state.done = Some(report.tick);
                 state.stats = stats;
                 state.sampling = sampling;
+                state.directions = report.directions;
                 let interface = state.interface.clone();
                 let mut frames = report.totals.frames;
                 frames.merge(report.elsewhere);

@@ -6,6 +6,7 @@ use super::interfaces::explain;
 use super::live_error::LiveError;
 use super::live_source::open_all;
 use super::worker_messages::{WorkerCommand, WorkerMessage};
+use crate::base::CaptureDirections;
 use crate::base::Networks;
 use crate::capture::SourceStats;
 use crate::config::Config;
@@ -36,6 +37,8 @@ pub(super) struct WorkerHandle {
     pub last_heard: Instant,
     /// It captures 1 in `sampling` frames.
     pub sampling: u16,
+    /// Which directions of conversations it sees.
+    pub directions: CaptureDirections,
     /// Sums over the sources that were closed.
     past: SourceStats,
     /// Of the open source.
@@ -114,6 +117,7 @@ impl WorkerHandles {
                 up: true,
                 last_heard: instant(),
                 sampling,
+                directions: CaptureDirections::Unknown,
                 past: SourceStats::default(),
                 stats: SourceStats::default(),
             });
@@ -165,6 +169,11 @@ impl WorkerHandles {
     /// An interface captures at least 1 in N frames; returns N, the largest of its workers.
     pub(crate) fn sampling(&self, interface: &str) -> u16 {
         self.on(interface).map(|worker| worker.sampling).max().unwrap_or(1)
+    }
+
+    /// Which directions of conversations an interface shows: what one of its workers knows, the others need not.
+    pub(crate) fn directions(&self, interface: &str) -> CaptureDirections {
+        self.on(interface).map(|worker| worker.directions).min().unwrap_or_default()
     }
 
     /// Packets received and lost since the start, over all workers, and the largest sampling ratio.

@@ -7,7 +7,7 @@ use crate::meter::hash::Hasher;
 use crate::packet::Packet;
 
 /// An echo request asks; only requests enter the memory.
-pub(super) fn echo_request(memory: &mut Memory, key: Key, ends: Ends) -> Outcome {
+pub(super) fn echo_request(memory: &mut Memory, key: Key, ends: &Ends) -> Outcome {
     let now = memory.now();
     match memory.get(key.hash) {
         Some(entry) => entry.set_heard(key.upper, now),
@@ -21,7 +21,7 @@ pub(super) fn echo_request(memory: &mut Memory, key: Key, ends: Ends) -> Outcome
 }
 
 /// Whether the other end was lately heard in a conversation that this packet does not continue.
-pub(super) fn answer_to(memory: &mut Memory, key: Key, ends: Ends) -> Verdict {
+pub(super) fn answer_to(memory: &mut Memory, key: Key, ends: &Ends) -> Verdict {
     let now = memory.now();
     match memory.get(key.hash) {
         Some(entry) if is_recent(entry.heard(!key.upper), now, LIFE) => Verdict::Solicited,
@@ -30,7 +30,7 @@ pub(super) fn answer_to(memory: &mut Memory, key: Key, ends: Ends) -> Verdict {
 }
 
 /// Whether the receiver of an ICMP error sent in the flow that the error quotes.
-pub(super) fn sent_by_receiver(memory: &mut Memory, quoted: Key, ends: Ends) -> Verdict {
+pub(super) fn sent_by_receiver(memory: &mut Memory, quoted: Key, ends: &Ends) -> Verdict {
     let now = memory.now();
     match memory.get(quoted.hash) {
         Some(entry) if is_recent(entry.heard(quoted.upper), now, entry.life()) => Verdict::Solicited,
@@ -49,12 +49,12 @@ impl Fragments {
         Fragments { hasher }
     }
 
-    fn key(&self, packet: &Packet, ends: Ends) -> u64 {
+    fn key(&self, packet: &Packet, ends: &Ends) -> u64 {
         self.hasher.flow(ends.source, ends.destination, 0, packet.protocol.into()) ^ 0x6672_6167
     }
 
     /// Notes the verdict on a first fragment.
-    pub(super) fn note_first(&self, memory: &mut Memory, packet: &Packet, verdict: Verdict, ends: Ends) {
+    pub(super) fn note_first(&self, memory: &mut Memory, packet: &Packet, verdict: Verdict, ends: &Ends) {
         let hash = self.key(packet, ends);
         let now = memory.now();
         let number = verdict as u16;
@@ -69,7 +69,7 @@ impl Fragments {
     }
 
     /// The verdict on a later fragment.
-    pub(super) fn verdict(&self, memory: &mut Memory, packet: &Packet, ends: Ends) -> Verdict {
+    pub(super) fn verdict(&self, memory: &mut Memory, packet: &Packet, ends: &Ends) -> Verdict {
         let hash = self.key(packet, ends);
         let now = memory.now();
         match memory.get(hash) {

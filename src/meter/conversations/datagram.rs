@@ -29,7 +29,7 @@ impl Datagrams {
 
     /// Follows a datagram.
     #[inline]
-    pub(super) fn follow(&mut self, memory: &mut Memory, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+    pub(super) fn follow(&mut self, memory: &mut Memory, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
         let now = memory.now();
         let outcome = match memory.find(key.hash) {
             None => self.begin(memory, packet, key, ends),
@@ -69,7 +69,7 @@ impl Datagrams {
 
     /// A datagram of no known flow.
     #[inline]
-    fn begin(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+    fn begin(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
         let may_answer = !ends.from_us && is_recent(self.last_open_request, memory.now(), LIFE);
         if !may_answer && !memory.admits(ends) {
             return Outcome::default();
@@ -78,7 +78,7 @@ impl Datagrams {
     }
 
     #[inline(never)]
-    fn enter(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+    fn enter(&self, memory: &mut Memory, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
         let fingerprint = Memory::fingerprint(key.hash);
         let mut entry =
             Entry::new(fingerprint, phase::OPEN, u16::from(pends(packet)) << 8 | memory.tick() as u16 & 0xff);
@@ -107,7 +107,7 @@ impl Datagrams {
     }
 
     #[inline(never)]
-    fn note_open_request(&mut self, memory: &mut Memory, packet: &Packet, ends: Ends) {
+    fn note_open_request(&mut self, memory: &mut Memory, packet: &Packet, ends: &Ends) {
         let [port, host] = self.open_keys(ends.source, packet.source_port, ends.destination);
         let hash = if packet.destination_port == TFTP { port } else { host };
         self.last_open_request = memory.now();
@@ -122,7 +122,7 @@ impl Datagrams {
     }
 
     /// Whether a datagram answers a request to another port or to a group.
-    fn answers_open(&self, memory: &mut Memory, packet: &Packet, ends: Ends) -> bool {
+    fn answers_open(&self, memory: &mut Memory, packet: &Packet, ends: &Ends) -> bool {
         let now = memory.now();
         let keys = self.open_keys(ends.destination, packet.destination_port, ends.source);
         keys.into_iter().any(|hash| {

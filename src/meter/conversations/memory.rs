@@ -124,11 +124,11 @@ impl Memory {
     /// A packet of one of our hosts in no known conversation may answer one that did not enter, where more came for the
     /// host than may enter.
     #[inline]
-    pub(super) fn unless_flooded(&self, ends: Ends) -> Verdict {
+    pub(super) fn unless_flooded(&self, ends: &Ends) -> Verdict {
         if ends.from_us || !ends.known { self.unless_full(ends) } else { Verdict::Unsolicited }
     }
 
-    fn unless_full(&self, ends: Ends) -> Verdict {
+    fn unless_full(&self, ends: &Ends) -> Verdict {
         let index = Self::receiver(ends.source);
         let full = |entered: &[u16; BUDGETS]| entered.get(index).is_some_and(|&count| count >= RECEIVER_BUDGET);
         if self.budget == 0 || self.entered.iter().any(full) { Verdict::Unknown } else { Verdict::Unsolicited }
@@ -136,7 +136,7 @@ impl Memory {
 
     /// Whether a packet may enter a conversation: those of our hosts may, others within the budgets.
     #[inline]
-    pub(super) fn admits(&self, ends: Ends) -> bool {
+    pub(super) fn admits(&self, ends: &Ends) -> bool {
         let [entered, _] = &*self.entered;
         ends.from_us
             || self.budget > 0
@@ -144,7 +144,7 @@ impl Memory {
     }
 
     /// Enters a conversation, if its sender may.
-    pub(super) fn enter(&mut self, hash: u64, mut entry: Entry, ends: Ends) {
+    pub(super) fn enter(&mut self, hash: u64, mut entry: Entry, ends: &Ends) {
         if !self.admits(ends) {
             return;
         }

@@ -165,7 +165,7 @@ impl Conversations {
 
     /// Follows a packet and says whether it was asked for.
     #[inline]
-    pub(super) fn follow(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+    pub(super) fn follow(&mut self, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
         let mut outcome = if packet.class.is_tcp() {
             tcp::follow(&mut self.memory, &mut self.pairs, packet, key, ends)
         } else if matches!(packet.class, Class::Udp | Class::Quic) {
@@ -192,7 +192,7 @@ impl Conversations {
     }
 
     #[inline(never)]
-    fn rare(&mut self, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+    fn rare(&mut self, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
         match kind(packet.class) {
             Kind::Datagram => self.datagrams.follow(&mut self.memory, packet, key, ends),
             Kind::EchoRequest => answers::echo_request(&mut self.memory, key, ends),

@@ -93,7 +93,7 @@ pub(in crate::meter) struct Key {
 }
 
 /// Who may enter the memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::meter) struct Ends {
     /// Hashes of the addresses.
     pub source: u64,

@@ -14,7 +14,7 @@ const ADVANCE: u16 = 0x1800;
 
 /// Follows a TCP segment.
 #[inline]
-pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
     let now = memory.now();
     let tick = memory.tick() as u16;
     let Some(at) = memory.find(key.hash) else { return begin(memory, pairs, packet, key, ends) };
@@ -102,7 +102,7 @@ pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, ke
 
 /// A segment of no known connection.
 #[inline]
-fn begin(memory: &mut Memory, pairs: &Pairs, packet: &Packet, key: Key, ends: Ends) -> Outcome {
+fn begin(memory: &mut Memory, pairs: &Pairs, packet: &Packet, key: Key, ends: &Ends) -> Outcome {
     let mut outcome = Outcome::default();
     if !matches!(packet.class, Class::TcpSyn | Class::TcpNull | Class::TcpXmas | Class::TcpOther) {
         let talked = packet.class != Class::TcpSynAck && pairs.contains(ends.source ^ ends.destination);
@@ -115,7 +115,7 @@ fn begin(memory: &mut Memory, pairs: &Pairs, packet: &Packet, key: Key, ends: En
 }
 
 #[inline(never)]
-fn enter(memory: &mut Memory, packet: &Packet, key: Key, ends: Ends, verdict: Verdict) {
+fn enter(memory: &mut Memory, packet: &Packet, key: Key, ends: &Ends, verdict: Verdict) {
     let (phase, number, upper_opened) = match packet.class {
         Class::TcpSyn => (phase::SYN, memory.tick() as u16, key.upper),
         Class::TcpSynAck => (phase::SYN_ACK, packet.sequence, !key.upper),
