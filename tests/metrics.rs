@@ -172,6 +172,7 @@ fn names_follow_the_rules() {
         "check",
         "class",
         "direction",
+        "directions",
         "drill",
         "group",
         "guest",
