@@ -47,12 +47,12 @@ def say(text):
 def scenario(profile, word, number, seconds, victim):
     return f"""seed = 1
 [[part]]
-profile = "{profile}"
+model = "{profile}"
 to = {seconds}
 rate = 1000000.0
 {word} = {number}
 [[part]]
-profile = "syn_flood"
+model = "syn_flood"
 from = {seconds * 0.4}
 to = {seconds * 0.7}
 rate = 1500.0

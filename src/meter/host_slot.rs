@@ -14,7 +14,7 @@ pub(super) const NO_DETAIL: u16 = u16::MAX;
 #[repr(align(64))]
 pub(super) struct HostSlot {
     pub(super) address: Addr,
-    /// Received and sent, indexed by [`Side`].
+    /// Received, then sent.
     pub(super) counts: [SmallCount; 2],
     pub(super) detail: u16,
     pub(super) previous: LastTick,
@@ -61,13 +61,6 @@ impl HostSlot {
         let [received, sent] = &self.counts;
         received.packets.saturating_add(sent.packets)
     }
-}
-
-/// Whether a host receives or sends a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Received,
-    Sent,
 }
 
 impl HostCounts {

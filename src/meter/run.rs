@@ -54,7 +54,8 @@ impl<'a> Run<'a> {
     pub(super) fn add(&mut self, packet: &Packet) {
         self.last = packet.time;
         self.count.add(packet.segments.into(), packet.wire_len);
-        if !packet.class.is_tcp() {
+        // All of these have low ports or none.
+        if packet.destination_port < 548 && !packet.class.is_tcp() {
             self.arp += u32::from(packet.class == Class::Arp);
             self.nd += u32::from(packet.class == Class::Icmpv6Nd);
             // DHCPv4 between 67 and 68 (RFC 2131), DHCPv6 between 546 and 547 (RFC 8415).

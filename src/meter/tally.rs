@@ -9,7 +9,7 @@ use super::capture_point::CapturePoint;
 use super::conversations::{self, Conversations, Ends, Key, Outcome, TcpStep, Verdict};
 use super::counts::Count;
 use super::hash::Hasher;
-use super::host_slot::{HostSlot, NO_DETAIL, Side};
+use super::host_slot::{HostSlot, NO_DETAIL};
 use super::host_tick::HostTick;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
@@ -329,7 +329,7 @@ impl Tally {
                 true => ends.destination_slot,
                 false => self.insert_host(ends.ends.destination, packet.destination),
             };
-            self.host(index, packet, Side::Received, ends.ends.source, &outcome);
+            self.host::<false>(index, packet, ends.ends.source, &outcome);
             self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source),
@@ -342,7 +342,7 @@ impl Tally {
                 false if ends.ends.from_us => self.insert_host(ends.ends.source, packet.source),
                 false => return,
             };
-            self.host(index, packet, Side::Sent, ends.ends.destination, &outcome);
+            self.host::<true>(index, packet, ends.ends.destination, &outcome);
         }
     }
 
@@ -357,7 +357,7 @@ impl Tally {
             false => self.insert_host(ends.ends.source, packet.source),
         };
         let reversed = Packet { source: packet.destination, destination: packet.source, ..*packet };
-        self.host(index, &reversed, Side::Received, ends.ends.destination, &Outcome::default());
+        self.host::<false>(index, &reversed, ends.ends.destination, &Outcome::default());
     }
 
     fn insert_host(&mut self, hash: u64, address: Addr) -> SlotIndex {
@@ -367,7 +367,8 @@ impl Tally {
     }
 
     #[inline]
-    fn host(&mut self, index: SlotIndex, packet: &Packet, side: Side, peer_hash: u64, outcome: &Outcome) {
+    /// Counts a packet for the host at `index`, which sent or received it.
+    fn host<const SENT: bool>(&mut self, index: SlotIndex, packet: &Packet, peer_hash: u64, outcome: &Outcome) {
         let age = self.hosts.age();
         let Some(slot) = self.hosts.get_mut(index) else { return };
         let detail = slot.detail;
@@ -379,25 +380,25 @@ impl Tally {
                 tick.first = packet.time;
             }
         }
-        if let Some(count) = slot.counts.get_mut(side as usize) {
+        if let Some(count) = slot.counts.get_mut(usize::from(SENT)) {
             count.add(packet.segments.into(), packet.wire_len);
         }
         if detail != NO_DETAIL {
-            self.detail(detail, packet, side, peer_hash, outcome);
+            self.detail::<SENT>(detail, packet, peer_hash, outcome);
         } else if let Some(entry) = slot.log.get_mut(usize::from(slot.log_len)) {
-            *entry = LogEntry::new(packet, side == Side::Sent, outcome);
+            *entry = LogEntry::new(packet, SENT, outcome);
             slot.log_len += 1;
         } else if slot.packets() >= self.busy
-            && let Some(detail) = self.promote(index, packet, side)
+            && let Some(detail) = self.promote(index, packet, SENT)
         {
-            self.detail(detail, packet, side, peer_hash, outcome);
+            self.detail::<SENT>(detail, packet, peer_hash, outcome);
         } else {
             self.evictions.details += 1;
         }
     }
 
     /// Gives a host full detail and moves its earlier packets there.
-    fn promote(&mut self, index: SlotIndex, packet: &Packet, side: Side) -> Option<u16> {
+    fn promote(&mut self, index: SlotIndex, packet: &Packet, sent: bool) -> Option<u16> {
         let detail = self.free_details.pop()?;
         let slot = self.hosts.get_mut(index)?;
         slot.detail = detail;
@@ -405,7 +406,7 @@ impl Tally {
         tick.reset(slot.address);
         let mut earlier = HostCounts::of(slot);
         // This packet has been counted already; the caller adds it to the detail.
-        let count = if side == Side::Sent { &mut earlier.sent } else { &mut earlier.received };
+        let count = if sent { &mut earlier.sent } else { &mut earlier.received };
         count.packets = count.packets.saturating_sub(packet.segments.into());
         count.bytes = count.bytes.saturating_sub(packet.wire_len);
         earlier.write(tick, packet.time, Scale::default());
@@ -415,30 +416,29 @@ impl Tally {
     }
 
     #[inline]
-    fn detail(&mut self, detail: u16, packet: &Packet, side: Side, peer_hash: u64, outcome: &Outcome) {
+    fn detail<const SENT: bool>(&mut self, detail: u16, packet: &Packet, peer_hash: u64, outcome: &Outcome) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
-        let sent = side == Side::Sent;
-        let counts = if sent { &mut tick.sent } else { &mut tick.received };
-        let peers = if sent { &mut tick.destinations } else { &mut tick.sources };
-        let samples = if sent { &mut tick.sent_samples } else { &mut tick.received_samples };
-        let peer = if sent { packet.destination } else { packet.source };
+        let counts = if SENT { &mut tick.sent } else { &mut tick.received };
+        let peers = if SENT { &mut tick.destinations } else { &mut tick.sources };
+        let samples = if SENT { &mut tick.sent_samples } else { &mut tick.received_samples };
+        let peer = if SENT { packet.destination } else { packet.source };
         let random = peer_hash ^ u64::from(packet.source_port);
         let packets = u32::from(packet.segments);
         counts.add_judged(Content::of(packet), outcome, packets, packet.wire_len);
         peers.add(peer_hash);
         samples.offer(packets, random, || Sample::of(packet, peer));
         if outcome.answers {
-            let opposite = if sent { &mut tick.received } else { &mut tick.sent };
+            let opposite = if SENT { &mut tick.received } else { &mut tick.sent };
             opposite.excuse(Content::of(packet), outcome);
         }
         if outcome.step != TcpStep::None {
-            tick.handshakes.count(outcome.step, sent);
+            tick.handshakes.count(outcome.step, SENT);
         }
         if packet.app != App::None {
-            tick.apps.count(packet.app, packets, sent);
+            tick.apps.count(packet.app, packets, SENT);
         }
         if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
-            count_rare(tick, packet, sent, outcome.verdict);
+            count_rare(tick, packet, SENT, outcome.verdict);
         }
     }
 

@@ -36,6 +36,9 @@ impl Datagrams {
             Some(at) => {
                 let tick = memory.tick();
                 let Some(entry) = memory.entry(at) else { return Outcome::default() };
+                if entry.is_settled(now) && !packet.first_fragment && packet.destination_port != TFTP {
+                    return Outcome::SETTLED;
+                }
                 let (own, other) = (entry.heard(key.upper), entry.heard(!key.upper));
                 let other_heard = is_recent(other, now, LIFE);
                 let own_heard = is_recent(own, now, LIFE);

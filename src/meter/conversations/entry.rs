@@ -84,6 +84,16 @@ impl Entry {
         self.0 = self.0 & !(0xff << shift) | u64::from(now) << shift;
     }
 
+    /// Whether both ends were heard at `now` already, and this is a conversation in which nothing more can happen: no
+    /// handshake under way, and nothing to be excused or counted. Most packets find one.
+    #[inline]
+    pub(super) fn is_settled(self, now: u8) -> bool {
+        const MASK: u64 = 0xffff << HEARD_SHIFT | 3 << PHASE_SHIFT | (MOST_PENDING as u64) << PENDING_SHIFT;
+        let both = u64::from(now) * 0x0101;
+        // The phases that are multiples of four: open and used.
+        self.0 & MASK == both << HEARD_SHIFT && self.progress() != 1
+    }
+
     #[inline]
     pub(super) fn phase(self) -> u8 {
         (self.0 >> PHASE_SHIFT) as u8 & 7
@@ -103,6 +113,7 @@ impl Entry {
         self.0 = self.0 & !UPPER_OPENED | if upper { UPPER_OPENED } else { 0 };
     }
 
+    #[inline]
     pub(super) fn progress(self) -> u8 {
         (self.0 >> PROGRESS_SHIFT) as u8 & 3
     }

@@ -174,19 +174,20 @@ impl Conversations {
             self.rare(packet, key, ends)
         };
         self.solicited = self.solicited.wrapping_add(u32::from(outcome.verdict == Verdict::Solicited));
-        if self.is_lenient {
-            self.be_lenient(packet, &mut outcome);
+        if self.is_lenient && (self.is_sampled || outcome.verdict == Verdict::Unsolicited && answers_by_nature(packet))
+        {
+            self.be_lenient(&mut outcome);
         }
         outcome
     }
 
     /// Silence of the other end proves nothing while frames are sampled, and of answers in the first second.
     #[cold]
-    fn be_lenient(&self, packet: &Packet, outcome: &mut Outcome) {
+    fn be_lenient(&self, outcome: &mut Outcome) {
         if self.is_sampled {
             outcome.excused = 0;
         }
-        if outcome.verdict == Verdict::Unsolicited && (self.is_sampled || self.is_new() && answers_by_nature(packet)) {
+        if outcome.verdict == Verdict::Unsolicited {
             outcome.verdict = Verdict::Unknown;
         }
     }
@@ -257,14 +258,12 @@ impl Conversations {
 /// Whether a packet answers one by its nature: the question may have been sent before the memory began.
 #[inline]
 fn answers_by_nature(packet: &Packet) -> bool {
-    matches!(
-        packet.class,
-        Class::TcpSynAck
-            | Class::TcpRst
-            | Class::TcpFin
-            | Class::IcmpReply
-            | Class::Icmpv6Reply
-            | Class::IcmpError
-            | Class::Icmpv6Error
-    ) || packet.reply_of.is_some()
+    const ANSWERS: u32 = 1 << Class::TcpSynAck as u32
+        | 1 << Class::TcpRst as u32
+        | 1 << Class::TcpFin as u32
+        | 1 << Class::IcmpReply as u32
+        | 1 << Class::Icmpv6Reply as u32
+        | 1 << Class::IcmpError as u32
+        | 1 << Class::Icmpv6Error as u32;
+    ANSWERS >> packet.class as u32 & 1 != 0 || packet.reply_of.is_some()
 }

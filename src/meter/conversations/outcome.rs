@@ -77,6 +77,16 @@ pub(in crate::meter) struct Outcome {
 }
 
 impl Outcome {
+    /// A packet of a conversation of both ends, after others of its sender.
+    pub(in crate::meter) const SETTLED: Outcome = Outcome {
+        verdict: Verdict::Solicited,
+        step: TcpStep::None,
+        earlier: Earlier::Forward,
+        excused: 0,
+        answers: false,
+        continues: false,
+    };
+
     /// Whether the packet begins a flow.
     #[inline]
     pub(in crate::meter) fn opens(&self) -> bool {

@@ -19,6 +19,9 @@ pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, ke
     let tick = memory.tick() as u16;
     let Some(at) = memory.find(key.hash) else { return begin(memory, pairs, packet, key, ends) };
     let Some(entry) = memory.entry(at) else { return Outcome::default() };
+    if entry.is_settled(now) && matches!(packet.class, Class::TcpAck | Class::TcpData) {
+        return Outcome::SETTLED;
+    }
     let (side, other) = (key.upper, !key.upper);
     let own_before = is_recent(entry.heard(side), now, TCP_LIFE);
     let other_heard = is_recent(entry.heard(other), now, TCP_LIFE);
