@@ -19,7 +19,7 @@
 //! | [`base`] | names and types that all share: time, addresses, networks, vectors, severities | |
 //! | [`capture`] | frames from files or interfaces (the kernel's ring, libpcap), borrowed, one at a time | [`Frame`](capture::Frame) |
 //! | [`packet`] | octets to one small `Copy` record; malformed packets get the name of an anomaly | [`Packet`](packet::Packet) |
-//! | [`meter`] | tallies per worker, merged every 100 ms into shared tables and sliding windows | [`Window`](meter::Window) |
+//! | [`meter`] | tallies per worker, which remember conversations; merged every 100 ms into shared tables and windows | [`Window`](meter::Window) |
 //! | [`inventory`] | our networks, guests, and what each interface is and may carry | |
 //! | [`posture`] | host checks, from the kernel and systemd | [`PostureResult`](base::PostureResult) |
 //! | [`detect`] | rate and shape, one file per detector | [`Finding`](detect::Finding) |

@@ -40,6 +40,24 @@ fn a_flood_is_detected_within_a_second_and_closed_at_shutdown() {
 }
 
 #[test]
+fn a_one_way_flood_of_a_whole_network_is_one_incident_within_a_second() {
+    let Some(bed) = Bed::new("carpet") else { return };
+    let pegel = bed.pegel(&[]);
+    // As benches/live/live.py: 50 packets a second to each of 254 hosts, and nothing in the other direction.
+    let carpet = "seed = 1\n[[part]]\nmodel = \"carpet_bombing\"\nto = 3.0\nrate = 12700\ntarget = \"10.231.7.0/24\"\n";
+    bed.send("a", "va", carpet);
+    let incident = pegel.wait_for_incident();
+    assert_eq!(incident["vector"], "udp_flood");
+    assert_eq!(incident["target"]["kind"], "prefix");
+    let delay = incident["detected_after_seconds"].as_f64().unwrap();
+    println!("detected {delay} s after its first packet (packet time)");
+    assert!(delay <= 1.0, "{delay}");
+    let why = pegel.get("/api/v1/hosts/10.231.7.7/why");
+    assert!(why.contains("\"address\":\"10.231.7.7\"") && why.contains("\"detectors\""), "{why}");
+    pegel.stop();
+}
+
+#[test]
 fn real_tcp_connections_raise_nothing() {
     let Some(bed) = Bed::new("tcp") else { return };
     let pegel = bed.pegel(&[]);
@@ -59,6 +77,7 @@ fn real_tcp_connections_raise_nothing() {
     let packets = metrics.lines().find(|line| line.starts_with("pegel_capture_packets_total{")).unwrap();
     let packets: u64 = packets.rsplit(' ').next().unwrap().parse().unwrap();
     assert!(packets > 1000, "only {packets} packets were seen");
+    assert!(metrics.contains("pegel_capture_directions{directions=\"both\",interface=\"vb\"} 1"), "{metrics}");
     server.kill().unwrap();
     server.wait().unwrap();
     let (_, lines) = pegel.stop();

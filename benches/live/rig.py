@@ -431,7 +431,9 @@ class Pegel(Receiver):
     def incident(self, target):
         """When it was opened about `target` (an address, or None for any), according to the incident."""
         with contextlib.suppress(FileNotFoundError):
-            for line in self.incidents_file.read_text().splitlines():
+            # The last line may be half written.
+            whole, _, _ = self.incidents_file.read_text().rpartition("\n")
+            for line in whole.splitlines():
                 told = json.loads(line)
                 if told.get("change") == "opened" and (target is None or f'"{target}"' in json.dumps(told["target"])):
                     return {"packet_time": told["detected_after_seconds"], "vector": told["vector"]}

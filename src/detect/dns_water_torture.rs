@@ -83,7 +83,7 @@ impl DnsWaterTorture {
         let requests = RequestSample::of(host, window, dns::QUERIES);
         let (zone, share, below) = dns::made_up_zone(&requests)?;
         // Where no responses are captured, the names alone decide.
-        let answered = host.reverse_app_packets(Span::Second, &[App::DnsResponse]);
+        let answered = host.reverse_app_packets(Span::Second, &[App::DnsResponse, App::DnsRecursiveResponse]);
         let failed = host.reverse_app_packets(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
         let torture = second as f64 * share;
         let lost = (second.saturating_sub(answered).saturating_sub(failed)) as f64;

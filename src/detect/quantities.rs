@@ -159,7 +159,7 @@ pub(super) fn unsolicited_syn_acks(host: &HostDirection<'_>, span: Span) -> u64 
 
 pub(super) const UDP: &[Class] = &[Class::Udp];
 const DNS_QUERIES: &[App] = &[App::DnsQuery];
-const DNS_REPLIES: &[App] = &[App::DnsResponse, App::DnsNxdomain, App::DnsFailure];
+const DNS_REPLIES: &[App] = &[App::DnsResponse, App::DnsRecursiveResponse, App::DnsNxdomain, App::DnsFailure];
 
 /// Valid DNS queries, which are evaluated as such and not as mere UDP.
 pub(super) fn dns_queries(host: &HostDirection<'_>, span: Span) -> u64 {
@@ -194,7 +194,7 @@ pub(super) fn unaccepted_sip_requests(host: &HostDirection<'_>, span: Span) -> u
 
 const NEW_FLOWS: Threshold = Threshold {
     name: "new flows",
-    value: 0.5,
+    value: 0.7,
     unit: "flows that begin per unsolicited packet",
     reason: "streams, collectors and players send many packets in each flow, generators often one",
     guarded_by: "voip",

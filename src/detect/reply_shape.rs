@@ -6,10 +6,11 @@ use super::quantities;
 use super::shape::SampleProfile;
 use super::threshold::Threshold;
 use crate::base::{Addr, Networks};
-use crate::meter::{HostDirection, ServiceTraffic, Window};
-use crate::packet::Amplifier;
+use crate::meter::{HostDirection, ServiceTraffic, Span, Window};
+use crate::packet::{Amplifier, App};
 
-pub(super) const THRESHOLDS: &[Threshold] = &[LARGE, LARGE_ONE_WAY, HONEST_ANSWERS, NEIGHBOURS, OWN_PORT, CROWD];
+pub(super) const THRESHOLDS: &[Threshold] =
+    &[LARGE, LARGE_ONE_WAY, HONEST_ANSWERS, NEIGHBOURS, OWN_PORT, CROWD, RECURSIVE];
 
 const LARGE: Threshold = Threshold {
     name: "large replies",
@@ -45,6 +46,14 @@ const CROWD: Threshold = Threshold {
     unit: "sources per reply",
     reason: "at least every second reply comes from a new source, however few of them were sampled",
     guarded_by: "game_server",
+};
+
+const RECURSIVE: Threshold = Threshold {
+    name: "answers of recursive resolvers",
+    value: 0.5,
+    unit: "share of DNS replies",
+    reason: "no client has hundreds of resolvers; a resolver's own questions go to authoritative servers",
+    guarded_by: "dns_amplification",
 };
 
 /// What unsolicited replies of a service look like.
@@ -94,6 +103,12 @@ fn is_crowd(host: &HostDirection<'_>, service: &ServiceTraffic) -> bool {
     host.distinct_peers() - others as f64 >= CROWD.value * service.replies.packets as f64
 }
 
+/// Whether most replies are answers of recursive resolvers. A resolver asks authoritative servers, of which there are many, and
+/// a client a few resolvers.
+fn are_recursive(host: &HostDirection<'_>, service: &ServiceTraffic) -> bool {
+    RECURSIVE.is_reached_by(host.app_packets(Span::Second, &[App::DnsRecursiveResponse]), service.replies.packets)
+}
+
 /// The shape of a service's replies in the last second.
 pub(super) fn of(
     host: &HostDirection<'_>,
@@ -128,7 +143,7 @@ pub(super) fn of(
                 false => ReplyShape::Reflected,
             }
         }
-        (true, true) if profile.is_converging() => ReplyShape::Reflected,
+        (true, true) if profile.is_converging() || are_recursive(host, service) => ReplyShape::Reflected,
         (true, true) => ReplyShape::Unseen,
     }
 }

@@ -32,6 +32,8 @@ pub(super) const THRESHOLDS: &[Threshold] = &[
     CONVERGING_PORT,
     CONVERGING_PEERS,
     SAME_PORT_SHARE,
+    STREAM_SENDERS,
+    STREAM_RATE,
 ];
 
 const LEAST_SAMPLES: Threshold = Threshold {
@@ -187,6 +189,20 @@ const CONVERGING_PEERS: Threshold = Threshold {
     unit: "distinct peers per sample",
     reason: "reflectors send again; invented sources hardly occur twice",
     guarded_by: "udp_flood",
+};
+const STREAM_SENDERS: Threshold = Threshold {
+    name: "senders of streams",
+    value: 150.0,
+    unit: "hosts",
+    reason: "attackers find hundreds of reflectors of a service; a recorder has some dozens of cameras",
+    guarded_by: "rtp_recorder",
+};
+const STREAM_RATE: Threshold = Threshold {
+    name: "rate of a stream",
+    value: 100.0,
+    unit: "packets/s per host",
+    reason: "video and voice send at least as much; a reflector is rarely asked that often",
+    guarded_by: "rtp_recorder",
 };
 const SAME_PORT_SHARE: Threshold = Threshold {
     name: "same port both ways",
@@ -394,6 +410,13 @@ pub(super) fn is_tunnel(profile: &SampleProfile) -> bool {
     !profile.many_sources() && one_port
 }
 
+/// Whether few hosts send very much each, as cameras and encoders do. In the first second the tick gives the rate.
+fn are_streams(host: &HostDirection<'_>) -> bool {
+    let rate = |span: Span| host.forward(span).of(Class::Udp).packets as f64 / span.seconds();
+    let senders = host.distinct_peers();
+    senders < STREAM_SENDERS.value && rate(Span::Second).max(rate(Span::Tick)) >= senders * STREAM_RATE.value
+}
+
 /// The port that reflected UDP comes from, and its share of UDP.
 #[derive(Clone, Copy)]
 pub(super) struct ReflectedPort {
@@ -414,6 +437,9 @@ pub(super) fn reflected_port(host: &HostDirection<'_>) -> Option<ReflectedPort> 
     let both = from_port().filter(|sample| sample.destination_port == port).count();
     let between_servers = both as f64 > SAME_PORT_SHARE.value * profile.samples as f64;
     if between_servers || !profile.many_reflectors() {
+        return None;
+    }
+    if are_streams(host) {
         return None;
     }
     let count = host.forward(Span::Second).of(Class::Udp);

@@ -291,8 +291,10 @@ impl AttemptTable {
             }
             Class::IcmpEcho | Class::Icmpv6Echo => self.attempt(packet, ends, AttemptKind::Echo, 0),
             Class::IcmpReply | Class::Icmpv6Reply => self.answer(packet, ends, AttemptKind::Echo),
-            // A reflector's reply is no attempt, even an unsolicited one.
+            // A reflector's reply is no attempt, even an unsolicited one. In a flood of replies the first ones show whether
+            // there were requests.
             Class::Udp if packet.reply_of.is_some() => {
+                self.budget -= 1;
                 if outcome.earlier == Earlier::Reverse {
                     self.answer(packet, ends, AttemptKind::Udp);
                 }

@@ -133,6 +133,11 @@ impl Tally {
         self.conversations.set_sampled(sampled);
     }
 
+    /// Whether other workers capture on the same interface.
+    pub fn set_divided(&mut self, divided: bool) {
+        self.conversations.set_divided(divided);
+    }
+
     /// Replaces the inside networks.
     pub fn set_networks(&mut self, networks: Arc<Networks>) {
         self.networks = networks;

@@ -45,7 +45,7 @@ fn kind_of(content: Content) -> Option<usize> {
 /// The kind of the packets that a packet answers: segments pend, whatever the answer is.
 fn answered_kind(content: Content) -> Option<usize> {
     match (content.class, content.app) {
-        (_, App::DnsResponse | App::DnsNxdomain | App::DnsFailure) => Some(DNS_QUERIES),
+        (_, App::DnsResponse | App::DnsRecursiveResponse | App::DnsNxdomain | App::DnsFailure) => Some(DNS_QUERIES),
         (Class::TcpFin, _) => kind(Class::TcpAck),
         (class, _) => kind(class),
     }

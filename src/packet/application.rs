@@ -39,8 +39,10 @@ apps! {
     ZeroWindow,
     /// A DNS query with one question (RFC 1035 §4.1.1).
     DnsQuery,
-    /// A DNS response without error.
+    /// A DNS response without error, of an authoritative server or one that does not recurse.
     DnsResponse,
+    /// The same of a recursive resolver that is not authoritative (RA set, AA not: RFC 1035 §4.1.1).
+    DnsRecursiveResponse,
     /// A DNS response that the name does not exist (RCODE 3).
     DnsNxdomain,
     /// A DNS response with SERVFAIL, REFUSED or another error.
@@ -215,6 +217,7 @@ fn dns(destination_port: u16, payload: &[u8]) -> App {
             App::DnsQuery
         }
         Some([_, _, flags, code, ..]) if flags & 0xf8 == 0x80 => match code & 0x0f {
+            0 if flags & 0x04 == 0 && code & 0x80 != 0 => App::DnsRecursiveResponse,
             0 => App::DnsResponse,
             3 => App::DnsNxdomain,
             _ => App::DnsFailure,
@@ -282,6 +285,8 @@ mod tests {
         assert_eq!(App::of_udp(53, 4000, &message(0x81, 0x83)), App::DnsNxdomain);
         assert_eq!(App::of_udp(53, 4000, &message(0x81, 5)), App::DnsFailure);
         assert_eq!(App::of_udp(53, 4000, &message(0x84, 0)), App::DnsResponse);
+        assert_eq!(App::of_udp(53, 4000, &message(0x81, 0x80)), App::DnsRecursiveResponse);
+        assert_eq!(App::of_udp(53, 4000, &message(0x85, 0x80)), App::DnsResponse);
         assert_eq!(App::of_udp(4000, 5353, &message(1, 0)), App::None);
     }
 }

@@ -87,6 +87,7 @@ impl WorkerHandles {
         }
         let (sender, messages) = sync_channel(opened.len() * (REPORTS + 4));
         let mut workers = Vec::with_capacity(opened.len());
+        let is_divided = opened.len() > 1;
         for (worker, (opener, source)) in opened.into_iter().enumerate() {
             let (commands, commands_receiver) = sync_channel(COMMANDS);
             let (report_pool, report_receiver) = sync_channel(REPORTS);
@@ -94,7 +95,8 @@ impl WorkerHandles {
                 // Cannot fail: the channel holds exactly this number.
                 let _ = report_pool.try_send(Box::new(TickReport::with_room(config.tally)));
             }
-            let tally = Tally::new(config.tally, Arc::clone(networks), hasher);
+            let mut tally = Tally::new(config.tally, Arc::clone(networks), hasher);
+            tally.set_divided(is_divided);
             let (interface, sampling) = (opener.name.clone(), source.sampling());
             let thread = CaptureWorker {
                 worker,

@@ -75,6 +75,8 @@ pub(super) struct Conversations {
     fragments: Fragments,
     /// Not every frame is captured: silence of the other end proves nothing.
     is_sampled: bool,
+    /// Another worker sees other flows of the same hosts: what has no ports may belong to a flow there.
+    is_divided: bool,
     /// Not every verdict can be trusted: see [`Conversations::be_lenient`].
     is_lenient: bool,
     /// First tick in memory; the packets followed in this tick, and how many of them were solicited.
@@ -99,6 +101,7 @@ impl Conversations {
             datagrams: Datagrams::new(hasher),
             fragments: Fragments::new(hasher),
             is_sampled: false,
+            is_divided: false,
             is_lenient: true,
             began: 0,
             followed: 0,
@@ -113,8 +116,14 @@ impl Conversations {
     pub(super) fn set_sampled(&mut self, sampled: bool) {
         if sampled != self.is_sampled {
             self.is_sampled = sampled;
-            self.is_lenient = sampled || self.is_new();
+            self.is_lenient = sampled || self.is_divided || self.is_new();
         }
+    }
+
+    /// Whether other workers capture on the same interface.
+    pub(super) fn set_divided(&mut self, divided: bool) {
+        self.is_divided = divided;
+        self.is_lenient |= divided;
     }
 
     /// Conversations in memory.
@@ -174,11 +183,18 @@ impl Conversations {
             self.rare(packet, key, ends)
         };
         self.solicited = self.solicited.wrapping_add(u32::from(outcome.verdict == Verdict::Solicited));
-        if self.is_lenient && (self.is_sampled || outcome.verdict == Verdict::Unsolicited && answers_by_nature(packet))
+        if self.is_lenient
+            && (self.is_sampled || outcome.verdict == Verdict::Unsolicited && self.may_be_mistaken(packet))
         {
             self.be_lenient(&mut outcome);
         }
         outcome
+    }
+
+    /// Whether what the packet belongs to may have been sent before the memory began, or passed to another worker: ICMP errors
+    /// and fragments are divided by their addresses, the flows that they belong to by ports as well.
+    fn may_be_mistaken(&self, packet: &Packet) -> bool {
+        self.is_new() && answers_by_nature(packet) || self.is_divided && is_without_ports(packet)
     }
 
     /// Silence of the other end proves nothing while frames are sampled, and of answers in the first second.
@@ -232,7 +248,7 @@ impl Conversations {
             self.began = tick;
         }
         self.pairs.next_tick(tick);
-        self.is_lenient = self.is_sampled || self.is_new();
+        self.is_lenient = self.is_sampled || self.is_divided || self.is_new();
     }
 
     /// Whether what began the conversations of now may have been sent before the memory began.
@@ -266,4 +282,9 @@ fn answers_by_nature(packet: &Packet) -> bool {
         | 1 << Class::IcmpError as u32
         | 1 << Class::Icmpv6Error as u32;
     ANSWERS >> packet.class as u32 & 1 != 0 || packet.reply_of.is_some()
+}
+
+/// Whether a packet has no ports of its own, or is the first fragment of a datagram, which goes where the others go.
+fn is_without_ports(packet: &Packet) -> bool {
+    packet.first_fragment || matches!(packet.class, Class::Fragment | Class::IcmpError | Class::Icmpv6Error)
 }
