@@ -2,9 +2,10 @@
 //! traffic; two workers; one direction; sampling.
 
 use pegel::base::{Addr, Direction, Networks, Timestamp};
+use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::config::Config;
 use pegel::meter::{BATCH, ClientSteps, Hasher, HostDirection, Meter, Span, Tally, TickReport, Verdicts};
-use pegel::packet::{Class, Packet};
+use pegel::packet::{Class, Decoder, Packet};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -317,4 +318,90 @@ fn mistaken_flows_are_as_rare_as_stated() {
     }
     // 7 of 2^22 at most for each: 1.7 expected of a million.
     assert!(mistaken <= 12, "{mistaken} of a million forged packets were taken for solicited ones");
+}
+
+/// An Ethernet frame with an IPv4 packet.
+fn frame(protocol: u8, source: Addr, destination: Addr, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    frame.extend([0x45, 0, 0, 20 + payload.len() as u8, 0, 1, 0, 0, 64, protocol, 0, 0]);
+    frame.extend((source.bits() as u32).to_be_bytes());
+    frame.extend((destination.bits() as u32).to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+#[test]
+fn an_icmp_error_is_judged_by_what_it_quotes() {
+    let mut bench = Bench::new(1);
+    // Past the first second, in which answers are not judged.
+    bench.tick(&[packet(Class::Udp, (ours(7), 9), (outside(1), 9))]);
+    bench.tick += 20;
+    let udp = |port: u16| {
+        let [high, low] = port.to_be_bytes();
+        [high, low, 0, 53, 0, 8, 0, 0]
+    };
+    let sent = |port: u16| frame(17, ours(7), outside(9), &udp(port));
+    // The router in between answers, from an address that the host never talked with.
+    let error = |port: u16| {
+        let mut body = vec![11, 0, 0, 0, 0, 0, 0, 0];
+        body.extend(&frame(17, ours(7), outside(9), &udp(port))[14..]);
+        frame(1, outside(77), ours(7), &body)
+    };
+    let mut frames: Vec<Vec<u8>> = (0..50).map(|n| sent(4000 + n)).collect();
+    frames.extend((0..50).map(|n| error(4000 + n)));
+    frames.extend((0..30).map(|n| error(9000 + n)));
+    let time = Timestamp::from_tick(bench.tick);
+    bench.meter.open(bench.tick);
+    let tally = &mut bench.tallies[0];
+    for chunk in frames.chunks(BATCH) {
+        let packets: Vec<Packet> = chunk
+            .iter()
+            .map(|data| {
+                let frame = Frame {
+                    time,
+                    data,
+                    wire_len: data.len() as u32,
+                    link: LinkType::Ethernet,
+                    direction: FrameDirection::Unknown,
+                    interface: 0,
+                    vlan: None,
+                    segments: 1,
+                    sampled: 1,
+                };
+                let packet = Decoder::default().decode(&frame);
+                assert!(tally.note(&packet, data));
+                packet
+            })
+            .collect();
+        tally.record(&packets);
+    }
+    let mut report = TickReport::default();
+    tally.finish_tick(bench.tick, &mut report);
+    bench.meter.absorb(&mut report);
+    bench.tick += 1;
+    bench.meter.close(Timestamp::from_tick(bench.tick));
+    let verdicts = bench.verdicts(ours(7), Span::Tick, &[Class::IcmpError]);
+    assert_eq!((verdicts.unsolicited(), verdicts.unknown), (30, 0));
+}
+
+#[test]
+fn later_fragments_are_what_their_first_one_was() {
+    let mut bench = Bench::new(1);
+    let mut packets = Vec::new();
+    let first = |from, to| Packet { first_fragment: true, ..packet(Class::Udp, from, to) };
+    let later = |from: Addr, to: Addr| Packet { protocol: 17, ..packet(Class::Fragment, (from, 0), (to, 0)) };
+    for n in 0..40u16 {
+        let (asked, unasked) = (outside(u32::from(n)), outside(1000 + u32::from(n)));
+        packets.push(packet(Class::Udp, (ours(7), 5000 + n), (asked, 2049)));
+        packets.extend([first((asked, 2049), (ours(7), 5000 + n)), later(asked, ours(7)), later(asked, ours(7))]);
+        packets.extend([first((unasked, 2049), (ours(7), 5000 + n)), later(unasked, ours(7))]);
+    }
+    bench.tick(&packets);
+    assert_eq!(bench.verdicts(ours(7), Span::Tick, &[Class::Fragment]).unsolicited(), 40);
+    // Where another worker captures as well, the flow of the first one may be there.
+    let mut divided = Bench::new(1);
+    divided.tallies[0].set_divided(true);
+    divided.tick(&packets);
+    let verdicts = divided.verdicts(ours(7), Span::Tick, &[Class::Fragment]);
+    assert_eq!((verdicts.unsolicited(), verdicts.unknown), (0, 40));
 }
