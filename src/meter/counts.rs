@@ -243,6 +243,43 @@ impl ClassSums {
     }
 }
 
+/// One direction of one host over a minute: all packets, and TCP data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MinuteCounts {
+    all: u64,
+    data: Count,
+}
+
+impl MinuteCounts {
+    pub(super) fn of(counts: &ClassCounts) -> MinuteCounts {
+        MinuteCounts { all: counts.packets(), data: counts.of(Class::TcpData) }
+    }
+
+    /// Adds all counts of another period.
+    pub(super) fn merge(&mut self, other: &MinuteCounts) {
+        self.all += other.all;
+        self.data.merge(other.data);
+    }
+
+    /// Subtracts counts that were added before.
+    pub(super) fn subtract(&mut self, other: &MinuteCounts) {
+        self.all = self.all.saturating_sub(other.all);
+        self.data.packets = self.data.packets.saturating_sub(other.data.packets);
+        self.data.bytes = self.data.bytes.saturating_sub(other.data.bytes);
+    }
+
+    /// Packets and bytes of a class; only TCP data is kept.
+    pub fn of_class(&self, class: Class) -> Count {
+        debug_assert!(class == Class::TcpData, "{} is not kept for a minute", class.name());
+        self.data
+    }
+
+    /// Packets of all classes together.
+    pub fn packets(&self) -> u64 {
+        self.all
+    }
+}
+
 /// One direction of one host over some seconds: by class of traffic, and by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassCounts {

@@ -1,7 +1,7 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::applications::AppCounts;
-use super::counts::{ClassCounts, ClassSums, Count};
+use super::counts::{ClassCounts, Count, MinuteCounts};
 use super::handshake_counts::{ClientSteps, HandshakeCounts};
 use super::host_tick::HostTick;
 use super::registers::Registers;
@@ -28,7 +28,7 @@ pub enum Span {
     Second,
     /// 10 s, sliding second by second.
     TenSeconds,
-    /// 60 s, sliding by ten seconds. Of a minute there are no verdicts and handshakes.
+    /// 60 s, sliding by ten seconds. Of a minute only all packets, TCP data and applications are kept.
     Minute,
 }
 
@@ -84,17 +84,17 @@ impl Sum {
     }
 }
 
-/// What is kept of a minute: no verdicts and handshakes.
+/// What is kept of a minute: all packets, TCP data, and applications.
 #[derive(Clone, Copy, Debug, Default)]
 struct LongSum {
-    received: ClassSums,
-    sent: ClassSums,
+    received: MinuteCounts,
+    sent: MinuteCounts,
     apps: AppCounts,
 }
 
 impl LongSum {
     fn of(sum: &Sum) -> LongSum {
-        LongSum { received: sum.received.sums, sent: sum.sent.sums, apps: sum.apps }
+        LongSum { received: MinuteCounts::of(&sum.received), sent: MinuteCounts::of(&sum.sent), apps: sum.apps }
     }
 
     fn add(&mut self, other: &LongSum) {

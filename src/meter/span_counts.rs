@@ -1,6 +1,6 @@
 //! Counts of a span by class and by verdict.
 
-use super::counts::{ClassCounts, ClassSums, ClassTick, Count};
+use super::counts::{ClassCounts, ClassTick, Count, MinuteCounts};
 use super::verdicts::Verdicts;
 use crate::packet::Class;
 
@@ -13,8 +13,8 @@ pub enum SpanCounts<'a> {
     Ticks(&'a ClassTick, &'a ClassTick),
     /// A longer sum.
     Sum(&'a ClassCounts),
-    /// A minute, of which verdicts are not kept.
-    Minute(&'a ClassSums),
+    /// A minute, of which little is kept.
+    Minute(&'a MinuteCounts),
 }
 
 impl SpanCounts<'_> {
@@ -28,7 +28,7 @@ impl SpanCounts<'_> {
                 count
             }
             SpanCounts::Sum(sum) => sum.of(class),
-            SpanCounts::Minute(sums) => sums.of(class),
+            SpanCounts::Minute(minute) => minute.of_class(class),
         }
     }
 
@@ -86,7 +86,7 @@ impl SpanCounts<'_> {
             SpanCounts::Tick(tick) => tick.packets(),
             SpanCounts::Ticks(one, other) => one.packets() + other.packets(),
             SpanCounts::Sum(sum) => sum.packets(),
-            SpanCounts::Minute(sums) => sums.packets(),
+            SpanCounts::Minute(minute) => minute.packets(),
         }
     }
 }
