@@ -104,14 +104,14 @@ const UNANSWERED_SHARE: Threshold = Threshold {
 };
 
 const EVER_NEW: Threshold = Threshold {
-    name: "ever new sources' factor",
+    name: "changing sources' factor",
     value: 2.0,
     unit: "times the limit",
     reason: "resolvers of a whole country may ask for a popular name at the same time, and are answered",
     guarded_by: "dns_query_flood_answered",
 };
 const EVER_NEW_SOURCES: Threshold = Threshold {
-    name: "ever new sources",
+    name: "changing sources",
     value: 0.5,
     unit: "distinct sources per query",
     reason: "resolvers ask again; spoofed sources hardly occur twice",

@@ -1,5 +1,5 @@
 //! Explanations: for one host, what each detector measured, the limit it compared it with, and which condition kept it
-//! silent. Recorded only while somebody asks: see [`explain`](super::explain).
+//! silent. Recorded only on request: see [`explain`](super::explain).
 
 use super::exceeded::{Exceeded, LEAST_BURST};
 use super::limit::Limit;

@@ -80,7 +80,7 @@ pub struct NameCount {
 }
 
 /// Packets of some classes that were not asked for when they came, whatever was learned of them later.
-fn unasked(counts: SpanCounts<'_>, classes: &[Class]) -> u64 {
+fn unsolicited(counts: SpanCounts<'_>, classes: &[Class]) -> u64 {
     let mut verdicts = counts.verdicts(classes);
     if classes.contains(&Class::Udp) {
         verdicts.merge(&counts.amplifier_replies());
@@ -121,28 +121,30 @@ impl Finding {
     /// A finding about a host or prefix, with its traffic of `classes` filled in. Of a flood, what the host asked for is not
     /// counted; its bytes are estimated by the mean length of the classes.
     pub(super) fn new(host: &HostContext<'_>, vector: Vector, classes: &'static [Class]) -> Finding {
-        // A flood that was not asked for is told from the honest traffic of the same classes.
-        let is_told = matches!(vector.class(), VectorClass::Flood) && unasked(host.forward(Span::Second), classes) > 0;
-        let in_tick = |tick: &HostTick| match is_told {
-            true => unasked(host.forward_in_tick(tick), classes),
+        // A flood that was not asked for is separated from the honest traffic of the same classes.
+        let is_separate =
+            matches!(vector.class(), VectorClass::Flood) && unsolicited(host.forward(Span::Second), classes) > 0;
+        let in_tick = |tick: &HostTick| match is_separate {
+            true => unsolicited(host.forward_in_tick(tick), classes),
             false => host.in_tick(tick, classes).packets,
         };
         let count = |span: Span| {
             let all = host.forward(span).of_all(classes);
-            match is_told {
-                true => part_of(all, unasked(host.forward(span), classes)),
+            match is_separate {
+                true => part_of(all, unsolicited(host.forward(span), classes)),
                 false => all,
             }
         };
+        let is_meant = |sample: &&Sample| !(is_separate && sample.solicited);
         Finding {
             now: Traffic {
                 count: count(Span::Tick),
-                samples: host.tick_samples(classes).copied().collect(),
+                samples: host.tick_samples(classes).filter(is_meant).copied().collect(),
                 peers: host.tick_peers(),
             },
             recent: Traffic {
                 count: count(Span::Second),
-                samples: host.samples(classes).copied().collect(),
+                samples: host.samples(classes).filter(is_meant).copied().collect(),
                 peers: host.peers(),
             },
             ..Finding::about(host.target().clone(), host.direction(), vector, host.onset(in_tick))

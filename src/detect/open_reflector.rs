@@ -85,7 +85,7 @@ const REPEATED_SHARE: Threshold = Threshold {
     name: "share of one question",
     value: 0.8,
     unit: "share of the victim's requests",
-    reason: "whoever asks in a victim's name asks for the largest answer, again and again",
+    reason: "a sender that uses a victim's address asks for the largest answer, again and again",
     guarded_by: "open_reflector_dns_diluted",
 };
 

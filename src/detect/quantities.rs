@@ -68,7 +68,7 @@ impl Quantity {
 
 pub(super) const THRESHOLDS: &[Threshold] = &[SETTLING_SHARE, NEW_FLOWS];
 
-/// Packets that nobody asked for. Those of which the memory cannot tell may each answer one of the reverse direction: they
+/// Unsolicited packets. Those of which the memory cannot tell may each answer one of the reverse direction: they
 /// count where they are more than that.
 pub(super) fn unsolicited(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
     of(host, span, &host.forward(span).verdicts(classes), host.reverse(span).verdicts(classes).unknown)
@@ -244,7 +244,7 @@ fn unanswered_udp_if(host: &HostDirection<'_>, spread: bool) -> u64 {
     }
 }
 
-/// Replies of services that amplify which nobody asked for.
+/// Unsolicited replies of services that amplify.
 pub(super) fn amplifier_replies(host: &HostDirection<'_>, span: Span) -> u64 {
     host.services(span).iter().map(unrequested_replies).sum()
 }
@@ -304,7 +304,7 @@ pub(super) fn unsolicited_icmp(host: &HostDirection<'_>, span: Span, family: &Ic
     requests + replies + errors + unsolicited(host, span, &others)
 }
 
-/// IP fragments other than the first, of datagrams that nobody asked for or whose first is missing.
+/// IP fragments other than the first, of datagrams that are unsolicited or whose first is missing.
 pub(super) fn later_fragments(host: &HostDirection<'_>, span: Span) -> u64 {
     unsolicited(host, span, &[Class::Fragment])
 }

@@ -163,7 +163,7 @@ const PEERS_BEFORE: Threshold = Threshold {
 
 const CLASSES: &[Class] = &[Class::TcpSyn];
 
-/// Ticks of a long round trip, to the other side of the Earth and back by satellite.
+/// Ticks of a long round trip, to the antipodes and back by satellite.
 const LONG_ROUND_TRIP: usize = 4;
 
 struct SynFlood {

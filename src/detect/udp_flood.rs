@@ -1,4 +1,4 @@
-//! `udp_flood` and, for UDP port 443, `quic_flood`: UDP that nobody asked for.
+//! `udp_flood` and, for UDP port 443, `quic_flood`: unsolicited UDP.
 //!
 //! UDP has no handshake, so the shape decides which limit applies. Packets that each begin a flow which gets no answer are a
 //! flood already at a modest rate; a few steady one-way streams (video, logs) only at a rate that no such service reaches.
@@ -231,7 +231,7 @@ impl UdpFlood {
         host.services(span).iter().filter(|service| has_shape(service)).map(quantities::unrequested_replies).sum()
     }
 
-    /// Questions of ever new senders, whether answered or not.
+    /// Questions of constantly changing senders, whether answered or not.
     fn single_packets(&self, host: &HostContext<'_>, limit: Limit) -> Option<Exceeded> {
         if host.is_outbound() {
             return None;

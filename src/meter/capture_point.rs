@@ -14,7 +14,7 @@ pub(super) struct CapturePoint {
 }
 
 impl CapturePoint {
-    /// Learns from a tick with so many packets to and from our hosts, and whether a conversation showed both of its ends;
+    /// Learns from the packets of a tick to and from our hosts, and whether a conversation showed both of its ends;
     /// returns what is known. Once both ends were seen it stays so: a flood of one direction, however long, unlearns nothing.
     pub(super) fn learn(&mut self, received: u64, sent: u64, shows_both_ends: bool) -> CaptureDirections {
         self.shows_both |= shows_both_ends;

@@ -17,7 +17,7 @@ pub struct ServiceCounts {
     pub service: Option<Service>,
     pub replies_received: SmallCount,
     pub replies_sent: SmallCount,
-    /// Of the replies, those that nobody asked for.
+    /// Of the replies, the unsolicited ones.
     pub unsolicited_received: u32,
     pub unsolicited_sent: u32,
     /// Those of which the memory of conversations cannot tell.

@@ -1,6 +1,8 @@
 //! Samples: bounded uniform samples of packets, which name peers and ports.
 
+use super::conversations::{Outcome, Verdict};
 use super::scale::Scale;
+use super::verdicts::asks;
 use crate::base::Addr;
 use crate::packet::Packet;
 
@@ -25,6 +27,8 @@ pub struct Sample {
     pub ttl: u8,
     /// Length of the IP packet in bytes; of one segment where GSO/GRO merged several.
     pub length: u16,
+    /// The other end had asked for it. Not set for packets that ask themselves, as SYNs do.
+    pub solicited: bool,
 }
 
 // Everything but the address fits in 16 bytes.
@@ -33,7 +37,7 @@ const _: () = assert!(size_of::<Sample>() == 32);
 impl Sample {
     /// A packet from or to `peer`, with no weight yet.
     #[inline]
-    pub(super) fn of(packet: &Packet, peer: Addr) -> Sample {
+    pub(super) fn of(packet: &Packet, peer: Addr, outcome: &Outcome) -> Sample {
         Sample {
             peer,
             source_port: packet.source_port,
@@ -45,6 +49,7 @@ impl Sample {
             ttl: packet.ttl,
             // Headers are repeated in each segment; this small error is accepted.
             length: packet.ip_len / packet.segments.max(1),
+            solicited: outcome.verdict == Verdict::Solicited && !asks(packet.class),
         }
     }
 }

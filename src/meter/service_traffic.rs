@@ -11,7 +11,7 @@ pub struct ServiceTraffic {
     pub service: Service,
     /// Forward replies of the service.
     pub replies: Count,
-    /// Of these, those that nobody asked for.
+    /// Of these, the unsolicited ones.
     pub unsolicited: u64,
     /// Those of which the memory of conversations cannot tell.
     pub unknown: u64,

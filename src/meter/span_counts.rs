@@ -91,7 +91,7 @@ impl SpanCounts<'_> {
     }
 }
 
-/// Nobody asks for the verdicts of a minute.
+/// No detector uses the verdicts of a minute.
 fn no_verdicts() -> Verdicts {
     debug_assert!(false, "verdicts are not kept for a minute");
     Verdicts::default()

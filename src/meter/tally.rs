@@ -337,7 +337,7 @@ impl Tally {
             self.host::<false>(index, packet, ends.ends.source, &outcome);
             self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
                 target: packet.destination,
-                sample: Sample::of(packet, packet.source),
+                sample: Sample::of(packet, packet.source, &outcome),
             });
         }
         // Packets to a group stay on the segment and are counted by station.
@@ -431,7 +431,7 @@ impl Tally {
         let packets = u32::from(packet.segments);
         counts.add_judged(Content::of(packet), outcome, packets, packet.wire_len);
         peers.add(peer_hash);
-        samples.offer(packets, random, || Sample::of(packet, peer));
+        samples.offer(packets, random, || Sample::of(packet, peer, outcome));
         if outcome.answers {
             let opposite = if SENT { &mut tick.received } else { &mut tick.sent };
             opposite.excuse(Content::of(packet), outcome);

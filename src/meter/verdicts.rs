@@ -1,4 +1,4 @@
-//! Verdicts by kind of packet: how many packets of a host nobody asked for.
+//! Verdicts by kind of packet: how many packets of a host are unsolicited.
 
 use super::conversations::{Outcome, Verdict};
 
@@ -89,7 +89,7 @@ const fn kind(class: Class) -> Option<usize> {
 /// Packets of some classes by verdict. All that are in none of these are solicited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
-    /// Packets that nobody asked for, those that were excused later included.
+    /// Unsolicited packets, those that were excused later included.
     unsolicited: u64,
     excused: u64,
     /// Packets of which the memory cannot tell.
@@ -121,12 +121,12 @@ impl Verdicts {
         self.continued += other.continued;
     }
 
-    /// Packets that nobody asked for.
+    /// Unsolicited packets.
     pub fn unsolicited(&self) -> u64 {
         self.unsolicited.saturating_sub(self.excused)
     }
 
-    /// Packets that nobody had asked for when they came, whatever was learned of them later.
+    /// Packets that were unsolicited when they came, whatever was learned of them later.
     pub fn unsolicited_at_first(&self) -> u64 {
         self.unsolicited
     }

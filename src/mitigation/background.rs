@@ -67,7 +67,7 @@ impl<T> Decimated<T> {
     }
 }
 
-/// A sample and its time, in the size of a sample.
+/// A sample and its time, in the size of a sample. Whether it was solicited does not matter: this is no attack.
 #[derive(Clone, Copy, Debug, Default)]
 struct TimedSample {
     peer: Addr,
@@ -87,14 +87,14 @@ const _: () = assert!(size_of::<TimedSample>() == 32 && PERIOD < u16::MAX as u64
 
 impl TimedSample {
     fn new(sample: Sample, age: u64) -> TimedSample {
-        let Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length } = sample;
+        let Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length, .. } = sample;
         let age = age.min(PERIOD) as u16;
         TimedSample { peer, weight, source_port, destination_port, length, age, class, protocol, flags, ttl }
     }
 
     fn sample(&self, weight: u32) -> Sample {
         let TimedSample { peer, source_port, destination_port, length, class, protocol, flags, ttl, .. } = *self;
-        Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length }
+        Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length, solicited: false }
     }
 }
 

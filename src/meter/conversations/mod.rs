@@ -36,7 +36,7 @@ use pairs::Pairs;
 pub(super) const BATCH: usize = 32;
 /// Ticks in which answers to what was sent before the memory began arrive: a second.
 const NEW_TICKS: u64 = 10;
-/// Solicited packets of a tick, and at least one in so many, that show both ends: more than mistaken flows.
+/// Solicited packets of a tick that show both ends, and the largest number of packets for each: more than mistaken flows.
 const LEAST_SOLICITED: u32 = 3;
 const SOLICITED_OF: u32 = 2000;
 

@@ -173,7 +173,7 @@ fn one_way(entry: &mut Entry, packet: &Packet, outcome: &mut Outcome) {
             return;
         }
         phase::SYN_ACK if is_shortly_after(packet.sequence, entry.number()) => {
-            // Whoever answers a spoofed SYN sends nothing else.
+            // A host that answers a spoofed SYN sends nothing else.
             entry.set_phase(phase::STEADY);
             (outcome.verdict, outcome.step) = (Verdict::Steady, TcpStep::SynAckContinued);
             return;
