@@ -39,7 +39,7 @@ fn reported(class: Class, sources: u32, outbound: bool, service: Option<Service>
     for tick in 10_000..10_000 + TICKS {
         let packet = |n: u32| {
             let number = (tick as u32).wrapping_mul(PER_TICK).wrapping_add(n);
-            let peer = Addr::from_v4_bits(0x0a00_0000 | number.wrapping_mul(2_654_435_761) % sources);
+            let peer = Addr::from_v4_bits(0x0a00_0000 | (number.wrapping_mul(2_654_435_761) % sources));
             let port = 1024 + (number.wrapping_mul(40_503) >> 8) as u16 % 60_000;
             let (source, destination) = match class {
                 Class::Land => (HOST, HOST),

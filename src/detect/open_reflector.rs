@@ -143,7 +143,7 @@ impl OpenReflector {
         let profile = SampleProfile::of(amplifier::replies(host, row));
         let mean = amplifier::mean_size(service);
         let one_victim = profile.top_peer.is_some_and(|(_, share)| share >= ONE_VICTIM.value);
-        let honest = !row.unambiguous && !(one_victim && is_amplified(host, window, row, &profile));
+        let honest = !(row.unambiguous || one_victim && is_amplified(host, window, row, &profile));
         if host.is_silent_because("the replies are small, or go to many hosts", honest) {
             return None;
         }

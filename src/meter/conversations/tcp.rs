@@ -200,7 +200,7 @@ fn one_way(entry: &mut Entry, packet: &Packet, outcome: &mut Outcome) {
         0 => {}
         1..=ADVANCE => entry.set_progress(entry.progress() + 1),
         // Lost segments, or another capture's batch: says nothing.
-        0..0x8000 => {}
+        _ if advance < 0x8000 => {}
         _ => entry.set_progress(0),
     }
     entry.set_number(sum);
