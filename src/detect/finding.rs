@@ -88,7 +88,7 @@ fn unsolicited(counts: SpanCounts<'_>, classes: &[Class]) -> u64 {
     verdicts.unsolicited_at_first() + verdicts.unknown + verdicts.steady
 }
 
-/// So many packets of a count, with their share of its bytes.
+/// A count of `packets` of `all`, with bytes in proportion.
 fn part_of(all: Count, packets: u64) -> Count {
     let packets = packets.min(all.packets);
     let bytes = u128::from(all.bytes) * u128::from(packets) / u128::from(all.packets.max(1));

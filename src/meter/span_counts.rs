@@ -39,43 +39,34 @@ impl SpanCounts<'_> {
 
     /// Replies of services that amplify by verdict, whatever port they arrive at.
     pub fn amplifier_replies(&self) -> Verdicts {
-        match self {
-            SpanCounts::Tick(tick) => tick.amplifier_replies(),
-            SpanCounts::Ticks(one, other) => {
-                let mut sum = one.amplifier_replies();
-                sum.merge(&other.amplifier_replies());
-                sum
-            }
-            SpanCounts::Sum(sum) => sum.amplifier_replies(),
-            SpanCounts::Minute(_) => no_verdicts(),
-        }
+        self.sum_verdicts(ClassTick::amplifier_replies, ClassCounts::amplifier_replies)
     }
 
     /// DNS queries by verdict.
     pub fn dns_queries(&self) -> Verdicts {
-        match self {
-            SpanCounts::Tick(tick) => tick.dns_queries(),
-            SpanCounts::Ticks(one, other) => {
-                let mut sum = one.dns_queries();
-                sum.merge(&other.dns_queries());
-                sum
-            }
-            SpanCounts::Sum(sum) => sum.dns_queries(),
-            SpanCounts::Minute(_) => no_verdicts(),
-        }
+        self.sum_verdicts(ClassTick::dns_queries, ClassCounts::dns_queries)
     }
 
     /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
     /// that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
+        self.sum_verdicts(|tick| tick.verdicts(classes), |sum| sum.verdicts(classes))
+    }
+
+    #[inline]
+    fn sum_verdicts(
+        &self,
+        in_tick: impl Fn(&ClassTick) -> Verdicts,
+        in_sum: impl Fn(&ClassCounts) -> Verdicts,
+    ) -> Verdicts {
         match self {
-            SpanCounts::Tick(tick) => tick.verdicts(classes),
+            SpanCounts::Tick(tick) => in_tick(tick),
             SpanCounts::Ticks(one, other) => {
-                let mut sum = one.verdicts(classes);
-                sum.merge(&other.verdicts(classes));
-                sum
+                let mut verdicts = in_tick(one);
+                verdicts.merge(&in_tick(other));
+                verdicts
             }
-            SpanCounts::Sum(sum) => sum.verdicts(classes),
+            SpanCounts::Sum(sum) => in_sum(sum),
             SpanCounts::Minute(_) => no_verdicts(),
         }
     }
