@@ -35,7 +35,8 @@ const PACKETS: Setting = Setting {
     learns: None,
 };
 
-const SUSTAINED_FRACTION: Threshold = Threshold {
+/// Holds for [`tcp_reflection`](super::tcp_reflection) as well: both measure the same packets.
+pub(super) const SUSTAINED_FRACTION: Threshold = Threshold {
     name: "sustained fraction",
     value: 0.2,
     unit: "times the limit",

@@ -12,7 +12,8 @@ use super::quantities;
 use super::reflection::{self, PAGES, SYN_ACK};
 use super::settings::Limits;
 use super::shape;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::syn_ack_flood::SUSTAINED_FRACTION;
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, SpanCounts, Window};
 use crate::packet::Class;
@@ -39,14 +40,6 @@ const PACKETS: Setting = Setting {
     unit: "packets/s",
     doc: "Unsolicited responses per second: SYN-ACKs, or data and RSTs of middleboxes. Of SYN-ACKs a fifth suffices over ten seconds.",
     learns: None,
-};
-
-const SUSTAINED_FRACTION: Threshold = Threshold {
-    name: "sustained fraction",
-    value: 0.2,
-    unit: "times the limit",
-    reason: "no host gets SYN-ACKs that it did not ask for, for ten seconds",
-    guarded_by: "syn_ack_flood_slow",
 };
 
 struct TcpReflection {

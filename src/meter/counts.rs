@@ -2,7 +2,7 @@
 
 use super::conversations::Outcome;
 use super::scale::Scale;
-use super::verdicts::{Content, VerdictCounts, Verdicts, asks};
+use super::verdicts::{Content, VerdictCounts, Verdicts};
 use crate::packet::Class;
 
 /// Packets and bytes.
@@ -127,13 +127,7 @@ impl ClassTick {
     /// Packets of several classes by verdict; UDP is without DNS queries and replies of services
     /// that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
-        let mut sum = Verdicts::asking(self.of_all_that(classes, asks).packets);
-        self.verdicts.add_to(classes, &mut sum);
-        sum
-    }
-
-    fn of_all_that(&self, classes: &[Class], is_meant: fn(Class) -> bool) -> Count {
-        Count::sum(classes.iter().filter(|&&class| is_meant(class)).map(|&class| self.of(class)))
+        self.verdicts.of(classes, |class| self.of(class).packets)
     }
 
     /// Adds packets of a class and their bytes.
@@ -331,10 +325,7 @@ impl ClassCounts {
 
     /// Packets of several classes by verdict; UDP is without DNS queries and replies of services that amplify.
     pub fn verdicts(&self, classes: &[Class]) -> Verdicts {
-        let asking = classes.iter().filter(|&&class| asks(class)).map(|&class| self.of(class).packets).sum();
-        let mut sum = Verdicts::asking(asking);
-        self.verdicts.add_to(classes, &mut sum);
-        sum
+        self.verdicts.of(classes, |class| self.of(class).packets)
     }
 
     /// Packets of all classes together.

@@ -285,11 +285,14 @@ impl VerdictCounts {
         self.join(&same, |count, _| scale.of_small(count));
     }
 
-    /// Adds these classes' verdicts to `sum`; UDP and QUIC are without DNS queries and replies of services that amplify.
-    pub(super) fn add_to(&self, classes: &[Class], sum: &mut Verdicts) {
+    /// Verdicts of these classes, of which the host has `packets`; UDP and QUIC are without DNS queries and replies of
+    /// services that amplify.
+    pub(super) fn of(&self, classes: &[Class], packets: impl Fn(Class) -> u64) -> Verdicts {
+        let asking = classes.iter().copied().filter(|&class| asks(class)).map(packets).sum();
+        let mut sum = Verdicts::asking(asking);
         // Most hosts have used none of them.
         if self.used == 0 {
-            return;
+            return sum;
         }
         let kinds = classes.iter().filter_map(|&class| kind(class)).fold(0u16, |kinds, kind| kinds | 1 << kind);
         let mut left = kinds & self.used;
@@ -305,6 +308,7 @@ impl VerdictCounts {
             }
             left &= left - 1;
         }
+        sum
     }
 
     /// DNS queries.
