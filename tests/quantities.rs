@@ -24,6 +24,8 @@ fn touchy(site: &Arc<Site>) -> Vec<detect::EnabledDetector> {
         .iter()
         .map(|spec| {
             let mut settings = Settings::defaults(spec.settings);
+            // What a shape excuses is not learned.
+            settings.set_ceiling(1e12);
             settings.enabled = spec.settings.iter().any(|setting| setting.learns.is_some());
             for setting in spec.settings.iter().filter(|setting| setting.learns.is_some()) {
                 assert!(settings.set(setting.key, setting.min));

@@ -23,7 +23,7 @@ const MAX_OPEN: Key = Key {
     name: "max_open",
     kind: Kind::Whole { min: 1, max: 100_000, unit: "incidents" },
     default: DefaultValue::Whole(1000),
-    doc: "Incidents that can be open at the same time. Further ones are dropped and counted.",
+    doc: "Incidents that can be open at the same time, a quarter of them scans and other information. If there are more, the more severe ones stay; the rest is refused and counted.",
 };
 
 const MAX_CLOSED: Key = Key {

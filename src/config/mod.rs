@@ -13,6 +13,7 @@ mod baseline;
 mod capture;
 mod decode;
 mod detect;
+mod detection;
 mod endpoint;
 mod file;
 mod group;
@@ -43,6 +44,7 @@ mod webhook;
 
 pub use baseline::BaselineConfig;
 pub use capture::{CaptureConfig, CaptureSource};
+pub use detection::DetectionConfig;
 pub use file::{ConfigErrors, DEFAULT_PATH};
 pub use http::HttpConfig;
 pub use output::OutputConfig;

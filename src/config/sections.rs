@@ -2,6 +2,7 @@
 
 use super::baseline::BaselineConfig;
 use super::capture::CaptureConfig;
+use super::detection::DetectionConfig;
 use super::http::HttpConfig;
 use super::key::{Reload, Section};
 use super::output::OutputConfig;
@@ -9,8 +10,8 @@ use super::page::Page;
 use super::reader::Reader;
 use super::values::Names;
 use super::{
-    alertmanager, allow, baseline, capture, decode, detect, endpoint, group, guest, hook, http, incident, interface,
-    inventory, lan, maintenance, meter, metrics, networks, output, posture, state, webhook,
+    alertmanager, allow, baseline, capture, decode, detect, detection, endpoint, group, guest, hook, http, incident,
+    interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, state, webhook,
 };
 use crate::detect::{AllowRule, Settings};
 use crate::incident::{IncidentSettings, MaintenanceWindow};
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use toml::Table;
 
 /// Every section, in the order of the sample file.
-pub(super) const SECTIONS: [&Section; 23] = [
+pub(super) const SECTIONS: [&Section; 24] = [
     &networks::SECTION,
     &state::SECTION,
     &capture::SECTION,
@@ -38,6 +39,7 @@ pub(super) const SECTIONS: [&Section; 23] = [
     &metrics::SECTION,
     &lan::SECTION,
     &output::SECTION,
+    &detection::SECTION,
     &detect::SECTION,
     &interface::SECTION,
     &guest::SECTION,
@@ -101,6 +103,8 @@ pub struct ReloadableConfig {
     pub allow: Vec<AllowRule>,
     /// `[posture]`
     pub posture: Posture,
+    /// `[detection]`; the ceiling is in `detect` as well.
+    pub detection: DetectionConfig,
     /// In the order of [`DETECTORS`](crate::detect::DETECTORS).
     pub detect: Vec<Settings>,
 }
@@ -152,7 +156,9 @@ impl Config {
         let metrics_hosts = top.table(&metrics::SECTION, metrics::read);
         let lan = top.table(&lan::SECTION, lan::read);
         let mut output = top.table(&output::SECTION, output::read);
+        let detection = top.table(&detection::SECTION, detection::read);
         let mut detect = detect::read(&mut top);
+        detect.iter_mut().for_each(|settings| settings.set_ceiling(detection.ceiling));
 
         let any_number = usize::MAX;
         let (mut names, mut interfaces) = (Names::default(), Vec::new());
@@ -186,6 +192,7 @@ impl Config {
             groups,
             allow,
             posture,
+            detection,
             detect,
         };
         Config { capture, tunnels, meter, tally, baseline, http, output, state_dir, reloadable }
@@ -206,6 +213,7 @@ impl Config {
         metrics::write(&self.metrics_hosts, &mut page);
         lan::write(&self.lan, &mut page);
         output::write(&self.output, &mut page);
+        detection::write(&self.detection, &mut page);
         detect::write(&self.detect, &mut page);
         interface::write(&self.interfaces, &mut page);
         guest::write(&self.inventory.guests, &mut page);

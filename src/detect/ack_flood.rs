@@ -5,7 +5,8 @@
 
 use super::quantities::{self, ACKS};
 use super::settings::Limits;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
+use super::shape;
+use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -16,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "TCP ACKs, with or without data, of connections on which the host is silent",
     settings: &[PACKETS],
     inspects_hosts: true,
-    thresholds: &[HARMFUL_SCAN],
+    thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],
     merging: Merging::IntoPrefix,
@@ -34,34 +35,29 @@ const PACKETS: Setting = Setting {
     learns: Some(Quantity::UnmatchedAcks),
 };
 
-const HARMFUL_SCAN: Threshold = Threshold {
-    name: "harmful scan",
-    value: 10.0,
-    unit: "times the limit",
-    reason: "a scan that fast harms by its rate alone",
-    guarded_by: "ack_flood",
-};
-
 struct AckFlood {
     limit: Limits,
 }
 
 impl Detector for AckFlood {
-    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(host));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 impl AckFlood {
-    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = host.exceeds(limit, |span| quantities::unsolicited(host, span, ACKS))?;
+        let exceeded = host.exceeds_despite(
+            limit,
+            |span| quantities::unsolicited(host, span, ACKS),
+            |span| quantities::excused(host, window, span, ACKS),
+        )?;
         let profile = host.profile(ACKS);
-        let harmless = exceeded.rate < limit.value * HARMFUL_SCAN.value;
-        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless) {
+        if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan()) {
             return None;
         }
-        let mut finding = Finding::new(host, Vector::AckFlood, ACKS).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::AckFlood, ACKS).graded_by(&exceeded);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
         let answer = format!("; {resets} RSTs in the reverse direction in the last second");

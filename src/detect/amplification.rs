@@ -147,7 +147,7 @@ impl Amplification {
         let with_fragments = most.is_some_and(|service| service.service == second.service);
         let fragments = if with_fragments { host.forward(Span::Second).of(Class::Fragment).packets } else { 0 };
         let classes = if fragments > 0 { WITH_FRAGMENTS } else { WITHOUT_FRAGMENTS };
-        let mut finding = Finding::new(host, row.vector, classes).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, row.vector, classes).graded_by(&exceeded);
         finding.since = host.onset(|tick| unrequested_replies(&host.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;

@@ -100,13 +100,12 @@ impl ConnectionFlood {
         let profile = host.profile(OPENING);
         // Outbound connections to many hosts are checks or a sweep.
         let scattered = host.is_outbound() && !profile.is_concentrated();
-        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan())
-            || host.is_silent_because("they go to many hosts: checks or a sweep", scattered)
+        if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan())
+            || host.is_excused(&exceeded, "they go to many hosts: checks or a sweep", scattered)
         {
             return None;
         }
-        let mut finding =
-            Finding::new(host, Vector::ConnectionFlood, OPENING).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::ConnectionFlood, OPENING).graded_by(&exceeded);
         if exceeded.span == Span::TenSeconds {
             finding.since = shape::ten_seconds_before(window.end);
         }

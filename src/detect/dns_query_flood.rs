@@ -170,8 +170,7 @@ impl DnsQueryFlood {
         if host.is_silent_because("the names are made up: dns_water_torture reports them", made_up) {
             return None;
         }
-        let mut finding =
-            Finding::new(host, Vector::DnsQueryFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::DnsQueryFlood, CLASSES).graded_by(&exceeded);
         finding.since = match exceeded.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
             _ => host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES)),

@@ -93,8 +93,7 @@ impl DnsWaterTorture {
         let few = (requests.by_source.len() as f64) < SOURCES.value || answered + failed == 0;
         let limit = base.times(if few { FEW.value } else { 1.0 });
         let exceeded = host.exceeds(limit, |span| (queries(host, span) as f64 * share) as u64)?;
-        let mut finding =
-            Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));
         finding.names = requests.names("dns_zone", None);
         finding.evidence = vec![

@@ -73,9 +73,15 @@ pub(super) fn sustained(limit: Limit, fraction: f64, count: impl Fn(Span) -> u64
 }
 
 impl Exceeded {
+    /// Whether it is so much that no shape excuses it: within a burst as many packets as the ceiling allows a second.
+    pub(crate) fn is_beyond_ceiling(&self) -> bool {
+        let seconds = if self.span == Span::Burst { self.span.seconds() } else { 1.0 };
+        self.rate * seconds >= self.limit.ceiling
+    }
+
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".
     pub(crate) fn evidence(&self, measure: &'static str, what: &str, rest: &str) -> Evidence {
-        let message = format!("{:.0} {what}, limit {} ({}){rest}", self.rate, self.limit.value, self.limit.from.name());
+        let message = format!("{:.0} {what}, {}{rest}", self.rate, self.limit.describe());
         measured(measure, self.rate.round(), self.limit, self.span.seconds(), message)
     }
 }
@@ -86,7 +92,7 @@ mod tests {
     use crate::detect::limit::LimitFrom;
 
     fn limit(value: f64) -> Limit {
-        Limit { value, from: LimitFrom::Default }
+        Limit::new(value, LimitFrom::Default, 10.0)
     }
 
     fn spans(second: u64, burst: u64) -> impl Fn(Span) -> u64 {

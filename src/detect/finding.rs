@@ -1,6 +1,7 @@
 //! The interface between detection and incidents: what a detector found in one tick, and why.
 
 use super::evidence::Evidence;
+use super::exceeded::Exceeded;
 use super::host_context::HostContext;
 use super::limit::LimitFrom;
 use super::target::Target;
@@ -64,6 +65,8 @@ pub struct Finding {
     pub guest: Option<String>,
     /// Names in the traffic of the tick, with the number of requests for each.
     pub names: Vec<NameCount>,
+    /// Whether it is so much that no shape, and no hand-over to another detector, excuses it.
+    pub beyond_ceiling: bool,
     /// The measurements that it rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -86,6 +89,10 @@ fn unsolicited(counts: SpanCounts<'_>, classes: &[Class]) -> u64 {
         verdicts.merge(&counts.amplifier_replies());
     }
     verdicts.unsolicited_at_first() + verdicts.unknown + verdicts.steady
+}
+
+fn severity(value: f64, limit: f64) -> Severity {
+    if value >= limit * CRITICAL.value { Severity::Critical } else { Severity::Warning }
 }
 
 /// A count of `packets` of `all`, with bytes in proportion.
@@ -114,6 +121,7 @@ impl Finding {
             pattern: None,
             names: Vec::new(),
             guest: None,
+            beyond_ceiling: false,
             evidence: Vec::new(),
         }
     }
@@ -158,10 +166,19 @@ impl Finding {
         }
     }
 
+    /// Grades by how far a rate exceeds its limit: as it is learned for the certainty, as it was before that for the
+    /// severity, so that a raised limit does not turn a flood into a warning.
+    pub(super) fn graded_by(self, exceeded: &Exceeded) -> Finding {
+        let mut finding = self.graded(exceeded.rate, exceeded.limit.value);
+        finding.severity = severity(exceeded.rate, exceeded.limit.value.min(exceeded.limit.unlearned));
+        finding.beyond_ceiling = exceeded.is_beyond_ceiling();
+        finding
+    }
+
     /// Grades by how far the limit is exceeded. The further, the more certain.
     pub fn graded(mut self, value: f64, limit: f64) -> Finding {
         let times = if limit > 0.0 { value / limit } else { f64::INFINITY };
-        self.severity = if times >= CRITICAL.value { Severity::Critical } else { Severity::Warning };
+        self.severity = severity(value, limit);
         self.confidence = HIGHEST_CONFIDENCE - (HIGHEST_CONFIDENCE - LEAST_CONFIDENCE) / times.max(1.0);
         self
     }

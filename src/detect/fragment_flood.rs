@@ -77,8 +77,7 @@ impl FragmentFlood {
         let limit = if orphaned { &self.orphans } else { &self.unanswered };
         let exceeded = host.exceeds(host.limit(limit), |span| quantities::later_fragments(host, span))?;
         let profile = host.profile(CLASSES);
-        let mut finding =
-            Finding::new(host, Vector::FragmentFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::FragmentFlood, CLASSES).graded_by(&exceeded);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.evidence = vec![
             exceeded.evidence(

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use std::cell::{OnceCell, RefCell};
 use std::ops::Deref;
 
-pub(super) const THRESHOLDS: &[Threshold] = &[PREFIX_FACTOR];
+pub(super) const THRESHOLDS: &[Threshold] = &[PREFIX_FACTOR, RADIATION];
 
 const PREFIX_FACTOR: Threshold = Threshold {
     name: "prefix factor",
@@ -28,6 +28,27 @@ const PREFIX_FACTOR: Threshold = Threshold {
     guarded_by: "carpet_bombing",
 };
 
+const RADIATION: Threshold = Threshold {
+    name: "background radiation",
+    value: 0.5,
+    unit: "packets/s per address",
+    reason: "scanners try every address of the Internet all the time; an announced network hears a fraction of this",
+    guarded_by: "background_radiation",
+};
+
+/// Most addresses of a network that scanners are reckoned with.
+const MOST_SCANNED: f64 = 1_048_576.0;
+
+/// Addresses of a network that scanners of the whole Internet try. IPv6 is too large to be scanned: there, what is known of a
+/// network grows with the sites in it, and a /48 counts as a /24.
+fn scanned_addresses(network: IpNet) -> f64 {
+    let bits = match network {
+        IpNet::V4(network) => f64::from(32 - network.prefix_len()),
+        IpNet::V6(network) => f64::from(64u8.saturating_sub(network.prefix_len())) / 2.0,
+    };
+    bits.exp2().min(MOST_SCANNED)
+}
+
 /// One [`HostDirection`] (to which it dereferences), its target, and the limits that apply. What several detectors ask of
 /// the same host in the same tick is computed once, when it is first asked for.
 pub struct HostContext<'a> {
@@ -36,6 +57,8 @@ pub struct HostContext<'a> {
     target: Target,
     /// Of a prefix: about how many of its hosts receive.
     hosts: Option<f64>,
+    /// Packets per second that scanners of the whole Internet send to it.
+    radiation: f64,
     group: Option<GroupId>,
     /// Levels learned for this host, where there are any.
     learned: Option<LearnedLevels<'a>>,
@@ -67,6 +90,7 @@ impl<'a> HostContext<'a> {
             direction,
             target,
             hosts,
+            radiation: 0.0,
             group,
             learned,
             profiles: RefCell::default(),
@@ -102,6 +126,14 @@ impl<'a> HostContext<'a> {
         Some(HostContext::new(traffic, direction, (Target::Prefix(network), Some(hosts)), group, None))
     }
 
+    /// Our networks as a whole, as far as they are `network`; `None` until that is known. The limits are those of a prefix, and
+    /// what scanners of the whole Internet send to the network.
+    pub fn of_inside(traffic: HostDirection<'a>, network: Option<IpNet>) -> HostContext<'a> {
+        let target = Target::Prefix(network.unwrap_or_default());
+        let context = HostContext::new(traffic, Direction::Inbound, (target, Some(1.0)), None, None);
+        HostContext { radiation: network.map_or(0.0, scanned_addresses) * RADIATION.value, ..context }
+    }
+
     /// Of a prefix: about how many of its hosts receive.
     pub fn hosts(&self) -> Option<f64> {
         self.hosts
@@ -131,7 +163,7 @@ impl<'a> HostContext<'a> {
     pub fn limit(&self, limits: &Limits) -> Limit {
         let learned = |quantity| self.learned.and_then(|levels| levels.of(quantity));
         let limit = limits.of(self.group, self.direction, learned);
-        limit.times(if self.hosts.is_some() { PREFIX_FACTOR.value } else { 1.0 })
+        limit.scaled(if self.hosts.is_some() { PREFIX_FACTOR.value } else { 1.0 }).raised(self.radiation)
     }
 
     /// Whether a count exceeds its limit: see [`exceeded`].
@@ -144,6 +176,26 @@ impl<'a> HostContext<'a> {
         let exceeded = exceeded::exceeded_from(least, limit, &count);
         self.notes.compared(limit, count, exceeded.as_ref());
         exceeded
+    }
+
+    /// Whether a count exceeds its limit, or together with what a shape excuses the ceiling of the limit.
+    pub(super) fn exceeds_despite(
+        &self,
+        limit: Limit,
+        count: impl Fn(Span) -> u64,
+        excused: impl Fn(Span) -> u64,
+    ) -> Option<Exceeded> {
+        self.exceeds(limit, &count).or_else(|| {
+            let all = |span: Span| count(span).saturating_add(excused(span));
+            // Most hosts end here; the ceiling is above every burst that is evaluated by itself.
+            (all(Span::Second) as f64 >= limit.ceiling).then(|| self.exceeds(limit.at_ceiling(), all))?
+        })
+    }
+
+    /// Whether a shape keeps the detector silent although its limit is exceeded; if so, `reason` says why. No shape excuses
+    /// what is beyond the ceiling.
+    pub(super) fn is_excused(&self, exceeded: &Exceeded, reason: &'static str, condition: bool) -> bool {
+        self.is_silent_because(reason, condition && !exceeded.is_beyond_ceiling())
     }
 
     /// Whether `condition` keeps the detector silent although its limit is exceeded; if so, `reason` says why.

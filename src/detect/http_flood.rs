@@ -248,7 +248,7 @@ impl HttpFlood {
         } else {
             (crowd(host, base, &requests)?, None)
         };
-        let mut finding = Finding::new(host, Vector::HttpFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::HttpFlood, CLASSES).graded_by(&exceeded);
         finding.since = match exceeded.span {
             Span::TenSeconds => shape::ten_seconds_before(window.end),
             _ => host.onset(|tick| host.app_packets_in_tick(tick, REQUESTS)),

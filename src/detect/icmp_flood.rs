@@ -67,9 +67,13 @@ impl IcmpFlood {
         if (host.forward(Span::Second).of_all(family.all).packets as f64) < limit.value.min(LEAST_BURST) {
             return None;
         }
-        let exceeded = host.exceeds(limit, |span| quantities::unsolicited_icmp(host, span, family))?;
+        let exceeded = host.exceeds_despite(
+            limit,
+            |span| quantities::unsolicited_icmp(host, span, family),
+            |span| quantities::excused_errors(host, span, family),
+        )?;
         let profile = host.profile(family.all);
-        let mut finding = Finding::new(host, self.vector, family.all).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, self.vector, family.all).graded_by(&exceeded);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let forward = host.forward(Span::Second);
         let counts = [family.echo, family.reply, family.error, family.other].map(|class| forward.of(class).packets);

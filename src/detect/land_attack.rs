@@ -61,7 +61,7 @@ impl LandAttack {
         }
         let count = |span| host.forward(span).of(Class::Land).packets;
         let exceeded = host.exceeds_from(BURST.value, host.limit(&self.limit), count)?;
-        let mut finding = Finding::new(host, Vector::LandAttack, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::LandAttack, CLASSES).graded_by(&exceeded);
         finding.spoofing_likely = true;
         let port = host.profile(CLASSES).top_port;
         let port = port.map_or(String::new(), |(port, _)| format!("; mostly port {port} to port {port}"));

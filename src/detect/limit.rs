@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// Times a limit from which traffic is reported whatever its shape, unless the operator sets another.
+pub const DEFAULT_CEILING: f64 = 10.0;
+
 /// Where a limit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,11 +38,48 @@ pub struct Limit {
     pub value: f64,
     /// Whether it was shipped, configured or learned.
     pub from: LimitFrom,
+    /// The same without what was learned: what severity is graded by as well.
+    pub unlearned: f64,
+    /// What is reported from here on, whatever its shape: no shape, and no hand-over to another detector, excuses more.
+    pub ceiling: f64,
 }
 
 impl Limit {
-    /// The limit multiplied by `factor`, with the same origin.
+    /// A limit from which on `ceiling` times as much is reported whatever its shape.
+    pub fn new(value: f64, from: LimitFrom, ceiling: f64) -> Limit {
+        Limit { value, from, unlearned: value, ceiling: value * ceiling }
+    }
+
+    /// The limit of a shape that allows `factor` times as much. The ceiling stays: the shape is an excuse.
     pub fn times(self, factor: f64) -> Limit {
-        Limit { value: self.value * factor, ..self }
+        Limit { value: self.value * factor, unlearned: self.unlearned * factor, ..self }
+    }
+
+    /// The limit of a target that is `factor` times as large.
+    pub fn scaled(self, factor: f64) -> Limit {
+        Limit { ceiling: self.ceiling * factor, ..self.times(factor) }
+    }
+
+    /// The limit of a target that honestly gets `packets` per second more.
+    pub fn raised(self, packets: f64) -> Limit {
+        Limit {
+            value: self.value + packets,
+            unlearned: self.unlearned + packets,
+            ceiling: self.ceiling + packets,
+            ..self
+        }
+    }
+
+    /// The ceiling as a limit: for what a shape excuses below it.
+    pub fn at_ceiling(self) -> Limit {
+        Limit { value: self.ceiling.max(self.value), ..self }
+    }
+
+    /// For messages: the value, its origin, and whether it is the ceiling of another.
+    pub(super) fn describe(self) -> String {
+        match self.value >= self.ceiling && self.ceiling > 0.0 {
+            true => format!("limit {} ({}, whatever the shape)", self.value, self.from.name()),
+            false => format!("limit {} ({})", self.value, self.from.name()),
+        }
     }
 }

@@ -147,8 +147,7 @@ impl OpenReflector {
         if host.is_silent_because("the replies are small, or go to many hosts", honest) {
             return None;
         }
-        let mut finding =
-            Finding::new(host, Vector::OpenReflector, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::OpenReflector, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.service_in_tick(tick, service.service).replies.packets);
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
         finding.now.samples.retain(ours);

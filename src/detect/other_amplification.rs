@@ -60,8 +60,7 @@ impl OtherAmplification {
         let reflected = host.reflected_port();
         host.is_silent_because("they do not come from one port of many hosts", reflected.is_none());
         let ReflectedPort { port, share } = reflected?;
-        let mut finding =
-            Finding::new(host, Vector::OtherAmplification, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::OtherAmplification, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(shape::packets_in(host, UDP));
         let is_part = |sample: &Sample| sample.source_port == port || sample.class == Class::Fragment as u8;
         finding.now.samples.retain(is_part);

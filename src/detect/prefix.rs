@@ -40,6 +40,9 @@ pub(super) fn is_flood(finding: &Finding, prefix: &HostContext<'_>) -> bool {
     if !matches!(finding.vector.class(), VectorClass::Flood | VectorClass::Amplification) {
         return false;
     }
+    if finding.beyond_ceiling {
+        return true;
+    }
     let packets = finding.recent.count.packets as f64;
     let profile = SampleProfile::of(finding.recent.samples.iter());
     let each = packets / prefix.hosts().unwrap_or(1.0).max(1.0);

@@ -107,7 +107,7 @@ impl ProtocolFlood {
         };
         let unanswered = |span: Span| quantities::one_way(host, span, classes);
         let exceeded = host.exceeds(limit, unanswered)?;
-        let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, self.vector, classes).graded_by(&exceeded);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let answers = host.reverse(Span::Second).of_all(classes).packets;
         let name = if self.vector == Vector::GreFlood { "GRE packets" } else { "packets of other IP protocols" };

@@ -8,7 +8,7 @@
 
 use super::shape::{self, SampleProfile};
 use super::threshold::Threshold;
-use crate::meter::{HostDirection, ServiceTraffic, Span, Verdicts};
+use crate::meter::{HostDirection, ServiceTraffic, Span, Verdicts, Window};
 use crate::packet::{App, Class, Service};
 
 /// A quantity that the baseline learns per host and direction. Each is measured *before* any shape is considered where the
@@ -66,7 +66,15 @@ impl Quantity {
     }
 }
 
-pub(super) const THRESHOLDS: &[Threshold] = &[SETTLING_SHARE, NEW_FLOWS];
+pub(super) const THRESHOLDS: &[Threshold] = &[SETTLING_SHARE, NEW_FLOWS, SAME_PEERS];
+
+const SAME_PEERS: Threshold = Threshold {
+    name: "same peers",
+    value: 0.6,
+    unit: "share of all peers",
+    reason: "a service that answers sends to those that it hears; within the error of the counts (13 %), a flood beside other traffic has other peers",
+    guarded_by: "ntp_server_busy",
+};
 
 /// Unsolicited packets. Those of which the memory cannot tell may each answer one of the reverse direction: they
 /// count where they are more than that.
@@ -81,6 +89,28 @@ fn of(host: &HostDirection<'_>, span: Span, verdicts: &Verdicts, answers: u64) -
         unknown => unknown.saturating_sub(host.reverse(span).packets()),
     };
     verdicts.unsolicited().saturating_sub(answers) + undecided
+}
+
+/// Packets that [`unsolicited`] does not count since they may answer what the host sends, where it sends that to others.
+pub(super) fn excused_by_volume(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
+    let verdicts = host.forward(span).verdicts(classes);
+    let credited = (verdicts.unsolicited() + verdicts.unknown).saturating_sub(unsolicited(host, span, classes));
+    if credited > 0 && !may_answer(host) { credited } else { 0 }
+}
+
+/// The same, and packets of TCP flows whose other end is silent although their own packets show them to be real, as where
+/// another path carries the other direction. Of a capture that shows one direction only, those are all that there are.
+pub(super) fn excused(host: &HostDirection<'_>, window: &Window<'_>, span: Span, classes: &[Class]) -> u64 {
+    let steady = if window.shows_both_ends() { host.forward(span).verdicts(classes).steady } else { 0 };
+    steady + excused_by_volume(host, span, classes)
+}
+
+/// Whether what the host sends may ask for what it receives: both go to and come from about the same peers.
+fn may_answer(host: &HostDirection<'_>) -> bool {
+    let (senders, receivers) = (host.peers(), host.opposite().peers());
+    let mut all = senders;
+    all.merge(&receivers);
+    SAME_PEERS.value * all.estimate() <= senders.estimate().min(receivers.estimate())
 }
 
 /// Whether the host was not seen to send anything for a minute: it is dark, or only the other direction is captured.
@@ -207,6 +237,12 @@ pub(super) fn is_of_new_flows(host: &HostDirection<'_>, span: Span, classes: &[C
     packets > 0 && NEW_FLOWS.is_reached_by(verdicts.opened, packets)
 }
 
+/// Flows that began and were not answered.
+pub(super) fn unanswered_flows(host: &HostDirection<'_>, span: Span, classes: &[Class]) -> u64 {
+    let verdicts = host.forward(span).verdicts(classes);
+    verdicts.opened.saturating_sub(verdicts.answered).saturating_sub(host.reverse(span).verdicts(classes).unknown)
+}
+
 /// Whether nearly every unsolicited UDP packet begins a flow, and the service is none that does that by nature: tunnels.
 pub(super) fn is_spread_udp(host: &HostDirection<'_>, classes: &[Class]) -> bool {
     is_of_new_flows(host, Span::Second, classes) && !shape::is_tunnel(&SampleProfile::new(host, classes))
@@ -292,16 +328,23 @@ pub(super) fn unsolicited_icmp(host: &HostDirection<'_>, span: Span, family: &Ic
         true => 0,
         false => unsolicited(host, span, &[family.reply]),
     };
-    // Errors that quote packets with the host's address as a spoofed source belong to the attack whose replies they come
-    // with.
-    let forged = amplifier_replies(host, span).saturating_add(unsolicited_syn_acks(host, span));
-    let errors = unsolicited(host, span, &[family.error]).saturating_sub(forged);
+    let errors = unsolicited(host, span, &[family.error]) - excused_errors(host, span, family);
     // Echo requests that leave for many hosts are monitoring or a sweep; an outbound flood has few victims.
     let many = host.is_outbound() && !SampleProfile::new(host, family.all).is_concentrated();
     let requests = if many { 0 } else { forward.of(family.echo).packets };
     let others: Vec<Class> =
         family.all.iter().copied().filter(|class| ![family.echo, family.reply, family.error].contains(class)).collect();
     requests + replies + errors + unsolicited(host, span, &others)
+}
+
+/// Errors that quote packets with the host's address as a spoofed source: they belong to the attack whose replies they come
+/// with.
+pub(super) fn excused_errors(host: &HostDirection<'_>, span: Span, family: &IcmpFamily) -> u64 {
+    let forged = || amplifier_replies(host, span).saturating_add(unsolicited_syn_acks(host, span));
+    match unsolicited(host, span, &[family.error]) {
+        0 => 0,
+        errors => errors.min(forged()),
+    }
 }
 
 /// IP fragments other than the first, of datagrams that are unsolicited or whose first is missing.

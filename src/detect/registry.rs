@@ -9,8 +9,8 @@ use super::{
     tcp_reflection, tls_handshake_flood, total, udp_flood,
 };
 use super::{
-    attempts, claim_rules, dns, exceeded, finding, host_context, mixture, prefix, quantities, reflection, reply_shape,
-    requests, settings, shape,
+    attempts, claim_rules, dns, exceeded, finding, host_context, inside, mixture, prefix, quantities, reflection,
+    reply_shape, requests, settings, shape,
 };
 use crate::base::Vector;
 
@@ -82,6 +82,7 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("reflection", reflection::THRESHOLDS),
     ("claim_rules", claim_rules::THRESHOLDS),
     ("prefix", prefix::THRESHOLDS),
+    ("inside", inside::THRESHOLDS),
     ("reply_shape", reply_shape::THRESHOLDS),
     ("requests", requests::THRESHOLDS),
     ("dns", dns::THRESHOLDS),

@@ -41,22 +41,26 @@ struct RstFlood {
 }
 
 impl Detector for RstFlood {
-    fn inspect_host(&self, host: &HostContext<'_>, _: &Window<'_>, findings: &mut Vec<Finding>) {
-        findings.extend(self.find(host));
+    fn inspect_host(&self, host: &HostContext<'_>, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.find(host, window));
     }
 }
 
 impl RstFlood {
-    fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
+    fn find(&self, host: &HostContext<'_>, window: &Window<'_>) -> Option<Finding> {
         let limit = host.limit(&self.limit);
-        let exceeded = host.exceeds(limit, |span| quantities::unsolicited(host, span, CLASSES))?;
+        let exceeded = host.exceeds_despite(
+            limit,
+            |span| quantities::unsolicited(host, span, CLASSES),
+            |span| quantities::excused(host, window, span, CLASSES),
+        )?;
         let profile = host.profile(CLASSES);
         // A service that stops aborts the connections of all its clients, which may have been silent for long.
         let scattered = host.is_outbound() && !profile.is_concentrated();
-        if host.is_silent_because("they go to many hosts: a service that ends its connections", scattered) {
+        if host.is_excused(&exceeded, "they go to many hosts: a service that ends its connections", scattered) {
             return None;
         }
-        let mut finding = Finding::new(host, Vector::RstFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::RstFlood, CLASSES).graded_by(&exceeded);
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         finding.evidence = vec![
             exceeded.evidence("unprovoked_rst_per_second", &format!("unprovoked RST/s {}", host.to_or_from()), ""),

@@ -9,6 +9,7 @@ use super::evidence::{Evidence, context};
 use super::explain::Explanation;
 use super::finding::Finding;
 use super::host_context::HostContext;
+use super::inside::Spread;
 use super::layer2;
 use super::prefix;
 use super::quantities;
@@ -73,6 +74,7 @@ pub fn run(
         }
     }
     inspect_prefixes(detectors, site, window, findings);
+    inspect_inside(detectors, site, window, findings);
     for enabled in detectors {
         enabled.run(findings, |detector, findings| detector.inspect_tick(window, findings));
     }
@@ -95,14 +97,11 @@ pub fn explain(
         let learned = baseline.and_then(|baseline| baseline.levels(address, direction));
         let context = HostContext::of_host(host.in_direction(direction), direction, site, learned);
         context.notes().listen();
+        let mut found: Vec<(&EnabledDetector, Vec<Finding>)> = Vec::new();
         for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
             let mut findings = Vec::new();
             enabled.detector.inspect_host(&context, window, &mut findings);
-            let (comparisons, mut silent_because) = context.notes().take();
-            if !findings.is_empty() && is_claimed_by_another(detectors, enabled, &context) {
-                findings.clear();
-                silent_because.push("another detector reports these packets");
-            }
+            let (comparisons, silent_because) = context.notes().take();
             explanations.push(Explanation {
                 detector: enabled.spec.name,
                 direction,
@@ -111,17 +110,41 @@ pub fn explain(
                 silent_because,
                 reported: !findings.is_empty(),
             });
+            if !findings.is_empty() {
+                found.push((enabled, findings));
+            }
+        }
+        let reporting: Vec<&str> = found.iter().map(|(enabled, _)| enabled.spec.name).collect();
+        for (enabled, findings) in &found {
+            let is_dropped = |finding: &Finding| is_handed_over(detectors, &reporting, enabled, finding, &context);
+            if !findings.iter().all(is_dropped) {
+                continue;
+            }
+            let same = |known: &&mut Explanation| (known.detector, known.direction) == (enabled.spec.name, direction);
+            if let Some(explanation) = explanations.iter_mut().find(same) {
+                explanation.reported = false;
+                explanation.silent_because.push("another detector reports these packets");
+            }
         }
     }
     explanations
 }
 
-/// Whether a detector leaves the packets of this host to another. A claim counts only where the detector that makes it is
-/// on: otherwise no detector would report these packets.
-fn is_claimed_by_another(detectors: &[EnabledDetector], enabled: &EnabledDetector, host: &HostContext<'_>) -> bool {
+/// Whether a detector leaves what it found on this host to another. A claim counts only where the detector that makes it is
+/// on; and beyond the ceiling only where that detector reports something: otherwise none would report these packets.
+/// `reporting` are the detectors that found something here.
+fn is_handed_over(
+    detectors: &[EnabledDetector],
+    reporting: &[&str],
+    enabled: &EnabledDetector,
+    finding: &Finding,
+    host: &HostContext<'_>,
+) -> bool {
     let is_claimed = |claim: &Claim| {
-        let claims = |other: &EnabledDetector| other.spec.claims.contains(claim);
-        detectors.iter().any(claims) && claim_rules::applies(*claim, host)
+        let takes = |other: &EnabledDetector| {
+            other.spec.claims.contains(claim) && (!finding.beyond_ceiling || reporting.contains(&other.spec.name))
+        };
+        detectors.iter().any(takes) && claim_rules::applies(*claim, host)
     };
     enabled.spec.yields_to.iter().any(is_claimed)
 }
@@ -141,22 +164,31 @@ fn inspect_host(
     window: &Window<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    let group = host.group().map(|id| site.group_name(id));
+    // The detector of each finding, in their order. Of most hosts there is none, and nothing is allocated.
+    let before = findings.len();
+    let mut found_by: Vec<&EnabledDetector> = Vec::new();
     for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
-        let before = findings.len();
         enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
-        if findings.len() == before {
-            continue;
-        }
-        if is_claimed_by_another(detectors, enabled, host) {
-            findings.truncate(before);
-        }
+        found_by.resize(findings.len() - before, enabled);
+    }
+    if found_by.is_empty() {
+        return;
+    }
+    let reporting: Vec<&str> = found_by.iter().map(|enabled| enabled.spec.name).collect();
+    let mut by = found_by.into_iter();
+    let found = findings.split_off(before).into_iter().filter(|finding| {
+        by.next().is_none_or(|enabled| !is_handed_over(detectors, &reporting, enabled, finding, host))
+    });
+    findings.extend(found);
+    let group = host.group().map(|id| site.group_name(id));
+    let is_of_one_direction = !window.shows_both_ends() && quantities::is_silent(host);
+    for finding in findings.iter_mut().skip(before) {
         // What rests on silence of the other end is said to.
-        if !window.shows_both_ends() && quantities::is_silent(host) {
-            findings.iter_mut().skip(before).for_each(|finding| finding.evidence.push(one_direction()));
+        if is_of_one_direction {
+            finding.evidence.push(one_direction());
         }
         if let Some(group) = group {
-            findings.iter_mut().skip(before).for_each(|finding| finding.name_group(group));
+            finding.name_group(group);
         }
     }
 }
@@ -179,6 +211,22 @@ fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<
         let floods = findings.drain(before..).filter(|finding| prefix::is_flood(finding, &context));
         let floods: Vec<Finding> = floods.map(|finding| prefix::with_pattern(finding, hosts)).collect();
         findings.extend(floods);
+    }
+}
+
+/// Runs every detector on our networks as a whole: first to learn whether there is a flood and which network it hits, then with
+/// the limits of that network.
+fn inspect_inside(detectors: &[EnabledDetector], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+    let traffic = window.inside().in_direction(Direction::Inbound);
+    let before = findings.len();
+    inspect_host(detectors, &HostContext::of_inside(traffic, None), site, window, findings);
+    for suspected in findings.split_off(before) {
+        let Some(spread) = Spread::of(&suspected, window, &site.networks) else { continue };
+        let context = HostContext::of_inside(traffic, Some(spread.network));
+        let mut found = Vec::new();
+        inspect_host(detectors, &context, site, window, &mut found);
+        let same = found.into_iter().filter(|finding| finding.vector == suspected.vector);
+        findings.extend(same.map(|finding| spread.mark(finding)));
     }
 }
 

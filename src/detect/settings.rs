@@ -1,6 +1,6 @@
 //! Settings of detectors: declared beside the detector, checked and written by the configuration.
 
-use super::limit::{Limit, LimitFrom};
+use super::limit::{DEFAULT_CEILING, Limit, LimitFrom};
 use super::quantities::Quantity;
 use super::threshold::Threshold;
 use crate::base::{Direction, Severity};
@@ -61,6 +61,8 @@ pub struct Settings {
     pub enabled: bool,
     /// Severity of all findings, where the operator sets one.
     pub severity: Option<Severity>,
+    /// Times a limit from which traffic is reported whatever its shape.
+    ceiling: f64,
     /// In the order of the spec.
     values: Vec<Entry>,
     groups: Vec<GroupLimit>,
@@ -71,7 +73,7 @@ impl Settings {
     pub fn defaults(settings: &[Setting]) -> Self {
         let entry = |s: &Setting| Entry { key: s.key, value: s.default, default: s.default, learns: s.learns };
         let values = settings.iter().map(entry).collect();
-        Settings { enabled: true, severity: None, values, groups: Vec::new() }
+        Settings { enabled: true, severity: None, ceiling: DEFAULT_CEILING, values, groups: Vec::new() }
     }
 
     /// Sets a value; false where there is no such key.
@@ -90,6 +92,11 @@ impl Settings {
         self.groups.push(limit);
     }
 
+    /// Sets the multiple of each limit from which traffic is reported whatever its shape.
+    pub fn set_ceiling(&mut self, times: f64) {
+        self.ceiling = times;
+    }
+
     /// Limits of groups, in the order of the configuration.
     pub fn of_groups(&self) -> &[GroupLimit] {
         &self.groups
@@ -103,7 +110,7 @@ impl Settings {
         // The installed sample spells the defaults out: that does not make them the operator's.
         let from = if value == setting.default { LimitFrom::Default } else { LimitFrom::Config };
         let groups = self.groups.iter().filter(|limit| limit.key == setting.key).cloned().collect();
-        Limits { base: Limit { value, from }, groups, learns: setting.learns }
+        Limits { base: Limit::new(value, from, self.ceiling), ceiling: self.ceiling, groups, learns: setting.learns }
     }
 
     /// The value of a setting that is no limit.
@@ -121,6 +128,8 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     base: Limit,
+    /// Times a limit from which traffic is reported whatever its shape.
+    ceiling: f64,
     groups: Vec<GroupLimit>,
     learns: Option<Quantity>,
 }
@@ -128,7 +137,8 @@ pub struct Limits {
 impl Limits {
     /// For what must never happen: one is the limit.
     pub fn once() -> Limits {
-        Limits { base: Limit { value: 1.0, from: LimitFrom::Default }, groups: Vec::new(), learns: None }
+        let base = Limit::new(1.0, LimitFrom::Default, DEFAULT_CEILING);
+        Limits { base, ceiling: DEFAULT_CEILING, groups: Vec::new(), learns: None }
     }
 
     /// The limit of hosts without a group or a learned level.
@@ -142,14 +152,15 @@ impl Limits {
         if let Some(group) = group
             && let Some(limit) = self.groups.iter().find(|limit| limit.group == group && limit.direction == direction)
         {
-            return Limit { value: limit.value, from: LimitFrom::Group };
+            return Limit::new(limit.value, LimitFrom::Group, self.ceiling);
         }
         if self.base.from == LimitFrom::Config {
             return self.base;
         }
         match self.learns.and_then(learned) {
             Some(level) if level > self.base.value => {
-                Limit { value: level.min(self.base.value * MOST_LEARNED.value).round(), from: LimitFrom::Learned }
+                let value = level.min(self.base.value * MOST_LEARNED.value).round();
+                Limit { value, from: LimitFrom::Learned, ..self.base }
             }
             _ => self.base,
         }

@@ -212,6 +212,9 @@ const SAME_PORT_SHARE: Threshold = Threshold {
     guarded_by: "wireguard",
 };
 
+/// Why a detector of floods leaves a scan alone.
+pub(super) const SCAN: &str = "one sender tries many ports: a scan";
+
 /// The last ticks of a second, in which a client that has just connected may not have sent anything yet: what is evaluated
 /// by what follows leaves them out.
 pub(super) const UNDER_WAY: usize = 3;

@@ -106,7 +106,7 @@ impl SipFlood {
         let (exceeded, what, measure) = unaccepted
             .map(|found| (found, "SIP requests/s that are not accepted", "unaccepted_sip_requests_per_second"))
             .or_else(accepted)?;
-        let mut finding = Finding::new(host, Vector::SipFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::SipFlood, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::SipRequest]));
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let (yes, no) = (App::SipAccepted, App::SipRejected);

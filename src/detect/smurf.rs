@@ -100,7 +100,7 @@ impl Smurf {
         let replied = unsolicited(Class::IcmpReply, Class::IcmpEcho)
             .or_else(|| unsolicited(Class::Icmpv6Reply, Class::Icmpv6Echo));
         let exceeded = replied.or(requested)?;
-        let mut finding = Finding::new(host, Vector::Smurf, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::Smurf, CLASSES).graded_by(&exceeded);
         // Only the requests are spoofed; the replies have true sources.
         finding.spoofing_likely = requested.is_some();
         if let Some(exceeded) = replied {

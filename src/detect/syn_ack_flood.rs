@@ -6,6 +6,7 @@
 use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
+use super::shape;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
@@ -63,10 +64,10 @@ impl SynAckFlood {
         let exceeded =
             host.exceeds(limit, count).or_else(|| exceeded::sustained(limit, SUSTAINED_FRACTION.value, count))?;
         let profile = host.profile(CLASSES);
-        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan()) {
+        if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan()) {
             return None;
         }
-        let mut finding = Finding::new(host, Vector::SynAckFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::SynAckFlood, CLASSES).graded_by(&exceeded);
         if exceeded.span == Span::TenSeconds {
             finding.since = host.onset_in_ten_seconds(|counts| counts.verdicts(CLASSES).unsolicited_at_first());
         }

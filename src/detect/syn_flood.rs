@@ -33,7 +33,6 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         CROWD_OPEN_SHARE,
         SUSTAINED_FRACTION,
         SUSTAINED_COMPLETED,
-        HARM,
         SYNS_PER_CLIENT,
         UNKNOWN_PEERS,
         PEERS_BEFORE,
@@ -132,13 +131,6 @@ const SUSTAINED_COMPLETED: Threshold = Threshold {
     reason: "honest clients complete or retransmit nearly all",
     guarded_by: "many_connections",
 };
-const HARM: Threshold = Threshold {
-    name: "harmful scan",
-    value: 30.0,
-    unit: "times the limit",
-    reason: "a scan that fast harms by its rate alone",
-    guarded_by: "syn_flood_walking_ports",
-};
 const SYNS_PER_CLIENT: Threshold = Threshold {
     name: "SYNs per returning client",
     value: 8.0,
@@ -201,13 +193,12 @@ impl SynFlood {
         // Where the SYNs are those of real stacks, they are given the time of a long round trip.
         let strong = exceeded.rate >= exceeded.limit.value * BURST_FACTOR.value;
         let may_settle = exceeded.span != Span::TenSeconds && !strong && !are_forged(host) && !stay_open(host);
-        if host.is_silent_because("the handshakes may still complete: clients may be far away", may_settle) {
+        if host.is_excused(&exceeded, "the handshakes may still complete: clients may be far away", may_settle) {
             return None;
         }
-        let harmless = exceeded.span != Span::Second || exceeded.rate < base.value * HARM.value;
         let scattered = host.is_outbound() && !profile.is_concentrated();
-        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless)
-            || host.is_silent_because("they go to many hosts: checks or a sweep", scattered)
+        if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan())
+            || host.is_excused(&exceeded, "they go to many hosts: checks or a sweep", scattered)
         {
             return None;
         }
@@ -215,7 +206,7 @@ impl SynFlood {
         if host.is_silent_because("the peers of before return, a few connections each: a restart", returns) {
             return None;
         }
-        let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded_by(&exceeded);
         finding.since = since;
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let seen = Handshakes::of(host, exceeded.span);

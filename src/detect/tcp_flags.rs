@@ -8,6 +8,7 @@ use super::exceeded::LEAST_BURST;
 use super::limit::Limit;
 use super::mixture::{FlagMixture, UnmatchedTcp};
 use super::settings::Limits;
+use super::shape;
 use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
@@ -176,10 +177,10 @@ fn find(host: &HostContext<'_>, limit: Limit, kind: &Kind) -> Option<Finding> {
     let count = |span| (kind.count)(&UnmatchedTcp::of(host, span));
     let exceeded = host.exceeds_from(kind.least_burst, limit, count)?;
     let profile = host.profile(kind.classes);
-    if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan()) {
+    if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan()) {
         return None;
     }
-    let mut finding = Finding::new(host, kind.vector, kind.classes).graded(exceeded.rate, exceeded.limit.value);
+    let mut finding = Finding::new(host, kind.vector, kind.classes).graded_by(&exceeded);
     finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
     let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
     finding.evidence = vec![

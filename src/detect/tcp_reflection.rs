@@ -69,8 +69,7 @@ impl TcpReflection {
         let ports = ports.unwrap_or_default();
         let syns = host.reverse(Span::Second).of(Class::TcpSyn).packets;
         let resets = host.reverse(Span::Second).of(Class::TcpRst).packets;
-        let mut finding =
-            Finding::new(host, Vector::TcpReflection, SYN_ACK).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::TcpReflection, SYN_ACK).graded_by(&exceeded);
         finding.since = match exceeded.span {
             Span::TenSeconds => host.onset_in_ten_seconds(unsolicited_syn_acks),
             _ => host.onset(|tick| unsolicited_syn_acks(host.forward_in_tick(tick))),
@@ -95,7 +94,7 @@ impl TcpReflection {
             return None;
         }
         let ports = shape::service_ports(host, PAGES)?;
-        let mut finding = Finding::new(host, Vector::TcpReflection, PAGES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::TcpReflection, PAGES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.forward_in_tick(tick).verdicts(PAGES).unsolicited_at_first());
         let sent = host.reverse(Span::Second).packets();
         finding.evidence = vec![

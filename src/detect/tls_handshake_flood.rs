@@ -126,8 +126,7 @@ impl TlsHandshakeFlood {
             return None;
         };
         let profile = host.profile(CLASSES);
-        let mut finding =
-            Finding::new(host, Vector::TlsHandshakeFlood, CLASSES).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, Vector::TlsHandshakeFlood, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, &[App::TlsClientHello, App::TlsHandshake]));
         finding.names = requests.names("tls_sni", sources.as_ref());
         finding.evidence = vec![

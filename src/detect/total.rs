@@ -152,7 +152,7 @@ fn find(host: &HostContext<'_>, all: &[(&'static Rule, Exceeded)]) -> Option<Fin
         if rule.bits { count.bytes } else { count.packets }
     })?;
     let classes = if rule.classes.len() == ALL.len() { ALL } else { classes };
-    let mut finding = Finding::new(host, vector, classes).graded(worst.rate, worst.limit.value);
+    let mut finding = Finding::new(host, vector, classes).graded_by(worst);
     finding.since = host.onset(in_tick(host, rule));
     let profile = host.profile(classes);
     finding.spoofing_likely = !host.is_outbound() && profile.many_sources();

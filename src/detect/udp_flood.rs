@@ -71,7 +71,7 @@ const LEARNED_SPREAD: Setting = Setting { learns: Some(Quantity::UnansweredUdpSp
 const LEARNED_STEADY: Setting = Setting { learns: Some(Quantity::UnansweredUdpSteady), ..STEADY };
 
 const THRESHOLDS: &[Threshold] =
-    &[SUSTAINED_FRACTION, SINGLE_SHARE, SINGLE_SOURCES, SINGLE_FACTOR, SERVER_PORTS, SCAN_PROBE, HARMFUL_SCAN];
+    &[SUSTAINED_FRACTION, SINGLE_SHARE, SINGLE_SOURCES, SINGLE_FACTOR, SERVER_PORTS, SCAN_PROBE];
 
 const SUSTAINED_FRACTION: Threshold = Threshold {
     name: "sustained fraction",
@@ -115,13 +115,6 @@ const SCAN_PROBE: Threshold = Threshold {
     reason: "scanners send empty datagrams or short questions; a flood of random ports has payload",
     guarded_by: "udp_flood_single_source",
 };
-const HARMFUL_SCAN: Threshold = Threshold {
-    name: "harmful scan",
-    value: 10.0,
-    unit: "times the limit",
-    reason: "a scan that fast harms by its rate alone",
-    guarded_by: "udp_flood_single_source",
-};
 
 fn build(settings: &Settings, site: &Site, (spread, steady): (Setting, Setting), quic: bool) -> Box<dyn Detector> {
     let (spread, steady) = (settings.limit(&spread), settings.limit(&steady));
@@ -159,14 +152,13 @@ impl UdpFlood {
         let profile = host.profile(classes);
         let (exceeded, shape) = self.exceeded(host, window, spread_limit, steady_limit)?;
         let of_a_server = host.is_outbound() && is_of_a_server(host, &profile, classes);
-        if host.is_silent_because("they leave from few ports to many hosts: what a server sends", of_a_server) {
+        if host.is_excused(&exceeded, "they leave from few ports to many hosts: what a server sends", of_a_server) {
             return None;
         }
-        let harmless = is_of_probes(host, classes) && exceeded.rate < spread_limit.value * HARMFUL_SCAN.value;
-        if host.is_silent_because("one sender tries many ports: a scan", profile.is_port_scan() && harmless) {
+        if host.is_excused(&exceeded, shape::SCAN, profile.is_port_scan() && is_of_probes(host, classes)) {
             return None;
         }
-        let mut finding = Finding::new(host, self.vector, classes).graded(exceeded.rate, exceeded.limit.value);
+        let mut finding = Finding::new(host, self.vector, classes).graded_by(&exceeded);
         if exceeded.span == Span::TenSeconds {
             finding.since = host.onset_in_ten_seconds(|counts| counts.verdicts(classes).unsolicited_at_first());
         }
@@ -198,11 +190,16 @@ impl UdpFlood {
         let classes = self.classes;
         let unanswered = |span: Span| quantities::unsolicited(host, span, classes);
         let replies = |shape: ReplyShape| move |span: Span| self.replies(host, window, shape, span);
-        if quantities::is_spread_udp(host, classes) {
-            if let Some(exceeded) = host.exceeds(spread, unanswered) {
-                return Some((exceeded, "nearly every packet begins a flow"));
+        let is_tunnel = shape::is_tunnel(&host.profile(classes));
+        let flows = quantities::unanswered_flows(host, Span::Second, classes) as f64;
+        if quantities::is_of_new_flows(host, Span::Second, classes) || flows >= spread.value {
+            // Tunnels carry many flows of their own; no tunnel begins one with each packet.
+            let limit = if is_tunnel { spread.at_ceiling() } else { spread };
+            let by_volume = |span: Span| quantities::excused_by_volume(host, span, classes);
+            if let Some(exceeded) = host.exceeds_despite(limit, unanswered, by_volume) {
+                return Some((exceeded, "in very many new flows"));
             }
-            if let Some(exceeded) = sustained(host, spread, unanswered) {
+            if !is_tunnel && let Some(exceeded) = sustained(host, spread, unanswered) {
                 return Some((exceeded, "nearly every packet from a new source for ten seconds"));
             }
         }

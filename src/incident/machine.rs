@@ -27,6 +27,19 @@ pub struct IncidentSettings {
     pub max_recent: usize,
 }
 
+/// How full the table of open incidents is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Open incidents.
+    pub entries: usize,
+    /// The most that may be open.
+    pub capacity: usize,
+    /// Incidents that were closed for a more severe one.
+    pub evictions: u64,
+    /// Findings for which there was no room.
+    pub refusals: u64,
+}
+
 /// All incidents: the open ones, and the most recent closed ones.
 pub struct Incidents {
     settings: IncidentSettings,
@@ -36,6 +49,11 @@ pub struct Incidents {
     recent: VecDeque<Arc<Incident>>,
     /// Findings dropped because too many incidents were open.
     refused: u64,
+    /// Incidents that were closed for a more severe one.
+    evictions: u64,
+    /// What the log should say of them, and the time of the last such line.
+    news: Vec<String>,
+    told_at: Option<Timestamp>,
     /// Findings that were a side effect of another incident, or part of one about the whole prefix.
     side_effects: u64,
 }
@@ -46,6 +64,13 @@ const MERGE_SECONDS: f64 = 2.0;
 const MAX_SAMPLES: usize = 4096;
 const MIN_SAMPLES_EACH: usize = 16;
 const MAX_SAMPLES_EACH: usize = 256;
+/// Of all open incidents, the part of informational ones: one in this many.
+const NOTES_OF: usize = 4;
+/// Seconds between two lines for the log about incidents for which there is no room.
+const SECONDS_BETWEEN_NEWS: f64 = 60.0;
+/// How many times stronger an attack must be than the weakest of the same severity to take its place: two similar ones must
+/// not alternate.
+const STRONGER: f64 = 4.0;
 /// Ticks before the estimated onset of an attack that may already contain packets of it.
 const ONSET_MARGIN: u64 = 2;
 
@@ -59,6 +84,9 @@ impl Incidents {
             background: BackgroundTraffic::default(),
             recent: VecDeque::new(),
             refused: 0,
+            evictions: 0,
+            news: Vec::new(),
+            told_at: None,
             side_effects: 0,
         }
     }
@@ -78,6 +106,16 @@ impl Incidents {
     /// Findings dropped because too many incidents were open, and because they were side effects.
     pub fn dropped_findings(&self) -> (u64, u64) {
         (self.refused, self.side_effects)
+    }
+
+    /// How full the table of open incidents is.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            entries: self.open.len(),
+            capacity: self.settings.max_open,
+            evictions: self.evictions,
+            refusals: self.refused,
+        }
     }
 
     /// How many incidents are open.
@@ -145,8 +183,13 @@ impl Incidents {
         }
         // Prefixes first, so that incidents of their hosts can be merged into them. (For one target, informational
         // vectors come last, by the order of keys.)
-        let (prefixes, others): (Vec<_>, Vec<_>) =
+        let (mut prefixes, others): (Vec<_>, Vec<_>) =
             by_key.into_iter().partition(|(key, _)| matches!(key.target, Target::Prefix(_)));
+        // The widest first, for the same reason.
+        prefixes.sort_by_key(|(key, _)| match &key.target {
+            Target::Prefix(network) => network.prefix_len(),
+            _ => 0,
+        });
         for (key, findings) in prefixes.into_iter().chain(others) {
             if self.is_explained(&key, &findings, now) {
                 self.side_effects += findings.len() as u64;
@@ -156,8 +199,9 @@ impl Incidents {
             let Some(first) = findings.first() else { continue };
             let mut opened = false;
             if !self.open.contains_key(&key) {
-                if self.open.len() >= self.settings.max_open {
+                if !self.make_room(&key, first, now, events) {
                     self.refused += findings.len() as u64;
+                    self.tell_refusal(first, now);
                     continue;
                 }
                 let maintenance = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
@@ -189,6 +233,56 @@ impl Incidents {
         }
     }
 
+    /// Whether there is room for another incident, or less severe ones gave way to it. Informational incidents have a part of
+    /// the table to themselves and never take what an attack needs.
+    fn make_room(&mut self, key: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) -> bool {
+        let most = self.settings.max_open;
+        if key.is_note {
+            let notes = self.open.keys().filter(|open| open.is_note).count();
+            return self.open.len() < most && notes < (most / NOTES_OF).max(1);
+        }
+        if self.open.len() < most {
+            return true;
+        }
+        let least = self.open.iter().min_by(|(key, record), (other, other_record)| {
+            let rank = |key: &Key, record: &Record| (!key.is_note, record.severity());
+            let rate = |record: &Record| record.peak_packets();
+            rank(key, record)
+                .cmp(&rank(other, other_record))
+                .then(rate(record).total_cmp(&rate(other_record)))
+                .then(key.cmp(other))
+        });
+        let Some((least, record)) = least.map(|(key, record)| (key.clone(), record)) else { return false };
+        let packets = finding.recent.count.packets as f64;
+        let gives_way = least.is_note
+            || finding.severity > record.severity()
+            || finding.severity == record.severity() && packets >= record.peak_packets() * STRONGER;
+        if gives_way {
+            self.evictions += 1;
+            self.close(&least, now, CloseReason::Evicted, events);
+        }
+        gives_way
+    }
+
+    fn tell_refusal(&mut self, finding: &Finding, now: Timestamp) {
+        if self.told_at.is_some_and(|at| now.seconds_since(at) < SECONDS_BETWEEN_NEWS) {
+            return;
+        }
+        self.told_at = Some(now);
+        self.news.push(format!(
+            "no room for an incident about {} ({}, {}): {} are open; see incident.max_open",
+            finding.target,
+            finding.vector,
+            finding.severity,
+            self.open.len()
+        ));
+    }
+
+    /// Lines for the log since the last call.
+    pub fn take_news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
     /// Whether an open incident explains these findings: floods of a host whose whole prefix is attacked, an anomaly of
     /// a station whose whole LAN is affected, or a scan of a target that is attacked.
     fn is_explained(&self, key: &Key, findings: &[&Finding], now: Timestamp) -> bool {
@@ -208,10 +302,12 @@ impl Incidents {
             };
             return findings.iter().all(explained);
         }
-        let Target::Host(address) = key.target else { return false };
+        if !matches!(key.target, Target::Host(_) | Target::Prefix(_)) {
+            return false;
+        }
         findings.iter().all(|finding| is_flood(finding.vector))
             && self.open.iter().any(|(other, record)| {
-                matches!(other.target, Target::Prefix(network) if network.contains(&address.ip()))
+                is_within(&key.target, &other.target)
                     && other.direction == key.direction
                     && record.is_carpet()
                     && is_current(record)
@@ -259,11 +355,10 @@ impl Incidents {
         self.merge(is_part, now, events);
     }
 
-    /// Merges floods of single hosts into the one of their prefix.
+    /// Merges floods of single hosts, and of narrower prefixes, into the one of their prefix.
     fn merge_hosts(&mut self, prefix: &Key, now: Timestamp, events: &mut Vec<Event>) {
-        let Target::Prefix(network) = prefix.target else { return };
         let is_part = |key: &Key, record: &Record| {
-            matches!(key.target, Target::Host(address) if network.contains(&address.ip()))
+            is_within(&key.target, &prefix.target)
                 && key.direction == prefix.direction
                 && record.vectors().all(is_flood)
         };
@@ -334,6 +429,16 @@ impl Incidents {
     }
 }
 
+/// Whether a host or a prefix is a part of another target, a wider prefix.
+fn is_within(part: &Target, whole: &Target) -> bool {
+    let Target::Prefix(network) = whole else { return false };
+    match part {
+        Target::Host(address) => network.contains(&address.ip()),
+        Target::Prefix(part) => part != network && network.contains(part),
+        _ => false,
+    }
+}
+
 /// Sampled packets that each of `open` incidents may keep.
 fn samples_each(open: usize) -> usize {
     (MAX_SAMPLES / open.max(1)).clamp(MIN_SAMPLES_EACH, MAX_SAMPLES_EACH)
@@ -398,7 +503,7 @@ mod tests {
 
     #[test]
     fn a_sweep_that_continues_is_one_incident() {
-        let mut machine = machine();
+        let mut machine = full(8);
         let swept = |network: &str, sender: u32, at| {
             let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Info, at);
             finding.target = Target::Prefix(network.parse().unwrap());
@@ -469,6 +574,48 @@ mod tests {
         assert_eq!(events.len(), 3);
         assert_eq!(machine.recent().count(), 2, "at most max_recent are kept");
         assert!(machine.recent().all(|incident| incident.close_reason == Some(CloseReason::Shutdown)));
+    }
+
+    fn full(max_open: usize) -> Incidents {
+        Incidents::new(IncidentSettings { quiet_seconds: 60.0, max_open, max_recent: 9 })
+    }
+
+    #[test]
+    fn scans_never_use_the_slots_of_attacks() {
+        let mut machine = full(8);
+        for address in 0..20 {
+            observe(&mut machine, &[finding(address, Inbound, Vector::PortScan, Severity::Info, 1.0)], 1.0);
+        }
+        assert_eq!((machine.open_count(), machine.usage().refusals), (2, 18));
+        for address in 20..28 {
+            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.1)], 1.1);
+        }
+        assert_eq!((machine.open_count(), machine.usage().evictions), (8, 2), "the scans gave way");
+        assert!(machine.open().all(|incident| incident.vector == SynFlood));
+    }
+
+    #[test]
+    fn the_more_severe_evicts_and_refusals_are_told() {
+        let mut machine = full(2);
+        observe(&mut machine, &[finding(1, Inbound, SynFlood, Warning, 1.0)], 1.0);
+        observe(&mut machine, &[finding(2, Inbound, SynFlood, Critical, 1.0)], 1.0);
+        let closed_for = observe(&mut machine, &[finding(3, Inbound, UdpFlood, Critical, 1.2)], 1.2);
+        assert_eq!(closed_for, [(Change::Closed, SynFlood), (Change::Opened, UdpFlood)]);
+        assert_eq!(
+            observe(&mut machine, &[finding(4, Inbound, UdpFlood, Critical, 1.3)], 1.3),
+            [],
+            "no stronger than they"
+        );
+        let mut strong = finding(5, Inbound, UdpFlood, Critical, 1.4);
+        strong.recent.count.packets *= 100;
+        assert_eq!(observe(&mut machine, &[strong], 1.4).len(), 2, "far stronger");
+        let usage = machine.usage();
+        assert_eq!((usage.entries, usage.capacity, usage.evictions, usage.refusals), (2, 2, 2, 1));
+        let news = machine.take_news();
+        assert_eq!(
+            news,
+            ["no room for an incident about 0.0.0.4 (udp_flood, critical): 2 are open; see incident.max_open"]
+        );
     }
 
     #[test]

@@ -16,6 +16,6 @@ mod relations;
 
 pub use event::{Change, Event};
 pub use losses::LossCounts;
-pub use machine::{IncidentSettings, Incidents};
+pub use machine::{IncidentSettings, Incidents, Usage};
 pub use maintenance::{MaintenanceMark, MaintenanceWindow, Schedule, Scope};
 pub use model::{CloseReason, Detailed, Incident};

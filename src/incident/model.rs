@@ -110,6 +110,8 @@ pub enum CloseReason {
     Shutdown,
     /// The capture clock jumped, so that times before and after cannot be compared.
     ClockChange,
+    /// Too many incidents were open, and another was more severe.
+    Evicted,
 }
 
 /// What the incident is about; fields that do not apply are `null`.

@@ -132,6 +132,11 @@ impl Record {
         }
     }
 
+    /// Highest rate so far, in packets per second.
+    pub(super) fn peak_packets(&self) -> f64 {
+        self.peak.packets_per_second as f64
+    }
+
     pub(super) fn severity(&self) -> Severity {
         self.severity
     }

@@ -90,6 +90,8 @@ pub struct Site {
     /// MAC addresses of this machine.
     own_macs: BTreeSet<Mac>,
     lan_policy: LanPolicy,
+    /// Proxies, whose requests are those of many clients.
+    proxies: Networks,
     policies: Vec<InterfacePolicy>,
     groups: Vec<Group>,
     /// Prefixes of all groups, longest first.
@@ -109,6 +111,17 @@ impl Site {
         self.prefixes.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
         self.groups = groups;
         self
+    }
+
+    /// Sets the networks of proxies.
+    pub fn with_proxies(mut self, proxies: Networks) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Whether an address is a proxy's, whose requests are those of many clients.
+    pub fn is_proxy(&self, address: Addr) -> bool {
+        self.proxies.contains(address)
     }
 
     /// Sets the policy of the LANs.

@@ -2,7 +2,7 @@
 
 use super::conversations::Outcome;
 use super::scale::Scale;
-use super::verdicts::{Content, VerdictCounts, Verdicts};
+use super::verdicts::{Content, VerdictCounts, Verdicts, asks};
 use crate::packet::Class;
 
 /// Packets and bytes.
@@ -88,6 +88,17 @@ pub struct ClassTick {
 }
 
 impl ClassTick {
+    /// The classes that are counted per host of all `counts`, which are by class, with these verdicts.
+    pub(super) fn of_sums(counts: &[Count], verdicts: VerdictCounts) -> ClassTick {
+        let small = |number: u64| number.min(u32::MAX.into()) as u32;
+        let mut tick = ClassTick { verdicts, ..ClassTick::default() };
+        for (cell, count) in tick.cells.iter_mut().zip(counts) {
+            *cell = SmallCount { packets: small(count.packets), bytes: small(count.bytes) };
+            tick.all = tick.all.saturating_add(cell.packets);
+        }
+        tick
+    }
+
     pub(super) fn scale_up(&mut self, scale: Scale) {
         self.all = scale.of_small(self.all);
         self.cells.iter_mut().for_each(|cell| cell.scale_up(scale));
@@ -112,6 +123,12 @@ impl ClassTick {
     #[inline]
     pub(super) fn excuse(&mut self, content: Content, outcome: &Outcome) {
         self.verdicts.excuse(content, outcome);
+    }
+
+    /// Packets of all classes that were unsolicited when they came, those included that ask and answer nothing.
+    pub(super) fn unsolicited_at_first(&self) -> u64 {
+        let asking = Class::ALL.iter().filter(|&&class| asks(class)).map(|&class| self.of(class).packets);
+        self.verdicts.unsolicited_at_first() + asking.sum::<u64>()
     }
 
     /// DNS queries by verdict.

@@ -5,6 +5,7 @@ use super::active::{ActiveHosts, NO_WINDOW};
 use super::attempts::ConnectionAttempts;
 use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
+use super::inside::Inside;
 use super::lan::LanState;
 use super::link::AssignedAddrs;
 use super::prefixes::{HostTickCounts, HostTraffic, Prefixes};
@@ -62,6 +63,16 @@ impl<'a> Window<'a> {
         &self.meter.received
     }
 
+    /// Our networks as a whole, measured like one host.
+    pub fn inside(&self) -> &'a HostWindow {
+        self.meter.inside.window()
+    }
+
+    /// A uniform sample of what our hosts received in the last second.
+    pub fn received_lately(&self) -> impl Iterator<Item = &'a Received> + use<'a> {
+        self.meter.inside.lately()
+    }
+
     /// Busy prefixes with many recently receiving hosts, and the estimated number of these hosts.
     pub fn prefixes(&self) -> impl Iterator<Item = (&'a HostWindow, f64)> + use<'a> {
         self.meter.prefixes.busy()
@@ -113,6 +124,7 @@ pub struct Meter {
     /// Of the open tick.
     attempts: Vec<ConnectionAttempts>,
     received: Vec<Received>,
+    inside: Inside,
     shows_both_ends: bool,
     lan: LanState,
 }
@@ -138,6 +150,7 @@ impl Meter {
             tick: 0,
             attempts: Vec::new(),
             received: Vec::new(),
+            inside: Inside::new(hasher),
             shows_both_ends: false,
             lan: LanState::new(hasher),
             sizes,
@@ -157,6 +170,11 @@ impl Meter {
     /// Losses of the workers' tables, and evicted windows of hosts and of prefixes.
     pub fn evictions(&self) -> (Evictions, u64, u64) {
         (self.evictions, self.windows.evictions(), self.prefixes.evictions())
+    }
+
+    /// Windows that busy hosts, and busy prefixes, did not get since all others were about as busy.
+    pub fn refusals(&self) -> (u64, u64) {
+        (self.windows.refusals(), self.prefixes.refusals())
     }
 
     /// Hosts with windows.
@@ -204,6 +222,7 @@ impl Meter {
     pub fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.totals = Totals::default();
+        self.inside.open(tick);
         self.stations.clear();
         self.tick_stations.clear();
         self.attempts.clear();
@@ -221,6 +240,7 @@ impl Meter {
     pub fn reset(&mut self) {
         self.windows.reset();
         self.prefixes.reset();
+        self.inside.reset(self.tick);
         self.requests.reset();
     }
 
@@ -264,6 +284,7 @@ impl Meter {
             self.add_attempts(attempts);
         }
         self.received.extend(report.received.samples());
+        self.inside.absorb(&report.inside);
         self.shows_both_ends |= report.directions == CaptureDirections::Both;
         self.lan.absorb(&report.link, report.scale.is_whole());
     }
@@ -271,6 +292,7 @@ impl Meter {
     /// All workers have reported the open tick.
     pub fn close(&mut self, end: Timestamp) {
         self.prefixes.close(&self.received);
+        self.inside.close(&self.totals, &self.received);
         self.lan.close(&self.tick_stations, end);
     }
 

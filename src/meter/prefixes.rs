@@ -4,6 +4,7 @@
 //! on many hosts get windows like busy hosts; all counts of their hosts are added to them. Their sources come from a
 //! uniform sample of all received packets.
 
+use super::fading::FADING;
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::host_tick::HostTick;
@@ -103,7 +104,8 @@ impl Entry {
 struct PrefixTick {
     network: Addr,
     tick: Box<HostTick>,
-    /// Packets of the host that received most, within one worker's report.
+    /// Unsolicited packets of all hosts, and of the one that received most within one worker's report.
+    unsolicited: u32,
     largest: u32,
     /// Samples of its packets, those since the last one kept, and the packets that these stand for.
     sampled: u32,
@@ -111,7 +113,8 @@ struct PrefixTick {
     weight: u32,
 }
 
-/// Of the last ten ticks: packets received, and those of the host that received most.
+/// Of the last ten ticks: unsolicited packets, and those of the host that received most. What a host asked for says nothing of an
+/// attack on its neighbours.
 #[derive(Clone, Copy, Default)]
 struct LargestHost {
     network: Addr,
@@ -126,6 +129,8 @@ pub(super) struct Prefixes {
     collected: Vec<PrefixTick>,
     used: usize,
     largest: Vec<LargestHost>,
+    /// Busy prefixes of the open tick without windows.
+    candidates: Vec<Addr>,
     tick: u64,
     entry_evictions: u64,
 }
@@ -141,6 +146,7 @@ impl Prefixes {
             collected,
             used: 0,
             largest: vec![LargestHost::default(); capacity],
+            candidates: Vec::with_capacity(ENTRIES),
             tick: 0,
             entry_evictions: 0,
         }
@@ -154,6 +160,11 @@ impl Prefixes {
         self.windows.len()
     }
 
+    /// Windows that a busy prefix did not get.
+    pub(super) fn refusals(&self) -> u64 {
+        self.windows.refusals()
+    }
+
     /// Evictions in both tables.
     pub(super) fn evictions(&self) -> u64 {
         self.windows.evictions() + self.entry_evictions
@@ -164,6 +175,7 @@ impl Prefixes {
         self.entries.set_age(tick as u16);
         self.windows.open(tick);
         self.used = 0;
+        self.candidates.clear();
     }
 
     pub(super) fn reset(&mut self) {
@@ -193,12 +205,12 @@ impl Prefixes {
         {
             collected.add(&host);
         }
-        if received > 0 && entry.note(age, host.address, received) {
-            // Measured from the next tick on.
-            let activity = entry.packets as f32;
-            if self.windows.index_of(network).is_none() {
-                self.windows.add(network, activity);
-            }
+        if received > 0
+            && entry.note(age, host.address, received)
+            && self.windows.index_of(network).is_none()
+            && self.candidates.len() < self.candidates.capacity()
+        {
+            self.candidates.push(network);
         }
     }
 
@@ -209,7 +221,7 @@ impl Prefixes {
             let network = window.address();
             collected.network = network;
             collected.tick.reset(network);
-            collected.largest = 0;
+            (collected.unsolicited, collected.largest) = (0, 0);
             (collected.sampled, collected.passed, collected.weight) = (0, 0, 0);
             let entry = self.entries.find(self.hasher.address(network), network);
             if let Some(entry) = entry.and_then(|index| self.entries.get_mut(index)) {
@@ -246,7 +258,7 @@ impl Prefixes {
                 if largest.network != collected.network {
                     *largest = LargestHost { network: collected.network, ..LargestHost::default() };
                 }
-                let received = collected.tick.received.packets().min(u64::from(u32::MAX)) as u32;
+                let received = collected.unsolicited;
                 if let Some(tick) = largest.ticks.get_mut((self.tick % TICKS_PER_SECOND as u64) as usize) {
                     *tick = (received, collected.largest);
                 }
@@ -258,6 +270,22 @@ impl Prefixes {
                 slot.was_active(self.tick, packets);
             }
         }
+        self.admit();
+    }
+
+    /// Gives windows to the busiest prefixes without them, by the packets of the whole tick; they are measured from the next
+    /// one on.
+    fn admit(&mut self) {
+        let (entries, hasher) = (&self.entries, self.hasher);
+        let packets = |network: Addr| {
+            let index = entries.find(hasher.address(network), network);
+            index.and_then(|index| entries.get(index)).map_or(0, |entry| entry.packets)
+        };
+        self.candidates.sort_unstable_by_key(|&network| (std::cmp::Reverse(packets(network)), network));
+        for &network in &self.candidates {
+            // As much as it gains within about a second at this rate.
+            self.windows.add(network, packets(network) as f32 / (1.0 - FADING));
+        }
     }
 
     /// The collected tick of the prefix that a host belongs to.
@@ -266,8 +294,8 @@ impl Prefixes {
         self.collected.iter_mut().take(self.used).find(|collected| collected.network == network)
     }
 
-    /// Prefixes with many recently receiving hosts, none of which receives more than a third, and the estimated number of
-    /// hosts.
+    /// Prefixes with many recently receiving hosts, none of which receives more than a third of what was not asked for, and the
+    /// estimated number of hosts.
     pub(super) fn busy(&self) -> impl Iterator<Item = (&HostWindow, f64)> {
         self.windows.active().filter_map(|window| {
             let network = window.address();
@@ -304,11 +332,21 @@ impl HostTraffic<'_> {
             HostTickCounts::Busy(tick) => tick.received.packets().min(u64::from(u32::MAX)) as u32,
         }
     }
+
+    /// Unsolicited packets received; all of a quiet host's, which are few.
+    fn unsolicited(&self) -> u32 {
+        match self.counts {
+            HostTickCounts::Quiet(counts) => counts.received.packets,
+            HostTickCounts::Busy(tick) => tick.received.unsolicited_at_first().min(u64::from(u32::MAX)) as u32,
+        }
+    }
 }
 
 impl PrefixTick {
     fn add(&mut self, host: &HostTraffic<'_>) {
-        self.largest = self.largest.max(host.received());
+        let unsolicited = host.unsolicited();
+        self.unsolicited = self.unsolicited.saturating_add(unsolicited);
+        self.largest = self.largest.max(unsolicited);
         match host.counts {
             HostTickCounts::Busy(tick) => self.tick.merge_counts(tick),
             HostTickCounts::Quiet(counts) => {

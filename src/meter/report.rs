@@ -3,6 +3,7 @@
 use super::attempts::ConnectionAttempts;
 use super::counts::{Count, SmallCount};
 use super::host_tick::HostTick;
+use super::inside::InsideCounts;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
 use super::requests::{self, REQUESTS, Request};
@@ -218,6 +219,8 @@ pub struct TickReport {
     pub requests: Vec<Request>,
     /// Control frames and other layer-2 records of the tick.
     pub link: LinkReport,
+    /// What our hosts received together, beyond the totals.
+    pub inside: InsideCounts,
     /// Frames that another interface of the segment shows as well and that count there.
     pub elsewhere: Count,
     /// Entries in use in the worker's tables.
@@ -279,6 +282,7 @@ impl TickReport {
             tick.scale_up(scale);
         }
         self.received.scale_up(scale);
+        self.inside.scale_up(scale);
         requests::scale_up(&mut self.requests, scale);
         for station in &mut self.stations {
             for count in [&mut station.sent, &mut station.received, &mut station.left, &mut station.entered] {

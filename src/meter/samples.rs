@@ -186,7 +186,9 @@ pub(super) const SPREAD: usize = 128;
 /// A sampled packet with its receiving host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
+    /// The receiving host.
     pub target: Addr,
+    /// The packet; its peer is the source.
     pub sample: Sample,
 }
 

@@ -11,6 +11,7 @@ use super::counts::Count;
 use super::hash::Hasher;
 use super::host_slot::{HostSlot, NO_DETAIL};
 use super::host_tick::HostTick;
+use super::inside::InsideCounts;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
@@ -79,6 +80,7 @@ pub struct Tally {
     interface: u16,
     attempts: AttemptTable,
     received: SpreadSample,
+    inside: InsideCounts,
     requests: Requests,
     link: LinkRecorder,
     /// Indexed by interface number.
@@ -114,6 +116,7 @@ impl Tally {
             interface: 0,
             attempts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
+            inside: InsideCounts::default(),
             requests: Requests::new(hasher),
             link: LinkRecorder::new(hasher),
             interfaces: Arc::default(),
@@ -335,6 +338,7 @@ impl Tally {
                 false => self.insert_host(ends.ends.destination, packet.destination),
             };
             self.host::<false>(index, packet, ends.ends.source, &outcome);
+            self.inside.receive(packet, &outcome);
             self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source, &outcome),
@@ -347,6 +351,7 @@ impl Tally {
                 false if ends.ends.from_us => self.insert_host(ends.ends.source, packet.source),
                 false => return,
             };
+            self.inside.send(packet, &outcome);
             self.host::<true>(index, packet, ends.ends.destination, &outcome);
         }
     }
@@ -459,6 +464,7 @@ impl Tally {
         self.evictions.conversations = self.conversations.finish_tick();
         report.received = self.received;
         self.received.clear();
+        report.inside = std::mem::take(&mut self.inside);
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
         self.link.finish_tick(&mut report.link);
         self.evictions.controls = report.link.skipped;

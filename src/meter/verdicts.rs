@@ -311,6 +311,11 @@ impl VerdictCounts {
         sum
     }
 
+    /// Packets of all kinds that were unsolicited when they came.
+    pub(super) fn unsolicited_at_first(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.verdicts().unsolicited_at_first()).sum()
+    }
+
     /// DNS queries.
     pub(super) fn dns_queries(&self) -> Verdicts {
         self.cells.get(DNS_QUERIES).map_or_else(Verdicts::default, Cell::verdicts)

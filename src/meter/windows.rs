@@ -36,6 +36,8 @@ pub(super) struct Windows {
     tick: u64,
     /// Windows reassigned to busier hosts.
     evictions: u64,
+    /// Windows that a busy host did not get, since all others were about as busy.
+    refusals: u64,
     opened_this_tick: usize,
     /// Activity and index of the least active slot, once it was searched for in this tick.
     quietest: Option<(f32, usize)>,
@@ -57,6 +59,7 @@ impl Windows {
             free: (0..capacity).rev().collect(),
             tick: 0,
             evictions: 0,
+            refusals: 0,
             opened_this_tick: 0,
             quietest: None,
         }
@@ -68,6 +71,11 @@ impl Windows {
 
     pub(super) fn evictions(&self) -> u64 {
         self.evictions
+    }
+
+    /// Windows that a busy host did not get, since all others were about as busy.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     /// Opens tick `tick`: all windows slide. Ticks must be opened in order; for gaps call [`Windows::reset`].
@@ -136,7 +144,13 @@ impl Windows {
         }
         let index = match self.free.pop() {
             Some(index) => index,
-            None => self.least_active(activity)?,
+            None => match self.least_active(activity) {
+                Some(index) => index,
+                None => {
+                    self.refusals += 1;
+                    return None;
+                }
+            },
         };
         self.opened_this_tick += 1;
         let slot = self.slots.get_mut(index)?;

@@ -135,7 +135,9 @@ metrics! {
     Gauge TABLE_CAPACITY "pegel_table_capacity" ["table"]
         "Maximum number of entries of a table";
     Counter TABLE_EVICTIONS "pegel_table_evictions_total" ["table"]
-        "Entries evicted from a table, or not admitted, because it was full";
+        "Entries evicted from a table because it was full";
+    Counter TABLE_REFUSALS "pegel_table_refusals_total" ["table"]
+        "Entries not admitted to a table because it was full of more active or more severe ones";
     Histogram TICK_DURATION "pegel_tick_duration_seconds" []
         "Time spent merging, detecting and reporting at the end of a tick of 0.1 s";
     Counter TICKS_LATE "pegel_ticks_late_total" []
@@ -213,6 +215,8 @@ label_values! {
         Baseline = "baseline",
         /// Samples of background traffic.
         BackgroundTraffic = "background_traffic",
+        /// Open incidents.
+        Incidents = "incidents",
     }
 }
 

@@ -53,6 +53,7 @@ struct TableSeries {
     entries: IntGauge,
     capacity: IntGauge,
     evictions: Follower,
+    refusals: Follower,
 }
 
 /// All metrics of one process.
@@ -310,6 +311,13 @@ impl Metrics {
         }
     }
 
+    /// Follows the entries that a table did not admit since the start.
+    pub fn table_refusals(&self, table: Table, total: u64) {
+        if let Some(series) = self.tables.get(table as usize) {
+            series.refusals.follow(total);
+        }
+    }
+
     /// Records the time spent at the end of a tick.
     pub fn tick_duration(&self, seconds: f64) {
         self.tick_duration.observe(seconds);
@@ -390,11 +398,13 @@ fn tables(make: &Maker<'_>) -> Result<Vec<TableSeries>, Error> {
     let entries = make.gauges(spec::TABLE_ENTRIES)?;
     let capacity = make.gauges(spec::TABLE_CAPACITY)?;
     let evictions = make.counters(spec::TABLE_EVICTIONS)?;
+    let refusals = make.counters(spec::TABLE_REFUSALS)?;
     let series = |table: &Table| {
         Ok(TableSeries {
             entries: entries.get_metric_with_label_values(&[table.name()])?,
             capacity: capacity.get_metric_with_label_values(&[table.name()])?,
             evictions: Follower::new(evictions.get_metric_with_label_values(&[table.name()])?),
+            refusals: Follower::new(refusals.get_metric_with_label_values(&[table.name()])?),
         })
     };
     Table::ALL.iter().map(series).collect()

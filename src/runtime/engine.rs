@@ -186,7 +186,9 @@ impl Engine {
 
     /// Lines for the log since the last call.
     pub fn take_news(&mut self) -> Vec<String> {
-        self.allow.take_log()
+        let mut lines = self.allow.take_log();
+        lines.extend(self.incidents.take_news());
+        lines
     }
 
     /// The inside networks of the site in force.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 /// The site as the configuration describes it, with these inside networks and this inventory.
 pub fn site(config: &Config, networks: Arc<Networks>, inventory: Arc<Inventory>) -> Arc<Site> {
     let site = Site::new(networks, config.interfaces.clone());
+    let site = site.with_proxies(Networks::new(config.detection.proxies.iter().copied()));
     Arc::new(site.with_groups(config.groups.clone()).with_lan_policy(config.lan.clone()).with_inventory(inventory))
 }
 

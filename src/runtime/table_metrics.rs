@@ -27,6 +27,12 @@ pub(super) fn shared(metrics: &Metrics, engine: &Engine) {
     metrics.table(Table::Hosts, hosts.len(), hosts.capacity(), hosts.evictions());
     metrics.table(Table::BusyHosts, meter.busy_hosts(), meter.sizes().busy_hosts, windows);
     metrics.table(Table::Prefixes, meter.busy_prefixes(), meter.sizes().prefixes, prefixes);
+    let (hosts_refused, prefixes_refused) = meter.refusals();
+    metrics.table_refusals(Table::BusyHosts, hosts_refused);
+    metrics.table_refusals(Table::Prefixes, prefixes_refused);
+    let incidents = engine.incidents().usage();
+    metrics.table(Table::Incidents, incidents.entries, incidents.capacity, incidents.evictions);
+    metrics.table_refusals(Table::Incidents, incidents.refusals);
     metrics.table(Table::Stations, stations.len(), stations.capacity(), stations.evictions());
     metrics.stations(stations.len(), meter.new_stations());
     if let Some(baseline) = engine.baseline() {

@@ -8,8 +8,8 @@ use super::services::Exchange;
 use super::setting::{Defaults, Params, Peers, Setting, Span, Target};
 use super::templates::Template;
 use super::{
-    amplification, application, bench, benign_tcp, benign_udp, flood, foreign, mail, recon, reflection, restart,
-    services, templates,
+    amplification, application, bench, benign_tcp, benign_udp, evasion, flood, foreign, mail, recon, reflection,
+    restart, services, templates,
 };
 use ipnet::IpNet;
 
@@ -163,6 +163,14 @@ models! {
     LandAttack = "land_attack", true, "SYN from the victim's own address and port, 40 octets",
         Defaults { rate: 200.0, port: 139, ..ATTACK }, Build::Model(flood::land);
     AckFlood = "ack_flood", true, "ACK without any connection, 40 octets", SPOOFED, Build::Model(flood::ack);
+    ForgedOpenings = "forged_openings", true, "ACK flood with data; every hundredth packet is a SYN that the 99 after it follow; the victim answers each",
+        Defaults { payload: 96, ..SPOOFED }, Build::Model(evasion::forged_openings);
+    AdvancingSegments = "advancing_segments", true, "ACK flood with data in `sources` flows, whose numbers advance as in a transfer; the victim refuses each tenth",
+        Defaults { payload: 1_000, sources: 10, ..ATTACK }, Build::Model(evasion::advancing);
+    UdpPairs = "udp_pairs", true, "UDP from spoofed sources, two packets in each flow",
+        Defaults { payload: 512, ..SPOOFED }, Build::Model(evasion::pairs);
+    IcmpErrors = "icmp_errors", true, "ICMP errors that quote datagrams which the target never sent",
+        Defaults { network: Peers::Outside, ..SPOOFED }, Build::Model(evasion::errors);
     RstFlood = "rst_flood", true, "RST without any connection, 40 octets", SPOOFED, Build::Model(flood::rst);
     UdpFlood = "udp_flood", true, "UDP with random payload to one port or (target_port = 0) to random ones",
         Defaults { port: 0, payload: 512, ..ATTACK }, Build::Model(flood::udp);

@@ -7,6 +7,7 @@ use super::checksum::{fold, put, sum};
 use super::message::Message;
 use super::rng::Rng;
 use super::templates::Template;
+use crate::base::Addr;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
@@ -62,6 +63,8 @@ pub(crate) enum Payload {
     GreEthernet,
     /// General membership query, 8 octets (RFC 2236).
     Igmp,
+    /// ICMP port unreachable (RFC 792) that quotes a datagram from this IPv4 address to a random one.
+    PortUnreachable(Addr),
     /// Security parameters index and sequence number, then ciphertext (RFC 4303).
     Esp(u32),
     /// A message of a service that reflectors run.
@@ -194,6 +197,7 @@ pub(crate) fn write(kind: Payload, length: usize, rng: &mut Rng, out: &mut Vec<u
             inner_datagram(length.saturating_sub(18), rng, out);
         }
         Payload::Igmp => out.extend([0x11, 100, 0xee, 0x9b, 0, 0, 0, 0]),
+        Payload::PortUnreachable(source) => port_unreachable(source, rng, out),
         Payload::Esp(sequence) => {
             out.extend([0xc0, 0x0f, 0xfe, 0xe1]);
             out.extend(sequence.to_be_bytes());
@@ -232,6 +236,23 @@ fn inner_datagram(length: usize, rng: &mut Rng, out: &mut Vec<u8>) {
     rng.fill(out, 4);
     out.extend((length.saturating_sub(20) as u16).to_be_bytes());
     out.extend([0, 0]);
+}
+
+fn port_unreachable(source: Addr, rng: &mut Rng, out: &mut Vec<u8>) {
+    let at = out.len();
+    out.extend([3, 3, 0, 0, 0, 0, 0, 0]);
+    let quoted = out.len();
+    inner_datagram(48, rng, out);
+    // The quoted datagram was sent by the receiver of the error.
+    let address = (source.bits() as u32).to_be_bytes();
+    for (octet, own) in out.iter_mut().skip(quoted + 12).zip(address) {
+        *octet = own;
+    }
+    put(out, quoted + 10, 0);
+    let header = !fold(sum(out.get(quoted..quoted + 20).unwrap_or_default()));
+    put(out, quoted + 10, header);
+    let message = !fold(sum(out.get(at..).unwrap_or_default()));
+    put(out, at + 2, message);
 }
 
 /// EDNS (RFC 6891): 4096 octets, DO.
@@ -413,6 +434,7 @@ mod tests {
             Payload::GreIp,
             Payload::GreEthernet,
             Payload::Igmp,
+            Payload::PortUnreachable(Addr::from_v4_bits(7)),
             Payload::Esp(1),
             Payload::Game(3),
             Payload::Template(&super::super::templates::SIP),

@@ -72,6 +72,12 @@ pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, ke
         Class::TcpAck | Class::TcpData | Class::TcpFin => {
             if other_heard {
                 outcome.step = established(entry, packet, side);
+                // What a client sends while the handshake is under way belongs to no connection: a host that answers a SYN
+                // with a spoofed source has asked for nothing else.
+                if entry.phase() == phase::SYN_ACK && entry.opened_by(side) {
+                    outcome.verdict = Verdict::Unsolicited;
+                    return outcome;
+                }
                 if !own_before && entry.pending() > 0 {
                     (outcome.excused, outcome.answers) = (entry.pending(), true);
                     entry.set_pending(0);
@@ -144,6 +150,11 @@ fn established(entry: &mut Entry, packet: &Packet, side: bool) -> TcpStep {
             let data = class == Class::TcpData;
             entry.set_phase(if data { phase::USED } else { phase::COMPLETE });
             if data { TcpStep::CompletedWithData } else { TcpStep::Completed }
+        }
+        // The handshake was completed unseen: a server sends no data before that.
+        (phase::SYN_ACK, Class::TcpData) if !is_client => {
+            entry.set_phase(phase::USED);
+            TcpStep::None
         }
         (phase::COMPLETE, Class::TcpData) if is_client => {
             entry.set_phase(phase::USED);
