@@ -19,7 +19,7 @@ const HOSTS: Key = Key {
     name: "hosts",
     kind: Kind::Whole { min: 1, max: 65_536, unit: "hosts" },
     default: DefaultValue::Whole(256),
-    doc: "Hosts with a baseline, up to 28 KiB each. If there are more, the least active ones are evicted.",
+    doc: "Hosts with a baseline, up to 35 KiB each. If there are more, the least active ones are evicted.",
 };
 
 /// Whether and for how many hosts limits are learned.

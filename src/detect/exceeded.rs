@@ -66,17 +66,19 @@ pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u6
 
 /// A weak flood that lasts: a fraction of the limit over ten seconds, and still now.
 pub(super) fn sustained(limit: Limit, fraction: f64, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-    let limit = limit.times(fraction);
+    let limit = limit.without_learning().times(fraction);
     let rate = count(Span::TenSeconds) as f64 / Span::TenSeconds.seconds();
     let lasting = count(Span::Second) as f64 >= limit.value / 2.0;
     (rate >= limit.value && lasting).then_some(Exceeded { rate, limit, span: Span::TenSeconds })
 }
 
 impl Exceeded {
-    /// Whether it is so much that no shape excuses it: within a burst as many packets as the ceiling allows a second.
+    /// Whether it is so much that no shape excuses it: it exceeds the ceiling as it would a limit.
     pub(crate) fn is_beyond_ceiling(&self) -> bool {
-        let seconds = if self.span == Span::Burst { self.span.seconds() } else { 1.0 };
-        self.rate * seconds >= self.limit.ceiling
+        match self.span {
+            Span::Burst => self.rate * self.span.seconds() >= self.limit.ceiling * BURST_SHARE.value,
+            _ => self.rate >= self.limit.ceiling,
+        }
     }
 
     /// The evidence line that every rate gives. `what` names the counted thing, e.g. "SYN/s to 203.0.113.7".

@@ -70,6 +70,12 @@ impl Limit {
         }
     }
 
+    /// The limit without what was learned: slow rules, which rest on a fraction of it, are never raised.
+    pub fn without_learning(self) -> Limit {
+        let from = if self.from == LimitFrom::Learned { LimitFrom::Default } else { self.from };
+        Limit { value: self.unlearned, from, ..self }
+    }
+
     /// The ceiling as a limit: for what a shape excuses below it.
     pub fn at_ceiling(self) -> Limit {
         Limit { value: self.ceiling.max(self.value), ..self }

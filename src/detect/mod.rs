@@ -73,7 +73,7 @@ mod total;
 mod udp_flood;
 
 pub use allow::{AllowList, AllowRule, Allowed};
-pub use baseline::Baseline;
+pub use baseline::{Baseline, DayLimit};
 pub use claim::Claim;
 pub use detector::{Detector, DetectorSpec, FrameMatch, Merging, Mitigation};
 pub use evidence::Evidence;
@@ -82,7 +82,7 @@ pub use finding::{Finding, NameCount, Traffic};
 pub use host_context::HostContext;
 pub use limit::{DEFAULT_CEILING, Limit, LimitFrom};
 pub use quantities::Quantity;
-pub use registry::{DETECTORS, SHARED_THRESHOLDS, spec_of};
+pub use registry::{DETECTORS, SHARED_THRESHOLDS, default_limits, spec_of};
 pub use runner::{EnabledDetector, build, explain, run, run_host_checks};
 pub use settings::{GroupLimit, Setting, Settings};
 pub use target::Target;

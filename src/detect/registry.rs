@@ -1,6 +1,8 @@
 //! The registry of detectors.
 
+use super::baseline::{self, DefaultLimits};
 use super::detector::DetectorSpec;
+use super::quantities::Quantity;
 use super::threshold::Threshold;
 use super::{
     ack_flood, amplification, backscatter, brute_force, connection_flood, dns_query_flood, dns_water_torture,
@@ -10,7 +12,7 @@ use super::{
 };
 use super::{
     attempts, claim_rules, dns, exceeded, finding, host_context, inside, mixture, prefix, quantities, reflection,
-    reply_shape, requests, settings, shape,
+    reply_shape, requests, shape,
 };
 use crate::base::Vector;
 
@@ -75,7 +77,7 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("exceeded", exceeded::THRESHOLDS),
     ("finding", finding::THRESHOLDS),
     ("host_context", host_context::THRESHOLDS),
-    ("settings", settings::THRESHOLDS),
+    ("baseline", baseline::THRESHOLDS),
     ("quantities", quantities::THRESHOLDS),
     ("shape", shape::THRESHOLDS),
     ("mixture", mixture::THRESHOLDS),
@@ -88,6 +90,16 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("dns", dns::THRESHOLDS),
     ("attempts", attempts::THRESHOLDS),
 ];
+
+/// The default limit of each quantity that is learned: the lowest of the settings that learn it.
+pub fn default_limits() -> DefaultLimits {
+    let settings = || DETECTORS.iter().flat_map(|spec| spec.settings);
+    let of = |quantity| {
+        let learning = settings().filter(|setting| setting.learns == Some(quantity));
+        learning.map(|setting| setting.default).min_by(f64::total_cmp).unwrap_or(0.0)
+    };
+    DefaultLimits(Quantity::ALL.map(of))
+}
 
 /// The detector that raises a vector. `total` has no shape of its own and uses the vectors of others: it is left out.
 pub fn spec_of(vector: Vector) -> Option<&'static DetectorSpec> {

@@ -2,7 +2,6 @@
 
 use super::limit::{DEFAULT_CEILING, Limit, LimitFrom};
 use super::quantities::Quantity;
-use super::threshold::Threshold;
 use crate::base::{Direction, Severity};
 use crate::inventory::GroupId;
 
@@ -159,20 +158,10 @@ impl Limits {
         }
         match self.learns.and_then(learned) {
             Some(level) if level > self.base.value => {
-                let value = level.min(self.base.value * MOST_LEARNED.value).round();
+                let value = level.round();
                 Limit { value, from: LimitFrom::Learned, ..self.base }
             }
             _ => self.base,
         }
     }
 }
-
-pub(super) const THRESHOLDS: &[Threshold] = &[MOST_LEARNED];
-
-const MOST_LEARNED: Threshold = Threshold {
-    name: "highest learned limit",
-    value: 50.0,
-    unit: "times the default",
-    reason: "a host with more honest traffic than that exists, but an operator must say so: else an attacker who trains the baseline could raise the limit without end",
-    guarded_by: "group_limit",
-};

@@ -172,7 +172,7 @@ impl SynFlood {
     fn find(&self, host: &HostContext<'_>) -> Option<Finding> {
         let base = host.limit(&self.limit);
         let second = Handshakes::of(host, Span::Second);
-        if (second.syns as f64) < base.value * SUSTAINED_FRACTION.value / 2.0 {
+        if (second.syns as f64) < base.unlearned * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
         let patient = PATIENT_SHARE.is_reached_by(second.repeated, second.syns);
@@ -228,7 +228,7 @@ fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> 
     let span = Span::TenSeconds;
     let ten = Handshakes::of(host, span);
     let unanswered = quantities::unanswered_syns(host, span);
-    let limit = base.times(SUSTAINED_FRACTION.value);
+    let limit = base.without_learning().times(SUSTAINED_FRACTION.value);
     let enough = unanswered as f64 >= limit.value * span.seconds();
     let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < SUSTAINED_COMPLETED.value;
     // The flood must still continue, or its end would be reported for nine more seconds.

@@ -145,7 +145,7 @@ impl UdpFlood {
         let (classes, quic) = (self.classes, self.quic);
         let (spread_limit, steady_limit) = (host.limit(&self.spread), host.limit(&self.steady));
         // The sustained rule needs half of its limit in the last second; everything else needs more. Most hosts end here.
-        let lowest = spread_limit.value.min(steady_limit.value) * SUSTAINED_FRACTION.value / 2.0;
+        let lowest = spread_limit.unlearned.min(steady_limit.unlearned) * SUSTAINED_FRACTION.value / 2.0;
         if (host.forward(Span::Second).of_all(classes).packets as f64) < lowest {
             return None;
         }
@@ -191,8 +191,10 @@ impl UdpFlood {
         let unanswered = |span: Span| quantities::unsolicited(host, span, classes);
         let replies = |shape: ReplyShape| move |span: Span| self.replies(host, window, shape, span);
         let is_tunnel = shape::is_tunnel(&host.profile(classes));
+        // Where only one direction is captured, no flow is answered.
+        let shows_answers = window.shows_both_ends() || !quantities::is_silent(host);
         let flows = quantities::unanswered_flows(host, Span::Second, classes) as f64;
-        if quantities::is_of_new_flows(host, Span::Second, classes) || flows >= spread.value {
+        if quantities::is_of_new_flows(host, Span::Second, classes) || shows_answers && flows >= spread.value {
             // Tunnels carry many flows of their own; no tunnel begins one with each packet.
             let limit = if is_tunnel { spread.at_ceiling() } else { spread };
             let by_volume = |span: Span| quantities::excused_by_volume(host, span, classes);
@@ -261,7 +263,7 @@ fn is_of_probes(host: &HostDirection<'_>, classes: &[Class]) -> bool {
 /// the same ones again within that time.
 fn sustained(host: &HostDirection<'_>, spread: Limit, unanswered: impl Fn(Span) -> u64) -> Option<Exceeded> {
     let span = Span::TenSeconds;
-    let limit = spread.times(SUSTAINED_FRACTION.value);
+    let limit = spread.without_learning().times(SUSTAINED_FRACTION.value);
     let (ten, second) = (unanswered(span), unanswered(Span::Second));
     let enough = ten as f64 >= limit.value * span.seconds();
     let lasting = second as f64 >= limit.value / 2.0;

@@ -8,6 +8,7 @@ use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
 use super::record::Record;
 use super::relations::{explains, is_flood, is_response};
+use super::room::{self, Room, Usage};
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector};
 use crate::detect::{Finding, Target};
 use crate::meter::Window;
@@ -25,19 +26,6 @@ pub struct IncidentSettings {
     pub max_open: usize,
     /// Most closed incidents that are kept.
     pub max_recent: usize,
-}
-
-/// How full the table of open incidents is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// Open incidents.
-    pub entries: usize,
-    /// The most that may be open.
-    pub capacity: usize,
-    /// Incidents that were closed for a more severe one.
-    pub evictions: u64,
-    /// Findings for which there was no room.
-    pub refusals: u64,
 }
 
 /// All incidents: the open ones, and the most recent closed ones.
@@ -64,13 +52,8 @@ const MERGE_SECONDS: f64 = 2.0;
 const MAX_SAMPLES: usize = 4096;
 const MIN_SAMPLES_EACH: usize = 16;
 const MAX_SAMPLES_EACH: usize = 256;
-/// Of all open incidents, the part of informational ones: one in this many.
-const NOTES_OF: usize = 4;
 /// Seconds between two lines for the log about incidents for which there is no room.
 const SECONDS_BETWEEN_NEWS: f64 = 60.0;
-/// How many times stronger an attack must be than the weakest of the same severity to take its place: two similar ones must
-/// not alternate.
-const STRONGER: f64 = 4.0;
 /// Ticks before the estimated onset of an attack that may already contain packets of it.
 const ONSET_MARGIN: u64 = 2;
 
@@ -233,35 +216,17 @@ impl Incidents {
         }
     }
 
-    /// Whether there is room for another incident, or less severe ones gave way to it. Informational incidents have a part of
-    /// the table to themselves and never take what an attack needs.
+    /// Whether there is room for another incident, where need be instead of a less severe one.
     fn make_room(&mut self, key: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) -> bool {
-        let most = self.settings.max_open;
-        if key.is_note {
-            let notes = self.open.keys().filter(|open| open.is_note).count();
-            return self.open.len() < most && notes < (most / NOTES_OF).max(1);
+        match room::for_another(&self.open, self.settings.max_open, key, finding) {
+            Room::Free => true,
+            Room::InsteadOf(least) => {
+                self.evictions += 1;
+                self.close(&least, now, CloseReason::Evicted, events);
+                true
+            }
+            Room::None => false,
         }
-        if self.open.len() < most {
-            return true;
-        }
-        let least = self.open.iter().min_by(|(key, record), (other, other_record)| {
-            let rank = |key: &Key, record: &Record| (!key.is_note, record.severity());
-            let rate = |record: &Record| record.peak_packets();
-            rank(key, record)
-                .cmp(&rank(other, other_record))
-                .then(rate(record).total_cmp(&rate(other_record)))
-                .then(key.cmp(other))
-        });
-        let Some((least, record)) = least.map(|(key, record)| (key.clone(), record)) else { return false };
-        let packets = finding.recent.count.packets as f64;
-        let gives_way = least.is_note
-            || finding.severity > record.severity()
-            || finding.severity == record.severity() && packets >= record.peak_packets() * STRONGER;
-        if gives_way {
-            self.evictions += 1;
-            self.close(&least, now, CloseReason::Evicted, events);
-        }
-        gives_way
     }
 
     fn tell_refusal(&mut self, finding: &Finding, now: Timestamp) {
@@ -590,7 +555,7 @@ mod tests {
         for address in 20..28 {
             observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.1)], 1.1);
         }
-        assert_eq!((machine.open_count(), machine.usage().evictions), (8, 2), "the scans gave way");
+        assert_eq!((machine.open_count(), machine.usage().evictions), (8, 2), "the scans were evicted");
         assert!(machine.open().all(|incident| incident.vector == SynFlood));
     }
 

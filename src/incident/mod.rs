@@ -13,9 +13,11 @@ pub mod model;
 mod pulses;
 mod record;
 mod relations;
+mod room;
 
 pub use event::{Change, Event};
 pub use losses::LossCounts;
-pub use machine::{IncidentSettings, Incidents, Usage};
+pub use machine::{IncidentSettings, Incidents};
 pub use maintenance::{MaintenanceMark, MaintenanceWindow, Schedule, Scope};
 pub use model::{CloseReason, Detailed, Incident};
+pub use room::Usage;

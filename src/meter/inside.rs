@@ -5,58 +5,17 @@
 //! Classes, verdicts and handshakes are exact; sources, services and the networks that are hit come from a uniform sample of
 //! all received packets.
 
-use super::conversations::{Outcome, TcpStep};
 use super::counts::{ClassTick, SmallCount};
-use super::handshake_counts::HandshakeCounts;
 use super::hash::Hasher;
 use super::host::HostWindow;
 use super::host_tick::HostTick;
+use super::inside_counts::InsideCounts;
 use super::report::Totals;
 use super::samples::{Received, SAMPLES, Sample};
-use super::scale::Scale;
-use super::verdicts::{Content, VerdictCounts};
+use super::verdicts::VerdictCounts;
 use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
-use crate::packet::{Class, Packet, Service};
+use crate::packet::{Class, Service};
 use std::collections::VecDeque;
-
-/// What a worker counts of one tick beyond the totals by class.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct InsideCounts {
-    received: VerdictCounts,
-    handshakes: HandshakeCounts,
-}
-
-impl InsideCounts {
-    /// Counts a packet that one of our hosts receives.
-    #[inline]
-    pub(super) fn receive(&mut self, packet: &Packet, outcome: &Outcome) {
-        self.received.add(Content::of(packet), outcome, packet.segments.into());
-        if outcome.step != TcpStep::None {
-            self.handshakes.count(outcome.step, false);
-        }
-    }
-
-    /// Counts what a packet that one of our hosts sends answers.
-    #[inline]
-    pub(super) fn send(&mut self, packet: &Packet, outcome: &Outcome) {
-        if outcome.answers {
-            self.received.excuse(Content::of(packet), outcome);
-        }
-        if outcome.step != TcpStep::None {
-            self.handshakes.count(outcome.step, true);
-        }
-    }
-
-    pub(super) fn scale_up(&mut self, scale: Scale) {
-        self.received.scale_up(scale);
-        self.handshakes.scale_up(scale);
-    }
-
-    fn merge(&mut self, other: &InsideCounts) {
-        self.received.merge(&other.received);
-        self.handshakes.add(&other.handshakes);
-    }
-}
 
 /// The windows of our networks as a whole.
 pub(super) struct Inside {

@@ -35,6 +35,7 @@ mod host;
 mod host_slot;
 mod host_tick;
 mod inside;
+mod inside_counts;
 pub mod lan;
 mod linear_counter;
 mod link;

@@ -3,7 +3,7 @@
 use super::attempts::ConnectionAttempts;
 use super::counts::{Count, SmallCount};
 use super::host_tick::HostTick;
-use super::inside::InsideCounts;
+use super::inside_counts::InsideCounts;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
 use super::requests::{self, REQUESTS, Request};

@@ -11,7 +11,7 @@ use super::counts::Count;
 use super::hash::Hasher;
 use super::host_slot::{HostSlot, NO_DETAIL};
 use super::host_tick::HostTick;
-use super::inside::InsideCounts;
+use super::inside_counts::InsideCounts;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
@@ -43,6 +43,8 @@ struct PacketHosts {
     is_target: bool,
     /// The destination is a multicast or broadcast address.
     to_group: bool,
+    /// The source is one of our addresses, but the packet comes from outside.
+    forged: bool,
 }
 
 impl Default for PacketHosts {
@@ -54,6 +56,7 @@ impl Default for PacketHosts {
             conversation: Key::default(),
             is_target: false,
             to_group: false,
+            forged: false,
         }
     }
 }
@@ -188,6 +191,16 @@ impl Tally {
         packet.direction != FrameDirection::Ingress && self.leaves_machine(packet.interface)
     }
 
+    /// Whether a packet comes from outside, whatever its source address says: it enters by an uplink.
+    #[inline(never)]
+    fn comes_from_outside(&self, packet: &Packet) -> bool {
+        packet.direction == FrameDirection::Ingress
+            && self
+                .interfaces
+                .get(usize::from(packet.interface))
+                .is_some_and(|known| known.role == InterfaceRole::Uplink)
+    }
+
     #[inline(never)]
     fn is_counted_elsewhere(&mut self, packet: &Packet, frame: &[u8]) -> bool {
         let counted =
@@ -235,7 +248,8 @@ impl Tally {
         let (mut run, mut run_start) = (Run::new(first), 0);
         for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
             self.sums.add(packet, ends.ends.to_us, ends.ends.from_us);
-            if let Some(anomaly) = packet.anomaly
+            let forged = ends.forged.then_some(Anomaly::OwnSourceEntered);
+            if let Some(anomaly) = packet.anomaly.or(forged)
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
                 *count += 1;
@@ -301,7 +315,10 @@ impl Tally {
             ends.ends.source = self.hasher.address(packet.source);
             ends.conversation = self.conversations.key(packet, ends.ends.source, ends.ends.destination);
             self.conversations.load(ends.conversation);
-            ends.ends.from_us = !unknown && self.networks.contains(packet.source);
+            // Our guest is not accused of what enters with its address: it did not send that.
+            let ours = !unknown && self.networks.contains(packet.source);
+            ends.forged = ours && self.comes_from_outside(packet);
+            ends.ends.from_us = ours && !ends.forged;
             ends.source_slot = match unknown || ends.ends.from_us {
                 true => self.find_host(ends.ends.source, packet.source),
                 false => NO_SLOT,

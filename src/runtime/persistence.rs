@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use crate::base::Timestamp;
 use crate::config::Config;
-use crate::detect::Baseline;
+use crate::detect::{Baseline, default_limits};
 use crate::incident::MaintenanceWindow;
 use crate::metrics::{Metrics, StateOperation};
 use crate::state::StateDir;
@@ -35,7 +35,7 @@ pub fn read_baseline(config: &Config, now: Timestamp) -> (Option<Baseline>, Opti
 /// The saved baseline for a replay, in which it ages with packet time; a new one where none was saved.
 pub(super) fn saved_baseline(config: &Config) -> Result<Baseline, String> {
     let saved = load(&StateDir::at(&config.state_dir), config).map_err(|(message, _)| message)?;
-    Ok(saved.unwrap_or_else(|| Baseline::new(config.baseline.hosts)))
+    Ok(saved.unwrap_or_else(|| Baseline::new(config.baseline.hosts, default_limits())))
 }
 
 /// `Err` is a sentence, and whether the content of the file is invalid.
@@ -43,7 +43,7 @@ fn load(state: &StateDir, config: &Config) -> Result<Option<Baseline>, (String, 
     let path = || state.path().join(BASELINE).display().to_string();
     let bytes = state.read(BASELINE).map_err(|error| (format!("{} cannot be read: {error}", path()), false))?;
     let Some(bytes) = bytes else { return Ok(None) };
-    let baseline = Baseline::from_bytes(&bytes, config.baseline.hosts);
+    let baseline = Baseline::from_bytes(&bytes, config.baseline.hosts, default_limits());
     baseline.map(Some).map_err(|error| (format!("{} cannot be used: {error}", path()), true))
 }
 
@@ -94,7 +94,7 @@ impl Persistence {
     }
 
     fn load(&mut self, config: &Config, now: Timestamp) -> Baseline {
-        let fresh = || Baseline::new(config.baseline.hosts);
+        let fresh = || Baseline::new(config.baseline.hosts, default_limits());
         let Some(state) = &self.state else { return fresh() };
         match load(state, config) {
             Ok(Some(baseline)) => {

@@ -2,17 +2,21 @@
 //!
 //! ```text
 //! "PEGELBL" version:1 | saved_at:8 hosts:4 | host* | crc32:4          all numbers little-endian
-//! host:    address:16 activity:4 profiles:1 | profile*
-//! profile: which:1 slots:1 | (slot:1 centre:4 spread:4 minutes:4)*    only slots that were seen
+//! host:    address:16 activity:4 first:8 profiles:1 | profile*        first minute; all ones: none
+//! profile: which:1 times:4 days:1 | (day:4 limit:4)* | slots:1 | (slot:1 centre:4 spread:4 minutes:4)*
+//!                                                                     only slots that were seen
 //! ```
 
-use super::learner::{Baseline, Host, PROFILES};
+use super::allowance::DayLimit;
+use super::learner::{Baseline, DefaultLimits, Host, PROFILES};
 use super::weekly_profile::{SLOTS, Slot, WeeklyProfile};
 use crate::base::{Addr, Timestamp};
 use std::fmt;
 
 const MAGIC: &[u8; 7] = b"PEGELBL";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// As above, without `first`, `times` and `days`.
+const FORMER: u8 = 1;
 /// Behind the last host.
 const CHECKSUM: usize = 4;
 
@@ -52,11 +56,19 @@ impl Baseline {
         for (address, host) in &self.hosts {
             bytes.extend(address.bits().to_le_bytes());
             bytes.extend(host.activity.to_le_bytes());
+            bytes.extend(host.first.unwrap_or(u64::MAX).to_le_bytes());
             let profiles = || host.profiles.iter().enumerate().filter_map(|(at, p)| Some((at, p.as_deref()?)));
             bytes.push(profiles().count() as u8);
             for (which, profile) in profiles() {
                 let seen = || profile.slots.iter().enumerate().filter(|(_, slot)| slot.minutes > 0.0);
-                bytes.extend([which as u8, seen().count() as u8]);
+                bytes.push(which as u8);
+                bytes.extend(profile.allowance.times.to_le_bytes());
+                bytes.push(profile.allowance.history.len() as u8);
+                for day in &profile.allowance.history {
+                    bytes.extend(day.day.to_le_bytes());
+                    bytes.extend(day.limit.to_le_bytes());
+                }
+                bytes.push(seen().count() as u8);
                 for (index, slot) in seen() {
                     bytes.push(index as u8);
                     for value in [slot.centre, slot.spread, slot.minutes] {
@@ -71,20 +83,24 @@ impl Baseline {
 
     /// Reads a saved baseline with at most `capacity` hosts; of more, the most active. It ages when the first timestamp
     /// is known, see [`Baseline::observe`].
-    pub fn from_bytes(bytes: &[u8], capacity: usize) -> Result<Baseline, FormatError> {
+    ///
+    /// # Errors
+    /// Of what the bytes are instead.
+    pub fn from_bytes(bytes: &[u8], capacity: usize, limits: DefaultLimits) -> Result<Baseline, FormatError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(FormatError::NotABaseline)?;
         // Another version may have its checksum elsewhere.
-        match rest.first() {
-            Some(&VERSION) => {}
+        let version = match rest.first() {
+            Some(&version @ (VERSION | FORMER)) => version,
             Some(&version) => return Err(FormatError::Version(version)),
             None => return Err(FormatError::Checksum),
-        }
+        };
         let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(FormatError::Checksum)?;
         if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
             return Err(FormatError::Checksum);
         }
-        let mut reader = Reader(content.get(MAGIC.len() + 1..).ok_or(FormatError::Checksum)?);
-        let mut baseline = Baseline::new(capacity);
+        let rest = content.get(MAGIC.len() + 1..).ok_or(FormatError::Checksum)?;
+        let mut reader = Reader { rest, version };
+        let mut baseline = Baseline::new(capacity, limits);
         let (saved, mut hosts) = reader.everything().ok_or(FormatError::Content)?;
         if hosts.len() > capacity {
             hosts.sort_by(|a, b| b.1.activity.total_cmp(&a.1.activity).then(a.0.cmp(&b.0)));
@@ -96,12 +112,15 @@ impl Baseline {
     }
 }
 
-struct Reader<'b>(&'b [u8]);
+struct Reader<'b> {
+    rest: &'b [u8],
+    version: u8,
+}
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
         Some(*taken)
     }
 
@@ -122,15 +141,25 @@ impl Reader<'_> {
         for _ in 0..count {
             hosts.push(self.host()?);
         }
-        self.0.is_empty().then_some((saved, hosts))
+        self.rest.is_empty().then_some((saved, hosts))
     }
 
     fn host(&mut self) -> Option<(Addr, Host)> {
         let address = Addr::from_v6_bits(u128::from_le_bytes(self.take()?));
         let mut host = Host { activity: self.figure()?, ..Host::default() };
+        if self.version != FORMER {
+            host.first = Some(u64::from_le_bytes(self.take()?)).filter(|&minute| minute != u64::MAX);
+        }
         for _ in 0..self.byte().filter(|count| *count <= PROFILES)? {
             let which = self.byte()?;
             let mut profile = Box::<WeeklyProfile>::default();
+            if self.version != FORMER {
+                profile.allowance.times = self.figure()?;
+                for _ in 0..self.byte()? {
+                    let (day, limit) = (u32::from_le_bytes(self.take()?), self.figure()?);
+                    profile.allowance.history.push_back(DayLimit { day, limit });
+                }
+            }
             for _ in 0..self.byte().filter(|count| *count <= SLOTS)? {
                 let index = self.byte()?;
                 let slot = Slot { centre: self.figure()?, spread: self.figure()?, minutes: self.figure()? };

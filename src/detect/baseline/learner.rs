@@ -1,6 +1,7 @@
 //! What a baseline knows of each host, and how it learns.
 
 use super::super::quantities::Quantity;
+use super::allowance::DayLimit;
 use super::weekly_profile::{SLOTS, WeeklyProfile};
 use crate::base::{Addr, Direction, Timestamp};
 use crate::inventory::Site;
@@ -36,26 +37,46 @@ pub(super) fn minute_of(time: Timestamp) -> u64 {
     time.nanos() / 60_000_000_000
 }
 
+/// The default limit of each quantity, in packets per second: what a learned limit is a multiple of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DefaultLimits(pub [f64; Quantity::COUNT]);
+
+impl Default for DefaultLimits {
+    /// Without any: nothing may be learned.
+    fn default() -> Self {
+        DefaultLimits([0.0; Quantity::COUNT])
+    }
+}
+
+impl DefaultLimits {
+    /// Of the profile at this index.
+    fn of_profile(&self, index: usize) -> f32 {
+        self.0.get(index % Quantity::COUNT).copied().unwrap_or(0.0) as f32
+    }
+}
+
 /// Packets per second, by direction and quantity.
 type Levels = [[f32; Quantity::COUNT]; DIRECTIONS.len()];
 
-/// What is known of one host: 14 profiles of 168 slots of 12 bytes at most, 28 KiB. The 256 hosts of the default are thus
-/// 7 MiB at worst; a profile takes memory from its first minute worth learning, and most hosts have two or three.
+/// What is known of one host: 14 profiles of 168 slots of 12 bytes and 62 days of 8 at most, 35 KiB. The 256 hosts of the default
+/// are thus 9 MiB at worst; a profile takes memory from its first minute worth learning, and most hosts have two or three.
 #[derive(Debug, Default)]
 pub(super) struct Host {
     pub profiles: [Option<Box<WeeklyProfile>>; PROFILES],
     /// The learned level of the present hour; 0 where too little is known.
     pub levels: Levels,
-    /// Highest second of the present minute.
-    pub maxima: Levels,
+    /// Packets of the present minute.
+    pub sums: Levels,
     /// The minute before, which is learned once the present one ends without an incident too.
     pub pending: Option<(u64, Levels)>,
     /// Whether an incident was open in the present minute.
     pub disturbed: bool,
     /// Packets per second over about the last hour.
     pub activity: f32,
-    /// Packets of the present minute.
+    /// Packets of the present minute, whatever they are.
     pub packets: u64,
+    /// The first minute that was learned.
+    pub first: Option<u64>,
 }
 
 /// The learned levels of one host in one direction, now.
@@ -74,6 +95,7 @@ impl LearnedLevels<'_> {
 pub struct Baseline {
     pub(super) hosts: BTreeMap<Addr, Host>,
     capacity: usize,
+    limits: DefaultLimits,
     /// When a loaded baseline was saved, until the first timestamp gives its age.
     pub(super) saved: Option<Timestamp>,
     minute: Option<u64>,
@@ -84,9 +106,9 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// An empty baseline for at most `capacity` hosts; 0 counts as 1.
-    pub fn new(capacity: usize) -> Baseline {
-        Baseline { capacity: capacity.max(1), ..Baseline::default() }
+    /// An empty baseline for at most `capacity` hosts; 0 counts as 1. It raises these limits.
+    pub fn new(capacity: usize, limits: DefaultLimits) -> Baseline {
+        Baseline { capacity: capacity.max(1), limits, ..Baseline::default() }
     }
 
     /// Number of hosts that have an entry.
@@ -118,8 +140,19 @@ impl Baseline {
     /// The learned level of a host at any time: for `pegel print-limits`.
     pub fn level_at(&self, host: Addr, direction: Direction, quantity: Quantity, time: Timestamp) -> Option<f64> {
         let at = DIRECTIONS.iter().position(|known| *known == direction)?;
+        let index = at * Quantity::COUNT + quantity.index();
+        let profile = self.hosts.get(&host)?.profiles.get(index)?.as_deref()?;
+        let wanted = profile.level(hour_of_week(time));
+        let granted = profile.allowance.granted(wanted, self.limits.of_profile(index));
+        Some(granted).filter(|level| *level > 0.0).map(f64::from)
+    }
+
+    /// The highest learned limit of each day on which there was one above the default, oldest first, and how far above the
+    /// default it may be at present.
+    pub fn history(&self, host: Addr, direction: Direction, quantity: Quantity) -> Option<(Vec<DayLimit>, f64)> {
+        let at = DIRECTIONS.iter().position(|known| *known == direction)?;
         let profile = self.hosts.get(&host)?.profiles.get(at * Quantity::COUNT + quantity.index())?.as_deref()?;
-        Some(profile.level(hour_of_week(time))).filter(|level| *level > 0.0).map(f64::from)
+        Some((profile.allowance.history.iter().copied().collect(), profile.allowance.times.into()))
     }
 
     /// Learns from a window. To be called at least once per second of packet time; more often has no effect. `open` gives
@@ -151,12 +184,12 @@ impl Baseline {
             let packets: u64 = directions.iter().map(HostDirection::forward_packets).sum();
             let Some(host) = self.entry(address, packets) else { continue };
             host.packets += packets;
-            for (direction, maxima) in directions.iter().zip(&mut host.maxima) {
+            for (direction, sums) in directions.iter().zip(&mut host.sums) {
                 if direction.forward_packets() == 0 {
                     continue;
                 }
-                for (maximum, quantity) in maxima.iter_mut().zip(Quantity::ALL) {
-                    *maximum = maximum.max(quantity.measure(direction) as f32);
+                for (sum, quantity) in sums.iter_mut().zip(Quantity::ALL) {
+                    *sum += quantity.measure(direction) as f32;
                 }
             }
         }
@@ -181,12 +214,13 @@ impl Baseline {
     /// Ends a minute: learns the one before, and looks up the levels of the coming hour.
     fn end_minute(&mut self, next: u64) {
         let ended = self.minute.filter(|_| self.seconds >= WHOLE_MINUTE);
+        let (seconds, limits) = (self.seconds.max(1) as f32, self.limits);
         let (hour, known) = (hour_of_week(Timestamp::from_parts(next * 60, 0)), self.minute.is_some());
         for host in self.hosts.values_mut() {
             if known {
-                host.end_minute(ended);
+                host.end_minute(ended, seconds, &limits);
             }
-            host.look_up(hour);
+            host.look_up(hour, &limits);
         }
         self.minute = Some(next);
         self.seconds = 0;
@@ -209,7 +243,7 @@ impl Baseline {
         self.minute = None;
         self.last_second = 0;
         for host in self.hosts.values_mut() {
-            (host.maxima, host.pending, host.packets) = Default::default();
+            (host.sums, host.pending, host.packets) = Default::default();
         }
     }
 }
@@ -222,31 +256,39 @@ impl Host {
     }
 
     /// `ended` is the number of the minute, where enough of it was captured.
-    pub(crate) fn end_minute(&mut self, ended: Option<u64>) {
-        if let Some((minute, maxima)) = self.pending.take() {
-            self.learn(minute, &maxima);
+    /// `seconds` of it were captured.
+    pub(crate) fn end_minute(&mut self, ended: Option<u64>, seconds: f32, limits: &DefaultLimits) {
+        if let Some((minute, means)) = self.pending.take() {
+            self.learn(minute, &means, limits);
         }
-        let (maxima, disturbed) = (std::mem::take(&mut self.maxima), std::mem::take(&mut self.disturbed));
-        self.pending = ended.filter(|_| !disturbed).map(|minute| (minute, maxima));
+        let (mut means, disturbed) = (std::mem::take(&mut self.sums), std::mem::take(&mut self.disturbed));
+        means.as_flattened_mut().iter_mut().for_each(|mean| *mean /= seconds);
+        self.pending = ended.filter(|_| !disturbed).map(|minute| (minute, means));
         // A moving mean over an hour.
         let rate = std::mem::take(&mut self.packets) as f32 / SECONDS_PER_MINUTE;
         self.activity += (rate - self.activity) / MINUTES_PER_HOUR;
     }
 
-    fn learn(&mut self, minute: u64, maxima: &Levels) {
+    fn learn(&mut self, minute: u64, means: &Levels, limits: &DefaultLimits) {
         let slot = hour_of_week(Timestamp::from_parts(minute * 60, 0));
-        for (profile, &maximum) in self.profiles.iter_mut().zip(maxima.as_flattened()) {
-            match profile {
-                Some(profile) => profile.learn(slot, maximum),
-                None if maximum >= WORTH_LEARNING => profile.get_or_insert_default().learn(slot, maximum),
-                None => {}
-            }
+        let first = *self.first.get_or_insert(minute);
+        for (index, (profile, &mean)) in self.profiles.iter_mut().zip(means.as_flattened()).enumerate() {
+            let profile = match profile {
+                Some(profile) => profile,
+                None if mean >= WORTH_LEARNING => profile.get_or_insert_default(),
+                None => continue,
+            };
+            profile.learn(slot, mean);
+            let wanted = profile.level(slot);
+            profile.allowance.pass_minute(minute, first, wanted, limits.of_profile(index));
         }
     }
 
-    fn look_up(&mut self, hour: usize) {
-        for (level, profile) in self.levels.as_flattened_mut().iter_mut().zip(&self.profiles) {
-            *level = profile.as_deref().map_or(0.0, |profile| profile.level(hour));
+    pub(super) fn look_up(&mut self, hour: usize, limits: &DefaultLimits) {
+        for (index, (level, profile)) in self.levels.as_flattened_mut().iter_mut().zip(&self.profiles).enumerate() {
+            *level = profile
+                .as_deref()
+                .map_or(0.0, |profile| profile.allowance.granted(profile.level(hour), limits.of_profile(index)));
         }
     }
 }

@@ -7,13 +7,18 @@ use proptest::prelude::*;
 
 const SAVED: Timestamp = Timestamp::from_parts(1_767_225_600, 0);
 
+/// Every default is 1000 packets/s.
+fn limits() -> DefaultLimits {
+    DefaultLimits([1000.0; Quantity::COUNT])
+}
+
 fn address(number: u32) -> Addr {
     Addr::from_v4_bits(0xcb00_7100 + number)
 }
 
 /// So many hosts, each a little more active than the one before.
 fn learned(hosts: u32) -> Baseline {
-    let mut baseline = Baseline::new(hosts as usize);
+    let mut baseline = Baseline::new(hosts as usize, limits());
     for number in 0..hosts {
         let mut host = Host { activity: number as f32, ..Host::default() };
         for which in [0, Quantity::COUNT + 3] {
@@ -42,16 +47,16 @@ fn the_week_begins_on_monday() {
 #[test]
 fn what_was_saved_is_read_back() {
     let bytes = learned(5).to_bytes(SAVED);
-    let read = Baseline::from_bytes(&bytes, 5).expect("whole");
+    let read = Baseline::from_bytes(&bytes, 5, limits()).expect("whole");
     assert_eq!((read.len(), level(&read, 3)), (5, level(&learned(5), 3)));
     assert_eq!(read.to_bytes(SAVED), bytes);
-    let fewer = Baseline::from_bytes(&bytes, 2).expect("whole");
+    let fewer = Baseline::from_bytes(&bytes, 2, limits()).expect("whole");
     assert_eq!(fewer.hosts.keys().copied().collect::<Vec<_>>(), [address(3), address(4)], "the most active stay");
 }
 
 #[test]
 fn what_is_damaged_or_foreign_is_refused() {
-    let read = |bytes: &[u8]| Baseline::from_bytes(bytes, 5).map(|baseline| baseline.len());
+    let read = |bytes: &[u8]| Baseline::from_bytes(bytes, 5, limits()).map(|baseline| baseline.len());
     let good = learned(2).to_bytes(SAVED);
     for length in 8..good.len() {
         assert_eq!(read(&good[..length]), Err(FormatError::Checksum), "cut off at {length}");
@@ -79,7 +84,7 @@ fn what_is_damaged_or_foreign_is_refused() {
 #[test]
 fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
     let after = |days: f64| {
-        let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1).expect("whole");
+        let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1, limits()).expect("whole");
         baseline.age(SAVED.plus_seconds(days * 86_400.0));
         level(&baseline, 0)
     };
@@ -87,7 +92,7 @@ fn what_is_old_is_wider_and_unsure_and_goes_in_the_end() {
     assert_eq!(after(0.5), Some(fresh));
     assert!(after(3.0).expect("known") > fresh);
     assert_eq!(after(50.0), None, "of 150 minutes too few are left");
-    let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1).expect("whole");
+    let mut baseline = Baseline::from_bytes(&learned(1).to_bytes(SAVED), 1, limits()).expect("whole");
     baseline.age(SAVED.plus_seconds(61.0 * 86_400.0));
     assert!(baseline.is_empty());
 }
@@ -98,11 +103,11 @@ fn a_host_with_an_incident_teaches_nothing_for_that_minute_and_the_one_before() 
     let seen = |host: &Host| host.profiles[0].as_deref().map_or(0.0, |profile| profile.slots[72].minutes);
     let minute = |number: u64| super::learner::minute_of(SAVED) + number;
     let pass = |host: &mut Host, number: u64, spoiled: bool| {
-        host.maxima[0][0] = 100.0;
+        host.sums[0][0] = 6000.0;
         if spoiled {
             host.discard_minute();
         }
-        host.end_minute(Some(minute(number)));
+        host.end_minute(Some(minute(number)), 60.0, &limits());
         seen(host)
     };
     assert_eq!(pass(&mut host, 0, false), 0.0, "it waits for how the next one ends");
@@ -127,17 +132,57 @@ fn the_least_active_give_way_to_far_busier_ones_only() {
 proptest! {
     #[test]
     fn any_bytes_are_a_baseline_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = Baseline::from_bytes(&bytes, 3);
+        let _ = Baseline::from_bytes(&bytes, 3, limits());
     }
 
     /// Behind a good head and checksum, so that the reader itself is reached.
     #[test]
     fn any_content_is_a_baseline_or_an_error(content in proptest::collection::vec(any::<u8>(), 0..400), hosts in 0u32..4) {
-        let mut bytes = b"PEGELBL\x01".to_vec();
+        let mut bytes = b"PEGELBL\x02".to_vec();
         bytes.extend(SAVED.nanos().to_le_bytes());
         bytes.extend(hosts.to_le_bytes());
         bytes.extend(content);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        let _ = Baseline::from_bytes(&bytes, 3);
+        let _ = Baseline::from_bytes(&bytes, 3, limits());
     }
+}
+
+/// An attacker who knows the limit in force: what it is after so many days, as a multiple of the default. `share` of the limit
+/// is sent in `seconds` of each minute.
+fn walked_up(days: u64, share: f32, seconds: f32) -> f32 {
+    let mut host = Host::default();
+    let start = super::learner::minute_of(SAVED);
+    for minute in start..start + days * 1440 {
+        let hour = hour_of_week(Timestamp::from_parts(minute * 60, 0));
+        host.look_up(hour, &limits());
+        let in_force = host.levels[0][0].max(1000.0);
+        host.sums[0][0] = in_force * share * seconds;
+        host.end_minute(Some(minute), 60.0, &limits());
+    }
+    host.levels[0][0].max(1000.0) / 1000.0
+}
+
+#[test]
+fn an_attacker_below_the_limit_needs_more_than_a_month_to_walk_it_up() {
+    assert!(walked_up(1, 0.95, 60.0) <= 2.0);
+    assert!(walked_up(30, 0.95, 60.0) < 5.0);
+    assert!(walked_up(60, 0.95, 60.0) <= 5.0);
+    assert_eq!(walked_up(31, 0.95, 1.0), 1.0, "a second a minute teaches nothing");
+}
+
+#[test]
+fn a_file_of_the_former_version_is_read() {
+    // Its host has neither a first minute nor allowances.
+    let mut bytes = b"PEGELBL\x01".to_vec();
+    bytes.extend(SAVED.nanos().to_le_bytes());
+    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(address(1).bits().to_le_bytes());
+    bytes.extend(5f32.to_le_bytes());
+    bytes.extend([1, 0, 1, 72]);
+    for value in [1000f32, 10.0, 150.0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    let read = Baseline::from_bytes(&bytes, 5, limits()).expect("whole");
+    assert_eq!(level(&read, 1), level(&learned(2), 1));
 }

@@ -1,5 +1,7 @@
 //! One quantity of one host and direction, by hour of the week.
 
+use super::allowance::Allowance;
+
 /// Slots of a profile: the hours of a week.
 pub(crate) const SLOTS: usize = 168;
 const DAY: usize = 24;
@@ -21,7 +23,7 @@ const MARGIN: f32 = 1.5;
 /// The minutes of one hour of the week.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Slot {
-    /// Typical maximum of a minute, per second.
+    /// Typical mean of a minute, per second.
     pub centre: f32,
     /// Typical distance from it.
     pub spread: f32,
@@ -62,16 +64,18 @@ impl Slot {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WeeklyProfile {
     pub slots: [Slot; SLOTS],
+    /// How far the limit may rise above the default.
+    pub allowance: Allowance,
 }
 
 impl Default for WeeklyProfile {
     fn default() -> Self {
-        WeeklyProfile { slots: [Slot::default(); SLOTS] }
+        WeeklyProfile { slots: [Slot::default(); SLOTS], allowance: Allowance::default() }
     }
 }
 
 impl WeeklyProfile {
-    /// Takes the maximum of a minute of hour `slot` of the week.
+    /// Takes the mean of a minute of hour `slot` of the week.
     pub(crate) fn learn(&mut self, slot: usize, value: f32) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.learn(value);
