@@ -296,6 +296,39 @@ fn maintenance_windows_added_while_it_runs_mark_incidents_and_state_survives() {
 }
 
 #[test]
+fn a_full_line_is_reported_whatever_fills_it() {
+    let Some(bed) = Bed::new("tbf") else { return };
+    // A line of 8 Mbit/s, as a provider sells it.
+    let shape = format!("-n {} qdisc add dev vb root tbf rate 8mbit burst 16kb latency 50ms", bed.ns("b"));
+    let shaped = std::process::Command::new("tc").args(shape.split(' ')).status();
+    if !shaped.is_ok_and(|status| status.success()) {
+        println!("skipped: the kernel has no tbf");
+        return;
+    }
+    let config = bed
+        .file("pegel.toml", "[[interface]]\nname = \"vb\"\nspeed = 8_000_000\n[detect.link_saturated]\npercent = 80\n");
+    let pegel = bed.pegel(&["--config", &config]);
+    let address = format!("{WATCHED}:8080");
+    let mut server = bed.peer("b", &["serve", &address]).stdout(Stdio::null()).spawn().unwrap();
+    bed.wait_for_listener("b", 8080);
+    // An honest download; it ends with the test.
+    let mut client = bed.peer("a", &["fetch", &address, "200000000", "1"]).stdout(Stdio::null()).spawn().unwrap();
+    let incident = pegel.wait_for_incident();
+    assert_eq!((&incident["vector"], &incident["direction"]), (&"link_saturated".into(), &"outbound".into()));
+    assert_eq!((&incident["target"]["kind"], &incident["target"]["interface"]), (&"interface".into(), &"vb".into()));
+    let message = incident["evidence"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("vb sends ") && message.contains("of its 8 Mbit/s"), "{message}");
+    let filled = incident["evidence"][1]["message"].as_str().unwrap();
+    assert!(filled.contains(&format!("{WATCHED} sends ")), "{filled}");
+    println!("{message}; {filled}");
+    for child in [&mut client, &mut server] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    pegel.stop();
+}
+
+#[test]
 fn a_failing_posture_check_is_an_incident_on_an_idle_network_until_it_passes() {
     let Some(bed) = Bed::new("posture") else { return };
     let config = "[incident]\nquiet_seconds = 1\n[posture]\ninterval_seconds = 1\n\

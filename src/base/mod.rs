@@ -4,6 +4,7 @@
 
 mod address;
 mod interface;
+mod link_reading;
 mod network;
 mod numbers;
 mod posture;
@@ -12,6 +13,7 @@ pub mod words;
 
 pub use address::{Addr, Mac, MacError};
 pub use interface::{CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole};
+pub use link_reading::{LinkCounts, LinkReading};
 pub use network::Networks;
 pub use numbers::{grouped, scaled};
 pub use posture::{PostureResult, PostureState};

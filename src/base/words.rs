@@ -207,6 +207,7 @@ vectors! {
     }
     Sensor {
         PostureFailed = "posture_failed",
+        LinkSaturated = "link_saturated",
     }
 }
 

@@ -259,6 +259,12 @@ impl Session {
                     .into(),
             );
         }
+        if totals.frames.packets > 0 && self.format == Format::Table {
+            notes.push(
+                "a capture has no counters of its interfaces: whether a line was full (link_saturated) is not known"
+                    .into(),
+            );
+        }
         if !self.other_links.is_empty() {
             let numbers: Vec<String> = self.other_links.iter().map(u16::to_string).collect();
             notes.push(format!(

@@ -12,7 +12,7 @@ pub(super) const SECTION: Section = Section {
     reload: Reload::Live,
     doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the \
           name \"*\" stands for all of them.",
-    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS, &DIRECTIONS],
+    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS, &DIRECTIONS, &SPEED],
 };
 
 const NAME: Key = Key {
@@ -69,6 +69,14 @@ const DIRECTIONS: Key = Key {
           \"out\": only what they send (a mirror of one direction, asymmetric routing). Unless written, Pegel learns it.",
 };
 
+const SPEED: Key = Key {
+    name: "speed",
+    kind: Kind::Whole { min: 1_000, max: 10_000_000_000_000, unit: "bit/s" },
+    default: DefaultValue::Absent("1_000_000_000"),
+    doc: "What the link carries in one direction, where that is less than the interface could: the rate that the provider \
+          sells. Unless written, the speed of a physical interface as the kernel knows it.",
+};
+
 pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut Vec<InterfacePolicy>) {
     let name = section.text(&NAME);
     let role = section.choice(&ROLE, &InterfaceRole::ALL, InterfaceRole::name);
@@ -76,6 +84,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
     let allowed_macs = section.list(&ALLOWED_MACS, mac).into_iter().collect();
     let virtual_macs = section.choices(&ALLOWED_VIRTUAL_MACS, &VirtualMac::ALL, VirtualMac::name);
     let upstream_macs = section.list(&UPSTREAM_MACS, mac).into_iter().collect();
+    let speed = section.whole_if_written(&SPEED);
     let directions = section.choice(&DIRECTIONS, &CaptureDirections::KNOWN, CaptureDirections::name);
     if name.is_empty() {
         section.wrong_key(NAME.name, "missing; write the name of the interface, or \"*\" for all of them");
@@ -84,7 +93,16 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
     } else if let Err(message) = names.insert(&name) {
         section.wrong_value(&NAME, &name, message);
     }
-    interfaces.push(InterfacePolicy { name, role, bridge, allowed_macs, virtual_macs, upstream_macs, directions });
+    interfaces.push(InterfacePolicy {
+        name,
+        role,
+        bridge,
+        allowed_macs,
+        virtual_macs,
+        upstream_macs,
+        directions,
+        speed,
+    });
 }
 
 fn mac(text: &str) -> Result<Mac, String> {
@@ -106,6 +124,9 @@ pub(super) fn write(interfaces: &[InterfacePolicy], page: &mut Page) {
         page.list_unless_empty(&UPSTREAM_MACS, &interface.upstream_macs);
         if let Some(directions) = interface.directions {
             page.text(&DIRECTIONS, directions.name());
+        }
+        if let Some(speed) = interface.speed {
+            page.number(&SPEED, speed);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::host_context::HostContext;
 use super::settings::{Setting, Settings};
 use super::threshold::Threshold;
-use crate::base::{PostureResult, Vector};
+use crate::base::{LinkReading, PostureResult, Vector};
 use crate::inventory::Site;
 use crate::meter::Window;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ pub trait Detector: Send {
 
     /// Inspects the tick as a whole: stations, totals.
     fn inspect_tick(&self, _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
+
+    /// Inspects what the kernel counted on the captured interfaces in the last seconds, oldest first.
+    fn inspect_links(&self, _readings: &[LinkReading], _window: &Window<'_>, _findings: &mut Vec<Finding>) {}
 
     /// Inspects the latest results of the checks of this host, which no packet carries.
     fn inspect_host_checks(&self, _checks: &[PostureResult], _findings: &mut Vec<Finding>) {}

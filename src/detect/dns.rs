@@ -36,10 +36,21 @@ const PLAIN: Threshold = Threshold {
     guarded_by: "dns_block_list",
 };
 
-/// The zone below which nearly every query is for a made-up name, with its share of all queries.
-pub(super) fn made_up_zone(requests: &RequestSample<'_>) -> Option<(Name, f64, Source)> {
+/// A zone below which nearly every query is for a name of its own.
+pub(super) struct MadeUp {
+    pub zone: Name,
+    /// Its share of all queries.
+    pub share: f64,
+    pub below: Source,
+    /// The names are no addresses, which block lists and reverse zones are asked for.
+    pub is_plain: bool,
+}
+
+/// The zone below which nearly every query is for a made-up name.
+pub(super) fn made_up_zone(requests: &RequestSample<'_>) -> Option<MadeUp> {
     let (zone, share) = requests.top_name().filter(|(zone, _)| !zone.is_empty())?;
     let below = requests.below(&zone);
     let enough = share >= ZONE_SHARE.value && f64::from(below.samples) >= ZONE_SAMPLES.value;
-    (enough && below.varied >= VARIED.value && below.plain >= PLAIN.value).then_some((zone, share, below))
+    let is_plain = below.plain >= PLAIN.value;
+    (enough && below.varied >= VARIED.value).then_some(MadeUp { zone, share, below, is_plain })
 }

@@ -166,8 +166,8 @@ impl DnsQueryFlood {
             },
         };
         let requests = RequestSample::of(host, window, dns::QUERIES);
-        let made_up = dns::made_up_zone(&requests).is_some();
-        if host.is_silent_because("the names are made up: dns_water_torture reports them", made_up) {
+        let made_up = dns::made_up_zone(&requests).is_some_and(|made_up| made_up.is_plain);
+        if host.is_excused(&exceeded, "the names are made up: dns_water_torture reports them", made_up) {
             return None;
         }
         let mut finding = Finding::new(host, Vector::DnsQueryFlood, CLASSES).graded_by(&exceeded);

@@ -81,7 +81,7 @@ impl DnsWaterTorture {
             return None;
         }
         let requests = RequestSample::of(host, window, dns::QUERIES);
-        let (zone, share, below) = dns::made_up_zone(&requests)?;
+        let dns::MadeUp { zone, share, below, is_plain } = dns::made_up_zone(&requests)?;
         // Where no responses are captured, the names alone decide.
         let answered = host.reverse_app_packets(Span::Second, &[App::DnsResponse, App::DnsRecursiveResponse]);
         let failed = host.reverse_app_packets(Span::Second, &[App::DnsNxdomain, App::DnsFailure]);
@@ -93,6 +93,9 @@ impl DnsWaterTorture {
         let few = (requests.by_source.len() as f64) < SOURCES.value || answered + failed == 0;
         let limit = base.times(if few { FEW.value } else { 1.0 });
         let exceeded = host.exceeds(limit, |span| (queries(host, span) as f64 * share) as u64)?;
+        if host.is_excused(&exceeded, "the names are addresses, as block lists are asked for", !is_plain) {
+            return None;
+        }
         let mut finding = Finding::new(host, Vector::DnsWaterTorture, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.app_packets_in_tick(tick, dns::QUERIES));
         finding.names = requests.names("dns_zone", None);

@@ -13,8 +13,10 @@ use super::settings::Limits;
 use super::shape;
 use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
 use crate::base::Vector;
+use crate::inventory::Site;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
+use std::sync::Arc;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "http_flood",
@@ -25,6 +27,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     thresholds: &[
         BY_HAND,
         BROWSER,
+        ONE_SOURCE,
         SUSTAINED_FRACTION,
         KEPT,
         REPEATED_SHARE,
@@ -45,7 +48,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     yields_to: &[],
     merging: Merging::Separate,
     mitigation: Mitigation::Sources(None),
-    build: |settings, _| Box::new(HttpFlood { limit: settings.limit(&REQUESTS_PER_SECOND) }),
+    build: |settings, site| Box::new(HttpFlood { limit: settings.limit(&REQUESTS_PER_SECOND), site: Arc::clone(site) }),
 };
 
 const REQUESTS_PER_SECOND: Setting = Setting {
@@ -73,6 +76,13 @@ const BROWSER: Threshold = Threshold {
     unit: "requests/s per source",
     reason: "a browser opens a page with a hundred pictures in a second",
     guarded_by: "browser",
+};
+const ONE_SOURCE: Threshold = Threshold {
+    name: "requests of one source",
+    value: 200.0,
+    unit: "requests/s per source",
+    reason: "over a new connection each; a company behind one address keeps its connections, and stays below",
+    guarded_by: "http_proxy",
 };
 const SUSTAINED_FRACTION: Threshold = Threshold {
     name: "sustained fraction",
@@ -120,7 +130,7 @@ const FORWARDED_SHARE: Threshold = Threshold {
     name: "forwarded share",
     value: 0.5,
     unit: "share of requests",
-    reason: "a proxy says that it forwards",
+    reason: "a configured proxy says that it forwards",
     guarded_by: "busy_proxy",
 };
 const INVENTED_KEYS: Threshold = Threshold {
@@ -182,6 +192,7 @@ const CROWD_ANSWERED: Threshold = Threshold {
 
 struct HttpFlood {
     limit: Limits,
+    site: Arc<Site>,
 }
 
 impl Detector for HttpFlood {
@@ -193,7 +204,7 @@ impl Detector for HttpFlood {
 /// Repeats one path, or makes up paths, faster than a person or browser.
 fn hammers(source: &Source, fresh: bool) -> bool {
     let repeats = source.rate as f64 >= BY_HAND.value
-        && source.repeated >= REPEATED_SHARE.value
+        && source.repeated_few >= REPEATED_SHARE.value
         && (fresh || source.plain >= PLAIN_SHARE.value);
     let invents = fresh
         && source.rate as f64 >= BROWSER.value
@@ -201,7 +212,9 @@ fn hammers(source: &Source, fresh: bool) -> bool {
         && source.varied >= INVENTED_SHARE.value
         && source.plain >= PLAIN_SHARE.value
         && source.forwarded < FORWARDED_SHARE.value;
-    source.is_known() && (repeats || invents)
+    // Whatever it requests: no browser opens so many connections, and a proxy is configured.
+    let floods = fresh && source.rate as f64 >= ONE_SOURCE.value && source.forwarded < FORWARDED_SHARE.value;
+    source.is_known() && (repeats || invents || floods)
 }
 
 /// Invents the keys of its queries, to bypass caches: no program does.
@@ -227,7 +240,8 @@ impl HttpFlood {
         if (second as f64) < base.value * SUSTAINED_FRACTION.value / 2.0 {
             return None;
         }
-        let requests = RequestSample::of(host, window, REQUESTS);
+        let mut requests = RequestSample::of(host, window, REQUESTS);
+        requests.believe_only(|source| self.site.is_proxy(source));
         if host.is_outbound() && !requests.is_concentrated() {
             return None;
         }
@@ -236,8 +250,10 @@ impl HttpFlood {
             host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
         let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
         let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
-        let (sources, share) =
-            requests.sources(|source| hammers(source, fresh) && (one_site || source.repeated >= REPEATED_SHARE.value));
+        let (sources, share) = requests.sources(|source| {
+            hammers(source, fresh)
+                && (one_site || source.repeated_few >= REPEATED_SHARE.value || source.rate as f64 >= ONE_SOURCE.value)
+        });
         let (tools, tool_share) = requests.sources(|source| is_tool(source, fresh));
         let limit = base.times(if fresh || tool_share >= share * TOOL_SHARE.value { 1.0 } else { KEPT.value });
         let part = |share: f64| move |span: Span| (host.app_packets(span, REQUESTS) as f64 * share) as u64;

@@ -6,8 +6,8 @@ use super::quantities::Quantity;
 use super::threshold::Threshold;
 use super::{
     ack_flood, amplification, backscatter, brute_force, connection_flood, dns_query_flood, dns_water_torture,
-    fragment_flood, http_flood, icmp_flood, land_attack, layer2, open_reflector, other_amplification, posture,
-    protocol_flood, rst_flood, scan, slow_http, smurf, spoofed_source, syn_ack_flood, syn_flood, tcp_flags,
+    fragment_flood, http_flood, icmp_flood, land_attack, layer2, link_saturated, open_reflector, other_amplification,
+    posture, protocol_flood, rst_flood, scan, slow_http, smurf, spoofed_source, syn_ack_flood, syn_flood, tcp_flags,
     tcp_reflection, tls_handshake_flood, total, udp_flood,
 };
 use super::{
@@ -68,6 +68,7 @@ pub const DETECTORS: &[DetectorSpec] = &[
     layer2::L2_LOOP,
     layer2::GATEWAY_SILENT,
     posture::SPEC,
+    link_saturated::SPEC,
     // Last: the vectors that it raises are those of others.
     total::SPEC,
 ];

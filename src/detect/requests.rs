@@ -10,7 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const HTTP_REQUESTS: &[App] = &[App::HttpRequest, App::HttpIncomplete, App::HttpAwaitingBody];
 
-pub(super) const THRESHOLDS: &[Threshold] = &[LEAST_REQUESTS, CONCENTRATED];
+pub(super) const THRESHOLDS: &[Threshold] = &[LEAST_REQUESTS, CONCENTRATED, REPEATED_ITEMS, SAMPLES_EACH];
+
+const REPEATED_ITEMS: Threshold = Threshold {
+    name: "repeated items",
+    value: 4.0,
+    unit: "items",
+    reason: "a tool may request a few paths in turn; a visitor requests each part of a page once",
+    guarded_by: "http_crowd",
+};
+const SAMPLES_EACH: Threshold = Threshold {
+    name: "samples of a repeated item",
+    value: 4.0,
+    unit: "samples",
+    reason: "of a handful of requests any few are most",
+    guarded_by: "http_crowd",
+};
 
 const LEAST_REQUESTS: Threshold = Threshold {
     name: "least requests",
@@ -35,6 +50,8 @@ pub(super) struct Source {
     pub rate: u64,
     /// Share of requests for the most requested item of the most requested name.
     pub repeated: f64,
+    /// The same for the few most requested items: one, or up to [`REPEATED_ITEMS`] where each was sampled several times.
+    pub repeated_few: f64,
     /// Distinct items per sample, and distinct query keys per sample.
     pub varied: f64,
     pub keys: f64,
@@ -71,6 +88,7 @@ impl Source {
             samples,
             rate: weight,
             repeated: share(items.values().copied().max().unwrap_or(0)),
+            repeated_few: share(most_requested(items.values().copied().collect(), samples)),
             varied: items.len() as f64 / f64::from(samples.max(1)),
             keys: keys.len() as f64 / f64::from(samples.max(1)),
             same: share(wholes.values().copied().max().unwrap_or(0)),
@@ -78,6 +96,14 @@ impl Source {
             forwarded: share(forwarded),
         }
     }
+}
+
+/// Requests for the items that are requested most: of a source that requests a few in turn, all of these. `samples` are those of
+/// all its requests.
+fn most_requested(mut items: Vec<u64>, samples: u32) -> u64 {
+    items.sort_unstable_by(|one, other| other.cmp(one));
+    let several = f64::from(samples) / SAMPLES_EACH.value;
+    items.iter().take((several as usize).clamp(1, REPEATED_ITEMS.value as usize)).sum()
 }
 
 /// The sampled requests of one kind in the last second.
@@ -109,6 +135,15 @@ impl<'a> RequestSample<'a> {
         let by_source =
             sources.into_iter().map(|(source, requests)| (source, Source::of(requests.into_iter()))).collect();
         RequestSample { newest: of(1).count(), by_source, all: Source::of(requests.iter().copied()), requests }
+    }
+
+    /// Takes the word of those sources alone that they forward the requests of others: any client can say so.
+    pub(crate) fn believe_only(&mut self, is_proxy: impl Fn(Addr) -> bool) {
+        for (&address, source) in &mut self.by_source {
+            if !is_proxy(address) {
+                source.forwarded = 0.0;
+            }
+        }
     }
 
     /// Sources for which `is_one` holds, and their share of all requests.

@@ -16,7 +16,7 @@ use super::quantities;
 use super::registry::DETECTORS;
 use super::settings::Settings;
 use super::target::Target;
-use crate::base::{Addr, Direction, PostureResult, Severity};
+use crate::base::{Addr, Direction, LinkReading, PostureResult, Severity};
 use crate::inventory::Site;
 use crate::meter::{Span, Window};
 use std::sync::Arc;
@@ -147,6 +147,18 @@ fn is_handed_over(
         detectors.iter().any(takes) && claim_rules::applies(*claim, host)
     };
     enabled.spec.yields_to.iter().any(is_claimed)
+}
+
+/// Runs all detectors on the counters of the captured interfaces, with the same severities as [`run`].
+pub fn run_links(
+    detectors: &[EnabledDetector],
+    readings: &[LinkReading],
+    window: &Window<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    for enabled in detectors.iter().filter(|_| !readings.is_empty()) {
+        enabled.run(findings, |detector, findings| detector.inspect_links(readings, window, findings));
+    }
 }
 
 /// Runs all detectors on the latest results of the checks of this host, with the same severities as [`run`].

@@ -25,6 +25,11 @@ pub enum Target {
         /// VLAN ID; `None`: untagged, or no single VLAN.
         vlan: Option<u16>,
     },
+    /// The link of an interface.
+    Interface {
+        /// Name of the interface.
+        name: String,
+    },
     /// Something that this host itself must provide: a host check, by name.
     Sensor {
         /// Name of the failed check.
@@ -40,6 +45,7 @@ impl fmt::Display for Target {
             Target::Station { mac, interface } => write!(f, "{mac} on {interface}"),
             Target::Segment { interface, vlan: None } => write!(f, "segment {interface}"),
             Target::Segment { interface, vlan: Some(vlan) } => write!(f, "VLAN {vlan} of segment {interface}"),
+            Target::Interface { name } => write!(f, "interface {name}"),
             Target::Sensor { what } => write!(f, "host check {what}"),
         }
     }

@@ -117,7 +117,7 @@ pub enum CloseReason {
 /// What the incident is about; fields that do not apply are `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TargetView {
-    /// `host`, `prefix`, `station`, `segment` or `sensor`.
+    /// `host`, `prefix`, `station`, `segment`, `interface` or `sensor`.
     pub kind: &'static str,
     /// Of a host.
     pub address: Option<Addr>,
@@ -156,6 +156,7 @@ impl TargetView {
             Target::Segment { interface, vlan } => {
                 TargetView { kind: "segment", interface: Some(interface.clone()), vlan: *vlan, ..none }
             }
+            Target::Interface { name } => TargetView { kind: "interface", interface: Some(name.clone()), ..none },
             Target::Sensor { what } => TargetView { kind: "sensor", sensor: Some(what.clone()), ..none },
         }
     }
@@ -166,7 +167,7 @@ impl TargetView {
             (Some(address), _) => address.to_string(),
             (None, Some(mac)) => mac.to_string(),
             (None, None) => {
-                let lan = || self.interface.clone().filter(|_| self.kind == "segment");
+                let lan = || self.interface.clone().filter(|_| matches!(self.kind, "segment" | "interface"));
                 self.prefix.clone().or_else(|| self.sensor.clone()).or_else(lan).unwrap_or_else(|| self.kind.to_owned())
             }
         }

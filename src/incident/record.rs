@@ -431,7 +431,7 @@ fn identifier(finding: &Finding, now: Timestamp) -> String {
     // FNV-1a: an identifier, not a secret; the same on every host and in every version.
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let text = match &finding.target {
-        Target::Host(_) | Target::Prefix(_) | Target::Sensor { .. } => {
+        Target::Host(_) | Target::Prefix(_) | Target::Interface { .. } | Target::Sensor { .. } => {
             format!("{} {}{}", finding.target, finding.direction, id_suffix(finding))
         }
         Target::Station { mac, interface } => format!("{mac} {interface}{}", id_suffix(finding)),

@@ -26,6 +26,8 @@ pub struct InterfacePolicy {
     pub upstream_macs: BTreeSet<Mac>,
     /// Which directions of conversations it shows; if `None`, that is learned.
     pub directions: Option<CaptureDirections>,
+    /// What the link carries in one direction, in bits per second; if `None`, what the kernel says of a physical interface.
+    pub speed: Option<u64>,
 }
 
 /// Hosts with separate limits, selected by prefix.

@@ -129,7 +129,7 @@ impl IncidentSeries {
 /// The directions for which a vector has series from the start: posture failures have no traffic direction.
 const fn directions(vector: Vector) -> &'static [Direction] {
     match vector.class() {
-        VectorClass::Sensor => &[Direction::Internal],
+        VectorClass::Sensor if !matches!(vector, Vector::LinkSaturated) => &[Direction::Internal],
         _ => &[Direction::Inbound, Direction::Outbound],
     }
 }

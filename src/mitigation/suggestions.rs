@@ -265,6 +265,9 @@ fn subject(target: &Target, direction: Direction, vector: Option<Vector>) -> Sub
         (Target::Station { .. } | Target::Segment { .. }, _) => {
             Subject::Unfilterable("no single MAC address causes it, and a rule for the whole LAN would disconnect it")
         }
+        (Target::Interface { .. }, _) => {
+            Subject::Unfilterable("what fills the line may be honest: see the incidents about the hosts that it names")
+        }
         (Target::Sensor { .. }, _) => {
             Subject::Unfilterable("it concerns the host that Pegel runs on: there is no traffic to filter")
         }

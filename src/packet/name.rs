@@ -81,8 +81,8 @@ pub struct RequestInfo {
     pub whole: u64,
     /// HTTP: hash of the keys of the query.
     pub keys: u64,
-    /// HTTP: the method is safe (GET, HEAD). DNS: the first label below the zone may be random; numeric and
-    /// single-character ones (reverse lookups, block lists) are excluded.
+    /// HTTP: the method is safe (GET, HEAD). DNS: the first label below the zone may be random; octets and
+    /// nibbles (reverse lookups, block lists) are excluded.
     pub plain: bool,
     /// HTTP: sent by a proxy on behalf of others (RFC 7239, X-Forwarded-For, Via).
     pub forwarded: bool,
@@ -235,8 +235,9 @@ fn question(payload: &[u8]) -> Option<RequestInfo> {
     }
     // Block lists and reverse zones are queried for addresses.
     let reverse = zone.last().is_some_and(|top| top.eq_ignore_ascii_case(b"arpa"));
-    let is_numeric_or_single = |label: &[u8]| label.iter().all(u8::is_ascii_digit) || label.len() == 1;
-    let may_be_random = below.first().is_some_and(|label| !is_numeric_or_single(label)) && !reverse;
+    // An octet in decimal, or a nibble; a longer number is as random as letters.
+    let is_of_address = |label: &[u8]| label.len() <= 3 && label.iter().all(u8::is_ascii_digit) || label.len() == 1;
+    let may_be_random = below.first().is_some_and(|label| !is_of_address(label)) && !reverse;
     Some(RequestInfo { name, item, plain: may_be_random, ..RequestInfo::default() })
 }
 
@@ -296,6 +297,7 @@ mod tests {
         assert_eq!(zone_of("x7f3k.shop.co.uk"), ("shop.co.uk".into(), true));
         assert_eq!(zone_of("example.com"), ("example.com".into(), false));
         assert_eq!(zone_of("4.3.2.1.zen.blocklist.example"), ("blocklist.example".into(), false));
+        assert_eq!(zone_of("8273645.example.com"), ("example.com".into(), true));
         assert_eq!(zone_of("4.3.2.1.in-addr.arpa"), ("in-addr.arpa".into(), false));
         assert_eq!(zone_of(""), (String::new(), false));
     }

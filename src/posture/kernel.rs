@@ -26,6 +26,11 @@ impl Kernel {
         Kernel { proc: root.join("proc"), sys: root.join("sys") }
     }
 
+    /// The directory of an interface.
+    pub(super) fn interface(&self, name: &str) -> PathBuf {
+        self.sys.join("class/net").join(name)
+    }
+
     pub(super) fn sysctl(&self, key: &str, value: &str) -> Outcome {
         let found = match self.sysctl_value(key) {
             Ok(Some(found)) => found,
@@ -194,7 +199,7 @@ fn hexadecimal(text: &str) -> Option<u32> {
 }
 
 /// The trimmed contents of a file; `None` if it does not exist.
-fn read(path: &Path) -> Result<Option<String>, String> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, String> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned())),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),

@@ -7,6 +7,7 @@
 
 mod check;
 mod kernel;
+mod link_counters;
 mod nftables;
 mod outcome;
 mod systemd;
@@ -15,5 +16,6 @@ mod watch;
 
 pub use check::{Check, Family, Posture, Requirement};
 pub use kernel::Kernel;
+pub use link_counters::LinkCounters;
 pub use tool::Tools;
 pub use watch::{Watch, initial_results};

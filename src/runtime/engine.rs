@@ -2,7 +2,7 @@
 //! clock, no input or output.
 
 use super::guest_rates::GuestRates;
-use crate::base::{Addr, CapturedInterface, Networks, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult, Timestamp};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
@@ -71,6 +71,8 @@ pub struct Engine {
     losses: LossCounts,
     /// The latest results of the checks of this host.
     host_checks: Vec<PostureResult>,
+    /// What the kernel counted on the captured interfaces in the last seconds.
+    links: Vec<LinkReading>,
     totals: Totals,
     /// Ticks whose packets all carried the same timestamp, so that rates have no meaning.
     frozen_ticks: u64,
@@ -99,6 +101,7 @@ impl Engine {
             events: Vec::new(),
             losses: LossCounts::default(),
             host_checks: Vec::new(),
+            links: Vec::new(),
             totals: Totals::default(),
             frozen_ticks: 0,
             explained: None,
@@ -216,6 +219,11 @@ impl Engine {
         self.host_checks = checks;
     }
 
+    /// Replaces what the kernel counted on the captured interfaces in the last seconds, oldest first.
+    pub fn set_links(&mut self, readings: Vec<LinkReading>) {
+        self.links = readings;
+    }
+
     /// Explains from now on what the detectors make of a host: for each of them, the tick in which it came nearest to a report.
     pub fn explain(&mut self, address: Addr) {
         self.explained = Some(Explained { address, nearest: Vec::new() });
@@ -267,6 +275,7 @@ impl Engine {
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
         detect::run_host_checks(&self.detectors, &self.host_checks, &mut self.findings);
+        detect::run_links(&self.detectors, &self.links, &window, &mut self.findings);
         if let Some(explained) = &mut self.explained {
             explained.add(detect::explain(
                 &self.detectors,

@@ -6,6 +6,7 @@ use super::drill::Drills;
 use super::engine::Engine;
 use super::host_check_poller::HostCheckPoller;
 use super::inventory_poller::InventoryPoller;
+use super::link_poller::LinkPoller;
 use super::live_config::LiveConfig;
 use super::persistence::Persistence;
 use super::publisher::Publisher;
@@ -29,6 +30,7 @@ pub(super) struct JudgeLoop {
     pub engine: Engine,
     pub inventory: InventoryPoller,
     pub host_checks: HostCheckPoller,
+    pub links: LinkPoller,
     pub drills: Drills,
     pub persistence: Persistence,
     pub publisher: Publisher,
@@ -51,6 +53,9 @@ impl JudgeLoop {
         if let Some(results) = self.host_checks.poll() {
             self.publisher.host_checks(results);
             self.engine.set_posture(results.to_vec());
+        }
+        if let Some(readings) = self.links.poll(self.engine.site()) {
+            self.engine.set_links(readings);
         }
         if let Some(until) = self.collector.complete_until() {
             self.judge_until(until);

@@ -42,6 +42,7 @@ mod interfaces;
 mod inventory_poller;
 mod inventory_publisher;
 mod judge_loop;
+mod link_poller;
 pub mod live;
 mod live_config;
 mod live_error;

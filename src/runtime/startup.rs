@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::host_check_poller::HostCheckPoller;
 use super::inventory_poller::InventoryPoller;
 use super::judge_loop::JudgeLoop;
+use super::link_poller::LinkPoller;
 use super::live_config::{LiveConfig, LiveRequest};
 use super::live_error::LiveError;
 use super::outputs::start_outputs;
@@ -44,6 +45,7 @@ pub(super) fn start(
     // After persistence, which creates the state directory: the drills' socket is in it.
     let drills = Drills::start(config, networks.iter().copied().collect(), &outputs);
     let host_checks = HostCheckPoller::start(&config.posture);
+    let links = LinkPoller::start(interfaces);
     let origin = instant();
     let (hosts, stations) = engine.meter().tables();
     let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
@@ -60,6 +62,7 @@ pub(super) fn start(
         engine,
         inventory,
         host_checks,
+        links,
         drills,
         persistence,
         publisher,

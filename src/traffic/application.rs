@@ -32,6 +32,9 @@ enum Kind {
     SplitHeads,
     BlockList,
     SipTcp,
+    TwoPaths,
+    Forwarded,
+    NumberTorture,
 }
 
 struct Clients {
@@ -69,6 +72,9 @@ builders! {
     split_heads SplitHeads;
     block_list BlockList;
     sip_tcp SipTcp;
+    two_paths TwoPaths;
+    forwarded Forwarded;
+    number_torture NumberTorture;
 }
 
 /// `sources` clients with one persistent connection each; `rate` requests per second in total.
@@ -132,6 +138,7 @@ impl Model for Clients {
         match self.kind {
             Kind::Queries => return self.datagrams(now, QueryName::Fixed, false, schedule),
             Kind::WaterTorture => return self.datagrams(now, QueryName::Random, true, schedule),
+            Kind::NumberTorture => return self.datagrams(now, QueryName::Number, true, schedule),
             Kind::BlockList => return self.datagrams(now, QueryName::BlockListEntry, true, schedule),
             Kind::Proxy | Kind::Program => {
                 for source in 0..self.setting.sources.size() {
@@ -145,8 +152,10 @@ impl Model for Clients {
         }
         let (mut connection, opened) = self.open(any, now, schedule);
         match self.kind {
-            Kind::Hulk | Kind::Loic => {
+            Kind::Hulk | Kind::Loic | Kind::TwoPaths | Kind::Forwarded => {
                 let request = match self.kind {
+                    Kind::TwoPaths => Message::Get { path: 1 + count % 2, query: 0, site: 1 },
+                    Kind::Forwarded => Message::ForwardedGet { path: 1, client: count },
                     Kind::Hulk => Message::Get { path: 0, query: count, site: 1 },
                     _ => Message::BareGet { path: count },
                 };

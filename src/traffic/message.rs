@@ -9,6 +9,8 @@ pub(crate) enum Message {
     Get { path: u32, query: u32, site: u8 },
     /// As LOIC sends it: no headers at all.
     BareGet { path: u32 },
+    /// The same with the header by which a proxy says for whom it asks.
+    ForwardedGet { path: u32, client: u32 },
     /// The first part of a request head.
     HalfGet { query: u32 },
     /// The rest of that head.
@@ -41,6 +43,8 @@ pub(crate) enum QueryName {
     Random,
     /// Four numbers: an address to look up on a block list.
     BlockListEntry,
+    /// A number of seven digits, different for each identifier.
+    Number,
 }
 
 impl Message {
@@ -52,6 +56,7 @@ impl Message {
                 format!("GET {path}{query} HTTP/1.1\r\nHost: site{site}.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n").into_bytes()
             }
             Message::BareGet { path } => format!("GET /{:x} HTTP/1.0\r\n\r\n", mix(path.into())).into_bytes(),
+            Message::ForwardedGet { path, client } => format!("GET /{path} HTTP/1.1\r\nHost: site1.example\r\nX-Forwarded-For: 198.51.100.{}\r\n\r\n", client % 250).into_bytes(),
             Message::HalfGet { query } => {
                 format!("GET /?{} HTTP/1.1\r\nHost: site1.example\r\nUser-Agent: Mozilla/5.0 (X11)\r\n", query % 2000).into_bytes()
             }
@@ -101,6 +106,7 @@ fn dns(flags: [u8; 2], id: u32, name: QueryName) -> Vec<u8> {
             let letters = (0..8 + random % 9).map(|n| char::from(b'a' + (mix(random + n) % 26) as u8));
             format!("{}.shop.example", letters.collect::<String>())
         }
+        QueryName::Number => format!("{:07}.shop.example", random % 10_000_000),
         QueryName::BlockListEntry => {
             let [a, b, c, d, ..] = random.to_be_bytes();
             format!("{a}.{b}.{c}.{d}.zen.shop.example")

@@ -294,6 +294,10 @@ models! {
         TOOL, Build::Model(application::hulk);
     HttpFloodPaths = "http_flood_paths", true, "LOIC: as http_flood, without headers, each for a different path",
         Defaults { sources: 3, ..TOOL }, Build::Model(application::loic);
+    HttpFloodTwoPaths = "http_flood_two_paths", true, "as http_flood, each for one of two paths in turn",
+        TOOL, Build::Model(application::two_paths);
+    HttpFloodForwarded = "http_flood_forwarded", true, "as http_flood for one path, each with X-Forwarded-For as a proxy sends it",
+        TOOL, Build::Model(application::forwarded);
     SlowHttp = "slow_http", true, "slowloris.py: connections per second (rate) with half a head each, then a header every 15 s",
         Defaults { rate: 200.0, ..TOOL }, Build::Model(application::slowloris);
     SlowHttpPost = "slow_http_post", true, "R-U-Dead-Yet: connections per second (rate) with the head of a form, then one octet every 10 s",
@@ -310,6 +314,9 @@ models! {
         Defaults { port: 53, ..SPOOFED }, Build::Model(application::queries);
     DnsWaterTorture = "dns_water_torture", true, "queries per second (rate) for random names below one zone, through `sources` resolvers; NXDOMAIN",
         Defaults { port: 53, rate: 500.0, sources: 500, ..ATTACK }, Build::Model(application::water_torture);
+
+    DnsWaterTortureNumbers = "dns_water_torture_numbers", true, "as dns_water_torture, for names that are numbers",
+        Defaults { port: 53, rate: 500.0, sources: 500, ..ATTACK }, Build::Model(application::number_torture);
 
     Download = "download", false, "one TCP connection that fills `mbit` towards the target",
         host(20, Defaults { sources: 1, ..BENIGN }), Build::Model(benign_tcp::download);

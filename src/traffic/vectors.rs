@@ -134,7 +134,8 @@ pub const fn for_vector(vector: Vector) -> Option<AttackModel> {
         | Vector::UnknownUnicastFlood
         | Vector::L2Loop
         | Vector::GatewaySilent
-        | Vector::PostureFailed => return None,
+        | Vector::PostureFailed
+        | Vector::LinkSaturated => return None,
     })
 }
 
