@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test build package docs fmt lint bench new-detector deps clean
+.PHONY: help run test build package docs fmt lint ceilings bench new-detector deps clean
 
 # Arguments of `make run`: make run ARGS="replay FILE"
 ARGS ?= run
@@ -47,6 +47,10 @@ lint: ## check format, clippy, rustdoc, licences, bans and sources
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 	cargo deny --locked check bans licenses sources
+
+ceilings: ## measure which floods stay silent, and write the table of the book (some minutes)
+	@.ci/deps test
+	PEGEL_SEARCH_CEILINGS=1 cargo test --locked --test ceilings
 
 bench: ## run the benchmarks
 	@.ci/deps build

@@ -19,6 +19,8 @@ use pegel::traffic::{Params, Part, Scenario, Synthetic, TrafficModel as Model};
 use std::cell::{Cell, RefCell};
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Times the limit at which a shape must be reported that no rule excuses.
 const GOAL: f64 = 2.0;
@@ -317,12 +319,107 @@ fn honest_traffic_is_silent() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Multiples of the limit that the search tries.
+const STEPS: [f64; 24] = [
+    0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0,
+    20.0, 50.0, 100.0,
+];
+
+/// The highest of [`STEPS`] that stays silent; 0 where the lowest is reported.
+fn highest_silent(row: &Row, column: Column) -> f64 {
+    let silent = STEPS.partition_point(|&times| reported(row, column, times).is_none());
+    silent.checked_sub(1).map_or(0.0, |at| STEPS[at])
+}
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/reference/ceilings.md");
+
+const INTRODUCTION: &str = "\
+# What stays silent
+
+How strong a flood may be that is not reported, by somebody who knows the code. Each row is a vector in one shape, with the limit
+that is documented for it. Each cell is the highest rate, as a multiple of that limit, that raised nothing above `info` in 30 s
+against a host with so much honest traffic of its own: with our networks configured, then with networks unknown. A shape that some
+rule excuses must be reported from [`detection.ceiling`](configuration.md) times the limit on (10 by default), every other one from
+twice. `make ceilings` measures the table, with steps of a quarter up to twice the limit; `cargo test --test ceilings` tests every
+cell at its goal.
+
+";
+
+/// The table of the book, from the cells of each row.
+fn page(cells: &[[f64; COLUMNS.len()]]) -> String {
+    let mut page = String::from(INTRODUCTION);
+    page.push_str("| vector | shape | limit | excused as |");
+    for Column { honest, known } in COLUMNS {
+        page.push_str(&format!(" {} {honest}/s |", if known { "known," } else { "unknown," }));
+    }
+    page.push_str("\n|---|---|---|---|");
+    page.push_str(&"---|".repeat(COLUMNS.len()));
+    page.push('\n');
+    for (row, cells) in ROWS.iter().zip(cells) {
+        let limit = row.limit.value().round();
+        page.push_str(&format!("| `{}` | {} | {limit}/s | {} |", row.vector, row.shape, row.excused.unwrap_or("")));
+        for cell in cells {
+            page.push_str(&format!(" {cell} |"));
+        }
+        page.push('\n');
+    }
+    page
+}
+
+/// Measures every cell and writes the page.
+fn search() {
+    let next = AtomicUsize::new(0);
+    let cells = Mutex::new(vec![[0.0; COLUMNS.len()]; ROWS.len()]);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(row) = ROWS.get(index) else { return };
+                    let found = COLUMNS.map(|column| highest_silent(row, column));
+                    println!("{} {}: {found:?}", row.vector, row.shape);
+                    cells.lock().expect("no thread panicked")[index] = found;
+                }
+            });
+        }
+    });
+    std::fs::write(PAGE, page(&cells.into_inner().expect("no thread panicked"))).expect("the page is written");
+}
+
+/// The committed table has these rows, and no cell is above its goal.
+fn the_table_is_current() -> Result<(), Failed> {
+    let text = std::fs::read_to_string(PAGE)?;
+    let measured: Vec<Vec<f64>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').skip(5).filter_map(|cell| cell.trim().parse().ok()).collect())
+        .collect();
+    let cells: Vec<[f64; COLUMNS.len()]> = measured.iter().filter_map(|row| row.as_slice().try_into().ok()).collect();
+    if cells.len() != ROWS.len() || text != page(&cells) {
+        return Err("docs/src/reference/ceilings.md is not of these rows: make ceilings".into());
+    }
+    for (row, cells) in ROWS.iter().zip(&cells) {
+        if cells.iter().any(|&cell| cell > row.goal()) {
+            return Err(format!("{} {}: above the goal of {}", row.vector, row.shape, row.goal()).into());
+        }
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
+    if std::env::var_os("PEGEL_SEARCH_CEILINGS").is_some() {
+        search();
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
-    let mut trials = vec![Trial::test("honest_traffic_is_silent", honest_traffic_is_silent)];
+    let mut trials = vec![
+        Trial::test("honest_traffic_is_silent", honest_traffic_is_silent),
+        Trial::test("the_table_is_current", the_table_is_current),
+    ];
     for row in ROWS {
-        let name = format!("{}::{}", row.vector, row.shape.replace(", ", "_").replace(' ', "_"));
-        trials.push(Trial::test(name, move || test(row)));
+        let name = row.shape.replace(", ", "_").replace(' ', "_");
+        trials.push(Trial::test(format!("{}::{name}", row.vector), move || test(row)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

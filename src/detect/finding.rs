@@ -143,7 +143,7 @@ impl Finding {
                 false => all,
             }
         };
-        let is_meant = |sample: &&Sample| !(is_separate && sample.solicited);
+        let is_meant = |sample: &&Sample| !(is_separate && sample.is_solicited());
         Finding {
             now: Traffic {
                 count: count(Span::Tick),

@@ -212,9 +212,14 @@ fn hammers(source: &Source, fresh: bool) -> bool {
         && source.varied >= INVENTED_SHARE.value
         && source.plain >= PLAIN_SHARE.value
         && source.forwarded < FORWARDED_SHARE.value;
-    // Whatever it requests: no browser opens so many connections, and a proxy is configured.
-    let floods = fresh && source.rate as f64 >= ONE_SOURCE.value && source.forwarded < FORWARDED_SHARE.value;
-    source.is_known() && (repeats || invents || floods)
+    source.is_known() && (repeats || invents)
+}
+
+/// Opens more connections than any browser, whatever it requests on them. Proxies are configured; what one of our hosts sends
+/// may be theirs as well.
+fn opens_many(source: &Source, fresh: bool, outbound: bool) -> bool {
+    let is_proxy = outbound || source.forwarded >= FORWARDED_SHARE.value;
+    fresh && source.is_known() && source.rate as f64 >= ONE_SOURCE.value && !is_proxy
 }
 
 /// Invents the keys of its queries, to bypass caches: no program does.
@@ -250,9 +255,10 @@ impl HttpFlood {
             host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
         let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
         let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
+        let outbound = host.is_outbound();
         let (sources, share) = requests.sources(|source| {
-            hammers(source, fresh)
-                && (one_site || source.repeated_few >= REPEATED_SHARE.value || source.rate as f64 >= ONE_SOURCE.value)
+            let is_alike = one_site || source.repeated_few >= REPEATED_SHARE.value;
+            hammers(source, fresh) && is_alike || opens_many(source, fresh, outbound)
         });
         let (tools, tool_share) = requests.sources(|source| is_tool(source, fresh));
         let limit = base.times(if fresh || tool_share >= share * TOOL_SHARE.value { 1.0 } else { KEPT.value });

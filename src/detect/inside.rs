@@ -64,7 +64,8 @@ impl Spread {
             return None;
         }
         let classes: BTreeSet<u8> = finding.recent.samples.iter().map(|sample| sample.class).collect();
-        let is_meant = |received: &&Received| classes.contains(&received.sample.class) && !received.sample.solicited;
+        let is_meant =
+            |received: &&Received| classes.contains(&received.sample.class) && !received.sample.is_solicited();
         let all: u64 = window.received_lately().map(|received| u64::from(received.sample.weight)).sum();
         let mut hosts: BTreeMap<Addr, u64> = BTreeMap::new();
         let mut samples = 0u32;

@@ -177,7 +177,8 @@ fn fillers(window: &Window<'_>, direction: Direction, carried: f64) -> Evidence 
     let shown = hosts.iter().take(SHOWN).filter(|(bits, _)| *bits >= carried * SHOWN_SHARE.value);
     let named: Vec<String> = shown
         .map(|(bits, host)| {
-            let share = bits / carried.max(1.0) * 100.0;
+            // What leaves is captured before the queue of the interface drops it.
+            let share = (bits / carried.max(1.0) * 100.0).min(100.0);
             format!("{host} {verb} {:.1} Mbit/s (about {share:.0} %)", bits / 1e6)
         })
         .collect();

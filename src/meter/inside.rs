@@ -12,10 +12,16 @@ use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
 use super::report::Totals;
 use super::samples::{Received, SAMPLES, Sample};
-use super::verdicts::VerdictCounts;
+use super::verdicts::{Content, VerdictCounts};
 use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
-use crate::packet::{Class, Service};
+use crate::packet::{App, Class, Service};
 use std::collections::VecDeque;
+
+const DNS: u16 = 53;
+
+fn is_udp(sample: &Sample) -> bool {
+    [Class::Udp, Class::Quic].iter().any(|&class| sample.class == class as u8)
+}
 
 /// The windows of our networks as a whole.
 pub(super) struct Inside {
@@ -64,7 +70,7 @@ impl Inside {
     pub(super) fn close(&mut self, totals: &Totals, received: &[Received]) {
         self.tick.reset(Addr::UNSPECIFIED);
         self.tick.first = Timestamp::from_tick(self.number);
-        self.tick.received = ClassTick::of_sums(&totals.received, self.counts.received);
+        self.tick.received = ClassTick::of_sums(&totals.received, self.verdicts(received));
         self.tick.sent = ClassTick::of_sums(&totals.transmitted, VerdictCounts::default());
         self.tick.handshakes = self.counts.handshakes;
         // Where there are more samples than a tick can keep, each n-th stands for n: all have the same weight.
@@ -84,9 +90,21 @@ impl Inside {
         self.window.absorb(&mut self.tick);
     }
 
+    /// The verdicts on all packets, as those on the sample give them.
+    fn verdicts(&self, received: &[Received]) -> VerdictCounts {
+        let mut verdicts = self.counts.flows;
+        for Received { sample, .. } in received {
+            let Some(&class) = Class::ALL.get(usize::from(sample.class)) else { continue };
+            let is_query = is_udp(sample) && sample.destination_port == DNS;
+            let app = if is_query { App::DnsQuery } else { App::None };
+            let is_reply = is_udp(sample) && Service::of_port(sample.source_port).is_some();
+            verdicts.add_packets(Content { class, app, is_reply }, sample.verdict, sample.weight, sample.opens);
+        }
+        verdicts
+    }
+
     fn count_service(&mut self, sample: &Sample) {
-        let is_udp = [Class::Udp, Class::Quic].iter().any(|&class| sample.class == class as u8);
-        if sample.solicited || !is_udp {
+        if sample.is_solicited() || !is_udp(sample) {
             return;
         }
         if let Some(row) = Service::of_port(sample.source_port).and_then(|service| self.tick.service(service)) {

@@ -15,6 +15,7 @@
 //! | shared hosts | `shared` | address | `meter.hosts` | at most once a tick, the least active eighth; for a second afterwards, new hosts that are hardly more active |
 //! | windows | `windows` | busy host | `meter.busy_hosts` | a host less than a third as busy as the new one |
 //! | prefixes | `prefixes` | network | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
+//! | inside as a whole | `inside` | none | one window; a sample of 128 packets a worker and tick, for a second | the oldest |
 //! | conversations | `conversations` | flow, or pair of hosts and protocol | `meter.worker_conversations` | forgotten ones, then of the host with most in the set |
 //! | pairs | `pairs` | pair of hosts | 65,536 a generation of five minutes | an older generation as a whole |
 //! | connection attempts | `attempts` | sender | 1,024 a worker, 512 inspected a tick | as worker hosts, by attempts; the rest of the tick |

@@ -4,7 +4,7 @@ use super::conversations::{Outcome, Verdict};
 use super::scale::Scale;
 use super::verdicts::asks;
 use crate::base::Addr;
-use crate::packet::Packet;
+use crate::packet::{Class, Packet};
 
 /// One packet that stands for `weight` packets of its direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,14 +27,22 @@ pub struct Sample {
     pub ttl: u8,
     /// Length of the IP packet in bytes; of one segment where GSO/GRO merged several.
     pub length: u16,
-    /// The other end had asked for it. Not set for packets that ask themselves, as SYNs do.
-    pub solicited: bool,
+    /// Whether it was asked for.
+    pub verdict: Verdict,
+    /// It begins a flow.
+    pub opens: bool,
 }
 
 // Everything but the address fits in 16 bytes.
 const _: () = assert!(size_of::<Sample>() == 32);
 
 impl Sample {
+    /// Whether the other end had asked for it. Packets that ask themselves, as SYNs do, are not.
+    pub fn is_solicited(&self) -> bool {
+        let asks = Class::ALL.get(usize::from(self.class)).is_some_and(|&class| asks(class));
+        self.verdict == Verdict::Solicited && !asks
+    }
+
     /// A packet from or to `peer`, with no weight yet.
     #[inline]
     pub(super) fn of(packet: &Packet, peer: Addr, outcome: &Outcome) -> Sample {
@@ -49,7 +57,8 @@ impl Sample {
             ttl: packet.ttl,
             // Headers are repeated in each segment; this small error is accepted.
             length: packet.ip_len / packet.segments.max(1),
-            solicited: outcome.verdict == Verdict::Solicited && !asks(packet.class),
+            verdict: outcome.verdict,
+            opens: outcome.opens(),
         }
     }
 }

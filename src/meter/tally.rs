@@ -43,8 +43,6 @@ struct PacketHosts {
     is_target: bool,
     /// The destination is a multicast or broadcast address.
     to_group: bool,
-    /// The source is one of our addresses, but the packet comes from outside.
-    forged: bool,
 }
 
 impl Default for PacketHosts {
@@ -56,7 +54,6 @@ impl Default for PacketHosts {
             conversation: Key::default(),
             is_target: false,
             to_group: false,
-            forged: false,
         }
     }
 }
@@ -90,6 +87,8 @@ pub struct Tally {
     interfaces: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
     is_partial: bool,
+    /// Some interface is an uplink.
+    has_uplink: bool,
     elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
@@ -124,6 +123,7 @@ impl Tally {
             link: LinkRecorder::new(hasher),
             interfaces: Arc::default(),
             is_partial: false,
+            has_uplink: false,
             elsewhere: Count::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
@@ -151,6 +151,7 @@ impl Tally {
 
     /// Replaces the captured interfaces, with their roles and the policy that says which of their frames count.
     pub fn set_interfaces(&mut self, interfaces: &Arc<[CapturedInterface]>) {
+        self.has_uplink = interfaces.iter().any(|interface| interface.role == InterfaceRole::Uplink);
         self.is_partial = interfaces.iter().any(|interface| interface.counted != CountPolicy::All);
         self.interfaces = Arc::clone(interfaces);
     }
@@ -191,14 +192,22 @@ impl Tally {
         packet.direction != FrameDirection::Ingress && self.leaves_machine(packet.interface)
     }
 
-    /// Whether a packet comes from outside, whatever its source address says: it enters by an uplink.
+    /// Packets that enter by an uplink come from outside, whatever their source address says: our guest is not accused of what
+    /// it did not send.
     #[inline(never)]
-    fn comes_from_outside(&self, packet: &Packet) -> bool {
-        packet.direction == FrameDirection::Ingress
-            && self
-                .interfaces
-                .get(usize::from(packet.interface))
-                .is_some_and(|known| known.role == InterfaceRole::Uplink)
+    fn disown_forged(&mut self, batch: &[Packet], located: &mut [PacketHosts; BATCH]) {
+        for (packet, ends) in batch.iter().zip(located) {
+            let interface = self.interfaces.get(usize::from(packet.interface));
+            let enters = packet.direction == FrameDirection::Ingress
+                && interface.is_some_and(|known| known.role == InterfaceRole::Uplink);
+            if !(packet.has_ip && enters && ends.ends.from_us) {
+                continue;
+            }
+            (ends.ends.from_us, ends.source_slot) = (false, NO_SLOT);
+            if let Some(count) = self.anomalies.get_mut(Anomaly::OwnSourceEntered as usize) {
+                *count += 1;
+            }
+        }
     }
 
     #[inline(never)]
@@ -244,12 +253,14 @@ impl Tally {
         // Look up all hosts and conversations first, so that their cache misses overlap.
         let mut located = [PacketHosts::default(); BATCH];
         self.locate(batch, &mut located);
+        if self.has_uplink {
+            self.disown_forged(batch, &mut located);
+        }
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
         for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
             self.sums.add(packet, ends.ends.to_us, ends.ends.from_us);
-            let forged = ends.forged.then_some(Anomaly::OwnSourceEntered);
-            if let Some(anomaly) = packet.anomaly.or(forged)
+            if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
                 *count += 1;
@@ -316,9 +327,7 @@ impl Tally {
             ends.conversation = self.conversations.key(packet, ends.ends.source, ends.ends.destination);
             self.conversations.load(ends.conversation);
             // Our guest is not accused of what enters with its address: it did not send that.
-            let ours = !unknown && self.networks.contains(packet.source);
-            ends.forged = ours && self.comes_from_outside(packet);
-            ends.ends.from_us = ours && !ends.forged;
+            ends.ends.from_us = !unknown && self.networks.contains(packet.source);
             ends.source_slot = match unknown || ends.ends.from_us {
                 true => self.find_host(ends.ends.source, packet.source),
                 false => NO_SLOT,
@@ -345,6 +354,7 @@ impl Tally {
         let outcome = self.conversations.follow(packet, ends.conversation, &ends.ends);
         if ends.ends.to_us || ends.ends.from_us {
             self.attempts.follow(packet, &outcome, &ends.ends);
+            self.inside.follow(packet, &outcome, ends.ends.from_us);
         }
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
         // Packets sent by known receivers still count.
@@ -355,7 +365,6 @@ impl Tally {
                 false => self.insert_host(ends.ends.destination, packet.destination),
             };
             self.host::<false>(index, packet, ends.ends.source, &outcome);
-            self.inside.receive(packet, &outcome);
             self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
                 target: packet.destination,
                 sample: Sample::of(packet, packet.source, &outcome),
@@ -368,7 +377,6 @@ impl Tally {
                 false if ends.ends.from_us => self.insert_host(ends.ends.source, packet.source),
                 false => return,
             };
-            self.inside.send(packet, &outcome);
             self.host::<true>(index, packet, ends.ends.destination, &outcome);
         }
     }
@@ -475,13 +483,13 @@ impl Tally {
         report.tick = tick;
         report.first = self.first.take();
         report.last = self.last;
+        report.inside = std::mem::take(&mut self.inside);
         report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
         self.evictions.attempts += self.attempts.finish_tick(&mut report.attempts);
         self.evictions.conversations = self.conversations.finish_tick();
         report.received = self.received;
         self.received.clear();
-        report.inside = std::mem::take(&mut self.inside);
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
         self.link.finish_tick(&mut report.link);
         self.evictions.controls = report.link.skipped;

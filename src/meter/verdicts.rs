@@ -215,6 +215,30 @@ impl VerdictCounts {
         }
     }
 
+    /// Counts packets with the same verdict. Where they `open`, each begins a flow.
+    pub(super) fn add_packets(&mut self, content: Content, verdict: Verdict, packets: u32, open: bool) {
+        let Some(kind) = kind_of(content).filter(|_| verdict != Verdict::Solicited) else { return };
+        self.used |= 1 << kind;
+        if let Some(count) = self.cells.get_mut(kind).and_then(|cell| cell.by_verdict.get_mut(verdict as usize)) {
+            *count = count.wrapping_add(packets);
+        }
+        if let Some(flows) = self.flows(kind).filter(|_| open) {
+            flows.opened = flows.opened.wrapping_add(packets);
+        }
+    }
+
+    /// Counts what a packet says of its flow beyond its verdict.
+    pub(super) fn add_flow(&mut self, content: Content, outcome: &Outcome) {
+        let Some(kind) = kind_of(content) else { return };
+        self.used |= 1 << kind;
+        if let Some(cell) = self.cells.get_mut(kind).filter(|_| !outcome.answers) {
+            cell.excuse(outcome.excused);
+        }
+        if let Some(flows) = self.flows(kind) {
+            flows.continued = flows.continued.wrapping_add(outcome.continues.into());
+        }
+    }
+
     fn add_to_kind(&mut self, kind: usize, outcome: &Outcome, packets: u32) {
         let Some(cell) = self.cells.get_mut(kind) else { return };
         self.used |= 1 << kind;
@@ -313,7 +337,13 @@ impl VerdictCounts {
 
     /// Packets of all kinds that were unsolicited when they came.
     pub(super) fn unsolicited_at_first(&self) -> u64 {
-        self.cells.iter().map(|cell| cell.verdicts().unsolicited_at_first()).sum()
+        let (mut sum, mut left) = (0, self.used);
+        while left != 0 {
+            let cell = self.cells.get(left.trailing_zeros() as usize).copied().unwrap_or_default();
+            sum += cell.verdicts().unsolicited_at_first();
+            left &= left - 1;
+        }
+        sum
     }
 
     /// DNS queries.

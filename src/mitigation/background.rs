@@ -94,7 +94,7 @@ impl TimedSample {
 
     fn sample(&self, weight: u32) -> Sample {
         let TimedSample { peer, source_port, destination_port, length, class, protocol, flags, ttl, .. } = *self;
-        Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length, solicited: false }
+        Sample { peer, source_port, destination_port, weight, class, protocol, flags, ttl, length, ..Sample::default() }
     }
 }
 

@@ -32,7 +32,7 @@ fn sample(peer: u32, class: Class, ports: (u16, u16), length: u16) -> Sample {
         flags,
         ttl: 57,
         length,
-        solicited: false,
+        ..Sample::default()
     }
 }
 
@@ -161,7 +161,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
                 flags,
                 ttl,
                 length,
-                solicited: false,
+                ..Sample::default()
             }
         },
     )
