@@ -7,7 +7,7 @@
 use super::evidence::{context, measured};
 use super::limit::Limit;
 use super::settings::Settings;
-use super::{Detector, DetectorSpec, Evidence, Finding, Merging, Mitigation, Setting, Target, Threshold, Traffic};
+use super::{Detector, DetectorSpec, Evidence, Finding, Merging, Mitigation, Setting, Target, Traffic};
 use crate::base::{Addr, Direction, LinkCounts, LinkReading, Severity, Timestamp, Vector};
 use crate::meter::{Count, Registers, Span, Window};
 use crate::packet::Class;
@@ -18,7 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "a captured interface carries nearly what its link can, or drops frames; with the hosts that fill it",
     settings: &[PERCENT, SECONDS],
     inspects_hosts: false,
-    thresholds: &[DROPPED_SHARE, SHOWN_SHARE],
+    thresholds: &[],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -45,20 +45,11 @@ const SECONDS: Setting = Setting {
     learns: None,
 };
 
-const DROPPED_SHARE: Threshold = Threshold {
-    name: "dropped frames",
-    value: 0.01,
-    unit: "share of frames",
-    reason: "a full link that loses one frame of a hundred slows every transfer on it; single drops have many causes",
-    guarded_by: "syn_flood",
-};
-const SHOWN_SHARE: Threshold = Threshold {
-    name: "hosts worth naming",
-    value: 0.05,
-    unit: "share of what the link carries",
-    reason: "twenty hosts at most can have as much",
-    guarded_by: "syn_flood",
-};
+/// Share of frames that are dropped from which a full link is critical: it slows every transfer. Single drops have many causes.
+/// Guarded by `tests/links.rs`.
+const DROPPED_SHARE: f64 = 0.01;
+/// Share of what the link carries from which a host is named; twenty hosts at most can have as much.
+const SHOWN_SHARE: f64 = 0.05;
 /// Hosts that are named.
 const SHOWN: usize = 5;
 
@@ -124,7 +115,7 @@ impl LinkSaturated {
         }
         let counts = side.of(newest);
         let carried = bits_per_second(counts, newest.seconds);
-        let loses = DROPPED_SHARE.is_reached_by(counts.dropped, counts.packets + counts.dropped);
+        let loses = counts.dropped as f64 >= DROPPED_SHARE * (counts.packets + counts.dropped).max(1) as f64;
         let direction = if side == Side::Received { Direction::Inbound } else { Direction::Outbound };
         let verb = if side == Side::Received { "receives" } else { "sends" };
         let main = measured(
@@ -174,7 +165,7 @@ fn fillers(window: &Window<'_>, direction: Direction, carried: f64) -> Evidence 
     hosts.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     let most = hosts.first().map_or(0.0, |(bits, _)| *bits);
     let verb = if direction == Direction::Inbound { "receives" } else { "sends" };
-    let shown = hosts.iter().take(SHOWN).filter(|(bits, _)| *bits >= carried * SHOWN_SHARE.value);
+    let shown = hosts.iter().take(SHOWN).filter(|(bits, _)| *bits >= carried * SHOWN_SHARE);
     let named: Vec<String> = shown
         .map(|(bits, host)| {
             // What leaves is captured before the queue of the interface drops it.
@@ -183,7 +174,7 @@ fn fillers(window: &Window<'_>, direction: Direction, carried: f64) -> Evidence 
         })
         .collect();
     let message = match named.is_empty() {
-        true => format!("no host of ours {verb} as much as {:.0} % of it", SHOWN_SHARE.value * 100.0),
+        true => format!("no host of ours {verb} as much as {:.0} % of it", SHOWN_SHARE * 100.0),
         false => format!("by all captured traffic of the last second: {}", named.join(", ")),
     };
     context("busiest_host_bits_per_second", most.round(), Span::Second.seconds(), message)

@@ -1,6 +1,6 @@
 //! The registry of detectors.
 
-use super::baseline::{self, DefaultLimits};
+use super::baseline::DefaultLimits;
 use super::detector::DetectorSpec;
 use super::quantities::Quantity;
 use super::threshold::Threshold;
@@ -78,7 +78,6 @@ pub const SHARED_THRESHOLDS: &[(&str, &[Threshold])] = &[
     ("exceeded", exceeded::THRESHOLDS),
     ("finding", finding::THRESHOLDS),
     ("host_context", host_context::THRESHOLDS),
-    ("baseline", baseline::THRESHOLDS),
     ("quantities", quantities::THRESHOLDS),
     ("shape", shape::THRESHOLDS),
     ("mixture", mixture::THRESHOLDS),

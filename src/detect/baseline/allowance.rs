@@ -5,39 +5,19 @@
 //! the host's typical traffic asks for more, to five times the default after a month at the earliest. What honestly exceeds
 //! that, an operator configures: hardly any host gets so much that it did not ask for.
 
-use super::super::threshold::Threshold;
 use std::collections::VecDeque;
 
-pub(in crate::detect) const THRESHOLDS: &[Threshold] = &[FIRST, MOST, PER_DAY, PRESSING];
-
-const FIRST: Threshold = Threshold {
-    name: "learned limit of the first day",
-    value: 2.0,
-    unit: "times the default",
-    reason: "a new host with twice the traffic of others is not reported each hour; an attacker gains a factor of two at once",
-    guarded_by: "udp_flood",
-};
-const MOST: Threshold = Threshold {
-    name: "highest learned limit",
-    value: 5.0,
-    unit: "times the default",
-    reason: "a host with more honest unsolicited traffic exists, but an operator must say so",
-    guarded_by: "syn_flood",
-};
-const PER_DAY: Threshold = Threshold {
-    name: "rise of a learned limit",
-    value: 0.1,
-    unit: "times the default, per day",
-    reason: "from twice to five times the default takes thirty days of traffic that asks for it every hour",
-    guarded_by: "syn_flood",
-};
-const PRESSING: Threshold = Threshold {
-    name: "traffic that asks for a higher limit",
-    value: 0.9,
-    unit: "share of the present limit",
-    reason: "a limit rises while typical traffic comes near it, not because time passes",
-    guarded_by: "syn_flood",
-};
+/// Times the default that a limit may be in the first day: a new host with twice the traffic of others is not reported each hour,
+/// and an attacker gains a factor of two at once.
+const FIRST: f64 = 2.0;
+/// Times the default that a learned limit is at most. A host with more honest unsolicited traffic exists, but an operator must
+/// say so.
+const MOST: f64 = 5.0;
+/// Times the default that it may rise per day: from twice to five times takes thirty days of traffic that asks for it every
+/// hour. Guarded, with the others, by the simulated attacker in `tests.rs`.
+const PER_DAY: f64 = 0.1;
+/// Share of the present limit from which traffic asks for a higher one: it does not rise because time passes.
+const PRESSING: f64 = 0.9;
 
 const MINUTES_PER_DAY: u64 = 1440;
 /// Days that the history reaches back.
@@ -63,7 +43,7 @@ pub(super) struct Allowance {
 
 impl Default for Allowance {
     fn default() -> Self {
-        Allowance { times: FIRST.value as f32, history: VecDeque::new() }
+        Allowance { times: FIRST as f32, history: VecDeque::new() }
     }
 }
 
@@ -76,10 +56,10 @@ impl Allowance {
     /// A minute passed in which the traffic asked for `wanted`; the host is known since minute `first`.
     pub(super) fn pass_minute(&mut self, minute: u64, first: u64, wanted: f32, default: f32) {
         let granted = self.granted(wanted, default);
-        let presses = wanted >= default * self.times * PRESSING.value as f32;
+        let presses = wanted >= default * self.times * PRESSING as f32;
         if presses && minute.saturating_sub(first) >= MINUTES_PER_DAY {
-            let rise = PER_DAY.value / MINUTES_PER_DAY as f64;
-            self.times = (f64::from(self.times) + rise).min(MOST.value) as f32;
+            let rise = PER_DAY / MINUTES_PER_DAY as f64;
+            self.times = (f64::from(self.times) + rise).min(MOST) as f32;
         }
         if granted <= default {
             return;

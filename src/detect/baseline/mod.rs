@@ -14,6 +14,5 @@ mod tests;
 mod weekly_profile;
 
 pub use allowance::DayLimit;
-pub(super) use allowance::THRESHOLDS;
 pub use format::FormatError;
 pub use learner::{Baseline, DefaultLimits, LearnedLevels, hour_of_week};
