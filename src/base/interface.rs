@@ -89,6 +89,8 @@ pub struct CapturedInterface {
     pub counted: CountPolicy,
     /// Which directions it shows, if that is configured; otherwise it is learned.
     pub directions: CaptureDirections,
+    /// No host of ours is behind it: what enters comes from outside, whatever its source address says.
+    pub outside: bool,
 }
 
 impl CapturedInterface {
@@ -99,6 +101,7 @@ impl CapturedInterface {
             role: InterfaceRole::Alone,
             counted: CountPolicy::All,
             directions: CaptureDirections::Unknown,
+            outside: false,
         }
     }
 
@@ -124,7 +127,13 @@ impl CapturedInterface {
                 _ if has(InterfaceRole::Uplink) => CountPolicy::Nothing,
                 _ => CountPolicy::Ingress,
             };
-            CapturedInterface { segment: first as u16, role: this.0, counted, directions: CaptureDirections::Unknown }
+            CapturedInterface {
+                segment: first as u16,
+                role: this.0,
+                counted,
+                directions: CaptureDirections::Unknown,
+                outside: false,
+            }
         };
         interfaces.iter().enumerate().map(assign).collect()
     }

@@ -12,7 +12,7 @@ pub(super) const SECTION: Section = Section {
     reload: Reload::Live,
     doc: "The role of an interface and the MAC addresses that may leave through it. Repeat for each interface; the \
           name \"*\" stands for all of them.",
-    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS, &DIRECTIONS, &SPEED],
+    keys: &[&NAME, &ROLE, &BRIDGE, &ALLOWED_MACS, &ALLOWED_VIRTUAL_MACS, &UPSTREAM_MACS, &DIRECTIONS, &OUTSIDE, &SPEED],
 };
 
 const NAME: Key = Key {
@@ -69,6 +69,14 @@ const DIRECTIONS: Key = Key {
           \"out\": only what they send (a mirror of one direction, asymmetric routing). Unless written, Pegel learns it.",
 };
 
+const OUTSIDE: Key = Key {
+    name: "outside",
+    kind: Kind::Bool,
+    default: DefaultValue::Bool(false),
+    doc: "No host of yours is behind this interface: what enters with one of your addresses is forged, and not counted as sent by \
+          that host. By itself Pegel knows this of the addresses of local guests on an uplink.",
+};
+
 const SPEED: Key = Key {
     name: "speed",
     kind: Kind::Whole { min: 1_000, max: 10_000_000_000_000, unit: "bit/s" },
@@ -84,6 +92,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
     let allowed_macs = section.list(&ALLOWED_MACS, mac).into_iter().collect();
     let virtual_macs = section.choices(&ALLOWED_VIRTUAL_MACS, &VirtualMac::ALL, VirtualMac::name);
     let upstream_macs = section.list(&UPSTREAM_MACS, mac).into_iter().collect();
+    let outside = section.bool(&OUTSIDE);
     let speed = section.whole_if_written(&SPEED);
     let directions = section.choice(&DIRECTIONS, &CaptureDirections::KNOWN, CaptureDirections::name);
     if name.is_empty() {
@@ -101,6 +110,7 @@ pub(super) fn read(section: &mut Reader<'_>, names: &mut Names, interfaces: &mut
         virtual_macs,
         upstream_macs,
         directions,
+        outside,
         speed,
     });
 }
@@ -125,6 +135,7 @@ pub(super) fn write(interfaces: &[InterfacePolicy], page: &mut Page) {
         if let Some(directions) = interface.directions {
             page.text(&DIRECTIONS, directions.name());
         }
+        page.bool(&OUTSIDE, interface.outside);
         if let Some(speed) = interface.speed {
             page.number(&SPEED, speed);
         }

@@ -59,6 +59,8 @@ pub struct HostContext<'a> {
     hosts: Option<f64>,
     /// Packets per second that scanners of the whole Internet send to it.
     radiation: f64,
+    /// The part of the measured packets that is meant.
+    share: f64,
     group: Option<GroupId>,
     /// Levels learned for this host, where there are any.
     learned: Option<LearnedLevels<'a>>,
@@ -91,6 +93,7 @@ impl<'a> HostContext<'a> {
             target,
             hosts,
             radiation: 0.0,
+            share: 1.0,
             group,
             learned,
             profiles: RefCell::default(),
@@ -126,12 +129,14 @@ impl<'a> HostContext<'a> {
         Some(HostContext::new(traffic, direction, (Target::Prefix(network), Some(hosts)), group, None))
     }
 
-    /// Our networks as a whole, as far as they are `network`; `None` until that is known. The limits are those of a prefix, and
+    /// Our networks as a whole, as far as they are `network`, with its share of the packets that are meant and about how many of its
+    /// hosts receive them; `None` until that is known. The limits are those of a prefix, and
     /// what scanners of the whole Internet send to the network.
-    pub fn of_inside(traffic: HostDirection<'a>, network: Option<IpNet>) -> HostContext<'a> {
+    pub fn of_inside(traffic: HostDirection<'a>, network: Option<(IpNet, f64, f64)>) -> HostContext<'a> {
+        let (network, share, hosts) = network.map_or((None, 1.0, 1.0), |(net, share, hosts)| (Some(net), share, hosts));
         let target = Target::Prefix(network.unwrap_or_default());
-        let context = HostContext::new(traffic, Direction::Inbound, (target, Some(1.0)), None, None);
-        HostContext { radiation: network.map_or(0.0, scanned_addresses) * RADIATION.value, ..context }
+        let context = HostContext::new(traffic, Direction::Inbound, (target, Some(hosts)), None, None);
+        HostContext { radiation: network.map_or(0.0, scanned_addresses) * RADIATION.value, share, ..context }
     }
 
     /// Of a prefix: about how many of its hosts receive.
@@ -173,7 +178,11 @@ impl<'a> HostContext<'a> {
 
     /// The same for packets of which `least` already make a burst.
     pub(super) fn exceeds_from(&self, least: f64, limit: Limit, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-        let exceeded = exceeded::exceeded_from(least, limit, &count);
+        let count = |span: Span| match self.share < 1.0 {
+            true => (count(span) as f64 * self.share) as u64,
+            false => count(span),
+        };
+        let exceeded = exceeded::exceeded_from(least, limit, count);
         self.notes.compared(limit, count, exceeded.as_ref());
         exceeded
     }

@@ -131,7 +131,7 @@ const FORWARDED_SHARE: Threshold = Threshold {
     value: 0.5,
     unit: "share of requests",
     reason: "a configured proxy says that it forwards",
-    guarded_by: "busy_proxy",
+    guarded_by: "http_configured_proxy",
 };
 const INVENTED_KEYS: Threshold = Threshold {
     name: "made-up keys",
@@ -251,8 +251,11 @@ impl HttpFlood {
             return None;
         }
         // Connections opened for them, by whichever of its packets was captured.
+        // Those of TLS carry other requests.
+        let hellos = host.app_packets(Span::Second, &[App::TlsClientHello]);
         let opened =
             host.forward(Span::Second).of(Class::TcpSyn).packets.max(host.client_steps(Span::Second).completed.into());
+        let opened = opened.saturating_sub(hellos);
         let fresh = NEW_CONNECTIONS.is_reached_by(opened, second);
         let one_site = requests.top_name().is_some_and(|(_, share)| share >= ONE_SITE.value);
         let outbound = host.is_outbound();
@@ -281,7 +284,10 @@ impl HttpFlood {
         finding.evidence = vec![
             exceeded.evidence(
                 "repeated_requests_per_second",
-                &format!("HTTP requests/s {} by sources that repeat their requests", host.to_or_from()),
+                &format!(
+                    "HTTP requests/s {} by sources that repeat their requests or open hundreds of connections",
+                    host.to_or_from()
+                ),
                 &requests.name_message(),
             ),
             context(

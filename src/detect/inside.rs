@@ -52,7 +52,10 @@ const LENGTHS_V6: [u8; 2] = [40, 32];
 pub(super) struct Spread {
     /// The attacked network.
     pub network: IpNet,
-    share: f64,
+    /// Its share of the packets.
+    pub share: f64,
+    /// About how many hosts of it receive: where each sampled packet has a target of its own, as many as there are packets.
+    pub receiving: f64,
     samples: u32,
     hosts: usize,
 }
@@ -82,12 +85,18 @@ impl Spread {
             return None;
         }
         let (network, share) = attacked(&hosts, meant, window, networks)?;
-        Some(Spread { network, share, samples, hosts: hosts.len() })
+        let packets = finding.recent.count.packets as f64 * share;
+        let receiving = (packets * hosts.len() as f64 / f64::from(samples.max(1))).min(addresses(network));
+        Some(Spread { network, share, receiving, samples, hosts: hosts.len() })
     }
 
     /// The finding as one of carpet bombing.
     pub(super) fn mark(&self, mut finding: Finding) -> Finding {
         finding.pattern = Some(Pattern::CarpetBombing);
+        for count in [&mut finding.now.count, &mut finding.recent.count] {
+            count.packets = (count.packets as f64 * self.share) as u64;
+            count.bytes = (count.bytes as f64 * self.share) as u64;
+        }
         // Sources are counted in the sample alone.
         for evidence in finding.evidence.iter_mut().filter(|evidence| evidence.measure == SOURCES) {
             evidence.message = evidence.message.replacen("about", "at least", 1);
@@ -111,8 +120,13 @@ impl Spread {
     }
 }
 
-/// The narrowest network that gets nearly all, with its share; else the one of ours, or the usual one, that gets most. None where
-/// a prefix of the usual length does: it is measured by itself.
+/// Addresses of a network.
+fn addresses(network: IpNet) -> f64 {
+    f64::from(network.max_prefix_len() - network.prefix_len()).exp2()
+}
+
+/// The narrowest network that gets nearly all, with its share; else the one that gets most, if that is half. None where a prefix of
+/// the usual length does: it is measured by itself.
 fn attacked(hosts: &BTreeMap<Addr, u64>, all: u64, window: &Window<'_>, networks: &Networks) -> Option<(IpNet, f64)> {
     let heaviest = |network_of: &dyn Fn(Addr) -> Option<IpNet>| {
         let mut weights: BTreeMap<IpNet, u64> = BTreeMap::new();
@@ -148,6 +162,7 @@ fn attacked(hosts: &BTreeMap<Addr, u64>, all: u64, window: &Window<'_>, networks
             .collect();
     found.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
     let narrowest = found.iter().find(|(_, weight)| NEARLY_ALL.is_reached_by(*weight, all));
-    let chosen = narrowest.or_else(|| found.iter().max_by_key(|(_, weight)| *weight));
+    let half = || found.iter().max_by_key(|(_, weight)| *weight).filter(|(_, weight)| weight * 2 >= all);
+    let chosen = narrowest.or_else(half);
     chosen.map(|&(network, weight)| (network, share(weight)))
 }

@@ -42,22 +42,27 @@ pub struct Limit {
     pub unlearned: f64,
     /// What is reported from here on, whatever its shape: no shape, and no hand-over to another detector, excuses more.
     pub ceiling: f64,
+    /// The value is the ceiling.
+    pub is_ceiling: bool,
 }
 
 impl Limit {
     /// A limit from which on `ceiling` times as much is reported whatever its shape.
     pub fn new(value: f64, from: LimitFrom, ceiling: f64) -> Limit {
-        Limit { value, from, unlearned: value, ceiling: value * ceiling }
+        Limit { value, from, unlearned: value, ceiling: value * ceiling, is_ceiling: false }
     }
 
-    /// The limit of a shape that allows `factor` times as much. The ceiling stays: the shape is an excuse.
+    /// The limit of a shape that allows `factor` times as much, up to the ceiling: the shape is an excuse.
     pub fn times(self, factor: f64) -> Limit {
-        Limit { value: self.value * factor, unlearned: self.unlearned * factor, ..self }
+        let value = self.value * factor;
+        let is_ceiling = factor > 1.0 && self.ceiling > 0.0 && value > self.ceiling;
+        let value = if is_ceiling { self.ceiling.max(self.value) } else { value };
+        Limit { value, unlearned: (self.unlearned * factor).min(value), is_ceiling, ..self }
     }
 
     /// The limit of a target that is `factor` times as large.
     pub fn scaled(self, factor: f64) -> Limit {
-        Limit { ceiling: self.ceiling * factor, ..self.times(factor) }
+        Limit { value: self.value * factor, unlearned: self.unlearned * factor, ceiling: self.ceiling * factor, ..self }
     }
 
     /// The limit of a target that honestly gets `packets` per second more.
@@ -78,12 +83,12 @@ impl Limit {
 
     /// The ceiling as a limit: for what a shape excuses below it.
     pub fn at_ceiling(self) -> Limit {
-        Limit { value: self.ceiling.max(self.value), ..self }
+        Limit { value: self.ceiling.max(self.value), is_ceiling: true, ..self }
     }
 
     /// For messages: the value, its origin, and whether it is the ceiling of another.
     pub(super) fn describe(self) -> String {
-        match self.value >= self.ceiling && self.ceiling > 0.0 {
+        match self.is_ceiling {
             true => format!("limit {} ({}, whatever the shape)", self.value, self.from.name()),
             false => format!("limit {} ({})", self.value, self.from.name()),
         }

@@ -15,7 +15,7 @@ use crate::packet::Class;
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
     name: "link_saturated",
     vectors: &[Vector::LinkSaturated],
-    summary: "a captured interface carries nearly what its link can, or drops frames; with the hosts that fill it",
+    summary: "a captured interface carries nearly what its link can; with the hosts that fill it",
     settings: &[PERCENT, SECONDS],
     inspects_hosts: false,
     thresholds: &[],
@@ -175,7 +175,7 @@ fn fillers(window: &Window<'_>, direction: Direction, carried: f64) -> Evidence 
         .collect();
     let message = match named.is_empty() {
         true => format!("no host of ours {verb} as much as {:.0} % of it", SHOWN_SHARE * 100.0),
-        false => format!("by all captured traffic of the last second: {}", named.join(", ")),
+        false => format!("on all captured interfaces, in the last second: {}", named.join(", ")),
     };
     context("busiest_host_bits_per_second", most.round(), Span::Second.seconds(), message)
 }

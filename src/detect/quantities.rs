@@ -108,6 +108,10 @@ pub(super) fn excused(host: &HostDirection<'_>, window: &Window<'_>, span: Span,
 /// Whether what the host sends may ask for what it receives: both go to and come from about the same peers.
 fn may_answer(host: &HostDirection<'_>) -> bool {
     let (senders, receivers) = (host.peers(), host.opposite().peers());
+    // Of prefixes, and of our networks together, the receivers are not counted.
+    if receivers.is_empty() {
+        return true;
+    }
     let mut all = senders;
     all.merge(&receivers);
     SAME_PEERS.value * all.estimate() <= senders.estimate().min(receivers.estimate())

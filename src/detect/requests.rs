@@ -17,7 +17,7 @@ const REPEATED_ITEMS: Threshold = Threshold {
     value: 4.0,
     unit: "items",
     reason: "a tool may request a few paths in turn; a visitor requests each part of a page once",
-    guarded_by: "http_crowd",
+    guarded_by: "http_flood_two_paths",
 };
 const SAMPLES_EACH: Threshold = Threshold {
     name: "samples of a repeated item",

@@ -234,10 +234,12 @@ fn inspect_inside(detectors: &[EnabledDetector], site: &Site, window: &Window<'_
     inspect_host(detectors, &HostContext::of_inside(traffic, None), site, window, findings);
     for suspected in findings.split_off(before) {
         let Some(spread) = Spread::of(&suspected, window, &site.networks) else { continue };
-        let context = HostContext::of_inside(traffic, Some(spread.network));
+        let network = (spread.network, spread.share, spread.receiving);
+        let context = HostContext::of_inside(traffic, Some(network));
         let mut found = Vec::new();
         inspect_host(detectors, &context, site, window, &mut found);
-        let same = found.into_iter().filter(|finding| finding.vector == suspected.vector);
+        let is_same = |finding: &Finding| finding.vector == suspected.vector && prefix::is_flood(finding, &context);
+        let same = found.into_iter().filter(is_same);
         findings.extend(same.map(|finding| spread.mark(finding)));
     }
 }

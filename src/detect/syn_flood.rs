@@ -180,7 +180,7 @@ impl SynFlood {
         let unanswered = quantities::unanswered_syns(host, Span::Second);
         let exceeded = match host.exceeds(limit, |span| if span == Span::Second { unanswered } else { 0 }) {
             Some(exceeded) if OPEN_SHARE.is_reached_by(second.open(), second.syns) => Some(exceeded),
-            _ => exceeded_by_burst(host, limit),
+            _ => exceeded_by_burst(host, limit).or_else(|| exceeded_by_all(host, base)),
         };
         let profile = host.profile(CLASSES);
         let (exceeded, since) = match exceeded {
@@ -250,7 +250,9 @@ fn are_forged(host: &HostDirection<'_>) -> bool {
 
 fn are_bare(host: &HostDirection<'_>) -> bool {
     let count = host.forward(Span::Second).of(Class::TcpSyn);
-    let most = if host.window().address().is_v4() { BARE_SYN_V4 } else { BARE_SYN_V6 };
+    // Our networks together have no address of their own.
+    let is_v4 = host.samples(CLASSES).next().map_or(host.window().address(), |sample| sample.peer).is_v4();
+    let most = if is_v4 { BARE_SYN_V4 } else { BARE_SYN_V6 };
     count.bytes as f64 <= most.value * count.packets as f64
 }
 
@@ -279,6 +281,14 @@ fn exceeded_by_burst(host: &HostContext<'_>, limit: Limit) -> Option<Exceeded> {
     let second = Handshakes::of(host, Span::Second);
     let open = Handshakes::share(second.open(), second.syns) >= CROWD_OPEN_SHARE.value;
     open.then_some(exceeded)
+}
+
+/// SYNs that are not completed, retransmitted or not, beyond the ceiling: patience can be feigned.
+fn exceeded_by_all(host: &HostContext<'_>, base: Limit) -> Option<Exceeded> {
+    let second = Handshakes::of(host, Span::Second);
+    let failed = second.syns.saturating_sub(second.completed);
+    let mostly = OPEN_SHARE.is_reached_by(failed, second.syns);
+    host.exceeds(base.at_ceiling(), |span| if mostly && span == Span::Second { failed } else { 0 })
 }
 
 /// Clients that return after the service, or the whole host, restarted: all at the same time, and perhaps without an answer,

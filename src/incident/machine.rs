@@ -7,7 +7,7 @@ use super::losses::LossCounts;
 use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
 use super::record::Record;
-use super::relations::{explains, is_flood, is_response};
+use super::relations::{explains, is_flood, is_response, is_small_part, is_within};
 use super::room::{self, Room, Usage};
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector};
 use crate::detect::{Finding, Target};
@@ -182,7 +182,7 @@ impl Incidents {
             let Some(first) = findings.first() else { continue };
             let mut opened = false;
             if !self.open.contains_key(&key) {
-                if !self.make_room(&key, first, now, events) {
+                if !self.make_room(&key, &findings, now, events) {
                     self.refused += findings.len() as u64;
                     self.tell_refusal(first, now);
                     continue;
@@ -217,8 +217,12 @@ impl Incidents {
     }
 
     /// Whether there is room for another incident, where need be instead of a less severe one.
-    fn make_room(&mut self, key: &Key, finding: &Finding, now: Timestamp, events: &mut Vec<Event>) -> bool {
-        match room::for_another(&self.open, self.settings.max_open, key, finding) {
+    fn make_room(&mut self, key: &Key, findings: &[&Finding], now: Timestamp, events: &mut Vec<Event>) -> bool {
+        let mark = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
+        let severity = |finding: &&Finding| mark.as_ref().map_or(finding.severity, |mark| mark.severity(finding, now));
+        let packets = findings.iter().map(|finding| finding.recent.count.packets).sum();
+        let Some(severity) = findings.iter().map(severity).max() else { return false };
+        match room::for_another(&self.open, self.settings.max_open, key, (severity, packets), now) {
             Room::Free => true,
             Room::InsteadOf(least) => {
                 self.evictions += 1;
@@ -270,12 +274,14 @@ impl Incidents {
         if !matches!(key.target, Target::Host(_) | Target::Prefix(_)) {
             return false;
         }
+        let packets: u64 = findings.iter().map(|finding| finding.recent.count.packets).sum();
         findings.iter().all(|finding| is_flood(finding.vector))
             && self.open.iter().any(|(other, record)| {
                 is_within(&key.target, &other.target)
                     && other.direction == key.direction
                     && record.is_carpet()
                     && is_current(record)
+                    && is_small_part(packets as f64, record.peak_packets())
             })
     }
 
@@ -322,10 +328,12 @@ impl Incidents {
 
     /// Merges floods of single hosts, and of narrower prefixes, into the one of their prefix.
     fn merge_hosts(&mut self, prefix: &Key, now: Timestamp, events: &mut Vec<Event>) {
+        let Some(whole) = self.open.get(prefix).map(Record::peak_packets) else { return };
         let is_part = |key: &Key, record: &Record| {
             is_within(&key.target, &prefix.target)
                 && key.direction == prefix.direction
                 && record.vectors().all(is_flood)
+                && is_small_part(record.peak_packets(), whole)
         };
         self.merge(is_part, now, events);
     }
@@ -391,16 +399,6 @@ impl Incidents {
         while self.recent.len() > self.settings.max_recent {
             self.recent.pop_front();
         }
-    }
-}
-
-/// Whether a host or a prefix is a part of another target, a wider prefix.
-fn is_within(part: &Target, whole: &Target) -> bool {
-    let Target::Prefix(network) = whole else { return false };
-    match part {
-        Target::Host(address) => network.contains(&address.ip()),
-        Target::Prefix(part) => part != network && network.contains(part),
-        _ => false,
     }
 }
 

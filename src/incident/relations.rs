@@ -1,7 +1,7 @@
 //! Which vectors explain which others, for merging incidents: as the detectors' specs say.
 
 use crate::base::Vector;
-use crate::detect::{Merging, spec_of};
+use crate::detect::{Merging, Target, spec_of};
 
 fn merging(vector: Vector) -> Merging {
     spec_of(vector).map_or(Merging::Separate, |spec| spec.merging)
@@ -20,4 +20,23 @@ pub(super) fn explains(lan: Vector, station: Vector) -> bool {
 /// Whether hosts send these packets in response to others: those of an attacked host are a side effect of the attack.
 pub(super) fn is_response(vector: Vector) -> bool {
     merging(vector) == Merging::IntoPrefixOrSideEffect
+}
+
+/// Of an attack on a whole prefix, at most the part of one host: one in so many.
+const PART_OF: f64 = 3.0;
+
+/// Whether so many packets per second are a small part of an attack on a whole prefix. More is an attack of its own: a weak one
+/// on the prefix must not hide it.
+pub(super) fn is_small_part(part: f64, whole: f64) -> bool {
+    part * PART_OF <= whole
+}
+
+/// Whether a host or a prefix is a part of another target, a wider prefix.
+pub(super) fn is_within(part: &Target, whole: &Target) -> bool {
+    let Target::Prefix(network) = whole else { return false };
+    match part {
+        Target::Host(address) => network.contains(&address.ip()),
+        Target::Prefix(part) => part != network && network.contains(part),
+        _ => false,
+    }
 }

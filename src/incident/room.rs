@@ -2,8 +2,7 @@
 
 use super::key::Key;
 use super::record::Record;
-use crate::detect::Finding;
-use std::cmp::Ordering;
+use crate::base::{Severity, Timestamp};
 use std::collections::BTreeMap;
 
 /// How full the table of open incidents is.
@@ -25,6 +24,9 @@ const NOTES_OF: usize = 4;
 /// not alternate.
 const STRONGER: f64 = 4.0;
 
+/// Seconds without a finding after which an incident counts as over: its place is another's first.
+const ENDED_SECONDS: f64 = 2.0;
+
 /// Whether another incident may open.
 pub(super) enum Room {
     Free,
@@ -33,9 +35,15 @@ pub(super) enum Room {
     None,
 }
 
-/// The room for an incident of this key that `finding` would open. Informational incidents have a part of the table to
+/// The room for an incident of this key, with this severity and so many packets in the last second. Informational incidents have a part of the table to
 /// themselves and never take what an attack needs.
-pub(super) fn for_another(open: &BTreeMap<Key, Record>, most: usize, key: &Key, finding: &Finding) -> Room {
+pub(super) fn for_another(
+    open: &BTreeMap<Key, Record>,
+    most: usize,
+    key: &Key,
+    (severity, packets): (Severity, u64),
+    now: Timestamp,
+) -> Room {
     if key.is_note {
         let notes = open.keys().filter(|open| open.is_note).count();
         return if open.len() < most && notes < (most / NOTES_OF).max(1) { Room::Free } else { Room::None };
@@ -43,18 +51,18 @@ pub(super) fn for_another(open: &BTreeMap<Key, Record>, most: usize, key: &Key, 
     if open.len() < most {
         return Room::Free;
     }
-    let Some((least, record)) = open.iter().min_by(|one, other| by_severity(*one, *other)) else { return Room::None };
-    let packets = finding.recent.count.packets as f64;
+    let has_ended = |record: &Record| now.seconds_since(record.updated_at) > ENDED_SECONDS;
+    let rank = |key: &Key, record: &Record| (!key.is_note, !has_ended(record), record.severity());
+    let weakest = open.iter().min_by(|(key, record), (other_key, other)| {
+        rank(key, record)
+            .cmp(&rank(other_key, other))
+            .then(record.peak_packets().total_cmp(&other.peak_packets()))
+            .then(key.cmp(other_key))
+    });
+    let Some((least, record)) = weakest else { return Room::None };
     let is_weaker = least.is_note
-        || record.severity() < finding.severity
-        || record.severity() == finding.severity && packets >= record.peak_packets() * STRONGER;
+        || has_ended(record)
+        || record.severity() < severity
+        || record.severity() == severity && packets as f64 >= record.peak_packets() * STRONGER;
     if is_weaker { Room::InsteadOf(least.clone()) } else { Room::None }
-}
-
-/// Informational incidents first, then by severity and strength.
-fn by_severity((key, record): (&Key, &Record), (other_key, other): (&Key, &Record)) -> Ordering {
-    (!key.is_note, record.severity())
-        .cmp(&(!other_key.is_note, other.severity()))
-        .then(record.peak_packets().total_cmp(&other.peak_packets()))
-        .then(key.cmp(other_key))
 }

@@ -26,6 +26,8 @@ pub struct InterfacePolicy {
     pub upstream_macs: BTreeSet<Mac>,
     /// Which directions of conversations it shows; if `None`, that is learned.
     pub directions: Option<CaptureDirections>,
+    /// No host of ours is behind it.
+    pub outside: bool,
     /// What the link carries in one direction, in bits per second; if `None`, what the kernel says of a physical interface.
     pub speed: Option<u64>,
 }
@@ -216,6 +218,7 @@ impl Site {
         for (interface, name) in captured.iter_mut().zip(interfaces) {
             let configured = self.policy(Some(name)).and_then(|policy| policy.directions);
             interface.directions = configured.unwrap_or_default();
+            interface.outside = self.policy(Some(name)).is_some_and(|policy| policy.outside);
         }
         captured.into()
     }

@@ -17,12 +17,6 @@ use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class, Service};
 use std::collections::VecDeque;
 
-const DNS: u16 = 53;
-
-fn is_udp(sample: &Sample) -> bool {
-    [Class::Udp, Class::Quic].iter().any(|&class| sample.class == class as u8)
-}
-
 /// The windows of our networks as a whole.
 pub(super) struct Inside {
     hasher: Hasher,
@@ -93,18 +87,18 @@ impl Inside {
     /// The verdicts on all packets, as those on the sample give them.
     fn verdicts(&self, received: &[Received]) -> VerdictCounts {
         let mut verdicts = self.counts.flows;
+        // No detector judges the DNS queries of a whole network as such: they are UDP there.
+        verdicts.join_dns_queries();
         for Received { sample, .. } in received {
             let Some(&class) = Class::ALL.get(usize::from(sample.class)) else { continue };
-            let is_query = is_udp(sample) && sample.destination_port == DNS;
-            let app = if is_query { App::DnsQuery } else { App::None };
-            let is_reply = is_udp(sample) && Service::of_port(sample.source_port).is_some();
-            verdicts.add_packets(Content { class, app, is_reply }, sample.verdict, sample.weight, sample.opens);
+            let content = Content { class, app: App::None, is_reply: sample.is_reply() };
+            verdicts.add_packets(content, sample.verdict, sample.weight, sample.opens());
         }
         verdicts
     }
 
     fn count_service(&mut self, sample: &Sample) {
-        if sample.is_solicited() || !is_udp(sample) {
+        if sample.is_solicited() || !sample.is_reply() {
             return;
         }
         if let Some(row) = Service::of_port(sample.source_port).and_then(|service| self.tick.service(service)) {

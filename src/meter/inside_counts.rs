@@ -1,6 +1,6 @@
 //! What a worker counts of all of our hosts together, beyond the totals by class.
 
-use super::conversations::{Outcome, TcpStep};
+use super::conversations::{Ends, Outcome, TcpStep};
 use super::handshake_counts::HandshakeCounts;
 use super::scale::Scale;
 use super::verdicts::{Content, VerdictCounts};
@@ -16,23 +16,26 @@ pub struct InsideCounts {
 }
 
 impl InsideCounts {
-    /// Counts what a packet that one of our hosts receives, or sends, changes in its flow.
+    /// Counts what a packet that one of our hosts receives, or sends, or both, changes in its flow.
     #[inline]
-    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, sent: bool) {
-        if outcome.step != TcpStep::None {
-            self.handshakes.count(outcome.step, sent);
-        }
-        if outcome.excused > 0 || outcome.continues || outcome.answers {
-            self.change_flow(packet, outcome, sent);
+    pub(super) fn follow(&mut self, packet: &Packet, outcome: &Outcome, ends: &Ends) {
+        if outcome.step != TcpStep::None || outcome.excused > 0 || outcome.continues || outcome.answers {
+            self.change_flow(packet, outcome, ends);
         }
     }
 
     #[cold]
-    fn change_flow(&mut self, packet: &Packet, outcome: &Outcome, sent: bool) {
-        match (sent, outcome.answers) {
-            (true, true) => self.flows.excuse(Content::of(packet), outcome),
-            (false, _) => self.flows.add_flow(Content::of(packet), outcome),
-            (true, false) => {}
+    fn change_flow(&mut self, packet: &Packet, outcome: &Outcome, ends: &Ends) {
+        for (is_ours, sent) in [(ends.to_us, false), (ends.from_us, true)] {
+            if is_ours && outcome.step != TcpStep::None {
+                self.handshakes.count(outcome.step, sent);
+            }
+        }
+        // Where our networks are unknown, every host receives and what it sends answers.
+        if outcome.answers && (ends.from_us || !ends.known) {
+            self.flows.excuse(Content::of(packet), outcome);
+        } else if ends.to_us && !outcome.answers {
+            self.flows.add_flow(Content::of(packet), outcome);
         }
     }
 

@@ -29,14 +29,27 @@ pub struct Sample {
     pub length: u16,
     /// Whether it was asked for.
     pub verdict: Verdict,
-    /// It begins a flow.
-    pub opens: bool,
+    /// What the meter knows of it besides: bits.
+    pub marks: u8,
 }
 
 // Everything but the address fits in 16 bytes.
 const _: () = assert!(size_of::<Sample>() == 32);
 
+const OPENS: u8 = 1;
+const REPLY: u8 = 2;
+
 impl Sample {
+    /// Whether it begins a flow.
+    pub(super) fn opens(&self) -> bool {
+        self.marks & OPENS != 0
+    }
+
+    /// Whether it looks like a reply of a service that amplifies.
+    pub(super) fn is_reply(&self) -> bool {
+        self.marks & REPLY != 0
+    }
+
     /// Whether the other end had asked for it. Packets that ask themselves, as SYNs do, are not.
     pub fn is_solicited(&self) -> bool {
         let asks = Class::ALL.get(usize::from(self.class)).is_some_and(|&class| asks(class));
@@ -58,7 +71,7 @@ impl Sample {
             // Headers are repeated in each segment; this small error is accepted.
             length: packet.ip_len / packet.segments.max(1),
             verdict: outcome.verdict,
-            opens: outcome.opens(),
+            marks: if outcome.opens() { OPENS } else { 0 } | if packet.reply_of.is_some() { REPLY } else { 0 },
         }
     }
 }

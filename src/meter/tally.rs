@@ -43,6 +43,8 @@ struct PacketHosts {
     is_target: bool,
     /// The destination is a multicast or broadcast address.
     to_group: bool,
+    /// The source address is one of ours, but the packet comes from outside.
+    forged: bool,
 }
 
 impl Default for PacketHosts {
@@ -54,6 +56,7 @@ impl Default for PacketHosts {
             conversation: Key::default(),
             is_target: false,
             to_group: false,
+            forged: false,
         }
     }
 }
@@ -87,8 +90,10 @@ pub struct Tally {
     interfaces: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
     is_partial: bool,
-    /// Some interface is an uplink.
+    /// Some interface is an uplink, or known to lead outside.
     has_uplink: bool,
+    /// Addresses of guests of this machine.
+    local: Networks,
     elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
@@ -124,6 +129,7 @@ impl Tally {
             interfaces: Arc::default(),
             is_partial: false,
             has_uplink: false,
+            local: Networks::default(),
             elsewhere: Count::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
@@ -151,13 +157,14 @@ impl Tally {
 
     /// Replaces the captured interfaces, with their roles and the policy that says which of their frames count.
     pub fn set_interfaces(&mut self, interfaces: &Arc<[CapturedInterface]>) {
-        self.has_uplink = interfaces.iter().any(|interface| interface.role == InterfaceRole::Uplink);
+        self.has_uplink = interfaces.iter().any(|known| known.outside || known.role == InterfaceRole::Uplink);
         self.is_partial = interfaces.iter().any(|interface| interface.counted != CountPolicy::All);
         self.interfaces = Arc::clone(interfaces);
     }
 
     /// Replaces the addresses assigned to guests.
     pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
+        self.local = Networks::new(assigned.0.values().flatten().copied());
         self.link.set_assigned(assigned);
     }
 
@@ -192,18 +199,18 @@ impl Tally {
         packet.direction != FrameDirection::Ingress && self.leaves_machine(packet.interface)
     }
 
-    /// Packets that enter by an uplink come from outside, whatever their source address says: our guest is not accused of what
-    /// it did not send.
+    /// Packets that enter from outside with a source address of ours were not sent by that host: it is not accused of them. That
+    /// nothing of ours is outside is configured, or known of the addresses of local guests on an uplink.
     #[inline(never)]
     fn disown_forged(&mut self, batch: &[Packet], located: &mut [PacketHosts; BATCH]) {
         for (packet, ends) in batch.iter().zip(located) {
-            let interface = self.interfaces.get(usize::from(packet.interface));
-            let enters = packet.direction == FrameDirection::Ingress
-                && interface.is_some_and(|known| known.role == InterfaceRole::Uplink);
-            if !(packet.has_ip && enters && ends.ends.from_us) {
+            let Some(interface) = self.interfaces.get(usize::from(packet.interface)) else { continue };
+            let is_ours = packet.has_ip && packet.direction == FrameDirection::Ingress && ends.ends.from_us;
+            let is_uplink = interface.role == InterfaceRole::Uplink;
+            if !is_ours || !(interface.outside || is_uplink && self.local.contains(packet.source)) {
                 continue;
             }
-            (ends.ends.from_us, ends.source_slot) = (false, NO_SLOT);
+            (ends.ends.from_us, ends.source_slot, ends.forged) = (false, NO_SLOT, true);
             if let Some(count) = self.anomalies.get_mut(Anomaly::OwnSourceEntered as usize) {
                 *count += 1;
             }
@@ -326,7 +333,6 @@ impl Tally {
             ends.ends.source = self.hasher.address(packet.source);
             ends.conversation = self.conversations.key(packet, ends.ends.source, ends.ends.destination);
             self.conversations.load(ends.conversation);
-            // Our guest is not accused of what enters with its address: it did not send that.
             ends.ends.from_us = !unknown && self.networks.contains(packet.source);
             ends.source_slot = match unknown || ends.ends.from_us {
                 true => self.find_host(ends.ends.source, packet.source),
@@ -351,10 +357,14 @@ impl Tally {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_group_echo(packet, ends);
         }
-        let outcome = self.conversations.follow(packet, ends.conversation, &ends.ends);
+        // What is forged says nothing that an answer could belong to.
+        let outcome = match ends.forged {
+            true => Outcome::default(),
+            false => self.conversations.follow(packet, ends.conversation, &ends.ends),
+        };
         if ends.ends.to_us || ends.ends.from_us {
             self.attempts.follow(packet, &outcome, &ends.ends);
-            self.inside.follow(packet, &outcome, ends.ends.from_us);
+            self.inside.follow(packet, &outcome, &ends.ends);
         }
         // Without configured networks only receivers get entries: a flood from random sources must not fill the table.
         // Packets sent by known receivers still count.

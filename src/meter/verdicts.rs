@@ -227,6 +227,15 @@ impl VerdictCounts {
         }
     }
 
+    /// Counts DNS queries as mere UDP from here on.
+    pub(super) fn join_dns_queries(&mut self) {
+        let queries = self.cells.get_mut(DNS_QUERIES).map(std::mem::take).unwrap_or_default();
+        self.used |= 1 << UDP;
+        if let Some(cell) = self.cells.get_mut(UDP) {
+            *cell = cell.with(&queries, u32::wrapping_add);
+        }
+    }
+
     /// Counts what a packet says of its flow beyond its verdict.
     pub(super) fn add_flow(&mut self, content: Content, outcome: &Outcome) {
         let Some(kind) = kind_of(content) else { return };

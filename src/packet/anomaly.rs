@@ -42,7 +42,7 @@ anomalies! {
     Icmpv6Truncated = "icmpv6_truncated", "The packet ends inside its ICMPv6 header.";
     GreInvalid = "gre_invalid", "The GRE header is truncated or of an unknown version.";
     TimestampBackwards = "timestamp_backwards", "The packet's timestamp is before the current tick.";
-    OwnSourceEntered = "own_source_entered", "The packet enters by an uplink with a source address of our networks: it is forged, or a provider's router returns it.";
+    OwnSourceEntered = "own_source_entered", "The packet enters from outside with a source address of ours: it is forged, or a router of the provider returns it.";
     VxlanInvalid = "vxlan_invalid", "The VXLAN header is truncated or lacks the VNI flag.";
 }
 

@@ -72,9 +72,10 @@ pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, ke
         Class::TcpAck | Class::TcpData | Class::TcpFin => {
             if other_heard {
                 outcome.step = established(entry, packet, side);
-                // What a client sends while the handshake is under way belongs to no connection: a host that answers a SYN
-                // with a spoofed source has asked for nothing else.
-                if entry.phase() == phase::SYN_ACK && entry.opened_by(side) {
+                // What an outside client sends while the handshake is under way belongs to no connection: a host that answers a
+                // SYN with a spoofed source has asked for nothing else. Of our own hosts nobody outside can say that: a forged
+                // SYN-ACK would make them look like attackers.
+                if entry.phase() == phase::SYN_ACK && entry.opened_by(side) && !ends.from_us {
                     outcome.verdict = Verdict::Unsolicited;
                     return outcome;
                 }
