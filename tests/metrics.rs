@@ -1,6 +1,6 @@
 //! The metrics page: golden file, naming rules, and `promtool check metrics`.
 
-use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, Timestamp, Vector, VectorClass};
+use pegel::base::{Addr, Direction, Mac, PostureResult, PostureState, Severity, Timestamp, Vector};
 use pegel::incident::model::{Coverage, Peers, Point, Ports, Rates, TargetView, Totals as IncidentTotals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Totals};
@@ -258,7 +258,7 @@ fn known_series_begin_with_zero() {
         assert_eq!(value(&fresh, series), Some(0.0), "{series}");
     }
     assert_eq!(value(&fresh, "pegel_capture_coverage_ratio"), Some(1.0));
-    let directions = |vector: &Vector| if vector.class() == VectorClass::Sensor { 1 } else { 2 };
+    let directions = |vector: &Vector| if *vector == Vector::PostureFailed { 1 } else { 2 };
     let combinations = Vector::ALL.iter().map(directions).sum::<usize>() * Severity::ALL.len();
     assert_eq!(page(&fresh).lines().filter(|l| l.starts_with("pegel_incidents_total{")).count(), combinations);
 }

@@ -168,7 +168,10 @@ impl<'a> HostContext<'a> {
     pub fn limit(&self, limits: &Limits) -> Limit {
         let learned = |quantity| self.learned.and_then(|levels| levels.of(quantity));
         let limit = limits.of(self.group, self.direction, learned);
-        limit.scaled(if self.hosts.is_some() { PREFIX_FACTOR.value } else { 1.0 }).raised(self.radiation)
+        match self.hosts {
+            Some(_) => limit.scaled(PREFIX_FACTOR.value).raised(self.radiation),
+            None => limit,
+        }
     }
 
     /// Whether a count exceeds its limit: see [`exceeded`].

@@ -21,6 +21,8 @@ use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
 const BUSY: u32 = 15;
 /// Hosts of a prefix that receive within about a second from which it counts as busy.
 const HOSTS: f64 = 8.0;
+/// Packets of a host in a tick from which it matters which of them were asked for.
+const FEW: u32 = 16;
 /// Bits that [`HOSTS`] hosts set nearly always.
 const LEAST_BITS: u32 = 7;
 /// Prefixes with small entries.
@@ -333,11 +335,13 @@ impl HostTraffic<'_> {
         }
     }
 
-    /// Unsolicited packets received; all of a quiet host's, which are few.
+    /// Unsolicited packets received; all of a host that receives few.
     fn unsolicited(&self) -> u32 {
-        match self.counts {
-            HostTickCounts::Quiet(counts) => counts.received.packets,
-            HostTickCounts::Busy(tick) => tick.received.unsolicited_at_first().min(u64::from(u32::MAX)) as u32,
+        match (self.received(), &self.counts) {
+            (received @ FEW.., HostTickCounts::Busy(tick)) => {
+                tick.received.unsolicited_at_first().min(received.into()) as u32
+            }
+            (received, _) => received,
         }
     }
 }

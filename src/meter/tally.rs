@@ -43,8 +43,6 @@ struct PacketHosts {
     is_target: bool,
     /// The destination is a multicast or broadcast address.
     to_group: bool,
-    /// The source address is one of ours, but the packet comes from outside.
-    forged: bool,
 }
 
 impl Default for PacketHosts {
@@ -56,7 +54,6 @@ impl Default for PacketHosts {
             conversation: Key::default(),
             is_target: false,
             to_group: false,
-            forged: false,
         }
     }
 }
@@ -210,10 +207,22 @@ impl Tally {
             if !is_ours || !(interface.outside || is_uplink && self.local.contains(packet.source)) {
                 continue;
             }
-            (ends.ends.from_us, ends.source_slot, ends.forged) = (false, NO_SLOT, true);
             if let Some(count) = self.anomalies.get_mut(Anomaly::OwnSourceEntered as usize) {
                 *count += 1;
             }
+            if ends.is_target {
+                let index = self.insert_host(ends.ends.destination, packet.destination);
+                let outcome = Outcome::default();
+                self.host::<false>(index, packet, ends.ends.source, &outcome);
+                self.received.offer(packet.segments.into(), ends.ends.source ^ ends.ends.destination, || Received {
+                    target: packet.destination,
+                    sample: Sample::of(packet, packet.source, &outcome),
+                });
+            }
+            // It was counted for its receiver just now. It says nothing that an answer could belong to, so that it follows no
+            // conversation but that of all such packets.
+            (ends.ends.from_us, ends.source_slot, ends.is_target) = (false, NO_SLOT, false);
+            ends.conversation = Key::default();
         }
     }
 
@@ -357,11 +366,7 @@ impl Tally {
         if packet.class == Class::IcmpEchoGroup {
             return self.count_group_echo(packet, ends);
         }
-        // What is forged says nothing that an answer could belong to.
-        let outcome = match ends.forged {
-            true => Outcome::default(),
-            false => self.conversations.follow(packet, ends.conversation, &ends.ends),
-        };
+        let outcome = self.conversations.follow(packet, ends.conversation, &ends.ends);
         if ends.ends.to_us || ends.ends.from_us {
             self.attempts.follow(packet, &outcome, &ends.ends);
             self.inside.follow(packet, &outcome, &ends.ends);
