@@ -338,8 +338,10 @@ How strong a flood may be that is not reported, by somebody who knows the code. 
 that is documented for it. Each cell is the highest rate, as a multiple of that limit, that raised nothing above `info` in 30 s
 against a host with so much honest traffic of its own: with our networks configured, then with networks unknown. A shape that some
 rule excuses must be reported from [`detection.ceiling`](configuration.md) times the limit on (10 by default), every other one from
-twice. 0: a quarter of the limit is reported already, by rules for floods that last. `make ceilings` measures the table in these steps; `cargo test --test ceilings` tests every
-cell at its goal.
+twice. 0: a quarter of the limit is reported already, by rules for floods that last.
+
+`make ceilings` measures the table, in steps of a quarter up to twice the limit and of one beyond. `cargo test --test ceilings` tests
+every cell at its goal.
 
 ";
 

@@ -1,6 +1,6 @@
 //! Limits as an operator sees them: of groups, learned ones, in maintenance windows, and allow rules.
 
-use pegel::base::{Addr, Direction};
+use pegel::base::{Addr, Direction, Timestamp};
 use pegel::config::Config;
 use pegel::detect::Quantity;
 use pegel::runtime::replay::Replay;
@@ -189,6 +189,7 @@ fn pings(from: f64, to: f64, rate: f64) -> Part {
 
 /// A host that receives 250 pings a second for days: 400 are normal there, 3000 are not.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a baseline that is read ages by the wall clock")]
 fn normal_traffic_raises_a_default_and_floods_do_not() {
     const LEARNED: f64 = 155.0 * 60.0;
     let directory = Directory::new("learned");
@@ -215,6 +216,17 @@ fn normal_traffic_raises_a_default_and_floods_do_not() {
     let host: Addr = "203.0.113.7".parse().expect("an address");
     let level = baseline.level_at(host, Direction::Inbound, Quantity::UnsolicitedIcmp, scenario.start).expect("known");
     assert!((300.0..800.0).contains(&level), "{level}: ten minutes of flood must not count");
+    // How the limit rose can be shown. What is old is discarded, so it is saved as of now.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    directory.file("baseline.bin", baseline.to_bytes(Timestamp::from_parts(now.as_secs(), 0)));
+    let state = directory.path("");
+    let page = printed(&["print-limits", "203.0.113.7", "--history", "--state-dir", &state]);
+    let row: Vec<&str> = page.lines().nth(1).expect("a day").split_whitespace().collect();
+    assert_eq!(
+        (row[..4].join(" ").as_str(), row[5]),
+        ("inbound icmp_flood packets_per_second 2026-01-01", "packets/s")
+    );
+    assert_eq!((row[4].parse::<f64>().ok(), row[7]), (Some(level.round()), "2.0"), "{page}");
     // The next run starts with what this one learned.
     directory.file("baseline.bin", baseline.to_bytes(scenario.start));
     let mut next = Replay::new(&config);
