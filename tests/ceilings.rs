@@ -1,4 +1,4 @@
-//! Nobody who knows the code can hide: for each vector and each shape that a flood may take, the rate up to which it stays
+//! No attacker who knows the code can hide: for each vector and each shape that a flood may take, the rate up to which it stays
 //! silent.
 //!
 //! A cell is a flood of one shape against a host with some honest traffic, with our networks configured or not. Its goal is a
@@ -334,7 +334,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/reference/ceil
 const INTRODUCTION: &str = "\
 # What stays silent
 
-How strong a flood may be that is not reported, by somebody who knows the code. Each row is a vector in one shape, with the limit
+How strong a flood may be that is not reported, by an attacker who knows the code. Each row is a vector in one shape, with the limit
 that is documented for it. Each cell is the highest rate, as a multiple of that limit, that raised nothing above `info` in 30 s
 against a host with so much honest traffic of its own: with our networks configured, then with networks unknown. A shape that some
 rule excuses must be reported from [`detection.ceiling`](configuration.md) times the limit on (10 by default), every other one from

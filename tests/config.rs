@@ -83,7 +83,7 @@ fn the_line_of_a_syntax_error_is_reported() {
 
 /// A value that is not the default.
 fn other(setting: &Setting) -> f64 {
-    if setting.default > 0.0 { setting.default * 2.0 } else { setting.max / 2.0 }
+    if setting.default > 0.0 { (setting.default * 2.0).min(setting.max) } else { setting.max / 2.0 }
 }
 
 #[test]

@@ -80,6 +80,8 @@ bridge = "vmbr0"
 allowed_virtual_macs = ["vrrp"]
 upstream_macs = ["52:54:00:65:43:21"]
 directions = "in"
+outside = true
+speed = 2_000_000_000
 [lan]
 gateways = ["203.0.113.1", "fe80::1"]
 dhcp_servers = ["203.0.113.2"]

@@ -108,7 +108,8 @@ impl LinkSaturated {
         let (newest, oldest) = (*latest.first()?, *latest.last()?);
         let share =
             |reading: &LinkReading| bits_per_second(side.of(reading), reading.seconds) / (reading.speed.max(1) as f64);
-        let is_full = |reading: &&LinkReading| share(reading) * 100.0 >= self.percent.value;
+        let percent = |reading: &LinkReading| share(reading) * 100.0;
+        let is_full = |reading: &&LinkReading| percent(reading) >= self.percent.value;
         let is_old = window.end.seconds_since(newest.at) > 2.0 * newest.seconds.max(1.0);
         if latest.len() < self.seconds || !latest.iter().all(is_full) || is_old {
             return None;

@@ -22,10 +22,10 @@ pub(super) fn is_response(vector: Vector) -> bool {
     merging(vector) == Merging::IntoPrefixOrSideEffect
 }
 
-/// Of an attack on a whole prefix, at most the part of one host: one in so many.
+/// Of an attack on a whole prefix, at most the part of one host: one in N.
 const PART_OF: f64 = 3.0;
 
-/// Whether so many packets per second are a small part of an attack on a whole prefix. More is an attack of its own: a weak one
+/// Whether a rate in packets per second is a small part of an attack on a whole prefix. More is an attack of its own: a weak one
 /// on the prefix must not hide it.
 pub(super) fn is_small_part(part: f64, whole: f64) -> bool {
     part * PART_OF <= whole

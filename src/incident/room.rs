@@ -35,7 +35,7 @@ pub(super) enum Room {
     None,
 }
 
-/// The room for an incident of this key, with this severity and so many packets in the last second. Informational incidents have a part of the table to
+/// The room for an incident of this key, with this severity and this number of packets in the last second. Informational incidents have a part of the table to
 /// themselves and never take what an attack needs.
 pub(super) fn for_another(
     open: &BTreeMap<Key, Record>,

@@ -7,7 +7,7 @@ use crate::inventory::Site;
 use crate::posture::{Kernel, LinkCounters};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 /// How often the counters are read.
@@ -24,8 +24,9 @@ struct Period {
 
 /// The judge's end of the channel.
 pub(super) struct LinkPoller {
-    /// The thread ends when this is dropped. It is not joined, since the kernel may hang.
     periods: Option<Receiver<Vec<Period>>>,
+    /// The thread ends when this is dropped. It is not joined, since the kernel may hang.
+    _stop: Sender<()>,
     kept: VecDeque<LinkReading>,
     interfaces: usize,
 }
@@ -34,9 +35,11 @@ impl LinkPoller {
     /// Starts the thread.
     pub(crate) fn start(interfaces: &[String]) -> LinkPoller {
         let (sender, periods) = sync_channel(2);
+        let (stop, stopped) = channel();
         let names = interfaces.to_vec();
-        let thread =
-            std::thread::Builder::new().name("links".to_owned()).spawn(move || read_repeatedly(&names, &sender));
+        let thread = std::thread::Builder::new()
+            .name("links".to_owned())
+            .spawn(move || read_repeatedly(&names, &stopped, &sender));
         let periods = match thread {
             Ok(_) => Some(periods),
             Err(error) => {
@@ -44,7 +47,7 @@ impl LinkPoller {
                 None
             }
         };
-        LinkPoller { periods, kept: VecDeque::new(), interfaces: interfaces.len() }
+        LinkPoller { periods, _stop: stop, kept: VecDeque::new(), interfaces: interfaces.len() }
     }
 
     /// The readings of the last seconds, oldest first, if there are new ones since the last call. Interfaces whose speed neither
@@ -67,7 +70,8 @@ impl LinkPoller {
     }
 }
 
-fn read_repeatedly(names: &[String], periods: &SyncSender<Vec<Period>>) {
+/// Reads until the other end of `stop` is dropped.
+fn read_repeatedly(names: &[String], stop: &Receiver<()>, periods: &SyncSender<Vec<Period>>) {
     let kernel = Kernel::under(Path::new("/"));
     let mut before: Vec<Option<(Instant, LinkCounters)>> = vec![None; names.len()];
     loop {
@@ -83,7 +87,9 @@ fn read_repeatedly(names: &[String], periods: &SyncSender<Vec<Period>>) {
         if periods.send(found).is_err() {
             return;
         }
-        std::thread::sleep(INTERVAL);
+        if stop.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
     }
 }
 

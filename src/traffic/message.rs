@@ -9,7 +9,7 @@ pub(crate) enum Message {
     Get { path: u32, query: u32, site: u8 },
     /// As LOIC sends it: no headers at all.
     BareGet { path: u32 },
-    /// The same with the header by which a proxy says for whom it asks.
+    /// The same with the header by which a proxy names its client.
     ForwardedGet { path: u32, client: u32 },
     /// The first part of a request head.
     HalfGet { query: u32 },

@@ -147,7 +147,7 @@ proptest! {
     }
 }
 
-/// An attacker who knows the limit in force: what it is after so many days, as a multiple of the default. `share` of the limit
+/// An attacker who knows the limit in force: what it is after N days, as a multiple of the default. `share` of the limit
 /// is sent in `seconds` of each minute.
 fn walked_up(days: u64, share: f32, seconds: f32) -> f32 {
     let mut host = Host::default();

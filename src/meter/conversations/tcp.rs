@@ -73,7 +73,7 @@ pub(super) fn follow(memory: &mut Memory, pairs: &mut Pairs, packet: &Packet, ke
             if other_heard {
                 outcome.step = established(entry, packet, side);
                 // What an outside client sends while the handshake is under way belongs to no connection: a host that answers a
-                // SYN with a spoofed source has asked for nothing else. Of our own hosts nobody outside can say that: a forged
+                // SYN with a spoofed source has asked for nothing else. Of our own hosts no outside host can say that: a forged
                 // SYN-ACK would make them look like attackers.
                 if entry.phase() == phase::SYN_ACK && entry.opened_by(side) && !ends.from_us {
                     outcome.verdict = Verdict::Unsolicited;
