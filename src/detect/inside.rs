@@ -138,14 +138,9 @@ fn attacked(hosts: &BTreeMap<Addr, u64>, all: u64, window: &Window<'_>, networks
         weights.into_iter().max_by_key(|(_, weight)| *weight)
     };
     let usual = |host: Addr| window.prefix_length(host);
-    let of_length = |length: fn(Addr) -> [u8; 2], step: usize| {
-        move |host: Addr| {
-            let length = *length(host).get(step)?;
-            IpNet::new(host.network(length).ip(), length).ok()
-        }
-    };
+    let of_length = |host: Addr, length: u8| IpNet::new(host.network(length).ip(), length).ok();
     let lengths = |host: Addr| if host.is_v4() { LENGTHS_V4 } else { LENGTHS_V6 };
-    let prefix = heaviest(&|host| IpNet::new(host.network(usual(host)).ip(), usual(host)).ok());
+    let prefix = heaviest(&|host| of_length(host, usual(host)));
     if prefix.is_some_and(|(_, weight)| weight * 2 >= all) {
         return None;
     }
@@ -154,12 +149,12 @@ fn attacked(hosts: &BTreeMap<Addr, u64>, all: u64, window: &Window<'_>, networks
         networks.iter().filter(wide).max_by_key(|network| network.prefix_len()).copied()
     };
     let share = |weight: u64| weight as f64 / all.max(1) as f64;
-    let mut found: Vec<(IpNet, u64)> =
-        [heaviest(&of_length(lengths, 0)), heaviest(&of_length(lengths, 1)), heaviest(&configured)]
-            .into_iter()
-            .flatten()
-            .filter(|(network, _)| networks.is_unknown() || networks.iter().any(|ours| ours.contains(network)))
-            .collect();
+    let [narrow, wide] = [0, 1].map(|step| heaviest(&|host| of_length(host, *lengths(host).get(step)?)));
+    let mut found: Vec<(IpNet, u64)> = [narrow, wide, heaviest(&configured)]
+        .into_iter()
+        .flatten()
+        .filter(|(network, _)| networks.is_unknown() || networks.iter().any(|ours| ours.contains(network)))
+        .collect();
     found.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
     let narrowest = found.iter().find(|(_, weight)| NEARLY_ALL.is_reached_by(*weight, all));
     let half = || found.iter().max_by_key(|(_, weight)| *weight).filter(|(_, weight)| weight * 2 >= all);

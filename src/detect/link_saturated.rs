@@ -106,9 +106,9 @@ impl LinkSaturated {
     /// `latest` are the readings of one interface, the newest first.
     fn find(&self, latest: &[&LinkReading], side: Side, window: &Window<'_>) -> Option<Finding> {
         let (newest, oldest) = (*latest.first()?, *latest.last()?);
-        let share =
-            |reading: &LinkReading| bits_per_second(side.of(reading), reading.seconds) / (reading.speed.max(1) as f64);
-        let percent = |reading: &LinkReading| share(reading) * 100.0;
+        let percent = |reading: &LinkReading| {
+            bits_per_second(side.of(reading), reading.seconds) / reading.speed.max(1) as f64 * 100.0
+        };
         let is_full = |reading: &&LinkReading| percent(reading) >= self.percent.value;
         let is_old = window.end.seconds_since(newest.at) > 2.0 * newest.seconds.max(1.0);
         if latest.len() < self.seconds || !latest.iter().all(is_full) || is_old {
@@ -121,14 +121,14 @@ impl LinkSaturated {
         let verb = if side == Side::Received { "receives" } else { "sends" };
         let main = measured(
             "link_percent",
-            (share(newest) * 1000.0).round() / 10.0,
+            (percent(newest) * 10.0).round() / 10.0,
             self.percent,
             newest.seconds,
             format!(
                 "{} {verb} {:.1} Mbit/s, {:.0} % of its {:.0} Mbit/s, limit {} % ({}); {} frames dropped",
                 newest.interface,
                 carried / 1e6,
-                share(newest) * 100.0,
+                percent(newest),
                 newest.speed as f64 / 1e6,
                 self.percent.value,
                 self.percent.from.name(),

@@ -79,30 +79,6 @@ impl From<SmallCount> for Count {
     }
 }
 
-/// Indices of the classes that are counted per host and ask without answering anything: all of their packets are unsolicited.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time: an index out of bounds would not build")]
-const ASKING: [usize; asking()] = {
-    let (mut indices, mut found, mut index) = ([0; asking()], 0, 0);
-    while index < Class::PER_HOST {
-        if asks(Class::ALL[index]) {
-            indices[found] = index;
-            found += 1;
-        }
-        index += 1;
-    }
-    indices
-};
-
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time: an index out of bounds would not build")]
-const fn asking() -> usize {
-    let (mut found, mut index) = (0, 0);
-    while index < Class::PER_HOST {
-        found += asks(Class::ALL[index]) as usize;
-        index += 1;
-    }
-    found
-}
-
 /// One direction of one host in one tick, by class of traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassTick {
@@ -151,7 +127,8 @@ impl ClassTick {
 
     /// Packets of all classes that were unsolicited when they came, those included that ask and answer nothing.
     pub(super) fn unsolicited_at_first(&self) -> u64 {
-        let asking = ASKING.iter().filter_map(|&class| self.cells.get(class)).map(|cell| u64::from(cell.packets));
+        let asking = self.cells.iter().zip(Class::ALL).filter(|(_, class)| asks(**class));
+        let asking = asking.map(|(cell, _)| u64::from(cell.packets));
         self.verdicts.unsolicited_at_first() + asking.sum::<u64>()
     }
 

@@ -2,8 +2,9 @@
 //! that neither a host nor a prefix of the usual length receives much of it, and that most of its targets find no room in
 //! any table.
 //!
-//! Classes, verdicts and handshakes are exact; sources, services and the networks that are hit come from a uniform sample of
-//! all received packets.
+//! Classes, handshakes and what becomes of flows are exact; verdicts, sources, services and the networks that are hit come from
+//! a uniform sample of all received packets, 64 to 128 per worker and tick: a share of half is off by 6 % at most over a
+//! second (three standard errors).
 
 use super::counts::{ClassTick, SmallCount};
 use super::hash::Hasher;

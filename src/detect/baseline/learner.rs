@@ -137,11 +137,16 @@ impl Baseline {
         self.hosts.get(&host)?.levels.get(at).map(LearnedLevels)
     }
 
-    /// The learned level of a host at any time: for `pegel print-limits`.
-    pub fn level_at(&self, host: Addr, direction: Direction, quantity: Quantity, time: Timestamp) -> Option<f64> {
+    /// What is known of a quantity of a host, with its index among the profiles.
+    fn profile(&self, host: Addr, direction: Direction, quantity: Quantity) -> Option<(usize, &WeeklyProfile)> {
         let at = DIRECTIONS.iter().position(|known| *known == direction)?;
         let index = at * Quantity::COUNT + quantity.index();
-        let profile = self.hosts.get(&host)?.profiles.get(index)?.as_deref()?;
+        Some((index, self.hosts.get(&host)?.profiles.get(index)?.as_deref()?))
+    }
+
+    /// The learned level of a host at any time: for `pegel print-limits`.
+    pub fn level_at(&self, host: Addr, direction: Direction, quantity: Quantity, time: Timestamp) -> Option<f64> {
+        let (index, profile) = self.profile(host, direction, quantity)?;
         let wanted = profile.level(hour_of_week(time));
         let granted = profile.allowance.granted(wanted, self.limits.of_profile(index));
         Some(granted).filter(|level| *level > 0.0).map(f64::from)
@@ -150,8 +155,7 @@ impl Baseline {
     /// The highest learned limit of each day on which there was one above the default, oldest first, and how far above the
     /// default it may be at present.
     pub fn history(&self, host: Addr, direction: Direction, quantity: Quantity) -> Option<(Vec<DayLimit>, f64)> {
-        let at = DIRECTIONS.iter().position(|known| *known == direction)?;
-        let profile = self.hosts.get(&host)?.profiles.get(at * Quantity::COUNT + quantity.index())?.as_deref()?;
+        let (_, profile) = self.profile(host, direction, quantity)?;
         Some((profile.allowance.history.iter().copied().collect(), profile.allowance.times.into()))
     }
 
