@@ -151,8 +151,7 @@ impl Amplification {
         finding.since = host.onset(|tick| unrequested_replies(&host.service_in_tick(tick, second.service)));
         // Of all UDP to the host only this service's packets are the attack.
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
-        finding.now.samples.retain(ours);
-        finding.recent.samples.retain(ours);
+        finding.retain(ours, |peer| peer.service() == Some(second.service) || peer.is_of(&[Class::Fragment]));
         let fragment_count = |span| match with_fragments {
             true => host.forward(span).of(Class::Fragment),
             false => Count::default(),

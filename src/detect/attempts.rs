@@ -5,7 +5,7 @@ use super::evidence::context;
 use super::{Evidence, Finding, Target, Threshold, Traffic};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::{ConnectionAttempts, Count, Registers, Sample, Span};
+use crate::meter::{ConnectionAttempts, Count, Sample, Span};
 use crate::packet::Class;
 use ipnet::IpNet;
 
@@ -59,25 +59,30 @@ pub(super) fn span(low: Addr, high: Addr) -> Option<IpNet> {
 
 /// A finding about a sender of attempts, without evidence.
 pub(super) fn finding(attempts: &ConnectionAttempts, direction: Direction, vector: Vector, class: Class) -> Finding {
-    let traffic = |packets: u32, bytes: u32| Traffic {
-        count: Count { packets: packets.into(), bytes: bytes.into() },
+    let outbound = direction == Direction::Outbound;
+    let count = |packets: u32, bytes: u32| Count { packets: packets.into(), bytes: bytes.into() };
+    let now = Traffic {
+        count: count(attempts.opened_now, attempts.bytes_now),
         samples: vec![Sample {
-            peer: if direction == Direction::Outbound { attempts.target } else { attempts.source },
+            peer: if outbound { attempts.target } else { attempts.source },
             source_port: attempts.source_port,
             destination_port: attempts.port,
-            weight: packets,
+            weight: attempts.opened_now,
             class: class as u8,
             ..Sample::default()
         }],
-        peers: Registers::default(),
+        ..Traffic::default()
     };
     let mean = attempts.bytes_now / attempts.opened_now.max(1);
+    let earlier = attempts.opened.saturating_sub(attempts.opened_now);
     Finding {
         vlan: (attempts.vlan != 0).then_some(attempts.vlan),
         severity: Severity::Info,
         confidence: CONFIDENCE,
-        now: traffic(attempts.opened_now, attempts.bytes_now),
-        recent: traffic(attempts.opened, attempts.opened.saturating_mul(mean)),
+        recent: now.clone(),
+        now,
+        earlier: count(earlier, earlier.saturating_mul(mean)),
+        only_peer: (!outbound).then_some(attempts.source),
         ..Finding::about(target(attempts, direction), direction, vector, attempts.first)
     }
 }

@@ -130,7 +130,7 @@ impl ConnectionFlood {
 fn sustained(host: &HostDirection<'_>, base: Limit) -> Option<Exceeded> {
     let steps = host.client_steps(Span::TenSeconds);
     let ten = silent(&steps);
-    let limit = base.times(SUSTAINED_FRACTION.value);
+    let limit = base.lasting(SUSTAINED_FRACTION.value);
     let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds()
         && SUSTAINED_SILENT.is_reached_by(ten, steps.completed.into());
     let lasting = silent(&host.client_steps(Span::Second)) as f64 >= limit.value / 2.0;

@@ -196,7 +196,7 @@ impl DnsQueryFlood {
 
 /// Ten seconds in which nearly every query had a new source and none was answered.
 fn sustained(host: &HostContext<'_>, limit: Limit, profile: &SampleProfile) -> Option<Exceeded> {
-    let limit = limit.times(SUSTAINED_FRACTION.value);
+    let limit = limit.lasting(SUSTAINED_FRACTION.value);
     let ten = unhelped(host, Span::TenSeconds);
     let enough = ten as f64 >= limit.value * Span::TenSeconds.seconds()
         && UNANSWERED_SHARE.is_reached_by(ten, queries(host, Span::TenSeconds));

@@ -66,7 +66,7 @@ pub(super) fn exceeded_from(least: f64, limit: Limit, count: impl Fn(Span) -> u6
 
 /// A weak flood that lasts: a fraction of the limit over ten seconds, and still now.
 pub(super) fn sustained(limit: Limit, fraction: f64, count: impl Fn(Span) -> u64) -> Option<Exceeded> {
-    let limit = limit.without_learning().times(fraction);
+    let limit = limit.lasting(fraction);
     let rate = count(Span::TenSeconds) as f64 / Span::TenSeconds.seconds();
     let lasting = count(Span::Second) as f64 >= limit.value / 2.0;
     (rate >= limit.value && lasting).then_some(Exceeded { rate, limit, span: Span::TenSeconds })

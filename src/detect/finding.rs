@@ -6,8 +6,8 @@ use super::host_context::HostContext;
 use super::limit::LimitFrom;
 use super::target::Target;
 use super::threshold::Threshold;
-use crate::base::{Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
-use crate::meter::{Count, HostTick, Registers, Sample, Span, SpanCounts};
+use crate::base::{Addr, Direction, Pattern, Severity, TICKS_PER_SECOND, Timestamp, Vector, VectorClass};
+use crate::meter::{Count, HostTick, PeerCount, PeerSum, Registers, Sample, Span, SpanCounts};
 use crate::packet::Class;
 
 pub(super) const THRESHOLDS: &[Threshold] = &[CRITICAL];
@@ -30,8 +30,10 @@ pub struct Traffic {
     pub count: Count,
     /// Sampled packets; each stands for its weight.
     pub samples: Vec<Sample>,
-    /// Peers: sources of an inbound attack, victims of an outbound one.
+    /// Peers: sources of an inbound attack, victims of an outbound one. Those of all traffic of the host.
     pub peers: Registers,
+    /// Peers that were counted one by one, as far as they were.
+    pub counted: PeerSum,
 }
 
 /// What one detector reports at the end of one tick.
@@ -57,6 +59,10 @@ pub struct Finding {
     pub now: Traffic,
     /// In the last second, this tick included.
     pub recent: Traffic,
+    /// What belongs to it from before the last second, where that was counted.
+    pub earlier: Count,
+    /// The peer of all packets, where that is known.
+    pub only_peer: Option<Addr>,
     /// Whether the source addresses, IP or MAC, are probably forged.
     pub spoofing_likely: bool,
     /// A pattern that this finding alone shows.
@@ -117,6 +123,8 @@ impl Finding {
             since,
             now: Traffic::default(),
             recent: Traffic::default(),
+            earlier: Count::default(),
+            only_peer: None,
             spoofing_likely: false,
             pattern: None,
             names: Vec::new(),
@@ -149,13 +157,23 @@ impl Finding {
                 count: count(Span::Tick),
                 samples: host.tick_samples(classes).filter(is_meant).copied().collect(),
                 peers: host.tick_peers(),
+                counted: host.peer_counts(1, classes),
             },
             recent: Traffic {
                 count: count(Span::Second),
                 samples: host.samples(classes).filter(is_meant).copied().collect(),
                 peers: host.peers(),
+                counted: host.peer_counts(TICKS_PER_SECOND, classes),
             },
             ..Finding::about(host.target().clone(), host.direction(), vector, host.onset(in_tick))
+        }
+    }
+
+    /// Keeps only a part of the samples and of the counted peers.
+    pub(super) fn retain(&mut self, sample: impl Fn(&Sample) -> bool, peer: impl Fn(&PeerCount) -> bool) {
+        for traffic in [&mut self.now, &mut self.recent] {
+            traffic.samples.retain(&sample);
+            traffic.counted.counts.retain(&peer);
         }
     }
 
@@ -166,11 +184,11 @@ impl Finding {
         }
     }
 
-    /// Grades by how far a rate exceeds its limit: as it is learned for the certainty, as it was before that for the
-    /// severity, so that a raised limit does not turn a flood into a warning.
+    /// Grades by how far a rate exceeds its limit: as it is applied for the certainty, as it was before it was learned or
+    /// lowered for the severity, so that a raised limit does not turn a flood into a warning.
     pub(super) fn graded_by(self, exceeded: &Exceeded) -> Finding {
         let mut finding = self.graded(exceeded.rate, exceeded.limit.value);
-        finding.severity = severity(exceeded.rate, exceeded.limit.value.min(exceeded.limit.unlearned));
+        finding.severity = severity(exceeded.rate, exceeded.limit.grade());
         finding.beyond_ceiling = exceeded.is_beyond_ceiling();
         finding
     }

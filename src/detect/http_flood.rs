@@ -306,7 +306,7 @@ impl HttpFlood {
 
 /// Ten seconds of requests of which most, judging by the last second, only a tool makes.
 fn sustained(host: &HostContext<'_>, base: Limit, share: f64) -> Option<Exceeded> {
-    let limit = base.times(SUSTAINED_FRACTION.value);
+    let limit = base.lasting(SUSTAINED_FRACTION.value);
     let rate = |span: Span| host.app_packets(span, REQUESTS) as f64 * share / span.seconds();
     let lasting = rate(Span::Second) >= limit.value / 2.0;
     (share >= REPEATED_SHARE.value && lasting && rate(Span::TenSeconds) >= limit.value).then(|| Exceeded {

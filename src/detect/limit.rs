@@ -44,12 +44,14 @@ pub struct Limit {
     pub ceiling: f64,
     /// The value is the ceiling.
     pub is_ceiling: bool,
+    /// The part of the limit that the value is, where a slow rule applies it.
+    pub fraction: f64,
 }
 
 impl Limit {
     /// A limit from which on `ceiling` times as much is reported whatever its shape.
     pub fn new(value: f64, from: LimitFrom, ceiling: f64) -> Limit {
-        Limit { value, from, unlearned: value, ceiling: value * ceiling, is_ceiling: false }
+        Limit { value, from, unlearned: value, ceiling: value * ceiling, is_ceiling: false, fraction: 1.0 }
     }
 
     /// The limit of a shape that allows `factor` times as much, up to the ceiling: the shape is an excuse.
@@ -79,6 +81,17 @@ impl Limit {
     pub fn without_learning(self) -> Limit {
         let from = if self.from == LimitFrom::Learned { LimitFrom::Default } else { self.from };
         Limit { value: self.unlearned, from, ..self }
+    }
+
+    /// The limit of a slow rule: a fraction of the rate, which must last. What was learned does not raise it.
+    pub(super) fn lasting(self, fraction: f64) -> Limit {
+        Limit { fraction: self.fraction * fraction, ..self.without_learning().times(fraction) }
+    }
+
+    /// What severity is graded by: the limit as it is without learning, and in full. That a slow rule still finds a flood which has
+    /// just ended must not raise its severity.
+    pub(super) fn grade(self) -> f64 {
+        self.value.min(self.unlearned) / self.fraction
     }
 
     /// The ceiling as a limit: for what a shape excuses below it.

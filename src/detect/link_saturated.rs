@@ -9,7 +9,7 @@ use super::limit::Limit;
 use super::settings::Settings;
 use super::{Detector, DetectorSpec, Evidence, Finding, Merging, Mitigation, Setting, Target, Traffic};
 use crate::base::{Addr, Direction, LinkCounts, LinkReading, Severity, Timestamp, Vector};
-use crate::meter::{Count, Registers, Span, Window};
+use crate::meter::{Count, Span, Window};
 use crate::packet::Class;
 
 pub(super) const SPEC: DetectorSpec = DetectorSpec {
@@ -138,7 +138,7 @@ impl LinkSaturated {
         let evidence = vec![main, fillers(window, direction, carried)];
         let count = Count { packets: counts.packets, bytes: counts.bytes };
         let tenth = Count { packets: counts.packets / 10, bytes: counts.bytes / 10 };
-        let traffic = |count| Traffic { count, samples: Vec::new(), peers: Registers::default() };
+        let traffic = |count| Traffic { count, ..Traffic::default() };
         let target = Target::Interface { name: newest.interface.clone() };
         let since = Timestamp::from_nanos(oldest.at.nanos().saturating_sub((oldest.seconds * 1e9) as u64));
         Some(Finding {

@@ -150,8 +150,7 @@ impl OpenReflector {
         let mut finding = Finding::new(host, Vector::OpenReflector, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(|tick| host.service_in_tick(tick, service.service).replies.packets);
         let ours = |sample: &Sample| row.has_port(sample.source_port) || sample.class == Class::Fragment as u8;
-        finding.now.samples.retain(ours);
-        finding.recent.samples.retain(ours);
+        finding.retain(ours, |peer| peer.service() == Some(service.service) || peer.is_of(&[Class::Fragment]));
         finding.recent.count = service.replies;
         finding.recent.count.merge(host.forward(Span::Second).of(Class::Fragment));
         let tick = host.services(Span::Tick).into_iter().find(|s| s.service == service.service);

@@ -63,8 +63,8 @@ impl OtherAmplification {
         let mut finding = Finding::new(host, Vector::OtherAmplification, CLASSES).graded_by(&exceeded);
         finding.since = host.onset(shape::packets_in(host, UDP));
         let is_part = |sample: &Sample| sample.source_port == port || sample.class == Class::Fragment as u8;
-        finding.now.samples.retain(is_part);
-        finding.recent.samples.retain(is_part);
+        // Peers are counted without their ports.
+        finding.retain(is_part, |_| false);
         let count = host.forward(Span::Second).of(Class::Udp);
         let mean = count.bytes / count.packets.max(1);
         finding.evidence = vec![

@@ -8,7 +8,7 @@ use super::evidence::{context, measured};
 use super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Target, Traffic, settings::Limits};
 use crate::base::{Direction, Vector};
 use crate::inventory::Site;
-use crate::meter::{Count, Registers, Sample, Span, StationCounts, Window};
+use crate::meter::{Count, Sample, Span, StationCounts, Window};
 use crate::packet::{Class, Service};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Detector for SpoofedSource {
                 class: Class::IpOther as u8,
                 ..Sample::default()
             };
-            let traffic = Traffic { count, samples: vec![sample], peers: Registers::default() };
+            let traffic = Traffic { count, samples: vec![sample], ..Traffic::default() };
             let vlan = (station.vlan != 0).then_some(station.vlan);
             let reflector = Service::of_port(port).and_then(Service::row).map_or_else(String::new, |row| {
                 format!("; UDP port {port} is {}, a service of reflectors", row.service)

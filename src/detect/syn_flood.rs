@@ -228,7 +228,7 @@ fn sustained(host: &HostDirection<'_>, base: Limit, profile: &SampleProfile) -> 
     let span = Span::TenSeconds;
     let ten = Handshakes::of(host, span);
     let unanswered = quantities::unanswered_syns(host, span);
-    let limit = base.without_learning().times(SUSTAINED_FRACTION.value);
+    let limit = base.lasting(SUSTAINED_FRACTION.value);
     let enough = unanswered as f64 >= limit.value * span.seconds();
     let barren = Handshakes::share(ten.completed + ten.repeated, ten.syns) < SUSTAINED_COMPLETED.value;
     // The flood must still continue, or its end would be reported for nine more seconds.

@@ -263,7 +263,7 @@ fn is_of_probes(host: &HostDirection<'_>, classes: &[Class]) -> bool {
 /// the same ones again within that time.
 fn sustained(host: &HostDirection<'_>, spread: Limit, unanswered: impl Fn(Span) -> u64) -> Option<Exceeded> {
     let span = Span::TenSeconds;
-    let limit = spread.without_learning().times(SUSTAINED_FRACTION.value);
+    let limit = spread.lasting(SUSTAINED_FRACTION.value);
     let (ten, second) = (unanswered(span), unanswered(Span::Second));
     let enough = ten as f64 >= limit.value * span.seconds();
     let lasting = second as f64 >= limit.value / 2.0;

@@ -12,6 +12,8 @@ pub enum Change {
     Extended,
     /// It became more severe.
     Escalated,
+    /// Its figures are more certain than when they were told last, a second after the onset, or the peak has doubled.
+    Updated,
     /// No change: the current figures of an open incident. Sent periodically to outputs that want it, not by the state
     /// machine.
     Progress,
@@ -26,6 +28,7 @@ impl Change {
             Change::Opened => "opened",
             Change::Extended => "extended",
             Change::Escalated => "escalated",
+            Change::Updated => "updated",
             Change::Progress => "progress",
             Change::Closed => "closed",
         }

@@ -188,7 +188,7 @@ impl Incidents {
                     continue;
                 }
                 let maintenance = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
-                let Some(mut record) = Record::open(first, maintenance, now, losses) else { continue };
+                let Some(mut record) = Record::open(first, maintenance, now, losses, self.open.len()) else { continue };
                 let until = record.since().tick().saturating_sub(ONSET_MARGIN);
                 let (outbound, most) = (key.direction == Direction::Outbound, samples_each(self.open.len()));
                 record.set_background(self.background.before(&key.target, outbound, until, most));
@@ -209,9 +209,22 @@ impl Incidents {
                 (_, _, true) => Change::Escalated,
                 _ => continue,
             };
+            record.tell();
             events.extend(record.incident(None).map(|incident| Event { change, incident: Arc::new(incident) }));
             if becomes_carpet {
                 self.merge_hosts(&key, now, events);
+            }
+        }
+        self.tell_news(now, events);
+    }
+
+    /// Tells the figures of attacks again that were told as estimates, or that have doubled.
+    fn tell_news(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        for (key, record) in &mut self.open {
+            if record.has_news(now) && !key.is_note {
+                record.tell();
+                let incident = record.incident(None);
+                events.extend(incident.map(|incident| Event { change: Change::Updated, incident: Arc::new(incident) }));
             }
         }
     }

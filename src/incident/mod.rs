@@ -10,10 +10,13 @@ mod losses;
 mod machine;
 mod maintenance;
 pub mod model;
+mod peers;
 mod pulses;
+mod rates;
 mod record;
 mod relations;
 mod room;
+mod shares;
 
 pub use event::{Change, Event};
 pub use losses::LossCounts;

@@ -192,14 +192,17 @@ pub struct Totals {
     pub bytes: u64,
 }
 
-/// The peers of the target: estimates, from a HyperLogLog and a frequent-items sketch of sampled packets.
+/// The peers of the target. While it is attacked, the packets of up to 384 peers are counted one by one in each tick and worker;
+/// beyond that, a HyperLogLog estimates how many there are, and sampled packets show the busiest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Peers {
     /// Number of addresses.
     pub distinct: u64,
+    /// By which part of it `distinct` may be off, three standard errors: 0 if it is exact.
+    pub distinct_error: f64,
     /// Whether the addresses are probably spoofed.
     pub spoofing_likely: bool,
-    /// Those with the most packets, busiest first.
+    /// Those with the most packets, busiest first. None where they are probably spoofed: these are addresses of bystanders.
     pub top: Vec<Peer>,
 }
 
@@ -208,9 +211,9 @@ pub struct Peers {
 pub struct Peer {
     /// Its address.
     pub address: Addr,
-    /// Estimated packets.
+    /// At least as many packets: counted, or a lower bound from sampled packets.
     pub packets: u64,
-    /// Share of the incident's packets, 0 to 1.
+    /// At least this share of the incident's packets, 0 to 1.
     pub share: f64,
 }
 
@@ -228,8 +231,10 @@ pub struct Ports {
 pub struct Port {
     /// Its number.
     pub port: u16,
-    /// Share of the packets that have ports, 0 to 1.
+    /// Share of the packets that have ports, 0 to 1. Smaller ones than their error are left out.
     pub share: f64,
+    /// How far the share may be off: it is that of sampled packets.
+    pub error: f64,
 }
 
 /// One name that requests carry.
@@ -239,8 +244,10 @@ pub struct Name {
     pub name: String,
     /// `http_host`, `tls_sni` or `dns_zone`.
     pub kind: &'static str,
-    /// Share of the requests, 0 to 1.
+    /// Share of the requests, 0 to 1. Smaller ones than their error are left out.
     pub share: f64,
+    /// How far the share may be off: it is that of sampled requests.
+    pub error: f64,
 }
 
 /// How much of the traffic was captured and inspected while the incident was open.
@@ -265,9 +272,14 @@ pub struct Point {
     pub bits_per_second: u64,
 }
 
-/// A share rounded to five digits: enough for one packet in 65,000.
+/// `part` of `whole`, rounded.
 pub(super) fn share(part: u64, whole: u64) -> f64 {
-    (part as f64 / whole.max(1) as f64 * 1e5).round() / 1e5
+    rounded(part as f64 / whole.max(1) as f64)
+}
+
+/// A share rounded to five digits: enough for one packet in 65,000.
+pub(super) fn rounded(share: f64) -> f64 {
+    (share * 1e5).round() / 1e5
 }
 
 fn hundredths<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,19 +3,20 @@
 use super::losses::LossCounts;
 use super::maintenance::MaintenanceMark;
 use super::model::{
-    CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, Totals, share,
+    CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, rounded, share,
 };
+use super::peers::PeerRecord;
 use super::pulses::Pulses;
+use super::rates::{Begun, RateRecord};
+use super::shares::Shares;
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
-use crate::meter::{Registers, Sample};
+use crate::meter::Sample;
 use crate::mitigation::{Attack, BackgroundSample, Decimated, Suggestions};
-use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use std::collections::BTreeSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
-/// Counters of each frequent-items sketch: the error is at most 3.5/128 of the packets (the library's bound).
+/// Counters of the sketches of ports and of names: what they leave out is at most 3.5/128 (the library's bound).
 const SKETCH_SIZE: usize = 128;
 /// Entries of each top list.
 const TOP: usize = 10;
@@ -48,19 +49,15 @@ pub(super) struct Record {
     pub(super) updated_at: Timestamp,
     since: Timestamp,
     parts: Vec<VectorPart>,
-    peak: Rates,
-    totals: Totals,
+    rates: RateRecord,
     spoofing_likely: bool,
-    peers: Registers,
-    top_peers: FrequentItemsSketch<Addr>,
+    peers: PeerRecord,
     /// The target's traffic before the attack.
     background: Arc<BackgroundSample>,
-    /// Sampled packets so far.
-    samples: u64,
-    source_ports: FrequentItemsSketch<u16>,
-    destination_ports: FrequentItemsSketch<u16>,
+    source_ports: Shares<u16>,
+    destination_ports: Shares<u16>,
     /// Requests by name (kind, text); names that could not be read are empty.
-    names: FrequentItemsSketch<(&'static str, String)>,
+    names: Shares<(&'static str, String)>,
     /// Patterns of single findings.
     patterns: BTreeSet<Pattern>,
     pulses: Pulses,
@@ -81,13 +78,14 @@ pub(super) struct Changed {
 }
 
 impl Record {
-    /// Opens an incident at `now` for its first finding. `None` only if the sketches cannot be created, which their
+    /// Opens an incident at `now` for its first finding, beside `open` others. `None` only if the sketches cannot be created, which their
     /// fixed size rules out.
     pub(super) fn open(
         finding: &Finding,
         maintenance: Option<MaintenanceMark>,
         now: Timestamp,
         losses: LossCounts,
+        open: usize,
     ) -> Option<Record> {
         let since = if finding.since == Timestamp::ZERO { now } else { finding.since.min(now) };
         Some(Record {
@@ -104,16 +102,13 @@ impl Record {
             updated_at: now,
             since,
             parts: Vec::new(),
-            peak: Rates::default(),
-            totals: Totals::default(),
+            rates: RateRecord::default(),
             spoofing_likely: false,
-            peers: Registers::default(),
-            top_peers: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
+            peers: PeerRecord::new(open)?,
             background: Arc::default(),
-            samples: 0,
-            source_ports: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
-            destination_ports: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
-            names: FrequentItemsSketch::new(SKETCH_SIZE).ok()?,
+            source_ports: Shares::new(SKETCH_SIZE)?,
+            destination_ports: Shares::new(SKETCH_SIZE)?,
+            names: Shares::new(SKETCH_SIZE)?,
             patterns: BTreeSet::new(),
             pulses: Pulses::new(now),
             timeline: Vec::new(),
@@ -126,15 +121,12 @@ impl Record {
 
     /// The peer of all packets, if there is only one.
     pub(super) fn only_peer(&self) -> Option<Addr> {
-        match top(&self.top_peers).as_slice() {
-            [(peer, _)] => Some(*peer),
-            _ => None,
-        }
+        self.peers.only()
     }
 
     /// Highest rate so far, in packets per second.
     pub(super) fn peak_packets(&self) -> f64 {
-        self.peak.packets_per_second as f64
+        self.rates.peak().packets_per_second as f64
     }
 
     pub(super) fn severity(&self) -> Severity {
@@ -154,9 +146,10 @@ impl Record {
     /// Adds the findings of one tick about this target and direction; keeps at most `most` sampled packets in total.
     pub(super) fn extend(&mut self, findings: &[&Finding], now: Timestamp, losses: LossCounts, most: usize) -> Changed {
         let mut changed = Changed::default();
-        let mut rates = Rates::default();
+        let opened = self.parts.is_empty();
         // After a pause, the whole last second belongs to the new burst.
-        let resumed = now.seconds_since(self.updated_at) >= 1.0;
+        let begins = opened || now.seconds_since(self.updated_at) >= 1.0;
+        self.rates.start_tick(now);
         for finding in findings {
             let new = self.update_part(finding, now);
             changed.vector |= new;
@@ -177,18 +170,18 @@ impl Record {
             }
             self.patterns.extend(finding.pattern);
             for name in &finding.names {
-                self.names.update_with_count((name.kind, name.name.clone()), name.count);
+                self.names.add((name.kind, name.name.clone()), name.count);
             }
-            // The first finding of a vector, or the first after a pause, covers the second before it; later ones a tick
-            // each.
-            let traffic = if new || resumed { &finding.recent } else { &finding.now };
-            self.add_traffic(traffic);
+            let begun = match (begins, new) {
+                (true, _) => Begun::Incident,
+                (false, true) => Begun::Vector,
+                (false, false) => Begun::Before,
+            };
+            let (traffic, packets) = self.rates.add(finding, begun);
+            self.add_peers_and_ports(finding, traffic, packets);
             self.keep_samples(finding.vector, &traffic.samples, most);
-            rates.packets_per_second += finding.recent.count.packets;
-            rates.bits_per_second += finding.recent.count.bytes.saturating_mul(8);
         }
-        self.peak.packets_per_second = self.peak.packets_per_second.max(rates.packets_per_second);
-        self.peak.bits_per_second = self.peak.bits_per_second.max(rates.bits_per_second);
+        let rates = self.rates.end_tick(findings, now, now.seconds_since(self.since), opened);
         self.updated_at = now;
         let since = findings.iter().map(|finding| finding.since).min().unwrap_or(now);
         self.pulses.count(now, since, findings.iter().map(|finding| finding.now.count.packets).sum());
@@ -250,19 +243,32 @@ impl Record {
         Suggestions::open(self.target.clone(), self.direction, attacks, Arc::clone(&self.background))
     }
 
-    fn add_traffic(&mut self, traffic: &Traffic) {
-        self.totals.packets = self.totals.packets.saturating_add(traffic.count.packets);
-        self.totals.bytes = self.totals.bytes.saturating_add(traffic.count.bytes);
-        self.peers.merge(&traffic.peers);
-        self.samples += traffic.samples.len() as u64;
+    /// `packets`: how many it adds to the totals.
+    fn add_peers_and_ports(&mut self, finding: &Finding, traffic: &Traffic, packets: u64) {
+        match finding.only_peer {
+            Some(peer) => self.peers.add_known(peer, packets),
+            None if finding.vector.is_note() => {}
+            None => self.peers.add(traffic),
+        }
         for sample in &traffic.samples {
             let weight = u64::from(sample.weight);
-            self.top_peers.update_with_count(sample.peer, weight);
             if sample.source_port != 0 || sample.destination_port != 0 {
-                self.source_ports.update_with_count(sample.source_port, weight);
-                self.destination_ports.update_with_count(sample.destination_port, weight);
+                self.source_ports.add(sample.source_port, weight);
+                self.destination_ports.add(sample.destination_port, weight);
             }
         }
+    }
+
+    /// Whether outputs should hear of the incident's figures again at `now`: after the first full second, and when the peak has
+    /// doubled.
+    pub(super) fn has_news(&mut self, now: Timestamp) -> bool {
+        let has_settled = now.seconds_since(self.since) >= 1.0 && self.rates.settle();
+        has_settled || self.rates.has_grown()
+    }
+
+    /// The figures are told.
+    pub(super) fn tell(&mut self) {
+        self.rates.tell();
     }
 
     fn add_point(&mut self, at: Timestamp, rates: Rates) {
@@ -284,19 +290,10 @@ impl Record {
         });
     }
 
-    /// The number of peers that took part. The registers count all peers of the host in that time. Where the sampled
-    /// packets of the attack show few peers, each several times, these are all of them.
-    fn distinct_peers(&self) -> u64 {
-        let seen = self.top_peers.num_active_items() as u64;
-        let complete = self.top_peers.maximum_error() == 0 && self.samples >= 4 * seen;
-        if complete && seen > 0 { seen } else { (self.peers.estimate().round() as u64).max(seen) }
-    }
-
     /// The most frequent names. Requests whose name could not be read are one entry, with an empty name.
     fn names(&self) -> Vec<Name> {
-        let whole = self.names.total_weight();
-        let named = top(&self.names).into_iter();
-        named.map(|((kind, name), weight)| Name { name, kind, share: share(weight, whole) }).collect()
+        let named = self.names.top(TOP).into_iter();
+        named.map(|((kind, name), of)| Name { name, kind, share: rounded(of.share), error: rounded(of.error) }).collect()
     }
 
     /// Whether it is a flood of a whole prefix, which includes the floods of its hosts.
@@ -321,24 +318,12 @@ impl Record {
     /// The public form of its current state; `closed` gives the time and reason of its end.
     pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
-        let top = top(&self.top_peers);
-        let whole = self.top_peers.total_weight();
-        let peers = Peers {
-            distinct: self.distinct_peers(),
-            spoofing_likely: self.spoofing_likely,
-            top: top
-                .into_iter()
-                .map(|(address, weight)| Peer {
-                    address,
-                    packets: scale(weight, whole, self.totals.packets),
-                    share: share(weight, whole),
-                })
-                .collect(),
-        };
+        let totals = self.rates.totals();
+        let peers = self.peers.peers(totals.packets, self.spoofing_likely);
         let (sources, victims) = match (self.direction, &self.target) {
             (Direction::Outbound, Target::Host(attacker)) => {
-                let source = Peer { address: *attacker, packets: self.totals.packets, share: 1.0 };
-                (Peers { distinct: 1, spoofing_likely: false, top: vec![source] }, Some(peers))
+                let source = Peer { address: *attacker, packets: totals.packets, share: 1.0 };
+                (Peers { distinct: 1, distinct_error: 0.0, spoofing_likely: false, top: vec![source] }, Some(peers))
             }
             _ => (peers, None),
         };
@@ -367,8 +352,8 @@ impl Record {
             closed_at: closed.map(|(at, _)| at),
             close_reason: closed.map(|(_, reason)| reason),
             detected_after_seconds: self.opened_at.seconds_since(self.since),
-            peak: self.peak,
-            totals: self.totals,
+            peak: if closed.is_some() { self.rates.busiest() } else { self.rates.peak() },
+            totals,
             sources,
             victims,
             ports: Ports { destination: ports(&self.destination_ports), source: ports(&self.source_ports) },
@@ -399,26 +384,9 @@ impl Record {
     }
 }
 
-/// The most frequent items with their weights, heaviest first, ties by item.
-fn top<T: Clone + Eq + Hash + Ord>(sketch: &FrequentItemsSketch<T>) -> Vec<(T, u64)> {
-    let mut rows: Vec<(T, u64)> = sketch
-        .frequent_items(ErrorType::NoFalseNegatives)
-        .iter()
-        .map(|row| (row.item().clone(), row.estimate()))
-        .collect();
-    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    rows.truncate(TOP);
-    rows
-}
-
-fn ports(sketch: &FrequentItemsSketch<u16>) -> Vec<Port> {
-    let whole = sketch.total_weight();
-    top(sketch).into_iter().map(|(port, weight)| Port { port, share: share(weight, whole) }).collect()
-}
-
-/// `part` of `whole` samples, as packets of `total`.
-fn scale(part: u64, whole: u64, total: u64) -> u64 {
-    (u128::from(part) * u128::from(total) / u128::from(whole.max(1))).min(u128::from(u64::MAX)) as u64
+fn ports(shares: &Shares<u16>) -> Vec<Port> {
+    let said = shares.top(TOP).into_iter();
+    said.map(|(port, of)| Port { port, share: rounded(of.share), error: rounded(of.error) }).collect()
 }
 
 /// Distinguishes an informational incident of a target from an attack on it.

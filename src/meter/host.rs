@@ -6,9 +6,12 @@ use super::handshake_counts::{ClientSteps, HandshakeCounts};
 use super::host_tick::HostTick;
 use super::registers::Registers;
 use super::report::HostCounts;
+use super::peer_ring::{PeerRing, PeerSum};
+use super::peer_table::{PeerCount, PeerTable};
 use super::samples::Sample;
 use super::scale::Scale;
 use super::service_traffic::ServiceTraffic;
+use super::span::Span;
 use super::span_counts::SpanCounts;
 use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
@@ -16,34 +19,6 @@ use std::sync::LazyLock;
 
 const SECONDS: usize = 10;
 const TENS: usize = 6;
-
-/// A period that ends with the current tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// 0.1 s.
-    Tick,
-    /// 0.2 s: the last two ticks, so that a burst across a tick boundary is fully included.
-    Burst,
-    /// 1 s, sliding tick by tick.
-    Second,
-    /// 10 s, sliding second by second.
-    TenSeconds,
-    /// 60 s, sliding by ten seconds. Of a minute only all packets, TCP data and applications are kept.
-    Minute,
-}
-
-impl Span {
-    /// Length in seconds.
-    pub const fn seconds(self) -> f64 {
-        match self {
-            Span::Tick => 0.1,
-            Span::Burst => 0.2,
-            Span::Second => 1.0,
-            Span::TenSeconds => 10.0,
-            Span::Minute => 60.0,
-        }
-    }
-}
 
 /// Counts that are summed over longer spans.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,6 +101,8 @@ pub struct HostWindow {
     second: Sum,
     ten_seconds: Sum,
     minute: LongSum,
+    /// Its peers, received and sent, counted one by one while it is attacked.
+    peers: [Option<Box<PeerRing>>; 2],
     /// Number of the last tick that was opened.
     tick: u64,
 }
@@ -143,6 +120,7 @@ impl HostWindow {
             second: Sum::default(),
             ten_seconds: Sum::default(),
             minute: LongSum::default(),
+            peers: [None, None],
             tick: tick.wrapping_sub(1),
         })
     }
@@ -156,6 +134,7 @@ impl HostWindow {
         self.tens.fill(LongSum::default());
         (self.second, self.ten_seconds) = Default::default();
         self.minute = LongSum::default();
+        self.peers = [None, None];
         self.tick = tick.wrapping_sub(1);
     }
 
@@ -180,6 +159,9 @@ impl HostWindow {
                 peers.1.merge(&tick.destinations);
             }
             self.second_peers[at % SECONDS] = peers;
+            for peers in &mut self.peers {
+                peers.take_if(|peers| peers.is_over(tick));
+            }
             if at.is_multiple_of(SECONDS) {
                 let tens = &mut self.tens[at / SECONDS % TENS];
                 self.minute.subtract(tens);
@@ -204,6 +186,13 @@ impl HostWindow {
             std::mem::swap(&mut self.ticks[at], counts);
         } else {
             self.ticks[at].merge(counts);
+        }
+    }
+
+    /// Adds a worker's table of the host's peers to the open tick.
+    pub(super) fn absorb_peers(&mut self, table: &PeerTable) {
+        if let Some(peers) = self.peers.get_mut(usize::from(table.sent)) {
+            peers.get_or_insert_default().absorb(self.tick, table);
         }
     }
 
@@ -370,6 +359,27 @@ impl<'a> HostDirection<'a> {
                 u64::from(if self.outbound { tick.first_fragments_sent } else { tick.first_fragments_received })
             })
             .sum()
+    }
+
+    /// The forward peers of the last `ticks` ticks with their packets of these classes, without those that they were asked for: all
+    /// of them, as far as the workers could count them.
+    pub fn peer_counts(&self, ticks: usize, classes: &[Class]) -> PeerSum {
+        let mut sum = PeerSum::default();
+        let ring = self.host.peers.get(usize::from(self.outbound)).and_then(Option::as_ref);
+        for back in 0..ticks.min(TICKS_PER_SECOND) {
+            let number = self.host.tick.wrapping_sub(back as u64);
+            if ring.is_some_and(|ring| ring.add_to(&mut sum, number, |count| count.is_of(classes))) {
+                continue;
+            }
+            let tick = self.host.tick_back(back);
+            let samples = if self.outbound { &tick.sent_samples } else { &tick.received_samples };
+            // Too few for a table: the sample holds them all.
+            if samples.is_complete() {
+                let counts = samples.samples().iter().filter(|sample| has(classes, sample) && !sample.is_solicited());
+                sum.counts.extend(counts.map(PeerCount::of));
+            }
+        }
+        sum
     }
 
     /// Estimated number of distinct forward peers in the last second.

@@ -1,14 +1,16 @@
 //! Host tick: everything counted of one busy host in one tick.
 
 use super::applications::AppCounts;
-use super::conversations::Verdict;
+use super::conversations::{Outcome, TcpStep, Verdict};
 use super::counts::{ClassTick, SmallCount};
 use super::handshake_counts::HandshakeCounts;
+use super::peer_table::NO_TABLE;
 use super::registers::Registers;
 use super::samples::{Sample, Sampler};
 use super::scale::Scale;
+use super::verdicts::Content;
 use crate::base::{Addr, Timestamp};
-use crate::packet::Service;
+use crate::packet::{App, Packet, Service};
 
 /// Traffic of one host with one amplification service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,9 +76,58 @@ pub struct HostTick {
     pub received_samples: Sampler,
     /// Uniform sample of the packets from the host, at most 16.
     pub sent_samples: Sampler,
+    /// The worker's tables of the host's peers, received and sent.
+    pub(super) peer_tables: [u8; 2],
 }
 
 impl HostTick {
+    /// Counts a packet that the host sent or received, to or from a peer with this address and hash.
+    #[inline]
+    pub(super) fn count<const SENT: bool>(&mut self, packet: &Packet, (peer, hash): (Addr, u64), outcome: &Outcome) {
+        let counts = if SENT { &mut self.sent } else { &mut self.received };
+        let peers = if SENT { &mut self.destinations } else { &mut self.sources };
+        let samples = if SENT { &mut self.sent_samples } else { &mut self.received_samples };
+        let packets = u32::from(packet.segments);
+        counts.add_judged(Content::of(packet), outcome, packets, packet.wire_len);
+        peers.add(hash);
+        samples.offer(packets, hash ^ u64::from(packet.source_port), || Sample::of(packet, peer, outcome));
+        if outcome.answers {
+            let opposite = if SENT { &mut self.received } else { &mut self.sent };
+            opposite.excuse(Content::of(packet), outcome);
+        }
+        if outcome.step != TcpStep::None {
+            self.handshakes.count(outcome.step, SENT);
+        }
+        if packet.app != App::None {
+            self.apps.count(packet.app, packets, SENT);
+        }
+        if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
+            self.count_rare(packet, SENT, outcome.verdict);
+        }
+    }
+
+    /// Counts what few packets have: first fragments and traffic of amplification services.
+    fn count_rare(&mut self, packet: &Packet, sent: bool, verdict: Verdict) {
+        let fragments = if sent { &mut self.first_fragments_sent } else { &mut self.first_fragments_received };
+        let packets = u32::from(packet.segments);
+        *fragments += if packet.first_fragment { packets } else { 0 };
+        if let Some(row) = packet.reply_of.and_then(|service| self.service(service)) {
+            let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
+            replies.add(packets, packet.wire_len);
+            row.judge(verdict, packets, sent);
+        }
+        if let Some(row) = packet.request_to.and_then(|service| self.service(service)) {
+            let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };
+            *requests += packets;
+        }
+    }
+
+    /// The sampled packets that the host sent, or received.
+    #[inline]
+    pub(super) fn samples(&self, sent: bool) -> &Sampler {
+        if sent { &self.sent_samples } else { &self.received_samples }
+    }
+
     /// The row of a service; assigns a free one to a new service, `None` where all are in use.
     #[inline]
     pub fn service(&mut self, service: Service) -> Option<&mut ServiceCounts> {
@@ -100,6 +151,7 @@ impl HostTick {
         self.services = Default::default();
         self.sources.clear();
         self.destinations.clear();
+        self.peer_tables = [NO_TABLE; 2];
     }
 
     /// Scales the counts of captured packets to the traffic that they stand for.

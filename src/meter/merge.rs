@@ -277,6 +277,13 @@ impl Meter {
                 slot.was_active(tick, packets);
             }
         }
+        for table in &report.peers {
+            if let Some(window) = self.windows.index_of(table.host)
+                && let Some(slot) = self.windows.get_mut(window, table.host)
+            {
+                slot.window.absorb_peers(table);
+            }
+        }
         for station in &report.stations {
             self.station(station);
         }

@@ -9,6 +9,7 @@
 //! |---|---|---|---|---|
 //! | worker hosts | `tally`, `set_table` | address | `meter.worker_hosts` | of half of a full set, the host with the fewest packets in two ticks |
 //! | worker details | `host_tick` | busy host | `meter.worker_details` | when none is free, the required packet rate doubles |
+//! | worker peer tables | `peer_table` | attacked host and direction | 8 a worker, 384 peers each | the host with the fewest packets; a full table counts no more in the tick |
 //! | worker stations | `stations` | MAC address | `meter.worker_stations` | as worker hosts |
 //! | worker requests | `requests` | none | 256 a tick | a random half of the sample |
 //! | active hosts | `active` | address | `meter.hosts` | as worker hosts; counts go to the shared table, unless that is full of more active hosts |
@@ -43,6 +44,8 @@ mod link;
 mod log;
 mod majority;
 mod merge;
+mod peer_ring;
+mod peer_table;
 mod prefixes;
 mod registers;
 mod report;
@@ -54,6 +57,7 @@ mod service_traffic;
 mod set_table;
 mod shared;
 mod sizes;
+mod span;
 mod span_counts;
 mod stations;
 mod sums;
@@ -67,10 +71,12 @@ pub use counts::Count;
 pub use fading::FadingCount;
 pub use handshake_counts::ClientSteps;
 pub use hash::Hasher;
-pub use host::{HostDirection, HostWindow, Span};
+pub use host::{HostDirection, HostWindow};
 pub use host_tick::HostTick;
 pub use link::{AssignedAddrs, CONTROLS, ForeignUse};
 pub use merge::{Meter, Window};
+pub use peer_ring::PeerSum;
+pub use peer_table::{CloseRegisters, PEER_TABLES, PeerCount, PeerTable};
 pub use registers::Registers;
 pub use report::{StationCounts, TickReport, Totals};
 pub use requests::{REQUESTS, Request};
@@ -79,6 +85,7 @@ pub use scale::Scale;
 pub use service_traffic::ServiceTraffic;
 pub use shared::{HostEntry, HostTable, StationEntry, StationTable};
 pub use sizes::{MeterSizes, PrefixLengths, TallySizes};
+pub use span::Span;
 pub use span_counts::SpanCounts;
 pub use tally::{BATCH, Tally};
 pub use verdicts::Verdicts;

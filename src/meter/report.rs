@@ -6,6 +6,7 @@ use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
+use super::peer_table::{PEER_TABLES, PeerTable};
 use super::requests::{self, REQUESTS, Request};
 use super::samples::SpreadSample;
 use super::scale::Scale;
@@ -209,6 +210,12 @@ pub struct TickReport {
     /// Boxes for the details of the next tick, with arbitrary content.
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
+    /// Peers of attacked hosts; the merger leaves the boxes.
+    #[expect(clippy::vec_box, reason = "boxes change hands, tables are not copied")]
+    pub peers: Vec<Box<PeerTable>>,
+    /// Tables for the next tick, with arbitrary content.
+    #[expect(clippy::vec_box, reason = "boxes change hands, tables are not copied")]
+    pub(super) spare_peers: Vec<Box<PeerTable>>,
     /// Stations that sent or received in the tick.
     pub stations: Vec<StationCounts>,
     /// Senders with new connection attempts in this tick and many recent ones.
@@ -243,6 +250,7 @@ impl TickReport {
         report.hosts.resize(sizes.hosts, HostCounts::default());
         report.stations.resize(sizes.stations, StationCounts::default());
         report.requests.resize(REQUESTS, Request::default());
+        report.peers.resize_with(PEER_TABLES, Box::default);
         report.clear();
         report
     }
@@ -253,6 +261,7 @@ impl TickReport {
         self.scale = Scale::default();
         self.hosts.clear();
         self.spare.append(&mut self.details);
+        self.spare_peers.append(&mut self.peers);
         self.stations.clear();
         self.attempts.clear();
         self.received.clear();

@@ -128,11 +128,14 @@ pub struct Sampler<S = Sample, const N: usize = SAMPLES> {
     stride: u32,
     skip: u32,
     since: u32,
+    /// Changes with every kept packet. What is kept next must not depend on this packet alone: of sources that take turns, some
+    /// would be kept again and again, others never.
+    seed: u64,
 }
 
 impl<S: Weighed + Copy + Default, const N: usize> Default for Sampler<S, N> {
     fn default() -> Self {
-        Sampler { items: [S::default(); N], len: 0, stride: 0, skip: 0, since: 0 }
+        Sampler { items: [S::default(); N], len: 0, stride: 0, skip: 0, since: 0, seed: 0 }
     }
 }
 
@@ -141,7 +144,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
     const FITS: () = assert!(N <= 128 && N.is_multiple_of(2));
 
     /// Counts `packets` packets; calls `sample` only if this one is to be kept. `random` is any number that a sender
-    /// cannot predict: a periodic sender must not synchronise with the stride.
+    /// cannot predict.
     #[inline]
     pub fn offer(&mut self, packets: u32, random: u64, sample: impl FnOnce() -> S) {
         self.since = self.since.saturating_add(packets);
@@ -153,6 +156,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
     }
 
     fn keep(&mut self, random: u64, mut sample: S) {
+        let random = self.random(random);
         if usize::from(self.len) == N {
             self.decimate(random);
         }
@@ -160,6 +164,23 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.since = 0;
         self.skip = skip_count(self.stride, random);
         self.push(sample);
+    }
+
+    /// The next random number (Knuth's multiplier for 64 bits); its upper half is the better one.
+    fn random(&mut self, hint: u64) -> u64 {
+        self.seed = (self.seed ^ hint).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed ^ self.seed >> 32
+    }
+
+    /// Whether the next packet displaces others.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        usize::from(self.len) == N && self.skip == 0
+    }
+
+    /// Whether it holds every packet.
+    pub(super) fn is_complete(&self) -> bool {
+        self.stride <= 1
     }
 
     fn push(&mut self, sample: S) {
@@ -172,6 +193,7 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
     /// Adds another sampler's item with its weight.
     pub(super) fn absorb(&mut self, sample: S, random: u64) {
         if usize::from(self.len) == N {
+            let random = self.random(random);
             self.decimate(random);
         }
         self.push(sample);

@@ -6,7 +6,7 @@
 
 use super::attempts::AttemptTable;
 use super::capture_point::CapturePoint;
-use super::conversations::{self, Conversations, Ends, Key, Outcome, TcpStep, Verdict};
+use super::conversations::{self, Conversations, Ends, Key, Outcome};
 use super::counts::Count;
 use super::hash::Hasher;
 use super::host_slot::{HostSlot, NO_DETAIL};
@@ -14,6 +14,7 @@ use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
+use super::peer_table::{NO_TABLE, PeerTables};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
 use super::requests::Requests;
 use super::run::Run;
@@ -23,10 +24,9 @@ use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
-use super::verdicts::Content;
 use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Anomaly, App, Class, Packet};
+use crate::packet::{Anomaly, Class, Packet};
 use std::sync::Arc;
 
 /// Packets recorded per batch: enough to overlap their cache misses.
@@ -71,6 +71,7 @@ pub struct Tally {
     used_details: Vec<(u16, SlotIndex)>,
     /// Packets of each detail's host in this tick, filled while reporting.
     detail_packets: Vec<u32>,
+    peer_tables: PeerTables,
     /// Packets per tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: Stations,
@@ -113,6 +114,7 @@ impl Tally {
             free_details: (0..details as u16).rev().collect(),
             used_details: Vec::with_capacity(details),
             detail_packets: vec![0; details],
+            peer_tables: PeerTables::new(),
             busy: 0,
             stations: Stations::new(sizes.stations, hasher),
             conversations: Conversations::new(sizes.conversations, hasher),
@@ -468,27 +470,28 @@ impl Tally {
     #[inline]
     fn detail<const SENT: bool>(&mut self, detail: u16, packet: &Packet, peer_hash: u64, outcome: &Outcome) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
-        let counts = if SENT { &mut tick.sent } else { &mut tick.received };
-        let peers = if SENT { &mut tick.destinations } else { &mut tick.sources };
-        let samples = if SENT { &mut tick.sent_samples } else { &mut tick.received_samples };
         let peer = if SENT { packet.destination } else { packet.source };
-        let random = peer_hash ^ u64::from(packet.source_port);
-        let packets = u32::from(packet.segments);
-        counts.add_judged(Content::of(packet), outcome, packets, packet.wire_len);
-        peers.add(peer_hash);
-        samples.offer(packets, random, || Sample::of(packet, peer, outcome));
-        if outcome.answers {
-            let opposite = if SENT { &mut tick.received } else { &mut tick.sent };
-            opposite.excuse(Content::of(packet), outcome);
+        let table = tick.peer_tables.get(usize::from(SENT)).copied().unwrap_or(NO_TABLE);
+        if table != NO_TABLE {
+            self.peer_tables.count(table, packet, (peer, peer_hash), outcome);
+        } else if tick.samples(SENT).is_full() {
+            self.follow_peers(detail, SENT, packet, (peer, peer_hash), outcome);
         }
-        if outcome.step != TcpStep::None {
-            tick.handshakes.count(outcome.step, SENT);
+        if let Some(tick) = self.details.get_mut(usize::from(detail)) {
+            tick.count::<SENT>(packet, (peer, peer_hash), outcome);
         }
-        if packet.app != App::None {
-            tick.apps.count(packet.app, packets, SENT);
-        }
-        if packet.first_fragment || packet.reply_of.is_some() || packet.request_to.is_some() {
-            count_rare(tick, packet, SENT, outcome.verdict);
+    }
+
+    /// A host has had as many packets as its sample holds: it gets a table of its peers, if they sent what it did not ask for.
+    #[inline(never)]
+    fn follow_peers(&mut self, detail: u16, sent: bool, packet: &Packet, peer: (Addr, u64), outcome: &Outcome) {
+        let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
+        let hasher = self.hasher;
+        let samples = tick.samples(sent).samples();
+        let table = self.peer_tables.assign(tick.address, sent, samples, |peer| hasher.address(peer));
+        if let (Some(table), Some(own)) = (table, tick.peer_tables.get_mut(usize::from(sent))) {
+            *own = table;
+            self.peer_tables.count(table, packet, peer, outcome);
         }
     }
 
@@ -547,6 +550,7 @@ impl Tally {
         }
         // Details stay with hosts that are still busy, so that the next tick needs no promotion and loses no peers.
         // Whenever none is free, the required packet rate doubles; it halves while less than a quarter is in use.
+        self.peer_tables.end_tick();
         let used = self.used_details.len();
         if self.free_details.is_empty() {
             self.busy = self.busy.saturating_mul(2).max(2 * LOG as u32);
@@ -560,6 +564,7 @@ impl Tally {
             // No owner: the host was evicted from the table.
             let owner = self.hosts.get_mut(index).filter(|slot| slot.detail == detail && slot.address == tick.address);
             let Some(slot) = owner else {
+                self.peer_tables.release(&mut tick.peer_tables);
                 self.free_details.push(detail);
                 continue;
             };
@@ -567,6 +572,11 @@ impl Tally {
             if packets > 0 {
                 let mut fresh = report.spare.pop().unwrap_or_default();
                 fresh.reset(slot.address);
+                for (table, kept) in tick.peer_tables.into_iter().zip(&mut fresh.peer_tables) {
+                    if self.peer_tables.hand_over(table, &mut report.peers, &mut report.spare_peers) {
+                        *kept = table;
+                    }
+                }
                 report.details.push(std::mem::replace(tick, fresh));
             }
             if packets > 0 && packets >= self.busy {
@@ -576,25 +586,10 @@ impl Tally {
                 kept += 1;
             } else {
                 slot.detail = NO_DETAIL;
+                self.peer_tables.release(&mut tick.peer_tables);
                 self.free_details.push(detail);
             }
         }
         self.used_details.truncate(kept);
-    }
-}
-
-/// Counts what few packets have: first fragments and traffic of amplification services.
-fn count_rare(tick: &mut HostTick, packet: &Packet, sent: bool, verdict: Verdict) {
-    let fragments = if sent { &mut tick.first_fragments_sent } else { &mut tick.first_fragments_received };
-    let packets = u32::from(packet.segments);
-    *fragments += if packet.first_fragment { packets } else { 0 };
-    if let Some(row) = packet.reply_of.and_then(|service| tick.service(service)) {
-        let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
-        replies.add(packets, packet.wire_len);
-        row.judge(verdict, packets, sent);
-    }
-    if let Some(row) = packet.request_to.and_then(|service| tick.service(service)) {
-        let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };
-        *requests += packets;
     }
 }

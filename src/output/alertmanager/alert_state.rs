@@ -61,7 +61,7 @@ impl AlertState {
                 }
                 !continues
             }
-            Change::Progress | Change::Opened | Change::Extended | Change::Escalated => {
+            Change::Progress | Change::Opened | Change::Extended | Change::Escalated | Change::Updated => {
                 if incident.severity < self.min_severity {
                     return false;
                 }

@@ -1,0 +1,127 @@
+//! The rates and totals of an incident: each packet once, and the peak of a full second.
+
+use super::model::{Rates, Totals};
+use crate::base::Timestamp;
+use crate::detect::{Finding, Traffic};
+use crate::meter::Count;
+use std::collections::VecDeque;
+
+/// Shortest time over which a rate is told before there is a full second, in seconds: the span of a burst.
+const SHORTEST: f64 = 0.2;
+/// How many times the peak that was told last the present one must be to be told.
+const NEWS: u64 = 2;
+
+/// Packets and rates of one incident so far.
+#[derive(Default)]
+pub(super) struct RateRecord {
+    totals: Totals,
+    /// What each tick of the last second added.
+    lately: VecDeque<(Timestamp, Count)>,
+    /// The busiest second so far.
+    busiest: Rates,
+    /// The rate of the part of a second that there has been: until it is full.
+    first: Option<Rates>,
+    /// The peak in the last event.
+    told: u64,
+}
+
+/// Which part of a finding's traffic is new.
+#[derive(Clone, Copy)]
+pub(super) enum Begun {
+    /// The incident begins, or begins again after a pause: the last second belongs to it.
+    Incident,
+    /// One more vector: of the last second, what other vectors have not counted.
+    Vector,
+    /// Nothing: only this tick.
+    Before,
+}
+
+impl RateRecord {
+    /// Starts a tick at `now`.
+    pub(super) fn start_tick(&mut self, now: Timestamp) {
+        while self.lately.front().is_some_and(|(at, _)| now.seconds_since(*at) >= 0.999) {
+            self.lately.pop_front();
+        }
+        self.lately.push_back((now, Count::default()));
+    }
+
+    /// Adds the traffic of a finding that was not counted yet; returns it, and how many packets it adds to the totals.
+    pub(super) fn add<'f>(&mut self, finding: &'f Finding, begun: Begun) -> (&'f Traffic, u64) {
+        let (now, recent) = (finding.now.count, finding.recent.count);
+        let counted = Count::sum(self.lately.iter().map(|(_, count)| *count));
+        let added = match begun {
+            Begun::Incident => recent,
+            Begun::Vector if counted.packets < recent.packets => Count {
+                packets: (recent.packets - counted.packets).max(now.packets),
+                bytes: recent.bytes.saturating_sub(counted.bytes).max(now.bytes),
+            },
+            Begun::Vector | Begun::Before => now,
+        };
+        if let Some((_, last)) = self.lately.back_mut() {
+            last.merge(now);
+        }
+        let all = match begun {
+            Begun::Incident => Count {
+                packets: added.packets.saturating_add(finding.earlier.packets),
+                bytes: added.bytes.saturating_add(finding.earlier.bytes),
+            },
+            _ => added,
+        };
+        self.totals.packets = self.totals.packets.saturating_add(all.packets);
+        self.totals.bytes = self.totals.bytes.saturating_add(all.bytes);
+        (if matches!(begun, Begun::Incident) { &finding.recent } else { &finding.now }, all.packets)
+    }
+
+    /// Ends a tick, `seconds` after the onset; returns the rates of the last second. `opened`: it is the incident's first.
+    pub(super) fn end_tick(&mut self, findings: &[&Finding], now: Timestamp, seconds: f64, opened: bool) -> Rates {
+        let mut rates = Rates::default();
+        let mut estimate = Rates::default();
+        for finding in findings {
+            let count = finding.recent.count;
+            rates.packets_per_second += count.packets;
+            rates.bits_per_second += count.bytes.saturating_mul(8);
+            let lasted = now.seconds_since(finding.since).clamp(SHORTEST, 1.0);
+            estimate.packets_per_second += (count.packets as f64 / lasted).round() as u64;
+            estimate.bits_per_second += (count.bytes.saturating_mul(8) as f64 / lasted).round() as u64;
+        }
+        // Scans are found in tables of half a minute: what each tick added gives their rate.
+        let counted = Count::sum(self.lately.iter().map(|(_, count)| *count));
+        rates.packets_per_second = rates.packets_per_second.max(counted.packets);
+        rates.bits_per_second = rates.bits_per_second.max(counted.bytes.saturating_mul(8));
+        self.busiest.packets_per_second = self.busiest.packets_per_second.max(rates.packets_per_second);
+        self.busiest.bits_per_second = self.busiest.bits_per_second.max(rates.bits_per_second);
+        if opened && seconds < 1.0 || self.first.is_some() {
+            self.first = Some(estimate);
+        }
+        rates
+    }
+
+    /// A second after the onset, the busiest second is known. Returns whether that is news.
+    pub(super) fn settle(&mut self) -> bool {
+        self.first.take().is_some()
+    }
+
+    /// Whether the peak has grown so much since it was told that it must be told again.
+    pub(super) fn has_grown(&self) -> bool {
+        self.first.is_none() && self.busiest.packets_per_second >= self.told.saturating_mul(NEWS).max(1)
+    }
+
+    /// The current peak is told.
+    pub(super) fn tell(&mut self) {
+        self.told = self.peak().packets_per_second;
+    }
+
+    /// The busiest second; before there has been a full one, the rate so far.
+    pub(super) fn peak(&self) -> Rates {
+        self.first.unwrap_or(self.busiest)
+    }
+
+    /// The busiest second so far, whether it was full or not.
+    pub(super) fn busiest(&self) -> Rates {
+        self.busiest
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+}

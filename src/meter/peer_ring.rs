@@ -1,0 +1,53 @@
+//! The peers of an attacked host over the last second, counted packet by packet.
+
+use super::peer_table::{CloseRegisters, PeerCount, PeerTable};
+use crate::base::TICKS_PER_SECOND;
+
+/// One tick of a ring.
+#[derive(Clone, Default)]
+struct PeerTick {
+    /// Number of the tick.
+    tick: u64,
+    counts: Vec<PeerCount>,
+    registers: CloseRegisters,
+}
+
+/// The peer tables of one host in one direction that the workers handed over in the last second.
+#[derive(Default)]
+pub(super) struct PeerRing([PeerTick; TICKS_PER_SECOND]);
+
+/// Peers with their packets over some ticks. Of a peer there may be several counts: of several ticks, classes, services.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeerSum {
+    /// None of them too high.
+    pub counts: Vec<PeerCount>,
+    /// The distinct peers, also those beyond the capacity of the tables. Of all classes.
+    pub registers: CloseRegisters,
+}
+
+impl PeerRing {
+    pub(super) fn absorb(&mut self, tick: u64, table: &PeerTable) {
+        let Some(slot) = self.0.get_mut((tick % TICKS_PER_SECOND as u64) as usize) else { return };
+        if slot.tick != tick {
+            slot.tick = tick;
+            slot.counts.clear();
+            slot.registers.clear();
+        }
+        slot.counts.extend(table.counts());
+        slot.registers.merge(&table.registers);
+    }
+
+    /// Whether all of it is older than a second at tick `now`.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.0.iter().all(|slot| now.saturating_sub(slot.tick) >= TICKS_PER_SECOND as u64)
+    }
+
+    /// Adds the counts of tick `tick` that `is_meant`; returns whether a worker had a table in it.
+    pub(super) fn add_to(&self, sum: &mut PeerSum, tick: u64, is_meant: impl Fn(&PeerCount) -> bool) -> bool {
+        let slot = self.0.get((tick % TICKS_PER_SECOND as u64) as usize).filter(|slot| slot.tick == tick);
+        let Some(slot) = slot else { return false };
+        sum.counts.extend(slot.counts.iter().filter(|count| is_meant(count)));
+        sum.registers.merge(&slot.registers);
+        true
+    }
+}
