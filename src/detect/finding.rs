@@ -55,6 +55,8 @@ pub struct Finding {
     pub confidence: f64,
     /// Best estimate of when it began.
     pub since: Timestamp,
+    /// The classes of its packets; empty where it is not about packets of classes.
+    pub classes: &'static [Class],
     /// In this tick.
     pub now: Traffic,
     /// In the last second, this tick included.
@@ -121,6 +123,7 @@ impl Finding {
             severity: Severity::Warning,
             confidence: 0.9,
             since,
+            classes: &[],
             now: Traffic::default(),
             recent: Traffic::default(),
             earlier: Count::default(),
@@ -153,6 +156,7 @@ impl Finding {
         };
         let is_meant = |sample: &&Sample| !(is_separate && sample.is_solicited());
         Finding {
+            classes,
             now: Traffic {
                 count: count(Span::Tick),
                 samples: host.tick_samples(classes).filter(is_meant).copied().collect(),

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const THRESHOLDS: &[Threshold] = &[
     LEAST_SAMPLES,
     MANY_SOURCES,
+    SINGLE_SHARE,
     TOP_REFLECTOR,
     MANY_FLOWS,
     SCATTERED_PEERS,
@@ -49,6 +50,13 @@ const MANY_SOURCES: Threshold = Threshold {
     unit: "distinct sources per sample",
     reason: "spoofed sources give nearly 1, clients that send a few packets each well below",
     guarded_by: "flash_crowd",
+};
+const SINGLE_SHARE: Threshold = Threshold {
+    name: "packets of single sources",
+    value: 0.5,
+    unit: "share of packets",
+    reason: "samples of a quiet tick stand for few packets: clients that come while a flood of a few sources ends are not its sources",
+    guarded_by: "syn_flood_internal",
 };
 const TOP_REFLECTOR: Threshold = Threshold {
     name: "top reflector",
@@ -236,6 +244,8 @@ pub(super) struct SampleProfile {
     pub top_peer: Option<(Addr, f64)>,
     /// Samples of that peer.
     top_samples: usize,
+    /// Share of packets whose peer was sampled only once.
+    single_share: f64,
     /// Most used destination port and its share of packets.
     pub top_port: Option<(u16, f64)>,
 }
@@ -259,6 +269,8 @@ impl SampleProfile {
             return SampleProfile::default();
         }
         let share = |packets: u64| packets as f64 / weight.max(1) as f64;
+        let single = |peer: &&Addr| by_peer.get(peer) == Some(&1);
+        let singles = peers.keys().filter(single).filter_map(|peer| peers.get(peer)).sum();
         let top_peer =
             peers.iter().max_by_key(|(_, packets)| **packets).map(|(peer, packets)| (*peer, share(*packets)));
         SampleProfile {
@@ -268,6 +280,7 @@ impl SampleProfile {
             flow_diversity: flows.len() as f64 / count as f64,
             port_diversity: ports.len() as f64 / count as f64,
             top_samples: top_peer.and_then(|(peer, _)| by_peer.get(&peer).copied()).unwrap_or(0),
+            single_share: share(singles),
             top_peer,
             top_port: ports.iter().max_by_key(|(_, packets)| **packets).map(|(port, packets)| (*port, share(*packets))),
         }
@@ -283,7 +296,7 @@ impl SampleProfile {
 
     /// Nearly every packet from its own source: spoofed sources, or a very large botnet.
     pub(crate) fn many_sources(&self) -> bool {
-        self.has_enough() && self.peer_diversity >= MANY_SOURCES.value
+        self.has_enough() && self.peer_diversity >= MANY_SOURCES.value && self.single_share >= SINGLE_SHARE.value
     }
 
     /// Many peers, none of which dominates: reflectors, however often each responds.

@@ -209,7 +209,7 @@ impl Incidents {
                 (_, _, true) => Change::Escalated,
                 _ => continue,
             };
-            record.tell();
+            record.tell(now);
             events.extend(record.incident(None).map(|incident| Event { change, incident: Arc::new(incident) }));
             if becomes_carpet {
                 self.merge_hosts(&key, now, events);
@@ -222,7 +222,7 @@ impl Incidents {
     fn tell_news(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         for (key, record) in &mut self.open {
             if record.has_news(now) && !key.is_note {
-                record.tell();
+                record.tell(now);
                 let incident = record.incident(None);
                 events.extend(incident.map(|incident| Event { change: Change::Updated, incident: Arc::new(incident) }));
             }
@@ -485,6 +485,7 @@ mod tests {
             finding.target = Target::Prefix(network.parse().unwrap());
             let sample = crate::meter::Sample { peer: Addr::from_v4_bits(sender), weight: 1, ..Default::default() };
             (finding.now.samples, finding.recent.samples) = (vec![sample], vec![sample]);
+            finding.only_peer = Some(sample.peer);
             finding
         };
         let open = |machine: &mut Incidents, finding, at| {

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// Shortest time over which a rate is told before there is a full second, in seconds: the span of a burst.
 const SHORTEST: f64 = 0.2;
+/// Counts kept of a second: of ten ticks, with more vectors each than an incident has.
+const MOST_COUNTS: usize = 512;
 /// How many times the peak that was told last the present one must be to be told.
 const NEWS: u64 = 2;
 
@@ -15,8 +17,8 @@ const NEWS: u64 = 2;
 #[derive(Default)]
 pub(super) struct RateRecord {
     totals: Totals,
-    /// What each tick of the last second added.
-    lately: VecDeque<(Timestamp, Count)>,
+    /// What each finding of the last second counted in its tick, and of which classes.
+    lately: VecDeque<(Timestamp, Count, u32)>,
     /// The busiest second so far.
     busiest: Rates,
     /// The rate of the part of a second that there has been: until it is full.
@@ -28,9 +30,11 @@ pub(super) struct RateRecord {
 /// Which part of a finding's traffic is new.
 #[derive(Clone, Copy)]
 pub(super) enum Begun {
-    /// The incident begins, or begins again after a pause: the last second belongs to it.
+    /// The incident: the last second belongs to it, and what came before.
     Incident,
-    /// One more vector: of the last second, what other vectors have not counted.
+    /// The incident, after a pause: the last second belongs to it.
+    Again,
+    /// One more vector: of the last second, what other vectors of the same packets have not counted.
     Vector,
     /// Nothing: only this tick.
     Before,
@@ -39,26 +43,27 @@ pub(super) enum Begun {
 impl RateRecord {
     /// Starts a tick at `now`.
     pub(super) fn start_tick(&mut self, now: Timestamp) {
-        while self.lately.front().is_some_and(|(at, _)| now.seconds_since(*at) >= 0.999) {
+        while self.lately.front().is_some_and(|(at, ..)| now.seconds_since(*at) >= 0.999) {
             self.lately.pop_front();
         }
-        self.lately.push_back((now, Count::default()));
     }
 
     /// Adds the traffic of a finding that was not counted yet; returns it, and how many packets it adds to the totals.
-    pub(super) fn add<'f>(&mut self, finding: &'f Finding, begun: Begun) -> (&'f Traffic, u64) {
+    pub(super) fn add<'f>(&mut self, finding: &'f Finding, at: Timestamp, begun: Begun) -> (&'f Traffic, u64) {
         let (now, recent) = (finding.now.count, finding.recent.count);
-        let counted = Count::sum(self.lately.iter().map(|(_, count)| *count));
+        let classes = finding.classes.iter().fold(0, |mask, class| mask | 1u32 << *class as u32);
+        let earlier = self.lately.iter().filter(|(when, _, other)| *when != at && other & classes != 0);
+        let counted = Count::sum(earlier.map(|(_, count, _)| *count));
         let added = match begun {
-            Begun::Incident => recent,
+            Begun::Incident | Begun::Again => recent,
             Begun::Vector if counted.packets < recent.packets => Count {
                 packets: (recent.packets - counted.packets).max(now.packets),
                 bytes: recent.bytes.saturating_sub(counted.bytes).max(now.bytes),
             },
             Begun::Vector | Begun::Before => now,
         };
-        if let Some((_, last)) = self.lately.back_mut() {
-            last.merge(now);
+        if self.lately.len() < MOST_COUNTS {
+            self.lately.push_back((at, now, classes));
         }
         let all = match begun {
             Begun::Incident => Count {
@@ -69,7 +74,7 @@ impl RateRecord {
         };
         self.totals.packets = self.totals.packets.saturating_add(all.packets);
         self.totals.bytes = self.totals.bytes.saturating_add(all.bytes);
-        (if matches!(begun, Begun::Incident) { &finding.recent } else { &finding.now }, all.packets)
+        (if matches!(begun, Begun::Incident | Begun::Again) { &finding.recent } else { &finding.now }, all.packets)
     }
 
     /// Ends a tick, `seconds` after the onset; returns the rates of the last second. `opened`: it is the incident's first.
@@ -85,7 +90,7 @@ impl RateRecord {
             estimate.bits_per_second += (count.bytes.saturating_mul(8) as f64 / lasted).round() as u64;
         }
         // Scans are found in tables of half a minute: what each tick added gives their rate.
-        let counted = Count::sum(self.lately.iter().map(|(_, count)| *count));
+        let counted = Count::sum(self.lately.iter().map(|(_, count, _)| *count));
         rates.packets_per_second = rates.packets_per_second.max(counted.packets);
         rates.bits_per_second = rates.bits_per_second.max(counted.bytes.saturating_mul(8));
         self.busiest.packets_per_second = self.busiest.packets_per_second.max(rates.packets_per_second);

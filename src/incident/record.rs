@@ -50,7 +50,8 @@ pub(super) struct Record {
     since: Timestamp,
     parts: Vec<VectorPart>,
     rates: RateRecord,
-    spoofing_likely: bool,
+    /// Packets of findings that say that their sources are probably spoofed.
+    spoofed: u64,
     peers: PeerRecord,
     /// The target's traffic before the attack.
     background: Arc<BackgroundSample>,
@@ -103,7 +104,7 @@ impl Record {
             since,
             parts: Vec::new(),
             rates: RateRecord::default(),
-            spoofing_likely: false,
+            spoofed: 0,
             peers: PeerRecord::new(open)?,
             background: Arc::default(),
             source_ports: Shares::new(SKETCH_SIZE)?,
@@ -148,7 +149,7 @@ impl Record {
         let mut changed = Changed::default();
         let opened = self.parts.is_empty();
         // After a pause, the whole last second belongs to the new burst.
-        let begins = opened || now.seconds_since(self.updated_at) >= 1.0;
+        let again = now.seconds_since(self.updated_at) >= 1.0;
         self.rates.start_tick(now);
         for finding in findings {
             let new = self.update_part(finding, now);
@@ -160,7 +161,6 @@ impl Record {
                 changed.severity = true;
             }
             self.confidence = self.confidence.max(finding.confidence);
-            self.spoofing_likely |= finding.spoofing_likely;
             if self.guest.is_none() {
                 self.guest.clone_from(&finding.guest);
             }
@@ -172,12 +172,14 @@ impl Record {
             for name in &finding.names {
                 self.names.add((name.kind, name.name.clone()), name.count);
             }
-            let begun = match (begins, new) {
-                (true, _) => Begun::Incident,
-                (false, true) => Begun::Vector,
-                (false, false) => Begun::Before,
+            let begun = match (opened, again, new) {
+                (true, ..) => Begun::Incident,
+                (_, true, _) => Begun::Again,
+                (_, _, true) => Begun::Vector,
+                _ => Begun::Before,
             };
-            let (traffic, packets) = self.rates.add(finding, begun);
+            let (traffic, packets) = self.rates.add(finding, now, begun);
+            self.spoofed = self.spoofed.saturating_add(if finding.spoofing_likely { packets.max(1) } else { 0 });
             self.add_peers_and_ports(finding, traffic, packets);
             self.keep_samples(finding.vector, &traffic.samples, most);
         }
@@ -227,6 +229,11 @@ impl Record {
         }
     }
 
+    /// Whether most of its packets probably have spoofed sources.
+    fn is_spoofed(&self) -> bool {
+        self.spoofed > 0 && self.spoofed.saturating_mul(2) >= self.rates.totals().packets
+    }
+
     fn suggestions(&self) -> Suggestions {
         let outbound = self.direction == Direction::Outbound;
         let attack = |part: &VectorPart| {
@@ -236,7 +243,7 @@ impl Record {
                 vector: part.vector,
                 samples: part.kept.items().to_vec(),
                 packets_per_second: part.packets as f64 / seconds,
-                list_peers: outbound || !self.spoofing_likely,
+                list_peers: outbound || !self.is_spoofed(),
             }
         };
         let attacks = self.parts.iter().map(attack).collect();
@@ -262,12 +269,16 @@ impl Record {
     /// Whether outputs should hear of the incident's figures again at `now`: after the first full second, and when the peak has
     /// doubled.
     pub(super) fn has_news(&mut self, now: Timestamp) -> bool {
-        let has_settled = now.seconds_since(self.since) >= 1.0 && self.rates.settle();
-        has_settled || self.rates.has_grown()
+        self.settle(now) || self.rates.has_grown()
+    }
+
+    fn settle(&mut self, now: Timestamp) -> bool {
+        now.seconds_since(self.since) >= 1.0 && self.rates.settle()
     }
 
     /// The figures are told.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn tell(&mut self, now: Timestamp) {
+        self.settle(now);
         self.rates.tell();
     }
 
@@ -319,7 +330,7 @@ impl Record {
     pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
         let totals = self.rates.totals();
-        let peers = self.peers.peers(totals.packets, self.spoofing_likely);
+        let peers = self.peers.peers(totals.packets, self.is_spoofed());
         let (sources, victims) = match (self.direction, &self.target) {
             (Direction::Outbound, Target::Host(attacker)) => {
                 let source = Peer { address: *attacker, packets: totals.packets, share: 1.0 };

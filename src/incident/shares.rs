@@ -32,10 +32,6 @@ impl<T: Clone + Eq + Hash + Ord> Shares<T> {
         self.squares += weight as f64 * weight as f64;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.sketch.is_empty()
-    }
-
     pub(super) fn sketch(&self) -> &FrequentItemsSketch<T> {
         &self.sketch
     }

@@ -242,6 +242,14 @@ pub struct TickReport {
     pub directions: CaptureDirections,
 }
 
+impl StationCounts {
+    /// The source address of its first frame in the tick, where that is an IP packet from a single host.
+    pub(super) fn sends_ip_from(&self) -> Option<Addr> {
+        let is_ip = self.class != Class::Arp as u8 && self.class != Class::Icmpv6Nd as u8;
+        Some(self.address).filter(|address| is_ip && !address.is_group_or_none())
+    }
+}
+
 impl TickReport {
     /// An empty report with room for as many hosts and stations as a worker can count. All memory is touched, so that a
     /// flood causes no page faults.

@@ -25,7 +25,7 @@ pub(in super::super) const ARP_SPOOF: DetectorSpec = DetectorSpec {
     summary: "a station that claims another's IPv4 address: by unsolicited replies, or while its holder still uses it",
     settings: &[FORGED],
     inspects_hosts: false,
-    thresholds: &[UNCONTESTED_FACTOR, PROBERS_ANSWERED, DISPUTE_TURNS],
+    thresholds: &[UNCONTESTED_FACTOR, PROBERS_ANSWERED, DISPUTE_TURNS, ASKED_IN_NAME],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -109,6 +109,14 @@ const DISPUTE_TURNS: Threshold = Threshold {
     guarded_by: "l2_arp_spoof_gratuitous",
 };
 
+const ASKED_IN_NAME: Threshold = Threshold {
+    name: "requests in another's name",
+    value: 2.0,
+    unit: "requests",
+    reason: "a single one may be the last of a station that hands its address over",
+    guarded_by: "l2_arp_spoof_requests",
+};
+
 /// Neighbour advertisement and redirect (RFC 4861 §4).
 const ADVERTISEMENTS: FrameMatch =
     FrameMatch { nftables: "icmpv6 type { 136, 137 }", pcap: "ip6[6] = 58 and (ip6[40] = 136 or ip6[40] = 137)" };
@@ -164,6 +172,13 @@ impl Inspection<'_> {
             return Some(self.spoofed(Severity::Critical, 0.9, reason));
         }
         let holder = claim.holder.as_ref()?;
+        if claim.claimant.denied > 0 && !claim.related {
+            let reason = format!(
+                "it answered the probe of {}, which held the address before and cannot use it now",
+                self.describe(holder.mac)
+            );
+            return Some(self.conflict(reason));
+        }
         // Routers share a virtual MAC on purpose.
         if VirtualMac::of(claim.claimant.mac).is_some() && VirtualMac::of(holder.mac).is_some() {
             return None;
@@ -192,6 +207,11 @@ impl Inspection<'_> {
             let reason =
                 format!("it claims {address} to {other} and {other} to {address}: it intercepts both directions");
             return Some(self.spoofed(Severity::Critical, 0.98, reason));
+        }
+        // A device that refreshes its only address in the caches of its peers, where no other station has that address.
+        let is_only = claim.holder.is_none() && claim.claimant_others == 0 && claim.forged_addresses <= 1;
+        if is_only && (!claim.is_gateway || self.window.lan().is_router(claim.interface, claimant.mac)) {
+            return None;
         }
         // A bond tells each client which of its NICs is the client's (balance-alb of Linux). Each NIC also answers
         // for the bond's address, and for no other.
@@ -225,10 +245,22 @@ impl Inspection<'_> {
         let both_answer = claimant.doubled > 0 || holder.doubled > 0;
         let both_announce = claimant.announced > 0 && holder.announced > 0;
         let is_dispute = turns >= DISPUTE_TURNS.value;
+        let asks = f64::from(claimant.asked) >= ASKED_IN_NAME.value && !claim.related;
+        // Nodes of a cluster, each with an address of its own, which have all taken over a service's address.
+        let both_have_others = claim.claimant_others > 0 && claim.holder_others > 0;
+        if both_have_others && both_announce && both_answer && !claim.is_gateway {
+            let reason = format!("{} also announced the address and answers for it", self.describe(holder.mac));
+            return Some(self.conflict(reason));
+        }
         // An attacker has another address as well, or claims that of a router.
         let is_suspect = claim.claimant_others > 0 || claim.is_gateway;
         if is_suspect && claimant.announced > 1 && (is_dispute || (claim.is_gateway && both_answer)) {
             let reason = format!("it repeatedly announces the address, which {} still uses", self.describe(holder.mac));
+            return Some(self.spoofed(Severity::Critical, 0.9, reason));
+        }
+        if claim.claimant_others > 0 && asks {
+            let reason =
+                format!("it sends requests in the name of the address, which {} still uses", self.describe(holder.mac));
             return Some(self.spoofed(Severity::Critical, 0.9, reason));
         }
         // One of several NICs of a host answers for all its addresses; it is no second owner.
@@ -237,12 +269,12 @@ impl Inspection<'_> {
         }
         let insists = is_dispute && f64::from(claimant.announced) >= DISPUTE_TURNS.value;
         let alternates = both_announce && !claim.is_gateway && turns >= self.limit;
-        (both_answer || alternates || insists).then(|| Verdict {
-            vector: Vector::IpConflict,
-            severity: Severity::Warning,
-            confidence: 0.85,
-            reason: format!("{} also uses it", self.describe(holder.mac)),
-        })
+        let reason = || format!("{} also uses it", self.describe(holder.mac));
+        (both_answer || alternates || insists || asks).then(|| self.conflict(reason()))
+    }
+
+    fn conflict(&self, reason: String) -> Verdict {
+        Verdict { vector: Vector::IpConflict, severity: Severity::Warning, confidence: 0.85, reason }
     }
 
     /// A router's address at another station, which the previous one does not contest.

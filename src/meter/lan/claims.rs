@@ -2,11 +2,12 @@
 //!
 //! This is no verdict. A claim is *confirmed* where it answers a query that was seen, or is made in a query to the
 //! group; *announced* where it is broadcast without a query; *forged* where it is sent to a single station that did not
-//! query.
+//! query. Who sends IP packets from an address holds it as well ([`Users`]).
 
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
-use super::stations::KnownStations;
+use super::stations::{KnownStation, KnownStations};
+use super::users::{User, Users};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::packet::{Control, ControlKind};
 
@@ -46,6 +47,10 @@ pub struct Claimant {
     pub forged: u32,
     /// Replies to a query that another station had answered within a second.
     pub doubled: u32,
+    /// Queries sent in the name of the address: these teach caches as well as replies do.
+    pub asked: u32,
+    /// Replies by which it first claimed the address, to the station that held it and probed for it.
+    pub denied: u32,
     /// Of the forged ones, those to a victim whose queries are all seen and that had not queried.
     pub forged_to_audible: u32,
     /// Receiver of the last forged one.
@@ -67,8 +72,10 @@ pub struct Claim {
     pub claimant: Claimant,
     /// The station that held it before, and may still claim it.
     pub holder: Option<Claimant>,
-    /// Whether the holder claimed it again after the claimant first did.
+    /// Whether the holder claimed or used it again after the claimant first did.
     pub contested: bool,
+    /// Whether the holder also claims an address of the claimant: both are NICs of one machine.
+    pub related: bool,
     /// Alternations between the two, within a minute.
     pub turns: u32,
     /// Other addresses that the claimant, and the holder, hold permanently.
@@ -118,6 +125,7 @@ pub(super) struct Claims {
     bindings: Bounded<(BroadcastDomain, Addr), Binding>,
     queries: Bounded<(BroadcastDomain, Addr, Mac), Query>,
     stations: Bounded<(BroadcastDomain, Mac), Station>,
+    users: Users,
     /// Addresses claimed in this tick, to be evaluated.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
     tick: Vec<Claim>,
@@ -132,6 +140,7 @@ impl Claims {
             bindings: Bounded::new(BINDINGS),
             queries: Bounded::new(QUERIES),
             stations: Bounded::new(BINDINGS),
+            users: Users::new(),
             touched: Vec::new(),
             tick: Vec::new(),
         }
@@ -147,6 +156,7 @@ impl Claims {
         self.bindings.clear();
         self.queries.clear();
         self.stations.clear();
+        self.users.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -154,12 +164,22 @@ impl Claims {
     }
 
     pub(super) fn evictions(&self) -> u64 {
-        self.bindings.evictions() + self.queries.evictions() + self.stations.evictions()
+        self.bindings.evictions() + self.queries.evictions() + self.stations.evictions() + self.users.evictions()
     }
 
     /// Claims of this tick that are contested or unsolicited.
     pub(super) fn of_tick(&self) -> &[Claim] {
         &self.tick
+    }
+
+    /// A station that is no router sent an IP packet from an address.
+    pub(super) fn used(&mut self, domain: BroadcastDomain, address: Addr, mac: Mac, now: Timestamp) {
+        self.users.record(domain, address, mac, now);
+    }
+
+    /// When a station last sent from an address.
+    fn last_use(&self, domain: BroadcastDomain, address: Addr, mac: Mac) -> Timestamp {
+        self.users.of(domain, address).filter(|user| user.mac == mac).map_or(Timestamp::ZERO, |user| user.last)
     }
 
     /// Records a frame. `whole` where every frame is captured: otherwise unseen queries may exist.
@@ -180,11 +200,12 @@ impl Claims {
             ControlKind::ArpRequest if control.is_gratuitous() => self.claim(control, domain, ClaimKind::Announced),
             // A unicast query reveals the querying station to its receiver alone.
             ControlKind::ArpRequest | ControlKind::NeighbourSolicitation | ControlKind::RouterSolicitation => {
-                let kind = if control.destination_mac.is_group() { ClaimKind::Confirmed } else { ClaimKind::Neutral };
-                self.claim(control, domain, kind);
+                let aloud = control.destination_mac.is_group();
+                self.claim(control, domain, ClaimKind::Asked { aloud });
             }
             ControlKind::ArpReply | ControlKind::NeighbourAdvertisement => self.reply(control, domain, stations, whole),
-            ControlKind::RouterAdvertisement => self.claim(control, domain, ClaimKind::Confirmed),
+            // With a lifetime of zero it withdraws a router: that is no use of its address.
+            ControlKind::RouterAdvertisement if control.value > 0 => self.claim(control, domain, ClaimKind::Confirmed),
             _ => {}
         }
     }
@@ -235,6 +256,13 @@ impl Claims {
 
     /// A station replies to a probe for a free address.
     fn probe_answered(&mut self, control: &Control, domain: BroadcastDomain, prober: Mac) {
+        if let Some(binding) = self.bindings.get_mut(&(domain, control.address))
+            && binding.holder.mac == prober
+            && let Some(rival) = &mut binding.rival
+            && (rival.mac, rival.first) == (control.mac, control.time)
+        {
+            rival.denied += 1;
+        }
         let station = self.stations.get_or_insert((domain, control.source_mac), control.time, Station::default);
         station.probes.retain(|(address, _, at)| {
             *address != control.address && control.time.seconds_since(*at) <= CONFLICT_SECONDS
@@ -247,8 +275,9 @@ impl Claims {
     fn forge(&mut self, control: &Control, domain: BroadcastDomain, stations: &KnownStations) {
         let (now, victim) = (control.time, control.destination_mac);
         // A station may repeat a permanent address.
-        let known = self.bindings.get(&(domain, control.address));
-        if known.is_some_and(|known| known.holder.mac == control.mac && known.holder.confirmed > 0) {
+        let known = self.bindings.get(&(domain, control.address)).map(|known| known.holder);
+        let is_used = self.last_use(domain, control.address, control.mac) > Timestamp::ZERO;
+        if known.is_some_and(|holder| holder.mac == control.mac && (holder.confirmed > 0 || is_used)) {
             self.claim(control, domain, ClaimKind::Neutral);
             return;
         }
@@ -267,8 +296,12 @@ impl Claims {
 
     fn claim(&mut self, control: &Control, domain: BroadcastDomain, kind: ClaimKind) {
         let (address, now) = (control.address, control.time);
-        let binding = self.bindings.get_or_insert((domain, address), now, Binding::default);
+        let user = self.users.of(domain, address);
+        let binding = self.bindings.get_or_insert((domain, address), now, || Binding::of(user));
         binding.interface = control.interface;
+        if let Some(user) = user.filter(|user| user.mac == binding.holder.mac) {
+            binding.holder.last = binding.holder.last.max(user.last);
+        }
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
         if let Some(rival) = binding.rival
             && !is_holder
@@ -302,6 +335,10 @@ impl Claims {
         claimant.sender = control.source_mac;
         match kind {
             ClaimKind::Confirmed => claimant.confirmed += 1,
+            ClaimKind::Asked { aloud } => {
+                claimant.confirmed += u32::from(aloud);
+                claimant.asked += 1;
+            }
             ClaimKind::Doubled => {
                 claimant.confirmed += 1;
                 claimant.doubled += 1;
@@ -318,7 +355,8 @@ impl Claims {
             binding.turns = binding.turns.saturating_add(1);
         }
         binding.last_was_rival = !is_holder;
-        let lasting = matches!(kind, ClaimKind::Confirmed | ClaimKind::Announced) && is_holder;
+        let is_open = matches!(kind, ClaimKind::Confirmed | ClaimKind::Announced | ClaimKind::Asked { aloud: true });
+        let lasting = is_open && is_holder;
         self.touched.push((domain, address, control.mac));
         if lasting {
             let station = self.stations.get_or_insert((domain, control.mac), now, Station::default);
@@ -329,7 +367,11 @@ impl Claims {
     }
 
     /// Closes the tick: evaluates the addresses claimed in it.
-    pub(super) fn close(&mut self, is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool) {
+    pub(super) fn close(
+        &mut self,
+        known: &KnownStations,
+        is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool,
+    ) {
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(domain, address, _)) = group.first() else { continue };
@@ -339,6 +381,15 @@ impl Claims {
                 Some(rival) if binding.holder.forged > 0 && rival.forged == 0 => (binding.holder, Some(rival)),
                 Some(rival) => (rival, Some(binding.holder)),
                 None => (binding.holder, None),
+            };
+            let is_router = |mac: Mac| known.of(domain, mac).is_some_and(KnownStation::is_router);
+            let user = self.users.of(domain, address).filter(|user| !is_router(user.mac));
+            let holder = match (holder, user) {
+                (Some(holder), Some(user)) if user.mac == holder.mac => {
+                    Some(Claimant { last: holder.last.max(user.last), ..holder })
+                }
+                (None, Some(user)) if user.mac != claimant.mac => Some(Claimant::of(&user)),
+                (holder, _) => holder,
             };
             let none = Station::default();
             let station = self.stations.get(&(domain, claimant.sender)).unwrap_or(&none);
@@ -361,7 +412,7 @@ impl Claims {
                 .filter(|(forged, ..)| *forged == address)
                 .find_map(|(_, _, victim, _)| forged().find(|(other, _, to, _)| other == victim && *to == address))
                 .map(|(other, ..)| *other);
-            self.tick.push(Claim {
+            let claim = Claim {
                 domain,
                 interface: binding.interface,
                 address,
@@ -369,6 +420,7 @@ impl Claims {
                 claimant,
                 holder,
                 contested: holder.is_some_and(|holder| holder.last > claimant.first),
+                related: holder.is_some_and(|holder| self.are_related(domain, claimant.mac, holder.mac)),
                 turns: binding.turns,
                 claimant_others: others(claimant.mac),
                 holder_others: holder.map_or(0, |holder| others(holder.mac)),
@@ -377,8 +429,30 @@ impl Claims {
                 between,
                 probes_answered: distinct(probes().map(|(_, prober, _)| u128::from(prober.bits())).collect()),
                 count: group.len() as u32,
-            });
+            };
+            self.tick.push(claim);
         }
+    }
+
+    /// Whether the holder also claims an address that the claimant holds.
+    fn are_related(&self, domain: BroadcastDomain, claimant: Mac, holder: Mac) -> bool {
+        let own = self.stations.get(&(domain, claimant)).map_or(&[][..], |station| &station.own);
+        own.iter().filter_map(|address| self.bindings.get(&(domain, *address))).any(|binding| {
+            binding.holder.mac == holder || binding.rival.is_some_and(|rival| rival.mac == holder)
+        })
+    }
+}
+
+impl Claimant {
+    fn of(user: &User) -> Claimant {
+        Claimant { mac: user.mac, sender: user.mac, first: user.first, last: user.last, ..Claimant::default() }
+    }
+}
+
+impl Binding {
+    /// Held by the station that uses the address, where one does.
+    fn of(user: Option<User>) -> Binding {
+        Binding { holder: user.map(|user| Claimant::of(&user)).unwrap_or_default(), ..Binding::default() }
     }
 }
 
@@ -386,6 +460,10 @@ impl Claims {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClaimKind {
     Confirmed,
+    /// In a query, which confirms it if all stations may hear it.
+    Asked {
+        aloud: bool,
+    },
     /// Confirmed, after another station replied to the same query.
     Doubled,
     Announced,

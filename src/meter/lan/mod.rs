@@ -20,6 +20,7 @@ mod routers;
 mod state;
 mod station_ports;
 mod stations;
+mod users;
 
 pub use claims::{Claim, Claimant};
 pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};

@@ -199,7 +199,7 @@ impl LanState {
             self.ports.record(segment, station.mac, station.interface, station.last_entered);
         }
         let LanState { routers, claims, dhcp, stations: known, .. } = self;
-        claims.close(|domain, address, holder| {
+        claims.close(known, |domain, address, holder| {
             routers.is_gateway(domain, address) || known.of(domain, holder).is_some_and(KnownStation::is_router)
         });
         dhcp.close(now, known);
@@ -314,6 +314,12 @@ impl LanState {
             self.rates.station(station);
         }
         self.stations.count(interface.segment, station, Timestamp::from_tick(self.tick), self.hasher);
+        if let Some(address) = station.sends_ip_from() {
+            let domain = BroadcastDomain { segment: interface.segment, vlan: station.vlan };
+            if !self.stations.of(domain, station.mac).is_some_and(KnownStation::is_router) {
+                self.claims.used(domain, address, station.mac, station.last);
+            }
+        }
     }
 
     /// Claims of this tick that are contested or unsolicited.

@@ -22,7 +22,7 @@ pub(super) struct KnownStation {
     /// Unicast frames to it, saturating.
     frames_to_it: u32,
     last_frame_to_it: Timestamp,
-    /// Source addresses of its frames: the first of each tick.
+    /// Source addresses of its IP packets: the first of each tick.
     sources: LinearCounter,
 }
 
@@ -90,7 +90,7 @@ impl KnownStations {
             sources: LinearCounter::default(),
         };
         let known = self.0.get_or_insert(key, last, new);
-        if !station.address.is_group_or_none() {
+        if station.sends_ip_from().is_some() {
             known.sources.add(hasher.address(station.address));
         }
         known.sends_other_traffic |= station.sent.packets > u64::from(station.dhcp);
