@@ -6,6 +6,7 @@
 
 use super::counts::Count;
 use super::hash::Hasher;
+use super::joined_groups::{GroupStreams, JoinedGroups};
 use super::registers::Registers;
 use super::run::Run;
 use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
@@ -27,6 +28,8 @@ const RECENT_FRAMES: usize = 1024;
 const FINGERPRINT: usize = 128;
 /// Interfaces counted separately; a worker of a live run has one.
 const INTERFACES: usize = 32;
+/// Senders to joined groups per tick.
+const STREAMS: usize = 64;
 /// Not assigned source addresses recorded per tick.
 const FOREIGN: usize = 64;
 /// Senders of duplicate frames that are counted separately.
@@ -146,6 +149,8 @@ pub struct LinkReport {
     pub skipped_buckets: StationBuckets,
     pub interfaces: Vec<LinkCounts>,
     pub foreign: Vec<ForeignUse>,
+    /// Senders to groups that stations have joined, at most 64.
+    pub streams: Vec<GroupStreams>,
 }
 
 impl LinkReport {
@@ -155,6 +160,7 @@ impl LinkReport {
         self.skipped_buckets = StationBuckets::default();
         self.interfaces.clear();
         self.foreign.clear();
+        self.streams.clear();
     }
 }
 
@@ -172,6 +178,7 @@ pub(super) struct LinkRecorder {
     report: LinkReport,
     counters: [u8; STATION_BUCKETS],
     recent: Box<[GroupFrame]>,
+    joined: JoinedGroups,
 }
 
 impl LinkRecorder {
@@ -179,7 +186,7 @@ impl LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
         let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
-        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent }
+        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent, joined: JoinedGroups::new(hasher) }
     }
 
     pub(super) fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
@@ -191,6 +198,7 @@ impl LinkRecorder {
     pub(super) fn note(&mut self, packet: &Packet, frame: &[u8]) {
         if packet.destination_mac.is_group() {
             self.check_duplicate(packet, frame);
+            self.joined.note(packet, frame);
         }
         if packet.is_control {
             self.note_control(packet, frame);
@@ -250,6 +258,14 @@ impl LinkRecorder {
             }
         };
         interfaces.get_mut(at)
+    }
+
+    /// Counts frames to a multicast group, if stations have joined it.
+    #[inline(never)]
+    pub(super) fn record_multicast(&mut self, run: &Run<'_>) {
+        if self.joined.contains(run.first.destination_mac) {
+            self.joined.count(&mut self.report.streams, run.first, run.count.packets, STREAMS);
+        }
     }
 
     /// Counts a frame from a station that was not in the table.

@@ -21,6 +21,7 @@
 //! | pairs | `pairs` | pair of hosts | 65,536 a generation of five minutes | an older generation as a whole |
 //! | connection attempts | `attempts` | sender | 1,024 a worker, 512 inspected a tick | as worker hosts, by attempts; the rest of the tick |
 //! | control frames | `link` | none | 512 a tick, 64 of stations in one bucket | the rest of the tick |
+//! | joined groups | `joined_groups` | multicast group | a set of 4,096 bits, twice | after 260 to 520 s |
 //! | LAN state | `lan` | MAC and IP address | 64 to 8,192 entries each | the least recently used eighth |
 //! | shared stations | `shared` | MAC address | `meter.stations` | the eighth that was silent longest |
 
@@ -38,6 +39,7 @@ mod host_slot;
 mod host_tick;
 mod inside;
 mod inside_counts;
+mod joined_groups;
 pub mod lan;
 mod linear_counter;
 mod link;

@@ -231,6 +231,9 @@ impl Stations {
                 station.sends(run);
             }
         }
+        if packet.destination_mac.is_group() && packet.destination_mac != Mac::BROADCAST {
+            link.record_multicast(run);
+        }
         // Receivers are counted only where they have sent before: a switch's flooding makes no entries.
         if !packet.destination_mac.is_group() && packet.destination_mac != Mac::ZERO {
             let index = self.find((packet.interface, packet.destination_mac));

@@ -24,7 +24,7 @@ use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
-use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Networks, Timestamp};
+use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Mac, Networks, Timestamp};
 use crate::capture::FrameDirection;
 use crate::packet::{Anomaly, Class, Packet};
 use std::sync::Arc;
@@ -341,6 +341,10 @@ impl Tally {
                 previous.is_target = previous.ends.to_us && !previous.to_group;
             }
             *ends = previous;
+            // A frame to all stations is no traffic of one host, whatever the address in it.
+            if packet.destination_mac == Mac::BROADCAST {
+                (ends.is_target, ends.to_group) = (false, true);
+            }
             ends.ends.source = self.hasher.address(packet.source);
             ends.conversation = self.conversations.key(packet, ends.ends.source, ends.ends.destination);
             self.conversations.load(ends.conversation);

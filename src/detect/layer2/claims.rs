@@ -209,7 +209,8 @@ impl Inspection<'_> {
             return Some(self.spoofed(Severity::Critical, 0.98, reason));
         }
         // A device that refreshes its only address in the caches of its peers, where no other station has that address.
-        let is_only = claim.holder.is_none() && claim.claimant_others == 0 && claim.forged_addresses <= 1;
+        let has_others = claim.claimant_others > 0 || claim.claimant_sends_from_others;
+        let is_only = claim.holder.is_none() && !has_others && claim.forged_addresses <= 1;
         if is_only && (!claim.is_gateway || self.window.lan().is_router(claim.interface, claimant.mac)) {
             return None;
         }

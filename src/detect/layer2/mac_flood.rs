@@ -4,10 +4,12 @@
 //! Many guests that boot at the same time are many new stations as well, but they keep sending and receive frames.
 
 use super::super::evidence::{context, measured};
+use super::super::shape::ten_seconds_before;
 use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limits};
 use super::common::{Subject, min_length_frames};
 use crate::base::{CountPolicy, Severity, Vector};
 use crate::inventory::Site;
+use crate::meter::lan::LONG_SECONDS;
 use crate::meter::{Span, Window};
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "constantly changing source MAC addresses that send a few frames at most and receive none",
     settings: &[NEW_STATIONS_PER_SECOND],
     inspects_hosts: false,
-    thresholds: &[MUTE_SHARE, NEW_SHARE, UNKNOWN_DESTINATIONS],
+    thresholds: &[SUSTAINED_FRACTION, MUTE_SHARE, NEW_SHARE, UNKNOWN_DESTINATIONS],
     claims: &[],
     yields_to: &[],
     merging: Merging::AbsorbsStations(&[Vector::MacNotAllowed, Vector::SpoofedSource, Vector::MacFlap]),
@@ -37,6 +39,13 @@ const NEW_STATIONS_PER_SECOND: Setting = Setting {
     learns: None,
 };
 
+const SUSTAINED_FRACTION: Threshold = Threshold {
+    name: "sustained fraction",
+    value: 0.2,
+    unit: "of the limit over ten seconds",
+    reason: "stations that come up one after the other, as after a power cut, talk; a tool that goes on makes up silent ones",
+    guarded_by: "l2_mac_flood_slow",
+};
 const MUTE_SHARE: Threshold = Threshold {
     name: "mute share",
     value: 0.9,
@@ -74,19 +83,33 @@ impl Detector for MacFlood {
             }
             let (now, second) = (link.now(), link.second());
             let distinct = second.distinct_unknown_macs.estimate().min(second.unknown_macs as f64);
-            if now.unknown_macs == 0 || distinct < limit.value {
+            let long = link.long();
+            let lasting = long.unknown as f64 / LONG_SECONDS as f64;
+            let sudden = distinct >= limit.value;
+            let enough = sudden || lasting >= limit.value * SUSTAINED_FRACTION.value && distinct >= 1.0;
+            if now.unknown_macs == 0 || !enough {
                 continue;
             }
-            let (new, mute_share) = link.new_stations();
+            let (new, mute_share) = match sudden {
+                true => link.new_stations(),
+                false => ((long.new / LONG_SECONDS as u64) as u32, long.mute as f64 / long.new.max(1) as f64),
+            };
             let new_share = f64::from(new) / (ticks_per_second * link.active_stations()).max(1.0);
             if mute_share < MUTE_SHARE.value || new_share < NEW_SHARE.value {
                 continue;
             }
-            if !link.is_warm()
-                && !UNKNOWN_DESTINATIONS.is_reached_by(second.unknown_unicast.packets, second.unknown_macs)
-            {
+            let (to_unknown, unknown) = match sudden {
+                true => (second.unknown_unicast.packets, second.unknown_macs),
+                false => (long.to_unknown, long.unknown),
+            };
+            if !link.is_warm() && !UNKNOWN_DESTINATIONS.is_reached_by(to_unknown, unknown) {
                 continue;
             }
+            let (rate, seconds) = match sudden {
+                true => (distinct, Span::Second.seconds()),
+                false => (lasting, Span::TenSeconds.seconds()),
+            };
+            let applied = if sudden { limit } else { limit.lasting(SUSTAINED_FRACTION.value) };
             let subject = Subject {
                 window,
                 site: &self.site,
@@ -95,24 +118,27 @@ impl Detector for MacFlood {
                 vector: Vector::MacFlood,
                 count: min_length_frames(now.unknown_macs),
                 // Half of a tick's share of the limit.
-                since: link.since(|tick| tick.unknown_macs as f64 >= limit.value / ticks_per_second / 2.0),
+                since: match sudden {
+                    true => link.since(|tick| tick.unknown_macs as f64 >= limit.value / ticks_per_second / 2.0),
+                    false => ten_seconds_before(window.end),
+                },
             };
             let message = format!(
-                "about {distinct:.0} new MAC addresses sent on {} within a second, limit {} ({}); {:.0} % sent a few frames \
-                 at most and received none",
+                "about {rate:.0} new MAC addresses a second sent on {} over {seconds:.0} s, limit {} ({}); {:.0} % sent a \
+                 few frames at most and received none",
                 subject.interface(),
-                limit.value,
-                limit.from.name(),
+                applied.value,
+                applied.from.name(),
                 mute_share * 100.0
             );
-            let main = measured("new_stations_per_second", distinct.round(), limit, Span::Second.seconds(), message);
+            let main = measured("new_stations_per_second", rate.round(), applied, seconds, message);
             let unknown = context(
                 "unknown_destinations",
                 second.distinct_unknown_unicast.estimate().round(),
                 Span::Second.seconds(),
                 format!("{} frames were sent to unknown MAC addresses", second.unknown_unicast.packets),
             );
-            let mut finding = subject.segment_finding(vec![main, unknown]).graded(distinct, limit.value);
+            let mut finding = subject.segment_finding(vec![main, unknown]).graded(rate, applied.grade());
             finding.severity = finding.severity.max(Severity::Warning);
             finding.recent.count = min_length_frames(second.unknown_macs);
             finding.now.peers = now.distinct_unknown_macs;

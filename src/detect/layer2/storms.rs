@@ -26,7 +26,7 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     summary: "one station that sends far more ARP than a router needs",
     settings: &[ARP_FLOOD_FRAMES_LIMIT],
     inspects_hosts: false,
-    thresholds: &[],
+    thresholds: &[FAILOVER_SECONDS],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -80,7 +80,7 @@ pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
     ..BROADCAST
 };
 const MULTICAST_FRAMES_LIMIT: Setting =
-    frames(5000.0, "Multicast frames per second of one station; three times as many of a few stations together.");
+    frames(5000.0, "Multicast frames per second of one station; three times as many of a few stations together. Frames to groups that stations have joined count as the mean per group.");
 
 const BROADCAST_FRAMES: FrameMatch = FrameMatch { nftables: "ether daddr ff:ff:ff:ff:ff:ff", pcap: "ether broadcast" };
 const MULTICAST_FRAMES: FrameMatch =
@@ -91,6 +91,13 @@ const ANNOUNCEMENTS_OF_EACH: Threshold = Threshold {
     value: 10.0,
     unit: "announcements within a second",
     reason: "a failover announces hundreds of addresses, but each only a few times",
+    guarded_by: "l2_garp_failover",
+};
+const FAILOVER_SECONDS: Threshold = Threshold {
+    name: "longest failover",
+    value: 3.0,
+    unit: "seconds of announcements",
+    reason: "a router that takes over announces all addresses at once, some repeat it after seconds; a flood of made-up ones goes on",
     guarded_by: "l2_garp_failover",
 };
 const SEGMENT_FACTOR: Threshold = Threshold {
@@ -112,6 +119,13 @@ const FRAMES_PER_STATION: Threshold = Threshold {
 fn traffic(frames: u32, rates: &Rates) -> Count {
     let packets = u64::from(frames);
     Count { packets, bytes: packets * rates.mean_length().max(MIN_FRAME_OCTETS) }
+}
+
+/// Whether a station announces many addresses, each a few times, which it has just taken over.
+fn is_failover(rates: &Rates) -> bool {
+    rates.mostly_announces()
+        && rates.announcements_of_each() < ANNOUNCEMENTS_OF_EACH.value
+        && (rates.announcing_seconds() as f64) < FAILOVER_SECONDS.value
 }
 
 struct Storm {
@@ -145,8 +159,11 @@ impl Storm {
         let (limit, noise) = (self.limit.base(), self.noise);
         let mut findings = Vec::new();
         for (interface, mac, rates) in window.lan().station_rates() {
-            let rate = f64::from(rates.per_second(noise));
+            let rate = f64::from(self.rate(rates));
             if rate < limit.value || rates.in_tick(noise) == 0 || self.is_mostly_arp(rates) {
+                continue;
+            }
+            if noise == RateKind::Arp && is_failover(rates) {
                 continue;
             }
             if noise == RateKind::Gratuitous && rates.announcements_of_each() < ANNOUNCEMENTS_OF_EACH.value {
@@ -162,7 +179,7 @@ impl Storm {
         let (limit, noise) = (self.limit.base().times(SEGMENT_FACTOR.value), self.noise);
         let mut findings = Vec::new();
         for (interface, rates) in window.lan().interface_rates() {
-            let rate = f64::from(rates.per_second(noise));
+            let rate = f64::from(self.rate(rates));
             if rate < limit.value || rates.in_tick(noise) == 0 || self.is_mostly_arp(rates) {
                 continue;
             }
@@ -177,6 +194,14 @@ impl Storm {
             }
         }
         findings
+    }
+
+    /// The rate that counts. A station that sends many wanted streams sends each of them at an honest rate.
+    fn rate(&self, rates: &Rates) -> u32 {
+        match self.noise {
+            RateKind::Multicast => rates.multicast_per_group(),
+            noise => rates.per_second(noise),
+        }
     }
 
     /// ARP is broadcast: `arp_flood` reports a broadcast storm that consists of it.
@@ -210,7 +235,7 @@ impl Storm {
     fn station_finding(&self, window: &Window<'_>, interface: u16, mac: Mac, rates: &Rates) -> Finding {
         let limit = self.limit.base();
         let (measure, what) = self.measure();
-        let rate = f64::from(rates.per_second(self.noise));
+        let rate = f64::from(self.rate(rates));
         let message = format!(
             "{} sent {rate:.0} {what} within a second, limit {} ({})",
             describe_station(window, &self.site, interface, mac),
@@ -233,7 +258,7 @@ impl Storm {
         stations: u32,
     ) -> Finding {
         let (measure, what) = self.measure();
-        let rate = f64::from(rates.per_second(self.noise));
+        let rate = f64::from(self.rate(rates));
         let subject = self.subject(window, interface, rates);
         let message = format!(
             "{rate:.0} {what} within a second on {}, at least half of them of {stations} stations, limit {} ({})",

@@ -25,6 +25,8 @@ const BINDINGS: usize = 4096;
 const QUERIES: usize = 2048;
 /// Addresses kept per station.
 const OWN_ADDRESSES: usize = 4;
+/// Claims of unknown stations that wait for what these send.
+const PENDING: usize = 64;
 /// Forged claims kept per station.
 const FORGED: usize = 8;
 
@@ -78,6 +80,8 @@ pub struct Claim {
     pub related: bool,
     /// Alternations between the two, within a minute.
     pub turns: u32,
+    /// Whether the claimant sends IP packets from other addresses: it has them, or forwards.
+    pub claimant_sends_from_others: bool,
     /// Other addresses that the claimant, and the holder, hold permanently.
     pub claimant_others: usize,
     /// Other addresses of the same family that the holder holds permanently, 0 to 4; 0 without a holder.
@@ -126,6 +130,8 @@ pub(super) struct Claims {
     queries: Bounded<(BroadcastDomain, Addr, Mac), Query>,
     stations: Bounded<(BroadcastDomain, Mac), Station>,
     users: Users,
+    /// Addresses claimed without a query, by a station of which nothing else is known: to be looked at again when it sends.
+    pending: Vec<(BroadcastDomain, Addr, Timestamp)>,
     /// Addresses claimed in this tick, to be evaluated.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
     tick: Vec<Claim>,
@@ -141,6 +147,7 @@ impl Claims {
             queries: Bounded::new(QUERIES),
             stations: Bounded::new(BINDINGS),
             users: Users::new(),
+            pending: Vec::new(),
             touched: Vec::new(),
             tick: Vec::new(),
         }
@@ -157,6 +164,7 @@ impl Claims {
         self.queries.clear();
         self.stations.clear();
         self.users.clear();
+        self.pending.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -291,6 +299,10 @@ impl Claims {
             station.forged.remove(0);
         }
         station.forged.push((control.address, victim, control.target, now));
+        self.pending.retain(|(in_domain, address, _)| (*in_domain, *address) != (domain, control.address));
+        if self.pending.len() < PENDING {
+            self.pending.push((domain, control.address, now));
+        }
         self.claim(control, domain, if audible { ClaimKind::ForgedToAudible } else { ClaimKind::Forged });
     }
 
@@ -369,9 +381,11 @@ impl Claims {
     /// Closes the tick: evaluates the addresses claimed in it.
     pub(super) fn close(
         &mut self,
+        now: Timestamp,
         known: &KnownStations,
         is_gateway: impl Fn(BroadcastDomain, Addr, Mac) -> bool,
     ) {
+        self.reconsider(now, known);
         self.touched.sort_unstable();
         for group in self.touched.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some(&(domain, address, _)) = group.first() else { continue };
@@ -422,6 +436,7 @@ impl Claims {
                 contested: holder.is_some_and(|holder| holder.last > claimant.first),
                 related: holder.is_some_and(|holder| self.are_related(domain, claimant.mac, holder.mac)),
                 turns: binding.turns,
+                claimant_sends_from_others: self.sends_from_others(domain, claimant.mac, address, known),
                 claimant_others: others(claimant.mac),
                 holder_others: holder.map_or(0, |holder| others(holder.mac)),
                 forged_addresses: distinct(forged().map(|(forged, ..)| forged.bits()).collect()),
@@ -432,6 +447,27 @@ impl Claims {
             };
             self.tick.push(claim);
         }
+    }
+
+    /// Whether a station sends IP packets from another address than this one.
+    fn sends_from_others(&self, domain: BroadcastDomain, mac: Mac, address: Addr, known: &KnownStations) -> bool {
+        let own = u8::from(self.last_use(domain, address, mac) > Timestamp::ZERO);
+        known.of(domain, mac).is_some_and(|station| station.sends_from_others(own))
+    }
+
+    /// Looks again at claims of stations that have begun to send from other addresses.
+    fn reconsider(&mut self, now: Timestamp, known: &KnownStations) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|(domain, address, at)| {
+            let claimant = self.bindings.get(&(*domain, *address)).map(|binding| binding.holder);
+            let Some(claimant) = claimant.filter(|claimant| claimant.forged > 0) else { return false };
+            let sends = self.sends_from_others(*domain, claimant.mac, *address, known);
+            if sends && !self.touched.iter().any(|(of, touched, _)| (of, touched) == (domain, address)) {
+                self.touched.push((*domain, *address, claimant.mac));
+            }
+            !sends && now.seconds_since(*at) <= CONFLICT_SECONDS
+        });
+        self.pending = pending;
     }
 
     /// Whether the holder also claims an address that the claimant holds.

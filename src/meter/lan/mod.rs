@@ -25,7 +25,7 @@ mod users;
 pub use claims::{Claim, Claimant};
 pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
 pub use domain::BroadcastDomain;
-pub use rates::{LinkSecond, RateKind, Rates};
+pub use rates::{LONG_SECONDS, LinkSecond, RateKind, Rates};
 pub use routers::{Gateway, Router};
 pub use state::{ForeignClaim, LanState, StpSender};
 pub use station_ports::Move;

@@ -3,6 +3,7 @@
 
 use super::bounded::Bounded;
 use crate::base::{Mac, TICKS_PER_SECOND, Timestamp};
+use crate::meter::joined_groups::GroupStreams;
 use crate::meter::linear_counter::LinearCounter;
 use crate::meter::link::LinkCounts;
 use crate::meter::report::StationCounts;
@@ -77,12 +78,38 @@ pub struct Rates {
     tick: u64,
     /// Announced addresses, in this second and in the previous one.
     announced: [(u64, u32, LinearCounter); 2],
+    /// The second in which it began to announce, of those without a pause.
+    announces_since: u64,
+    /// ARP frames whose content was inspected.
+    inspected: RecentTicks,
+    /// Multicast frames to groups that stations have joined.
+    joined: RecentTicks,
+    /// These groups, in this second and in the previous one.
+    groups: [(u64, LinearCounter); 2],
 }
 
 impl Rates {
     /// Frames within the last second.
     pub fn per_second(&self, kind: RateKind) -> u32 {
         self.counts.get(kind as usize).map_or(0, RecentTicks::per_second)
+    }
+
+    /// Multicast frames within the last second that no station has joined a group for, and the mean of the joined groups.
+    pub fn multicast_per_group(&self) -> u32 {
+        let (all, joined) = (self.per_second(RateKind::Multicast), self.joined.per_second());
+        let groups = self.groups.iter().map(|(_, groups)| groups.estimate()).fold(1.0, f64::max);
+        all.saturating_sub(joined).saturating_add((f64::from(joined) / groups) as u32)
+    }
+
+    /// Whether nearly all of its ARP announces addresses, as far as it was inspected.
+    pub fn mostly_announces(&self) -> bool {
+        let announced = self.per_second(RateKind::Gratuitous);
+        announced > 0 && u64::from(announced) * 10 >= u64::from(self.inspected.per_second()) * 9
+    }
+
+    /// Seconds for which it has been announcing addresses without a pause of a second.
+    pub fn announcing_seconds(&self) -> u64 {
+        (self.tick / TICKS_PER_SECOND as u64).saturating_sub(self.announces_since)
     }
 
     /// Frames in the current tick.
@@ -123,22 +150,54 @@ impl Rates {
         self.tick = tick;
         self.bytes = 0;
         self.counts.iter_mut().for_each(|ticks| ticks.open(tick));
+        self.inspected.open(tick);
+        self.joined.open(tick);
     }
 
     fn is_silent(&self) -> bool {
         self.counts.iter().all(|ticks| ticks.per_second() == 0)
     }
 
+    fn join(&mut self, tick: u64, streams: &GroupStreams) {
+        self.joined.add(tick, streams.frames);
+        let second = tick / TICKS_PER_SECOND as u64;
+        let [now, before] = &mut self.groups;
+        if now.0 != second {
+            *before = *now;
+            *now = (second, LinearCounter::default());
+        }
+        now.1.merge(streams.groups);
+    }
+
     fn announce(&mut self, tick: u64, hash: u64) {
         let second = tick / TICKS_PER_SECOND as u64;
         let [now, before] = &mut self.announced;
         if now.0 != second {
+            if now.0 + 1 != second {
+                self.announces_since = second;
+            }
             *before = *now;
             *now = (second, 0, LinearCounter::default());
         }
         now.1 = now.1.saturating_add(1);
         now.2.add(hash);
     }
+}
+
+/// Full seconds over which new stations are counted as well.
+pub const LONG_SECONDS: usize = 10;
+
+/// Stations that are new on an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewStations {
+    /// Frames of stations that were not in the table.
+    pub unknown: u64,
+    /// Stations that were new and still known at the end of their tick.
+    pub new: u64,
+    /// Of these, the ones that sent a few frames at most and received none.
+    pub mute: u64,
+    /// Frames to stations that have never sent.
+    pub to_unknown: u64,
 }
 
 /// Counts of an interface as a whole over the last second.
@@ -149,12 +208,20 @@ pub struct LinkSecond {
     new_stations: [(u32, u32); TICKS_PER_SECOND],
     /// Stations that sent frames.
     active_stations: [u32; TICKS_PER_SECOND],
+    /// The last full seconds.
+    full: [NewStations; LONG_SECONDS],
     tick: u64,
     began: u64,
 }
 
 impl LinkSecond {
     fn open(&mut self, tick: u64) {
+        if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
+            let full = self.full_second();
+            if let Some(slot) = self.full.get_mut((tick / TICKS_PER_SECOND as u64) as usize % LONG_SECONDS) {
+                *slot = full;
+            }
+        }
         self.tick = tick;
         let at = (tick % TICKS_PER_SECOND as u64) as usize;
         if let Some(counts) = self.ticks.get_mut(at) {
@@ -201,6 +268,26 @@ impl LinkSecond {
     pub fn new_stations(&self) -> (u32, f64) {
         let (all, quiet) = self.new_stations.iter().fold((0, 0), |sum, tick| (sum.0 + tick.0, sum.1 + tick.1));
         (all, f64::from(quiet) / f64::from(all.max(1)))
+    }
+
+    fn full_second(&self) -> NewStations {
+        let (new, mute) = self.new_stations.iter().fold((0, 0), |sum, tick| (sum.0 + tick.0, sum.1 + tick.1));
+        NewStations {
+            unknown: self.ticks.iter().map(|tick| tick.unknown_macs).sum(),
+            new: new.into(),
+            mute: mute.into(),
+            to_unknown: self.ticks.iter().map(|tick| tick.unknown_unicast.packets).sum(),
+        }
+    }
+
+    /// New stations of the last ten full seconds.
+    pub fn long(&self) -> NewStations {
+        self.full.iter().fold(NewStations::default(), |sum, second| NewStations {
+            unknown: sum.unknown + second.unknown,
+            new: sum.new + second.new,
+            mute: sum.mute + second.mute,
+            to_unknown: sum.to_unknown + second.to_unknown,
+        })
     }
 
     /// Whether it has been captured for long enough to know most stations of a large segment.
@@ -279,6 +366,24 @@ impl RateTable {
         let station = self.stations.get_or_insert((interface, mac), at, || Rates { tick, ..Rates::default() });
         station.add(RateKind::Gratuitous, tick, 1);
         station.announce(tick, hash);
+    }
+
+    /// Counts an ARP frame whose content was inspected.
+    pub(super) fn inspected_arp(&mut self, interface: u16, mac: Mac, at: Timestamp) {
+        let tick = self.tick;
+        let station = self.stations.get_or_insert((interface, mac), at, || Rates { tick, ..Rates::default() });
+        station.inspected.add(tick, 1);
+    }
+
+    /// Counts frames to joined groups.
+    pub(super) fn joined(&mut self, streams: &GroupStreams) {
+        let tick = self.tick;
+        let key = (streams.interface, streams.mac);
+        let station = self.stations.get_or_insert(key, streams.at, || Rates { tick, ..Rates::default() });
+        station.join(tick, streams);
+        if self.interfaces.len() < INTERFACES || self.interfaces.contains_key(&streams.interface) {
+            self.interfaces.entry(streams.interface).or_default().join(tick, streams);
+        }
     }
 
     /// Adds the frames that a station sent in this tick on an interface whose frames count.

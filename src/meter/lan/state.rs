@@ -157,6 +157,9 @@ impl LanState {
         for counts in &report.interfaces {
             self.rates.link(counts);
         }
+        for streams in &report.streams {
+            self.rates.joined(streams);
+        }
         for used in &report.foreign {
             let same = |known: &&mut ForeignUse| (known.mac, known.address) == (used.mac, used.address);
             let at_port = self.interface(used.interface).role == InterfaceRole::Port;
@@ -199,7 +202,7 @@ impl LanState {
             self.ports.record(segment, station.mac, station.interface, station.last_entered);
         }
         let LanState { routers, claims, dhcp, stations: known, .. } = self;
-        claims.close(known, |domain, address, holder| {
+        claims.close(now, known, |domain, address, holder| {
             routers.is_gateway(domain, address) || known.of(domain, holder).is_some_and(KnownStation::is_router)
         });
         dhcp.close(now, known);
@@ -240,6 +243,9 @@ impl LanState {
                 .is_some_and(|station| station.replies_are_seen(control.time));
         self.routers.record(control, domain, replies_are_seen);
         self.dhcp.record(control, domain, self.hasher.word(control.mac.bits()));
+        if matches!(control.kind, ControlKind::ArpRequest | ControlKind::ArpReply) {
+            self.rates.inspected_arp(control.interface, control.source_mac, control.time);
+        }
         if control.is_gratuitous() {
             let hash = self.hasher.address(control.address);
             self.rates.gratuitous(control.interface, control.source_mac, hash, control.time);

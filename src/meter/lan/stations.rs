@@ -50,6 +50,11 @@ impl KnownStation {
         self.last_frame_to_it = now;
     }
 
+    /// Whether it sends IP packets from more than `own` addresses, 0 or 1.
+    pub(super) fn sends_from_others(&self, own: u8) -> bool {
+        self.sources.estimate() > f64::from(own) + 0.5
+    }
+
     /// Whether it forwards traffic of others: a router.
     pub(super) fn is_router(&self) -> bool {
         self.sources.estimate() >= ROUTER_SOURCES
