@@ -202,7 +202,10 @@ mod tests {
         over.closed_at = Some(over.updated_at.plus_seconds(60.0));
         let event = Event { change: Change::Closed, incident: Arc::new(over) };
         let text = message(&event, "gate", Timestamp::from_parts(1_800_000_000, 0));
-        assert!(text.contains("] incident closed: critical syn_flood to 203.0.113.7 (guest a\"b]c\\d\n): over after "), "{text}");
+        assert!(
+            text.contains("] incident closed: critical syn_flood to 203.0.113.7 (guest a\"b]c\\d\n): over after "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -37,12 +37,7 @@ pub fn summary(incident: &Incident) -> String {
         }
     };
     let maintenance = if incident.maintenance.is_some() { " (during maintenance)" } else { "" };
-    format!(
-        "{drill}{} {} {preposition} {}{state}{maintenance}",
-        incident.severity,
-        names.join(" + "),
-        target(incident)
-    )
+    format!("{drill}{} {} {preposition} {}{state}{maintenance}", incident.severity, names.join(" + "), target(incident))
 }
 
 /// How a closed incident ended, how long the attack lasted, and its figures. `None` while it is open.

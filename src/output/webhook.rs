@@ -129,7 +129,8 @@ impl Sink for Webhook {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let Some(stage) = self.stages.next(event) else { return Ok(Delivery::Skipped(NO_STAGE)) };
         let summary = text::summary(&event.incident);
-        let body = serde_json::to_vec(&Body { stage: stage.name(), summary, incident: Detailed::new(&event.incident) })?;
+        let body =
+            serde_json::to_vec(&Body { stage: stage.name(), summary, incident: Detailed::new(&event.incident) })?;
         let full = self.waiting.len() >= MAX_WAITING;
         if full {
             self.waiting.pop_front();

@@ -232,7 +232,10 @@ mod tests {
             // Alertmanager notifies with the annotations of the last post.
             for alert in &sent {
                 let summary = &alert.annotations["summary"];
-                assert!(summary.contains(": over after ") && summary.contains(": 15,550 packets, peak 8,888 "), "{summary}");
+                assert!(
+                    summary.contains(": over after ") && summary.contains(": 15,550 packets, peak 8,888 "),
+                    "{summary}"
+                );
                 assert!(alert.annotations["description"].starts_with(summary.as_str()));
                 assert_eq!(alert.annotations["packets_per_second"], "8888");
             }
