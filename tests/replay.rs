@@ -496,6 +496,10 @@ fn configurations_are_checked_and_printed() {
     assert_eq!(out(&pegel(&["print-config", "--config", &path(&again)])), out(&printed));
     let replaced = pegel(&["print-config", "--config", &path(&good), "--network", "198.51.100.0/24"]);
     assert!(out(&replaced).contains("198.51.100.0/24") && !out(&replaced).contains("203.0.113.0/24"));
+    let list = ["--network", "198.51.100.7, 2001:db8:10::7/48", "--network", "203.0.113.0"];
+    let several = pegel(&[&["print-config", "--config", &path(&good)][..], &list].concat());
+    let networks = "networks = [\"198.51.100.7/32\", \"2001:db8:10::/48\", \"203.0.113.0/32\"]";
+    assert!(out(&several).contains(networks), "{}", out(&several));
     let sample = directory.file("sample.toml", &pegel(&["print-config", "--sample"]).stdout);
     assert_eq!(code(&pegel(&["check-config", &path(&sample)])), 0);
 }
@@ -543,6 +547,12 @@ fn lists_help_and_completions_are_printed() {
         &["replay", "--network", "x", "y"],
     ] {
         assert_eq!(code(&pegel(wrong)), 2, "{wrong:?}");
+    }
+    for command in [&["run"][..], &["replay", "x"]] {
+        let wrong = pegel(&[command, &["--network", "203.0.113.0/24,198.51.100.0/240"]].concat());
+        let message = "'198.51.100.0/240' for '--network <CIDR>': must be a network, as in \"203.0.113.0/24\" or \
+                       \"2001:db8:10::/48\"; a prefix length of IPv4 is a number from 0 to 32";
+        assert!(code(&wrong) == 2 && err(&wrong).contains(message), "{}", err(&wrong));
     }
 }
 
