@@ -72,7 +72,7 @@ pub use host_tick::HostTick;
 pub use link::{AssignedAddrs, CONTROLS, ForeignUse};
 pub use merge::{Meter, Window};
 pub use registers::Registers;
-pub use report::{StationCounts, TickReport, Totals};
+pub use report::{SpoofedPacket, StationCounts, TickReport, Totals};
 pub use requests::{REQUESTS, Request};
 pub use samples::{Received, Sample};
 pub use scale::Scale;
