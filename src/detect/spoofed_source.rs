@@ -165,11 +165,10 @@ impl SpoofedSource {
         })?;
         let kind = source.private_use();
         let meaning = match kind {
-            Some(kind) => {
-                format!(
-                    "the source is {kind}: probably of a container or guest whose traffic is not translated (masqueraded)"
-                )
-            }
+            Some(kind) if source.is_valid_on_any_link() => format!("the source is {kind}, and may not leave its link"),
+            Some(kind) => format!(
+                "the source is {kind}: probably of a container or guest whose traffic is not translated (masqueraded)"
+            ),
             None => "the source is not ours; if it is, complete networks".to_owned(),
         };
         finding.evidence.push(context(
