@@ -10,7 +10,7 @@ use super::{Limit, settings::Limits};
 use crate::base::{Addr, Direction, Severity, Vector};
 use crate::inventory::Site;
 use crate::meter::lan::Leak;
-use crate::meter::{Count, Registers, Sample, Span, SpoofedPacket, StationCounts, Window};
+use crate::meter::{Count, Sample, Span, SpoofedPacket, StationCounts, Window};
 use crate::packet::{Class, Service};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -211,7 +211,7 @@ impl SpoofedSource {
             class: Class::IpOther as u8,
             ..Sample::default()
         };
-        let traffic = Traffic { count, samples: vec![sample], peers: Registers::default() };
+        let traffic = Traffic { count, samples: vec![sample], ..Traffic::default() };
         let target = Target::Station { mac: station.mac, interface: window.segment_name(station.interface) };
         Some(Finding {
             vlan: (station.vlan != 0).then_some(station.vlan),
