@@ -166,10 +166,12 @@ fn all_sources_are_merged_into_one_table() {
         "printer static 52:54:00:00:00:99 203.0.113.99/32 9",
         "02:00:00:aa:bb:01 static 02:00:00:aa:bb:01 203.0.113.40/32",
         "",
-        "ASSIGNED MAC LEARNED ON",
+        "GRANTED MAC LEARNED ON",
         "00:50:56:00:11:22",
         "00:50:56:00:11:23",
+        "02:00:00:aa:bb:01",
         "02:00:00:aa:bb:02",
+        "bc:24:11:00:05:00",
     ];
     assert_eq!(rows(out(&output)), expected);
     assert_eq!(err(&output), "");
@@ -378,12 +380,14 @@ fn the_kernel_shows_learned_macs_and_routers() {
 }
 
 #[test]
-fn assigned_macs_are_separate_from_guests() {
+fn a_list_of_a_provider_grants_the_addresses_of_its_guests_as_well() {
     let directory = Directory::new("apart");
     let sources = Sources { tables: vec![directory.file("panel.csv", PANEL).into()], ..Sources::default() };
     let inventory = Inventory::read(&sources);
     assert_eq!(inventory.problems, Vec::new());
-    assert_eq!(inventory.assigned_macs.into_iter().collect::<Vec<_>>(), [Mac([2, 0, 0, 0xaa, 0xbb, 2])]);
+    let router = Mac([0xbc, 0x24, 0x11, 0, 5, 0]);
+    let all = [Mac([2, 0, 0, 0xaa, 0xbb, 1]), Mac([2, 0, 0, 0xaa, 0xbb, 2]), router];
+    assert_eq!(inventory.assigned_macs.into_iter().collect::<Vec<_>>(), all);
     assert_eq!(
         inventory.guests.iter().map(|guest| guest.name.as_str()).collect::<Vec<_>>(),
         ["router", "02:00:00:aa:bb:01"]

@@ -260,6 +260,37 @@ fn tables_show_the_busiest_first() {
     running.server.stop();
 }
 
+#[test]
+fn rates_fade_while_nothing_arrives() {
+    let running = run();
+    let count = |packets| Count { packets, bytes: packets * 60 };
+    running.hosts.update(Addr::from_v4_bits(0xcb00_7107), TICK, HostEntry::default, |entry| {
+        entry.add(TICK, TICK, count(500), count(0), 500.0);
+    });
+    let seen =
+        StationCounts { interface: 1, mac: Mac([0x52, 0x54, 0, 0, 0, 1]), sent: count(50), ..StationCounts::default() };
+    running.stations.update((1, seen.mac), TICK, StationEntry::default, |entry| entry.add(TICK, &seen));
+    // Ticks pass without a packet.
+    let shown = |idle: u64| {
+        running.shared.publish_inventory(InventoryView { tick: TICK + idle, ..inventory() });
+        let (hosts, stations) = (get(&running, "/api/v1/hosts").json(), get(&running, "/api/v1/stations").json());
+        let guests = get(&running, "/api/v1/guests").json();
+        let rates =
+            (&hosts["hosts"][0]["packets_per_second"], &stations["stations"][0]["transmit"]["packets_per_second"]);
+        let times = [&hosts, &stations, &guests].map(|answer| answer["at"].as_str().expect("a time").to_owned());
+        ((rates.0.as_f64().expect("a rate"), rates.1.as_f64().expect("a rate")), times)
+    };
+    let time = |ticks| Timestamp::from_tick(TICK + ticks).to_string();
+    // Hosts enter the table at the end of the second, stations in their tick.
+    assert_eq!(shown(0), ((500.0, 50.0), [time(1), time(1), time(1)]));
+    assert_eq!(shown(1), ((500.0, 45.0), [time(1), time(2), time(2)]));
+    let (rates, times) = shown(10);
+    assert!(rates.0 < 200.0 && rates.1 < 20.0, "{rates:?}");
+    assert_eq!(times, [time(10), time(11), time(11)]);
+    assert_eq!(shown(600).0, (0.0, 0.0));
+    running.server.stop();
+}
+
 const TICK: u64 = 17_672_256_000;
 
 /// A bridge with an uplink, and a guest on it.
@@ -310,7 +341,7 @@ fn inventory() -> InventoryView {
 fn guests_and_interfaces_are_listed() {
     let running = run();
     let none = get(&running, "/api/v1/guests").json();
-    assert_eq!(none, serde_json::json!({"guests": [], "entries": 0}));
+    assert_eq!(none, serde_json::json!({"at": null, "guests": [], "entries": 0}));
     running.shared.publish_inventory(inventory());
     let guests = get(&running, "/api/v1/guests").json();
     assert_eq!(guests["guests"].as_array().map(Vec::len), Some(2));

@@ -58,6 +58,26 @@ fn a_one_way_flood_of_a_whole_network_is_one_incident_within_a_second() {
 }
 
 #[test]
+fn rates_fall_to_zero_on_an_idle_link() {
+    let Some(bed) = Bed::new("idle") else { return };
+    let pegel = bed.pegel(&[]);
+    let rate = |hosts: &str| {
+        let hosts: Value = serde_json::from_str(hosts).unwrap();
+        let watched = hosts["hosts"].as_array().unwrap().iter().find(|host| host["address"] == WATCHED).cloned();
+        watched.and_then(|host| host["packets_per_second"].as_f64())
+    };
+    bed.send("a", "va", &flood("syn_flood", 5000, 3.0));
+    pegel.wait_for_incident();
+    // Without a carrier, nothing arrives at all.
+    ip(&format!("-n {} link set va down", bed.ns("a")));
+    pegel.wait_for("/api/v1/hosts", |answer| rate(answer) == Some(0.0));
+    let gauge = format!("pegel_incident_packets_per_second{{direction=\"inbound\",target=\"{WATCHED}\"}} 0");
+    pegel.wait_for("/metrics", |page| page.contains(&gauge));
+    assert_eq!(pegel.incidents("open").len(), 1, "it is still in its quiet period");
+    pegel.stop();
+}
+
+#[test]
 fn real_tcp_connections_raise_nothing() {
     let Some(bed) = Bed::new("tcp") else { return };
     let pegel = bed.pegel(&[]);

@@ -113,7 +113,7 @@ fn filled() -> Metrics {
     metrics.inventory_problems(["proxmox", "kernel", "proxmox"].into_iter());
     let open = incident(host(7), Vector::SynFlood, Severity::Critical, 120_000);
     metrics.incident_event(&Event { change: Change::Opened, incident: Arc::new(open.clone()) });
-    metrics.incidents_active(&[open]);
+    metrics.incidents_active(&[open], Timestamp::ZERO);
     metrics.findings_dropped(2, 9);
     metrics.allowed_findings("log-shipping", 5);
     metrics.posture(&[check("firewall", PostureState::Failed), check("route", PostureState::Ok)]);
@@ -347,14 +347,21 @@ fn series_follow_open_incidents() {
         )
     };
     let rate = "pegel_incident_packets_per_second{direction=\"inbound\",target=\"203.0.113.7\"}";
-    metrics.incidents_active(&[incident(host(7), Vector::SynFlood, Severity::Warning, 500)]);
+    metrics.incidents_active(&[incident(host(7), Vector::SynFlood, Severity::Warning, 500)], Timestamp::ZERO);
     assert_eq!(value(&metrics, &active("syn_flood", "warning")), Some(1.0));
     assert_eq!(value(&metrics, rate), Some(500.0));
-    metrics.incidents_active(&[incident(host(7), Vector::UdpFlood, Severity::Critical, 900)]);
+    metrics.incidents_active(&[incident(host(7), Vector::UdpFlood, Severity::Critical, 900)], Timestamp::ZERO);
     assert_eq!(value(&metrics, &active("syn_flood", "warning")), None);
     assert_eq!(value(&metrics, &active("udp_flood", "critical")), Some(1.0));
     assert_eq!(value(&metrics, rate), Some(900.0));
-    metrics.incidents_active(&[]);
+    let over = incident(host(7), Vector::UdpFlood, Severity::Critical, 900);
+    let last = over.updated_at;
+    metrics.incidents_active(std::slice::from_ref(&over), last.plus_seconds(0.9));
+    assert_eq!(value(&metrics, rate), Some(900.0));
+    metrics.incidents_active(&[over], last.plus_seconds(30.0));
+    assert_eq!(value(&metrics, &active("udp_flood", "critical")), Some(1.0), "it is open, but quiet");
+    assert_eq!(value(&metrics, rate), Some(0.0), "nothing arrives any more");
+    metrics.incidents_active(&[], Timestamp::ZERO);
     assert_eq!(value(&metrics, rate), None);
     assert_eq!(value(&metrics, "pegel_incidents_open"), Some(0.0));
 }
@@ -366,7 +373,7 @@ fn targets_of_incidents_are_capped_most_severe_first() {
     let mut open: Vec<Incident> = (0..150).map(|n| incident(host(n), Vector::UdpFlood, Severity::Warning, 1)).collect();
     open[149].severity = Severity::Critical;
     for _ in 0..3 {
-        metrics.incidents_active(&open);
+        metrics.incidents_active(&open, Timestamp::ZERO);
     }
     let series = |name: &str| page(&metrics).lines().filter(|line| line.starts_with(name)).count();
     assert_eq!(series("pegel_incident_active{"), MAX_TARGETS);
@@ -374,7 +381,7 @@ fn targets_of_incidents_are_capped_most_severe_first() {
     assert_eq!(value(&metrics, "pegel_incidents_open"), Some(150.0));
     assert!(shown(&metrics, 149) && shown(&metrics, 98) && !shown(&metrics, 99));
     open[120].severity = Severity::Critical;
-    metrics.incidents_active(&open);
+    metrics.incidents_active(&open, Timestamp::ZERO);
     assert!(shown(&metrics, 98) && !shown(&metrics, 120), "existing series are kept");
 }
 

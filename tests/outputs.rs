@@ -479,6 +479,9 @@ fn a_hook_gets_the_incident_and_its_facts_without_a_shell() {
         assert!(facts.lines().any(|line| line == fact), "{fact} in {facts}");
     }
     assert!(!facts.contains("CARGO"), "{facts}");
+    let over = read(".close.env");
+    let summary = over.lines().find_map(|line| line.strip_prefix("PEGEL_SUMMARY=")).unwrap();
+    assert!(summary.starts_with("critical syn_flood to 203.0.113.7: over after "), "{summary}");
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn a_flood_fires_its_rule_fills_the_dashboard_and_resolves() {
     let quiet = prometheus.query("pegel_incident_active").unwrap();
     assert_eq!(quiet, Vec::<Value>::new(), "the incident is over");
     let log = pegel.stop().0;
-    assert!(log.contains("incident closed"), "{log}");
+    assert!(log.contains("incident closed: over after "), "{log}");
     // The alert fires two minutes after the sensor has stopped; this test does not wait for that.
     prometheus.wait_for("ALERTS{alertname=\"PegelDown\", alertstate=\"pending\"}", |answer| answer.len() == 1);
 }

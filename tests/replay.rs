@@ -475,6 +475,40 @@ fn interface_rules_apply_from_the_first_packet_of_a_capture() {
 }
 
 #[test]
+fn a_guest_that_is_not_on_the_list_of_its_provider_may_not_leave() {
+    let directory = Directory::new("granted");
+    let macs = directory.file("macs.csv", b"mac,ip\n02:00:cb:00:71:42,203.0.113.66\n52:54:00:00:00:01,\n");
+    let listed = directory.file("listed.csv", b"mac\n52:54:00:00:00:99\n");
+    let guests = directory.file("guests.csv", b"mac,ip\n52:54:00:00:00:01,203.0.113.66\n");
+    let mut foreign = part(TrafficModel::ForeignMac, 0.0, 2.0, 10.0);
+    foreign.params.direction = Some(pegel::base::Direction::Outbound);
+    let records = frames(vec![foreign]).into_iter().map(|(nanos, frame)| (nanos, frame, 2));
+    let file = directory.file("out", &ng("eno1", records));
+    let shop = "[[guest]]\nname = \"shop\"\nmac = \"52:54:00:00:00:99\"\n";
+    let messages = |table: &Path, guest: &str| {
+        let config = format!(
+            "[inventory]\nproxmox = \"\"\nlibvirt = []\ntables = [{:?}]\n{guest}[[interface]]\nname = \"eno1\"\nrole = \"uplink\"\n",
+            table.to_str().expect("UTF-8")
+        );
+        let config = directory.file("pegel.toml", config.as_bytes());
+        let found = incidents(&replay(&["--format", "json", "--config", config.to_str().expect("UTF-8")], &[&file]));
+        let told = |incident: &Value| {
+            let message = incident["evidence"][0]["message"].as_str().expect("a message");
+            format!("{} {} {message}", incident["vector"].as_str().unwrap(), incident["severity"].as_str().unwrap())
+        };
+        found.iter().map(told).collect::<Vec<_>>()
+    };
+    let told = messages(&macs, shop);
+    let start = "mac_not_allowed critical 1 frame(s) left eno1 with source MAC 52:54:00:00:00:99 (guest shop), not on the list of \
+                 granted MAC addresses (config: [inventory] tables); first: arp";
+    assert!(told.len() == 1 && told[0].starts_with(start), "{told:#?}");
+    let told = messages(&macs, "");
+    assert!(told[0].contains("; QEMU and libvirt give such addresses to virtual machines; first: arp"), "{told:#?}");
+    assert_eq!(messages(&listed, shop), [""; 0], "it is on the list");
+    assert_eq!(messages(&guests, shop), [""; 0], "a table of guests grants nothing, and forbids nothing");
+}
+
+#[test]
 fn configurations_are_checked_and_printed() {
     let directory = Directory::new("config");
     let good =
@@ -496,6 +530,10 @@ fn configurations_are_checked_and_printed() {
     assert_eq!(out(&pegel(&["print-config", "--config", &path(&again)])), out(&printed));
     let replaced = pegel(&["print-config", "--config", &path(&good), "--network", "198.51.100.0/24"]);
     assert!(out(&replaced).contains("198.51.100.0/24") && !out(&replaced).contains("203.0.113.0/24"));
+    let list = ["--network", "198.51.100.7, 2001:db8:10::7/48", "--network", "203.0.113.0"];
+    let several = pegel(&[&["print-config", "--config", &path(&good)][..], &list].concat());
+    let networks = "networks = [\"198.51.100.7/32\", \"2001:db8:10::/48\", \"203.0.113.0/32\"]";
+    assert!(out(&several).contains(networks), "{}", out(&several));
     let sample = directory.file("sample.toml", &pegel(&["print-config", "--sample"]).stdout);
     assert_eq!(code(&pegel(&["check-config", &path(&sample)])), 0);
 }
@@ -543,6 +581,12 @@ fn lists_help_and_completions_are_printed() {
         &["replay", "--network", "x", "y"],
     ] {
         assert_eq!(code(&pegel(wrong)), 2, "{wrong:?}");
+    }
+    for command in [&["run"][..], &["replay", "x"]] {
+        let wrong = pegel(&[command, &["--network", "203.0.113.0/24,198.51.100.0/240"]].concat());
+        let message = "'198.51.100.0/240' for '--network <CIDR>': must be a network, as in \"203.0.113.0/24\" or \
+                       \"2001:db8:10::/48\"; a prefix length of IPv4 is a number from 0 to 32";
+        assert!(code(&wrong) == 2 && err(&wrong).contains(message), "{}", err(&wrong));
     }
 }
 

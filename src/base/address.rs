@@ -83,6 +83,26 @@ impl Addr {
         }
     }
 
+    /// What an address is that no host of the Internet has, since it is in use behind many networks, links or hosts; `None` for
+    /// any other.
+    pub const fn private_use(self) -> Option<&'static str> {
+        if !self.is_v4() {
+            return match self.0 >> 118 {
+                _ if self.0 == 1 => Some("loopback, RFC 4291"),
+                0x3fa => Some("link-local, RFC 4291"),
+                0x3f0..=0x3f7 => Some("unique local, RFC 4193"),
+                _ => None,
+            };
+        }
+        match (self.0 as u32).to_be_bytes() {
+            [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("private, RFC 1918"),
+            [100, 64..=127, ..] => Some("shared behind NAT, RFC 6598"),
+            [169, 254, ..] => Some("link-local, RFC 3927"),
+            [127, ..] => Some("loopback, RFC 1122"),
+            _ => None,
+        }
+    }
+
     /// True for 127/8 and `::1`.
     #[inline]
     pub const fn is_loopback(self) -> bool {
@@ -141,6 +161,12 @@ impl Mac {
     pub const ZERO: Mac = Mac([0; 6]);
     /// ff:ff:ff:ff:ff:ff.
     pub const BROADCAST: Mac = Mac([0xff; 6]);
+
+    /// Whether it is locally administered (IEEE 802): made up on the spot, not assigned by a manufacturer.
+    pub const fn is_local(self) -> bool {
+        let Mac([first, ..]) = self;
+        first & 2 != 0
+    }
 
     /// The address as the low 48 bits of an integer, first octet highest.
     #[inline]
@@ -234,6 +260,30 @@ mod tests {
         assert_eq!("52-54-00-ab-cd-01".parse(), Ok(Mac([0x52, 0x54, 0, 0xab, 0xcd, 1])));
         for bad in ["", "52:54", "52:54:00:ab:cd:1", "52:54:00:ab:cd:0g", "52:54:00:ab:cd:01:02", "+2:54:00:ab:cd:01"] {
             assert_eq!(bad.parse::<Mac>(), Err(MacError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn private_use_is_told_by_its_kind() {
+        for (address, kind) in [
+            ("10.1.2.3", Some("private, RFC 1918")),
+            ("172.17.0.2", Some("private, RFC 1918")),
+            ("172.32.0.1", None),
+            ("192.168.255.1", Some("private, RFC 1918")),
+            ("100.64.0.1", Some("shared behind NAT, RFC 6598")),
+            ("100.128.0.1", None),
+            ("169.254.1.1", Some("link-local, RFC 3927")),
+            ("127.0.0.1", Some("loopback, RFC 1122")),
+            ("203.0.113.7", None),
+            ("::1", Some("loopback, RFC 4291")),
+            ("fe80::1", Some("link-local, RFC 4291")),
+            ("febf::1", Some("link-local, RFC 4291")),
+            ("fc00::1", Some("unique local, RFC 4193")),
+            ("fdff::1", Some("unique local, RFC 4193")),
+            ("fec0::1", None),
+            ("2001:db8::1", None),
+        ] {
+            assert_eq!(address.parse().map(Addr::private_use), Ok(kind), "{address}");
         }
     }
 

@@ -15,7 +15,7 @@ pub use address::{Addr, Mac, MacError};
 pub use interface::{CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole};
 pub use link_reading::{LinkCounts, LinkReading};
 pub use network::Networks;
-pub use numbers::{grouped, scaled};
+pub use numbers::{grouped, lasting, scaled};
 pub use posture::{PostureResult, PostureState};
 pub use time::{TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

@@ -52,6 +52,11 @@ impl Timestamp {
     pub fn plus_seconds(self, seconds: f64) -> Timestamp {
         Timestamp(self.0.saturating_add((seconds.max(0.0) * 1e9) as u64))
     }
+
+    /// The time `seconds` earlier; negative values count as zero, and the result saturates.
+    pub fn minus_seconds(self, seconds: f64) -> Timestamp {
+        Timestamp(self.0.saturating_sub((seconds.max(0.0) * 1e9) as u64))
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds, as in the incident JSON.

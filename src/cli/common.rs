@@ -12,8 +12,9 @@ pub(super) struct Common {
     /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
     #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
     pub(super) config: Option<PathBuf>,
-    /// Inside network, e.g. 203.0.113.0/24, or address; repeatable; replaces `networks` of the configuration
-    #[arg(long, value_name = "CIDR", value_parser = crate::config::network)]
+    /// Inside network, e.g. 203.0.113.0/24, or address; repeatable, or a list with commas; replaces `networks` of the
+    /// configuration
+    #[arg(long, value_name = "CIDR", value_parser = crate::config::network, value_delimiter = ',')]
     pub(super) network: Vec<IpNet>,
 }
 

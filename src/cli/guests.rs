@@ -87,7 +87,7 @@ fn tables(inventory: &Inventory) -> String {
     }
     let mut text = guests.to_string();
     if !inventory.assigned_macs.is_empty() {
-        let mut assigned = Table::new(&["ASSIGNED MAC", "LEARNED ON"]);
+        let mut assigned = Table::new(&["GRANTED MAC", "LEARNED ON"]);
         for mac in &inventory.assigned_macs {
             assigned.row([mac.to_string(), learned(kernel, &Nic { mac: *mac, ..Nic::default() })]);
         }
@@ -155,6 +155,12 @@ fn notes(inventory: &Inventory, link: &Link) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(bridge) = kernel.uplink_of(link) {
         notes.push(format!("uplink candidate of {bridge}"));
+    }
+    let granted = &inventory.assigned_macs;
+    let leaves =
+        kernel.uplink_of(link).is_some() || kernel.links.iter().any(|port| kernel.uplink_of(port) == Some(&link.name));
+    if leaves && !granted.is_empty() && !granted.contains(&link.mac) {
+        notes.push("its MAC is not on the list of granted ones".to_owned());
     }
     if let Some((guest, number)) = owner(inventory, link) {
         notes.push(match number {

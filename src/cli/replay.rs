@@ -328,7 +328,7 @@ fn incident_table(incidents: &[Incident]) -> Table {
     ]);
     for incident in incidents {
         let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-        let duration = incident.updated_at.seconds_since(incident.opened_at) + incident.detected_after_seconds;
+        let duration = incident.lasted_seconds();
         let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
         let spoofed = if peers.spoofing_likely { " (spoofed)" } else { "" };
         let opened = incident.opened_at.to_string().replace('T', " ").replace('Z', "");

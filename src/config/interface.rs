@@ -42,8 +42,8 @@ const ALLOWED_MACS: Key = Key {
     kind: Kind::List("MAC addresses"),
     default: DefaultValue::Absent("[\"52:54:00:12:34:56\"]"),
     doc: "The only source MAC addresses that may leave through this interface; a single frame with another one is \
-          an incident. Unless written, the uplink of a bridge may carry the addresses of this machine and of the \
-          guests in the inventory.",
+          an incident. Unless written, the uplink of a bridge may carry the addresses that the provider granted \
+          ([inventory] tables), or without such a list those of this machine and of the guests in the inventory.",
 };
 
 const ALLOWED_VIRTUAL_MACS: Key = Key {

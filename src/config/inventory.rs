@@ -33,9 +33,10 @@ const TABLES: Key = Key {
     name: "tables",
     kind: Kind::List("files"),
     default: DefaultValue::List(&[]),
-    doc: "Files with the MAC addresses that your provider assigned to you: CSV with one MAC address per line, as \
-          provider panels export it, or TOML (.toml) with [[guest]] tables. A CSV line that has IP addresses as \
-          well describes a guest.",
+    doc: "Files with the MAC addresses that your provider granted: CSV with one MAC address per line, as provider panels \
+          export it, or TOML (.toml) with granted = [\"MAC\", ...] and [[guest]] tables. With such a list no other \
+          address may leave through an uplink: guests and this machine itself must be on it. A file in which every line \
+          has IP addresses, or a name in a column of names, describes guests, and grants nothing.",
 };
 
 const KERNEL: Key = Key {

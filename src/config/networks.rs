@@ -12,8 +12,8 @@ const NETWORKS: Key = Key {
     name: "networks",
     kind: Kind::List("networks"),
     default: DefaultValue::List(&[]),
-    doc: "Your own networks, for example [\"203.0.113.0/24\", \"2001:db8:10::/48\"]. They decide which traffic is \
-          inbound and which is outbound. Empty: the networks of the captured interfaces. A replay of a capture \
+    doc: "Your own networks and single addresses, for example [\"203.0.113.0/24\", \"2001:db8:10::/48\"]. They decide which \
+          traffic is inbound and which is outbound. Empty: the networks of the captured interfaces. A replay of a capture \
           file without this key treats every address as a possible target.",
 };
 

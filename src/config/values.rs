@@ -19,9 +19,33 @@ pub(super) fn any(text: &str) -> Result<String, String> {
 
 /// A network; an address is a network of one. Host bits are cleared.
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let parsed = parsed.map(|network| network.trunc());
-    parsed.ok_or_else(|| "must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\"".to_owned())
+    parsed.map(|network| network.trunc()).ok_or_else(|| {
+        let form = "must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\"";
+        not_a_network(text).map_or_else(|| form.to_owned(), |why| format!("{form}; {why}"))
+    })
+}
+
+/// What keeps a text with valid addresses from being a network.
+fn not_a_network(text: &str) -> Option<String> {
+    let is_address = |part: &str| part.trim().parse::<IpAddr>().ok();
+    if text.split_once([',', ' ', ';']).is_some_and(|(first, _)| network(first).is_ok()) {
+        return Some("write each network separately".to_owned());
+    }
+    if let Some((address, length)) = text.split_once('/') {
+        let address = is_address(address)?;
+        if let Some(mask) = is_address(length) {
+            let length = ipnet::ip_mask_to_prefix(mask).ok()?;
+            return Some(format!("instead of the netmask write the prefix length, {address}/{length}"));
+        }
+        let (family, most) = if address.is_ipv4() { ("IPv4", 32) } else { ("IPv6", 128) };
+        return Some(format!("a prefix length of {family} is a number from 0 to {most}"));
+    }
+    if text.split_once('-').is_some_and(|(first, _)| is_address(first).is_some()) {
+        return Some("write a range of addresses as networks".to_owned());
+    }
+    text.split_once('%').and_then(|(address, _)| is_address(address)).map(|_| "write it without the zone".to_owned())
 }
 
 pub(super) fn address<T: From<IpAddr>>(text: &str) -> Result<T, String> {
@@ -66,5 +90,44 @@ impl Names {
     /// The same for a name of any form.
     pub(super) fn insert(&mut self, name: &str) -> Result<(), &'static str> {
         if self.0.insert(name.to_owned()) { Ok(()) } else { Err("another table has this name") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_network_of_one_and_host_bits_are_cleared() {
+        for (text, expected) in [
+            ("203.0.113.1", "203.0.113.1/32"),
+            ("203.0.113.0", "203.0.113.0/32"),
+            (" 2001:db8::1 ", "2001:db8::1/128"),
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("2001:db8:10::7/48", "2001:db8:10::/48"),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()), Ok(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_network_is_told() {
+        for (text, why) in [
+            ("203.0.113.0/33", "; a prefix length of IPv4 is a number from 0 to 32"),
+            ("2001:db8::/129", "; a prefix length of IPv6 is a number from 0 to 128"),
+            ("203.0.113.0/", "; a prefix length of IPv4 is a number from 0 to 32"),
+            ("203.0.113.0/255.255.255.0", "; instead of the netmask write the prefix length, 203.0.113.0/24"),
+            ("203.0.113.0-203.0.113.9", "; write a range of addresses as networks"),
+            ("203.0.113.0/24, 198.51.100.0/24", "; write each network separately"),
+            ("fe80::1%eth0", "; write it without the zone"),
+            ("203.0.113", ""),
+            ("203.0.113/24", ""),
+            ("gate.example", ""),
+            ("", ""),
+        ] {
+            let message = network(text).expect_err(text);
+            let start = "must be a network, as in \"203.0.113.0/24\" or \"2001:db8:10::/48\"";
+            assert_eq!(message.strip_prefix(start), Some(why), "{text}");
+        }
     }
 }

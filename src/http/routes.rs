@@ -5,7 +5,7 @@ use super::response::{bad_request, failure, json, probe};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
 use super::views::{GuestView, InterfaceView, ProblemView};
-use crate::base::Addr;
+use crate::base::{Addr, Timestamp};
 use crate::detect::Explanation;
 use crate::incident::{Detailed, Incident};
 use crate::metrics;
@@ -220,6 +220,8 @@ async fn stations(State(shared): State<Arc<Shared>>, query: Result<Query<Station
 async fn guests(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuery>, QueryRejection>) -> Response {
     #[derive(Serialize)]
     struct Guests<'a> {
+        /// The packet time that the rates are of.
+        at: Option<Timestamp>,
         guests: &'a [GuestView],
         /// Number of guests, including those beyond the limit.
         entries: usize,
@@ -229,7 +231,10 @@ async fn guests(State(shared): State<Arc<Shared>>, query: Result<Query<LimitQuer
         Ok(limit) => {
             let inventory = shared.inventory();
             let guests = inventory.guests.get(..limit).unwrap_or(&inventory.guests);
-            json(StatusCode::OK, &Guests { guests, entries: inventory.guests.len() })
+            json(
+                StatusCode::OK,
+                &Guests { at: tables::end_of(inventory.tick), guests, entries: inventory.guests.len() },
+            )
         }
         Err(response) => *response,
     }

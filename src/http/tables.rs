@@ -51,6 +51,11 @@ impl StationTrafficView {
     }
 }
 
+/// The end of a tick; `None` before the first one.
+pub(super) fn end_of(tick: u64) -> Option<Timestamp> {
+    (tick > 0).then(|| Timestamp::from_tick(tick.saturating_add(1)))
+}
+
 /// Rounded to one decimal place.
 fn tenths(value: f32) -> f64 {
     (f64::from(value) * 10.0).round() / 10.0
@@ -81,6 +86,8 @@ struct StationView {
 
 #[derive(Serialize)]
 pub(super) struct Hosts {
+    /// The packet time that the rates are of.
+    at: Option<Timestamp>,
     hosts: Vec<HostView>,
     /// Entries in the table.
     entries: usize,
@@ -90,6 +97,7 @@ pub(super) struct Hosts {
 
 #[derive(Serialize)]
 pub(super) struct Stations {
+    at: Option<Timestamp>,
     stations: Vec<StationView>,
     entries: usize,
     evictions: u64,
@@ -110,7 +118,10 @@ fn log_activity(entry: &HostEntry) -> f64 {
 /// The busiest hosts.
 pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
     let top = shared.hosts.top(limit, activity_rank);
-    let now = top.iter().map(|(_, entry)| entry.last_tick).max().unwrap_or(0);
+    // The second that was published last began with this tick, and the table has what came before it. On an idle link no
+    // entry is as young: the rates fade all the same.
+    let published = shared.inventory().tick.saturating_sub(1);
+    let now = top.iter().map(|(_, entry)| entry.last_tick).max().unwrap_or(0).max(published);
     let view = |(address, entry): (Addr, HostEntry)| HostView {
         address,
         packets_per_second: tenths(entry.activity_at(now)),
@@ -120,6 +131,7 @@ pub(super) fn hosts(shared: &Shared, limit: usize) -> Hosts {
         last_seen: entry.last,
     };
     Hosts {
+        at: end_of(now),
         hosts: top.into_iter().map(view).collect(),
         entries: shared.hosts.len(),
         evictions: shared.hosts.evictions(),
@@ -196,6 +208,7 @@ pub(super) fn stations(shared: &Shared, limit: usize, sort: StationSort, only: O
         }
     };
     Stations {
+        at: end_of(now),
         stations: shared.stations.top_of(limit, rank).into_iter().map(view).collect(),
         entries: shared.stations.len(),
         evictions: shared.stations.evictions(),

@@ -73,6 +73,16 @@ impl Incident {
         self.close_reason == Some(CloseReason::Merged)
     }
 
+    /// The estimated onset of the attack.
+    pub fn onset(&self) -> Timestamp {
+        self.opened_at.minus_seconds(self.detected_after_seconds)
+    }
+
+    /// Seconds from the onset to the last finding: how long the attack has lasted, without the quiet period after it.
+    pub fn lasted_seconds(&self) -> f64 {
+        self.updated_at.seconds_since(self.opened_at) + self.detected_after_seconds
+    }
+
     /// Suggested filters and routes, from the packets sampled so far.
     pub fn mitigations(&self) -> Vec<Mitigation> {
         self.suggestions.write(&self.id)

@@ -100,8 +100,8 @@ impl fmt::Display for Problem {
 pub struct Inventory {
     /// All guests.
     pub guests: Vec<Guest>,
-    /// MAC addresses that may send through the uplink in addition to those of guests: a provider's list of virtual
-    /// MACs.
+    /// The MAC addresses that the provider granted, from its list. If there are any, no others may leave through an uplink:
+    /// neither those of guests nor this machine's own.
     pub assigned_macs: BTreeSet<Mac>,
     /// State of the kernel.
     pub kernel: Kernel,

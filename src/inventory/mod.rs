@@ -26,5 +26,5 @@ pub use guest::{Guest, Inventory, Nic, Origin, Problem};
 use guest::{MAX_ADDRESSES, MAX_ASSIGNED_MACS};
 pub use kernel::{FdbEntry, Kernel, Link, Neighbour};
 pub use read::Sources;
-pub use site::{Group, GroupId, InterfacePolicy, LanPolicy, Site, Uplink};
+pub use site::{Group, GroupId, InterfacePolicy, LanPolicy, Site, Uplink, UplinkRule};
 pub use virtual_macs::VirtualMac;

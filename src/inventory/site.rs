@@ -62,24 +62,41 @@ pub struct Uplink<'a> {
     own: &'a BTreeSet<Mac>,
     /// MAC addresses of guests.
     guests: &'a BTreeMap<Mac, (usize, usize)>,
-    /// MAC addresses assigned without a guest.
-    assigned: &'a BTreeSet<Mac>,
-    /// Whether the operator configured the permitted addresses.
-    pub is_configured: bool,
-    /// Whether any guest or assigned MAC address is known. If not, every bridged station is unknown.
-    pub knows_guests: bool,
+    /// MAC addresses that the provider granted.
+    granted: &'a BTreeSet<Mac>,
+    /// Where the permitted addresses come from.
+    pub rule: UplinkRule,
+}
+
+/// Where the MAC addresses that may leave through an uplink come from, most specific first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UplinkRule {
+    /// The interface's `allowed_macs`.
+    Configured,
+    /// The provider's list of granted addresses, in a table of the inventory. Guests and this machine must be on it.
+    ProviderList,
+    /// This machine's own addresses and those of known guests.
+    Known,
+    /// The same, but no guest is known, so that every bridged station is unknown.
+    OwnOnly,
 }
 
 impl Uplink<'_> {
+    /// Whether the address is this machine's own.
+    pub fn is_own(&self, mac: Mac) -> bool {
+        self.own.contains(&mac)
+    }
+
     /// Whether frames from this source may leave.
     pub fn allows(&self, mac: Mac) -> bool {
         if self.policy.is_some_and(|policy| policy.virtual_macs.iter().any(|kind| kind.matches(mac))) {
             return true;
         }
-        if self.is_configured {
-            return self.policy.is_some_and(|policy| policy.allowed_macs.contains(&mac));
+        match self.rule {
+            UplinkRule::Configured => self.policy.is_some_and(|policy| policy.allowed_macs.contains(&mac)),
+            UplinkRule::ProviderList => self.granted.contains(&mac),
+            UplinkRule::Known | UplinkRule::OwnOnly => self.own.contains(&mac) || self.guests.contains_key(&mac),
         }
-        self.own.contains(&mac) || self.assigned.contains(&mac) || self.guests.contains_key(&mac)
     }
 }
 
@@ -245,14 +262,14 @@ impl Site {
         if !is_configured && interface.is_none_or(|name| self.role(name) != InterfaceRole::Uplink) {
             return None;
         }
-        Some(Uplink {
-            policy,
-            own: &self.own_macs,
-            guests: &self.nics,
-            assigned: &self.inventory.assigned_macs,
-            is_configured,
-            knows_guests: !self.nics.is_empty() || !self.inventory.assigned_macs.is_empty(),
-        })
+        let granted = &self.inventory.assigned_macs;
+        let rule = match (is_configured, granted.is_empty(), self.nics.is_empty()) {
+            (true, ..) => UplinkRule::Configured,
+            (false, false, _) => UplinkRule::ProviderList,
+            (false, true, false) => UplinkRule::Known,
+            (false, true, true) => UplinkRule::OwnOnly,
+        };
+        Some(Uplink { policy, own: &self.own_macs, guests: &self.nics, granted, rule })
     }
 
     fn own_policy(&self, interface: &str) -> Option<&InterfacePolicy> {
@@ -317,5 +334,36 @@ mod tests {
         let network = |text: &str| site.group_of_network(text.parse().expect("a network"));
         assert_eq!(network("203.0.113.0/25"), Some(GroupId(0)));
         assert_eq!(network("203.0.112.0/23"), None, "only part of it lies in a group");
+    }
+
+    #[test]
+    fn a_list_of_granted_addresses_narrows_what_the_inventory_allows() {
+        let mac = |last| Mac([0x52, 0x54, 0, 0, 0, last]);
+        let (own, guest, granted, listed) = (mac(1), mac(2), mac(3), mac(4));
+        let nic = Nic { mac: guest, ..Nic::default() };
+        let guests = vec![Guest { id: "web".into(), name: "web".into(), origin: Origin::Static, nics: vec![nic] }];
+        let link = super::super::kernel::Link { name: "eno1".into(), mac: own, ..Default::default() };
+        let inventory = Inventory {
+            guests,
+            kernel: super::super::Kernel { links: vec![link], ..Default::default() },
+            ..Inventory::default()
+        };
+        let allowed = |inventory: &Inventory, allowed_macs: &[Mac]| {
+            let policy = InterfacePolicy {
+                name: "eno1".to_owned(),
+                role: Some(InterfaceRole::Uplink),
+                allowed_macs: allowed_macs.iter().copied().collect(),
+                ..InterfacePolicy::default()
+            };
+            let site = Site::new(Arc::default(), vec![policy]).with_inventory(Arc::new(inventory.clone()));
+            let uplink = site.uplink(Some("eno1")).expect("an uplink");
+            (uplink.rule, [own, guest, granted, listed].map(|mac| uplink.allows(mac)))
+        };
+        assert_eq!(allowed(&inventory, &[]), (UplinkRule::Known, [true, true, false, false]));
+        let nothing = Inventory { guests: Vec::new(), ..inventory.clone() };
+        assert_eq!(allowed(&nothing, &[]), (UplinkRule::OwnOnly, [true, false, false, false]));
+        let with_list = Inventory { assigned_macs: [granted].into(), ..inventory.clone() };
+        assert_eq!(allowed(&with_list, &[]), (UplinkRule::ProviderList, [false, false, true, false]));
+        assert_eq!(allowed(&with_list, &[listed]), (UplinkRule::Configured, [false, false, false, true]));
     }
 }

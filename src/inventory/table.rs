@@ -3,7 +3,9 @@
 //! A `.toml` file has `[[guest]]` tables as in Pegel's configuration, and `granted = ["MAC", …]`. Any other file is a
 //! list as exported from a provider's control panel: one MAC address per line in any notation, with or without a
 //! header; fields separated by commas, semicolons, tabs or spaces; comments from `#`. A line with addresses (or VLAN,
-//! port, bridge) is a guest; a line with only a MAC address, or a MAC address and text, permits the address.
+//! port, bridge) is a guest; a line with only a MAC address, or a MAC address and text, is of a provider's list of granted
+//! addresses. A list with such a line is a provider's as a whole: all of its MAC addresses are granted, those of guests too.
+//! Where the header has names and no addresses, a line with a name is a guest.
 
 use super::entry::{self, Entry};
 use super::files::{self, Problems};
@@ -18,7 +20,7 @@ use toml::{Spanned, Table};
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Tables {
     pub(super) guests: Vec<Guest>,
-    /// MAC addresses assigned without a guest.
+    /// MAC addresses that the provider granted.
     pub(super) assigned_macs: BTreeSet<Mac>,
 }
 
@@ -127,6 +129,8 @@ pub(super) fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut 
     let separator = separator(lines().map(|(_, line)| line));
     let mut heading: Option<Vec<Column>> = None;
     let mut is_first = true;
+    let mut of_guests = Vec::new();
+    let mut is_granted = false;
     for (line, text) in lines() {
         let fields = fields(text, separator);
         if std::mem::take(&mut is_first) && !fields.iter().any(|field| entry::any_mac(field).is_some()) {
@@ -136,9 +140,25 @@ pub(super) fn list(text: &str, path: &Path, tables: &mut Tables, problems: &mut 
                 continue;
             }
         }
+        let names_guests = heading.as_ref().is_some_and(|columns| !columns.contains(&Column::Addresses));
         let columns = heading.clone().unwrap_or_else(|| guess_columns(&fields));
-        row(&fields, &columns, path, line, tables, problems);
+        match row(&fields, &columns, names_guests, path, line, tables, problems) {
+            Some(Row::OfList) => is_granted = true,
+            Some(Row::Guest(mac)) => of_guests.push((mac, line)),
+            None => {}
+        }
     }
+    if is_granted {
+        of_guests.into_iter().for_each(|(mac, line)| tables.assign(mac, path, line, problems));
+    }
+}
+
+/// What a line was.
+enum Row {
+    /// A MAC address that the provider granted.
+    OfList,
+    /// A NIC of a guest.
+    Guest(Mac),
 }
 
 /// The line up to a `#` at its beginning or after white space, outside quotation marks.
@@ -207,7 +227,16 @@ fn words(field: &str) -> impl Iterator<Item = &str> {
     field.split([' ', ';', ',', '|']).filter(|word| !word.is_empty())
 }
 
-fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: &mut Tables, problems: &mut Problems) {
+/// Reads a line. `names_guests`: a name alone makes it a guest.
+fn row(
+    fields: &[String],
+    columns: &[Column],
+    names_guests: bool,
+    path: &Path,
+    line: usize,
+    tables: &mut Tables,
+    problems: &mut Problems,
+) -> Option<Row> {
     let mut wrong = |message: String| problems.add_line(path, line, message);
     let fields_of = |wanted: Column| {
         let in_column =
@@ -215,11 +244,15 @@ fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: 
         in_column.map(|(field, _)| field.as_str())
     };
     let Some(text) = fields_of(Column::Mac).next() else {
-        return wrong("no MAC address; the line is ignored".to_owned());
+        wrong("no MAC address; the line is ignored".to_owned());
+        return None;
     };
     let mac = match entry::nic_mac(text) {
         Ok(mac) => mac,
-        Err(message) => return wrong(format!("{text:?}: {message}; the line is ignored")),
+        Err(message) => {
+            wrong(format!("{text:?}: {message}; the line is ignored"));
+            return None;
+        }
     };
     let mut nic = Nic { mac, ..Nic::default() };
     for word in fields_of(Column::Addresses).flat_map(words) {
@@ -246,16 +279,19 @@ fn row(fields: &[String], columns: &[Column], path: &Path, line: usize, tables: 
             }
         }
     }
-    if nic == (Nic { mac, ..Nic::default() }) {
-        return tables.assign(mac, path, line, problems);
+    let name = fields_of(Column::Name).next();
+    if nic == (Nic { mac, ..Nic::default() }) && !(names_guests && name.is_some()) {
+        tables.assign(mac, path, line, problems);
+        return Some(Row::OfList);
     }
-    let name = fields_of(Column::Name).next().map_or_else(|| mac.to_string(), entry::plain_name);
+    let name = name.map_or_else(|| mac.to_string(), entry::plain_name);
     // Consecutive lines with the same name are NICs of one guest. Lines of a guest are usually adjacent; searching all
     // guests would take quadratic time.
     match tables.guests.last_mut().filter(|guest| guest.name == name) {
         Some(guest) => guest.nics.push(nic),
         None => tables.guests.push(Guest { id: name.clone(), name, origin: Origin::Static, nics: vec![nic] }),
     }
+    Some(Row::Guest(mac))
 }
 
 fn add(addresses: &mut Vec<IpNet>, address: IpNet) {
@@ -327,11 +363,31 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_only_a_mac_makes_the_file_a_list_of_granted_ones() {
+        for (text, expected) in [
+            // As panels export it: the machine's own address has none of the extra IP addresses.
+            (
+                "mac,ip\n00:50:56:00:aa:01,203.0.113.104\nd0:50:99:00:00:01,\n",
+                &[
+                    "00:50:56:00:aa:01 00:50:56:00:aa:01 203.0.113.104/32",
+                    "assigned 00:50:56:00:aa:01",
+                    "assigned d0:50:99:00:00:01",
+                ][..],
+            ),
+            // Guests with addresses, or with names: no list of a provider.
+            ("mac,ip\n52:54:00:00:00:01,203.0.113.4\n", &["52:54:00:00:00:01 52:54:00:00:00:01 203.0.113.4/32"]),
+            ("mac,name\n52:54:00:00:00:01,web\n", &["web 52:54:00:00:00:01 "]),
+        ] {
+            assert_eq!(shown(&read_list(text).0), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn problems_have_their_line_and_the_rest_is_used() {
         let text = "# list\nmac,ip,vlan,port\n52:54:00:00:00:01,203.0.113,5,a b\n52:54,203.0.113.2\n,203.0.113.3\n\
             ff:ff:ff:ff:ff:ff\n52:54:00:00:00:02,203.0.113.2 \"x,9999\n52:54:00:00:00:03\n";
         let (tables, problems) = read_list(text);
-        assert_eq!(tables.assigned_macs.len(), 1);
+        assert_eq!(tables.assigned_macs.len(), 3, "the list has a line that is only a MAC address");
         assert_eq!(tables.guests.len(), 2);
         let starts = [
             "macs.csv:3: \"203.0.113\"",
@@ -354,6 +410,7 @@ mod tests {
             addresses = [\"203.0.113.4\"]\n[[guest]]\nname = \"bad\"\nmac = \"y\"\nvlan = 0\n[[guest]]\nnaem = \"z\"\n";
         let (mut tables, mut problems) = (Tables::default(), Problems::new("static"));
         toml_file(text, Path::new("t.toml"), &mut tables, &mut problems);
+        // What is granted is written as such: the guests of the same file are not.
         assert_eq!(shown(&tables), ["web 52:54:00:00:00:01 203.0.113.4/32", "assigned 52:54:00:00:00:09"]);
         let problems: Vec<String> = problems.into_list().iter().map(ToString::to_string).collect();
         assert!(problems[0].starts_with("t.toml:6: guest[1].mac = \"y\": not a MAC address"), "{problems:#?}");

@@ -80,7 +80,7 @@ pub use merge::{Meter, Window};
 pub use peer_ring::PeerSum;
 pub use peer_table::{CloseRegisters, PEER_TABLES, PeerCount, PeerTable};
 pub use registers::Registers;
-pub use report::{StationCounts, TickReport, Totals};
+pub use report::{SpoofedPacket, StationCounts, TickReport, Totals};
 pub use requests::{REQUESTS, Request};
 pub use samples::{Received, Sample};
 pub use scale::Scale;

@@ -270,7 +270,7 @@ mod tests {
     fn a_stronger_attack_gets_a_table_within_a_tick() {
         let mut tables = PeerTables::new();
         let sample = |packets| Sample { peer: Addr::from_v4_bits(1), weight: packets, ..Sample::default() };
-        let mut assign = |tables: &mut PeerTables, host: u32| {
+        let assign = |tables: &mut PeerTables, host: u32| {
             tables.assign(Addr::from_v4_bits(host), false, &[sample(9)], |_| 1)
         };
         let hash = |number: u32| Hasher::fixed().address(Addr::from_v4_bits(number));

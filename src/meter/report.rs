@@ -172,10 +172,10 @@ pub struct StationCounts {
     pub nd: u32,
     /// UDP packets that it sent to a DHCP port (67, 68, 546 or 547).
     pub dhcp: u32,
-    /// Packets that left with neither address ours; source, destination and destination port of one of them.
+    /// Packets that left with neither address ours.
     pub spoofed: u32,
-    /// Source, destination and destination port of the last packet counted in `spoofed`.
-    pub spoofed_as: (Addr, Addr, u16),
+    /// The last packet counted in `spoofed`.
+    pub spoofed_as: SpoofedPacket,
     /// The station that it was sent to, where the capture does not say whether it leaves.
     pub spoofed_to: Option<Mac>,
     /// Class, VLAN and network address of the first frame of the tick.
@@ -186,6 +186,19 @@ pub struct StationCounts {
     pub address: Addr,
     /// It was not in the worker's table before this tick.
     pub new: bool,
+}
+
+/// A packet that left with neither address ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoofedPacket {
+    /// Its source address.
+    pub source: Addr,
+    /// Its destination address.
+    pub destination: Addr,
+    /// Its destination port; 0 without ports.
+    pub port: u16,
+    /// Its [`Class`](crate::packet::Class), as a number.
+    pub class: u8,
 }
 
 /// The counts of one worker in one tick.

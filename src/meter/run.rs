@@ -43,7 +43,13 @@ impl<'a> Run<'a> {
     /// Adds a packet that leaves with neither address ours, or whose source is a group.
     #[cold]
     pub(super) fn add_spoofed(&mut self, packet: &'a Packet) {
-        if packet.source.is_valid_on_any_link() || !packet.source.is_group() && packet.destination.is_group_or_none() {
+        let Packet { source, destination, .. } = *packet;
+        // An address of the link must not be used beyond it; neighbour discovery asks global addresses from it (RFC 4861).
+        let beyond_link = !source.is_group_or_none()
+            && destination.private_use().is_none()
+            && !destination.is_group_or_none()
+            && packet.class != Class::Icmpv6Nd;
+        if source.is_valid_on_any_link() && !beyond_link || !source.is_group() && destination.is_group_or_none() {
             return;
         }
         self.spoofed = Some(packet);

@@ -3,7 +3,7 @@
 use super::counts::{Count, SmallCount};
 use super::hash::Hasher;
 use super::link::LinkRecorder;
-use super::report::StationCounts;
+use super::report::{SpoofedPacket, StationCounts};
 use super::run::Run;
 use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
@@ -28,9 +28,9 @@ struct StationSlot {
     arp: u32,
     nd: u32,
     dhcp: u32,
-    /// Packets that left with neither address ours; source, destination and port of one.
+    /// Packets that left with neither address ours, and one of them.
     spoofed: u32,
-    spoofed_as: (Addr, Addr, u16),
+    spoofed_as: SpoofedPacket,
     spoofed_to: Option<Mac>,
     /// Class, VLAN and network address of the first frame sent in the tick.
     class: u8,
@@ -128,7 +128,12 @@ impl StationSlot {
         self.dhcp += run.dhcp;
         if let Some(packet) = run.spoofed {
             self.spoofed += run.spoofed_count;
-            self.spoofed_as = (packet.source, packet.destination, packet.destination_port);
+            self.spoofed_as = SpoofedPacket {
+                source: packet.source,
+                destination: packet.destination,
+                port: packet.destination_port,
+                class: packet.class as u8,
+            };
             self.spoofed_to = (packet.direction == FrameDirection::Unknown).then_some(packet.destination_mac);
         }
     }

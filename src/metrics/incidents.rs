@@ -3,7 +3,7 @@
 use super::catalogue as spec;
 use super::catalogue::DropReason;
 use super::series::{Follower, Maker, lock, whole};
-use crate::base::{Direction, Severity, Vector, VectorClass};
+use crate::base::{Direction, Severity, Timestamp, Vector, VectorClass};
 use crate::incident::{Change, Event, Incident};
 use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,9 @@ use std::sync::Mutex;
 
 /// Maximum number of targets of open incidents with series.
 pub const MAX_TARGETS: usize = 100;
+
+/// Seconds without a finding after which the rate of an open incident is zero: rates are of the last second.
+const QUIET_SECONDS: f64 = 1.0;
 
 /// The label values; the last two are whether it opened during maintenance and whether it is a drill.
 type ActiveKey = (String, Vector, Direction, Severity, bool, bool);
@@ -80,7 +83,7 @@ impl IncidentSeries {
 
     /// Sets the series of open incidents before it removes those of closed ones, so that a scrape in between misses
     /// none.
-    pub(super) fn active(&self, open: &[Incident]) {
+    pub(super) fn active(&self, open: &[Incident], now: Timestamp) {
         self.open.set(whole(open.len() as u64));
         let mut shown = lock(&self.shown);
         let labels: Vec<String> = open.iter().map(|incident| incident.target.label()).collect();
@@ -99,7 +102,9 @@ impl IncidentSeries {
                 // Its packets were never on the wire.
                 continue;
             }
-            let rate = incident.timeline.last().map_or(0, |point| point.packets_per_second);
+            // The last point is as old as the last finding: in the quiet period before it closes, the attack is over.
+            let is_quiet = now.seconds_since(incident.updated_at) > QUIET_SECONDS;
+            let rate = incident.timeline.last().filter(|_| !is_quiet).map_or(0, |point| point.packets_per_second);
             // The same MAC address can be a target on two interfaces at the same time, and has one label.
             let sum = rates.entry((label, direction)).or_default();
             *sum = sum.saturating_add(rate);

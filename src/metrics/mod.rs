@@ -15,7 +15,7 @@ pub use guests::{MAX_GUESTS, NicTotals};
 pub use hosts::MAX_HOSTS;
 pub use incidents::MAX_TARGETS;
 
-use crate::base::{Addr, CaptureDirections, PostureResult};
+use crate::base::{Addr, CaptureDirections, PostureResult, Timestamp};
 use crate::incident::{Event, Incident};
 use crate::meter::{Count, Totals};
 use crate::packet::{Anomaly, Class};
@@ -273,9 +273,9 @@ impl Metrics {
         self.incidents.event(event);
     }
 
-    /// Shows exactly these open incidents.
-    pub fn incidents_active(&self, open: &[Incident]) {
-        self.incidents.active(open);
+    /// Shows exactly these open incidents; `now` is the packet time. The rate of an incident is zero while nothing is found.
+    pub fn incidents_active(&self, open: &[Incident], now: Timestamp) {
+        self.incidents.active(open, now);
     }
 
     /// Findings dropped since the start: because too many incidents were open, and as side effects of other incidents.

@@ -177,7 +177,7 @@ fn fastnetmon_arguments(stage: Stage, incident: &Incident) -> [String; 4] {
 }
 
 /// The main facts, for scripts that do not parse JSON. Unknown ones are empty.
-fn environment(stage: Stage, incident: &Incident) -> [(&'static str, String); 13] {
+fn environment(stage: Stage, incident: &Incident) -> [(&'static str, String); 14] {
     let target = &incident.target;
     [
         ("PEGEL_STAGE", stage.name().to_owned()),
@@ -193,5 +193,6 @@ fn environment(stage: Stage, incident: &Incident) -> [(&'static str, String); 13
         ("PEGEL_BITS_PER_SECOND", incident.peak.bits_per_second.to_string()),
         ("PEGEL_OPENED_AT", incident.opened_at.to_string()),
         ("PEGEL_DRILL", incident.drill.to_string()),
+        ("PEGEL_SUMMARY", text::summary(incident)),
     ]
 }

@@ -1,6 +1,7 @@
 //! The log sink: one line for each change of an incident, on standard error or in the journal.
 
 use super::sink::{Delivery, Sink};
+use super::text;
 use crate::base::Severity;
 use crate::incident::{Change, Event};
 use std::io;
@@ -11,7 +12,7 @@ pub struct Log;
 impl Sink for Log {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let incident = &event.incident;
-        let message = incident.evidence.first().map_or("", |evidence| evidence.message.as_str());
+        let message = text::news(incident);
         let vectors = incident.vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join("+");
         let (target, change) = (incident.target.label(), event.change.name());
         let (id, direction) = (incident.id.as_str(), incident.direction.name());

@@ -198,6 +198,14 @@ mod tests {
         assert!(text.starts_with(&start), "{text}");
         assert!(text.contains(r#" target="203.0.113.7" guest="a\"b\]c\\d " "#), "{text}");
         assert!(text.contains("] incident opened: critical syn_flood to 203.0.113.7"), "{text}");
+        let mut over = Incident::clone(&event.incident);
+        over.closed_at = Some(over.updated_at.plus_seconds(60.0));
+        let event = Event { change: Change::Closed, incident: Arc::new(over) };
+        let text = message(&event, "gate", Timestamp::from_parts(1_800_000_000, 0));
+        assert!(
+            text.contains("] incident closed: critical syn_flood to 203.0.113.7 (guest a\"b]c\\d\n): over after "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The webhook sink: posts incidents as JSON, signed if a secret is configured. A failed post is retried for about half
 //! an hour, unless the receiver refused the message.
 //!
-//! The body is the incident JSON of the API plus the key `stage` (open, update, close). The signature includes
+//! The body is the incident JSON of the API plus the keys `stage` (open, update, close) and `summary` (one line of text).
+//! The signature includes
 //! the time of sending, so that a receiver can reject replayed messages: header `Pegel-Signature: t=SECONDS,v1=HEX`,
 //! where HEX is HMAC-SHA256 (RFC 2104) of `SECONDS.BODY`. Changes of one incident arrive in order.
 
@@ -10,6 +11,7 @@ use super::endpoint::{Client, Endpoint, PostError, secret};
 use super::retry::{backoff, random};
 use super::sink::{Delivery, Settled, Sink};
 use super::stages::{NO_STAGE, Stages};
+use super::text;
 use crate::base::Severity;
 use crate::incident::{Detailed, Event};
 use hmac::{Hmac, KeyInit, Mac};
@@ -42,6 +44,7 @@ pub struct WebhookConfig {
 #[derive(Serialize)]
 struct Body<'a> {
     stage: &'static str,
+    summary: String,
     #[serde(flatten)]
     incident: Detailed<'a>,
 }
@@ -125,7 +128,9 @@ fn signature(secret: &[u8], seconds: u64, body: &[u8]) -> String {
 impl Sink for Webhook {
     fn deliver(&mut self, event: &Event) -> io::Result<Delivery> {
         let Some(stage) = self.stages.next(event) else { return Ok(Delivery::Skipped(NO_STAGE)) };
-        let body = serde_json::to_vec(&Body { stage: stage.name(), incident: Detailed::new(&event.incident) })?;
+        let summary = text::summary(&event.incident);
+        let body =
+            serde_json::to_vec(&Body { stage: stage.name(), summary, incident: Detailed::new(&event.incident) })?;
         let full = self.waiting.len() >= MAX_WAITING;
         if full {
             self.waiting.pop_front();

@@ -6,7 +6,7 @@ use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult,
 use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
-use crate::inventory::Site;
+use crate::inventory::{Site, UplinkRule};
 use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
 use std::sync::Arc;
 
@@ -129,7 +129,7 @@ impl Engine {
             let left = || report.stations.iter().filter(|station| !station.left.is_zero());
             let Some(first) = left().next() else { return false };
             let name = self.interfaces.get(usize::from(first.interface)).map(String::as_str);
-            let uplink = self.site.uplink(name).filter(|uplink| !uplink.is_configured);
+            let uplink = self.site.uplink(name).filter(|uplink| uplink.rule != UplinkRule::Configured);
             uplink.is_some_and(|uplink| left().any(|station| !uplink.allows(station.mac)))
         })
     }

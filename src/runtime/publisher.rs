@@ -37,6 +37,8 @@ pub(super) struct Publisher {
     frames: u64,
     /// The second of packet time that was last published.
     second: u64,
+    /// The end of the last tick.
+    now: Timestamp,
     /// (received, lost) at the end of each of the last seconds.
     coverage: VecDeque<(u64, u64)>,
     status_logged: bool,
@@ -58,6 +60,7 @@ impl Publisher {
             origin,
             frames: 0,
             second: 0,
+            now: Timestamp::ZERO,
             coverage: VecDeque::new(),
             status_logged: false,
         }
@@ -128,7 +131,8 @@ impl Publisher {
     }
 
     /// The engine has processed the reports of the tick that ends at `end`.
-    pub(crate) fn tick_processed(&self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
+    pub(crate) fn tick_processed(&mut self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
+        self.now = end;
         self.metrics.tick_time(end.seconds_since(Timestamp::ZERO));
         table_metrics::workers(&self.metrics, engine.meter(), reports, self.tally_sizes, workers);
     }
@@ -166,7 +170,7 @@ impl Publisher {
     /// The state of all incidents, for the metrics and the API.
     fn incidents(&self, engine: &Engine, drills: &Drills) {
         let open: Vec<Incident> = engine.incidents().open().chain(drills.open()).collect();
-        self.metrics.incidents_active(&open);
+        self.metrics.incidents_active(&open, self.now);
         let recent = engine.incidents().recent().cloned().collect();
         let allowed = engine.allowed().iter().map(Into::into).collect();
         self.shared.publish(http::Snapshot { open, recent, allowed });

@@ -1,13 +1,14 @@
 //! `mac_not_allowed`: a frame left an uplink with a source MAC address that is not allowed there.
 //!
 //! Providers that police MAC addresses block the whole host for it, so the first frame counts, whatever it carries.
-//! Allowed are the addresses on the operator's list or, without one, those of this host and its guests.
+//! Allowed are the addresses on the interface's list (`allowed_macs`), else those on the provider's list of granted ones, else
+//! those of this host and its guests.
 
 use super::super::evidence::context;
 use super::super::{Detector, DetectorSpec, Evidence, Finding, LimitFrom, Merging, Mitigation, Threshold};
 use super::common::{Subject, describe_station};
-use crate::base::{Addr, Direction, Severity, Vector};
-use crate::inventory::{InterfacePolicy, Site, Uplink};
+use crate::base::{Addr, Direction, Mac, Severity, Vector};
+use crate::inventory::{InterfacePolicy, Site, Uplink, UplinkRule};
 use crate::meter::{Count, Span, StationCounts, Window};
 use crate::packet::Class;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "mac_not_allowed",
     vectors: &[Vector::MacNotAllowed],
     summary: "a frame that leaves an uplink with a source MAC address that is neither this host's nor a known guest's, or \
-              not on the interface's list ([[interface]] allowed_macs)",
+              not on the list of granted addresses ([inventory] tables, or [[interface]] allowed_macs)",
     settings: &[],
     inspects_hosts: false,
     thresholds: &[STATIONS_ALONE],
@@ -94,11 +95,12 @@ impl MacNotAllowed {
             (address, vlan) => format!("{kind} from {address} in VLAN {vlan}"),
         };
         let message = format!(
-            "{} frame(s) left {} with source MAC {}, {}; first: {carried}",
+            "{} frame(s) left {} with source MAC {}, {}{}; first: {carried}",
             left.packets,
             subject.interface(),
             describe_station(window, &self.site, station.interface, station.mac),
-            rule(uplink)
+            rule(uplink),
+            cause(&self.site, uplink, station.mac)
         );
         let kinds = context(
             "broadcast_frames",
@@ -109,7 +111,8 @@ impl MacNotAllowed {
                 station.broadcast, station.multicast, station.arp, station.nd, station.dhcp
             ),
         );
-        graded(subject.station_finding(station.mac, vec![foreign_frames(*left, uplink, message), kinds]), uplink)
+        let finding = subject.station_finding(station.mac, vec![foreign_frames(*left, uplink, message), kinds]);
+        graded(finding, uplink, Some(station.mac))
     }
 
     /// One finding for all: a flood with made-up addresses is one incident.
@@ -133,17 +136,47 @@ impl MacNotAllowed {
             rule(uplink),
             first.mac
         );
-        Some(graded(subject.segment_finding(vec![foreign_frames(left, uplink, message)]), uplink))
+        Some(graded(subject.segment_finding(vec![foreign_frames(left, uplink, message)]), uplink, None))
     }
 }
 
 /// Which rule the frames violate, and where it comes from.
 fn rule(uplink: &Uplink<'_>) -> &'static str {
-    match (uplink.is_configured, uplink.knows_guests) {
-        (true, _) => "not in its allowed_macs (config)",
-        (false, true) => "neither this host's nor a known guest's (default)",
-        (false, false) => "not this host's; no guests are known, see `pegel guests` (default)",
+    match uplink.rule {
+        UplinkRule::Configured => "not in its allowed_macs (config)",
+        UplinkRule::ProviderList => "not on the list of granted MAC addresses (config: [inventory] tables)",
+        UplinkRule::Known => "neither this host's nor a known guest's (default)",
+        UplinkRule::OwnOnly => "not this host's; no guests are known, see `pegel guests` (default)",
     }
+}
+
+/// Where a MAC address that may not leave probably comes from.
+fn cause(site: &Site, uplink: &Uplink<'_>, mac: Mac) -> String {
+    if uplink.is_own(mac) {
+        let links = site.inventory().kernel.links.iter().filter(|link| link.mac == mac);
+        let names: Vec<&str> = links.clone().map(|link| link.name.as_str()).collect();
+        let random = if mac.is_local() && links.clone().any(|link| link.kind == "bridge") {
+            ", a bridge with a random MAC"
+        } else {
+            ""
+        };
+        return format!(
+            "; it is this host's own ({}{random}): if it was granted, it has to be on the list as well",
+            names.join(", ")
+        );
+    }
+    if site.guest_of_mac(mac).is_some() {
+        return String::new();
+    }
+    match mac.0 {
+        [0x52, 0x54, 0x00, ..] => "; QEMU and libvirt give such addresses to virtual machines",
+        [0xbc, 0x24, 0x11, ..] => "; Proxmox VE gives such addresses to guests",
+        _ if mac.is_local() => {
+            "; locally administered: probably a container or macvlan interface, or a bridge with a random MAC"
+        }
+        _ => "",
+    }
+    .to_owned()
 }
 
 fn foreign_frames(left: Count, uplink: &Uplink<'_>, message: String) -> Evidence {
@@ -151,19 +184,23 @@ fn foreign_frames(left: Count, uplink: &Uplink<'_>, message: String) -> Evidence
         measure: "foreign_frames",
         value: left.packets as f64,
         limit: Some(0.0),
-        limit_from: Some(if uplink.is_configured { LimitFrom::Config } else { LimitFrom::Default }),
+        limit_from: Some(match uplink.rule {
+            UplinkRule::Configured | UplinkRule::ProviderList => LimitFrom::Config,
+            UplinkRule::Known | UplinkRule::OwnOnly => LimitFrom::Default,
+        }),
         window_seconds: Span::Tick.seconds(),
         message,
     }
 }
 
-/// Where no guest is known, every guest's MAC address is foreign. That is information, no alarm.
-fn graded(finding: Finding, uplink: &Uplink<'_>) -> Finding {
-    let sure = uplink.is_configured || uplink.knows_guests;
-    Finding {
-        direction: Direction::Outbound,
-        severity: if sure { Severity::Critical } else { Severity::Info },
-        confidence: if sure { 0.99 } else { 0.5 },
-        ..finding
-    }
+/// Where no guest is known, every guest's MAC address is foreign. That is information, no alarm. Where a provider lists only
+/// the addresses that it granted in addition, the one of the machine's network card is missing in its list: a warning.
+fn graded(finding: Finding, uplink: &Uplink<'_>, station: Option<Mac>) -> Finding {
+    let is_card = station.is_some_and(|mac| uplink.is_own(mac) && !mac.is_local());
+    let (severity, confidence) = match uplink.rule {
+        UplinkRule::OwnOnly => (Severity::Info, 0.5),
+        UplinkRule::ProviderList if is_card => (Severity::Warning, 0.7),
+        UplinkRule::Configured | UplinkRule::ProviderList | UplinkRule::Known => (Severity::Critical, 0.99),
+    };
+    Finding { direction: Direction::Outbound, severity, confidence, ..finding }
 }

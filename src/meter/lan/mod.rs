@@ -6,6 +6,7 @@
 //!
 //! - `claims`: stations and the addresses that they claim
 //! - `dhcp`: servers, leases, clients
+//! - `leaks`: stations that slowly send from addresses which are not ours
 //! - `rates`: broadcast, multicast, ARP and unknown MAC addresses over the last second
 //! - `routers`: router advertisements, and whether queried routers answer
 //! - `station_ports`: the port at which a station's frames enter
@@ -15,6 +16,7 @@ mod bounded;
 mod claims;
 mod dhcp;
 mod domain;
+mod leaks;
 mod rates;
 mod routers;
 mod state;
@@ -25,6 +27,7 @@ mod users;
 pub use claims::{Claim, Claimant};
 pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
 pub use domain::BroadcastDomain;
+pub use leaks::Leak;
 pub use rates::{LONG_SECONDS, LinkSecond, RateKind, Rates};
 pub use routers::{Gateway, Router};
 pub use state::{ForeignClaim, LanState, StpSender};

@@ -4,6 +4,7 @@ use super::bounded::Bounded;
 use super::claims::{Claim, Claims};
 use super::dhcp::{Dhcp, DhcpClient, DhcpRequests, DhcpServer};
 use super::domain::BroadcastDomain;
+use super::leaks::{Leak, Leaks};
 use super::rates::{LinkSecond, RateTable, Rates};
 use super::routers::{Gateway, Router, Routers};
 use super::station_ports::{Move, StationPorts};
@@ -60,6 +61,7 @@ pub struct LanState {
     dhcp: Dhcp,
     routers: Routers,
     ports: StationPorts,
+    leaks: Leaks,
     rates: RateTable,
     stp_senders: Vec<StpSender>,
     foreign: Vec<ForeignUse>,
@@ -85,6 +87,7 @@ impl LanState {
             dhcp: Dhcp::new(),
             routers: Routers::new(),
             ports: StationPorts::new(),
+            leaks: Leaks::new(),
             rates: RateTable::new(),
             stp_senders: Vec::new(),
             foreign: Vec::new(),
@@ -124,6 +127,7 @@ impl LanState {
         self.dhcp.clear();
         self.routers.clear();
         self.ports.clear();
+        self.leaks.clear();
         self.rates.clear();
         self.clear_tick();
     }
@@ -142,6 +146,7 @@ impl LanState {
         self.dhcp.open();
         self.routers.open();
         self.ports.open();
+        self.leaks.open();
         self.rates.open(tick);
         self.clear_tick();
     }
@@ -319,6 +324,7 @@ impl LanState {
         if interface.counted != CountPolicy::Nothing {
             self.rates.station(station);
         }
+        self.leaks.record(station, self.tick);
         self.stations.count(interface.segment, station, Timestamp::from_tick(self.tick), self.hasher);
         if let Some(address) = station.sends_ip_from() {
             let domain = BroadcastDomain { segment: interface.segment, vlan: station.vlan };
@@ -336,6 +342,11 @@ impl LanState {
     /// Stations whose frames entered at another port in this tick.
     pub fn moves(&self) -> &[Move] {
         self.ports.moves()
+    }
+
+    /// Stations that in this tick sent from addresses which are not ours, to hosts of the Internet.
+    pub fn leaks(&self) -> &[Leak] {
+        self.leaks.of_tick()
     }
 
     /// The interface at which a station's frames entered last, where known.
@@ -417,6 +428,7 @@ impl LanState {
             + self.dhcp.evictions()
             + self.routers.evictions()
             + self.ports.evictions()
+            + self.leaks.evictions()
             + self.rates.evictions();
         (entries, KnownStations::CAPACITY + Claims::CAPACITY + Dhcp::CAPACITY, evictions)
     }

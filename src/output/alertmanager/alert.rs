@@ -88,10 +88,11 @@ fn prefix(incident: &Incident) -> String {
     ipnet::IpNet::new(address, length).map(|network| network.trunc().to_string()).unwrap_or_default()
 }
 
-/// The current description and figures of an incident.
-pub(super) fn annotations(incident: &Incident, links: &Links) -> BTreeMap<&'static str, String> {
+/// The current description and figures of an incident. `replaced`: it goes on, as an alert with other labels.
+pub(super) fn annotations(incident: &Incident, replaced: bool, links: &Links) -> BTreeMap<&'static str, String> {
+    let summary = text::summary(incident);
     let mut annotations = BTreeMap::from([
-        ("summary", text::summary(incident)),
+        ("summary", if replaced { format!("continues as another alert: {summary}") } else { summary }),
         ("description", text::report(incident)),
         ("evidence", text::evidence(incident)),
         ("vectors", incident.vectors.iter().map(|vector| vector.name()).collect::<Vec<_>>().join(",")),

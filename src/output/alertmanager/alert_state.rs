@@ -129,7 +129,7 @@ impl AlertState {
         let due = self.alerts.iter().filter(|(_, entry)| entry.next(refresh).is_some_and(|at| at <= now));
         due.map(|(labels, entry)| Alert {
             labels: labels.clone(),
-            annotations: annotations(&entry.incident, links),
+            annotations: annotations(&entry.incident, entry.is_replaced(), links),
             starts_at: entry.incident.opened_at,
             // Alertmanager refuses an alert that ends before it starts.
             ends_at: entry.ended.map_or(expires, |(at, _)| at.max(entry.incident.opened_at)),
@@ -163,6 +163,11 @@ impl AlertState {
 }
 
 impl Entry {
+    /// Whether the incident goes on as an alert with other labels.
+    fn is_replaced(&self) -> bool {
+        self.ended.is_some() && self.incident.closed_at.is_none()
+    }
+
     /// When it is to be sent next.
     fn next(&self, refresh: Duration) -> Option<Instant> {
         match (self.changed, self.sent) {
@@ -216,12 +221,24 @@ mod tests {
         assert_eq!(sent[0].annotations["packets_per_second"], "7777");
         incident.closed_at = Some(wall);
         incident.close_reason = Some(CloseReason::Quiet);
+        incident.totals.packets = 15_550;
+        incident.peak.packets_per_second = 8_888;
         assert!(state.apply(&event(Change::Closed, &incident), now));
         let mut times = 0;
         while let Some(next) = state.next() {
             now = next;
             let sent = send(&mut state, now, wall.plus_seconds(1000.0));
             assert!(sent.iter().all(|alert| alert.ends_at == wall));
+            // Alertmanager notifies with the annotations of the last post.
+            for alert in &sent {
+                let summary = &alert.annotations["summary"];
+                assert!(
+                    summary.contains(": over after ") && summary.contains(": 15,550 packets, peak 8,888 "),
+                    "{summary}"
+                );
+                assert!(alert.annotations["description"].starts_with(summary.as_str()));
+                assert_eq!(alert.annotations["packets_per_second"], "8888");
+            }
             times += sent.len();
         }
         // Immediately, and after one to four minutes.
@@ -241,6 +258,9 @@ mod tests {
         let with = |severity: &str| sent.iter().find(|alert| alert.labels["severity"] == severity).unwrap();
         assert_eq!(sent.len(), 2);
         assert!(with("warning").ends_at <= wall && with("critical").ends_at > wall);
+        let summary = |severity| with(severity).annotations["summary"].as_str();
+        assert!(summary("warning").starts_with("continues as another alert: critical "), "{}", summary("warning"));
+        assert!(summary("critical").starts_with("critical "), "{}", summary("critical"));
     }
 
     #[test]
