@@ -87,6 +87,16 @@ pub struct Claim {
     pub count: u32,
 }
 
+/// A claim that an honest station makes: to a group, or in reply to a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HonestClaim {
+    pub domain: BroadcastDomain,
+    pub interface: u16,
+    pub address: Addr,
+    pub mac: Mac,
+    pub at: Timestamp,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Binding {
     holder: Claimant,
@@ -120,6 +130,8 @@ pub(super) struct Claims {
     stations: Bounded<(BroadcastDomain, Mac), Station>,
     /// Addresses claimed in this tick, to be evaluated.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
+    /// Claims of this tick that look honest.
+    honest: Vec<HonestClaim>,
     tick: Vec<Claim>,
 }
 
@@ -133,12 +145,14 @@ impl Claims {
             queries: Bounded::new(QUERIES),
             stations: Bounded::new(BINDINGS),
             touched: Vec::new(),
+            honest: Vec::new(),
             tick: Vec::new(),
         }
     }
 
     pub(super) fn open(&mut self) {
         self.touched.clear();
+        self.honest.clear();
         self.tick.clear();
     }
 
@@ -160,6 +174,11 @@ impl Claims {
     /// Claims of this tick that are contested or unsolicited.
     pub(super) fn of_tick(&self) -> &[Claim] {
         &self.tick
+    }
+
+    /// Claims of this tick that look honest, by time.
+    pub(super) fn honest(&self) -> &[HonestClaim] {
+        &self.honest
     }
 
     /// Records a frame. `whole` where every frame is captured: otherwise unseen queries may exist.
@@ -267,6 +286,10 @@ impl Claims {
 
     fn claim(&mut self, control: &Control, domain: BroadcastDomain, kind: ClaimKind) {
         let (address, now) = (control.address, control.time);
+        if matches!(kind, ClaimKind::Confirmed | ClaimKind::Announced) {
+            let interface = control.interface;
+            self.honest.push(HonestClaim { domain, interface, address, mac: control.mac, at: now });
+        }
         let binding = self.bindings.get_or_insert((domain, address), now, Binding::default);
         binding.interface = control.interface;
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;

@@ -6,6 +6,7 @@
 //!
 //! - `claims`: stations and the addresses that they claim
 //! - `dhcp`: servers, leases, clients
+//! - `pairings`: which station used which IPv4 address, over days, and what changes
 //! - `rates`: broadcast, multicast, ARP and unknown MAC addresses over the last second
 //! - `routers`: router advertisements, and whether queried routers answer
 //! - `station_ports`: the port at which a station's frames enter
@@ -15,6 +16,7 @@ mod bounded;
 mod claims;
 mod dhcp;
 mod domain;
+mod pairings;
 mod rates;
 mod routers;
 mod state;
@@ -24,6 +26,7 @@ mod stations;
 pub use claims::{Claim, Claimant};
 pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
 pub use domain::BroadcastDomain;
+pub use pairings::{Holder, PairingChange, PairingEvent};
 pub use rates::{LinkSecond, RateKind, Rates};
 pub use routers::{Gateway, Router};
 pub use state::{ForeignClaim, LanState, StpSender};
