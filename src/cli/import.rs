@@ -20,13 +20,14 @@ Examples:
   pegel import arp.dat --interface vmbr0    for a file that arpwatch wrote on another interface
   pegel import arp.dat --interface eno1 --vlan 104
 
-The stations and addresses in the file are known from then on: Pegel reports none of them as new, and learns no more before
-it reports others. A running daemon reads them within seconds; a reload is not needed. Importing a file again changes
-nothing.
+The stations and addresses in the file are known from then on: none of them is reported as new, and the
+segment is no longer being learned. A running daemon reads them within seconds, without a reload.
+Importing a file again changes nothing.
 
 Lines that cannot be used are printed to standard error with their numbers; the rest is imported.
 
-Exit codes: 0 success, 1 the file or some of its lines cannot be used, 2 wrong usage, 3 invalid configuration.";
+Exit codes: 0 success, 1 the file or some of its lines cannot be used, 2 wrong usage,
+3 invalid configuration.";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn problems_have_line_numbers_and_the_rest_is_used() {
-        let text = "0:c:29:1:2:3\t203.0.113.7\t1700000000\tshop\teth0\n\nnonsense\n0:c:29:1:2:4\t203.0.113.8\t1700000000\n";
+        let text =
+            "0:c:29:1:2:3\t203.0.113.7\t1700000000\tshop\teth0\n\nnonsense\n0:c:29:1:2:4\t203.0.113.8\t1700000000\n";
         let (lines, problems) = pairings(text, Timestamp::from_parts(1_767_225_600, 0));
         let named: Vec<Option<&str>> = lines.iter().map(|(interface, _)| interface.as_deref()).collect();
         assert_eq!(named, [Some("eth0"), None]);

@@ -92,11 +92,10 @@ mod tests {
 
     #[test]
     fn lines_of_all_versions_are_read() {
-        let expected =
-            |interface: Option<&str>| {
-                let interface = interface.map(str::to_owned);
-                Ok(Some(("00:0c:29:01:02:03".to_owned(), "203.0.113.7".to_owned(), 1_700_000_000, interface)))
-            };
+        let expected = |interface: Option<&str>| {
+            let interface = interface.map(str::to_owned);
+            Ok(Some(("00:0c:29:01:02:03".to_owned(), "203.0.113.7".to_owned(), 1_700_000_000, interface)))
+        };
         assert_eq!(read("0:c:29:1:2:3\t203.0.113.7\t1700000000"), expected(None));
         assert_eq!(read("0:c:29:1:2:3\t203.0.113.7\t1700000000\tshop"), expected(None));
         assert_eq!(read("0:c:29:1:2:3\t203.0.113.7\t1700000000\tshop\teth0"), expected(Some("eth0")));
@@ -117,7 +116,10 @@ mod tests {
             ("0:c:29:1:2:3\t203.0.113.7\tnow", "\"now\" is not a time in seconds since 1970"),
             ("0:c:29:1:2:3\t203.0.113.7\t4000000000", "the time 4000000000 is in the future"),
             ("0:c:29:1:2:3\t203.0.113.7", "must have a MAC address, an IP address and a time"),
-            ("0:c:29:1:2:3\t203.0.113.7\t1\tshop\tan-interface-with-a-long-name", "the name of the interface is not one"),
+            (
+                "0:c:29:1:2:3\t203.0.113.7\t1\tshop\tan-interface-with-a-long-name",
+                "the name of the interface is not one",
+            ),
         ] {
             assert_eq!(read(line), Err(message.to_owned()));
         }

@@ -154,7 +154,9 @@ impl StateDir {
         let all = merged(self.imported_pairings()?.into_iter().chain(new));
         let count: usize = all.iter().map(|known| known.pairings.len()).sum();
         if count > MOST_PAIRINGS {
-            return Err(StateError::Content(format!("{count} pairings with those imported before, at most {MOST_PAIRINGS}")));
+            return Err(StateError::Content(format!(
+                "{count} pairings with those imported before, at most {MOST_PAIRINGS}"
+            )));
         }
         self.write(IMPORTED, &pairings_to_bytes(&all))?;
         Ok(())

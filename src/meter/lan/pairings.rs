@@ -245,13 +245,7 @@ impl Pairings {
         self.addresses.get_or_insert(key, current.last, new);
     }
 
-    fn event(
-        &mut self,
-        claim: &HonestClaim,
-        change: PairingChange,
-        is_known_station: bool,
-        previous: Option<Holder>,
-    ) {
+    fn event(&mut self, claim: &HonestClaim, change: PairingChange, is_known_station: bool, previous: Option<Holder>) {
         let HonestClaim { domain, interface, address, mac, at } = *claim;
         let Some(known) = self.domains.get_mut(&domain) else { return };
         let Some(events) = known.events.get_mut(change as usize) else { return };
@@ -271,6 +265,11 @@ impl Pairings {
         };
         if self.events.len() < EVENTS {
             self.events.push(event);
+            return;
+        }
+        let is_same = |known: &&mut PairingEvent| (known.domain, known.change) == (domain, change);
+        if let Some(last) = self.events.iter_mut().rev().find(is_same) {
+            last.in_last_minute = in_last_minute;
         }
     }
 
@@ -422,7 +421,8 @@ mod tests {
     #[test]
     fn of_ipv6_only_the_station_counts() {
         let mut pairings = Pairings::new();
-        let six = |mac, bits, at| HonestClaim { address: Addr::from_v6_bits(0xfdu128 << 120 | bits), ..claim(0, mac, at) };
+        let six =
+            |mac, bits, at| HonestClaim { address: Addr::from_v6_bits(0xfdu128 << 120 | bits), ..claim(0, mac, at) };
         assert_eq!(recorded(&mut pairings, &six(A, 1, 0.0), false), [New]);
         assert_eq!(recorded(&mut pairings, &six(A, 2, 1.0), false), []);
         assert_eq!(recorded(&mut pairings, &six(B, 2, 2.0), false), [New]);
@@ -443,7 +443,10 @@ mod tests {
         assert_eq!(recorded(&mut restored, &claim(1, A, 801.0), false), [FlipFlop]);
         pairings.renumber(|segment| segment + 3);
         assert!(pairings.iter().all(|(domain, _)| domain.segment == 3));
-        assert_eq!(pairings.iter().map(|(_, pairing)| pairing).collect::<Vec<_>>(), known.iter().map(|(_, p)| *p).collect::<Vec<_>>());
+        assert_eq!(
+            pairings.iter().map(|(_, pairing)| pairing).collect::<Vec<_>>(),
+            known.iter().map(|(_, p)| *p).collect::<Vec<_>>()
+        );
     }
 
     #[test]

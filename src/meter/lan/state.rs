@@ -108,7 +108,8 @@ impl LanState {
         if self.interfaces != interfaces {
             // State learned with other interface numbers is invalid.
             self.clear();
-            self.pairings.renumber(|segment| interfaces.get(usize::from(segment)).map_or(segment, |known| known.segment));
+            self.pairings
+                .renumber(|segment| interfaces.get(usize::from(segment)).map_or(segment, |known| known.segment));
         }
         self.interfaces = interfaces;
         self.assigned = assigned;
