@@ -82,7 +82,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_parts(1_767_225_600, 0);
 
-    fn read(line: &str) -> Result<Option<(String, String, u64, Option<String>)>, String> {
+    /// MAC address, IP address, seconds and interface.
+    type Fields = (String, String, u64, Option<String>);
+
+    fn read(line: &str) -> Result<Option<Fields>, String> {
         let read = arp_dat_line(line, NOW)?;
         Ok(read.map(|ArpDatLine { pairing, interface }| {
             let address = pairing.address.map_or_else(String::new, |address| address.to_string());

@@ -163,9 +163,12 @@ impl StateDir {
     }
 }
 
+/// Of one broadcast domain.
+type ByAddress = BTreeMap<(Option<Addr>, Mac), Pairing>;
+
 /// Each broadcast domain once, and in it each station with each of its addresses once.
 fn merged(all: impl Iterator<Item = KnownPairings>) -> Vec<KnownPairings> {
-    let mut domains: BTreeMap<(String, u16), BTreeMap<(Option<Addr>, Mac), Pairing>> = BTreeMap::new();
+    let mut domains: BTreeMap<(String, u16), ByAddress> = BTreeMap::new();
     for known in all {
         let pairings = domains.entry((known.interface, known.vlan)).or_default();
         for pairing in known.pairings {

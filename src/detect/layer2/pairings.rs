@@ -168,7 +168,7 @@ impl Pairings {
             let events = window.lan().pairing_events().iter();
             events.filter(|event| event.domain == domain && self.is_reported(event))
         };
-        let last = events().last()?;
+        let last = events().next_back()?;
         let limit = self.limit.base();
         // At most 64 events per tick.
         let subject = self.subject(window, last, events().count() as u32);
