@@ -7,6 +7,7 @@ mod interface;
 mod link_reading;
 mod network;
 mod numbers;
+mod pairing;
 mod posture;
 mod time;
 pub mod words;
@@ -16,6 +17,7 @@ pub use interface::{CaptureDirections, CapturedInterface, CountPolicy, Interface
 pub use link_reading::{LinkCounts, LinkReading};
 pub use network::Networks;
 pub use numbers::{grouped, lasting, scaled};
+pub use pairing::Pairing;
 pub use posture::{PostureResult, PostureState};
 pub use time::{TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 pub use words::{Direction, Pattern, Severity, Vector, VectorClass};

@@ -97,9 +97,13 @@ macro_rules! vectors {
             }
 
             /// Whether the vector warrants a note but not a page: scans and probes that reach every address on the
-            /// Internet all the time.
+            /// Internet all the time, and changes of a LAN that are normal.
             pub const fn is_note(self) -> bool {
-                matches!(self.class(), VectorClass::Recon) || matches!(self, Vector::BruteForce)
+                matches!(self.class(), VectorClass::Recon)
+                    || matches!(
+                        self,
+                        Vector::BruteForce | Vector::NewStation | Vector::ChangedStation | Vector::FlipFlop
+                    )
             }
         }
     };
@@ -204,6 +208,9 @@ vectors! {
         UnknownUnicastFlood = "unknown_unicast_flood",
         L2Loop = "l2_loop",
         GatewaySilent = "gateway_silent",
+        NewStation = "new_station",
+        ChangedStation = "changed_station",
+        FlipFlop = "flip_flop",
     }
     Sensor {
         PostureFailed = "posture_failed",

@@ -6,6 +6,7 @@ mod drill;
 mod exit;
 mod explanation;
 mod guests;
+mod import;
 mod limits;
 mod list;
 mod maintenance;
@@ -30,6 +31,7 @@ Examples:
   zcat big.pcap.gz | pegel replay -         read the capture from a pipe
   pegel replay --format json *.pcap | jq    print one JSON object per incident
   pegel guests                              list guests with their MAC addresses and bridge ports
+  pegel import arp.dat                      adopt the stations that arpwatch knows
   pegel suggest 20260101T000005Z-9cfc2aa2   print filters and routes against an attack
   pegel check-config pegel.toml             list all errors of a configuration file
   pegel drill --vector syn_flood            test that alerts arrive; no packet is sent
@@ -76,6 +78,8 @@ enum Command {
     Guests(guests::GuestsArgs),
     /// Print suggested filters and routes against an attack, tested on sampled packets
     Suggest(suggest::SuggestArgs),
+    /// Import the database of arpwatch, so that no known station is reported as new
+    Import(import::ImportArgs),
     /// Manage maintenance windows, in which incidents are expected
     Maintenance(maintenance::MaintenanceArgs),
     /// Run a synthetic attack through the running daemon to test that alerts arrive
@@ -103,6 +107,7 @@ impl Cli {
             Command::PrintLimits(args) => limits::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Suggest(args) => suggest::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Maintenance(args) => maintenance::run(&args),
             Command::Drill(args) => drill::run(&args),
             Command::Posture(args) => posture::run(&args),

@@ -13,8 +13,8 @@ const STATE_DIR: Key = Key {
     name: "state_dir",
     kind: Kind::Text("a directory"),
     default: DefaultValue::Text("/var/lib/pegel"),
-    doc: "Directory for state that survives restarts: learned baselines and maintenance windows added at run time. \
-          It also has the socket of pegel drill. If it cannot be written, Pegel runs without saved state.",
+    doc: "Directory for state that survives restarts: learned baselines, known stations, and maintenance windows added \
+          at run time. It also has the socket of pegel drill. If it cannot be written, Pegel runs without saved state.",
 };
 
 pub(super) fn read(top: &mut Reader<'_>) -> PathBuf {

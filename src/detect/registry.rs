@@ -67,6 +67,9 @@ pub const DETECTORS: &[DetectorSpec] = &[
     layer2::UNKNOWN_UNICAST_FLOOD,
     layer2::L2_LOOP,
     layer2::GATEWAY_SILENT,
+    layer2::NEW_STATION,
+    layer2::CHANGED_STATION,
+    layer2::FLIP_FLOP,
     posture::SPEC,
     link_saturated::SPEC,
     // Last: the vectors that it raises are those of others.

@@ -321,7 +321,8 @@ impl Record {
         // The first of equals, so that the vector does not change needlessly.
         self.parts.iter().rev().max_by_key(|part| {
             // Attacks on a LAN need few frames: there, severity comes before packets.
-            let severity = (part.vector.class() == VectorClass::Layer2).then_some(part.severity);
+            let is_lan_attack = part.vector.class() == VectorClass::Layer2 && !part.vector.is_note();
+            let severity = is_lan_attack.then_some(part.severity);
             (severity, part.packets)
         })
     }

@@ -16,7 +16,7 @@ use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, StationEntry, StationTable};
 use super::sizes::MeterSizes;
 use super::windows::{WindowSlot, Windows};
-use crate::base::{Addr, CaptureDirections, CapturedInterface, Mac, Timestamp};
+use crate::base::{Addr, CaptureDirections, CapturedInterface, Mac, Pairing, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -206,6 +206,16 @@ impl Meter {
         gateways: Vec<Addr>,
     ) {
         self.lan.set_topology(interfaces, assigned, gateways);
+    }
+
+    /// Adds a pairing that was known before this run, on the segment of an interface; `vlan`: 0 without a tag.
+    pub fn add_pairing(&mut self, interface: u16, vlan: u16, pairing: &Pairing) {
+        self.lan.add_pairing(interface, vlan, pairing);
+    }
+
+    /// The pairings of a segment were observed since this time, in an earlier run.
+    pub fn pairings_observed_since(&mut self, interface: u16, vlan: u16, since: Timestamp) {
+        self.lan.observed_since(interface, vlan, since);
     }
 
     /// Layer-2 state.

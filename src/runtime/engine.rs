@@ -7,7 +7,10 @@ use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::{Site, UplinkRule};
+use crate::meter::lan::BroadcastDomain;
 use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
+use crate::state::KnownPairings;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A tick of at least this many packets that all have the same timestamp has no usable clock: no link carries that many
@@ -185,6 +188,39 @@ impl Engine {
     /// The baseline that is learning; `None` where nothing is learned.
     pub fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref()
+    }
+
+    /// Adds pairings that were known before this run; false where their interface is not captured.
+    pub fn add_pairings(&mut self, known: &KnownPairings, now: Timestamp) -> bool {
+        let index = self.interfaces.iter().position(|name| *name == known.interface);
+        let Some(interface) = index.and_then(|index| u16::try_from(index).ok()) else { return false };
+        let nanos = |seconds: u64| seconds.saturating_mul(1_000_000_000);
+        let since = known.observed_seconds.map(|seconds| now.nanos().saturating_sub(nanos(seconds)));
+        let since = since.map_or(Timestamp::ZERO, Timestamp::from_nanos);
+        self.meter.pairings_observed_since(interface, known.vlan, since);
+        for pairing in &known.pairings {
+            self.meter.add_pairing(interface, known.vlan, pairing);
+        }
+        true
+    }
+
+    /// Every known pairing of the captured interfaces, as of `now`.
+    pub fn pairings(&self, now: Timestamp) -> Vec<KnownPairings> {
+        let mut known: BTreeMap<BroadcastDomain, KnownPairings> = BTreeMap::new();
+        for (domain, since) in self.meter.lan().observed_domains() {
+            let Some(interface) = self.interfaces.get(usize::from(domain.segment)).cloned() else { continue };
+            // Whole seconds of a span, which fit.
+            let seconds = now.seconds_since(since) as u64;
+            let observed_seconds = (since != Timestamp::ZERO).then_some(seconds);
+            let pairings = Vec::new();
+            known.insert(domain, KnownPairings { interface, vlan: domain.vlan, observed_seconds, pairings });
+        }
+        for (domain, pairing) in self.meter.lan().pairings() {
+            if let Some(known) = known.get_mut(&domain) {
+                known.pairings.push(pairing);
+            }
+        }
+        known.into_values().collect()
     }
 
     /// Lines for the log since the last call.

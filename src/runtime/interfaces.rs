@@ -9,7 +9,10 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// The configured interfaces, each once; else the interface of the default route.
-pub(super) fn choose(config: &CaptureConfig) -> Result<Vec<String>, LiveError> {
+///
+/// # Errors
+/// There is neither.
+pub fn choose(config: &CaptureConfig) -> Result<Vec<String>, LiveError> {
     let mut chosen = config.interfaces.clone();
     let mut seen = BTreeSet::new();
     chosen.retain(|name| seen.insert(name.clone()));

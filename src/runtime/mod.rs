@@ -23,7 +23,7 @@
 //! No thread waits for a slower one. A worker without an empty report continues its tally into the next tick and counts
 //! the tick as late; outputs drop from full queues; whatever may block on files, tools or the kernel has a thread that
 //! the judge polls: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state
-//! (`persistence`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
+//! (`persistence`, `saved_pairings`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
 //! configuration.
 //!
 //! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the
@@ -53,6 +53,7 @@ mod publisher;
 mod reloader;
 pub mod replay;
 mod report_sender;
+mod saved_pairings;
 mod shutdown;
 mod site;
 mod startup;
@@ -65,6 +66,7 @@ mod worker_housekeeping;
 mod worker_messages;
 
 pub use clock::wall_clock;
+pub use interfaces::choose as captured_interfaces;
 pub use live_error::LiveError;
 pub use persistence::read_baseline;
 pub use site::site;

@@ -1,13 +1,14 @@
-//! What a live run keeps over restarts: the baseline, which is saved every five minutes. Also reads the maintenance
+//! What a live run keeps over restarts: the baseline and the pairings, which are saved every five minutes. Also reads the maintenance
 //! windows that `pegel maintenance` writes. A separate thread writes files: the judge never waits for a disk.
 
 use super::engine::Engine;
+use super::saved_pairings::SavedPairings;
 use crate::base::Timestamp;
 use crate::config::Config;
 use crate::detect::{Baseline, default_limits};
 use crate::incident::MaintenanceWindow;
 use crate::metrics::{Metrics, StateOperation};
-use crate::state::StateDir;
+use crate::state::{PAIRINGS, StateDir};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -15,7 +16,9 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 const BASELINE: &str = "baseline.bin";
-/// Seconds of packet time between two saves of the baseline.
+/// Files that are saved at a time.
+const FILES: usize = 2;
+/// Seconds of packet time between two saves.
 const SAVE_INTERVAL: f64 = 300.0;
 
 /// The saved baseline, aged to time `now`. The second part is a sentence on what is wrong with it, if anything.
@@ -47,9 +50,10 @@ fn load(state: &StateDir, config: &Config) -> Result<Option<Baseline>, (String, 
     baseline.map(Some).map_err(|error| (format!("{} cannot be used: {error}", path()), true))
 }
 
-/// The thread that writes the baseline.
+/// The thread that writes files.
 struct Saver {
-    sender: SyncSender<Vec<u8>>,
+    /// Name and content.
+    sender: SyncSender<(&'static str, Vec<u8>)>,
     thread: JoinHandle<()>,
 }
 
@@ -59,6 +63,7 @@ pub(super) struct Persistence {
     state: Option<StateDir>,
     saver: Option<Saver>,
     saved: Option<Timestamp>,
+    pairings: SavedPairings,
     path: PathBuf,
     /// Modification time and length of the file of maintenance windows at the last reading, and its content.
     maintenance_stamp: Option<(SystemTime, u64)>,
@@ -82,12 +87,16 @@ impl Persistence {
             saver: None,
             state,
             saved: Some(now),
+            pairings: SavedPairings::default(),
             path,
             maintenance_stamp: None,
             maintenance: Vec::new(),
         };
         if config.baseline.enabled {
             engine.set_baseline(Some(persistence.load(config, now)));
+        }
+        if let Some(state) = &persistence.state {
+            persistence.pairings.load(state, engine, metrics, now);
         }
         persistence.read_maintenance(config, engine);
         persistence
@@ -116,9 +125,12 @@ impl Persistence {
         }
     }
 
-    /// Reads the maintenance windows and saves the baseline where that is due. Called about once per second.
+    /// Reads the maintenance windows and imported pairings, and saves what is due. Called about once per second.
     pub(crate) fn every_second(&mut self, config: &Config, engine: &mut Engine, now: Timestamp) {
         self.read_maintenance(config, engine);
+        if let Some(state) = &self.state {
+            self.pairings.read_imported(state, engine, &self.metrics, now);
+        }
         match self.saved {
             Some(saved) if saved <= now && now.seconds_since(saved) < SAVE_INTERVAL => {}
             _ => {
@@ -150,18 +162,21 @@ impl Persistence {
     }
 
     fn save(&mut self, engine: &Engine, now: Timestamp) {
-        let (Some(state), Some(baseline)) = (&self.state, engine.baseline()) else { return };
+        let Some(state) = &self.state else { return };
         if self.saver.is_none() {
             self.saver = start_saver(state.clone(), Arc::clone(&self.metrics));
         }
-        let bytes = baseline.to_bytes(now);
-        // The channel is full while the write before is still under way.
-        if self.saver.as_ref().is_none_or(|saver| saver.sender.try_send(bytes).is_err()) {
-            self.metrics.state_failure(StateOperation::Save);
+        let baseline = engine.baseline().map(|baseline| (BASELINE, baseline.to_bytes(now)));
+        let pairings = (PAIRINGS, self.pairings.to_bytes(engine, now));
+        for file in baseline.into_iter().chain([pairings]) {
+            // The channel is full while the writes before are still under way.
+            if self.saver.as_ref().is_none_or(|saver| saver.sender.try_send(file).is_err()) {
+                self.metrics.state_failure(StateOperation::Save);
+            }
         }
     }
 
-    /// Saves the baseline and waits until it is written.
+    /// Saves everything and waits until it is written.
     pub(crate) fn stop(&mut self, engine: &Engine, now: Timestamp) {
         self.save(engine, now);
         if let Some(Saver { sender, thread }) = self.saver.take() {
@@ -172,12 +187,12 @@ impl Persistence {
 }
 
 fn start_saver(state: StateDir, metrics: Arc<Metrics>) -> Option<Saver> {
-    let (sender, receiver) = sync_channel::<Vec<u8>>(1);
+    let (sender, receiver) = sync_channel::<(&'static str, Vec<u8>)>(FILES);
     let save = move || {
-        for bytes in receiver {
-            if let Err(error) = state.write(BASELINE, &bytes) {
+        for (name, bytes) in receiver {
+            if let Err(error) = state.write(name, &bytes) {
                 metrics.state_failure(StateOperation::Save);
-                tracing::warn!("the baseline cannot be saved in {}: {error}", state.path().display());
+                tracing::warn!("{name} cannot be saved in {}: {error}", state.path().display());
             }
         }
     };

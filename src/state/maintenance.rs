@@ -2,11 +2,10 @@
 //! file instead of a socket, so that windows can be announced before the daemon runs, without another listener.
 
 use super::dir::StateDir;
+use super::error::StateError;
 use crate::incident::{MaintenanceWindow, Schedule};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::fs::OpenOptions;
-use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::SystemTime;
 
@@ -14,30 +13,6 @@ const NAME: &str = "maintenance.json";
 const LOCK: &str = "maintenance.lock";
 /// Most windows at the same time: more are probably the error of a script.
 pub const MOST_MAINTENANCE: usize = 1000;
-
-/// Why the file could not be used.
-#[derive(Debug)]
-pub enum StateError {
-    /// It could not be read or written.
-    Io(io::Error),
-    /// Its content is invalid.
-    Content(String),
-}
-
-impl From<io::Error> for StateError {
-    fn from(error: io::Error) -> Self {
-        StateError::Io(error)
-    }
-}
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StateError::Io(error) => error.fmt(f),
-            StateError::Content(text) => f.write_str(text),
-        }
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

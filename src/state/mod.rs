@@ -1,11 +1,18 @@
 //! State: files in one directory that persist across restarts. Each is written atomically. None stops Pegel if it
-//! cannot be read: a corrupt baseline is renamed, and the maintenance windows read before stay in force.
+//! cannot be read: a corrupt baseline and corrupt pairings are renamed, and the maintenance windows read before stay in
+//! force.
 
+mod arp_dat;
 mod dir;
+mod error;
 mod maintenance;
+mod pairings;
 
+pub use arp_dat::{ArpDatLine, arp_dat_line};
 pub use dir::StateDir;
-pub use maintenance::{MOST_MAINTENANCE, StateError};
+pub use error::StateError;
+pub use maintenance::MOST_MAINTENANCE;
+pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
 
 #[cfg(test)]
 mod tests {

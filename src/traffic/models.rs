@@ -1,7 +1,7 @@
 //! The registry of models: name, summary, defaults and what builds it.
 
 use super::frames::FrameBuffer;
-use super::lan::{self, Act, Lan, boot, conflict, gateway, life, servers, spoof, storm, switch};
+use super::lan::{self, Act, Lan, boot, conflict, gateway, life, pairing, servers, spoof, storm, switch};
 use super::rng::Rng;
 use super::schedule::{Model, ModelPlayer, Pace, Pacing, Traffic};
 use super::services::Exchange;
@@ -452,6 +452,14 @@ models! {
         SEGMENT, Build::LanOnce(gateway::silent);
     GatewaySilentV6 = "gateway_silent_v6", true, "the router's last advertisement has a lifetime of 3 s; `sources` hosts solicit it without a reply",
         SEGMENT, Build::LanOnce(gateway::silent_v6);
+    NewStations = "new_stations", true, "`sources` stations with static addresses start, 50 ms apart; the first is at `source_mac`",
+        Defaults { sources: 1, ..SEGMENT }, Build::LanOnce(pairing::arrivals);
+    StationReplaced = "station_replaced", true, "the station at `source_mac` announces and uses the address of the target, which is off",
+        SEGMENT, Build::LanOnce(pairing::replaced);
+    StationRestored = "station_restored", true, "the target announces and uses its address again",
+        SEGMENT, Build::LanOnce(pairing::restored);
+    AddressReused = "address_reused", false, "a station gets a lease, in the middle, for the address that the target used",
+        SEGMENT, Build::LanOnce(pairing::leased_again);
     QuietNight = "quiet_night", false, "traffic between `sources` hosts only; no requests for the gateway after the first seconds",
         SEGMENT, Build::LanOnce(life::quiet_night);
     WrongGateway = "wrong_gateway", false, "one host requests every second an address that does not exist",

@@ -134,6 +134,9 @@ pub const fn for_vector(vector: Vector) -> Option<AttackModel> {
         | Vector::UnknownUnicastFlood
         | Vector::L2Loop
         | Vector::GatewaySilent
+        | Vector::NewStation
+        | Vector::ChangedStation
+        | Vector::FlipFlop
         | Vector::PostureFailed
         | Vector::LinkSaturated => return None,
     })

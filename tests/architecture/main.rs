@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
     ("http", &["base", "detect", "incident", "meter", "metrics"]),
-    ("state", &["incident"]),
+    ("state", &["base", "incident"]),
     (
         "runtime",
         &[

@@ -26,21 +26,25 @@ impl<K: Ord + Copy, V> Bounded<K, V> {
 
     /// The value of `key`, created where there is none; used at `now`.
     pub(super) fn get_or_insert(&mut self, key: K, now: Timestamp, new: impl FnOnce() -> V) -> &mut V {
-        if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
-            self.evict();
-        }
+        self.make_room(&key, |_| false);
         let entry = self.entries.entry(key).or_insert_with(|| (now, new()));
         entry.0 = entry.0.max(now);
         &mut entry.1
     }
 
-    fn evict(&mut self) {
-        let mut used: Vec<(Timestamp, K)> = self.entries.iter().map(|(key, (used, _))| (*used, *key)).collect();
+    /// Evicts an eighth of a full table before `key` is new in it: entries that are worth keeping last, each group from the
+    /// oldest on.
+    pub(super) fn make_room(&mut self, key: &K, is_worth_keeping: impl Fn(&V) -> bool) {
+        if self.entries.len() < self.capacity || self.entries.contains_key(key) {
+            return;
+        }
+        let rank = |(key, (used, value)): (&K, &(Timestamp, V))| (is_worth_keeping(value), *used, *key);
+        let mut used: Vec<(bool, Timestamp, K)> = self.entries.iter().map(rank).collect();
         let goal = (self.capacity / 8).max(1);
         if goal < used.len() {
             used.select_nth_unstable(goal - 1);
         }
-        for (_, key) in used.iter().take(goal) {
+        for (_, _, key) in used.iter().take(goal) {
             self.entries.remove(key);
             self.evictions += 1;
         }

@@ -98,6 +98,16 @@ pub struct Claim {
     pub count: u32,
 }
 
+/// A claim that an honest station makes: to a group, or in reply to a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HonestClaim {
+    pub domain: BroadcastDomain,
+    pub interface: u16,
+    pub address: Addr,
+    pub mac: Mac,
+    pub at: Timestamp,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Binding {
     holder: Claimant,
@@ -134,6 +144,8 @@ pub(super) struct Claims {
     pending: Vec<(BroadcastDomain, Addr, Timestamp)>,
     /// Addresses claimed in this tick, to be evaluated.
     touched: Vec<(BroadcastDomain, Addr, Mac)>,
+    /// Claims of this tick that look honest.
+    honest: Vec<HonestClaim>,
     tick: Vec<Claim>,
 }
 
@@ -149,12 +161,14 @@ impl Claims {
             users: Users::new(),
             pending: Vec::new(),
             touched: Vec::new(),
+            honest: Vec::new(),
             tick: Vec::new(),
         }
     }
 
     pub(super) fn open(&mut self) {
         self.touched.clear();
+        self.honest.clear();
         self.tick.clear();
     }
 
@@ -188,6 +202,11 @@ impl Claims {
     /// When a station last sent from an address.
     fn last_use(&self, domain: BroadcastDomain, address: Addr, mac: Mac) -> Timestamp {
         self.users.of(domain, address).filter(|user| user.mac == mac).map_or(Timestamp::ZERO, |user| user.last)
+    }
+
+    /// Claims of this tick that look honest, by time.
+    pub(super) fn honest(&self) -> &[HonestClaim] {
+        &self.honest
     }
 
     /// Records a frame. `whole` where every frame is captured: otherwise unseen queries may exist.
@@ -308,6 +327,10 @@ impl Claims {
 
     fn claim(&mut self, control: &Control, domain: BroadcastDomain, kind: ClaimKind) {
         let (address, now) = (control.address, control.time);
+        if matches!(kind, ClaimKind::Confirmed | ClaimKind::Announced | ClaimKind::Asked { aloud: true }) {
+            let interface = control.interface;
+            self.honest.push(HonestClaim { domain, interface, address, mac: control.mac, at: now });
+        }
         let user = self.users.of(domain, address);
         let binding = self.bindings.get_or_insert((domain, address), now, || Binding::of(user));
         binding.interface = control.interface;

@@ -7,6 +7,7 @@
 //! - `claims`: stations and the addresses that they claim
 //! - `dhcp`: servers, leases, clients
 //! - `leaks`: stations that slowly send from addresses which are not ours
+//! - `pairings`: which station used which IPv4 address, over days, and what changes
 //! - `rates`: broadcast, multicast, ARP and unknown MAC addresses over the last second
 //! - `routers`: router advertisements, and whether queried routers answer
 //! - `station_ports`: the port at which a station's frames enter
@@ -17,6 +18,7 @@ mod claims;
 mod dhcp;
 mod domain;
 mod leaks;
+mod pairings;
 mod rates;
 mod routers;
 mod state;
@@ -28,6 +30,7 @@ pub use claims::{Claim, Claimant};
 pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
 pub use domain::BroadcastDomain;
 pub use leaks::Leak;
+pub use pairings::{Holder, PairingChange, PairingEvent};
 pub use rates::{LONG_SECONDS, LinkSecond, RateKind, Rates};
 pub use routers::{Gateway, Router};
 pub use state::{ForeignClaim, LanState, StpSender};

@@ -5,11 +5,12 @@ use super::claims::{Claim, Claims};
 use super::dhcp::{Dhcp, DhcpClient, DhcpRequests, DhcpServer};
 use super::domain::BroadcastDomain;
 use super::leaks::{Leak, Leaks};
+use super::pairings::{Context, PairingEvent, Pairings};
 use super::rates::{LinkSecond, RateTable, Rates};
 use super::routers::{Gateway, Router, Routers};
 use super::station_ports::{Move, StationPorts};
 use super::stations::{KnownStation, KnownStations};
-use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Mac, Timestamp};
+use crate::base::{Addr, CapturedInterface, CountPolicy, InterfaceRole, Mac, Pairing, Timestamp};
 use crate::capture::FrameDirection;
 use crate::meter::counts::Count;
 use crate::meter::hash::Hasher;
@@ -58,6 +59,7 @@ pub struct LanState {
     /// Recent control frames, with the interface that showed them first.
     recent: Bounded<(BroadcastDomain, u64), (u16, Timestamp)>,
     claims: Claims,
+    pairings: Pairings,
     dhcp: Dhcp,
     routers: Routers,
     ports: StationPorts,
@@ -84,6 +86,7 @@ impl LanState {
             stations: KnownStations::new(),
             recent: Bounded::new(RECENT_CONTROLS),
             claims: Claims::new(),
+            pairings: Pairings::new(),
             dhcp: Dhcp::new(),
             routers: Routers::new(),
             ports: StationPorts::new(),
@@ -108,6 +111,8 @@ impl LanState {
         if self.interfaces != interfaces {
             // State learned with other interface numbers is invalid.
             self.clear();
+            self.pairings
+                .renumber(|segment| interfaces.get(usize::from(segment)).map_or(segment, |known| known.segment));
         }
         self.interfaces = interfaces;
         self.assigned = assigned;
@@ -119,7 +124,7 @@ impl LanState {
         self.interfaces.get(usize::from(interface)).copied().unwrap_or(CapturedInterface::alone(interface))
     }
 
-    /// Drops all state: for clock changes.
+    /// Drops all state except the pairings, which are known for days.
     pub fn clear(&mut self) {
         self.stations.clear();
         self.recent.clear();
@@ -143,6 +148,7 @@ impl LanState {
     pub(in crate::meter) fn open(&mut self, tick: u64) {
         self.tick = tick;
         self.claims.open();
+        self.pairings.open();
         self.dhcp.open();
         self.routers.open();
         self.ports.open();
@@ -206,10 +212,19 @@ impl LanState {
             let segment = self.interface(station.interface).segment;
             self.ports.record(segment, station.mac, station.interface, station.last_entered);
         }
-        let LanState { routers, claims, dhcp, stations: known, .. } = self;
-        claims.close(now, known, |domain, address, holder| {
+        let LanState { routers, claims, pairings, dhcp, stations: known, .. } = self;
+        let is_gateway = |domain, address, holder| {
             routers.is_gateway(domain, address) || known.of(domain, holder).is_some_and(KnownStation::is_router)
-        });
+        };
+        for claim in claims.honest() {
+            let context = Context {
+                is_leased: dhcp.has_leased(claim.mac, claim.address),
+                is_gateway: |holder| is_gateway(claim.domain, claim.address, holder),
+                last_frame: |holder| known.of(claim.domain, holder).map(KnownStation::last_v4),
+            };
+            pairings.record(claim, &context);
+        }
+        claims.close(now, known, is_gateway);
         dhcp.close(now, known);
         routers.close(now, known);
     }
@@ -339,6 +354,33 @@ impl LanState {
         self.claims.of_tick()
     }
 
+    /// New pairings of IPv4 and MAC addresses in this tick, and changed ones; at most 64.
+    pub fn pairing_events(&self) -> &[PairingEvent] {
+        self.pairings.events()
+    }
+
+    /// Every known pairing, with its segment and VLAN.
+    pub fn pairings(&self) -> impl Iterator<Item = (BroadcastDomain, Pairing)> {
+        self.pairings.iter()
+    }
+
+    /// The broadcast domains with pairings, and since when each is observed.
+    pub fn observed_domains(&self) -> impl Iterator<Item = (BroadcastDomain, Timestamp)> {
+        self.pairings.domains()
+    }
+
+    /// Adds a pairing that was known before this run.
+    pub(in crate::meter) fn add_pairing(&mut self, interface: u16, vlan: u16, pairing: &Pairing) {
+        let domain = self.domain(interface, vlan);
+        self.pairings.add(domain, pairing);
+    }
+
+    /// The pairings of a broadcast domain were observed since this time, in an earlier run.
+    pub(in crate::meter) fn observed_since(&mut self, interface: u16, vlan: u16, since: Timestamp) {
+        let domain = self.domain(interface, vlan);
+        self.pairings.observed_since(domain, since);
+    }
+
     /// Stations whose frames entered at another port in this tick.
     pub fn moves(&self) -> &[Move] {
         self.ports.moves()
@@ -422,14 +464,16 @@ impl LanState {
 
     /// Entries in use, their upper limit, and evictions, over all tables here.
     pub fn table(&self) -> (usize, usize, u64) {
-        let entries = self.stations.len() + self.claims.len() + self.dhcp.len();
+        let entries = self.stations.len() + self.claims.len() + self.pairings.len() + self.dhcp.len();
         let evictions = self.stations.evictions()
             + self.claims.evictions()
+            + self.pairings.evictions()
             + self.dhcp.evictions()
             + self.routers.evictions()
             + self.ports.evictions()
             + self.leaks.evictions()
             + self.rates.evictions();
-        (entries, KnownStations::CAPACITY + Claims::CAPACITY + Dhcp::CAPACITY, evictions)
+        let capacity = KnownStations::CAPACITY + Claims::CAPACITY + Pairings::CAPACITY + Dhcp::CAPACITY;
+        (entries, capacity, evictions)
     }
 }

@@ -55,6 +55,12 @@ impl KnownStation {
         self.sources.estimate() > f64::from(own) + 0.5
     }
 
+    /// Time of its last IPv4 or ARP frame.
+    pub(super) fn last_v4(&self) -> Timestamp {
+        let [last, _] = self.last;
+        last
+    }
+
     /// Whether it forwards traffic of others: a router.
     pub(super) fn is_router(&self) -> bool {
         self.sources.estimate() >= ROUTER_SOURCES

@@ -12,6 +12,7 @@ pub(crate) mod gateway;
 mod lease;
 pub(crate) mod life;
 mod neighbour;
+pub(crate) mod pairing;
 mod segment;
 pub(crate) mod servers;
 pub(crate) mod spoof;
