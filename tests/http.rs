@@ -110,6 +110,7 @@ fn incident(id: &str) -> Incident {
         updated_at: at,
         closed_at: None,
         close_reason: None,
+        part_of: None,
         detected_after_seconds: 0.3,
         peak: Rates::default(),
         totals: Totals::default(),

@@ -213,6 +213,7 @@ fn json_has_the_published_keys_and_no_others() {
         "updated_at",
         "closed_at",
         "close_reason",
+        "part_of",
         "detected_after_seconds",
         "peak",
         "totals",
@@ -231,7 +232,7 @@ fn json_has_the_published_keys_and_no_others() {
         let mut wanted = KEYS.to_vec();
         let is_outbound = incident["direction"] == "outbound";
         if is_outbound {
-            wanted.insert(16, "victims");
+            wanted.insert(17, "victims");
         }
         assert_eq!(keys(line), wanted);
         assert_eq!(
@@ -241,11 +242,14 @@ fn json_has_the_published_keys_and_no_others() {
         assert_eq!(names(&incident["peak"]), ["bits_per_second", "packets_per_second"]);
         assert_eq!(names(&incident["totals"]), ["bytes", "packets"]);
         for others in [Some("sources"), is_outbound.then_some("victims")].into_iter().flatten() {
-            assert_eq!(names(&incident[others]), ["distinct", "spoofing_likely", "top"]);
-            assert_eq!(names(&incident[others]["top"][0]), ["address", "packets", "share"]);
+            assert_eq!(names(&incident[others]), ["distinct", "distinct_error", "spoofing_likely", "top"]);
+            // Sources that are probably spoofed are not listed.
+            if incident[others]["spoofing_likely"] == false {
+                assert_eq!(names(&incident[others]["top"][0]), ["address", "packets", "share"]);
+            }
         }
         assert_eq!(names(&incident["ports"]), ["destination", "source"]);
-        assert_eq!(names(&incident["ports"]["destination"][0]), ["port", "share"]);
+        assert_eq!(names(&incident["ports"]["destination"][0]), ["error", "port", "share"]);
         assert_eq!(
             names(&incident["evidence"][0]),
             ["limit", "limit_from", "measure", "message", "value", "window_seconds"]

@@ -342,7 +342,7 @@ fn incident_table(incidents: &[Incident]) -> Table {
             format!("{}pps", scaled(incident.peak.packets_per_second)),
             format!("{}bit/s", scaled(incident.peak.bits_per_second)),
             grouped(incident.totals.packets),
-            format!("{}{spoofed}", grouped(peers.distinct)),
+            format!("{}{spoofed}", peers.number()),
         ]);
     }
     table

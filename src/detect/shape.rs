@@ -4,7 +4,7 @@
 use super::evidence::{Evidence, context};
 use super::threshold::Threshold;
 use crate::base::{Addr, Timestamp};
-use crate::meter::{HostDirection, HostTick, Sample, Span};
+use crate::meter::{HostDirection, HostTick, Registers, Sample, Span};
 use crate::packet::{Class, Service};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -359,7 +359,11 @@ impl SampleProfile {
             Some(_) => "; spread over many ports".to_owned(),
         };
         let measure = if outbound { "distinct_destinations" } else { "distinct_sources" };
-        let message = format!("about {distinct:.0} {peers} in all traffic of the last second{top}{port}");
+        let error = match distinct.round() as u64 {
+            0 | 1 => String::new(),
+            _ => format!(" (±{:.0} %)", (<Registers>::error() * 100.0).ceil()),
+        };
+        let message = format!("about {distinct:.0} {peers}{error} in all traffic of the last second{top}{port}");
         context(measure, distinct.round(), 1.0, message)
     }
 }

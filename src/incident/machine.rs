@@ -303,7 +303,7 @@ impl Incidents {
         let note = Key { is_note: true, ..attack.clone() };
         let is_new = |record: &Record| now.seconds_since(record.opened_at) <= MERGE_SECONDS;
         if !attack.is_note {
-            self.merge(|key, record| *key == note && is_new(record), now, events);
+            self.merge(attack, |key, record| *key == note && is_new(record), now, events);
         }
     }
 
@@ -323,7 +323,7 @@ impl Incidents {
                 && record.vectors().all(|vector| vector == finding.vector)
                 && record.only_peer() == Some(source)
         };
-        self.merge(is_part, now, events);
+        self.merge(wider, is_part, now, events);
     }
 
     /// Merges new incidents of single stations that an incident of their whole LAN explains.
@@ -336,7 +336,7 @@ impl Incidents {
                 && now.seconds_since(record.opened_at) <= MERGE_SECONDS
                 && record.vectors().all(|part| explains(vector, part))
         };
-        self.merge(is_part, now, events);
+        self.merge(lan, is_part, now, events);
     }
 
     /// Merges floods of single hosts, and of narrower prefixes, into the one of their prefix.
@@ -348,15 +348,24 @@ impl Incidents {
                 && record.vectors().all(is_flood)
                 && is_small_part(record.peak_packets(), whole)
         };
-        self.merge(is_part, now, events);
+        self.merge(prefix, is_part, now, events);
     }
 
-    /// Closes incidents that are now part of another one.
-    fn merge(&mut self, is_part: impl Fn(&Key, &Record) -> bool, now: Timestamp, events: &mut Vec<Event>) {
-        let open = self.open.iter().filter(|(key, record)| is_part(key, record));
+    /// Closes incidents that are now part of `whole`.
+    fn merge(
+        &mut self,
+        whole: &Key,
+        is_part: impl Fn(&Key, &Record) -> bool,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        let open = self.open.iter().filter(|(key, record)| *key != whole && is_part(key, record));
         let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
         for key in parts {
-            self.close(&key, now, CloseReason::Merged, events);
+            let Some(record) = self.open.remove(&key) else { continue };
+            let Some(incident) = record.incident(Some((now, CloseReason::Merged))) else { continue };
+            let incident = Arc::new(Incident { part_of: Some(whole.target.to_string()), ..incident });
+            events.push(Event { change: Change::Closed, incident });
         }
     }
 
@@ -405,9 +414,6 @@ impl Incidents {
         let Some(incident) = record.incident(Some((at, reason))) else { return };
         let incident = Arc::new(incident);
         events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
-        if incident.is_merged() {
-            return;
-        }
         self.recent.push_back(incident);
         while self.recent.len() > self.settings.max_recent {
             self.recent.pop_front();

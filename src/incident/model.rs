@@ -1,7 +1,7 @@
 //! The public form of an incident: one JSON object. Public API: fields are only added, never changed or removed.
 
 use super::maintenance::MaintenanceMark;
-use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector};
+use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector, grouped};
 use crate::detect::{Evidence, Target};
 use crate::mitigation::{Mitigation, Suggestions};
 use serde::{Serialize, Serializer};
@@ -34,6 +34,8 @@ pub struct Incident {
     pub closed_at: Option<Timestamp>,
     /// `None` while it is open.
     pub close_reason: Option<CloseReason>,
+    /// The target of the incident that it was merged into; `null` otherwise.
+    pub part_of: Option<String>,
     /// From the estimated onset of the attack to `opened_at`.
     #[serde(serialize_with = "thousandths")]
     pub detected_after_seconds: f64,
@@ -65,6 +67,16 @@ pub struct Incident {
     /// What [`Incident::mitigations`] is written from.
     #[serde(skip)]
     pub suggestions: Suggestions,
+}
+
+impl Peers {
+    /// Their number as a person reads it, with what it may be off by.
+    pub fn number(&self) -> String {
+        match self.distinct_error {
+            0.0 => grouped(self.distinct),
+            error => format!("about {} (±{:.0} %)", grouped(self.distinct), error * 100.0),
+        }
+    }
 }
 
 impl Incident {

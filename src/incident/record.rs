@@ -343,8 +343,12 @@ impl Record {
         if self.parts.len() > 1 {
             patterns.insert(Pattern::MultiVector);
         }
-        // The rounds of a scan are no pulse wave.
-        let pulses = if vector.is_note() { 0 } else { self.pulses.wave(self.opened_at) };
+        // The rounds of a scan, and what a LAN leaks now and then, are no pulse wave.
+        let has_pulses = matches!(
+            vector.class(),
+            VectorClass::Flood | VectorClass::Amplification | VectorClass::Application
+        );
+        let pulses = if has_pulses { self.pulses.wave(self.opened_at) } else { 0 };
         if pulses > 0 {
             patterns.insert(Pattern::PulseWave);
         }
@@ -363,6 +367,7 @@ impl Record {
             updated_at: self.updated_at,
             closed_at: closed.map(|(at, _)| at),
             close_reason: closed.map(|(_, reason)| reason),
+            part_of: None,
             detected_after_seconds: self.opened_at.seconds_since(self.since),
             peak: if closed.is_some() { self.rates.busiest() } else { self.rates.peak() },
             totals,

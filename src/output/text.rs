@@ -45,7 +45,10 @@ pub(super) fn closing(incident: &Incident) -> Option<String> {
     incident.closed_at?;
     let ended = match incident.close_reason {
         Some(CloseReason::Quiet) | None => "over",
-        Some(CloseReason::Merged) => "now part of another incident,",
+        Some(CloseReason::Merged) => match &incident.part_of {
+            Some(whole) => &format!("now part of the incident about {whole},"),
+            None => "now part of another incident,",
+        },
         Some(CloseReason::Shutdown) => "still open when Pegel stopped,",
         Some(CloseReason::ClockChange) => "closed as the clock was set back,",
         Some(CloseReason::Evicted) => "no longer followed, for want of room (incident.max_open),",
@@ -105,10 +108,11 @@ pub(super) fn report(incident: &Incident) -> String {
         let spoofed = if peers.spoofing_likely { ", probably spoofed" } else { "" };
         line(
             if incident.victims.is_some() { "victims" } else { "sources" },
-            format!("{}{spoofed}", grouped(peers.distinct)),
+            format!("{}{spoofed}", peers.number()),
         );
         for peer in peers.top.iter().take(5) {
-            line("", format!("{} ({:.1} %)", peer.address, peer.share * 100.0));
+            let (packets, share) = (grouped(peer.packets), peer.share * 100.0);
+            line("", format!("{}: at least {packets} packets ({share:.1} %)", peer.address));
         }
     }
     for name in incident.names.iter().filter(|name| !name.name.is_empty()).take(5) {

@@ -101,10 +101,10 @@ impl Rates {
         all.saturating_sub(joined).saturating_add((f64::from(joined) / groups) as u32)
     }
 
-    /// Whether nearly all of its ARP announces addresses, as far as it was inspected.
+    /// Whether most of its ARP announces addresses, as far as it was inspected: of a burst only a part is.
     pub fn mostly_announces(&self) -> bool {
         let announced = self.per_second(RateKind::Gratuitous);
-        announced > 0 && u64::from(announced) * 10 >= u64::from(self.inspected.per_second()) * 9
+        announced > 0 && u64::from(announced) * 2 >= u64::from(self.inspected.per_second())
     }
 
     /// Seconds for which it has been announcing addresses without a pause of a second.
