@@ -51,6 +51,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         updated_at: at,
         closed_at: None,
         close_reason: None,
+        part_of: None,
         detected_after_seconds: 0.2,
         peak: Rates::default(),
         totals: IncidentTotals::default(),
