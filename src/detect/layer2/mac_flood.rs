@@ -86,7 +86,9 @@ impl Detector for MacFlood {
             let long = link.long();
             let lasting = long.unknown as f64 / LONG_SECONDS as f64;
             let sudden = distinct >= limit.value;
-            let enough = sudden || lasting >= limit.value * SUSTAINED_FRACTION.value && distinct >= 1.0;
+            let least = limit.value * SUSTAINED_FRACTION.value;
+            // The flood must still continue, or its end would be reported for nine more seconds.
+            let enough = sudden || lasting >= least && distinct >= least / 2.0;
             if now.unknown_macs == 0 || !enough {
                 continue;
             }
