@@ -8,7 +8,7 @@ use super::registers::Registers;
 use super::samples::{Sample, Sampler};
 use super::scale::Scale;
 use crate::base::{Addr, Timestamp};
-use crate::packet::Service;
+use crate::packet::{Packet, Service};
 
 /// Traffic of one host with one amplification service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,22 @@ impl HostTick {
         let row = self.services.iter_mut().find(|row| row.service.is_none_or(|s| s == service))?;
         row.service = Some(service);
         Some(row)
+    }
+
+    /// Counts what few packets have: first fragments and traffic of amplification services.
+    pub(super) fn count_rare(&mut self, packet: &Packet, sent: bool, verdict: Verdict) {
+        let fragments = if sent { &mut self.first_fragments_sent } else { &mut self.first_fragments_received };
+        let packets = u32::from(packet.segments);
+        *fragments += if packet.first_fragment { packets } else { 0 };
+        if let Some(row) = packet.reply_of.and_then(|service| self.service(service)) {
+            let replies = if sent { &mut row.replies_sent } else { &mut row.replies_received };
+            replies.add(packets, packet.wire_len);
+            row.judge(verdict, packets, sent);
+        }
+        if let Some(row) = packet.request_to.and_then(|service| self.service(service)) {
+            let requests = if sent { &mut row.requests_sent } else { &mut row.requests_received };
+            *requests += packets;
+        }
     }
 
     /// Starts an empty tick for `address`. Samples are not cleared, only their length: half of the record need not be

@@ -43,6 +43,7 @@ mod link;
 mod log;
 mod majority;
 mod merge;
+mod packet_hosts;
 mod prefixes;
 mod registers;
 mod report;
@@ -58,6 +59,7 @@ mod span_counts;
 mod stations;
 mod sums;
 mod tally;
+mod tunnels;
 mod verdicts;
 mod windows;
 
