@@ -18,8 +18,8 @@ pub(super) struct Gaps {
 }
 
 impl Gaps {
-    /// Clauses that limit the conclusion, about packets, then files.
-    pub(super) fn clauses(&self, totals: &Totals, tunnels: Tunnels) -> Vec<String> {
+    /// Clauses that limit the conclusion: about packets.
+    pub(super) fn of_packets(&self, totals: &Totals, tunnels: Tunnels) -> Vec<String> {
         let mut clauses = encapsulated(totals, tunnels);
         let anomaly = |anomaly: Anomaly| totals.anomalies.get(anomaly as usize).copied().unwrap_or_default();
         let deep = anomaly(Anomaly::EncapsulationTooDeep);
@@ -43,11 +43,11 @@ impl Gaps {
         if unparsed > 0 {
             clauses.push(format!("{} could not be parsed", grouped(unparsed)));
         }
-        clauses.extend(self.ends());
         clauses
     }
 
-    fn ends(&self) -> Vec<String> {
+    /// Clauses about the ends of files.
+    pub(super) fn of_files(&self) -> Vec<String> {
         if self.files.len() > NAMED_FILES {
             return vec![format!("the ends of {} files were not read", self.files.len())];
         }
@@ -113,7 +113,7 @@ pub(super) fn sentence(
     incidents: usize,
     totals: &Totals,
     span: Option<(Timestamp, Timestamp)>,
-    clauses: &[String],
+    limits: &[String],
 ) -> String {
     let result = match incidents {
         0 => "No attack found".to_owned(),
@@ -125,7 +125,7 @@ pub(super) fn sentence(
         None => ("no packets".to_owned(), 0.0),
     };
     let frames = totals.frames;
-    let limits: String = clauses.iter().map(|clause| format!("; {clause}")).collect();
+    let limits: String = limits.iter().map(|clause| format!("; {clause}")).collect();
     format!(
         "{result} in {} packets, {}B, {seconds:.1} s ({span}){limits}.",
         grouped(frames.packets),
@@ -147,14 +147,13 @@ mod tests {
     #[test]
     fn what_was_not_looked_into_limits_the_conclusion() {
         let (mut totals, mut gaps) = (totals(), Gaps::default());
-        let vxlan = "12 000 of them carry VXLAN, which was not looked into";
-        let vxlan = vxlan.replace("12 000", &grouped(12_000));
-        let outer = gaps.clauses(&totals, Tunnels::Outer);
+        let vxlan = "12,000 of them carry VXLAN, which was not looked into".to_owned();
+        let outer = gaps.of_packets(&totals, Tunnels::Outer);
         assert_eq!(outer, [format!("{vxlan} (decode.tunnels = \"inner\" follows it)")]);
-        assert_eq!(gaps.clauses(&totals, Tunnels::Inner), [vxlan]);
+        assert_eq!(gaps.of_packets(&totals, Tunnels::Inner), [vxlan]);
         assert_eq!(
             sentence(0, &totals, None, &outer),
-            format!("No attack found in {} packets, 1.00 MB, 0.0 s (no packets); {}.", grouped(12_345), outer[0])
+            format!("No attack found in 12,345 packets, {}B, 0.0 s (no packets); {}.", scaled(1_000_000), outer[0])
         );
         totals.unopened[Encapsulation::Gre as usize] = 30;
         totals.unopened[Encapsulation::Esp as usize] = 1;
@@ -164,21 +163,24 @@ mod tests {
         let zeros = Some(Unread { bytes: 512, zeros: true });
         gaps.files = vec![("a.pcap".into(), zeros), ("b.pcap".into(), None)];
         assert_eq!(
-            gaps.clauses(&totals, Tunnels::Outer)[1..],
+            gaps.of_packets(&totals, Tunnels::Outer)[1..],
             [
                 "1 of them carries ESP, which was not looked into",
                 "300 of link types 147 and 189, which are not supported, were only counted",
                 "4 could not be parsed",
-                "512 bytes of zeros at the end of a.pcap were not read",
-                "b.pcap was not read to its end",
             ]
         );
+        assert_eq!(
+            gaps.of_files(),
+            ["512 bytes of zeros at the end of a.pcap were not read", "b.pcap was not read to its end",]
+        );
         gaps.files.extend([("c.pcap".into(), None), ("d.pcap".into(), None)]);
-        assert_eq!(gaps.clauses(&totals, Tunnels::Outer).last().unwrap(), "the ends of 4 files were not read");
+        assert_eq!(gaps.of_files()[0], "the ends of 4 files were not read");
     }
 
     #[test]
     fn an_analysis_of_everything_is_not_limited() {
-        assert!(Gaps::default().clauses(&Totals::default(), Tunnels::Outer).is_empty());
+        assert!(Gaps::default().of_packets(&Totals::default(), Tunnels::Outer).is_empty());
+        assert!(Gaps::default().of_files().is_empty());
     }
 }

@@ -201,8 +201,12 @@ impl Session {
             if let Some(address) = self.explained {
                 eprint!("{}", explanation::page(address, self.replay.engine().explanations()));
             }
-            let limits = self.gaps.clauses(self.replay.engine().totals(), self.tunnels);
-            for note in limits.into_iter().chain(self.notes()) {
+            let totals = self.replay.engine().totals();
+            let limits = self.gaps.of_packets(totals, self.tunnels);
+            if !limits.is_empty() {
+                eprintln!("pegel: note: {} packets; {}", grouped(totals.frames.packets), limits.join("; "));
+            }
+            for note in self.notes() {
                 eprintln!("pegel: note: {note}");
             }
         }
@@ -227,12 +231,10 @@ impl Session {
             page.push('\n');
         }
         let totals = self.replay.engine().totals();
-        let clauses = self.gaps.clauses(totals, self.tunnels);
-        let _ = writeln!(
-            page,
-            "{}",
-            conclusion::sentence(self.incidents.len(), totals, self.replay.span(), &clauses)
-        );
+        let mut limits = self.gaps.of_packets(totals, self.tunnels);
+        limits.extend(self.gaps.of_files());
+        let sentence = conclusion::sentence(self.incidents.len(), totals, self.replay.span(), &limits);
+        let _ = writeln!(page, "{sentence}");
         for note in self.notes() {
             let _ = writeln!(page, "Note: {note}.");
         }

@@ -145,7 +145,8 @@ impl Metrics {
                 bytes: make.counter(spec::TRANSIT_BYTES)?,
             },
             anomalies: make.counters_for(spec::PACKET_ANOMALIES, Anomaly::ALL.iter().map(|anomaly| anomaly.name()))?,
-            unopened: make.counters_for(spec::ENCAPSULATED_PACKETS, Encapsulation::ALL.iter().map(|kind| kind.name()))?,
+            unopened: make
+                .counters_for(spec::ENCAPSULATED_PACKETS, Encapsulation::ALL.iter().map(|kind| kind.name()))?,
             hosts: hosts::HostSeries::new(&make)?,
             guests: guests::GuestSeries::new(&make)?,
             stations: make.gauge(spec::STATIONS)?,

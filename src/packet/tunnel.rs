@@ -119,9 +119,7 @@ fn gre(data: &[u8]) -> Result<Option<Carried<'_>>, Anomaly> {
         0x86dd => Carried::ip(Encapsulation::Gre, inner, Some(6)),
         0x6558 => Carried::ethernet(Encapsulation::Gre, inner),
         0x88be | 0x22eb => erspan(protocol, flags & 0x10 != 0, inner),
-        0x8100 | 0x88a8 | 0x8847 | 0x8848 => {
-            Some(Carried::new(Encapsulation::Gre, Start::EtherType(protocol), inner))
-        }
+        0x8100 | 0x88a8 | 0x8847 | 0x8848 => Some(Carried::new(Encapsulation::Gre, Start::EtherType(protocol), inner)),
         // Keepalives, routing protocols.
         0..=0x05ff | 0x2001 => None,
         _ => Some(Carried::sealed(Encapsulation::Gre)),
@@ -282,8 +280,7 @@ pub(super) fn behind_labels(data: &[u8], length: usize) -> Labelled<'_> {
 }
 
 fn pseudowire(frame: &[u8]) -> Option<Labelled<'_>> {
-    is_ethernet(frame)
-        .then(|| Labelled::Carried(Carried::new(Encapsulation::Pseudowire, Start::Ethernet, frame)))
+    is_ethernet(frame).then(|| Labelled::Carried(Carried::new(Encapsulation::Pseudowire, Start::Ethernet, frame)))
 }
 
 /// Whether octets that begin with 4 or 6 are surely an IP packet.

@@ -194,7 +194,10 @@ impl PcapFile {
                 let unread = Unread { bytes: rest.len() as u64, zeros: rest.iter().all(|&byte| byte == 0) };
                 self.unread = Some(unread);
                 return Err(CaptureError::Truncated(match unread.zeros {
-                    true => format!("ends with {} bytes of zeros, from {record} (space that was never written?)", unread.bytes),
+                    true => format!(
+                        "ends with {} bytes of zeros, from {record} (space that was never written?)",
+                        unread.bytes
+                    ),
                     false => {
                         format!("ends inside {record} (truncated while writing?); everything before that was read")
                     }

@@ -94,7 +94,8 @@ impl Ng {
                 Err(what) => {
                     let at = offset.saturating_add((window.len() - rest.len()) as u64);
                     let number = self.blocks.saturating_add(1);
-                    let damaged = CaptureError::Format(format!("is damaged: pcapng block {number} at byte {at} {what}"));
+                    let damaged =
+                        CaptureError::Format(format!("is damaged: pcapng block {number} at byte {at} {what}"));
                     break match self.zeros_from(rest) {
                         Some(skip) => Stop::Zeros { skip, otherwise: damaged },
                         None => Stop::Failed(damaged),

@@ -27,7 +27,10 @@ pub(super) enum Stop {
     Starved,
     /// Zeros begin here, or after the first `skip` bytes of the rest: the part that was not written, if nothing else follows.
     /// Otherwise the file is damaged as `otherwise` says.
-    Zeros { skip: usize, otherwise: CaptureError },
+    Zeros {
+        skip: usize,
+        otherwise: CaptureError,
+    },
     Failed(CaptureError),
 }
 
