@@ -2,13 +2,24 @@
 
 use crate::base::{Timestamp, grouped, scaled};
 use crate::capture::pcap_file::Unread;
-use crate::meter::Totals;
-use crate::packet::{Anomaly, Class, Encapsulation, Tunnels};
+use crate::packet::{Anomaly, Encapsulation, Tunnels};
 
 /// Files whose ends are named; more are counted.
 const NAMED_FILES: usize = 3;
 
-/// What was not analysed, beyond the totals.
+/// What was counted.
+pub(super) struct Counted {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    /// Packets of which nothing could be parsed, with those of unsupported link types.
+    pub(super) unparsed: u64,
+    /// Packets in encapsulations that were not followed, by kind.
+    pub(super) unopened: [u64; Encapsulation::COUNT],
+    /// Packets with an anomaly, by kind.
+    pub(super) anomalies: [u64; Anomaly::COUNT],
+}
+
+/// What was not analysed, beyond what was counted.
 #[derive(Default)]
 pub(super) struct Gaps {
     /// Unsupported link types, by number.
@@ -19,9 +30,9 @@ pub(super) struct Gaps {
 
 impl Gaps {
     /// Clauses that limit the conclusion: about packets.
-    pub(super) fn of_packets(&self, totals: &Totals, tunnels: Tunnels) -> Vec<String> {
-        let mut clauses = encapsulated(totals, tunnels);
-        let anomaly = |anomaly: Anomaly| totals.anomalies.get(anomaly as usize).copied().unwrap_or_default();
+    pub(super) fn of_packets(&self, counted: &Counted, tunnels: Tunnels) -> Vec<String> {
+        let mut clauses = encapsulated(counted, tunnels);
+        let anomaly = |anomaly: Anomaly| counted.anomalies.get(anomaly as usize).copied().unwrap_or_default();
         let deep = anomaly(Anomaly::EncapsulationTooDeep);
         if deep > 0 {
             let verb = if deep == 1 { "is" } else { "are" };
@@ -37,9 +48,7 @@ impl Gaps {
                 list(&numbers)
             ));
         }
-        let of_class = |counts: &[crate::meter::Count]| counts.get(Class::Unparsed.index()).map_or(0, |c| c.packets);
-        // A packet without an IP header has one direction only.
-        let unparsed = (of_class(&totals.received) + of_class(&totals.transmitted)).saturating_sub(unsupported);
+        let unparsed = counted.unparsed.saturating_sub(unsupported);
         if unparsed > 0 {
             clauses.push(format!("{} could not be parsed", grouped(unparsed)));
         }
@@ -64,9 +73,9 @@ impl Gaps {
 }
 
 /// What encapsulated packets carry: those that another setting follows, and the others.
-fn encapsulated(totals: &Totals, tunnels: Tunnels) -> Vec<String> {
+fn encapsulated(counted: &Counted, tunnels: Tunnels) -> Vec<String> {
     let of = |wanted: bool| -> Vec<(u64, &str)> {
-        let all = Encapsulation::ALL.iter().zip(totals.unopened);
+        let all = Encapsulation::ALL.iter().zip(counted.unopened);
         let mut found: Vec<_> = all
             .filter(|(kind, packets)| *packets > 0 && (kind.is_followed() && tunnels == Tunnels::Outer) == wanted)
             .map(|(kind, packets)| (packets, kind.title()))
@@ -111,7 +120,7 @@ fn list(words: &[String]) -> String {
 /// The sentence: how many incidents in how many packets, and what limits that.
 pub(super) fn sentence(
     incidents: usize,
-    totals: &Totals,
+    counted: &Counted,
     span: Option<(Timestamp, Timestamp)>,
     limits: &[String],
 ) -> String {
@@ -124,46 +133,44 @@ pub(super) fn sentence(
         Some((from, to)) => (format!("{from} to {to}"), to.seconds_since(from)),
         None => ("no packets".to_owned(), 0.0),
     };
-    let frames = totals.frames;
     let limits: String = limits.iter().map(|clause| format!("; {clause}")).collect();
     format!(
         "{result} in {} packets, {}B, {seconds:.1} s ({span}){limits}.",
-        grouped(frames.packets),
-        scaled(frames.bytes)
+        grouped(counted.packets),
+        scaled(counted.bytes)
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meter::Count;
 
-    fn totals() -> Totals {
-        let mut totals = Totals { frames: Count { packets: 12_345, bytes: 1_000_000 }, ..Totals::default() };
-        totals.unopened[Encapsulation::Vxlan as usize] = 12_000;
-        totals
+    fn counted() -> Counted {
+        let (unopened, anomalies) = ([0; Encapsulation::COUNT], [0; Anomaly::COUNT]);
+        Counted { packets: 12_345, bytes: 1_000_000, unparsed: 0, unopened, anomalies }
     }
 
     #[test]
     fn what_was_not_looked_into_limits_the_conclusion() {
-        let (mut totals, mut gaps) = (totals(), Gaps::default());
+        let (mut counted, mut gaps) = (counted(), Gaps::default());
+        counted.unopened[Encapsulation::Vxlan as usize] = 12_000;
         let vxlan = "12,000 of them carry VXLAN, which was not looked into".to_owned();
-        let outer = gaps.of_packets(&totals, Tunnels::Outer);
+        let outer = gaps.of_packets(&counted, Tunnels::Outer);
         assert_eq!(outer, [format!("{vxlan} (decode.tunnels = \"inner\" follows it)")]);
-        assert_eq!(gaps.of_packets(&totals, Tunnels::Inner), [vxlan]);
+        assert_eq!(gaps.of_packets(&counted, Tunnels::Inner), [vxlan]);
         assert_eq!(
-            sentence(0, &totals, None, &outer),
+            sentence(0, &counted, None, &outer),
             format!("No attack found in 12,345 packets, {}B, 0.0 s (no packets); {}.", scaled(1_000_000), outer[0])
         );
-        totals.unopened[Encapsulation::Gre as usize] = 30;
-        totals.unopened[Encapsulation::Esp as usize] = 1;
-        totals.anomalies[Anomaly::LinkTypeUnsupported as usize] = 300;
-        totals.received[Class::Unparsed.index()].packets = 304;
+        counted.unopened[Encapsulation::Gre as usize] = 30;
+        counted.unopened[Encapsulation::Esp as usize] = 1;
+        counted.anomalies[Anomaly::LinkTypeUnsupported as usize] = 300;
+        counted.unparsed = 304;
         gaps.links = vec![147, 189];
         let zeros = Some(Unread { bytes: 512, zeros: true });
         gaps.files = vec![("a.pcap".into(), zeros), ("b.pcap".into(), None)];
         assert_eq!(
-            gaps.of_packets(&totals, Tunnels::Outer)[1..],
+            gaps.of_packets(&counted, Tunnels::Outer)[1..],
             [
                 "1 of them carries ESP, which was not looked into",
                 "300 of link types 147 and 189, which are not supported, were only counted",
@@ -180,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_analysis_of_everything_is_not_limited() {
-        assert!(Gaps::default().of_packets(&Totals::default(), Tunnels::Outer).is_empty());
+        assert!(Gaps::default().of_packets(&counted(), Tunnels::Outer).is_empty());
         assert!(Gaps::default().of_files().is_empty());
     }
 }

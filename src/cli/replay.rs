@@ -1,7 +1,7 @@
 //! `pegel replay`: analyses capture files.
 
 use super::common::Common;
-use super::conclusion::{self, Gaps};
+use super::conclusion::{self, Counted, Gaps};
 use super::exit;
 use super::explanation;
 use super::print::print_out;
@@ -10,7 +10,7 @@ use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
 use crate::incident::{Detailed, Event, Incident, MaintenanceWindow, Schedule, Scope};
-use crate::packet::{Anomaly, Tunnels};
+use crate::packet::{Anomaly, Class, Tunnels};
 use crate::runtime::replay::Replay;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -201,10 +201,10 @@ impl Session {
             if let Some(address) = self.explained {
                 eprint!("{}", explanation::page(address, self.replay.engine().explanations()));
             }
-            let totals = self.replay.engine().totals();
-            let limits = self.gaps.of_packets(totals, self.tunnels);
+            let counted = self.counted();
+            let limits = self.gaps.of_packets(&counted, self.tunnels);
             if !limits.is_empty() {
-                eprintln!("pegel: note: {} packets; {}", grouped(totals.frames.packets), limits.join("; "));
+                eprintln!("pegel: note: {} packets; {}", grouped(counted.packets), limits.join("; "));
             }
             for note in self.notes() {
                 eprintln!("pegel: note: {note}");
@@ -230,10 +230,10 @@ impl Session {
             }
             page.push('\n');
         }
-        let totals = self.replay.engine().totals();
-        let mut limits = self.gaps.of_packets(totals, self.tunnels);
+        let counted = self.counted();
+        let mut limits = self.gaps.of_packets(&counted, self.tunnels);
         limits.extend(self.gaps.of_files());
-        let sentence = conclusion::sentence(self.incidents.len(), totals, self.replay.span(), &limits);
+        let sentence = conclusion::sentence(self.incidents.len(), &counted, self.replay.span(), &limits);
         let _ = writeln!(page, "{sentence}");
         for note in self.notes() {
             let _ = writeln!(page, "Note: {note}.");
@@ -243,6 +243,20 @@ impl Session {
             page.push_str(&explanation::page(address, self.replay.engine().explanations()));
         }
         page
+    }
+
+    fn counted(&self) -> Counted {
+        let totals = self.replay.engine().totals();
+        // What has no IP header has one direction.
+        let unparsed = [&totals.received, &totals.transmitted]
+            .map(|counts| counts.get(Class::Unparsed.index()).map_or(0, |count| count.packets));
+        Counted {
+            packets: totals.frames.packets,
+            bytes: totals.frames.bytes,
+            unparsed: unparsed.iter().sum(),
+            unopened: totals.unopened,
+            anomalies: totals.anomalies,
+        }
     }
 
     /// Limitations of the result.
