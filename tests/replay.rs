@@ -481,7 +481,8 @@ fn no_attack_is_said_only_of_what_was_looked_into() {
         let head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0];
         [&head[..], frame].concat()
     };
-    let tunnels: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+    type Tunnel<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let tunnels: [(&str, Tunnel<'_>); 3] =
         [("VXLAN", &vxlan), ("ERSPAN", &erspan), ("an Ethernet pseudowire", &pseudowire)];
     for (title, tunnel) in tunnels {
         let flood = vec![part(TrafficModel::SynFlood, 1.0, 3.0, 1_500.0)];
