@@ -3,7 +3,7 @@
 
 use pegel::base::{Addr, Mac, Timestamp};
 use pegel::capture::{Frame, FrameDirection, LinkType};
-use pegel::packet::{Anomaly, Class, Decoder, Packet, Service, Tunnels};
+use pegel::packet::{Anomaly, Class, Decoder, Encapsulation, OuterHeaders, Packet, Service, Tunnels};
 use pegel::traffic::{MODELS, Part, Scenario, TrafficModel};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -346,28 +346,123 @@ fn non_ip_frames_have_a_class_and_no_host() {
 fn tunnels_are_counted_by_the_configured_header() {
     let six = ipv6(6, &tcp(40_000, 80, SYN, &[]));
     let inside4 = syn4();
-    let vxlan = [&[8, 0, 0, 0, 0, 0, 9, 0][..], &ethernet(0x0800, &inside4)].concat();
-    let cases: [(Vec<u8>, Class); 6] = [
-        (ipv4(47, &[&[0, 0, 8, 0][..], &inside4].concat()), Class::Gre),
-        (ipv4(47, &[&[0xb0, 0, 0x86, 0xdd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12][..], &six].concat()), Class::Gre),
-        (ipv4(47, &[&[0, 0, 0x65, 0x58][..], &ethernet(0x0800, &inside4)].concat()), Class::Gre),
-        (ipv4(4, &inside4), Class::IpTunnel),
-        (ipv4(41, &six), Class::IpTunnel),
-        (ipv4(17, &udp(50_000, 4789, &vxlan)), Class::Udp),
+    let framed = ethernet(0x0800, &inside4);
+    let tagged = ethernet(0x8100, &[&[0, 9, 8, 0][..], &inside4].concat());
+    let in_gre = |head: &[u8], inner: &[u8]| ipv4(47, &[head, inner].concat());
+    let to_port = |port: u16, head: &[u8], inner: &[u8]| ipv4(17, &udp(50_000, port, &[head, inner].concat()));
+    let sequenced = |protocol: u16| [&[0x10, 0][..], &protocol.to_be_bytes(), &[0, 0, 0, 1]].concat();
+    let second = [sequenced(0x88be), vec![0x10, 1, 0, 0x64, 0, 0, 0, 5]].concat();
+    let third = [sequenced(0x22eb), vec![0x20, 1, 0, 0x64, 0, 0, 0, 5, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9]].concat();
+    let labels = |inner: &[u8]| [&[0, 1, 0, 64, 0, 2, 1, 64][..], inner].concat();
+    let vni = [8, 0, 0, 0, 0, 0, 9, 0];
+    let gtp = [0x32, 0xff, 0, 44, 0, 0, 0, 1, 0, 7, 0, 0];
+    let cases: [(Vec<u8>, Class, Encapsulation); 19] = [
+        (in_gre(&[0, 0, 8, 0], &inside4), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0xb0, 0, 0x86, 0xdd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], &six), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0, 0, 0x65, 0x58], &framed), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0, 0, 0x65, 0x58], &tagged), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0, 0, 0x88, 0x47], &labels(&inside4)), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0, 0, 0x88, 0x47], &labels(&framed)), Class::Gre, Encapsulation::Gre),
+        (in_gre(&[0, 0, 0x88, 0xbe], &framed), Class::Gre, Encapsulation::Erspan),
+        (in_gre(&second, &tagged), Class::Gre, Encapsulation::Erspan),
+        (in_gre(&third, &framed), Class::Gre, Encapsulation::Erspan),
+        (ipv4(4, &inside4), Class::IpTunnel, Encapsulation::IpInIp),
+        (ipv4(41, &six), Class::IpTunnel, Encapsulation::IpInIp),
+        (ipv4(97, &[&[0x30, 0][..], &framed].concat()), Class::IpTunnel, Encapsulation::EtherIp),
+        (to_port(4789, &vni, &framed), Class::Udp, Encapsulation::Vxlan),
+        (to_port(8472, &vni, &framed), Class::Udp, Encapsulation::Vxlan),
+        (to_port(4790, &[0x0c, 0, 0, 3, 0, 0, 9, 0], &framed), Class::Udp, Encapsulation::VxlanGpe),
+        (to_port(4790, &[0x0c, 0, 0, 2, 0, 0, 9, 0], &six), Class::Udp, Encapsulation::VxlanGpe),
+        (to_port(6081, &[1, 0x40, 0x65, 0x58, 0, 0, 9, 0, 1, 2, 3, 0], &framed), Class::Udp, Encapsulation::Geneve),
+        (to_port(2152, &gtp, &inside4), Class::Udp, Encapsulation::GtpU),
+        // Also as the body of what is itself inside a tunnel.
+        (ipv4(4, &to_port(6081, &[0, 0, 8, 0, 0, 0, 9, 0], &inside4)), Class::IpTunnel, Encapsulation::IpInIp),
     ];
-    for (ip, class) in cases {
+    for (ip, class, kind) in cases {
         let data = ethernet(0x0800, &ip);
         let outer = decode(LinkType::Ethernet, &data);
-        assert_eq!((outer.class, outer.anomaly), (class, None));
+        assert_eq!((outer.class, outer.anomaly, outer.unopened, outer.is_inner), (class, None, Some(kind), false));
         is_v4(&outer);
         let inner = inner(&data);
         is_syn(&inner);
         assert_eq!((inner.wire_len, inner.source_mac), (data.len() as u32, Mac(SOURCE)), "{class:?}");
+        assert_eq!((inner.unopened, inner.is_inner), (None, true));
+    }
+    let pseudowire = |control: &[u8]| ethernet(0x8847, &labels(&[control, &framed].concat()));
+    let backbone = ethernet(0x88e7, &[&[0, 0, 0, 9][..], &framed].concat());
+    for (data, kind) in [
+        (pseudowire(&[]), Encapsulation::Pseudowire),
+        (pseudowire(&[0, 0, 0, 7]), Encapsulation::Pseudowire),
+        (backbone, Encapsulation::Pbb),
+    ] {
+        let outer = decode(LinkType::Ethernet, &data);
+        assert_eq!((outer.class, outer.has_ip, outer.unopened), (Class::L2Other, false, Some(kind)));
+        is_syn(&inner(&data));
     }
     // Other packets are unchanged.
     is_syn(&inner(&ethernet(0x0800, &syn4())));
     let plain = ethernet(0x0800, &ipv4(17, &udp(1, 2, &[0; 30])));
     assert_eq!(inner(&plain), decode(LinkType::Ethernet, &plain));
+}
+
+#[test]
+fn what_cannot_be_followed_is_named() {
+    let sealed = |ip: Vec<u8>| ethernet(0x0800, &ip);
+    for (data, kind) in [
+        (sealed(ipv4(50, &[0, 0, 0, 9, 0, 0, 0, 1, 7, 7, 7, 7])), Encapsulation::Esp),
+        (sealed(ipv4(115, &[0, 0, 0, 9, 7, 7, 7, 7])), Encapsulation::L2tp),
+        (sealed(ipv4(17, &udp(1701, 1701, &[0, 2, 0, 7, 0, 1, 0xff, 3, 0, 0x21]))), Encapsulation::L2tp),
+        (sealed(ipv4(47, &[0x30, 1, 0x88, 0x0b, 0, 4, 0, 1, 0, 0, 0, 1, 7, 7, 7, 7])), Encapsulation::Gre),
+        (ethernet(0x8847, &[0, 1, 1, 64, 0x70, 7, 7, 7, 7]), Encapsulation::Mpls),
+        (ethernet(0x88e5, &[0x2c, 0, 0, 0, 0, 1]), Encapsulation::MacSec),
+        (ethernet(0x894f, &[0; 20]), Encapsulation::Nsh),
+        (ethernet(0x22f3, &[0; 20]), Encapsulation::Trill),
+        (ethernet(0x8864, &[0x11, 0, 0, 1, 0, 8, 0, 0xfd, 7, 7, 7, 7, 7, 7]), Encapsulation::Ppp),
+    ] {
+        let outer = decode(LinkType::Ethernet, &data);
+        assert_eq!((outer.unopened, outer.anomaly), (Some(kind), None), "{data:02x?}");
+        assert_eq!(inner(&data), outer);
+        // Around it, a tunnel that is followed: what is in it remains unknown.
+        let wrapped = ethernet(0x0800, &ipv4(47, &[&[0, 0, 0x65, 0x58][..], &data].concat()));
+        let packet = inner(&wrapped);
+        assert_eq!((packet.unopened, packet.is_inner, packet.anomaly), (Some(kind), outer.has_ip, None));
+    }
+    // Control messages and what merely goes to the port of a tunnel carry nothing.
+    for data in [
+        sealed(ipv4(17, &udp(1701, 1701, &[0xc8, 2, 0, 12, 0, 1, 0, 0, 0, 0, 0, 0]))),
+        sealed(ipv4(17, &udp(40_000, 6081, &[7; 60]))),
+        sealed(ipv4(17, &udp(2152, 2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0]))),
+        sealed(ipv4(17, &udp(40_000, 8472, &[0; 60]))),
+        sealed(ipv4(4, &[7; 40])),
+        ethernet(0x8847, &[0, 1, 1, 64, 0x10, 0, 0, 0x21, 0x45]),
+    ] {
+        for packet in [decode(LinkType::Ethernet, &data), inner(&data)] {
+            assert_eq!((packet.unopened, packet.is_inner, packet.anomaly), (None, false, None), "{data:02x?}");
+        }
+    }
+    // ARP in a tunnel is understood, a packet that ends inside its header is not.
+    let arp = ethernet(0x0806, &[&[0, 1, 8, 0, 6, 4, 0, 1][..], &[0; 20]].concat());
+    for (frame, unopened) in [(arp, None), (ethernet(0x0800, &syn4()[..12]), Some(Encapsulation::Gre))] {
+        let packet = inner(&ethernet(0x0800, &ipv4(47, &[&[0, 0, 0x65, 0x58][..], &frame].concat())));
+        assert_eq!((packet.class, packet.unopened, packet.is_inner), (Class::Gre, unopened, false));
+    }
+}
+
+#[test]
+fn the_headers_around_the_innermost_one_are_kept() {
+    let nested = |levels: usize| (0..levels).fold(syn4(), |inside, _| ipv4(4, &inside));
+    for levels in 0..6 {
+        let data = ethernet(0x0800, &nested(levels));
+        let (mut packet, mut outer) = (Packet::default(), OuterHeaders::default());
+        Decoder { tunnels: Tunnels::Inner }.decode_into(&frame(LinkType::Ethernet, &data), &mut packet, &mut outer);
+        let followed = levels.min(4);
+        assert_eq!((packet.is_inner, outer.packets().len()), (levels > 0, followed), "{levels} levels");
+        assert!(outer.packets().iter().all(|packet| packet.class == Class::IpTunnel && packet.wire_len > 0));
+        let too_deep = levels > 4;
+        assert_eq!(packet.unopened, too_deep.then_some(Encapsulation::IpInIp));
+        assert_eq!(packet.anomaly, too_deep.then_some(Anomaly::EncapsulationTooDeep));
+        assert_eq!(packet.class, if too_deep { Class::IpTunnel } else { Class::TcpSyn });
+    }
 }
 
 /// A frame for every anomaly that decoding can name.
@@ -480,8 +575,28 @@ static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         }
     }
     corpus.extend(anomalous_frames().into_iter().map(|(.., data)| data));
+    corpus.extend(encapsulated_frames());
     corpus
 });
+
+/// A SYN in encapsulations of every kind of start.
+fn encapsulated_frames() -> Vec<Vec<u8>> {
+    let framed = ethernet(0x0800, &syn4());
+    let v4 = |ip: Vec<u8>| ethernet(0x0800, &ip);
+    let vni = [8, 0, 0, 0, 0, 0, 9, 0];
+    vec![
+        v4(ipv4(4, &ipv4(4, &syn4()))),
+        v4(ipv4(47, &[&[0, 0, 0x88, 0xbe][..], &framed].concat())),
+        v4(ipv4(17, &udp(50_000, 4789, &[&vni[..], &framed].concat()))),
+        v4(ipv4(17, &udp(50_000, 6081, &[&[0, 0, 0x65, 0x58, 0, 0, 9, 0][..], &framed].concat()))),
+        v4(ipv4(
+            17,
+            &udp(2152, 2152, &[&[0x34, 0xff, 0, 48, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0][..], &syn4()].concat()),
+        )),
+        ethernet(0x8847, &[&[0, 1, 1, 64, 0, 0, 0, 0][..], &framed].concat()),
+        ethernet(0x8847, &[&[0, 1, 1, 64][..], &framed].concat()),
+    ]
+}
 
 /// The network packet of an Ethernet frame behind the header of another link.
 fn rewrap(link: LinkType, ethernet: &[u8]) -> Vec<u8> {
@@ -499,14 +614,15 @@ fn rewrap(link: LinkType, ethernet: &[u8]) -> Vec<u8> {
     [&front[..], network].concat()
 }
 
-/// Both paths give the same packet, and following tunnels does not panic.
+/// Both paths give the same packet, whether tunnels are followed or not.
 fn same(link: LinkType, data: &[u8]) -> Result<(), TestCaseError> {
     let frame = frame(link, data);
-    let decoder = Decoder::default();
-    let (fast, lax) = (decoder.decode(&frame), decoder.decode_lax(&frame));
-    prop_assert_eq!(fast, lax, "{:?} {:02x?}", link, data);
-    prop_assert!(usize::from(fast.payload_at) <= data.len().min(65_535));
-    let _ = Decoder { tunnels: Tunnels::Inner }.decode(&frame);
+    for tunnels in [Tunnels::Outer, Tunnels::Inner] {
+        let decoder = Decoder { tunnels };
+        let (fast, lax) = (decoder.decode(&frame), decoder.decode_lax(&frame));
+        prop_assert_eq!(fast, lax, "{:?} {:?} {:02x?}", tunnels, link, data);
+        prop_assert!(usize::from(fast.payload_at) <= data.len().min(65_535));
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! The meter: large frames, sampled ticks, tables filled by random sources.
 
 use pegel::base::{Addr, Networks, Timestamp};
+use pegel::capture::{Frame, FrameDirection, LinkType};
 use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, TallySizes, TickReport};
-use pegel::packet::{Class, Packet};
+use pegel::packet::{Class, Decoder, Encapsulation, OuterHeaders, Packet, Tunnels};
 use std::sync::Arc;
 
 const SIZES: TallySizes = TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, conversations: 1024 };
@@ -126,4 +127,57 @@ fn a_full_shared_table_refuses_quiet_hosts_but_not_busy_ones() {
     assert_eq!(table.get(&Addr::from_v4_bits(7)).map(|entry| entry.received.packets), Some(5000));
     (0..10_000).for_each(|n| add(20_000 + n, 102, 1));
     assert!(table.get(&Addr::from_v4_bits(7)).is_some());
+}
+
+#[test]
+fn a_tunnelled_packet_is_one_packet_and_counts_for_the_hosts_of_both_headers() {
+    let ip = |source: u32, destination: u32, protocol: u8, payload: &[u8]| {
+        let total = (20 + payload.len()) as u16;
+        let head = [&[0x45, 0][..], &total.to_be_bytes(), &[0, 1, 0, 0, 64, protocol, 0, 0]].concat();
+        [&head[..], &source.to_be_bytes(), &destination.to_be_bytes(), payload].concat()
+    };
+    let other = TARGET.bits() as u32 + 1;
+    let datagram = ip(1, other, 17, &[0x0f, 0xa0, 0, 9, 0, 12, 0, 0, 1, 2, 3, 4]);
+    let data = ip(2, TARGET.bits() as u32, 4, &datagram);
+    let time = Timestamp::from_parts(1000, 0);
+    let frame = Frame {
+        time,
+        data: &data,
+        wire_len: data.len() as u32,
+        link: LinkType::RawIp,
+        direction: FrameDirection::Unknown,
+        interface: 0,
+        vlan: None,
+        segments: 1,
+        sampled: 1,
+    };
+    for (tunnels, hosts, class) in [
+        (Tunnels::Outer, vec![TARGET], Class::IpTunnel),
+        (Tunnels::Inner, vec![TARGET, Addr::from_v4_bits(other)], Class::Udp),
+    ] {
+        let mut tally = tally();
+        // Several batches, and one that is not full.
+        let frames = 3 * BATCH + 5;
+        let (mut batch, mut outer) = (Vec::new(), OuterHeaders::default());
+        for number in 1..=frames {
+            let mut packet = Packet::default();
+            Decoder { tunnels }.decode_into(&frame, &mut packet, &mut outer);
+            assert!(tally.note_encapsulated(&mut packet, &outer, &data));
+            batch.push(packet);
+            if batch.len() == BATCH || number == frames {
+                tally.record(&batch);
+                batch.clear();
+            }
+        }
+        let report = report(&mut tally, &[]);
+        let all = Count { packets: frames as u64, bytes: (frames * data.len()) as u64 };
+        assert_eq!(report.totals.frames, all);
+        assert_eq!(report.totals.received[class.index()], all);
+        let unopened = report.totals.unopened[Encapsulation::IpInIp as usize];
+        assert_eq!(unopened, if tunnels == Tunnels::Outer { all.packets } else { 0 });
+        let mut counted: Vec<Addr> = report.hosts.iter().map(|host| host.address).collect();
+        counted.sort();
+        assert_eq!(counted, hosts);
+        assert!(report.hosts.iter().all(|host| Count::from(host.received) == all && host.sent.packets == 0));
+    }
 }

@@ -175,6 +175,7 @@ fn names_follow_the_rules() {
         "direction",
         "directions",
         "drill",
+        "encapsulation",
         "group",
         "guest",
         "host",

@@ -449,6 +449,117 @@ fn unsupported_link_types_are_named() {
     assert!(out(&output).is_empty() && err(&output).contains("189"), "{}", err(&output));
 }
 
+/// The frames of synthetic traffic, each inside a tunnel, with their timestamps as in a capture.
+fn tunnelled(parts: Vec<Part>, tunnel: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let wrapped = frames(parts)
+        .into_iter()
+        .map(|(nanos, frame)| ((nanos / 1_000_000_000) as u32, (nanos % 1_000_000_000 / 1000) as u32, tunnel(&frame)));
+    legacy(1, wrapped.collect::<Vec<_>>())
+}
+
+/// An Ethernet frame with an IPv4 packet from 192.0.2.11.
+fn outer(destination: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
+    frame.extend(((20 + payload.len()) as u16).to_be_bytes());
+    frame.extend([0, 1, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 11]);
+    frame.extend(destination);
+    frame.extend(payload);
+    frame
+}
+
+#[test]
+fn no_attack_is_said_only_of_what_was_looked_into() {
+    let directory = Directory::new("tunnels");
+    let config = directory.file("inner.toml", b"[decode]\ntunnels = \"inner\"\n");
+    let config = ["--config", config.to_str().expect("UTF-8")];
+    let vxlan = |frame: &[u8]| {
+        let length = ((16 + frame.len()) as u16).to_be_bytes();
+        let head = [&[0xc0, 0, 0x21, 0x18][..], &length, &[0, 0, 8, 0, 0, 0, 0, 0, 9, 0]].concat();
+        outer([192, 0, 2, 12], 17, &[&head[..], frame].concat())
+    };
+    let erspan = |frame: &[u8]| {
+        let head = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 0x64, 0, 0, 0, 5];
+        outer([203, 0, 113, 99], 47, &[&head[..], frame].concat())
+    };
+    let pseudowire = |frame: &[u8]| {
+        let head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0];
+        [&head[..], frame].concat()
+    };
+    type Tunnel<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let tunnels: [(&str, Tunnel<'_>); 3] =
+        [("VXLAN", &vxlan), ("ERSPAN", &erspan), ("an Ethernet pseudowire", &pseudowire)];
+    for (title, tunnel) in tunnels {
+        let flood = vec![part(TrafficModel::SynFlood, 1.0, 3.0, 1_500.0)];
+        let file = directory.file("tunnel.pcap", &tunnelled(flood, tunnel));
+        let output = replay(&["--network", "203.0.113.0/24"], &[&file]);
+        let said =
+            format!("3,000 of them carry {title}, which was not looked into (decode.tunnels = \"inner\" follows it)");
+        assert!(out(&output).starts_with("No attack found in 3,000 packets"), "{title}: {}", out(&output));
+        assert!(out(&output).lines().next().is_some_and(|line| line.contains(&said)), "{title}: {}", out(&output));
+        let output = replay(NETWORK, &[&file]);
+        assert!(err(&output).contains(&said), "{title}: {}", err(&output));
+        let output = replay(&[NETWORK, &config].concat(), &[&file]);
+        assert_eq!(err(&output), "", "{title}");
+        let found = incidents(&output);
+        assert_eq!(found.len(), 1, "{title}: {}", out(&output));
+        assert_eq!((&found[0]["vector"], &found[0]["target"]["address"]), (&"syn_flood".into(), &"203.0.113.7".into()));
+    }
+}
+
+#[test]
+fn a_flood_is_not_hidden_by_what_its_packets_carry() {
+    let directory = Directory::new("hidden");
+    let config = directory.file("inner.toml", b"[decode]\ntunnels = \"inner\"\n");
+    let config = ["--config", config.to_str().expect("UTF-8")];
+    let mirrored = |frame: &[u8]| outer([192, 0, 2, 12], 47, &[&[0, 0, 0x65, 0x58][..], frame].concat());
+    // Random addresses inside, ours inside, and the whole again in a mirror.
+    for (name, ours, mirror) in [("random", false, false), ("ours", true, false), ("mirrored", false, true)] {
+        let records = (0..8_000u32).map(|n| {
+            let random = n.wrapping_mul(2_654_435_761);
+            let [a, b, c, d] = random.to_be_bytes();
+            let destination = if ours { [203, 0, 113, c] } else { [100, c, b, a] };
+            let mut inner = outer(destination, 17, &[0x20, a, 0x30, b, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+            inner[26..30].copy_from_slice(&[101, a, b, c]);
+            let mut flood = outer([203, 0, 113, 7], 4, &inner[14..]);
+            flood[26..30].copy_from_slice(&[20 + (n % 80) as u8, d, c, b]);
+            let frame = if mirror { mirrored(&flood) } else { flood };
+            (1_767_225_600 + n / 4_000, n % 4_000 * 250, frame)
+        });
+        let file = directory.file("flood.pcap", &legacy(1, records.collect::<Vec<_>>()));
+        let found = incidents(&replay(&[NETWORK, &config].concat(), &[&file]));
+        let target = &found.first().unwrap_or_else(|| panic!("{name}: silent"))["target"];
+        let flooded = found.iter().find(|incident| incident["target"]["address"] == "203.0.113.7");
+        assert!(flooded.is_some() || target["kind"] == "prefix", "{name}: {found:#?}");
+        assert!(found.iter().any(|one| one["vectors"].to_string().contains("ip_proto_flood")), "{name}: {found:#?}");
+        // Each packet is one, whatever it is counted for.
+        let table = replay(&[&["--network", "203.0.113.0/24"][..], &config].concat(), &[&file]);
+        assert!(out(&table).contains(" in 8,000 packets"), "{name}: {}", out(&table));
+    }
+}
+
+#[test]
+fn zeros_at_the_end_of_a_capture_are_named() {
+    let directory = Directory::new("zeros");
+    let bytes = flood();
+    let ng =
+        ng("eth0", frames(vec![part(TrafficModel::WebServer, 0.0, 2.0, 20.0)]).into_iter().map(|(n, f)| (n, f, 0)));
+    for (name, bytes) in [("flood.pcap", bytes), ("calm.pcapng", ng)] {
+        let whole = replay(&[], &[&directory.file(name, &bytes)]);
+        let file = directory.file(name, &[&bytes[..], &[0; 5000]].concat());
+        let output = replay(&[], &[&file]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let said = format!("; 5,000 bytes of zeros at the end of {} were not read.", file.display());
+        assert_eq!(out(&output).replace(&said, "."), out(&whole));
+        assert_ne!(out(&output), out(&whole));
+        let json = replay(NETWORK, &[&file]);
+        let lines: Vec<&str> = err(&json).lines().collect();
+        assert!(
+            code(&json) == 0 && lines.len() == 1 && lines[0].contains("note: ends with 5000 bytes of zeros"),
+            "{lines:?}"
+        );
+    }
+}
+
 #[test]
 fn interface_rules_apply_from_the_first_packet_of_a_capture() {
     let directory = Directory::new("mac");

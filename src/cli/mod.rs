@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod common;
+mod conclusion;
 mod config;
 mod drill;
 mod exit;

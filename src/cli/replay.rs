@@ -1,6 +1,7 @@
 //! `pegel replay`: analyses capture files.
 
 use super::common::Common;
+use super::conclusion::{self, Counted, Gaps};
 use super::exit;
 use super::explanation;
 use super::print::print_out;
@@ -9,7 +10,7 @@ use crate::base::{grouped, scaled};
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
 use crate::incident::{Detailed, Event, Incident, MaintenanceWindow, Schedule, Scope};
-use crate::packet::Anomaly;
+use crate::packet::{Anomaly, Class, Tunnels};
 use crate::runtime::replay::Replay;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -90,7 +91,8 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
         replay,
         format: args.format,
         incidents: Vec::new(),
-        other_links: Vec::new(),
+        tunnels: config.tunnels,
+        gaps: Gaps::default(),
         failed: 0,
         explained: args.explain,
         output_closed: None,
@@ -116,8 +118,8 @@ struct Session {
     replay: Replay,
     format: Format,
     incidents: Vec<Incident>,
-    /// Unsupported link types, by number.
-    other_links: Vec<u16>,
+    tunnels: Tunnels,
+    gaps: Gaps,
     failed: usize,
     explained: Option<IpAddr>,
     /// The exit code if standard output was closed or failed.
@@ -155,13 +157,14 @@ impl Session {
         self.output_closed = output_closed;
         for interface in source.interfaces() {
             if let LinkType::Other(number) = interface.link
-                && !self.other_links.contains(&number)
+                && !self.gaps.links.contains(&number)
             {
-                self.other_links.push(number);
+                self.gaps.links.push(number);
             }
         }
         if let Err(error) = outcome {
             self.report(&name, &error);
+            self.gaps.files.push((name, source.unread()));
         }
     }
 
@@ -198,6 +201,11 @@ impl Session {
             if let Some(address) = self.explained {
                 eprint!("{}", explanation::page(address, self.replay.engine().explanations()));
             }
+            let counted = self.counted();
+            let limits = self.gaps.of_packets(&counted, self.tunnels);
+            if !limits.is_empty() {
+                eprintln!("pegel: note: {} packets; {}", grouped(counted.packets), limits.join("; "));
+            }
             for note in self.notes() {
                 eprintln!("pegel: note: {note}");
             }
@@ -222,22 +230,11 @@ impl Session {
             }
             page.push('\n');
         }
-        let frames = self.replay.engine().totals().frames;
-        let (span, seconds) = match self.replay.span() {
-            Some((from, to)) => (format!("{from} to {to}"), to.seconds_since(from)),
-            None => ("no packets".to_owned(), 0.0),
-        };
-        let result = match self.incidents.len() {
-            0 => "No attack found".to_owned(),
-            1 => "1 incident".to_owned(),
-            n => format!("{n} incidents"),
-        };
-        let _ = writeln!(
-            page,
-            "{result} in {} packets, {}B, {seconds:.1} s ({span}).",
-            grouped(frames.packets),
-            scaled(frames.bytes)
-        );
+        let counted = self.counted();
+        let mut limits = self.gaps.of_packets(&counted, self.tunnels);
+        limits.extend(self.gaps.of_files());
+        let sentence = conclusion::sentence(self.incidents.len(), &counted, self.replay.span(), &limits);
+        let _ = writeln!(page, "{sentence}");
         for note in self.notes() {
             let _ = writeln!(page, "Note: {note}.");
         }
@@ -246,6 +243,20 @@ impl Session {
             page.push_str(&explanation::page(address, self.replay.engine().explanations()));
         }
         page
+    }
+
+    fn counted(&self) -> Counted {
+        let totals = self.replay.engine().totals();
+        // What has no IP header has one direction.
+        let unparsed = [&totals.received, &totals.transmitted]
+            .map(|counts| counts.get(Class::Unparsed.index()).map_or(0, |count| count.packets));
+        Counted {
+            packets: totals.frames.packets,
+            bytes: totals.frames.bytes,
+            unparsed: unparsed.iter().sum(),
+            unopened: totals.unopened,
+            anomalies: totals.anomalies,
+        }
     }
 
     /// Limitations of the result.
@@ -264,13 +275,6 @@ impl Session {
                 "a capture has no counters of its interfaces: whether a line was full (link_saturated) is not known"
                     .into(),
             );
-        }
-        if !self.other_links.is_empty() {
-            let numbers: Vec<String> = self.other_links.iter().map(u16::to_string).collect();
-            notes.push(format!(
-                "link type(s) {} are not supported: their packets were only counted",
-                numbers.join(", ")
-            ));
         }
         for allowed in engine.allowed().iter().filter(|allowed| allowed.findings > 0) {
             let (name, why) = (&allowed.rule.name, &allowed.rule.why);

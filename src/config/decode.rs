@@ -12,8 +12,10 @@ const TUNNELS: Key = Key {
     name: "tunnels",
     kind: Kind::Choice(|| TUNNEL_HEADERS.map(name).to_vec()),
     default: DefaultValue::Text("outer"),
-    doc: "Count tunnelled packets (GRE, IP in IP, 6in4, VXLAN) by the addresses of the \"outer\" or of the \
-          \"inner\" header. \"inner\" is for mirror ports and monitoring tunnels.",
+    doc: "Count tunnelled packets (GRE, ERSPAN, IP in IP, 6in4, EtherIP, VXLAN, VXLAN-GPE, Geneve, GTP-U, Ethernet \
+          pseudowires, 802.1ah) by the addresses of the \"outer\" or of the \"inner\" header. \"inner\" is for mirror ports and \
+          monitoring tunnels: the innermost header from or to our networks counts, and for our own hosts those around \
+          it as well.",
 };
 
 const TUNNEL_HEADERS: [Tunnels; 2] = [Tunnels::Outer, Tunnels::Inner];

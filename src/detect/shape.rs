@@ -430,7 +430,7 @@ pub(super) fn is_of_same_networks(host: &HostDirection<'_>, reply: Class) -> boo
 /// Tunnels derive the source port from what they carry (RFC 7348 §5, RFC 8926 §3.3, RFC 8086 §3.2), so that each has very
 /// many flows.
 pub(super) fn is_tunnel(profile: &SampleProfile) -> bool {
-    const PORTS: [u16; 6] = [2152, 4754, 4789, 6080, 6081, 8472];
+    const PORTS: [u16; 7] = [2152, 4754, 4789, 4790, 6080, 6081, 8472];
     let one_port = profile.top_port.is_some_and(|(port, share)| PORTS.contains(&port) && share >= TUNNEL_SHARE.value);
     !profile.many_sources() && one_port
 }

@@ -212,7 +212,8 @@ impl UdpFlood {
         if let Some(exceeded) = host.exceeds(steady, one_way) {
             return Some((exceeded, "in few flows"));
         }
-        let limit = if self.quic { spread } else { spread.times(SINGLE_FACTOR.value) };
+        // No baseline learns these packets.
+        let limit = spread.without_learning().times(if self.quic { 1.0 } else { SINGLE_FACTOR.value });
         let exceeded = self.single_packets(host, limit)?;
         Some((exceeded, "nearly every packet from a new source"))
     }

@@ -46,6 +46,7 @@ mod link;
 mod log;
 mod majority;
 mod merge;
+mod packet_hosts;
 mod peer_ring;
 mod peer_table;
 mod prefixes;
@@ -64,6 +65,7 @@ mod span_counts;
 mod stations;
 mod sums;
 mod tally;
+mod tunnels;
 mod verdicts;
 mod windows;
 

@@ -6,6 +6,8 @@
 //! with the fewest packets loses its own.
 
 use super::conversations::{Outcome, Verdict};
+use super::hash::Hasher;
+use super::host_tick::HostTick;
 use super::registers::Registers;
 use super::samples::Sample;
 use super::verdicts::asks;
@@ -171,10 +173,28 @@ impl PeerTables {
         }
     }
 
+    /// A host has had as many packets as its sample holds, before this one: it gets a table of its peers, if they sent what it did
+    /// not ask for.
+    #[inline(never)]
+    pub(super) fn follow(
+        &mut self,
+        tick: &mut HostTick,
+        sent: bool,
+        packet: &Packet,
+        peer: (Addr, u64),
+        outcome: &Outcome,
+        hasher: Hasher,
+    ) {
+        let table = self.assign(tick.address, sent, tick.samples(sent).samples(), |peer| hasher.address(peer));
+        if let (Some(table), Some(own)) = (table, tick.peer_tables.get_mut(usize::from(sent))) {
+            *own = table;
+            self.count(table, packet, peer, outcome);
+        }
+    }
+
     /// A table for a host, if one is free and enough of the packets that its full sample holds count. As long as these are all
     /// packets, none is missed: they are entered.
-    #[inline(never)]
-    pub(super) fn assign(
+    fn assign(
         &mut self,
         host: Addr,
         sent: bool,
@@ -234,7 +254,6 @@ impl PeerTables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meter::hash::Hasher;
 
     fn add(table: &mut PeerTable, peer: u32, packets: u32) {
         let peer = Addr::from_v4_bits(peer);

@@ -12,7 +12,7 @@ use super::samples::SpreadSample;
 use super::scale::Scale;
 use super::sizes::TallySizes;
 use crate::base::{Addr, CaptureDirections, Mac, Timestamp};
-use crate::packet::{Anomaly, Class};
+use crate::packet::{Anomaly, Class, Encapsulation};
 
 /// All traffic of a tick by class: to our networks, from them, and transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Totals {
     pub transit: Count,
     /// Packets with a protocol anomaly, by kind.
     pub anomalies: [u64; Anomaly::COUNT],
+    /// Packets in an encapsulation that was not followed, by kind: what they carry is unknown.
+    pub unopened: [u64; Encapsulation::COUNT],
     /// Every frame, whatever its content.
     pub frames: Count,
 }
@@ -36,6 +38,7 @@ impl Default for Totals {
             transmitted: [Count::default(); Class::COUNT],
             transit: Count::default(),
             anomalies: [0; Anomaly::COUNT],
+            unopened: [0; Encapsulation::COUNT],
             frames: Count::default(),
         }
     }
@@ -51,6 +54,9 @@ impl Totals {
             mine.merge(*theirs);
         }
         for (mine, theirs) in self.anomalies.iter_mut().zip(&other.anomalies) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.unopened.iter_mut().zip(&other.unopened) {
             *mine += theirs;
         }
         self.transit.merge(other.transit);
@@ -301,8 +307,8 @@ impl TickReport {
         totals.received.iter_mut().chain(&mut totals.transmitted).for_each(|count| count.scale_up(scale));
         totals.transit.scale_up(scale);
         totals.frames.scale_up(scale);
-        for anomalies in &mut totals.anomalies {
-            *anomalies = scale.of(*anomalies);
+        for packets in totals.anomalies.iter_mut().chain(&mut totals.unopened) {
+            *packets = scale.of(*packets);
         }
         for host in &mut self.hosts {
             host.received.scale_up(scale);

@@ -6,7 +6,7 @@
 
 use super::attempts::AttemptTable;
 use super::capture_point::CapturePoint;
-use super::conversations::{self, Conversations, Ends, Key, Outcome};
+use super::conversations::{self, Conversations, Key, Outcome};
 use super::counts::Count;
 use super::hash::Hasher;
 use super::host_slot::{HostSlot, NO_DETAIL};
@@ -14,6 +14,7 @@ use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
 use super::link::{AssignedAddrs, LinkRecorder};
 use super::log::{LOG, LogEntry};
+use super::packet_hosts::PacketHosts;
 use super::peer_table::{NO_TABLE, PeerTables};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
 use super::requests::Requests;
@@ -24,39 +25,14 @@ use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
 use super::sizes::TallySizes;
 use super::stations::Stations;
 use super::sums::Sums;
+use super::tunnels::{self, Encapsulated};
 use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Mac, Networks, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Anomaly, Class, Packet};
+use crate::packet::{Anomaly, Class, OuterHeaders, Packet};
 use std::sync::Arc;
 
 /// Packets recorded per batch: enough to overlap their cache misses.
 pub const BATCH: usize = conversations::BATCH;
-
-/// Both ends of a packet, the table slots of its hosts, and where its conversation is.
-#[derive(Clone, Copy)]
-struct PacketHosts {
-    ends: Ends,
-    source_slot: SlotIndex,
-    destination_slot: SlotIndex,
-    conversation: Key,
-    /// The destination is inside and can be a target.
-    is_target: bool,
-    /// The destination is a multicast or broadcast address.
-    to_group: bool,
-}
-
-impl Default for PacketHosts {
-    fn default() -> Self {
-        PacketHosts {
-            ends: Ends::default(),
-            source_slot: NO_SLOT,
-            destination_slot: NO_SLOT,
-            conversation: Key::default(),
-            is_target: false,
-            to_group: false,
-        }
-    }
-}
 
 /// The counters of one worker.
 pub struct Tally {
@@ -95,6 +71,7 @@ pub struct Tally {
     elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
+    encapsulated: Encapsulated,
     evictions: Evictions,
     first: Option<Timestamp>,
     last: Timestamp,
@@ -132,6 +109,7 @@ impl Tally {
             elsewhere: Count::default(),
             sums: Sums::default(),
             anomalies: [0; Anomaly::COUNT],
+            encapsulated: Encapsulated::default(),
             evictions: Evictions::default(),
             first: None,
             last: Timestamp::ZERO,
@@ -185,6 +163,39 @@ impl Tally {
             self.link.note(packet, frame);
         }
         true
+    }
+
+    /// Notes a packet in an encapsulation: as [`Tally::note`], for the header that counts, which becomes `packet`. `outer` are
+    /// those around it, where it is inside a tunnel.
+    #[cold]
+    pub fn note_encapsulated(&mut self, packet: &mut Packet, outer: &OuterHeaders, frame: &[u8]) -> bool {
+        let networks = Arc::clone(&self.networks);
+        let around = packet.is_inner.then(|| tunnels::choose(packet, outer, &networks));
+        if !self.note(packet, frame) {
+            return false;
+        }
+        self.encapsulated.count(packet);
+        for packet in around.into_iter().flatten() {
+            if self.encapsulated.push(packet) {
+                self.record_outer();
+            }
+        }
+        true
+    }
+
+    /// Counts outer headers for our hosts. Everything else was counted with what they carry.
+    #[cold]
+    fn record_outer(&mut self) {
+        let (packets, count) = self.encapsulated.take_outer();
+        let batch = packets.get(..count).unwrap_or_default();
+        let mut located = [PacketHosts::default(); BATCH];
+        self.locate(batch, &mut located);
+        if self.has_uplink {
+            self.disown_forged(batch, &mut located);
+        }
+        for (packet, ends) in batch.iter().zip(&located) {
+            self.count_hosts(packet, ends);
+        }
     }
 
     /// Whether frames that leave by an interface leave the machine: frames that leave by a guest's port reach the
@@ -308,6 +319,9 @@ impl Tally {
         }
         self.conversations.end_batch(batch.len());
         self.end_run(&run, batch.get(run_start..));
+        if self.encapsulated.has_outer() {
+            self.record_outer();
+        }
     }
 
     #[inline]
@@ -479,24 +493,9 @@ impl Tally {
         if table != NO_TABLE {
             self.peer_tables.count(table, packet, (peer, peer_hash), outcome);
         } else if tick.samples(SENT).is_full() {
-            self.follow_peers(detail, SENT, packet, (peer, peer_hash), outcome);
+            self.peer_tables.follow(tick, SENT, packet, (peer, peer_hash), outcome, self.hasher);
         }
-        if let Some(tick) = self.details.get_mut(usize::from(detail)) {
-            tick.count::<SENT>(packet, (peer, peer_hash), outcome);
-        }
-    }
-
-    /// A host has had as many packets as its sample holds: it gets a table of its peers, if they sent what it did not ask for.
-    #[inline(never)]
-    fn follow_peers(&mut self, detail: u16, sent: bool, packet: &Packet, peer: (Addr, u64), outcome: &Outcome) {
-        let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
-        let hasher = self.hasher;
-        let samples = tick.samples(sent).samples();
-        let table = self.peer_tables.assign(tick.address, sent, samples, |peer| hasher.address(peer));
-        if let (Some(table), Some(own)) = (table, tick.peer_tables.get_mut(usize::from(sent))) {
-            *own = table;
-            self.peer_tables.count(table, packet, peer, outcome);
-        }
+        tick.count::<SENT>(packet, (peer, peer_hash), outcome);
     }
 
     /// Copies the tick into `report` (cleared first) and starts the next.
@@ -507,6 +506,7 @@ impl Tally {
         report.last = self.last;
         report.inside = std::mem::take(&mut self.inside);
         report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
+        report.totals.unopened = self.encapsulated.finish_tick();
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
         self.evictions.attempts += self.attempts.finish_tick(&mut report.attempts);
         self.evictions.conversations = self.conversations.finish_tick();

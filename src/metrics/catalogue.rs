@@ -80,6 +80,8 @@ metrics! {
         "Bytes neither from nor to our networks";
     Counter PACKET_ANOMALIES "pegel_packet_anomalies_total" ["anomaly"]
         "Packets with an anomaly, by the first one found";
+    Counter ENCAPSULATED_PACKETS "pegel_encapsulated_packets_total" ["encapsulation"]
+        "Packets in an encapsulation that was not followed: what they carry was not analysed";
     // Hosts, guests and stations
     Counter HOST_RECEIVE_PACKETS "pegel_host_receive_packets_total" ["host" "group"]
         "Packets to a watched host";

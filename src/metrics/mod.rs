@@ -18,7 +18,7 @@ pub use incidents::MAX_TARGETS;
 use crate::base::{Addr, CaptureDirections, PostureResult, Timestamp};
 use crate::incident::{Event, Incident};
 use crate::meter::{Count, Totals};
-use crate::packet::{Anomaly, Class};
+use crate::packet::{Anomaly, Class, Encapsulation};
 use catalogue as spec;
 use prometheus::{
     Error, Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
@@ -68,6 +68,8 @@ pub struct Metrics {
     transit: CountSeries,
     /// By anomaly index.
     anomalies: Vec<IntCounter>,
+    /// By index of [`Encapsulation`].
+    unopened: Vec<IntCounter>,
     hosts: hosts::HostSeries,
     guests: guests::GuestSeries,
     stations: IntGauge,
@@ -143,6 +145,8 @@ impl Metrics {
                 bytes: make.counter(spec::TRANSIT_BYTES)?,
             },
             anomalies: make.counters_for(spec::PACKET_ANOMALIES, Anomaly::ALL.iter().map(|anomaly| anomaly.name()))?,
+            unopened: make
+                .counters_for(spec::ENCAPSULATED_PACKETS, Encapsulation::ALL.iter().map(|kind| kind.name()))?,
             hosts: hosts::HostSeries::new(&make)?,
             guests: guests::GuestSeries::new(&make)?,
             stations: make.gauge(spec::STATIONS)?,
@@ -177,6 +181,9 @@ impl Metrics {
         }
         self.transit.add(totals.transit);
         for (series, &packets) in self.anomalies.iter().zip(&totals.anomalies) {
+            series.inc_by(packets);
+        }
+        for (series, &packets) in self.unopened.iter().zip(&totals.unopened) {
             series.inc_by(packets);
         }
     }

@@ -40,10 +40,10 @@ anomalies! {
     UdpLengthInvalid = "udp_length_invalid", "The UDP length is below eight octets or exceeds the IP payload.";
     IcmpTruncated = "icmp_truncated", "The packet ends inside its ICMP header.";
     Icmpv6Truncated = "icmpv6_truncated", "The packet ends inside its ICMPv6 header.";
-    GreInvalid = "gre_invalid", "The GRE header is truncated or of an unknown version.";
+    GreInvalid = "gre_invalid", "The GRE header is truncated, of an unknown version or has reserved bits set.";
     TimestampBackwards = "timestamp_backwards", "The packet's timestamp is before the current tick.";
     OwnSourceEntered = "own_source_entered", "The packet enters from outside with a source address of ours: it is forged, or a router of the provider returns it.";
-    VxlanInvalid = "vxlan_invalid", "The VXLAN header is truncated or lacks the VNI flag.";
+    VxlanInvalid = "vxlan_invalid", "The VXLAN header is truncated, lacks the VNI flag or has reserved bits set.";
 }
 
 impl Anomaly {

@@ -1,11 +1,11 @@
 //! The header layout of nearly all packets, parsed in one step: Ethernet without tags, IPv4 without options or
-//! fragmentation, and a valid TCP or UDP header, captured in full.
+//! fragmentation, and a valid TCP or UDP header, captured in full, to no port of a tunnel.
 //!
 //! A single length check replaces one per header, and the record is written once. Any other layout is left to the
 //! general parser ([`link`](super::link), [`ip`](super::ip)). A property test ensures that both give the same result.
 
 use super::protocol::{TCP, UDP};
-use super::{App, Class, Packet, amplifier, class, control};
+use super::{App, Class, Packet, amplifier, class, control, tunnel};
 use crate::base::{Addr, Mac};
 use crate::capture::{Frame, LinkType, Vlan};
 
@@ -92,7 +92,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         }
         UDP => {
             let length = usize::from(u16::from_be_bytes([*u0, *u1]));
-            if length < 8 || length > claimed {
+            if length < 8 || length > claimed || tunnel::is_port(destination_port) {
                 return false;
             }
             (TRANSPORT + 8, length - 8)
@@ -155,6 +155,8 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         has_ip: true,
         is_control: is_control && class == Class::Udp,
         first_fragment: false,
+        unopened: None,
+        is_inner: false,
     };
     true
 }

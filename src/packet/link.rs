@@ -1,6 +1,7 @@
 //! Link layers: from the first octet of a frame to the network layer.
 
-use super::{Anomaly, Class, Packet};
+use super::tunnel::{Carried, Start};
+use super::{Anomaly, Class, Encapsulation, Packet};
 use crate::base::{Addr, Mac};
 use crate::capture::{FrameDirection, LinkType};
 
@@ -14,6 +15,10 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_MPLS: u16 = 0x8847;
 const ETHERTYPE_MPLS_MULTICAST: u16 = 0x8848;
 const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
+const ETHERTYPE_TRILL: u16 = 0x22f3;
+const ETHERTYPE_MACSEC: u16 = 0x88e5;
+const ETHERTYPE_PBB: u16 = 0x88e7;
+const ETHERTYPE_NSH: u16 = 0x894f;
 
 /// What follows the link-layer headers.
 pub(super) enum Network<'a> {
@@ -22,6 +27,10 @@ pub(super) enum Network<'a> {
     /// No network layer: the packet's class is already set. Contains the body after the link-layer headers, if it can
     /// be interpreted.
     Done(&'a [u8]),
+    /// What follows the bottom of an MPLS label stack.
+    Labelled(&'a [u8]),
+    /// A frame inside this one, which has no network layer of its own.
+    Carried(Carried<'a>),
 }
 
 /// Parses the link header of a frame of link type `link`.
@@ -60,7 +69,7 @@ pub(super) fn ethernet<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
 }
 
 /// Follows tags, labels and sessions to the network layer.
-fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
+pub(super) fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     for _ in 0..MAX_NESTING {
         match ethertype {
             ETHERTYPE_IPV4 => return Network::Ip(data, Some(4)),
@@ -88,6 +97,16 @@ fn by_ethertype<'a>(mut ethertype: u16, mut data: &'a [u8], packet: &mut Packet)
                 }
                 return ppp(rest, packet);
             }
+            ETHERTYPE_PBB => {
+                // IEEE 802.1Q §9.7: priority and service identifier, then the customer's frame
+                return match data.split_first_chunk::<4>() {
+                    Some((_, frame)) => Network::Carried(Carried::new(Encapsulation::Pbb, Start::Ethernet, frame)),
+                    None => stop(packet, Anomaly::VlanTruncated, Class::L2Other),
+                };
+            }
+            ETHERTYPE_TRILL => return Network::Carried(Carried::sealed(Encapsulation::Trill)),
+            ETHERTYPE_MACSEC => return Network::Carried(Carried::sealed(Encapsulation::MacSec)),
+            ETHERTYPE_NSH => return Network::Carried(Carried::sealed(Encapsulation::Nsh)),
             // IEEE 802.3 length with LLC; SNAP (aa aa 03 00 00 00) carries an EtherType again (RFC 1042)
             length if length <= 1500 => match data.split_first_chunk::<8>() {
                 Some((&[0xaa, 0xaa, 0x03, 0, 0, 0, t0, t1], rest)) => {
@@ -128,7 +147,7 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     Network::Done(data)
 }
 
-/// RFC 3032: labels up to the bottom of the stack. Only the version nibble after it identifies IP.
+/// RFC 3032: labels up to the bottom of the stack. They do not say what follows.
 fn mpls<'a>(mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
     for _ in 0..MAX_NESTING {
         let Some((&[_, _, bottom, _], rest)) = data.split_first_chunk::<4>() else {
@@ -136,14 +155,7 @@ fn mpls<'a>(mut data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         };
         data = rest;
         if bottom & 1 == 1 {
-            return match data.first().map(|b| b >> 4) {
-                Some(4 | 6) => Network::Ip(data, None),
-                // A pseudowire control word (RFC 4385), followed by Ethernet: counted, but not followed.
-                _ => {
-                    packet.class = Class::L2Other;
-                    Network::Done(&[])
-                }
-            };
+            return Network::Labelled(data);
         }
     }
     stop(packet, Anomaly::EncapsulationTooDeep, Class::L2Other)
@@ -165,6 +177,8 @@ fn ppp<'a>(data: &'a [u8], packet: &mut Packet) -> Network<'a> {
         0x0021 => Network::Ip(rest, Some(4)),
         0x0057 => Network::Ip(rest, Some(6)),
         0x0281 | 0x0283 => mpls(rest, packet),
+        // RFC 1144, 1962, 1968, 1990: compressed headers or data, encrypted data, parts of packets
+        0x002d | 0x002f | 0x003d | 0x0053 | 0x00fd => Network::Carried(Carried::sealed(Encapsulation::Ppp)),
         _ => {
             packet.class = Class::L2Other;
             Network::Done(&[])

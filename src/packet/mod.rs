@@ -11,6 +11,7 @@
 //! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election
 //! - `anomaly`: names for malformed packets
 //! - `class`: the traffic classes used for counting
+//! - `encapsulation`: names of encapsulations; `tunnel`: what a packet carries, and where that begins
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod amplifier;
@@ -20,6 +21,7 @@ mod class;
 mod common;
 pub mod control;
 mod decode;
+mod encapsulation;
 mod extension;
 mod ip;
 mod link;
@@ -27,12 +29,14 @@ pub mod name;
 mod protocol;
 mod record;
 pub mod tcp;
+mod tunnel;
 
 pub use amplifier::{AMPLIFIERS, Amplifier, Service};
 pub use anomaly::Anomaly;
 pub use application::App;
 pub use class::Class;
 pub use control::{Control, ControlKind};
-pub use decode::{Decoder, Tunnels, quoted};
+pub use decode::{Decoder, OuterHeaders, Tunnels, quoted};
+pub use encapsulation::Encapsulation;
 pub use name::{Name, RequestInfo};
 pub use record::Packet;

@@ -1,6 +1,6 @@
 //! The record of one packet.
 
-use super::{Anomaly, App, Class, Service};
+use super::{Anomaly, App, Class, Encapsulation, Service};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
 
@@ -64,6 +64,10 @@ pub struct Packet {
     pub is_control: bool,
     /// Whether it is the first fragment of several: it contains the transport header; the others have class `fragment`.
     pub first_fragment: bool,
+    /// The encapsulation that it carries and that was not followed: what is inside is unknown.
+    pub unopened: Option<Encapsulation>,
+    /// Whether its addresses are those inside a tunnel, which was followed.
+    pub is_inner: bool,
 }
 
 impl Default for Packet {
@@ -120,6 +124,8 @@ impl Packet {
             has_ip: false,
             is_control: false,
             first_fragment: false,
+            unopened: None,
+            is_inner: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::{TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::{Frame, FrameSink};
 use crate::meter::{BATCH, Scale, Tally};
-use crate::packet::{Anomaly, Decoder, Packet};
+use crate::packet::{Anomaly, Decoder, OuterHeaders, Packet};
 
 /// A packet at most this many ticks (10 s) older than its predecessors is treated as reordered. An older one means that
 /// the clock was set back or that another capture begins.
@@ -21,6 +21,8 @@ pub trait TickSink {
 /// Takes frames, and passes the tally of each complete tick to its [`TickSink`].
 pub struct TallyWorker<S> {
     decoder: Decoder,
+    /// Headers around the packet that was decoded last, where it is inside a tunnel.
+    outer: OuterHeaders,
     tally: Tally,
     batch: Box<[Packet; BATCH]>,
     filled: usize,
@@ -41,6 +43,7 @@ impl<S: TickSink> TallyWorker<S> {
         let batch = Box::new([Packet::default(); BATCH]);
         TallyWorker {
             decoder,
+            outer: OuterHeaders::default(),
             tally,
             batch,
             filled: 0,
@@ -146,7 +149,7 @@ impl<S: TickSink> FrameSink for TallyWorker<S> {
         }
         // Cannot fail: a full batch was just flushed.
         let Some(slot) = self.batch.get_mut(self.filled) else { return };
-        self.decoder.decode_into(&frame, slot);
+        self.decoder.decode_into(&frame, slot, &mut self.outer);
         // One subtraction instead of a division per packet.
         if frame.time.nanos().wrapping_sub(self.tick_start) >= self.tick_length {
             let packet = *slot;
@@ -155,7 +158,13 @@ impl<S: TickSink> FrameSink for TallyWorker<S> {
                 *slot = packet;
             }
         }
-        let counts = self.batch.get(self.filled).is_some_and(|packet| self.tally.note(packet, frame.data));
+        let counts = match self.batch.get_mut(self.filled) {
+            Some(packet) if packet.is_inner | packet.unopened.is_some() => {
+                self.tally.note_encapsulated(packet, &self.outer, frame.data)
+            }
+            Some(packet) => self.tally.note(packet, frame.data),
+            None => false,
+        };
         self.scale.add(frame.sampled);
         self.filled += usize::from(counts);
         if counts && frame.segments > 1 {

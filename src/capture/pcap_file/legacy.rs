@@ -113,13 +113,32 @@ impl Legacy {
             if lengths != LengthOrder::InOrder && (lengths == LengthOrder::Swapped || captured > original) {
                 std::mem::swap(&mut captured, &mut original);
             }
-            if captured > MAX_CAPTURED {
+            // One comparison for both kinds of lengths that are rare.
+            if captured.wrapping_sub(1) >= MAX_CAPTURED {
                 let number = self.records.saturating_add(u64::from(BUDGET - left)).saturating_add(1);
                 let at = offset.saturating_add((window.len() - rest.len()) as u64);
-                stop = Stop::Failed(CaptureError::Format(format!(
-                    "is damaged: record {number} at byte {at} claims {captured} captured bytes"
-                )));
-                break;
+                let damaged =
+                    |what: String| CaptureError::Format(format!("is damaged: record {number} at byte {at} {what}"));
+                if captured > 0 {
+                    stop = Stop::Failed(damaged(format!("claims {captured} captured bytes")));
+                    break;
+                }
+                // No frame is empty: zeros begin here, or in the header, which was written in part.
+                let is_zero = *header == [0; 16];
+                match after.first_chunk::<16>() {
+                    _ if original > 0 => {}
+                    None if !is_zero => {
+                        stop = Stop::Starved;
+                        break;
+                    }
+                    Some(next) if !is_zero && *next != [0; 16] => {}
+                    _ => {
+                        let skip = if is_zero { 0 } else { header.len() };
+                        let otherwise = damaged("begins with zeros, before other data".into());
+                        stop = Stop::Zeros { skip, otherwise };
+                        break;
+                    }
+                }
             }
             let Some((data, next)) = after.get(extra..).and_then(|body| body.split_at_checked(captured as usize))
             else {

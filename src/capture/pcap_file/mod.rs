@@ -42,6 +42,30 @@ pub struct PcapFile {
     input: Input,
     format: Format,
     ended: bool,
+    /// The zeros at the end, once they were found.
+    zeros: Option<Zeros>,
+    unread: Option<Unread>,
+}
+
+/// Zeros that are the end of the capture, unless other data follow.
+struct Zeros {
+    /// Bytes that were skipped, zeros or not.
+    skipped: u64,
+    /// Of the first bytes skipped, those that are the beginning of a record.
+    written: u64,
+    /// The record that begins there, and its offset.
+    record: String,
+    /// The error if other data follow.
+    otherwise: CaptureError,
+}
+
+/// The end of a capture, which contains no complete record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its bytes after decompression.
+    pub bytes: u64,
+    /// Whether they are zeros: space that was reserved and never written.
+    pub zeros: bool,
 }
 
 enum Format {
@@ -83,7 +107,7 @@ impl PcapFile {
         } else {
             return Err(CaptureError::Format(unsupported::describe(head)));
         };
-        Ok(PcapFile { input, format, ended: false })
+        Ok(PcapFile { input, format, ended: false, zeros: None, unread: None })
     }
 
     /// Bytes of the input consumed so far, before decompression.
@@ -105,7 +129,44 @@ impl PcapFile {
         }
     }
 
+    /// The bytes at its end that were not read, once the end was reached; `None` if there are none, or if reading failed.
+    pub fn unread(&self) -> Option<Unread> {
+        self.unread
+    }
+
+    /// The record that the window begins with.
+    fn record(&self) -> String {
+        let (unit, number) = match &self.format {
+            Format::Legacy(legacy) => ("record", legacy.records()),
+            Format::Ng(ng) => ("block", ng.blocks()),
+        };
+        format!("{unit} {} at byte {}", number.saturating_add(1), self.input.offset())
+    }
+
+    /// Skips the zeros at the end, a window per call.
+    fn skip_zeros(&mut self, mut zeros: Zeros) -> Result<Poll, CaptureError> {
+        let window = self.input.bytes();
+        if window.iter().any(|&byte| byte != 0) {
+            return Err(zeros.otherwise);
+        }
+        zeros.skipped = zeros.skipped.saturating_add(window.len() as u64);
+        self.input.consume(window.len());
+        if self.input.fill()? > 0 {
+            self.zeros = Some(zeros);
+            return Ok(Poll::Delivered);
+        }
+        self.unread = Some(Unread { bytes: zeros.skipped, zeros: zeros.written == 0 });
+        let (bytes, record) = (zeros.skipped.saturating_sub(zeros.written), zeros.record);
+        Err(CaptureError::Truncated(match zeros.written {
+            0 => format!("ends with {bytes} bytes of zeros, from {record} (space that was never written?)"),
+            _ => format!("ends inside {record}, with {bytes} bytes of zeros (space that was never written?)"),
+        }))
+    }
+
     fn advance<S: FrameSink>(&mut self, sink: &mut S) -> Result<Poll, CaptureError> {
+        if let Some(zeros) = self.zeros.take() {
+            return self.skip_zeros(zeros);
+        }
         loop {
             let (window, offset) = (self.input.bytes(), self.input.offset());
             let step = match &mut self.format {
@@ -115,6 +176,11 @@ impl PcapFile {
             self.input.consume(step.consumed);
             match step.stop {
                 Stop::Failed(error) => return Err(error),
+                Stop::Zeros { skip, otherwise } => {
+                    let (record, skipped) = (self.record(), skip as u64);
+                    self.input.consume(skip);
+                    return self.skip_zeros(Zeros { skipped, written: skipped, record, otherwise });
+                }
                 Stop::Budget => return Ok(Poll::Delivered),
                 // Return to the caller before the next read, which may block, so that what has arrived takes effect.
                 Stop::Starved if step.consumed > 0 => return Ok(Poll::Delivered),
@@ -124,14 +190,18 @@ impl PcapFile {
                 if self.input.bytes().is_empty() {
                     return Ok(Poll::End);
                 }
-                let unit = match &self.format {
-                    Format::Legacy(legacy) => format!("record {}", legacy.records().saturating_add(1)),
-                    Format::Ng(ng) => format!("block {}", ng.blocks().saturating_add(1)),
-                };
-                return Err(CaptureError::Truncated(format!(
-                    "ends inside {unit} at byte {} (truncated while writing?); everything before that was read",
-                    self.input.offset()
-                )));
+                let (rest, record) = (self.input.bytes(), self.record());
+                let unread = Unread { bytes: rest.len() as u64, zeros: rest.iter().all(|&byte| byte == 0) };
+                self.unread = Some(unread);
+                return Err(CaptureError::Truncated(match unread.zeros {
+                    true => format!(
+                        "ends with {} bytes of zeros, from {record} (space that was never written?)",
+                        unread.bytes
+                    ),
+                    false => {
+                        format!("ends inside {record} (truncated while writing?); everything before that was read")
+                    }
+                }));
             }
         }
     }

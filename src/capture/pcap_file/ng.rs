@@ -94,13 +94,31 @@ impl Ng {
                 Err(what) => {
                     let at = offset.saturating_add((window.len() - rest.len()) as u64);
                     let number = self.blocks.saturating_add(1);
-                    break Stop::Failed(CaptureError::Format(format!(
-                        "is damaged: pcapng block {number} at byte {at} {what}"
-                    )));
+                    let damaged =
+                        CaptureError::Format(format!("is damaged: pcapng block {number} at byte {at} {what}"));
+                    break match self.zeros_from(rest) {
+                        Some(skip) => Stop::Zeros { skip, otherwise: damaged },
+                        None => Stop::Failed(damaged),
+                    };
                 }
             }
         };
         Step { consumed: window.len() - rest.len(), stop }
+    }
+
+    /// Where in the damaged block that `rest` begins with the zeros begin, if its end or all of it was not written.
+    fn zeros_from(&self, rest: &[u8]) -> Option<usize> {
+        let length = *rest.get(4..)?.first_chunk::<4>()?;
+        let length = if self.big { word::<true>(length) } else { word::<false>(length) };
+        // Without a length nothing after the header was written, else not the copy of the length.
+        let (whole, limit) = if length < 12 {
+            (rest, 8)
+        } else {
+            let length = block_length(length).ok()?;
+            (rest.get(..length)?, length.saturating_sub(4))
+        };
+        let written = whole.iter().rposition(|&byte| byte != 0).map_or(0, |last| last.saturating_add(1));
+        (written <= limit).then_some(written)
     }
 
     /// Processes at most `budget` blocks of one section. Returns `None` at the start of the next section. On an error,

@@ -25,6 +25,12 @@ pub(super) enum Stop {
     Budget,
     /// The rest of the window is not a complete record.
     Starved,
+    /// Zeros begin here, or after the first `skip` bytes of the rest: the part that was not written, if nothing else follows.
+    /// Otherwise the file is damaged as `otherwise` says.
+    Zeros {
+        skip: usize,
+        otherwise: CaptureError,
+    },
     Failed(CaptureError),
 }
 

@@ -319,10 +319,87 @@ fn a_cut_off_record_is_reported_after_the_whole_ones() {
     let error = error.unwrap();
     assert!(matches!(error, CaptureError::Truncated(_)));
     let at = sample.len() - 16 - 57;
+    assert_eq!(unread(&sample[..sample.len() - 1]).1, Some(Unread { bytes: 16 + 56, zeros: false }));
     assert_eq!(
         error.to_string(),
         format!("ends inside record 20 at byte {at} (truncated while writing?); everything before that was read")
     );
+}
+
+/// What was not read at the end of `bytes`, with all frames and the error.
+fn unread(bytes: &[u8]) -> (usize, Option<Unread>, Option<CaptureError>) {
+    let mut sink = Collect::default();
+    let mut file = PcapFile::from_reader(Box::new(Cursor::new(bytes.to_vec())), None).unwrap();
+    let error = loop {
+        match file.poll(&mut sink) {
+            Ok(Poll::End) => break None,
+            Ok(_) => {}
+            Err(error) => break Some(error),
+        }
+    };
+    (sink.0.len(), file.unread(), error)
+}
+
+#[test]
+fn zeros_at_the_end_were_never_written() {
+    for (sample, frames, unit) in [(sample_pcap(), 20, "record 21"), (sample_ng(), 5, "block 14")] {
+        assert_eq!(unread(&sample).1, None);
+        for zeros in [1, 7, 8, 15, 16, 17, 4096, 1_000_000] {
+            let padded = [&sample[..], &vec![0; zeros]].concat();
+            for bytes in [padded.clone(), gzip(&padded)] {
+                let (read, end, error) = unread(&bytes);
+                assert_eq!((read, end), (frames, Some(Unread { bytes: zeros as u64, zeros: true })), "{unit} {zeros}");
+                let at = sample.len();
+                let text = format!(
+                    "ends with {zeros} bytes of zeros, from {unit} at byte {at} (space that was never written?)"
+                );
+                assert!(matches!(error, Some(CaptureError::Truncated(found)) if found == text), "{text}");
+            }
+            assert_eq!(read_by(&padded, 100).0.len(), frames);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_was_written_in_part_ends_in_zeros() {
+    // A page ends anywhere in the last record, also inside its header.
+    for (sample, last, frames) in [
+        (sample_pcap(), LE.record(1020, 5, 90, &[7; 90]), 20),
+        ([LE.section(), LE.interface(1, 0, &[])].concat(), LE.packet(0, 9, 60, &[7; 60], &[]), 0),
+    ] {
+        for cut in 1..last.len() {
+            let bytes = [&sample[..], &last[..cut], &[0; 5000]].concat();
+            let (read, end, error) = unread(&bytes);
+            let end = end.unwrap_or_else(|| panic!("{cut} of {}: {error:?}", last.len()));
+            // A record of pcap has no end of its own: the part that is missing is zeros. A block's last bytes are zeros.
+            let may_be_whole = frames > 0 && cut > 8 || cut > last.len() - 4;
+            assert!(read == frames || read == frames + 1 && may_be_whole, "{cut}: {read}");
+            assert!(end.bytes >= 4900 && matches!(error, Some(CaptureError::Truncated(_))), "{cut}: {end:?}");
+            let by_parts = read_by(&bytes, 3);
+            assert_eq!((by_parts.0.len(), by_parts.1.unwrap().to_string()), (read, error.unwrap().to_string()));
+        }
+    }
+}
+
+#[test]
+fn zeros_before_other_data_are_damage() {
+    let record = LE.record(1020, 5, 90, &[7; 90]);
+    let bytes = [sample_pcap(), vec![0; 300_000], record].concat();
+    let at = sample_pcap().len();
+    let (read, end, error) = unread(&bytes);
+    assert_eq!((read, end), (20, None));
+    assert_eq!(
+        error.unwrap().to_string(),
+        format!("is damaged: record 21 at byte {at} begins with zeros, before other data")
+    );
+    let bytes = [sample_ng(), vec![0; 300_000], sample_ng()].concat();
+    let (read, end, error) = unread(&bytes);
+    assert_eq!((read, end), (5, None));
+    let error = error.unwrap().to_string();
+    assert!(error.starts_with("is damaged: pcapng block 14 at byte ") && error.contains("has length 0"), "{error}");
+    // An empty record between others is one: it has a time.
+    let bytes = [LE.pcap(MICRO, 4, 1), LE.record(1, 0, 0, &[]), LE.record(2, 0, 60, b"abc")].concat();
+    assert_eq!(frames(&bytes).len(), 2);
 }
 
 #[test]
