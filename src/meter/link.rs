@@ -10,7 +10,7 @@ use super::registers::Registers;
 use super::run::Run;
 use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Control, Packet, control};
+use crate::packet::{Class, Control, Disbelieved, Packet, control};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -171,6 +171,8 @@ pub(super) struct LinkRecorder {
     assigned: Arc<AssignedAddrs>,
     report: LinkReport,
     counters: [u8; STATION_BUCKETS],
+    /// Control frames of this tick that their receivers must discard.
+    disbelieved: u64,
     recent: Box<[GroupFrame]>,
 }
 
@@ -179,7 +181,14 @@ impl LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
         let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
-        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent }
+        LinkRecorder {
+            hasher,
+            assigned: Arc::default(),
+            report,
+            counters: [0; STATION_BUCKETS],
+            disbelieved: 0,
+            recent,
+        }
     }
 
     pub(super) fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
@@ -206,10 +215,19 @@ impl LinkRecorder {
             self.report.skipped_buckets.add(bucket);
             return;
         }
-        if let Some(control) = control::read(packet, frame) {
-            *counter += 1;
-            self.report.controls.push(control);
+        match control::read(packet, frame) {
+            Ok(Some(control)) => {
+                *counter += 1;
+                self.report.controls.push(control);
+            }
+            Ok(None) => {}
+            Err(Disbelieved) => self.disbelieved += 1,
         }
+    }
+
+    /// Takes the number of control frames that their receivers must discard.
+    pub(super) fn take_disbelieved(&mut self) -> u64 {
+        std::mem::take(&mut self.disbelieved)
     }
 
     /// Counts a group frame that is a duplicate of a recent one.

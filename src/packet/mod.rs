@@ -8,7 +8,8 @@
 //! - `record`: the packet record
 //! - `amplifier`: the table of amplification services
 //! - `application`: classification of payloads by their first octets; [`name`]: the site or zone of a request
-//! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election
+//! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election; `valid` decides which of
+//!   these frames their receivers believe, `options` reads their options
 //! - `anomaly`: names for malformed packets
 //! - `class`: the traffic classes used for counting
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -24,15 +25,17 @@ mod extension;
 mod ip;
 mod link;
 pub mod name;
+mod options;
 mod protocol;
 mod record;
 pub mod tcp;
+mod valid;
 
 pub use amplifier::{AMPLIFIERS, Amplifier, Service};
 pub use anomaly::Anomaly;
 pub use application::App;
 pub use class::Class;
-pub use control::{Control, ControlKind};
+pub use control::{Control, ControlKind, Disbelieved};
 pub use decode::{Decoder, Tunnels, quoted};
 pub use name::{Name, RequestInfo};
 pub use record::Packet;

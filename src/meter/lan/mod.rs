@@ -22,9 +22,9 @@ mod station_ports;
 mod stations;
 
 pub use claims::{Claim, Claimant};
-pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
+pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer, OnceHeard};
 pub use domain::BroadcastDomain;
 pub use rates::{LinkSecond, RateKind, Rates};
-pub use routers::{Gateway, Router};
+pub use routers::{Gateway, HeardAs, Router};
 pub use state::{ForeignClaim, LanState, StpSender};
 pub use station_ports::Move;
