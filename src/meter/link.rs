@@ -10,7 +10,7 @@ use super::registers::Registers;
 use super::run::Run;
 use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Control, Disbelieved, Packet, control};
+use crate::packet::{Anomaly, Class, Control, Disbelieved, Packet, control};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -225,9 +225,12 @@ impl LinkRecorder {
         }
     }
 
-    /// Takes the number of control frames that their receivers must discard.
-    pub(super) fn take_disbelieved(&mut self) -> u64 {
-        std::mem::take(&mut self.disbelieved)
+    /// Takes the anomalies of the tick, with the control frames that their receivers must discard.
+    pub(super) fn take_anomalies(&mut self, anomalies: &mut [u64; Anomaly::COUNT]) -> [u64; Anomaly::COUNT] {
+        if let Some(count) = anomalies.get_mut(Anomaly::ControlInvalid as usize) {
+            *count += std::mem::take(&mut self.disbelieved);
+        }
+        std::mem::replace(anomalies, [0; Anomaly::COUNT])
     }
 
     /// Counts a group frame that is a duplicate of a recent one.

@@ -499,10 +499,7 @@ impl Tally {
         report.first = self.first.take();
         report.last = self.last;
         report.inside = std::mem::take(&mut self.inside);
-        if let Some(count) = self.anomalies.get_mut(Anomaly::ControlInvalid as usize) {
-            *count += self.link.take_disbelieved();
-        }
-        report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
+        report.totals = std::mem::take(&mut self.sums).totals(self.link.take_anomalies(&mut self.anomalies));
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
         self.evictions.attempts += self.attempts.finish_tick(&mut report.attempts);
         self.evictions.conversations = self.conversations.finish_tick();

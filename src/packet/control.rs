@@ -70,7 +70,7 @@ pub struct Control {
     /// Destination of the frame.
     pub destination_mac: Mac,
     /// The address that the sender claims or assigns: ARP sender, target of an advertisement, source of a solicitation,
-    /// the router, the leased address. Unspecified if there is none.
+    /// the router, the leased address, that of a DHCP client which has one. Unspecified if there is none.
     pub address: Addr,
     /// The corresponding hardware address: ARP sender, link-layer address option, DHCP client. Zero if there is none.
     pub mac: Mac,
@@ -304,8 +304,8 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
         if is_relayed && !is_no_address(packet.source) {
             return None;
         }
-        let wanted = v4_at(body, 12)?;
-        let address = if is_no_address(wanted) { Addr::UNSPECIFIED } else { wanted };
+        let own = [v4_at(body, 12)?, packet.source].into_iter().find(|address| !is_no_address(*address));
+        let address = own.unwrap_or_default();
         // A client without a hardware address in the message is known by that of its frames.
         let mac = if mac == Mac::ZERO { packet.source_mac } else { mac };
         let kind = ControlKind::DhcpRequest;

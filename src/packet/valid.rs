@@ -119,3 +119,127 @@ fn dhcpv6(packet: &Packet, body: &[u8]) -> bool {
     // An information request may lack an identifier (RFC 8415 §18.2.6).
     is_placed && (truncated || (octets >= after.len() && (identified || message == 11)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::control::{Disbelieved, read};
+    use super::super::{Control, ControlKind};
+    use super::*;
+
+    const SERVER: Addr = Addr::from_v4_bits(0xcb00_7101);
+
+    fn reading(packet: Packet, body: &[u8]) -> Result<Option<Control>, Disbelieved> {
+        read(&Packet { payload_at: 0, payload_len: body.len() as u16, ..packet }, body)
+    }
+
+    fn message(operation: u8, kind: u8) -> Vec<u8> {
+        let mut out = vec![operation, 1, 6, 0];
+        out.resize(FIXED - COOKIE.len(), 7);
+        out[24..28].fill(0);
+        out.extend(COOKIE);
+        out.extend([53, 1, kind, 3, 4, 203, 0, 113, 1, 6, 4, 203, 0, 113, 2, 255]);
+        out
+    }
+
+    fn udp((source_port, destination_port): (u16, u16)) -> Packet {
+        Packet { class: Class::Udp, source: SERVER, source_port, destination_port, ttl: 64, ..Packet::default() }
+    }
+
+    #[test]
+    fn dhcp_is_believed_from_its_ports_and_with_its_fields() {
+        let offer = reading(udp((67, 68)), &message(2, 2)).unwrap().unwrap();
+        assert_eq!((offer.kind, offer.ttl), (ControlKind::DhcpOffer, 64));
+        assert_eq!((offer.router, offer.dns), (SERVER, Addr::from_v4_bits(0xcb00_7102)));
+        assert!(matches!(reading(udp((68, 67)), &message(1, 1)), Ok(Some(_))));
+        assert!(matches!(reading(udp((67, 67)), &message(2, 5)), Ok(Some(_))));
+        for (ports, operation, kind) in
+            [((68, 67), 2, 2), ((67, 68), 1, 1), ((68, 68), 2, 2), ((67, 68), 2, 1), ((68, 67), 1, 5)]
+        {
+            assert_eq!(
+                reading(udp(ports), &message(operation, kind)),
+                Err(Disbelieved),
+                "{ports:?} {operation} {kind}"
+            );
+        }
+        for at in [0, 1, 2, 236, 240] {
+            let mut broken = message(2, 2);
+            broken[at] = 9;
+            assert_eq!(reading(udp((67, 68)), &broken), Err(Disbelieved), "octet {at}");
+        }
+        assert_eq!(reading(udp((67, 68)), &message(2, 2)[..100]), Err(Disbelieved));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_missed() {
+        let whole = message(2, 2);
+        for length in [44, 238, 241] {
+            let packet = Packet { payload_len: whole.len() as u16, ..udp((67, 68)) };
+            let reply = read(&packet, &whole[..length]).unwrap().unwrap();
+            assert_eq!((reply.kind, reply.value), (ControlKind::DhcpAck, 0), "{length} octets");
+        }
+    }
+
+    #[test]
+    fn a_relay_has_an_address() {
+        let mut relayed = message(1, 1);
+        relayed[24..28].copy_from_slice(&[203, 0, 113, 9]);
+        assert_eq!(reading(udp((67, 67)), &relayed), Ok(None));
+        let forged = Packet { source: Addr::from_v4_bits(0), ..udp((68, 67)) };
+        assert!(matches!(reading(forged, &relayed), Ok(Some(_))));
+    }
+
+    #[test]
+    fn dhcpv6_has_whole_options() {
+        let reply = [2, 0, 0, 7, 0, 2, 0, 1, 9, 0, 23, 0, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        let packet = Packet { source: Addr::from_v6_bits(0xfe80 << 112 | 1), ..udp((547, 546)) };
+        let read = reading(packet, &reply).unwrap().unwrap();
+        assert_eq!((read.kind, read.dns), (ControlKind::DhcpOffer, Addr::from_v6_bits(0x2001_0db8 << 96 | 5)));
+        assert_eq!(reading(packet, &reply[..20]), Err(Disbelieved));
+        assert_eq!(reading(Packet { source_port: 546, destination_port: 547, ..packet }, &reply), Err(Disbelieved));
+        assert_eq!(reading(packet, &[2, 0, 0, 7]), Err(Disbelieved));
+    }
+
+    #[test]
+    fn neighbour_discovery_is_believed_from_this_link_only() {
+        let router = Addr::from_v6_bits(0xfe80 << 112 | 1);
+        let mut frame = vec![134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+        frame.extend([3, 4, 64, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8, 0, 0x10, 0, 0]);
+        frame.resize(48, 0);
+        let packet = Packet {
+            class: Class::Icmpv6Nd,
+            source: router,
+            ttl: 255,
+            payload_at: 8,
+            payload_len: 40,
+            ..Packet::default()
+        };
+        let advertisement = read(&packet, &frame).unwrap().unwrap();
+        assert_eq!((advertisement.address, advertisement.value), (router, 1_800));
+        assert_eq!(advertisement.target, Addr::from_v6_bits(0x2001_0db8_0010 << 80));
+        for wrong in [
+            Packet { ttl: 64, ..packet },
+            Packet { source: Addr::from_v6_bits(0x2001_0db8 << 96 | 1), ..packet },
+            Packet { payload_len: 4, ..packet },
+            Packet { first_fragment: true, ..packet },
+        ] {
+            assert_eq!(read(&wrong, &frame), Err(Disbelieved), "{wrong:?}");
+        }
+        for (at, octet) in [(1, 1), (17, 0)] {
+            let mut wrong = frame.clone();
+            wrong[at] = octet;
+            assert_eq!(read(&packet, &wrong), Err(Disbelieved), "octet {at}");
+        }
+    }
+
+    #[test]
+    fn elections_go_to_a_group_of_this_link() {
+        let group = Addr::from_v4_bits(0xe000_0012);
+        let vrrp = Packet { class: Class::IpOther, protocol: 112, destination: group, ttl: 255, ..Packet::default() };
+        assert!(matches!(reading(vrrp, &[0x21, 51, 100, 1]), Ok(Some(_))));
+        assert_eq!(reading(Packet { ttl: 254, ..vrrp }, &[0x21, 51, 100, 1]), Err(Disbelieved));
+        assert_eq!(reading(Packet { destination: SERVER, ..vrrp }, &[0x21, 51, 100, 1]), Err(Disbelieved));
+        let hsrp = Packet { destination: group, ttl: 1, ..udp((1985, 1985)) };
+        assert!(matches!(reading(hsrp, &[0, 0, 16, 3, 10, 100, 7, 0]), Ok(Some(_))));
+        assert_eq!(reading(Packet { source_port: 40_000, ..hsrp }, &[0; 20]), Err(Disbelieved));
+    }
+}

@@ -89,9 +89,9 @@ const STILL_SERVES: Threshold = Threshold {
 };
 const SILENT_SHARE: Threshold = Threshold {
     name: "silent share",
-    value: 0.8,
+    value: 0.5,
     unit: "share of clients",
-    reason: "real clients use their lease, or retransmit; the tools' clients never send anything else",
+    reason: "real clients use their lease, or retransmit; the tools' clients never send anything else. A higher share hides a slow tool among new guests",
     guarded_by: "l2_power_cut",
 };
 
@@ -303,7 +303,7 @@ impl Starvation {
         let describe = |mac| describe_station(window, &self.site, clients.interface, mac);
         for (heard, seconds) in [(clients.recent, RECENT_SECONDS), (clients.lasting, LASTING_SECONDS)] {
             let is_silent = SILENT_SHARE.is_reached_by(heard.silent.into(), heard.clients.into());
-            if !is_silent || f64::from(heard.silent) < limit.value {
+            if !is_silent || !is_due(clients, (heard.silent, heard.silent_now), limit.value) {
                 continue;
             }
             let senders = clients.sender.map_or_else(
@@ -319,7 +319,7 @@ impl Starvation {
             );
             return Some((measured("silent_clients", heard.silent.into(), limit, seconds, message), clients.sender));
         }
-        (f64::from(clients.proxied) >= PROXIED.value).then(|| {
+        is_due(clients, (clients.proxied, clients.proxied_now), PROXIED.value).then(|| {
             let message = format!(
                 "{} sent requests of {} other DHCP clients in the last {LASTING_SECONDS} s, which sent nothing themselves; \
                  it gives no address of a relay",
@@ -331,20 +331,18 @@ impl Starvation {
         })
     }
 
-    fn finding(
-        &self,
-        window: &Window<'_>,
-        clients: &DhcpRequests,
-        evidence: Evidence,
-        sender: Option<Mac>,
-    ) -> Finding {
+    fn finding(&self, window: &Window<'_>, clients: &DhcpRequests, evidence: Evidence, sender: Option<Mac>) -> Finding {
         let subject = Subject {
             window,
             site: &self.site,
             interface: clients.interface,
             vlan: clients.domain.vlan,
             vector: Vector::DhcpStarvation,
-            count: control_frames(clients.requests_now),
+            // After the last request, those of the clients about which it became clear in this tick.
+            count: control_frames(match clients.requests_now {
+                0 => clients.lasting.silent_now.max(clients.proxied_now),
+                requests => requests,
+            }),
             since: clients.first,
         };
         let distinct = format!(
@@ -360,6 +358,12 @@ impl Starvation {
         finding.severity = Severity::Critical;
         finding
     }
+}
+
+/// Whether this number of clients is to be reported: while they send requests, and where the limit is reached after the last one.
+fn is_due(clients: &DhcpRequests, (count, count_now): (u32, u32), limit: f64) -> bool {
+    let before = count.saturating_sub(count_now);
+    f64::from(count) >= limit && (clients.requests_now > 0 || f64::from(before) < limit)
 }
 
 struct Flood {

@@ -20,7 +20,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "rogue_ra",
     vectors: &[Vector::RogueRa],
     summary: "router advertisements of a guest, of a router that is not configured, of a host or a new router beside a known \
-              one, or in the name of another station's address; many routers at the same time",
+              one, or withdrawals of a router whose address another station holds; many routers at the same time",
     settings: &[ROUTERS],
     inspects_hosts: false,
     thresholds: &[SETTLED, HASTY, MISSED_INTERVALS],

@@ -1,8 +1,11 @@
 //! DHCP on a LAN: which servers offer leases, which clients have one, and how many clients request one.
 
+#[cfg(test)]
+mod tests;
+
 use super::bounded::Bounded;
 use super::domain::BroadcastDomain;
-use super::stations::KnownStations;
+use super::stations::{KnownStation, KnownStations};
 use crate::base::{Addr, Mac, TICKS_PER_SECOND, Timestamp};
 use crate::meter::majority::MajorityVote;
 use crate::meter::registers::Registers;
@@ -75,6 +78,8 @@ struct Client {
     last: Timestamp,
     sender: Mac,
     interface: u16,
+    /// Its last request may have come through a router.
+    may_be_elsewhere: bool,
     /// The server that answered first.
     answered_by: Option<(Mac, Timestamp)>,
     /// Its requests in this second and in the previous one.
@@ -90,6 +95,8 @@ pub struct OnceHeard {
     pub clients: u32,
     /// Those that sent nothing but DHCP.
     pub silent: u32,
+    /// Of the silent ones, those whose five seconds ended in this tick.
+    pub silent_now: u32,
 }
 
 /// DHCP clients of one broadcast domain.
@@ -112,8 +119,10 @@ pub struct DhcpRequests {
     /// The station that sent the requests of the most clients other than itself in the last two minutes, and their number;
     /// zero where it has sent none for fifteen seconds.
     pub proxy: Mac,
-    /// Number of clients that `proxy` sent requests for.
+    /// Number of clients that `proxy` sent requests for, and those of them whose five seconds ended in this tick.
     pub proxied: u32,
+    /// See `proxied`.
+    pub proxied_now: u32,
     /// Time of the first request of this tick, or of a silent client's first request where that is earlier.
     pub first: Timestamp,
 }
@@ -145,6 +154,8 @@ pub(super) struct Dhcp {
     distinct: [Registers; 2],
     generation: u64,
     last_request: Timestamp,
+    /// End of the last tick that counted clients.
+    closed: Timestamp,
     requests_by_domain: Vec<DhcpRequests>,
     clients_now: Vec<DhcpClient>,
 }
@@ -161,6 +172,7 @@ impl Dhcp {
             distinct: Default::default(),
             generation: 0,
             last_request: Timestamp::ZERO,
+            closed: Timestamp::ZERO,
             requests_by_domain: Vec::new(),
             clients_now: Vec::new(),
         }
@@ -208,20 +220,19 @@ impl Dhcp {
 
     /// `hash` is the hash of the client's hardware address; `from_router`: the sender of the frame forwards traffic of others.
     pub(super) fn record(&mut self, control: &Control, domain: BroadcastDomain, hash: u64, from_router: bool) {
-        let to_one = from_router && !control.destination_mac.is_group();
         match control.kind {
             // A client elsewhere renews its lease with a server here.
-            ControlKind::DhcpRequest if to_one && control.mac != control.source_mac && is_address(control.address) => {}
+            ControlKind::DhcpRequest if from_router && may_be_forwarded(control) => {}
             ControlKind::DhcpRequest => self.request(control, domain, hash),
-            ControlKind::DhcpOffer | ControlKind::DhcpAck if to_one && !is_local(control) => {
-                // What comes through a router is a reply of a distant server to a client that renews its lease. It says nothing
-                // about the servers here, and without a request it says nothing at all.
+            ControlKind::DhcpOffer | ControlKind::DhcpAck if may_be_forwarded(control) => {
                 let client = self.clients.get(&(domain, control.mac));
                 let requested = client.is_some_and(|client| control.time.seconds_since(client.last) <= REPLY_SECONDS);
-                match (requested, is_original(control.ttl)) {
-                    (true, true) => self.reply(control, domain),
-                    (true, false) => self.lease(control),
-                    (false, _) => {}
+                match (requested, from_router, is_original(control.ttl)) {
+                    // What a router forwards is a distant server's reply to a client that renews its lease. It says nothing
+                    // about the servers here, and without a request it says nothing at all.
+                    (true, true, false) => self.lease(control),
+                    (true, ..) | (false, false, true) => self.reply(control, domain),
+                    (false, ..) => {}
                 }
             }
             ControlKind::DhcpOffer | ControlKind::DhcpAck => self.reply(control, domain),
@@ -255,6 +266,7 @@ impl Dhcp {
             last: now,
             sender: control.source_mac,
             interface: control.interface,
+            may_be_elsewhere: false,
             answered_by: None,
             second: now.tick() / TICKS_PER_SECOND as u64,
             requests: 0,
@@ -268,11 +280,14 @@ impl Dhcp {
         client.requests += 1;
         client.last = now;
         (client.sender, client.interface) = (control.source_mac, control.interface);
+        client.may_be_elsewhere = may_be_forwarded(control);
         client.answered_by = client.answered_by.filter(|(_, at)| now.seconds_since(*at) <= REPLY_SECONDS);
         let same = |known: &&mut DhcpClient| (known.domain, known.client) == (domain, control.mac);
         let requests = client.requests.max(client.requests_before);
         let first = client.first;
-        if let Some(known) = self.clients_now.iter_mut().find(same) {
+        if may_be_forwarded(control) && !is_original(control.ttl) {
+            // Probably from elsewhere: the sender shows later whether it is a router.
+        } else if let Some(known) = self.clients_now.iter_mut().find(same) {
             known.requests = requests;
             known.requests_now += 1;
         } else if self.clients_now.len() < SERVERS {
@@ -370,6 +385,8 @@ impl Dhcp {
             return;
         }
         self.renew(now);
+        let since_close = now.seconds_since(self.closed);
+        self.closed = now;
         let mut all = Registers::default();
         self.distinct.iter().for_each(|registers| all.merge(registers));
         let distinct = all.estimate();
@@ -379,7 +396,8 @@ impl Dhcp {
         let mut proxies = Vec::new();
         for ((domain, mac), client) in clients.iter() {
             let (since_first, since_last) = (now.seconds_since(client.first), now.seconds_since(client.last));
-            if since_last > LASTING_SECONDS {
+            let is_elsewhere = || stations.of(*domain, client.sender).is_some_and(KnownStation::is_router);
+            if since_last > LASTING_SECONDS || client.may_be_elsewhere && is_elsewhere() {
                 continue;
             }
             let at = requests_by_domain.iter().position(|known| known.domain == *domain);
@@ -390,17 +408,21 @@ impl Dhcp {
             }
             let Some(requests) = requests_by_domain.get_mut(at) else { continue };
             let is_recent = since_last <= RECENT_SECONDS;
+            let ends_now = since_first < USE_SECONDS + since_close;
             let is_silent = !stations.of(*domain, *mac).is_some_and(|station| station.sends_other_traffic);
-            if is_silent && client.sender != *mac {
-                proxies.push((at, client.sender, is_recent));
-            }
-            // A client that repeats its request has no lease: that shows a dead server, not an exhausted one.
-            if since_first < USE_SECONDS || client.last.seconds_since(client.first) > EXCHANGE_SECONDS {
+            if since_first < USE_SECONDS {
                 continue;
             }
-            requests.lasting.count(is_silent);
+            if is_silent && client.sender != *mac {
+                proxies.push((at, client.sender, is_recent, ends_now));
+            }
+            // A client that repeats its request has no lease: that shows a dead server, not an exhausted one.
+            if client.last.seconds_since(client.first) > EXCHANGE_SECONDS {
+                continue;
+            }
+            requests.lasting.count(is_silent, ends_now);
             if is_recent {
-                requests.recent.count(is_silent);
+                requests.recent.count(is_silent, ends_now);
             }
             if is_silent {
                 requests.first = requests.first.min(client.first);
@@ -410,11 +432,12 @@ impl Dhcp {
         }
         proxies.sort_unstable();
         for proxy in proxies.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let Some(&(at, mac, is_recent)) = proxy.last() else { continue };
+            let Some(&(at, mac, is_recent, _)) = proxy.last() else { continue };
             if let Some(requests) = requests_by_domain.get_mut(at).filter(|_| is_recent)
                 && proxy.len() > requests.proxied as usize
             {
                 (requests.proxy, requests.proxied) = (mac, proxy.len() as u32);
+                requests.proxied_now = proxy.iter().filter(|(.., ends_now)| *ends_now).count() as u32;
             }
         }
         for ((requests, vote), lively) in requests_by_domain.iter_mut().zip(votes).zip(lively) {
@@ -432,9 +455,10 @@ impl Dhcp {
 }
 
 impl OnceHeard {
-    fn count(&mut self, is_silent: bool) {
+    fn count(&mut self, is_silent: bool, ends_now: bool) {
         self.clients += 1;
         self.silent += u32::from(is_silent);
+        self.silent_now += u32::from(is_silent && ends_now);
     }
 }
 
@@ -449,13 +473,13 @@ fn remember(known: &mut [Addr; NAMED], address: Addr) {
     }
 }
 
-fn is_address(address: Addr) -> bool {
-    address != Addr::UNSPECIFIED
-}
-
-/// Whether a reply of DHCPv6 has a link-local source: no router forwards it.
-fn is_local(control: &Control) -> bool {
-    !control.target.is_v4() && control.target.bits() >> 118 == 0xfe80 >> 6
+/// Whether a router can have forwarded a frame: it goes to one station, and names a sender elsewhere.
+fn may_be_forwarded(control: &Control) -> bool {
+    let is_request = control.kind == ControlKind::DhcpRequest;
+    let sender = if is_request { control.address } else { control.target };
+    let is_own = is_request && sender.is_v4() && control.mac == control.source_mac;
+    let is_local = !sender.is_v4() && sender.bits() >> 118 == 0xfe80 >> 6;
+    !control.destination_mac.is_group() && sender != Addr::UNSPECIFIED && !is_own && !is_local
 }
 
 /// Whether no router has lowered a TTL: systems begin with 255 or a power of two.

@@ -395,3 +395,103 @@ fn saw_alive(gateway: &mut Gateway, now: Timestamp) {
     gateway.queries = 0;
     gateway.queriers.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::FrameDirection;
+    use crate::meter::hash::Hasher;
+    use crate::meter::report::StationCounts;
+    use crate::packet::control::SOLICITED;
+
+    const ROUTER: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
+    const GUEST: Mac = Mac([0x52, 0x54, 0, 0, 0, 0x66]);
+    const DOMAIN: BroadcastDomain = BroadcastDomain { segment: 0, vlan: 0 };
+    const PREFIX: Addr = Addr::from_v6_bits(0x2001_0db8_0010 << 80);
+    /// Not made from a MAC address.
+    const ONE: Addr = Addr::from_v6_bits(0xfe80 << 112 | 1);
+
+    fn frame(seconds: u64, kind: ControlKind, mac: Mac, address: Addr, value: u16) -> Control {
+        Control {
+            time: Timestamp::from_parts(seconds, 0),
+            kind,
+            direction: FrameDirection::Unknown,
+            interface: 0,
+            vlan: 0,
+            source_mac: mac,
+            destination_mac: Mac([0x33, 0x33, 0, 0, 0, 1]),
+            address,
+            mac,
+            target: PREFIX,
+            router: Addr::UNSPECIFIED,
+            dns: Addr::UNSPECIFIED,
+            ttl: 255,
+            value,
+        }
+    }
+
+    fn advertised(seconds: u64, mac: Mac, address: Addr, lifetime: u16) -> Control {
+        frame(seconds, ControlKind::RouterAdvertisement, mac, address, lifetime)
+    }
+
+    fn usurpers(frames: &[Control]) -> Vec<(Mac, Mac)> {
+        let mut routers = Routers::new();
+        frames.iter().for_each(|frame| routers.record(frame, DOMAIN, false));
+        let mut stations = KnownStations::new();
+        let mut counts = StationCounts { mac: ROUTER, ..StationCounts::default() };
+        counts.sent.packets = 1;
+        stations.count(0, &counts, Timestamp::from_parts(1, 0), Hasher::fixed());
+        routers.close(Timestamp::from_parts(100, 0), &stations);
+        routers.routers().filter_map(|router| Some((router.mac, router.usurps?))).collect()
+    }
+
+    #[test]
+    fn whoever_only_withdraws_anothers_address_is_no_router() {
+        let served = advertised(1, ROUTER, ONE, 1_800);
+        let killed = advertised(2, GUEST, ONE, 0);
+        assert_eq!(usurpers(&[served, killed]), [(GUEST, ROUTER)]);
+        // The forged one comes first.
+        let race = [advertised(0, GUEST, ONE, 0), served, killed];
+        assert_eq!(usurpers(&race[..2]), [], "a router that stops, and its successor, look the same");
+        assert_eq!(usurpers(&race), [(GUEST, ROUTER)]);
+        // The router advertises nothing, but answers for its address.
+        let answer = frame(1, ControlKind::NeighbourAdvertisement, ROUTER, ONE, IS_ROUTER);
+        assert_eq!(usurpers(&[advertised(0, GUEST, ONE, 0), answer, killed]), [(GUEST, ROUTER)]);
+    }
+
+    #[test]
+    fn an_address_made_from_a_stations_mac_is_its_own() {
+        let own = Addr::from_v6_bits(0xfe80 << 112 | 0x0200_5eff_fe00_5301);
+        assert_eq!(interface_mac(own), Some(ROUTER));
+        assert_eq!(usurpers(&[advertised(0, GUEST, own, 0)]), [(GUEST, ROUTER)]);
+        assert_eq!(usurpers(&[advertised(0, ROUTER, own, 0)]), []);
+    }
+
+    #[test]
+    fn a_router_may_withdraw_itself_and_another_follow_it() {
+        let successor = advertised(3, GUEST, ONE, 1_800);
+        assert_eq!(usurpers(&[advertised(1, ROUTER, ONE, 1_800), advertised(2, ROUTER, ONE, 0), successor]), []);
+        assert_eq!(usurpers(&[advertised(1, ROUTER, ONE, 1_800), successor, advertised(4, ROUTER, ONE, 0)]), []);
+    }
+
+    #[test]
+    fn what_a_router_was_before_is_known() {
+        let router = advertised(1, ROUTER, ONE, 1_800);
+        let lookup = |source| Control {
+            target: ONE,
+            ..frame(2, ControlKind::NeighbourSolicitation, GUEST, Addr::from_v6_bits(PREFIX.bits() | source), 0)
+        };
+        let other = Addr::from_v6_bits(0xfe80 << 112 | 66);
+        let answer = frame(2, ControlKind::NeighbourAdvertisement, GUEST, other, SOLICITED);
+        for (before, heard_as) in
+            [(lookup(66), HeardAs::Client), (answer, HeardAs::Host), (lookup(1 << 64), HeardAs::Unknown)]
+        {
+            let mut routers = Routers::new();
+            for frame in [router, before, advertised(9, GUEST, other, 1_800), advertised(17, GUEST, other, 1_800)] {
+                routers.record(&frame, DOMAIN, false);
+            }
+            let begun = routers.routers().find(|router| router.mac == GUEST).unwrap();
+            assert_eq!((begun.heard_as, begun.interval, begun.prefixes[0]), (heard_as, 8.0, PREFIX));
+        }
+    }
+}
