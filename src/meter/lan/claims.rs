@@ -184,7 +184,10 @@ impl Claims {
                 self.claim(control, domain, kind);
             }
             ControlKind::ArpReply | ControlKind::NeighbourAdvertisement => self.reply(control, domain, stations, whole),
-            ControlKind::RouterAdvertisement => self.claim(control, domain, ClaimKind::Confirmed),
+            // A withdrawal (lifetime 0) shows nothing about who holds the address: whoever forges one wants it to be used less.
+            ControlKind::RouterAdvertisement if control.value > 0 => {
+                self.claim(control, domain, ClaimKind::Confirmed);
+            }
             _ => {}
         }
     }
