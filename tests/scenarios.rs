@@ -109,6 +109,9 @@ struct Expect {
     /// Seconds before the end of the attack without packets: the pause after the last burst of a pulse wave.
     #[serde(default)]
     rests: f64,
+    /// Seconds after the end of the attack in which it may still be reported: where what becomes of it decides.
+    #[serde(default)]
+    lags: f64,
     packets: Option<u64>,
     /// Relative error allowed for `packets`.
     #[serde(default)]
@@ -320,7 +323,7 @@ fn compare(expect: &Expect, found: &Incident, start: Timestamp, (onset, end): (f
         ));
     }
     let last = found.updated_at.seconds_since(start) - end;
-    if found.vector != Vector::MacNotAllowed && !(-0.15 - expect.rests..=1.15).contains(&last) {
+    if found.vector != Vector::MacNotAllowed && !(-0.15 - expect.rests..=1.15 + expect.lags).contains(&last) {
         wrong.push(format!("last exceeded its limit {last:.3} s after the attack's end"));
     }
     let peers = found.victims.as_ref().unwrap_or(&found.sources);

@@ -11,7 +11,7 @@ use super::registers::Registers;
 use super::run::Run;
 use crate::base::{Addr, Mac, TICK_NANOS, TICKS_PER_SECOND, Timestamp};
 use crate::capture::FrameDirection;
-use crate::packet::{Class, Control, Packet, control};
+use crate::packet::{Anomaly, Class, Control, Disbelieved, Packet, control};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -177,6 +177,8 @@ pub(super) struct LinkRecorder {
     assigned: Arc<AssignedAddrs>,
     report: LinkReport,
     counters: [u8; STATION_BUCKETS],
+    /// Control frames of this tick that their receivers must discard.
+    disbelieved: u64,
     recent: Box<[GroupFrame]>,
     joined: JoinedGroups,
 }
@@ -186,7 +188,15 @@ impl LinkRecorder {
         let mut report = LinkReport::default();
         report.controls.reserve_exact(CONTROLS);
         let recent = vec![GroupFrame::default(); RECENT_FRAMES].into_boxed_slice();
-        LinkRecorder { hasher, assigned: Arc::default(), report, counters: [0; STATION_BUCKETS], recent, joined: JoinedGroups::new(hasher) }
+        LinkRecorder {
+            hasher,
+            assigned: Arc::default(),
+            report,
+            counters: [0; STATION_BUCKETS],
+            disbelieved: 0,
+            recent,
+            joined: JoinedGroups::new(hasher),
+        }
     }
 
     pub(super) fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
@@ -214,10 +224,22 @@ impl LinkRecorder {
             self.report.skipped_buckets.add(bucket);
             return;
         }
-        if let Some(control) = control::read(packet, frame) {
-            *counter += 1;
-            self.report.controls.push(control);
+        match control::read(packet, frame) {
+            Ok(Some(control)) => {
+                *counter += 1;
+                self.report.controls.push(control);
+            }
+            Ok(None) => {}
+            Err(Disbelieved) => self.disbelieved += 1,
         }
+    }
+
+    /// Takes the anomalies of the tick, with the control frames that their receivers must discard.
+    pub(super) fn take_anomalies(&mut self, anomalies: &mut [u64; Anomaly::COUNT]) -> [u64; Anomaly::COUNT] {
+        if let Some(count) = anomalies.get_mut(Anomaly::ControlInvalid as usize) {
+            *count += std::mem::take(&mut self.disbelieved);
+        }
+        std::mem::replace(anomalies, [0; Anomaly::COUNT])
     }
 
     /// Counts a group frame that is a duplicate of a recent one.

@@ -505,7 +505,7 @@ impl Tally {
         report.first = self.first.take();
         report.last = self.last;
         report.inside = std::mem::take(&mut self.inside);
-        report.totals = std::mem::take(&mut self.sums).totals(std::mem::take(&mut self.anomalies));
+        report.totals = std::mem::take(&mut self.sums).totals(self.link.take_anomalies(&mut self.anomalies));
         report.totals.unopened = self.encapsulated.finish_tick();
         self.evictions.stations = self.stations.finish_tick(&mut report.stations);
         self.evictions.attempts += self.attempts.finish_tick(&mut report.attempts);

@@ -44,6 +44,7 @@ anomalies! {
     TimestampBackwards = "timestamp_backwards", "The packet's timestamp is before the current tick.";
     OwnSourceEntered = "own_source_entered", "The packet enters from outside with a source address of ours: it is forged, or a router of the provider returns it.";
     VxlanInvalid = "vxlan_invalid", "The VXLAN header is truncated, lacks the VNI flag or has reserved bits set.";
+    ControlInvalid = "control_invalid", "A message of neighbour discovery, DHCP, VRRP or HSRP that its receivers must discard: not from this link, from the wrong port, or malformed.";
 }
 
 impl Anomaly {

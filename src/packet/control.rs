@@ -2,7 +2,8 @@
 //! frame itself, since a [`Packet`] has no fields for their contents. Every octet is untrusted: parsing is lax and does
 //! not allocate.
 
-use super::{Class, Packet};
+use super::valid::{self, HSRP};
+use super::{Anomaly, Class, Packet, options};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
 
@@ -69,14 +70,19 @@ pub struct Control {
     /// Destination of the frame.
     pub destination_mac: Mac,
     /// The address that the sender claims or assigns: ARP sender, target of an advertisement, source of a solicitation,
-    /// the router, the leased address. Unspecified if there is none.
+    /// the router, the leased address, that of a DHCP client which has one. Unspecified if there is none.
     pub address: Addr,
     /// The corresponding hardware address: ARP sender, link-layer address option, DHCP client. Zero if there is none.
     pub mac: Mac,
-    /// The address that is requested or that a reply is sent to; of DHCP replies the server.
+    /// The address that is requested or that a reply is sent to; of DHCP replies the server; of a router advertisement the
+    /// first prefix.
     pub target: Addr,
-    /// The router option of a DHCP reply; unspecified if there is none.
+    /// The first router of a DHCP reply, the second prefix of a router advertisement; unspecified if there is none.
     pub router: Addr,
+    /// The first name server of a DHCP reply; unspecified if there is none.
+    pub dns: Addr,
+    /// TTL or hop limit; zero without IP.
+    pub ttl: u8,
     /// Router advertisement: lifetime in seconds. Neighbour advertisement: flags (R 0x80, S 0x40, O 0x20). DHCP:
     /// message type, 0 if truncated. Router election: the virtual router's number.
     pub value: u16,
@@ -107,15 +113,13 @@ impl Control {
 /// The solicited flag of neighbour advertisements (RFC 4861 §4.4), as in [`Control::value`].
 pub const SOLICITED: u16 = 0x40;
 
-const DHCP_PORTS: [u16; 4] = [67, 68, 546, 547];
-const HSRP: u16 = 1985;
 const VRRP: u8 = 112;
 
 /// Whether a UDP datagram may be a control message, judging by its ports.
 #[inline]
 pub(super) fn is_port(source: u16, destination: u16) -> bool {
     // Few datagrams are sent to ports near these: two comparisons decide nearly all cases.
-    (destination < 548 && DHCP_PORTS.contains(&destination) && (source < 548 || destination == 67))
+    (destination < 548 && matches!((source, destination), (67 | 68, 67 | 68) | (546 | 547, 546 | 547)))
         || destination == HSRP
 }
 
@@ -135,10 +139,30 @@ fn is_no_address(address: Addr) -> bool {
     address == Addr::UNSPECIFIED || (address.is_v4() && address.bits() as u32 >> 24 == 0)
 }
 
+/// A frame that its receivers must discard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disbelieved;
+
 /// Parses a control frame; `None` if it is of another kind or truncated.
-pub fn read(packet: &Packet, frame: &[u8]) -> Option<Control> {
+///
+/// # Errors
+///
+/// The frame is of a control protocol, but its receivers must discard it.
+pub fn read(packet: &Packet, frame: &[u8]) -> Result<Option<Control>, Disbelieved> {
     let at = usize::from(packet.payload_at);
-    let body = frame.get(at..).unwrap_or_default();
+    let mut body = frame.get(at..).unwrap_or_default();
+    if packet.class == Class::Udp {
+        body = body.get(..usize::from(packet.payload_len)).unwrap_or(body);
+    }
+    let is_whole = packet.anomaly != Some(Anomaly::Icmpv6Truncated);
+    let head = at.checked_sub(8).filter(|_| is_whole).and_then(|at| frame.get(at..)?.first_chunk::<8>());
+    if !valid::is_valid(packet, head, body) {
+        return Err(Disbelieved);
+    }
+    Ok(parse(packet, head, body))
+}
+
+fn parse(packet: &Packet, head: Option<&[u8; 8]>, body: &[u8]) -> Option<Control> {
     let control = Control {
         time: packet.time,
         kind: ControlKind::Stp,
@@ -151,11 +175,13 @@ pub fn read(packet: &Packet, frame: &[u8]) -> Option<Control> {
         mac: Mac::ZERO,
         target: Addr::UNSPECIFIED,
         router: Addr::UNSPECIFIED,
+        dns: Addr::UNSPECIFIED,
+        ttl: packet.ttl,
         value: 0,
     };
     match packet.class {
         Class::Arp => arp(packet, body, control),
-        Class::Icmpv6Nd => discovery(packet, frame, body, control),
+        Class::Icmpv6Nd => discovery(packet, *head?, body, control),
         Class::L2Other => spanning_tree(packet, body).then_some(control),
         Class::Udp if packet.destination_port == HSRP => {
             let group = u16::from(*body.get(6)?);
@@ -196,10 +222,8 @@ fn arp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
 }
 
 /// Neighbour discovery (RFC 4861 §4). `body` starts after the first eight octets of the ICMP message.
-fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Option<Control> {
-    let head = usize::from(packet.payload_at).checked_sub(8).and_then(|at| frame.get(at..))?;
-    let fixed = head.first_chunk::<8>()?;
-    let [kind, _, _, _, first, _, life0, life1] = *fixed;
+fn discovery(packet: &Packet, head: [u8; 8], body: &[u8], control: Control) -> Option<Control> {
+    let [kind, _, _, _, first, _, life0, life1] = head;
     match kind {
         133 => Some(Control {
             kind: ControlKind::RouterSolicitation,
@@ -207,13 +231,19 @@ fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Op
             mac: option(body, 1).unwrap_or(packet.source_mac),
             ..control
         }),
-        134 => Some(Control {
-            kind: ControlKind::RouterAdvertisement,
-            address: packet.source,
-            mac: option(body.get(8..)?, 1).unwrap_or(packet.source_mac),
-            value: u16::from_be_bytes([life0, life1]),
-            ..control
-        }),
+        134 => {
+            let options = body.get(8..).unwrap_or_default();
+            let mut prefixes = options::discovery(options).filter_map(|(kind, content)| prefix(kind, content));
+            Some(Control {
+                kind: ControlKind::RouterAdvertisement,
+                address: packet.source,
+                mac: option(options, 1).unwrap_or(packet.source_mac),
+                target: prefixes.next().unwrap_or_default(),
+                router: prefixes.next().unwrap_or_default(),
+                value: u16::from_be_bytes([life0, life1]),
+                ..control
+            })
+        }
         135 => Some(Control {
             kind: ControlKind::NeighbourSolicitation,
             address: packet.source,
@@ -241,49 +271,45 @@ fn discovery(packet: &Packet, frame: &[u8], body: &[u8], control: Control) -> Op
 }
 
 /// The link-layer address in the option of type `wanted` (1 source, 2 target).
-fn option(mut options: &[u8], wanted: u8) -> Option<Mac> {
-    for _ in 0..16 {
-        let &[kind, units] = options.first_chunk::<2>()?;
-        if kind == wanted && units == 1 {
-            return mac_at(options, 2);
-        }
-        // Length is in units of eight octets; zero is invalid (RFC 4861 §4.6).
-        options = options.get(usize::from(units).max(1) * 8..)?;
-    }
-    None
+fn option(options: &[u8], wanted: u8) -> Option<Mac> {
+    let of_six = |(kind, content): &(u8, &[u8])| *kind == wanted && content.len() == 6;
+    options::discovery(options).find(of_six).and_then(|(_, content)| mac_at(content, 0))
+}
+
+/// The prefix in a prefix information option (RFC 4861 §4.6.2) that hosts use: for addresses or as on-link.
+fn prefix(kind: u8, content: &[u8]) -> Option<Addr> {
+    let &[length, flags] = content.first_chunk::<2>().filter(|_| kind == 3)?;
+    let prefix = v6_at(content, 14)?;
+    (flags & 0xc0 != 0 && !valid::is_link_local(prefix)).then(|| prefix.network(length.min(128)))
 }
 
 /// DHCP (RFC 2131 §2). With a short snapshot length the options are truncated; the fixed part is enough for most uses.
 fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
     let &[op, _, hardware, ..] = body.first_chunk::<4>()?;
     let mac = if hardware == 6 { mac_at(body, 28)? } else { Mac::ZERO };
-    let (mut kind, mut router, mut server) = (0, Addr::UNSPECIFIED, packet.source);
-    let mut options = body.get(240..).filter(|_| body.get(236..240) == Some(&[99, 130, 83, 99])).unwrap_or_default();
-    for _ in 0..64 {
-        let Some((&code, rest)) = options.split_first() else { break };
-        if code == 0 {
-            options = rest;
-            continue;
-        }
-        let Some((&length, rest)) = rest.split_first().filter(|_| code != 255) else { break };
-        let Some(value) = rest.get(..usize::from(length)) else { break };
+    let (mut kind, mut router, mut dns, mut server) = (0, Addr::UNSPECIFIED, Addr::UNSPECIFIED, packet.source);
+    for (code, value) in options::dhcp(body) {
         match (code, value) {
             (53, &[message]) => kind = message,
             (3, value) => router = v4_at(value, 0).unwrap_or(router),
+            (6, value) => dns = v4_at(value, 0).unwrap_or(dns),
             (54, value) => server = v4_at(value, 0).unwrap_or(server),
             _ => {}
         }
-        options = rest.get(usize::from(length)..).unwrap_or_default();
     }
-    let control = Control { mac, router, value: kind.into(), ..control };
-    // A request forwarded by a relay is not from this station (RFC 2131 §4.1: giaddr).
-    if op == 1 && v4_at(body, 24).is_some_and(|relay| !is_no_address(relay)) {
-        return None;
-    }
+    let control = Control { mac, router, dns, value: kind.into(), ..control };
     if op == 1 {
-        let wanted = v4_at(body, 12)?;
-        let address = if is_no_address(wanted) { Addr::UNSPECIFIED } else { wanted };
-        return Some(Control { kind: ControlKind::DhcpRequest, address, target: packet.destination, ..control });
+        // A request forwarded by a relay, which has an address, is not from this station (RFC 2131 §4.1: giaddr).
+        let is_relayed = v4_at(body, 24).is_some_and(|relay| !is_no_address(relay));
+        if is_relayed && !is_no_address(packet.source) {
+            return None;
+        }
+        let own = [v4_at(body, 12)?, packet.source].into_iter().find(|address| !is_no_address(*address));
+        let address = own.unwrap_or_default();
+        // A client without a hardware address in the message is known by that of its frames.
+        let mac = if mac == Mac::ZERO { packet.source_mac } else { mac };
+        let kind = ControlKind::DhcpRequest;
+        return Some(Control { kind, address, mac, target: packet.destination, ..control });
     }
     let leased = v4_at(body, 16)?;
     let address = if is_no_address(leased) { Addr::UNSPECIFIED } else { leased };
@@ -293,7 +319,7 @@ fn dhcp(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
 
 /// DHCPv6 (RFC 8415 §8): messages of clients and servers.
 fn dhcpv6(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
-    let &[message, _, _, _] = body.first_chunk::<4>()?;
+    let (&[message, _, _, _], options) = body.split_first_chunk::<4>()?;
     let value = u16::from(message);
     match message {
         1 | 3..=6 | 8 | 9 | 11 => {
@@ -309,26 +335,22 @@ fn dhcpv6(packet: &Packet, body: &[u8], control: Control) -> Option<Control> {
         }
         2 | 7 => {
             let kind = if message == 2 { ControlKind::DhcpOffer } else { ControlKind::DhcpAck };
-            let address = body.get(4..).and_then(leased).unwrap_or(Addr::UNSPECIFIED);
-            Some(Control { kind, address, mac: packet.destination_mac, target: packet.source, value, ..control })
+            let address = leased(options).unwrap_or_default();
+            // RFC 3646 §3.
+            let dns = options::dhcpv6(options).find(|(code, ..)| *code == 23);
+            let dns = dns.and_then(|(_, value, _)| v6_at(value, 0)).unwrap_or_default();
+            let (mac, target) = (packet.destination_mac, packet.source);
+            Some(Control { kind, address, mac, target, dns, value, ..control })
         }
         _ => None,
     }
 }
 
 /// The first address of the first IA_NA (options 3 and 5, RFC 8415 §21.4, §21.6).
-fn leased(mut options: &[u8]) -> Option<Addr> {
-    for _ in 0..32 {
-        let &[c0, c1, l0, l1] = options.first_chunk::<4>()?;
-        let length = usize::from(u16::from_be_bytes([l0, l1]));
-        let value = options.get(4..4 + length).or(options.get(4..))?;
-        match u16::from_be_bytes([c0, c1]) {
-            3 => options = value.get(12..)?,
-            5 => return v6_at(value, 0),
-            _ => options = options.get(4 + length..)?,
-        }
-    }
-    None
+fn leased(options: &[u8]) -> Option<Addr> {
+    let (_, association, _) = options::dhcpv6(options).find(|(code, ..)| *code == 3)?;
+    let (_, address, _) = options::dhcpv6(association.get(12..)?).find(|(code, ..)| *code == 5)?;
+    v6_at(address, 0)
 }
 
 /// IEEE 802.1D after LLC 42 42 03, or Cisco's per-VLAN variant after SNAP, where the decoder stops after the header.

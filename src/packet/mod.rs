@@ -8,7 +8,8 @@
 //! - `record`: the packet record
 //! - `amplifier`: the table of amplification services
 //! - `application`: classification of payloads by their first octets; [`name`]: the site or zone of a request
-//! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election
+//! - [`control`]: contents of ARP, neighbour discovery, DHCP, spanning tree and router election; `valid` decides which of
+//!   these frames their receivers believe, `options` reads their options
 //! - `anomaly`: names for malformed packets
 //! - `class`: the traffic classes used for counting
 //! - `encapsulation`: names of encapsulations; `tunnel`: what a packet carries, and where that begins
@@ -26,16 +27,18 @@ mod extension;
 mod ip;
 mod link;
 pub mod name;
+mod options;
 mod protocol;
 mod record;
 pub mod tcp;
 mod tunnel;
+mod valid;
 
 pub use amplifier::{AMPLIFIERS, Amplifier, Service};
 pub use anomaly::Anomaly;
 pub use application::App;
 pub use class::Class;
-pub use control::{Control, ControlKind};
+pub use control::{Control, ControlKind, Disbelieved};
 pub use decode::{Decoder, OuterHeaders, Tunnels, quoted};
 pub use encapsulation::Encapsulation;
 pub use name::{Name, RequestInfo};

@@ -534,6 +534,22 @@ models! {
         SEGMENT, Build::LanRepeated(servers::rogue6);
     DhcpRelay = "dhcp_relay", false, "`rate` new guests per second, which receive offers of both servers of a failover pair",
         SEGMENT, Build::LanRepeated(servers::pair);
+    DhcpLatePair = "dhcp_late_pair", false, "`rate` new guests per second; a second server for half of them, with the same router, begins in the middle",
+        SEGMENT, Build::LanRepeated(servers::late_pair);
+    RogueDhcpAlone = "rogue_dhcp_alone", true, "`rate` new guests per second, which the attacker alone answers, naming itself as router",
+        SEGMENT, Build::LanRepeated(servers::rogue_alone);
+    DhcpFromElsewhere = "dhcp_from_elsewhere", false, "what resembles DHCP and comes through the router: random octets, offers, DISCOVERs",
+        Defaults { rate: 30.0, ..SEGMENT }, Build::LanRepeated(servers::from_elsewhere);
+    DhcpRepeater = "dhcp_repeater", false, "`sources` stations take leases behind a wireless bridge that sends under its own MAC address",
+        Defaults { sources: 12, ..SEGMENT }, Build::LanOnce(servers::repeater);
+    RogueRaClient = "rogue_ra_client", true, "a client of the router begins in the middle to advertise another prefix every 8 s",
+        SEGMENT, Build::LanOnce(servers::client_turns_router);
+    MoreRouters = "more_routers", false, "a second router with the same prefix, and a third with its own that it advertises rarely",
+        SEGMENT, Build::LanOnce(servers::more_routers);
+    KillRouter = "kill_router", true, "kill_router6: the attacker withdraws the router in its name every 3 s",
+        SEGMENT, Build::LanOnce(servers::kill_router);
+    RouterRestarts = "router_restarts", false, "the router withdraws itself and is back after 5 s",
+        SEGMENT, Build::LanOnce(servers::router_restarts);
     RogueRa = "rogue_ra", true, "fake_router6: the attacker advertises another prefix in addition to the router",
         SEGMENT, Build::LanOnce(servers::rogue_router);
     RogueRaFlood = "rogue_ra_flood", true, "flood_router6: advertisements of random routers and prefixes",

@@ -1,6 +1,8 @@
 //! `rogue_ra`: a station that is not a router advertises itself as one by IPv6 (RFC 6104). Guests use it immediately.
 //!
-//! Networks with two routers have had both from the beginning, and neither advertises faster than the standard allows.
+//! Networks with two routers have had both from the beginning, and neither advertises faster than the standard allows. A
+//! station that advertises a prefix of its own, after it was a client of the router or for the first time long after it
+//! would have been heard, is no such router. Nor is one that only withdraws a router whose address another station holds.
 
 use super::super::evidence::measured;
 use super::super::{
@@ -8,20 +10,20 @@ use super::super::{
     settings::Limits,
 };
 use super::common::{Subject, control_frames, describe_station, is_guest};
-use crate::base::{Severity, Vector};
+use crate::base::{Addr, Mac, Severity, Vector};
 use crate::inventory::Site;
-use crate::meter::lan::Router;
+use crate::meter::lan::{HeardAs, Router};
 use crate::meter::{Span, Window};
 use std::sync::Arc;
 
 pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     name: "rogue_ra",
     vectors: &[Vector::RogueRa],
-    summary: "router advertisements of a guest, of a router that is not configured, or of a new router beside one that \
-              answers solicitations; many routers at the same time",
+    summary: "router advertisements of a guest, of a router that is not configured, of a host or a new router beside a known \
+              one, or withdrawals of a router whose address another station holds; many routers at the same time",
     settings: &[ROUTERS],
     inspects_hosts: false,
-    thresholds: &[SETTLED, HASTY],
+    thresholds: &[SETTLED, HASTY, MISSED_INTERVALS],
     claims: &[],
     yields_to: &[],
     merging: Merging::Separate,
@@ -54,6 +56,14 @@ const HASTY: Threshold = Threshold {
     guarded_by: "l2_rogue_ra",
 };
 
+const MISSED_INTERVALS: Threshold = Threshold {
+    name: "missed intervals",
+    value: 3.0,
+    unit: "times its interval",
+    reason: "a router waits up to three times as long for its next advertisement as it did before (RFC 4861 §6.2.1, MinRtrAdvInterval); one that was not heard for longer has begun just now",
+    guarded_by: "l2_second_router",
+};
+
 /// Router advertisement and redirect (RFC 4861 §4).
 const ROUTER_ADVERTISEMENTS: FrameMatch =
     FrameMatch { nftables: "icmpv6 type { 134, 137 }", pcap: "ip6[6] = 58 and (ip6[40] = 134 or ip6[40] = 137)" };
@@ -65,6 +75,14 @@ struct RogueRa {
 
 impl Detector for RogueRa {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
+        for router in window.lan().routers() {
+            if let Some(holder) = router.usurps
+                && (router.advertisements_now > 0 || router.exposed_now)
+                && !window.lan().is_router(router.interface, router.mac)
+            {
+                findings.push(self.router_finding(window, router, self.usurper(window, router, holder)));
+            }
+        }
         let now: Vec<&Router> = window.lan().routers().filter(|router| router.advertisements_now > 0).collect();
         let Some(first) = now.first() else { return };
         let is_current = |router: &&Router| {
@@ -92,6 +110,24 @@ impl Detector for RogueRa {
 /// Over which the routers of a flood are counted.
 const FLOOD_SPAN: Span = Span::TenSeconds;
 
+/// Whether a station has only begun to be a router, beside those `known` before, and what shows it.
+fn begun<'r>(router: &Router, known: &[&'r Router]) -> Option<(&'r Router, &'static str)> {
+    let other = *known.first()?;
+    let is_known = |prefix: &Addr| known.iter().any(|other| other.prefixes.contains(prefix));
+    let is_foreign = router.prefixes.iter().any(|prefix| *prefix != Addr::UNSPECIFIED && !is_known(prefix));
+    if is_foreign && router.heard_as != HeardAs::Unknown {
+        return Some((other, "it was a host before, and the prefix is one of its own"));
+    }
+    let began = |other: &&&Router| router.first.seconds_since(other.first) >= MISSED_INTERVALS.value * router.interval;
+    if is_foreign && let Some(other) = known.iter().find(began) {
+        return Some((other, "it has begun to advertise just now, and the prefix is one of its own"));
+    }
+    // A standby that takes over has been a host too, but then the first router is silent.
+    let goes_on = |other: &&&Router| other.last > router.first && other.lifetime > 0;
+    let other = known.iter().find(goes_on).filter(|_| router.heard_as == HeardAs::Host)?;
+    Some((other, "it was a host before, and the router goes on"))
+}
+
 /// Why a router is not one that should be there.
 struct Suspicion {
     reason: String,
@@ -114,13 +150,21 @@ impl RogueRa {
         if is_guest(window, &self.site, router.interface, router.mac) {
             return critical("a guest is not a router", LimitFrom::Default);
         }
-        let settled = window.lan().routers().find(|other| {
+        let before = |other: &&Router| {
             other.domain == router.domain
                 && (other.mac, other.address) != (router.mac, router.address)
                 && window.end <= other.last.plus_seconds(f64::from(other.lifetime))
-                && router.first.seconds_since(other.first) >= SETTLED.value
+                && router.first > other.first
                 && other.advertisements > 1
-        })?;
+        };
+        let is_settled = |other: &&Router| router.first.seconds_since(other.first) >= SETTLED.value;
+        let known: Vec<&Router> = window.lan().routers().filter(before).collect();
+        if let Some((other, why)) = begun(router, &known) {
+            let name = describe_station(window, &self.site, other.interface, other.mac);
+            let reason = format!("{why}; the router was {name} ({})", other.address);
+            return Some(Suspicion { reason, limit_from: LimitFrom::Default, severity: Severity::Warning });
+        }
+        let settled = known.into_iter().find(is_settled)?;
         let is_hasty = |router: &Router| f64::from(router.too_frequent) >= HASTY.value;
         let replies_alone = settled.answered > 0;
         if !replies_alone && (!is_hasty(router) || is_hasty(settled)) {
@@ -129,6 +173,12 @@ impl RogueRa {
         let name = describe_station(window, &self.site, settled.interface, settled.mac);
         let reason = format!("{name} ({}) has been the router since {}", settled.address, settled.first);
         Some(Suspicion { reason, limit_from: LimitFrom::Default, severity: Severity::Warning })
+    }
+
+    fn usurper(&self, window: &Window<'_>, router: &Router, holder: Mac) -> Suspicion {
+        let name = describe_station(window, &self.site, router.interface, holder);
+        let reason = format!("it only withdraws the router, whose address is that of {name}");
+        Suspicion { reason, limit_from: LimitFrom::Default, severity: Severity::Critical }
     }
 
     fn subject<'w>(&'w self, window: &'w Window<'w>, router: &Router, frames: u32) -> Subject<'w> {

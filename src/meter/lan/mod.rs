@@ -27,11 +27,11 @@ mod stations;
 mod users;
 
 pub use claims::{Claim, Claimant};
-pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer};
+pub use dhcp::{DhcpClient, DhcpRequests, DhcpServer, OnceHeard};
 pub use domain::BroadcastDomain;
 pub use leaks::Leak;
 pub use pairings::{Holder, PairingChange, PairingEvent};
 pub use rates::{LONG_SECONDS, LinkSecond, RateKind, Rates};
-pub use routers::{Gateway, Router};
+pub use routers::{Gateway, HeardAs, Router};
 pub use state::{ForeignClaim, LanState, StpSender};
 pub use station_ports::Move;

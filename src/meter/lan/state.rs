@@ -262,7 +262,12 @@ impl LanState {
                 .of(domain, control.source_mac)
                 .is_some_and(|station| station.replies_are_seen(control.time));
         self.routers.record(control, domain, replies_are_seen);
-        self.dhcp.record(control, domain, self.hasher.word(control.mac.bits()));
+        if matches!(control.kind, ControlKind::DhcpRequest | ControlKind::DhcpOffer | ControlKind::DhcpAck) {
+            let sender = self.stations.of(domain, control.source_mac);
+            let from_router = sender.is_some_and(KnownStation::is_router)
+                || self.routers.gateways().any(|known| known.mac == Some(control.source_mac));
+            self.dhcp.record(control, domain, self.hasher.word(control.mac.bits()), from_router);
+        }
         if matches!(control.kind, ControlKind::ArpRequest | ControlKind::ArpReply) {
             self.rates.inspected_arp(control.interface, control.source_mac, control.time);
         }
@@ -412,7 +417,7 @@ impl LanState {
         self.dhcp.servers()
     }
 
-    /// Broadcast domains with DHCP requests in this tick.
+    /// Broadcast domains with DHCP requests in this tick or with clients of the last two minutes.
     pub fn dhcp_requests(&self) -> &[DhcpRequests] {
         self.dhcp.requests()
     }

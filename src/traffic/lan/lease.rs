@@ -71,19 +71,65 @@ pub(crate) fn to_server(station: &Station, server: &Station, kind: u8, transacti
 
 /// Offer or acknowledgement: `server` is also the router and the name server.
 pub(crate) fn answer(server: &Station, client: Mac, kind: u8, transaction: u32, offered: Addr) -> Vec<u8> {
+    answer_naming(server.v4, server, client, (kind, transaction), offered)
+}
+
+/// The same of a server that names another router and name server.
+pub(crate) fn answer_naming(
+    named: Addr,
+    server: &Station,
+    client: Mac,
+    (kind, transaction): (u8, u32),
+    offered: Addr,
+) -> Vec<u8> {
+    let text = answer_text(named, server, client, (kind, transaction), offered);
+    Path::new((server.mac, server.v4), (client, offered), transaction as u16).udp(SERVERS, &text)
+}
+
+/// An offer of a server elsewhere, which `gateway` forwards to `to`.
+pub(crate) fn answer_from_elsewhere(gateway: &Station, to: &Station, source: Addr, transaction: u32) -> Vec<u8> {
+    let server = Station { v4: source, ..*gateway };
+    let text = answer_text(source, &server, to.mac, (OFFER, transaction), to.v4);
+    let path = Path::new((gateway.mac, source), (to.mac, to.v4), transaction as u16);
+    Path { ttl: 49, ..path }.udp(SERVERS, &text)
+}
+
+/// A DISCOVER from elsewhere, which `gateway` forwards to `to`.
+pub(crate) fn query_from_elsewhere(
+    gateway: &Station,
+    to: &Station,
+    (client, source): (Mac, Addr),
+    transaction: u32,
+) -> Vec<u8> {
+    let text = message(1, DISCOVER, transaction, client, (UNSPECIFIED_V4, UNSPECIFIED_V4), &[]);
+    let path = Path::new((gateway.mac, source), (to.mac, to.v4), transaction as u16);
+    Path { ttl: 49, ..path }.udp(CLIENTS, &text)
+}
+
+/// Random octets between the ports of DHCP, or from another port, which `gateway` forwards to `to`.
+pub(crate) fn noise_from_elsewhere(
+    gateway: &Station,
+    to: &Station,
+    (source, ports): (Addr, (u16, u16)),
+    octets: &[u8],
+) -> Vec<u8> {
+    let path = Path::new((gateway.mac, source), (to.mac, to.v4), 0);
+    Path { ttl: 49, ..path }.udp(ports, octets)
+}
+
+fn answer_text(named: Addr, server: &Station, client: Mac, (kind, transaction): (u8, u32), offered: Addr) -> Vec<u8> {
     let mut options = vec![54, 4];
     options.extend(v4(server.v4));
     options.extend([51, 4, 0, 0, 0x0e, 0x10, 1, 4, 255, 255, 255, 0]);
     for option in [3, 6] {
         options.extend([option, 4]);
-        options.extend(v4(server.v4));
+        options.extend(v4(named));
     }
-    let text = message(2, kind, transaction, client, (UNSPECIFIED_V4, offered), &options);
-    Path::new((server.mac, server.v4), (client, offered), transaction as u16).udp(SERVERS, &text)
+    message(2, kind, transaction, client, (UNSPECIFIED_V4, offered), &options)
 }
 
 /// Requested address and chosen server, as options of a REQUEST.
-fn choice(server: &Station, wanted: Addr) -> Vec<u8> {
+pub(crate) fn choice(server: &Station, wanted: Addr) -> Vec<u8> {
     let mut options = vec![50, 4];
     options.extend(v4(wanted));
     options.extend([54, 4]);

@@ -40,6 +40,11 @@ pub(crate) fn solicitation(station: &Station, wanted: Addr) -> Vec<u8> {
     discovery(path, with_link_layer_option(with_target(135, 0, wanted), SOURCE_LINK_LAYER, station.mac))
 }
 
+/// Solicitation for `wanted` from the global address of `station`.
+pub(crate) fn global_solicitation(station: &Station, wanted: Addr) -> Vec<u8> {
+    solicitation(&Station { local: station.v6, ..*station }, wanted)
+}
+
 /// Solicitation of duplicate address detection for `wanted` (RFC 4862 §5.4.2).
 pub(crate) fn duplicate_probe(mac: Mac, wanted: Addr) -> Vec<u8> {
     discovery(Path::group((mac, Addr::UNSPECIFIED), solicited_node(wanted), 0), with_target(135, 0, wanted))
