@@ -13,7 +13,7 @@ use pegel::capture::pcap_file::PcapFile;
 use pegel::capture::{Frame, FrameSink, PacketSource, Poll};
 use pegel::config::Config;
 use pegel::meter::{Hasher, Scale, Tally, TickReport};
-use pegel::packet::{Decoder, Packet};
+use pegel::packet::{Decoder, OuterHeaders, Packet};
 use pegel::runtime::replay::Replay;
 use pegel::runtime::tally_worker::{TallyWorker, TickSink};
 use std::error::Error;
@@ -32,12 +32,13 @@ impl FrameSink for Read {
 struct Parse {
     decoder: Decoder,
     packet: Packet,
+    outer: OuterHeaders,
     sum: u64,
 }
 
 impl FrameSink for Parse {
     fn frame(&mut self, frame: Frame<'_>) {
-        self.decoder.decode_into(&frame, &mut self.packet);
+        self.decoder.decode_into(&frame, &mut self.packet, &mut self.outer);
         self.sum += u64::from(self.packet.payload_at);
     }
 }
@@ -66,7 +67,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     match stage.as_str() {
         "read" => println!("{}", all(&mut source, Read(0))?.0),
         "parse" => {
-            let parse = Parse { decoder: Decoder::default(), packet: Packet::default(), sum: 0 };
+            let parse = Parse {
+                decoder: Decoder::default(),
+                packet: Packet::default(),
+                outer: OuterHeaders::default(),
+                sum: 0,
+            };
             println!("{}", all(&mut source, parse)?.sum);
         }
         "tally" => {

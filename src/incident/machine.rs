@@ -352,13 +352,7 @@ impl Incidents {
     }
 
     /// Closes incidents that are now part of `whole`.
-    fn merge(
-        &mut self,
-        whole: &Key,
-        is_part: impl Fn(&Key, &Record) -> bool,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) {
+    fn merge(&mut self, whole: &Key, is_part: impl Fn(&Key, &Record) -> bool, now: Timestamp, events: &mut Vec<Event>) {
         let open = self.open.iter().filter(|(key, record)| *key != whole && is_part(key, record));
         let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
         for key in parts {

@@ -64,11 +64,11 @@ impl PeerRecord {
 
     /// The peer of all packets, if there is only one.
     pub(super) fn only(&self) -> Option<Addr> {
-        let of = |sketch: &FrequentItemsSketch<Addr>| match sketch.frequent_items(ErrorType::NoFalseNegatives).as_slice()
-        {
-            [row] => Some(*row.item()),
-            _ => None,
-        };
+        let of =
+            |sketch: &FrequentItemsSketch<Addr>| match sketch.frequent_items(ErrorType::NoFalseNegatives).as_slice() {
+                [row] => Some(*row.item()),
+                _ => None,
+            };
         of(if self.counted.is_empty() { self.sampled.sketch() } else { &self.counted })
     }
 

@@ -304,7 +304,9 @@ impl Record {
     /// The most frequent names. Requests whose name could not be read are one entry, with an empty name.
     fn names(&self) -> Vec<Name> {
         let named = self.names.top(TOP).into_iter();
-        named.map(|((kind, name), of)| Name { name, kind, share: rounded(of.share), error: rounded(of.error) }).collect()
+        named
+            .map(|((kind, name), of)| Name { name, kind, share: rounded(of.share), error: rounded(of.error) })
+            .collect()
     }
 
     /// Whether it is a flood of a whole prefix, which includes the floods of its hosts.
@@ -344,10 +346,8 @@ impl Record {
             patterns.insert(Pattern::MultiVector);
         }
         // The rounds of a scan, and what a LAN leaks now and then, are no pulse wave.
-        let has_pulses = matches!(
-            vector.class(),
-            VectorClass::Flood | VectorClass::Amplification | VectorClass::Application
-        );
+        let has_pulses =
+            matches!(vector.class(), VectorClass::Flood | VectorClass::Amplification | VectorClass::Application);
         let pulses = if has_pulses { self.pulses.wave(self.opened_at) } else { 0 };
         if pulses > 0 {
             patterns.insert(Pattern::PulseWave);

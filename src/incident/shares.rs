@@ -55,7 +55,9 @@ impl<T: Clone + Eq + Hash + Ord> Shares<T> {
         let rows = self.sketch.frequent_items(ErrorType::NoFalseNegatives).into_iter();
         let share = |weight: u64| weight as f64 / self.whole();
         let enough = rows.filter(|row| share(row.lower_bound()) * self.samples() >= samples);
-        enough.map(|row| (row.item().clone(), interval(share(row.lower_bound()), self.samples(), deviations).0)).collect()
+        enough
+            .map(|row| (row.item().clone(), interval(share(row.lower_bound()), self.samples(), deviations).0))
+            .collect()
     }
 
     /// The `most` largest shares that exceed their error, largest first.

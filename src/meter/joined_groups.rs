@@ -167,7 +167,8 @@ mod tests {
         let mut report = [0u8; 8 + 20];
         (report[0], report[8], report[12], report[27]) = (143, 4, 0xff, 0xfb);
         groups.mld(&report, at(0.0));
-        let joined = |groups: &JoinedGroups, last: [u8; 3]| groups.contains(Mac([1, 0, 0x5e, last[0], last[1], last[2]]));
+        let joined =
+            |groups: &JoinedGroups, last: [u8; 3]| groups.contains(Mac([1, 0, 0x5e, last[0], last[1], last[2]]));
         assert!(joined(&groups, [1, 2, 3]) && joined(&groups, [1, 1, 1]));
         assert!(!joined(&groups, [1, 1, 2]), "it was left");
         assert!(groups.contains(Mac([0x33, 0x33, 0, 0, 0, 0xfb])));

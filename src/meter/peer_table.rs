@@ -18,6 +18,8 @@ use crate::packet::{Class, Packet, Service};
 pub const PEER_TABLES: usize = 8;
 /// Slots of a table, a power of two.
 const SLOTS: usize = 512;
+// Their numbers fit.
+const _: () = assert!(SLOTS <= 1 << 16);
 /// Peers of a table. The rest of the slots stays empty, so that searches are short.
 const MOST: usize = SLOTS * 3 / 4;
 /// Unsolicited packets of a tick from which a host gets a table, and keeps it.
@@ -80,10 +82,11 @@ pub struct PeerTable {
     /// Whether it sent the packets.
     pub(super) sent: bool,
     slots: Box<[PeerCount]>,
-    len: usize,
+    /// The slots in use, each with the hash of its peer: only these are read and cleared.
+    used: Vec<(u16, u64)>,
     /// Packets in the table.
     counted: u32,
-    /// Distinct peers, beyond the capacity of the table as well.
+    /// Distinct peers: those beyond the capacity of the table at first, all of them once the tick has ended.
     pub(super) registers: CloseRegisters,
 }
 
@@ -93,7 +96,7 @@ impl Default for PeerTable {
             host: Addr::UNSPECIFIED,
             sent: false,
             slots: vec![PeerCount::default(); SLOTS].into_boxed_slice(),
-            len: 0,
+            used: Vec::with_capacity(MOST),
             counted: 0,
             registers: CloseRegisters::default(),
         }
@@ -102,26 +105,36 @@ impl Default for PeerTable {
 
 impl PeerTable {
     fn start(&mut self, host: Addr, sent: bool) {
-        self.slots.fill(PeerCount::default());
+        for (slot, _) in self.used.drain(..) {
+            if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
+                *slot = PeerCount::default();
+            }
+        }
         self.registers.clear();
-        (self.host, self.sent, self.len, self.counted) = (host, sent, 0, 0);
+        (self.host, self.sent, self.counted) = (host, sent, 0);
+    }
+
+    /// Ends the tick.
+    fn finish(&mut self) {
+        self.used.iter().for_each(|(_, hash)| self.registers.add(*hash));
     }
 
     /// Once the table is full, nothing is counted any more: each count is that of a peer from its first packet of the tick on, and
     /// a flood from ever new addresses costs no searches.
     #[inline]
     fn add(&mut self, hash: u64, count: PeerCount, packets: u32) {
-        self.registers.add(hash);
-        if self.len >= MOST {
+        if self.used.len() >= MOST {
+            self.registers.add(hash);
             return;
         }
         // The lower bits choose the register.
         let start = (hash >> 32) as usize;
         for probe in 0..SLOTS {
-            let Some(slot) = self.slots.get_mut((start + probe) % SLOTS) else { return };
+            let at = (start + probe) % SLOTS;
+            let Some(slot) = self.slots.get_mut(at) else { return };
             if slot.packets == 0 {
                 *slot = count;
-                self.len += 1;
+                self.used.push((at as u16, hash));
             } else if !slot.is_same(&count) {
                 continue;
             }
@@ -133,7 +146,7 @@ impl PeerTable {
 
     /// The counted peers, in no order.
     pub(super) fn counts(&self) -> impl Iterator<Item = &PeerCount> {
-        self.slots.iter().filter(|slot| slot.packets > 0)
+        self.used.iter().filter_map(|(slot, _)| self.slots.get(usize::from(*slot)))
     }
 }
 
@@ -194,13 +207,7 @@ impl PeerTables {
 
     /// A table for a host, if one is free and enough of the packets that its full sample holds count. As long as these are all
     /// packets, none is missed: they are entered.
-    fn assign(
-        &mut self,
-        host: Addr,
-        sent: bool,
-        samples: &[Sample],
-        hash: impl Fn(Addr) -> u64,
-    ) -> Option<u8> {
+    fn assign(&mut self, host: Addr, sent: bool, samples: &[Sample], hash: impl Fn(Addr) -> u64) -> Option<u8> {
         let counts = |sample: &&Sample| !sample.is_solicited();
         let packets: u32 = samples.iter().filter(counts).map(|sample| sample.weight).sum();
         if packets < LEAST {
@@ -233,6 +240,7 @@ impl PeerTables {
     ) -> bool {
         let is_least = number == self.least;
         let Some(table) = self.table(number) else { return false };
+        table.finish();
         let (host, sent, counted) = (table.host, table.sent, table.counted);
         let mut fresh = spare.pop().unwrap_or_default();
         fresh.start(host, sent);
@@ -281,6 +289,7 @@ mod tests {
         }
         assert_eq!(table.counts().count(), MOST);
         assert!(table.counts().all(|count| count.packets <= 3));
+        table.finish();
         let distinct = table.registers.estimate();
         assert!((4_500.0..5_500.0).contains(&distinct), "{distinct}");
     }
@@ -289,9 +298,8 @@ mod tests {
     fn a_stronger_attack_gets_a_table_within_a_tick() {
         let mut tables = PeerTables::new();
         let sample = |packets| Sample { peer: Addr::from_v4_bits(1), weight: packets, ..Sample::default() };
-        let assign = |tables: &mut PeerTables, host: u32| {
-            tables.assign(Addr::from_v4_bits(host), false, &[sample(9)], |_| 1)
-        };
+        let assign =
+            |tables: &mut PeerTables, host: u32| tables.assign(Addr::from_v4_bits(host), false, &[sample(9)], |_| 1);
         let hash = |number: u32| Hasher::fixed().address(Addr::from_v4_bits(number));
         for host in 0..PEER_TABLES as u32 {
             let table = assign(&mut tables, host).expect("a free table");
@@ -300,7 +308,8 @@ mod tests {
         assert_eq!(assign(&mut tables, 99), None, "none is free");
         let (mut report, mut spare) = (Vec::new(), Vec::new());
         tables.end_tick();
-        let kept = (1..=PEER_TABLES as u8).rev().filter(|&index| tables.hand_over(index, &mut report, &mut spare)).count();
+        let kept =
+            (1..=PEER_TABLES as u8).rev().filter(|&index| tables.hand_over(index, &mut report, &mut spare)).count();
         assert_eq!((kept, report.len()), (PEER_TABLES - 1, PEER_TABLES));
         assert!(assign(&mut tables, 99).is_some());
     }

@@ -106,10 +106,7 @@ pub(super) fn report(incident: &Incident) -> String {
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     if peers.distinct > 0 {
         let spoofed = if peers.spoofing_likely { ", probably spoofed" } else { "" };
-        line(
-            if incident.victims.is_some() { "victims" } else { "sources" },
-            format!("{}{spoofed}", peers.number()),
-        );
+        line(if incident.victims.is_some() { "victims" } else { "sources" }, format!("{}{spoofed}", peers.number()));
         for peer in peers.top.iter().take(5) {
             let (packets, share) = (grouped(peer.packets), peer.share * 100.0);
             line("", format!("{}: at least {packets} packets ({share:.1} %)", peer.address));

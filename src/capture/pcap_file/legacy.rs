@@ -101,48 +101,22 @@ impl Legacy {
         let Legacy { unit, extra, lengths, link, .. } = *self;
         let trims = link.trims();
         let mut rest = window;
-        let mut stop = Stop::Budget;
         let mut left = BUDGET;
+        let mut odd = None;
         while left > 0 {
-            let Some((header, after)) = rest.split_first_chunk::<16>() else {
-                stop = Stop::Starved;
-                break;
-            };
+            let Some((header, after)) = rest.split_first_chunk::<16>() else { break };
             let ([seconds, fraction, captured, original], _) = header.as_chunks::<4>() else { break };
             let (mut captured, mut original) = (word::<BIG>(*captured), word::<BIG>(*original));
             if lengths != LengthOrder::InOrder && (lengths == LengthOrder::Swapped || captured > original) {
                 std::mem::swap(&mut captured, &mut original);
             }
             // One comparison for both kinds of lengths that are rare.
-            if captured.wrapping_sub(1) >= MAX_CAPTURED {
-                let number = self.records.saturating_add(u64::from(BUDGET - left)).saturating_add(1);
-                let at = offset.saturating_add((window.len() - rest.len()) as u64);
-                let damaged =
-                    |what: String| CaptureError::Format(format!("is damaged: record {number} at byte {at} {what}"));
-                if captured > 0 {
-                    stop = Stop::Failed(damaged(format!("claims {captured} captured bytes")));
-                    break;
-                }
-                // No frame is empty: zeros begin here, or in the header, which was written in part.
-                let is_zero = *header == [0; 16];
-                match after.first_chunk::<16>() {
-                    _ if original > 0 => {}
-                    None if !is_zero => {
-                        stop = Stop::Starved;
-                        break;
-                    }
-                    Some(next) if !is_zero && *next != [0; 16] => {}
-                    _ => {
-                        let skip = if is_zero { 0 } else { header.len() };
-                        let otherwise = damaged("begins with zeros, before other data".into());
-                        stop = Stop::Zeros { skip, otherwise };
-                        break;
-                    }
-                }
+            if captured.wrapping_sub(1) >= MAX_CAPTURED && !is_sound(rest, captured, original) {
+                odd = Some(captured);
+                break;
             }
             let Some((data, next)) = after.get(extra..).and_then(|body| body.split_at_checked(captured as usize))
             else {
-                stop = Stop::Starved;
                 break;
             };
             // At most 2^32 s and 2^32 µs: in nanoseconds, both easily fit into 64 bits, even if the fraction exceeds a
@@ -168,6 +142,39 @@ impl Legacy {
             left -= 1;
         }
         self.records = self.records.saturating_add(u64::from(BUDGET - left));
-        Step { consumed: window.len() - rest.len(), stop }
+        let consumed = window.len() - rest.len();
+        let stop = match (odd, left) {
+            (Some(captured), _) => {
+                odd_record(rest, captured, self.records.saturating_add(1), offset.saturating_add(consumed as u64))
+            }
+            (None, 0) => Stop::Budget,
+            (None, _) => Stop::Starved,
+        };
+        Step { consumed, stop }
     }
+}
+
+/// Whether a record of no captured bytes, or of too many, at the beginning of `rest` can be read. Apart, since it is rare.
+#[cold]
+#[inline(never)]
+fn is_sound(rest: &[u8], captured: u32, original: u32) -> bool {
+    let is_zero = |header: Option<&[u8; 16]>| header.is_none_or(|header| *header == [0; 16]);
+    let next = rest.get(16..).and_then(<[u8]>::first_chunk);
+    captured == 0 && (original > 0 || !is_zero(rest.first_chunk()) && !is_zero(next))
+}
+
+/// Why reading ends at the record at the beginning of `rest`, the `number`-th, at byte `at` of the file.
+#[cold]
+fn odd_record(rest: &[u8], captured: u32, number: u64, at: u64) -> Stop {
+    let damaged = |what: String| CaptureError::Format(format!("is damaged: record {number} at byte {at} {what}"));
+    if captured > 0 {
+        return Stop::Failed(damaged(format!("claims {captured} captured bytes")));
+    }
+    // No frame is empty: zeros begin here, or in the header, which was written in part.
+    let is_zero = rest.first_chunk::<16>() == Some(&[0; 16]);
+    if !is_zero && rest.len() < 32 {
+        return Stop::Starved;
+    }
+    let skip = if is_zero { 0 } else { 16 };
+    Stop::Zeros { skip, otherwise: damaged("begins with zeros, before other data".into()) }
 }

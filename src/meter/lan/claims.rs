@@ -496,9 +496,9 @@ impl Claims {
     /// Whether the holder also claims an address that the claimant holds.
     fn are_related(&self, domain: BroadcastDomain, claimant: Mac, holder: Mac) -> bool {
         let own = self.stations.get(&(domain, claimant)).map_or(&[][..], |station| &station.own);
-        own.iter().filter_map(|address| self.bindings.get(&(domain, *address))).any(|binding| {
-            binding.holder.mac == holder || binding.rival.is_some_and(|rival| rival.mac == holder)
-        })
+        own.iter()
+            .filter_map(|address| self.bindings.get(&(domain, *address)))
+            .any(|binding| binding.holder.mac == holder || binding.rival.is_some_and(|rival| rival.mac == holder))
     }
 }
 
