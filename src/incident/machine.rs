@@ -8,7 +8,7 @@ use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
 use super::record::Record;
 use super::relations::{explains, is_flood, is_response, is_small_part, is_within};
-use super::room::{self, Room, Usage};
+use super::room::{self, Refusals, Room, Usage};
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector};
 use crate::detect::{Finding, Target};
 use crate::meter::Window;
@@ -35,13 +35,9 @@ pub struct Incidents {
     open: BTreeMap<Key, Record>,
     background: BackgroundTraffic,
     recent: VecDeque<Arc<Incident>>,
-    /// Findings dropped because too many incidents were open.
-    refused: u64,
     /// Incidents that were closed for a more severe one.
     evictions: u64,
-    /// What the log should say of them, and the time of the last such line.
-    news: Vec<String>,
-    told_at: Option<Timestamp>,
+    refusals: Refusals,
     /// Findings that were a side effect of another incident, or part of one about the whole prefix.
     side_effects: u64,
 }
@@ -52,8 +48,6 @@ const MERGE_SECONDS: f64 = 2.0;
 const MAX_SAMPLES: usize = 4096;
 const MIN_SAMPLES_EACH: usize = 16;
 const MAX_SAMPLES_EACH: usize = 256;
-/// Seconds between two lines for the log about incidents for which there is no room.
-const SECONDS_BETWEEN_NEWS: f64 = 60.0;
 /// Ticks before the estimated onset of an attack that may already contain packets of it.
 const ONSET_MARGIN: u64 = 2;
 
@@ -66,10 +60,8 @@ impl Incidents {
             open: BTreeMap::new(),
             background: BackgroundTraffic::default(),
             recent: VecDeque::new(),
-            refused: 0,
             evictions: 0,
-            news: Vec::new(),
-            told_at: None,
+            refusals: Refusals::default(),
             side_effects: 0,
         }
     }
@@ -88,7 +80,7 @@ impl Incidents {
 
     /// Findings dropped because too many incidents were open, and because they were side effects.
     pub fn dropped_findings(&self) -> (u64, u64) {
-        (self.refused, self.side_effects)
+        (self.refusals.findings, self.side_effects)
     }
 
     /// How full the table of open incidents is.
@@ -97,7 +89,7 @@ impl Incidents {
             entries: self.open.len(),
             capacity: self.settings.max_open,
             evictions: self.evictions,
-            refusals: self.refused,
+            refusals: self.refusals.findings,
         }
     }
 
@@ -183,8 +175,7 @@ impl Incidents {
             let mut opened = false;
             if !self.open.contains_key(&key) {
                 if !self.make_room(&key, &findings, now, events) {
-                    self.refused += findings.len() as u64;
-                    self.tell_refusal(first, now);
+                    self.refusals.count(&findings, self.open.len(), now);
                     continue;
                 }
                 let maintenance = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
@@ -246,23 +237,9 @@ impl Incidents {
         }
     }
 
-    fn tell_refusal(&mut self, finding: &Finding, now: Timestamp) {
-        if self.told_at.is_some_and(|at| now.seconds_since(at) < SECONDS_BETWEEN_NEWS) {
-            return;
-        }
-        self.told_at = Some(now);
-        self.news.push(format!(
-            "no room for an incident about {} ({}, {}): {} are open; see incident.max_open",
-            finding.target,
-            finding.vector,
-            finding.severity,
-            self.open.len()
-        ));
-    }
-
     /// Lines for the log since the last call.
     pub fn take_news(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.news)
+        std::mem::take(&mut self.refusals.news)
     }
 
     /// Whether an open incident explains these findings: floods of a host whose whole prefix is attacked, an anomaly of

@@ -3,6 +3,7 @@
 use super::key::Key;
 use super::record::Record;
 use crate::base::{Severity, Timestamp};
+use crate::detect::Finding;
 use std::collections::BTreeMap;
 
 /// How full the table of open incidents is.
@@ -16,6 +17,34 @@ pub struct Usage {
     pub evictions: u64,
     /// Findings for which there was no room.
     pub refusals: u64,
+}
+
+/// Findings for which there was no room.
+#[derive(Default)]
+pub(super) struct Refusals {
+    pub findings: u64,
+    /// What the log should say of them, and the time of the last such line.
+    pub news: Vec<String>,
+    told_at: Option<Timestamp>,
+}
+
+/// Seconds between two lines for the log about incidents for which there is no room.
+const SECONDS_BETWEEN_NEWS: f64 = 60.0;
+
+impl Refusals {
+    /// Counts findings about one target, beside `open` incidents.
+    pub(super) fn count(&mut self, findings: &[&Finding], open: usize, now: Timestamp) {
+        self.findings += findings.len() as u64;
+        let Some(finding) = findings.first() else { return };
+        if self.told_at.is_some_and(|at| now.seconds_since(at) < SECONDS_BETWEEN_NEWS) {
+            return;
+        }
+        self.told_at = Some(now);
+        self.news.push(format!(
+            "no room for an incident about {} ({}, {}): {open} are open; see incident.max_open",
+            finding.target, finding.vector, finding.severity
+        ));
+    }
 }
 
 /// Of all open incidents, the part of informational ones: one in this many.

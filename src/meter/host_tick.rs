@@ -122,10 +122,12 @@ impl HostTick {
         }
     }
 
-    /// The sampled packets that the host sent, or received.
+    /// The host, the sample of what it sent or received, and the number of the table of its peers.
     #[inline]
-    pub(super) fn samples(&self, sent: bool) -> &Sampler {
-        if sent { &self.sent_samples } else { &self.received_samples }
+    pub(super) fn followed<const SENT: bool>(&mut self) -> (Addr, &Sampler, &mut u8) {
+        let [received, sent] = &mut self.peer_tables;
+        let samples = if SENT { &self.sent_samples } else { &self.received_samples };
+        (self.address, samples, if SENT { sent } else { received })
     }
 
     /// The row of a service; assigns a free one to a new service, `None` where all are in use.

@@ -7,7 +7,6 @@
 
 use super::conversations::{Outcome, Verdict};
 use super::hash::Hasher;
-use super::host_tick::HostTick;
 use super::registers::Registers;
 use super::samples::Sample;
 use super::verdicts::asks;
@@ -191,16 +190,15 @@ impl PeerTables {
     #[inline(never)]
     pub(super) fn follow(
         &mut self,
-        tick: &mut HostTick,
-        sent: bool,
-        packet: &Packet,
-        peer: (Addr, u64),
-        outcome: &Outcome,
+        own: &mut u8,
+        (host, sent): (Addr, bool),
+        samples: &[Sample],
+        packet: (&Packet, (Addr, u64), &Outcome),
         hasher: Hasher,
     ) {
-        let table = self.assign(tick.address, sent, tick.samples(sent).samples(), |peer| hasher.address(peer));
-        if let (Some(table), Some(own)) = (table, tick.peer_tables.get_mut(usize::from(sent))) {
+        if let Some(table) = self.assign(host, sent, samples, |peer| hasher.address(peer)) {
             *own = table;
+            let (packet, peer, outcome) = packet;
             self.count(table, packet, peer, outcome);
         }
     }

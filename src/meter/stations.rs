@@ -119,9 +119,11 @@ impl StationSlot {
             FrameDirection::Egress => left,
         };
         count.add(run.count.packets, run.count.bytes);
-        if packet.destination_mac.is_group() {
-            let broadcast = packet.destination_mac == Mac::BROADCAST;
-            *(if broadcast { &mut self.broadcast } else { &mut self.multicast }) += run.count.packets;
+        if packet.destination_mac == Mac::BROADCAST {
+            self.broadcast += run.count.packets;
+        } else if packet.destination_mac.is_group() && (!packet.has_ip || packet.destination.is_group_or_none()) {
+            // Unicast to a group's MAC address goes to the servers of a cluster, which share that address.
+            self.multicast += run.count.packets;
         }
         self.arp += run.arp;
         self.nd += run.nd;

@@ -489,11 +489,12 @@ impl Tally {
     fn detail<const SENT: bool>(&mut self, detail: u16, packet: &Packet, peer_hash: u64, outcome: &Outcome) {
         let Some(tick) = self.details.get_mut(usize::from(detail)) else { return };
         let peer = if SENT { packet.destination } else { packet.source };
-        let table = tick.peer_tables.get(usize::from(SENT)).copied().unwrap_or(NO_TABLE);
-        if table != NO_TABLE {
-            self.peer_tables.count(table, packet, (peer, peer_hash), outcome);
-        } else if tick.samples(SENT).is_full() {
-            self.peer_tables.follow(tick, SENT, packet, (peer, peer_hash), outcome, self.hasher);
+        let (host, samples, table) = tick.followed::<SENT>();
+        if *table != NO_TABLE {
+            self.peer_tables.count(*table, packet, (peer, peer_hash), outcome);
+        } else if samples.is_full() {
+            let packet = (packet, (peer, peer_hash), outcome);
+            self.peer_tables.follow(table, (host, SENT), samples.samples(), packet, self.hasher);
         }
         tick.count::<SENT>(packet, (peer, peer_hash), outcome);
     }

@@ -112,6 +112,8 @@ pub(super) struct HonestClaim {
 struct Binding {
     holder: Claimant,
     rival: Option<Claimant>,
+    /// Another one, which claimed it before the rival did last.
+    third: Option<Claimant>,
     turns: u32,
     last_was_rival: bool,
     interface: u16,
@@ -349,8 +351,12 @@ impl Claims {
         let is_holder = binding.holder.mac == control.mac || binding.holder.mac == Mac::ZERO;
         if binding.rival.is_some_and(|rival| now.seconds_since(rival.last.max(binding.holder.last)) > CONFLICT_SECONDS)
         {
-            binding.rival = None;
+            (binding.rival, binding.third) = (None, None);
             binding.turns = 0;
+        }
+        if !is_holder && binding.rival.is_some_and(|rival| rival.mac != control.mac) {
+            // Of several claimants each keeps its counts.
+            std::mem::swap(&mut binding.rival, &mut binding.third);
         }
         let claimant = if is_holder {
             &mut binding.holder
@@ -358,7 +364,9 @@ impl Claims {
             match &mut binding.rival {
                 Some(rival) if rival.mac == control.mac => rival,
                 slot => {
-                    binding.turns = 0;
+                    if binding.third.is_none() {
+                        binding.turns = 0;
+                    }
                     slot.insert(Claimant::default())
                 }
             }
@@ -447,6 +455,7 @@ impl Claims {
             let probes = || station.probes.iter().filter(|(probed, ..)| probed.is_v4() == address.is_v4());
             let between = forged()
                 .filter(|(forged, ..)| *forged == address)
+                .filter(|(_, _, victim, _)| *victim != address)
                 .find_map(|(_, _, victim, _)| forged().find(|(other, _, to, _)| other == victim && *to == address))
                 .map(|(other, ..)| *other);
             let claim = Claim {

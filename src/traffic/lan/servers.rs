@@ -263,7 +263,7 @@ pub(crate) fn more_routers(segment: &Lan, _now: u64, _count: u64, schedule: &mut
     let second = Station::slaac(Mac([2, 0, 0, 0, 0, 0xe1]), inside(4));
     let third = Station::slaac(Mac([2, 0, 0, 0, 0, 0xe2]), inside(5));
     let another = 0x2001_0db8_0020 << 80;
-    for (router, first, interval, prefix) in [(second, 1, 12, PREFIX), (third, 15, 20, another)] {
+    for (router, first, interval, prefix) in [(second, 0, 12, PREFIX), (third, 15, 20, another)] {
         for time in segment.every(first * SECOND, interval * SECOND) {
             let contents = Router { lifetime: 1_800, prefix };
             schedule.send_from_outside(time, router_advertisement((router.mac, router.local), contents));
