@@ -40,7 +40,7 @@ fn differences(row: &Row, receivers: &mut Receivers) -> Vec<String> {
     let direction = if row.name.starts_with("outbound") { Direction::Outbound } else { Direction::Inbound };
     let is_meant = |event: &Event| {
         let incident = &event.incident;
-        incident.direction == direction && incident.vectors.iter().any(|vector| vector.name() == row.kind.vector())
+        incident.direction == direction && incident.vectors.iter().any(|vector| vector.name() == row.vector())
     };
     let (own, others): (Vec<Event>, Vec<Event>) = events.into_iter().partition(is_meant);
     for event in &others {
@@ -125,7 +125,7 @@ fn the_command_prints_the_figures_of_a_recount() {
         };
         let (lines, table) = (run("json"), run("table"));
         let incidents: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        let own = incidents.iter().find(|incident| incident["vector"] == row.kind.vector());
+        let own = incidents.iter().find(|incident| incident["vector"] == row.vector());
         let Some(incident) = own else {
             wrong.push(format!("{}: no incident", row.name));
             continue;
@@ -148,7 +148,7 @@ fn the_command_prints_the_figures_of_a_recount() {
             grouped(figure("/totals/packets")),
             format!("{}{spoofed}", number(peers)),
         ];
-        let line = table.lines().find(|line| line.contains(row.kind.vector())).unwrap_or_default();
+        let line = table.lines().find(|line| line.contains(row.vector())).unwrap_or_default();
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let expected = cells.map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" ")).join(" ");
         if !line.ends_with(&expected) {

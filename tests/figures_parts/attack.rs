@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn vector(self) -> &'static str {
+    fn vector(self) -> &'static str {
         match self {
             Kind::Ntp => "ntp_amplification",
             Kind::Dns => "dns_amplification",
@@ -92,6 +92,12 @@ pub struct Row {
 
 /// Random numbers (splitmix64).
 pub struct Random(pub u64);
+
+impl Row {
+    pub fn vector(&self) -> &'static str {
+        if self.kind == Kind::Icmp && self.v6 { "icmpv6_flood" } else { self.kind.vector() }
+    }
+}
 
 impl Random {
     fn next(&mut self) -> u64 {

@@ -17,6 +17,8 @@ const EXACT: usize = 64;
 const FEW: usize = 200;
 /// Distinct honest peers of the attacked host in a second, and a few packets of theirs: far more than there are.
 const HONEST: f64 = 60.0;
+/// Packets before a host's peers are counted one by one: what its sample holds, and some of those that follow.
+const EARLY: f64 = 24.0;
 
 /// What was captured of an attack until some time.
 pub struct Truth<'t> {
@@ -25,7 +27,6 @@ pub struct Truth<'t> {
     octets: u64,
     /// Packets and octets of each tick from the first on.
     ticks: Vec<(u64, u64)>,
-    first: u64,
 }
 
 impl<'t> Truth<'t> {
@@ -33,7 +34,7 @@ impl<'t> Truth<'t> {
     pub fn new(row: &Row, seen: &'t [Read], until: Timestamp) -> Truth<'t> {
         let seen = &seen[..seen.partition_point(|packet| packet.time < until.nanos())];
         let first = seen.first().map_or(until.nanos(), |packet| packet.time) / TICK;
-        let mut truth = Truth { seen, peers: HashMap::new(), octets: 0, ticks: Vec::new(), first };
+        let mut truth = Truth { seen, peers: HashMap::new(), octets: 0, ticks: Vec::new() };
         for packet in seen {
             let peer = if row.kind == Kind::Outbound { packet.target } else { packet.source };
             *truth.peers.entry(peer).or_default() += 1;
@@ -168,14 +169,17 @@ fn figures(row: &Row, event: &Event, truth: &Truth, found: &mut Differences) {
 fn peak(row: &Row, event: &Event, truth: &Truth, is_steady: bool, found: &mut Differences) {
     let incident = &*event.incident;
     let said = (incident.peak.packets_per_second as f64, incident.peak.bits_per_second as f64);
+    let first = truth.seen.first().map_or(incident.updated_at, |packet| Timestamp::from_nanos(packet.time));
+    let lasted = incident.updated_at.seconds_since(first);
     let busiest = truth.busiest();
     let busiest = (busiest.0 as f64, busiest.1 as f64 * 8.0);
     if row.kind.is_scan() {
-        found.at_most("peak of a scan", said.0, busiest.0);
-        found.at_most("peak of a scan in bits", said.1, busiest.1);
+        // Of the first second, the rate of what there has been in at least 0.2 s.
+        let part = if event.change == Change::Closed { 1.0 } else { lasted.clamp(0.2, 1.0) };
+        found.at_most("peak of a scan", said.0, (busiest.0 / part).round());
+        found.at_most("peak of a scan in bits", said.1, (busiest.1 / part).round());
         return;
     }
-    let lasted = incident.updated_at.seconds_since(DEFAULT_START) - BEGIN;
     let expected = if lasted < 1.0 && event.change != Change::Closed {
         let scale = 1.0 / lasted.max(0.2);
         (truth.packets() as f64 * scale, truth.octets as f64 * 8.0 * scale)
@@ -201,10 +205,14 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     if (said - is).abs() > said * error + 0.001 {
         found.say("distinct", format!("{said} (±{error})"), is);
     }
-    if is_steady && truth.peers.len() <= EXACT && error > 0.0 {
+    // Those of attacks that are part of conversations are estimated, as is what a few packets of the first ticks show.
+    let are_counted = row.kind != Kind::Http && truth.packets() as f64 > 8.0 * EARLY;
+    if is_steady && are_counted && truth.peers.len() <= EXACT && error > 0.0 {
         found.say("distinct", format!("{said} (±{error})"), format!("exactly {is}"));
     }
-    if peers.spoofing_likely != (row.sources == 0) && (row.sources == 0 || truth.peers.len() <= FEW) {
+    // Sources that have sent hardly more than once cannot be told from invented ones.
+    let have_repeated = truth.packets() >= 8 * truth.peers.len() as u64;
+    if peers.spoofing_likely != (row.sources == 0) && (row.sources == 0 || have_repeated) {
         found.say("spoofing_likely", peers.spoofing_likely, row.sources == 0);
     }
     if peers.spoofing_likely && !peers.top.is_empty() {
@@ -223,9 +231,9 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     if !peers.top.windows(2).all(|pair| pair[0].packets >= pair[1].packets) || peers.top.len() > 10 {
         found.say("order of the list", format!("{:?}", peers.top), "by packets");
     }
-    if !is_steady || row.sources == 0 || truth.peers.len() > FEW {
+    if !is_steady || !are_counted || !have_repeated || row.sources == 0 || truth.peers.len() > FEW {
         let heaviest = truth.peers.iter().max_by_key(|(_, packets)| **packets).map(|(address, _)| *address);
-        if row.order == Order::Heavy && heaviest.is_some() && heaviest != peers.top.first().map(|peer| peer.address) {
+        if row.order == Order::Heavy && have_repeated && heaviest.is_some() && heaviest != peers.top.first().map(|peer| peer.address) {
             found.say("first of the list", format!("{:?}", peers.top.first()), format!("{heaviest:?}"));
         }
         return;
@@ -236,10 +244,11 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     // Up to as much of one peer as is missing of all is missing.
     let missed = truth.packets().saturating_sub(incident.totals.packets) as f64;
     for (peer, sent) in peers.top.iter().zip(sent) {
-        let least = sent as f64 * (1.0 - MISSED) - missed.max(1.0);
+        let early = |sent: f64| (1.0 + 3.0 * EARLY * sent / truth.packets() as f64).min(EARLY);
+        let least = sent as f64 * (1.0 - MISSED) - missed - early(sent as f64);
         found.at_least(&format!("packets of {} by place", peer.address), peer.packets as f64, least);
         let own = truth.peers.get(&peer.address).copied().unwrap_or(0) as f64;
-        found.at_least(&format!("packets of {}", peer.address), peer.packets as f64, own * (1.0 - MISSED) - missed - 1.0);
+        found.at_least(&format!("packets of {}", peer.address), peer.packets as f64, own * (1.0 - MISSED) - missed - early(own));
     }
 }
 
