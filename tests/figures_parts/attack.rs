@@ -33,6 +33,8 @@ pub enum Kind {
     Ports,
     /// One source over the hosts of a network.
     Hosts,
+    /// A flood of all hosts of a network.
+    Carpet,
     /// A flood that one of our hosts sends.
     Outbound,
 }
@@ -43,7 +45,7 @@ impl Kind {
             Kind::Ntp => "ntp_amplification",
             Kind::Dns => "dns_amplification",
             Kind::Syn => "syn_flood",
-            Kind::Udp | Kind::Outbound => "udp_flood",
+            Kind::Udp | Kind::Outbound | Kind::Carpet => "udp_flood",
             Kind::Icmp => "icmp_flood",
             Kind::Http => "http_flood",
             Kind::Ports => "port_scan",
@@ -308,6 +310,10 @@ impl Attack {
                 syn(out, (from, random.port()), target, random.next() as u32);
             }
             Kind::Udp => udp(out, (from, random.port()), (victim, port(random)), payload),
+            Kind::Carpet => {
+                let target = Addr::from_v4_bits(0xcb00_7100 + random.below(256) as u32);
+                udp(out, (from, random.port()), (target, port(random)), payload);
+            }
             Kind::Icmp => echo(out, from, victim, false, self.count as u16),
             Kind::Ports => syn(out, (from, 40_000), (victim, 1 + (self.count % 60_000) as u16), 1),
             Kind::Hosts => {
@@ -491,6 +497,7 @@ pub fn rows() -> Vec<Row> {
             "{} {} sources{} {order:?} {pace:?} {rate:.0}/s",
             match kind {
                 Kind::Outbound => "outbound",
+                Kind::Carpet => "carpet",
                 kind => kind.vector(),
             },
             if sources == 0 { "ever new".to_owned() } else { sources.to_string() },
@@ -528,6 +535,9 @@ pub fn rows() -> Vec<Row> {
     add(Kind::Http, 200, Order::Random, Pace::Jitter, 4_000.0, 4.0, false);
     for (sources, order) in [(1, Order::Turns), (20, Order::Heavy), (200, Order::Random)] {
         add(Kind::Outbound, sources, order, Pace::Jitter, 5_000.0, 5.0, false);
+    }
+    for (sources, pace) in [(2_000, Pace::Jitter), (20, Pace::Jitter), (2_000, Pace::Pulses)] {
+        add(Kind::Carpet, sources, Order::Random, pace, 8_000.0, 5.0, false);
     }
     add(Kind::Ports, 1, Order::Turns, Pace::Jitter, 100.0, 12.0, false);
     add(Kind::Ports, 1, Order::Turns, Pace::Even, 1_000.0, 5.0, true);
