@@ -17,8 +17,13 @@ const SIZES: [(usize, usize); 3] = [(16, 4096), (128, 512), (usize::MAX, 128)];
 const DEVIATIONS: f64 = 4.5;
 /// Sampled packets of a peer from which it is worth a lower bound.
 const LEAST_SAMPLES: f64 = 8.0;
-/// Share of an incident's packets of which the peer must be known, so that the number of peers is known as well.
-const KNOWN_SHARE: f64 = 0.9;
+/// Share of an incident's packets of which the peer must be known, so that the number of peers is known as well. In its first
+/// tick, a host gets a table only when its sample is full.
+const KNOWN_SHARE: f64 = 0.75;
+/// The same, so that the number is estimated from the peers that are known: all others include those of honest traffic.
+const LEAST_SHARE: f64 = 0.25;
+/// Packets of a peer, on average, from which none of them is made up: invented addresses hardly occur twice.
+const REPEATED: u64 = 4;
 
 /// The peers of one incident.
 pub(super) struct PeerRecord {
@@ -72,6 +77,12 @@ impl PeerRecord {
         of(if self.counted.is_empty() { self.sampled.sketch() } else { &self.counted })
     }
 
+    /// Whether nearly all peers are known, and each sent several of `packets` packets on average.
+    pub(super) fn send_again(&self, packets: u64) -> bool {
+        let (distinct, error) = self.distinct(packets);
+        error <= rounded(CloseRegisters::error()) && packets >= distinct.saturating_mul(REPEATED)
+    }
+
     /// The peers of an incident of `packets` packets.
     pub(super) fn peers(&self, packets: u64, spoofing_likely: bool) -> Peers {
         let (distinct, distinct_error) = self.distinct(packets);
@@ -83,13 +94,16 @@ impl PeerRecord {
     /// The number of peers, and by which part of it it may be wrong.
     fn distinct(&self, packets: u64) -> (u64, f64) {
         let known = self.counted.total_weight();
-        let in_full = known as f64 >= packets as f64 * KNOWN_SHARE;
-        if in_full && let Some(number) = exactly(&self.counted, packets.saturating_sub(known), 1) {
+        let unseen = packets.saturating_sub(known);
+        let part = known as f64 / packets.max(1) as f64;
+        if part >= KNOWN_SHARE && let Some(number) = exactly(&self.counted, unseen, 1) {
             return (number, 0.0);
         }
         let least = self.counted.num_active_items() as u64;
-        if in_full && !self.close.is_empty() {
-            return ((self.close.estimate().round() as u64).max(least), rounded(CloseRegisters::error()));
+        if part >= LEAST_SHARE && !self.close.is_empty() {
+            let others = others(&self.counted, unseen, 1);
+            let number = self.close.estimate().max(least as f64) + others;
+            return (number.round() as u64, rounded(CloseRegisters::error() + others / number));
         }
         // Without counts, few peers that were sampled several times each are all of them.
         if self.counted.is_empty()
@@ -134,10 +148,15 @@ fn exactly(sketch: &FrequentItemsSketch<Addr>, unseen: u64, once: u64) -> Option
     if sketch.is_empty() || sketch.maximum_error() > 0 {
         return None;
     }
+    let number = sketch.num_active_items() as u64;
+    (others(sketch, unseen, once) < 0.5).then_some(number)
+}
+
+/// About how many peers `unseen` packets have that are not in the sketch: see [`exactly`].
+fn others(sketch: &FrequentItemsSketch<Addr>, unseen: u64, once: u64) -> f64 {
     let rows = sketch.frequent_items(ErrorType::NoFalseNegatives);
     let once: u64 = rows.iter().map(|row| row.estimate()).filter(|weight| *weight <= once).sum();
-    let others = unseen as f64 * once as f64 / sketch.total_weight().max(1) as f64;
-    (others < 0.5).then_some(rows.len() as u64)
+    unseen as f64 * once as f64 / sketch.total_weight().max(1) as f64
 }
 
 /// To a hundredth, upwards.

@@ -1,7 +1,7 @@
 //! The rates and totals of an incident: each packet once, and the peak of a full second.
 
 use super::model::{Rates, Totals};
-use crate::base::Timestamp;
+use crate::base::{TICKS_PER_SECOND, Timestamp};
 use crate::detect::{Finding, Traffic};
 use crate::meter::Count;
 use std::collections::VecDeque;
@@ -85,7 +85,7 @@ impl RateRecord {
             let count = finding.recent.count;
             rates.packets_per_second += count.packets;
             rates.bits_per_second += count.bytes.saturating_mul(8);
-            let lasted = now.seconds_since(finding.since).clamp(SHORTEST, 1.0);
+            let lasted = lasted(finding, now).clamp(SHORTEST, 1.0);
             estimate.packets_per_second += (count.packets as f64 / lasted).round() as u64;
             estimate.bits_per_second += (count.bytes.saturating_mul(8) as f64 / lasted).round() as u64;
         }
@@ -129,4 +129,13 @@ impl RateRecord {
     pub(super) fn totals(&self) -> Totals {
         self.totals
     }
+}
+
+/// Seconds from the onset of a finding's attack to `now`, the end of a tick. The onset is that of the host's traffic in the first
+/// tick, not always that of the attack: as far as this tick is, the packets of the current one tell how long they took.
+fn lasted(finding: &Finding, now: Timestamp) -> f64 {
+    let most = now.seconds_since(finding.since);
+    let first_end = Timestamp::from_tick(finding.since.tick().saturating_add(1)).min(now);
+    let (all, current) = (finding.recent.count.packets as f64, finding.now.count.packets.max(1) as f64);
+    (all / current / TICKS_PER_SECOND as f64).clamp(now.seconds_since(first_end).min(most), most)
 }

@@ -229,9 +229,11 @@ impl Record {
         }
     }
 
-    /// Whether most of its packets probably have spoofed sources.
+    /// Whether most of its packets probably have spoofed sources. A sample in which each source is new proves little of 200 sources:
+    /// their packets were counted.
     fn is_spoofed(&self) -> bool {
-        self.spoofed > 0 && self.spoofed.saturating_mul(2) >= self.rates.totals().packets
+        let packets = self.rates.totals().packets;
+        self.spoofed > 0 && self.spoofed.saturating_mul(2) >= packets && !self.peers.send_again(packets)
     }
 
     fn suggestions(&self) -> Suggestions {

@@ -5,6 +5,8 @@ use std::hash::Hash;
 
 /// Standard errors of a share that is said with its error.
 const DEVIATIONS: f64 = 3.0;
+/// Samples from which a share is said: the interval of fewer is too narrow, and those of a scan's first ticks are not even random.
+const LEAST_SAMPLES: f64 = 4.0;
 
 /// The items of weighted samples, the most frequent ones at least.
 pub(super) struct Shares<T> {
@@ -63,6 +65,9 @@ impl<T: Clone + Eq + Hash + Ord> Shares<T> {
     /// The `most` largest shares that exceed their error, largest first.
     pub(super) fn top(&self, most: usize) -> Vec<(T, Share)> {
         let mut rows: Vec<(T, u64)> = Vec::new();
+        if self.samples() < LEAST_SAMPLES {
+            return Vec::new();
+        }
         for row in &self.sketch.frequent_items(ErrorType::NoFalseNegatives) {
             rows.push((row.item().clone(), row.lower_bound()));
         }

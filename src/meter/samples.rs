@@ -178,10 +178,6 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         usize::from(self.len) == N && self.skip == 0
     }
 
-    /// Whether it holds every packet.
-    pub(super) fn is_complete(&self) -> bool {
-        self.stride <= 1
-    }
 
     fn push(&mut self, sample: S) {
         if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
@@ -221,6 +217,13 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         self.stride = 1;
         self.skip = 0;
         self.since = 0;
+    }
+}
+
+impl Sampler {
+    /// Whether it holds every packet. Samples of other samplers keep their weight, and prefixes get nothing else.
+    pub(super) fn is_complete(&self) -> bool {
+        self.stride <= 1 && self.samples().iter().all(|sample| sample.weight == 1)
     }
 }
 

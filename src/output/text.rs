@@ -84,7 +84,8 @@ pub(super) fn report(incident: &Incident) -> String {
     let mut text = format!("{}\n\n", summary(incident));
     // Writing to a string cannot fail.
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{:<14}{value}", format!("{name}:"));
+        let name = if name.is_empty() { String::new() } else { format!("{name}:") };
+        let _ = writeln!(text, "{name:<14}{value}");
     };
     line("incident", incident.id.clone());
     line("target", target(incident));
