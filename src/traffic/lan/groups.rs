@@ -38,8 +38,7 @@ fn join(segment: &Lan, report: impl Fn(&Station, u64, u16) -> Vec<u8>, schedule:
 }
 
 fn join_igmp2(segment: &Lan, schedule: &mut Schedule) {
-    let report =
-        |host: &Station, number, id| Path::group((host.mac, host.v4), group_v4(number), id).igmp_report();
+    let report = |host: &Station, number, id| Path::group((host.mac, host.v4), group_v4(number), id).igmp_report();
     join(segment, report, schedule);
 }
 

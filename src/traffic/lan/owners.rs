@@ -223,10 +223,7 @@ pub(crate) fn router_reboots(segment: &Lan, _now: u64, _count: u64, schedule: &m
     for host in segment.hosts() {
         let reply =
             advertisement((gateway.mac, gateway.local), (host.mac, host.local), ROUTER | SOLICITED, gateway.local);
-        schedule.send_from_inside(
-            segment.start + 6 * SECOND,
-            super::neighbour::solicitation(&host, gateway.local),
-        );
+        schedule.send_from_inside(segment.start + 6 * SECOND, super::neighbour::solicitation(&host, gateway.local));
         schedule.send_from_outside(segment.start + 6 * SECOND + MILLISECOND, reply);
     }
 }
