@@ -185,7 +185,7 @@ fn announcements_of_arping_are_no_incident() {
 
 /// arping -s with the address of another guest.
 #[test]
-fn requests_of_arping_in_the_name_of_another_guest_are_reported() {
+fn requests_of_arping_with_the_address_of_another_guest_are_reported() {
     if !installed(&["arping"]) {
         return;
     }

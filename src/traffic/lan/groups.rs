@@ -42,7 +42,7 @@ fn join_igmp2(segment: &Lan, schedule: &mut Schedule) {
     join(segment, report, schedule);
 }
 
-/// Sends packet `count`, to each group in turn, by the station `from`. The first 100 ms belong to the reports.
+/// Sends packet `count`, to each group in turn, by the station `from`. It begins half a second after the first reports.
 fn stream(segment: &Lan, (from, now): (&Station, u64), count: u64, v6: bool, schedule: &mut Schedule) {
     if now < segment.start + SECOND / 2 {
         return;

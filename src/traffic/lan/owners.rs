@@ -1,9 +1,11 @@
-//! Who has an address: owners that refresh caches, hosts with two NICs, clusters, and stations that ask or answer in the
-//! name of another.
+//! Who has an address: owners that refresh caches, hosts with two NICs, clusters, and stations that ask or answer with the
+//! address of another.
 
 use super::super::schedule::Schedule;
-use super::ethernet::{Path, REQUEST, announcement, arp, gratuitous, is_at, probe, who_has};
-use super::neighbour::{OVERRIDE, ROUTER, SOLICITED, advertisement, duplicate_probe, unsolicited_advertisement};
+use super::ethernet::{Path, REPLY, REQUEST, announcement, arp, gratuitous, is_at, probe, who_has};
+use super::neighbour::{
+    OVERRIDE, ROUTER, SOLICITED, advertisement, duplicate_probe, solicitation, unsolicited_advertisement,
+};
 use super::segment::Lan;
 use super::station::{MILLISECOND, SECOND, Station, inside};
 use super::wire::{Wire, exchange_with_remote};
@@ -71,7 +73,7 @@ pub(crate) fn refreshed_by_dual_stack(segment: &Lan, now: u64, count: u64, sched
 }
 
 fn gratuitous_to(owner: &Station, peer: &Station) -> Vec<u8> {
-    arp((owner.mac, peer.mac), 2, (owner.mac, owner.v4), (owner.mac, owner.v4))
+    arp((owner.mac, peer.mac), REPLY, (owner.mac, owner.v4), (owner.mac, owner.v4))
 }
 
 /// A station's ordinary traffic: it announces and uses its address.
@@ -87,8 +89,8 @@ fn lives(station: &Station, segment: &Lan, schedule: &mut Schedule) {
     }
 }
 
-/// NetCut: the attacker, which has an address, sends requests in the name of victim (target) to the router and in the
-/// router's to the victim, each to one station, `rate` times per second.
+/// NetCut: the attacker, which has an address, sends requests with the address of the victim (target) to the router and
+/// with the router's to the victim, each to one station, `rate` times per second.
 pub(crate) fn asked_in_name(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, gateway, .. } = *segment;
     lives(&attacker, segment, schedule);
@@ -101,7 +103,7 @@ pub(crate) fn asked_in_name(segment: &Lan, _now: u64, _count: u64, schedule: &mu
     }
 }
 
-/// The same in the name of one neighbour (target), to another.
+/// The same with the address of one neighbour (target), to another.
 pub(crate) fn asked_in_name_of_host(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
     let Lan { attacker, victim, .. } = *segment;
     let to = peer();
@@ -223,7 +225,7 @@ pub(crate) fn router_reboots(segment: &Lan, _now: u64, _count: u64, schedule: &m
     for host in segment.hosts() {
         let reply =
             advertisement((gateway.mac, gateway.local), (host.mac, host.local), ROUTER | SOLICITED, gateway.local);
-        schedule.send_from_inside(segment.start + 6 * SECOND, super::neighbour::solicitation(&host, gateway.local));
+        schedule.send_from_inside(segment.start + 6 * SECOND, solicitation(&host, gateway.local));
         schedule.send_from_outside(segment.start + 6 * SECOND + MILLISECOND, reply);
     }
 }
