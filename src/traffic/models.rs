@@ -1,7 +1,7 @@
 //! The registry of models: name, summary, defaults and what builds it.
 
 use super::frames::FrameBuffer;
-use super::lan::{self, Act, Lan, boot, conflict, gateway, life, pairing, servers, spoof, storm, switch};
+use super::lan::{self, Act, Lan, boot, conflict, gateway, groups, inside, life, owners, pairing, servers, spoof, storm, switch};
 use super::rng::Rng;
 use super::schedule::{Model, ModelPlayer, Pace, Pacing, Traffic};
 use super::services::Exchange;
@@ -470,6 +470,20 @@ models! {
         SEGMENT, Build::LanOnce(conflict::flux);
     ArpBalance = "arp_balance", false, "balance-alb: `sources` clients get one of two MAC addresses, some of them the other one in the middle",
         Defaults { sources: 12, ..SEGMENT }, Build::LanOnce(conflict::balance);
+    ArpRefresh = "arp_refresh", false, "the owner of the target refreshes one peer's cache by unsolicited replies, `rate` per second, and uses the address after 3 s", SEGMENT, Build::LanOnce(owners::refreshed);
+    ArpRefreshGratuitous = "arp_refresh_gratuitous", false, "as arp_refresh, by gratuitous replies to the one peer", SEGMENT, Build::LanOnce(owners::refreshed_gratuitously);
+    ArpRefreshOnly = "arp_refresh_only", false, "as arp_refresh_gratuitous; the owner sends nothing else", SEGMENT, Build::LanOnce(owners::refreshed_only);
+    ArpRefreshDualStack = "arp_refresh_dual_stack", false, "as arp_refresh; the owner uses IPv6 as well", SEGMENT, Build::LanOnce(owners::refreshed_by_dual_stack);
+    ArpRequestsForged = "arp_requests_forged", true, "NetCut: a station with its own address asks the router as the target and the target as the router, unicast, `rate` per second each", SEGMENT, Build::LanOnce(owners::asked_in_name);
+    ArpRequestsForgedHost = "arp_requests_forged_host", true, "as arp_requests_forged, one neighbour as another (target)", SEGMENT, Build::LanOnce(owners::asked_in_name_of_host);
+    ArpAnnounce = "arp_announce", false, "a Linux host with two NICs in one network (arp_announce = 0), each of which asks with the addresses of both", SEGMENT, Build::LanOnce(owners::asked_from_both);
+    ArpTakeover = "arp_takeover", false, "a station with its own address asks as the target, which is silent from the middle on", SEGMENT, Build::LanOnce(owners::asked_after_takeover);
+    SplitCluster = "split_cluster", true, "two nodes with their own addresses announce, answer for and use one service address", SEGMENT, Build::LanOnce(owners::split_cluster);
+    ClusterMoves = "cluster_moves", false, "a service address moves from one node to another in the middle, announced five times", SEGMENT, Build::LanOnce(owners::cluster_moves);
+    RouterDenied = "router_denied", true, "a station answers the probes of the router, which reboots, for its IPv4 address", SEGMENT, Build::LanOnce(owners::router_denied);
+    RouterDeniedV6 = "router_denied_v6", true, "as router_denied, for IPv6", SEGMENT, Build::LanOnce(owners::router_denied_v6);
+    RouterReboots = "router_reboots", false, "the router reboots and tests its addresses, which are free", SEGMENT, Build::LanOnce(owners::router_reboots);
+    OwnerDefends = "owner_defends", false, "two new guests test the address of the target, which defends it", SEGMENT, Build::LanOnce(owners::owner_defends);
     MacFlap = "mac_flap", true, "a MAC address enters on `interface` and the next in turn, `rate` changes per second",
         Defaults { rate: 2.0, ..SEGMENT }, Build::LanOnce(switch::flapping);
     Migration = "migration", false, "a guest moves from `interface` to the next in the middle, announced by RARP five times",
@@ -480,8 +494,10 @@ models! {
         SEGMENT, Build::LanOnce(switch::tree_above);
     MacFlood = "mac_flood", true, "macof: SYN between random MAC and IP addresses",
         Defaults { rate: 2_000.0, ..SEGMENT }, Build::LanRepeated(storm::macof);
+    MacFloodStations = "mac_flood_stations", true, "as mac_flood, without group addresses as sources", Defaults { rate: 2_000.0, ..SEGMENT }, Build::LanRepeated(storm::macof_stations);
     PowerCut = "power_cut", false, "`sources` guests with random MAC addresses boot within 3 s: DHCP, ARP, ND, MLD, mDNS, and then traffic",
         Defaults { sources: 200, ..SEGMENT }, Build::LanOnce(boot::power_cut);
+    StationsArrive = "stations_arrive", false, "`sources` stations come up one after the other within two thirds of the span and communicate", Defaults { sources: 600, ..SEGMENT }, Build::LanOnce(boot::one_by_one);
     Pods = "pods", false, "`sources` containers with random MAC addresses start within 5 s in 172.17.0.0/16 and send to a remote host",
         Defaults { sources: 150, ..SEGMENT }, Build::LanOnce(boot::pods);
     DhcpBoot = "dhcp_boot", false, "one guest (target) boots by DHCP, tests and announces its addresses, and communicates",
@@ -498,14 +514,21 @@ models! {
         Defaults { rate: 400.0, ..SEGMENT }, Build::LanRepeated(storm::gratuitous_arp);
     GarpFailover = "garp_failover", false, "a load balancer announces `sources` addresses five times within a second, once",
         Defaults { sources: 200, ..SEGMENT }, Build::LanOnce(storm::takeover);
+    PairFailover = "pair_failover", false, "a VRRP pair moves `sources` addresses in the middle; each router announces each five times, and again after 5 s", Defaults { sources: 600, ..SEGMENT }, Build::LanOnce(storm::pair_takes_over);
+    NetbiosStorm = "netbios_storm", true, "NetBIOS answers of one station to its network's broadcast address", Defaults { rate: 5_000.0, ..SEGMENT }, Build::LanRepeated(storm::netbios_answers);
     BroadcastStorm = "broadcast_storm", true, "UDP broadcasts of `payload` octets from one station",
         Defaults { rate: 5_000.0, payload: 200, ..SEGMENT }, Build::LanRepeated(storm::broadcast);
     BroadcastStormMany = "broadcast_storm_many", true, "broadcast_storm from `sources` stations in turn",
         Defaults { rate: 5_000.0, payload: 200, sources: 50, ..SEGMENT }, Build::LanRepeated(storm::broadcast_of_many);
-    MulticastStorm = "multicast_storm", true, "UDP of `payload` octets from one station to 16 groups of 239/8 without members",
-        Defaults { rate: 8_000.0, payload: 200, ..SEGMENT }, Build::LanRepeated(storm::multicast);
+    MulticastStorm = "multicast_storm", true, "UDP of `payload` octets from one station to `sources` groups of 239/8 without members",
+        Defaults { rate: 8_000.0, payload: 200, sources: 16, ..SEGMENT }, Build::LanRepeated(storm::multicast);
     Iptv = "iptv", false, "RTP of one source to one group, with IGMP of router and hosts",
         Defaults { rate: 1_500.0, payload: 1_316, ..SEGMENT }, Build::LanRepeated(storm::television);
+    IptvIgmp2 = "iptv_igmp2", false, "RTP of the router to `sources` groups, `rate` in all, each joined by IGMPv2", Defaults { rate: 5_760.0, payload: 1_316, sources: 12, ..SEGMENT }, Build::LanRepeated(groups::igmp2);
+    IptvIgmp3 = "iptv_igmp3", false, "as iptv_igmp2, by IGMPv3", Defaults { rate: 5_760.0, payload: 1_316, sources: 12, ..SEGMENT }, Build::LanRepeated(groups::igmp3);
+    IptvMld2 = "iptv_mld2", false, "as iptv_igmp2, over IPv6, by MLDv2", Defaults { rate: 5_760.0, payload: 1_228, sources: 12, ..SEGMENT }, Build::LanRepeated(groups::mld2);
+    JoinedStorm = "joined_storm", true, "UDP of one station to `sources` groups that hosts have joined", Defaults { rate: 7_000.0, payload: 200, sources: 1, ..SEGMENT }, Build::LanRepeated(groups::flooded);
+    SynFloodInternal = "syn_flood_internal", true, "SYN of `sources` guests with their own addresses from random ports to a neighbour (target)", Defaults { rate: 3_000.0, sources: 3, ..SEGMENT }, Build::LanRepeated(inside::syn);
     UnknownUnicast = "unknown_unicast", true, "frames of one station to unknown MAC addresses",
         Defaults { rate: 5_000.0, ..SEGMENT }, Build::LanRepeated(storm::unknown_unicast);
     OneWayBackup = "one_way_backup", false, "TCP segments of `payload` octets to one MAC address (of the target), without responses in the capture",

@@ -28,6 +28,9 @@ pub const BRIDGE: &[&str] = &["vmbr0"];
 pub const UPLINK: &[&str] = &["eno1"];
 pub const PORTS: &[&str] = &["tap104i0", "tap105i0", "veth106i0", "tap107i0"];
 
+/// Further namespaces of some tests: two routers beside the world, a container on the host.
+const MORE: [&str; 3] = ["r1", "r2", "mv"];
+
 /// The router, and the host's bridge.
 pub const WORLD: Mac = [2, 0, 0, 0, 8, 1];
 pub const HOST: Mac = [0x52, 0x54, 0, 0, 8, 2];
@@ -271,6 +274,46 @@ impl Bridge {
         }
     }
 
+    /// Waits until the stack behind `side` has an address, or has it no more.
+    pub fn wait_for_address(&self, side: &str, address: &str, present: bool) {
+        let start = Instant::now();
+        let shown = format!(" {address}/");
+        loop {
+            let output = Command::new("ip").args(["-n", &self.ns(side), "addr", "show"]).output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains(&shown) == present {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "{side}: {address} does not become {present}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until a program behind `side` is bound to a UDP port.
+    pub fn wait_for_udp(&self, side: &str, port: u16) {
+        let (local, start) = (format!(":{port:04X} "), Instant::now());
+        loop {
+            let output = command_in(&self.ns(side), Path::new("cat"), &["/proc/net/udp"]).output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains(&local) {
+                return;
+            }
+            assert!(start.elapsed() < GUARD, "{side}: nothing is bound to port {port}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Adds a namespace, which ends with the bed.
+    pub fn add(&self, side: &str) -> String {
+        assert!(MORE.contains(&side), "unknown namespace {side}");
+        let namespace = self.ns(side);
+        ip(&format!("netns add {namespace}"));
+        namespace
+    }
+
+    /// A file in the directory of the bed.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     fn number(&self) -> u16 {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
@@ -334,7 +377,8 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         let guests = GUESTS.iter().map(|(guest, ..)| guest.to_string());
         let containers = (1..=3).map(|number| format!("c{number}"));
-        for side in guests.chain(containers).chain(["world".to_owned(), "host".to_owned()]) {
+        let more = MORE.iter().map(|side| (*side).to_owned());
+        for side in guests.chain(containers).chain(more).chain(["world".to_owned(), "host".to_owned()]) {
             let _ = Command::new("ip").args(["netns", "del", &self.ns(&side)]).output();
         }
         let _ = fs::remove_dir_all(&self.dir);

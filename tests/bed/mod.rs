@@ -6,6 +6,7 @@
 #![allow(dead_code)] // not every test file uses all of it
 
 pub mod bridge;
+pub mod daemons;
 pub mod frames;
 
 use serde_json::Value;

@@ -63,6 +63,22 @@ pub(crate) fn power_cut(segment: &Lan, now: u64, _count: u64, schedule: &mut Sch
     }
 }
 
+/// `count` stations come up one after the other within the first two thirds of the span, without DHCP, and communicate.
+pub(crate) fn one_by_one(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+    let stations = segment.count.clamp(1, 1_000);
+    let step = (segment.end - now) / 3 * 2 / stations;
+    for number in 0..stations {
+        let address = Addr::from_v4_bits(0x0a14_000a + number as u32);
+        let station = Station::slaac(drawn_mac(schedule.rng.next_u64()), address);
+        let time = now + number * step;
+        configure_v6(time, &station, &segment.gateway, schedule);
+        configure_v4(time + 10 * MILLISECOND, &station, &segment.gateway, schedule);
+        for time in (time + SECOND..segment.end).step_by(2 * SECOND as usize) {
+            exchange_with_remote(time, &station, &segment.gateway, schedule);
+        }
+    }
+}
+
 /// One guest boots and obtains the address `target`.
 pub(crate) fn one(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     boot((now, segment.end), &segment.victim, &segment.gateway, schedule);

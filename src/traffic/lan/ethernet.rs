@@ -142,6 +142,13 @@ impl Path {
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), body)
     }
 
+    /// An IGMPv3 report (RFC 3376 §4.2) that `group` is joined: CHANGE_TO_EXCLUDE_MODE without sources.
+    pub(crate) fn igmp3_report(&self, group: Addr) -> Vec<u8> {
+        let mut body = vec![0x22, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0];
+        body.extend(v4(group));
+        Path { ttl: 1, ..*self }.ip(IGMP, Some(2), body)
+    }
+
     /// An IGMPv2 general membership query.
     pub(crate) fn igmp_query(&self) -> Vec<u8> {
         Path { ttl: 1, ..*self }.ip(IGMP, Some(2), vec![0x11, 100, 0, 0, 0, 0, 0, 0])

@@ -6,8 +6,8 @@ use super::super::schedule::Schedule;
 use super::ethernet::{Path, frame, gratuitous, who_has};
 use super::lease::{DISCOVER, query};
 use super::segment::Lan;
-use super::station::{BROADCAST_V4, MILLISECOND, SECOND, Station, inside};
-use super::wire::Wire;
+use super::station::{BROADCAST_V4, MILLISECOND, SECOND, Station, drawn_mac, inside};
+use super::wire::{Wire, exchange_with_remote};
 use crate::base::{Addr, Mac};
 
 /// Local experimental EtherType 1 (IEEE 802).
@@ -23,6 +23,17 @@ const fn any_mac(draw: u64) -> Mac {
 pub(crate) fn macof(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let rng = &mut schedule.rng;
     let (from, to) = (any_mac(rng.next_u64()), any_mac(rng.next_u64()));
+    let (source, target) = (Addr::from_v4_bits(rng.next_u32()), Addr::from_v4_bits(rng.next_u32()));
+    let ports = (rng.next_u16(), rng.next_u16());
+    let sequence = rng.next_u32();
+    let path = Path::new((from, source), (to, target), rng.next_u16());
+    schedule.send_from_outside(now, path.tcp(ports, (SYN, sequence), &[]));
+}
+
+/// The same with source addresses of single stations, as in later versions of the tool.
+pub(crate) fn macof_stations(_segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+    let rng = &mut schedule.rng;
+    let (from, to) = (drawn_mac(rng.next_u64()), drawn_mac(rng.next_u64()));
     let (source, target) = (Addr::from_v4_bits(rng.next_u32()), Addr::from_v4_bits(rng.next_u32()));
     let ports = (rng.next_u16(), rng.next_u16());
     let sequence = rng.next_u32();
@@ -52,6 +63,43 @@ pub(crate) fn takeover(segment: &Lan, now: u64, _count: u64, schedule: &mut Sche
     }
 }
 
+/// A pair of routers (VRRP without virtual MAC addresses, as keepalived by default) with `count` addresses: each router
+/// that becomes the master announces every address five times, and again five seconds later.
+pub(crate) fn pair_takes_over(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
+    let address = |number: u64| Addr::from_v4_bits(0x0a14_000a + number as u32);
+    let addresses = segment.count.min(1_000);
+    let routers = [Station::host(2), Station::host(3)];
+    for (router, start, end) in [(routers[0], now, segment.middle()), (routers[1], segment.middle(), segment.end)] {
+        for (delay, round) in [0, 5 * SECOND].into_iter().flat_map(|delay| (0..5).map(move |round| (delay, round))) {
+            for number in 0..addresses {
+                let place = round * addresses + number;
+                schedule.send_from_inside(start + delay + place * 50_000, gratuitous(router.mac, address(number)));
+            }
+        }
+        for time in (start..end).step_by(SECOND as usize) {
+            let routers = Addr::from_v4_bits(0xe000_0012);
+            let path = Path::group((router.mac, router.v4), routers, schedule.rng.next_u16());
+            schedule.send_from_inside(time + 700 * MILLISECOND, path.vrrp(51, 150, address(0)));
+        }
+    }
+    for router in routers {
+        for time in segment.every(300 * MILLISECOND, 4 * SECOND) {
+            schedule.send_from_inside(time, who_has(&router, segment.gateway.v4));
+            exchange_with_remote(time + SECOND, &router, &segment.gateway, schedule);
+        }
+    }
+}
+
+/// Positive NetBIOS name answers (RFC 1002 §4.2.13) of one station to the broadcast address of its network.
+pub(crate) fn netbios_answers(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
+    let to = (Mac::BROADCAST, inside(255));
+    let path = Path::new((segment.attacker.mac, segment.attacker.v4), to, count as u16);
+    let mut answer = (count as u16).to_be_bytes().to_vec();
+    answer.extend(b"\x85\x80\0\0\0\x01\0\0\0\0\x20FHEPFCELEHFCEPFFFACACACACACACABL\0\0\x20\0\x01\0\0\0\x0a\0\x06\0\0");
+    answer.extend((segment.attacker.v4.bits() as u32).to_be_bytes());
+    schedule.send_from_inside(now, Path { ttl: 128, ..path }.udp((137, 137), &answer));
+}
+
 /// UDP broadcasts of one station.
 pub(crate) fn broadcast(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     send_broadcast(&segment.attacker, now, segment.payload, schedule);
@@ -70,9 +118,9 @@ fn send_broadcast(station: &Station, now: u64, octets: usize, schedule: &mut Sch
     schedule.send_from_inside(now, path.udp((40_000, 9), &payload));
 }
 
-/// One station to groups of 239/8 without members.
+/// One station to `count` groups of 239/8 without members.
 pub(crate) fn multicast(segment: &Lan, now: u64, count: u64, schedule: &mut Schedule) {
-    let group = Addr::from_v4_bits(0xef01_0200 | (count % 16) as u32);
+    let group = Addr::from_v4_bits(0xef01_0200 | (count % segment.count.clamp(1, 200)) as u32);
     let path = Path::group((segment.attacker.mac, segment.attacker.v4), group, schedule.rng.next_u16());
     let mut payload = Vec::new();
     schedule.rng.fill(&mut payload, segment.payload);
