@@ -118,7 +118,15 @@ fn the_command_prints_the_figures_of_a_recount() {
         std::fs::write(&file, bytes).expect("a file");
         let run = |format: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_pegel"));
-            command.args(["replay", "--format", format, "--network", "203.0.113.0/24", "--network", "2001:db8:10::/48"]);
+            command.args([
+                "replay",
+                "--format",
+                format,
+                "--network",
+                "203.0.113.0/24",
+                "--network",
+                "2001:db8:10::/48",
+            ]);
             let output = command.arg(&file).env("PEGEL_CONFIG", "/dev/null").output().expect("pegel runs");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).expect("UTF-8")

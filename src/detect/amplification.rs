@@ -9,6 +9,7 @@
 
 use super::amplifier::{self, ReplyLimits};
 use super::evidence::context;
+use super::finding::part_of;
 use super::quantities::unrequested_replies;
 use super::reply_shape::{self, ReplyShape};
 use super::shape::SampleProfile;
@@ -156,10 +157,10 @@ impl Amplification {
             true => host.forward(span).of(Class::Fragment),
             false => Count::default(),
         };
-        finding.recent.count = second.replies;
+        finding.recent.count = part_of(second.replies, unrequested_replies(second));
         finding.recent.count.merge(fragment_count(Span::Second));
         let tick = host.services(Span::Tick).into_iter().find(|s| s.service == second.service);
-        finding.now.count = tick.map_or_else(Default::default, |s| s.replies);
+        finding.now.count = tick.map_or_else(Default::default, |s| part_of(s.replies, unrequested_replies(&s)));
         finding.now.count.merge(fragment_count(Span::Tick));
         let profile = SampleProfile::of(finding.recent.samples.iter());
         let name = row.service.to_uppercase();

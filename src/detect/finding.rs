@@ -4,6 +4,7 @@ use super::evidence::Evidence;
 use super::exceeded::Exceeded;
 use super::host_context::HostContext;
 use super::limit::LimitFrom;
+use super::shape::UNDER_WAY;
 use super::target::Target;
 use super::threshold::Threshold;
 use crate::base::{Addr, Direction, Pattern, Severity, TICKS_PER_SECOND, Timestamp, Vector, VectorClass};
@@ -103,8 +104,21 @@ fn severity(value: f64, limit: f64) -> Severity {
     if value >= limit * CRITICAL.value { Severity::Critical } else { Severity::Warning }
 }
 
+/// How much longer the sampled packets that were not asked for are than all sampled ones.
+fn mean_length_ratio(host: &HostContext<'_>, classes: &[Class]) -> f64 {
+    let (mut meant, mut all) = ((0.0, 0.0), (0.0, 0.0));
+    for sample in host.samples(classes) {
+        let (weight, octets) = (f64::from(sample.weight), f64::from(sample.weight) * f64::from(sample.length));
+        all = (all.0 + weight, all.1 + octets);
+        if !sample.is_solicited() {
+            meant = (meant.0 + weight, meant.1 + octets);
+        }
+    }
+    if meant.0 > 0.0 && all.1 > 0.0 { (meant.1 / meant.0) / (all.1 / all.0) } else { 1.0 }
+}
+
 /// A count of `packets` of `all`, with bytes in proportion.
-fn part_of(all: Count, packets: u64) -> Count {
+pub(super) fn part_of(all: Count, packets: u64) -> Count {
     let packets = packets.min(all.packets);
     let bytes = u128::from(all.bytes) * u128::from(packets) / u128::from(all.packets.max(1));
     // At most `all.bytes`, which fits.
@@ -155,19 +169,27 @@ impl Finding {
             }
         };
         let is_meant = |sample: &&Sample| !(is_separate && sample.is_solicited());
+        // Who opens a connection may still complete it.
+        let settled = if classes == [Class::TcpSyn] { UNDER_WAY } else { 0 };
+        let octets = if is_separate { mean_length_ratio(host, classes) } else { 1.0 };
+        let count = |span: Span| {
+            let count: Count = count(span);
+            let all = host.forward(span).of_all(classes);
+            Count { bytes: ((count.bytes as f64 * octets) as u64).min(all.bytes), ..count }
+        };
         Finding {
             classes,
             now: Traffic {
                 count: count(Span::Tick),
                 samples: host.tick_samples(classes).filter(is_meant).copied().collect(),
                 peers: host.tick_peers(),
-                counted: host.peer_counts(1, classes),
+                counted: host.peer_counts(settled..settled + 1, classes),
             },
             recent: Traffic {
                 count: count(Span::Second),
                 samples: host.samples(classes).filter(is_meant).copied().collect(),
                 peers: host.peers(),
-                counted: host.peer_counts(TICKS_PER_SECOND, classes),
+                counted: host.peer_counts(settled..TICKS_PER_SECOND, classes),
             },
             ..Finding::about(host.target().clone(), host.direction(), vector, host.onset(in_tick))
         }

@@ -246,6 +246,8 @@ pub(super) struct SampleProfile {
     top_samples: usize,
     /// Share of packets whose peer was sampled only once.
     single_share: f64,
+    /// How many samples of equal weight would be as good (Kish 1965).
+    effective: f64,
     /// Most used destination port and its share of packets.
     pub top_port: Option<(u16, f64)>,
 }
@@ -256,10 +258,11 @@ impl SampleProfile {
         let mut ports: BTreeMap<u16, u64> = BTreeMap::new();
         let mut flows = BTreeSet::new();
         let mut by_peer: BTreeMap<Addr, usize> = BTreeMap::new();
-        let (mut count, mut weight) = (0usize, 0u64);
+        let (mut count, mut weight, mut squares) = (0usize, 0u64, 0.0);
         for sample in samples {
             count += 1;
             weight += u64::from(sample.weight);
+            squares += f64::from(sample.weight) * f64::from(sample.weight);
             *peers.entry(sample.peer).or_default() += u64::from(sample.weight);
             *ports.entry(sample.destination_port).or_default() += u64::from(sample.weight);
             *by_peer.entry(sample.peer).or_default() += 1;
@@ -281,6 +284,7 @@ impl SampleProfile {
             port_diversity: ports.len() as f64 / count as f64,
             top_samples: top_peer.and_then(|(peer, _)| by_peer.get(&peer).copied()).unwrap_or(0),
             single_share: share(singles),
+            effective: weight as f64 * weight as f64 / squares.max(1.0),
             top_peer,
             top_port: ports.iter().max_by_key(|(_, packets)| **packets).map(|(port, packets)| (*port, share(*packets))),
         }
@@ -342,11 +346,17 @@ impl SampleProfile {
             (false, true) => "source",
         };
         // Where nearly each sample has its own source, the heaviest is heavy by chance.
-        let is_shown = |share: f64| share >= SHOWN_SHARE.value;
+        let error = |share: f64| 3.0 * (share * (1.0 - share) / self.effective.max(1.0)).sqrt();
+        let is_shown =
+            |share: f64| share >= SHOWN_SHARE.value && share > error(share) && self.effective >= SHOWN_SAMPLES.value;
+        let percent = |share: f64| match (error(share) * 100.0).round() {
+            0.0 => format!("{:.0} %", share * 100.0),
+            error => format!("{:.0} % (±{error:.0})", share * 100.0),
+        };
         let has_samples = self.top_samples as f64 >= SHOWN_SAMPLES.value && !self.many_sources();
         let top = match self.top_peer {
             Some((peer, share)) if is_shown(share) && has_samples => {
-                format!("; {peer} sends {:.0} % of the sampled packets", share * 100.0)
+                format!("; {peer} sends {} of the packets", percent(share))
             }
             _ => String::new(),
         };
@@ -354,7 +364,7 @@ impl SampleProfile {
         let port = match self.top_port {
             None | Some((0, _)) => String::new(),
             Some((port, share)) if is_shown(share) => {
-                format!("; port {port} receives {:.0} % of them", share * 100.0)
+                format!("; port {port} receives {} of them", percent(share))
             }
             Some(_) => "; spread over many ports".to_owned(),
         };

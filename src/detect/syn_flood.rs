@@ -6,6 +6,7 @@
 //! now open a few connections each, return after a restart ([`is_return`]).
 
 use super::exceeded::Exceeded;
+use super::finding::part_of;
 use super::limit::Limit;
 use super::quantities::{self, Handshakes};
 use super::settings::Limits;
@@ -208,6 +209,9 @@ impl SynFlood {
         }
         let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded_by(&exceeded);
         finding.since = since;
+        for (count, span) in [(&mut finding.now.count, Span::Tick), (&mut finding.recent.count, Span::Second)] {
+            *count = part_of(*count, Handshakes::of(host, span).open());
+        }
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let seen = Handshakes::of(host, exceeded.span);
         let completed = Handshakes::share(seen.completed, seen.syns) * 100.0;

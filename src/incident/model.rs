@@ -73,8 +73,9 @@ impl Peers {
     /// Their number as a person reads it, with what it may be off by.
     pub fn number(&self) -> String {
         match self.distinct_error {
-            0.0 => grouped(self.distinct),
-            error => format!("about {} (±{:.0} %)", grouped(self.distinct), error * 100.0),
+            Some(0.0) => grouped(self.distinct),
+            None => format!("at least {}", grouped(self.distinct)),
+            Some(error) => format!("about {} (±{:.0} %)", grouped(self.distinct), error * 100.0),
         }
     }
 }
@@ -220,8 +221,8 @@ pub struct Totals {
 pub struct Peers {
     /// Number of addresses.
     pub distinct: u64,
-    /// By which part of it `distinct` may be off, three standard errors: 0 if it is exact.
-    pub distinct_error: f64,
+    /// By which part of it `distinct` may be off, three standard errors: 0 if it is exact, `None` if there are at least as many.
+    pub distinct_error: Option<f64>,
     /// Whether the addresses are probably spoofed.
     pub spoofing_likely: bool,
     /// Those with the most packets, busiest first. None where they are probably spoofed: these are addresses of bystanders.

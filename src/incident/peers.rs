@@ -32,18 +32,21 @@ pub(super) struct PeerRecord {
     sampled: Shares<Addr>,
     /// All peers of the target meanwhile.
     all: Registers,
+    /// Of a network: only sampled packets give its peers.
+    of_network: bool,
     /// Those that sent or received what was not asked for.
     close: CloseRegisters,
 }
 
 impl PeerRecord {
-    /// For one of `open` incidents. `None` only if the sketches cannot be created, which their fixed sizes rule out.
-    pub(super) fn new(open: usize) -> Option<PeerRecord> {
+    /// For one of `open` incidents; `of_network`: about a network. `None` only if the sketches cannot be created, which their fixed sizes rule out.
+    pub(super) fn new(open: usize, of_network: bool) -> Option<PeerRecord> {
         let (_, size) = SIZES.into_iter().find(|(most, _)| open < *most)?;
         Some(PeerRecord {
             counted: FrequentItemsSketch::new(size).ok()?,
             sampled: Shares::new(size.min(512))?,
             all: Registers::default(),
+            of_network,
             close: CloseRegisters::default(),
         })
     }
@@ -85,7 +88,8 @@ impl PeerRecord {
 
     /// The peers of an incident of `packets` packets.
     pub(super) fn peers(&self, packets: u64, spoofing_likely: bool) -> Peers {
-        let (distinct, distinct_error) = self.distinct(packets);
+        let (distinct, error) = self.distinct(packets);
+        let distinct_error = Some(error).filter(|error| !self.of_network || *error == 0.0);
         // Made-up addresses are those of bystanders.
         let top = if spoofing_likely { Vec::new() } else { self.top(packets) };
         Peers { distinct, distinct_error, spoofing_likely, top }
@@ -96,7 +100,9 @@ impl PeerRecord {
         let known = self.counted.total_weight();
         let unseen = packets.saturating_sub(known);
         let part = known as f64 / packets.max(1) as f64;
-        if part >= KNOWN_SHARE && let Some(number) = exactly(&self.counted, unseen, 1) {
+        if part >= KNOWN_SHARE
+            && let Some(number) = exactly(&self.counted, unseen, 1)
+        {
             return (number, 0.0);
         }
         let least = self.counted.num_active_items() as u64;
@@ -191,10 +197,10 @@ mod tests {
     #[test]
     fn counted_peers_are_exact() {
         for peers in [1, 20, 64, 200, 3_000] {
-            let mut record = PeerRecord::new(0).expect("a record");
+            let mut record = PeerRecord::new(0, false).expect("a record");
             turns(&mut record, peers, peers * 50, 100, true);
             let found = record.peers(u64::from(peers) * 50 + 8, false);
-            assert_eq!((found.distinct, found.distinct_error), (peers.into(), 0.0));
+            assert_eq!((found.distinct, found.distinct_error), (peers.into(), Some(0.0)));
             assert_eq!(found.top.len(), TOP.min(peers as usize));
             assert!(found.top.iter().all(|peer| peer.packets == 50), "{:?}", found.top);
         }
@@ -202,31 +208,31 @@ mod tests {
 
     #[test]
     fn more_peers_than_counters_carry_their_error() {
-        let mut record = PeerRecord::new(0).expect("a record");
+        let mut record = PeerRecord::new(0, false).expect("a record");
         turns(&mut record, 20_000, 40_000, 100, true);
         let found = record.peers(40_000, false);
         let error = (found.distinct as f64 - 20_000.0).abs() / 20_000.0;
-        assert!(error <= found.distinct_error && found.distinct_error == 0.1, "{found:?}");
+        assert!(found.distinct_error == Some(0.1) && error <= 0.1, "{found:?}");
         assert!(found.top.iter().all(|peer| peer.packets <= 2), "{:?}", found.top);
     }
 
     #[test]
     fn sampled_peers_are_never_said_to_have_more_than_they_had() {
         for (peers, stride) in [(2, 10), (20, 10), (200, 10), (1_000, 10), (3_000, 3)] {
-            let mut record = PeerRecord::new(0).expect("a record");
+            let mut record = PeerRecord::new(0, false).expect("a record");
             turns(&mut record, peers, 60_000, stride, false);
             let found = record.peers(60_000, false);
             let most = u64::from(60_000 / peers);
             assert!(found.top.iter().all(|peer| peer.packets <= most), "{peers}: {:?}", found.top);
             let error = (found.distinct as f64 - f64::from(peers)).abs() / f64::from(peers);
-            assert!(error <= found.distinct_error, "{peers}: {found:?}");
+            assert!(Some(error) <= found.distinct_error, "{peers}: {found:?}");
             assert_eq!(found.top.is_empty(), peers >= 1_000, "{peers}: {:?}", found.top);
         }
     }
 
     #[test]
     fn spoofed_sources_are_not_listed() {
-        let mut record = PeerRecord::new(0).expect("a record");
+        let mut record = PeerRecord::new(0, false).expect("a record");
         turns(&mut record, 20, 1_000, 10, true);
         assert_eq!(record.peers(1_000, true).top, []);
         assert_eq!(PeerSum::default().counts, []);

@@ -105,7 +105,7 @@ impl Record {
             parts: Vec::new(),
             rates: RateRecord::default(),
             spoofed: 0,
-            peers: PeerRecord::new(open)?,
+            peers: PeerRecord::new(open, matches!(finding.target, Target::Prefix(_)))?,
             background: Arc::default(),
             source_ports: Shares::new(SKETCH_SIZE)?,
             destination_ports: Shares::new(SKETCH_SIZE)?,
@@ -339,7 +339,10 @@ impl Record {
         let (sources, victims) = match (self.direction, &self.target) {
             (Direction::Outbound, Target::Host(attacker)) => {
                 let source = Peer { address: *attacker, packets: totals.packets, share: 1.0 };
-                (Peers { distinct: 1, distinct_error: 0.0, spoofing_likely: false, top: vec![source] }, Some(peers))
+                (
+                    Peers { distinct: 1, distinct_error: Some(0.0), spoofing_likely: false, top: vec![source] },
+                    Some(peers),
+                )
             }
             _ => (peers, None),
         };

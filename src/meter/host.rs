@@ -15,6 +15,7 @@ use super::span::Span;
 use super::span_counts::SpanCounts;
 use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 const SECONDS: usize = 10;
@@ -361,14 +362,17 @@ impl<'a> HostDirection<'a> {
             .sum()
     }
 
-    /// The forward peers of the last `ticks` ticks with their packets of these classes, without those that they were asked for: all
-    /// of them, as far as the workers could count them.
-    pub fn peer_counts(&self, ticks: usize, classes: &[Class]) -> PeerSum {
+    /// The forward peers of some ticks, the current one being 0, with their packets of these classes, without those that they were
+    /// asked for: all of them, as far as the workers could count them. A peer that completes a handshake is none of a SYN flood.
+    pub fn peer_counts(&self, ticks: Range<usize>, classes: &[Class]) -> PeerSum {
         let mut sum = PeerSum::default();
         let ring = self.host.peers.get(usize::from(self.outbound)).and_then(Option::as_ref);
-        for back in 0..ticks.min(TICKS_PER_SECOND) {
+        let of_syns = classes == [Class::TcpSyn];
+        let clients = ring.filter(|_| of_syns).map(|ring| ring.clients()).unwrap_or_default();
+        for back in ticks.start..ticks.end.min(TICKS_PER_SECOND) {
             let number = self.host.tick.wrapping_sub(back as u64);
-            if ring.is_some_and(|ring| ring.add_to(&mut sum, number, |count| count.is_of(classes))) {
+            let is_meant = |count: &PeerCount| count.is_of(classes) && !clients.contains(&count.peer);
+            if ring.is_some_and(|ring| ring.add_to(&mut sum, number, is_meant)) {
                 continue;
             }
             let tick = self.host.tick_back(back);

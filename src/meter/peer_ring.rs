@@ -1,7 +1,8 @@
 //! The peers of an attacked host over the last second, counted packet by packet.
 
 use super::peer_table::{CloseRegisters, PeerCount, PeerTable};
-use crate::base::TICKS_PER_SECOND;
+use crate::base::{Addr, TICKS_PER_SECOND};
+use std::collections::BTreeSet;
 
 /// One tick of a ring.
 #[derive(Clone, Default)]
@@ -40,6 +41,12 @@ impl PeerRing {
     /// Whether all of it is older than a second at tick `now`.
     pub(super) fn is_over(&self, now: u64) -> bool {
         self.0.iter().all(|slot| now.saturating_sub(slot.tick) >= TICKS_PER_SECOND as u64)
+    }
+
+    /// Peers of completed handshakes.
+    pub(super) fn clients(&self) -> BTreeSet<Addr> {
+        let counts = self.0.iter().flat_map(|slot| &slot.counts);
+        counts.filter(|count| count.is_of_handshakes()).map(|count| count.peer).collect()
     }
 
     /// Adds the counts of tick `tick` that `is_meant`; returns whether a worker had a table in it.

@@ -5,7 +5,7 @@
 //! them unsolicited, and keeps it from tick to tick while that lasts; at the end of a tick in which all were in use, the host
 //! with the fewest packets loses its own.
 
-use super::conversations::{Outcome, Verdict};
+use super::conversations::{Outcome, TcpStep, Verdict};
 use super::hash::Hasher;
 use super::registers::Registers;
 use super::samples::Sample;
@@ -26,6 +26,8 @@ const LEAST: u32 = 8;
 /// The number of no table; the first one is 1.
 pub(super) const NO_TABLE: u8 = 0;
 const NO_SERVICE: u8 = u8::MAX;
+/// In place of a class: handshakes that the peer, or the host with it, completed.
+const COMPLETED: u8 = u8::MAX;
 
 /// Distinct peers of an attacked host: 1,024 registers, a standard error of 3.25 %.
 pub type CloseRegisters = Registers<1024>;
@@ -61,6 +63,11 @@ impl PeerCount {
     /// Whether the packets are of one of these classes.
     pub fn is_of(&self, classes: &[Class]) -> bool {
         classes.iter().any(|class| *class as u8 == self.class)
+    }
+
+    /// Whether it counts completed handshakes instead of packets.
+    pub(super) fn is_of_handshakes(&self) -> bool {
+        self.class == COMPLETED
     }
 
     /// The service whose replies they look like.
@@ -177,10 +184,18 @@ impl PeerTables {
     /// Counts a packet of the host that has table `table`.
     #[inline]
     pub(super) fn count(&mut self, table: u8, packet: &Packet, (peer, hash): (Addr, u64), outcome: &Outcome) {
-        if !counts(packet.class, outcome.verdict) {
+        let is_completed =
+            matches!(outcome.step, TcpStep::Completed | TcpStep::CompletedWithData | TcpStep::SynContinued);
+        if !is_completed && !counts(packet.class, outcome.verdict) {
             return;
         }
         if let Some(table) = self.table(table) {
+            if is_completed {
+                table.add(hash, PeerCount::new(peer, COMPLETED, None), 1);
+            }
+            if !counts(packet.class, outcome.verdict) {
+                return;
+            }
             table.add(hash, PeerCount::new(peer, packet.class as u8, packet.reply_of), packet.segments.into());
         }
     }

@@ -178,7 +178,6 @@ impl<S: Weighed + Copy + Default, const N: usize> Sampler<S, N> {
         usize::from(self.len) == N && self.skip == 0
     }
 
-
     fn push(&mut self, sample: S) {
         if let Some(slot) = self.items.get_mut(usize::from(self.len)) {
             *slot = sample;

@@ -1,7 +1,9 @@
 //! The registry of models: name, summary, defaults and what builds it.
 
 use super::frames::FrameBuffer;
-use super::lan::{self, Act, Lan, boot, conflict, gateway, groups, inside, life, owners, pairing, servers, spoof, storm, switch};
+use super::lan::{
+    self, Act, Lan, boot, conflict, gateway, groups, inside, life, owners, pairing, servers, spoof, storm, switch,
+};
 use super::rng::Rng;
 use super::schedule::{Model, ModelPlayer, Pace, Pacing, Traffic};
 use super::services::Exchange;

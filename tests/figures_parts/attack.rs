@@ -14,10 +14,8 @@ const QUIET: f64 = 75.0;
 /// A pulse and the pause after it, in seconds.
 const PULSE: (f64, f64) = (0.2, 0.8);
 
-const VICTIM: [Addr; 2] = [
-    Addr::from_v4_bits(0xcb00_7107),
-    Addr::from_v6_bits(0x2001_0db8_0010_0000_0000_0000_0000_0007),
-];
+const VICTIM: [Addr; 2] =
+    [Addr::from_v4_bits(0xcb00_7107), Addr::from_v6_bits(0x2001_0db8_0010_0000_0000_0000_0000_0007)];
 const RESOLVER: [Addr; 2] =
     [Addr::from_v4_bits(0xc000_0235), Addr::from_v6_bits(0x2001_0db8_ffff_0000_0000_0000_0000_0035)];
 

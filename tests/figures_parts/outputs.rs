@@ -54,9 +54,10 @@ pub fn scaled(number: u64) -> String {
 /// The number of sources as a person reads it.
 pub fn number(peers: &Value) -> String {
     let distinct = grouped(peers["distinct"].as_u64().unwrap());
-    match peers["distinct_error"].as_f64().unwrap() {
-        0.0 => distinct,
-        error => format!("about {distinct} (±{:.0} %)", error * 100.0),
+    match peers["distinct_error"].as_f64() {
+        Some(0.0) => distinct,
+        None => format!("at least {distinct}"),
+        Some(error) => format!("about {distinct} (±{:.0} %)", error * 100.0),
     }
 }
 
@@ -143,7 +144,8 @@ impl Receivers {
                 wrong.push(format!("{what}: {said:?} where the JSON has {expected:?}"));
             }
         };
-        let (peak, bits) = (json["peak"]["packets_per_second"].to_string(), json["peak"]["bits_per_second"].to_string());
+        let (peak, bits) =
+            (json["peak"]["packets_per_second"].to_string(), json["peak"]["bits_per_second"].to_string());
 
         assert_eq!(self.alertmanager.deliver(event).unwrap(), Delivery::Delivered);
         let alerts = self.requests.recv_timeout(GUARD).unwrap();

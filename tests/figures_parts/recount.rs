@@ -13,6 +13,8 @@ const MISSED: f64 = 0.02;
 const PEAK: f64 = 0.1;
 /// Up to this many sources are counted exactly.
 const EXACT: usize = 64;
+/// Up to this many sources are counted one by one.
+const COUNTED: usize = 384;
 /// Up to this many real sources, the list is right but for what totals may miss.
 const FEW: usize = 200;
 /// Distinct honest peers of the attacked host in a second, and a few packets of theirs: far more than there are.
@@ -202,16 +204,21 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     }
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let (said, is, error) = (peers.distinct as f64, truth.peers.len() as f64, peers.distinct_error);
-    if (said - is).abs() > said * error + 0.001 {
-        found.say("distinct", format!("{said} (±{error})"), is);
+    let is_right = match error {
+        Some(error) => (said - is).abs() <= said * error + 0.001,
+        None => said <= is,
+    };
+    if !is_right {
+        found.say("distinct", format!("{said} (±{error:?})"), is);
     }
     // Those of attacks that are part of conversations are estimated, as is what a few packets of the first ticks show.
     let are_counted = row.kind != Kind::Http && truth.packets() as f64 > 8.0 * EARLY;
-    if is_steady && are_counted && truth.peers.len() <= EXACT && error > 0.0 {
-        found.say("distinct", format!("{said} (±{error})"), format!("exactly {is}"));
+    if is_steady && are_counted && truth.peers.len() <= EXACT && error.is_some_and(|error| error > 0.0) {
+        found.say("distinct", format!("{said} (±{error:?})"), format!("exactly {is}"));
     }
     // Sources that have sent hardly more than once cannot be told from invented ones.
-    let have_repeated = truth.packets() >= 8 * truth.peers.len() as u64;
+    // More than a table of peers holds look like invented ones as well: documented.
+    let have_repeated = truth.packets() >= 8 * truth.peers.len() as u64 && truth.peers.len() <= COUNTED;
     if peers.spoofing_likely != (row.sources == 0) && (row.sources == 0 || have_repeated) {
         found.say("spoofing_likely", peers.spoofing_likely, row.sources == 0);
     }
@@ -233,7 +240,11 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     }
     if !is_steady || !are_counted || !have_repeated || row.sources == 0 || truth.peers.len() > FEW {
         let heaviest = truth.peers.iter().max_by_key(|(_, packets)| **packets).map(|(address, _)| *address);
-        if row.order == Order::Heavy && have_repeated && heaviest.is_some() && heaviest != peers.top.first().map(|peer| peer.address) {
+        if row.order == Order::Heavy
+            && have_repeated
+            && heaviest.is_some()
+            && heaviest != peers.top.first().map(|peer| peer.address)
+        {
             found.say("first of the list", format!("{:?}", peers.top.first()), format!("{heaviest:?}"));
         }
         return;
@@ -248,7 +259,11 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
         let least = sent as f64 * (1.0 - MISSED) - missed - early(sent as f64);
         found.at_least(&format!("packets of {} by place", peer.address), peer.packets as f64, least);
         let own = truth.peers.get(&peer.address).copied().unwrap_or(0) as f64;
-        found.at_least(&format!("packets of {}", peer.address), peer.packets as f64, own * (1.0 - MISSED) - missed - early(own));
+        found.at_least(
+            &format!("packets of {}", peer.address),
+            peer.packets as f64,
+            own * (1.0 - MISSED) - missed - early(own),
+        );
     }
 }
 
