@@ -210,7 +210,8 @@ impl SynFlood {
         let mut finding = Finding::new(host, Vector::SynFlood, CLASSES).graded_by(&exceeded);
         finding.since = since;
         for (count, span) in [(&mut finding.now.count, Span::Tick), (&mut finding.recent.count, Span::Second)] {
-            *count = part_of(*count, Handshakes::of(host, span).open());
+            let handshakes = Handshakes::of(host, span);
+            *count = part_of(*count, handshakes.syns.saturating_sub(handshakes.completed));
         }
         finding.spoofing_likely = !host.is_outbound() && profile.many_sources();
         let seen = Handshakes::of(host, exceeded.span);

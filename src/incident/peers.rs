@@ -6,6 +6,7 @@ use super::shares::Shares;
 use crate::base::Addr;
 use crate::detect::Traffic;
 use crate::meter::{CloseRegisters, Registers, Sample};
+use crate::packet::Class;
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 
 /// Entries of the list.
@@ -25,6 +26,11 @@ const LEAST_SHARE: f64 = 0.25;
 /// Packets of a peer, on average, from which none of them is made up: invented addresses hardly occur twice.
 const REPEATED: u64 = 4;
 
+/// SYNs of a client that may be honest.
+const UNDER_WAY: u64 = 2;
+/// Part of what the busiest peer has below which another is not listed: who opens a connection during a flood is not part of it.
+const SHOWN_SHARE: f64 = 0.01;
+
 /// The peers of one incident.
 pub(super) struct PeerRecord {
     /// Packets counted one by one.
@@ -32,6 +38,10 @@ pub(super) struct PeerRecord {
     sampled: Shares<Addr>,
     /// All peers of the target meanwhile.
     all: Registers,
+    /// Some peers were not counted, for want of room.
+    is_incomplete: bool,
+    /// They sent SYNs.
+    of_syns: bool,
     /// Of a network: only sampled packets give its peers.
     of_network: bool,
     /// Those that sent or received what was not asked for.
@@ -46,15 +56,19 @@ impl PeerRecord {
             counted: FrequentItemsSketch::new(size).ok()?,
             sampled: Shares::new(size.min(512))?,
             all: Registers::default(),
+            is_incomplete: false,
+            of_syns: false,
             of_network,
             close: CloseRegisters::default(),
         })
     }
 
     /// Adds the traffic of a finding.
-    pub(super) fn add(&mut self, traffic: &Traffic) {
+    pub(super) fn add(&mut self, traffic: &Traffic, classes: &[Class]) {
+        self.of_syns |= classes.contains(&Class::TcpSyn);
         self.all.merge(&traffic.peers);
         self.close.merge(&traffic.counted.registers);
+        self.is_incomplete |= traffic.counted.is_full;
         for count in &traffic.counted.counts {
             self.add_known(count.peer, count.packets.into());
         }
@@ -89,7 +103,7 @@ impl PeerRecord {
     /// The peers of an incident of `packets` packets.
     pub(super) fn peers(&self, packets: u64, spoofing_likely: bool) -> Peers {
         let (distinct, error) = self.distinct(packets);
-        let distinct_error = Some(error).filter(|error| !self.of_network || *error == 0.0);
+        let distinct_error = Some(error).filter(|_| !self.of_network);
         // Made-up addresses are those of bystanders.
         let top = if spoofing_likely { Vec::new() } else { self.top(packets) };
         Peers { distinct, distinct_error, spoofing_likely, top }
@@ -100,12 +114,22 @@ impl PeerRecord {
         let known = self.counted.total_weight();
         let unseen = packets.saturating_sub(known);
         let part = known as f64 / packets.max(1) as f64;
-        if part >= KNOWN_SHARE
-            && let Some(number) = exactly(&self.counted, unseen, 1)
-        {
-            return (number, 0.0);
-        }
         let least = self.counted.num_active_items() as u64;
+        if self.of_network {
+            return (least.max(self.sampled.sketch().num_active_items() as u64), 1.0);
+        }
+        // Where all peers found room, the ones that are known tell how many others there may be.
+        let is_complete = !self.is_incomplete && self.counted.maximum_error() == 0;
+        if least > 0 && part >= if is_complete { LEAST_SHARE } else { KNOWN_SHARE } {
+            if let Some(number) = exactly(&self.counted, unseen, 1) {
+                return (number, self.honest_share());
+            }
+            if is_complete {
+                let number = least as f64 + others(&self.counted, unseen, 1);
+                let error = CloseRegisters::error().max(1.0 - least as f64 / number).max(self.honest_share());
+                return (number.round() as u64, rounded(error));
+            }
+        }
         if part >= LEAST_SHARE && !self.close.is_empty() {
             let others = others(&self.counted, unseen, 1);
             let number = self.close.estimate().max(least as f64) + others;
@@ -121,6 +145,16 @@ impl PeerRecord {
         let least = least.max(self.sampled.sketch().num_active_items() as u64);
         let error = if estimate.max(least) > 1 { rounded(<Registers>::error()) } else { 0.0 };
         (estimate.max(least), error)
+    }
+
+    /// Of a SYN flood, the share of peers that may be honest clients whose handshake is under way.
+    fn honest_share(&self) -> f64 {
+        if !self.of_syns {
+            return 0.0;
+        }
+        let rows = self.counted.frequent_items(ErrorType::NoFalseNegatives);
+        let single = rows.iter().filter(|row| row.estimate() <= UNDER_WAY).count();
+        rounded(single as f64 / rows.len().max(1) as f64)
     }
 
     /// The peers with most packets, each with as many as it had at least.
@@ -139,7 +173,9 @@ impl PeerRecord {
                 }
             }
         }
-        peers.retain(|(_, packets)| *packets > 0);
+        let heaviest = peers.iter().map(|(_, packets)| *packets).max().unwrap_or(0);
+        let is_shown = |packets: u64| packets > 0 && packets as f64 >= heaviest as f64 * SHOWN_SHARE;
+        peers.retain(|(_, packets)| is_shown(*packets));
         peers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         peers.truncate(TOP);
         let peer = |(address, of)| Peer { address, packets: of, share: share(of, packets) };
@@ -191,7 +227,7 @@ mod tests {
                 traffic.samples.push(Sample { peer, weight: stride, ..Sample::default() });
             }
         }
-        record.add(&traffic);
+        record.add(&traffic, &[Class::Udp]);
     }
 
     #[test]

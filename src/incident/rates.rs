@@ -23,6 +23,8 @@ pub(super) struct RateRecord {
     busiest: Rates,
     /// The rate of the part of a second that there has been: until it is full.
     first: Option<Rates>,
+    /// When there has been a full second.
+    full_at: Timestamp,
     /// The peak in the last event.
     told: u64,
 }
@@ -77,8 +79,8 @@ impl RateRecord {
         (if matches!(begun, Begun::Incident | Begun::Again) { &finding.recent } else { &finding.now }, all.packets)
     }
 
-    /// Ends a tick, `seconds` after the onset; returns the rates of the last second. `opened`: it is the incident's first.
-    pub(super) fn end_tick(&mut self, findings: &[&Finding], now: Timestamp, seconds: f64, opened: bool) -> Rates {
+    /// Ends a tick; returns the rates of the last second. `opened`: it is the incident's first.
+    pub(super) fn end_tick(&mut self, findings: &[&Finding], now: Timestamp, opened: bool) -> Rates {
         let mut rates = Rates::default();
         let mut estimate = Rates::default();
         for finding in findings {
@@ -95,15 +97,19 @@ impl RateRecord {
         rates.bits_per_second = rates.bits_per_second.max(counted.bytes.saturating_mul(8));
         self.busiest.packets_per_second = self.busiest.packets_per_second.max(rates.packets_per_second);
         self.busiest.bits_per_second = self.busiest.bits_per_second.max(rates.bits_per_second);
-        if opened && seconds < 1.0 || self.first.is_some() {
+        if opened {
+            let longest = findings.iter().map(|finding| lasted(finding, now)).fold(0.0, f64::max);
+            self.full_at = now.plus_seconds(1.0 - longest.clamp(0.0, 1.0));
+        }
+        if opened && self.full_at > now || self.first.is_some() {
             self.first = Some(estimate);
         }
         rates
     }
 
     /// A second after the onset, the busiest second is known. Returns whether that is news.
-    pub(super) fn settle(&mut self) -> bool {
-        self.first.take().is_some()
+    pub(super) fn settle(&mut self, now: Timestamp) -> bool {
+        now >= self.full_at && self.first.take().is_some()
     }
 
     /// Whether the peak has grown so much since it was told that it must be told again.

@@ -183,7 +183,7 @@ impl Record {
             self.add_peers_and_ports(finding, traffic, packets);
             self.keep_samples(finding.vector, &traffic.samples, most);
         }
-        let rates = self.rates.end_tick(findings, now, now.seconds_since(self.since), opened);
+        let rates = self.rates.end_tick(findings, now, opened);
         self.updated_at = now;
         let since = findings.iter().map(|finding| finding.since).min().unwrap_or(now);
         self.pulses.count(now, since, findings.iter().map(|finding| finding.now.count.packets).sum());
@@ -257,7 +257,7 @@ impl Record {
         match finding.only_peer {
             Some(peer) => self.peers.add_known(peer, packets),
             None if finding.vector.is_note() => {}
-            None => self.peers.add(traffic),
+            None => self.peers.add(traffic, finding.classes),
         }
         for sample in &traffic.samples {
             let weight = u64::from(sample.weight);
@@ -271,16 +271,12 @@ impl Record {
     /// Whether outputs should hear of the incident's figures again at `now`: after the first full second, and when the peak has
     /// doubled.
     pub(super) fn has_news(&mut self, now: Timestamp) -> bool {
-        self.settle(now) || self.rates.has_grown()
-    }
-
-    fn settle(&mut self, now: Timestamp) -> bool {
-        now.seconds_since(self.since) >= 1.0 && self.rates.settle()
+        self.rates.settle(now) || self.rates.has_grown()
     }
 
     /// The figures are told.
     pub(super) fn tell(&mut self, now: Timestamp) {
-        self.settle(now);
+        self.rates.settle(now);
         self.rates.tell();
     }
 

@@ -378,7 +378,7 @@ impl<'a> HostDirection<'a> {
             let tick = self.host.tick_back(back);
             let samples = if self.outbound { &tick.sent_samples } else { &tick.received_samples };
             // Too few for a table: the sample holds them all.
-            if samples.is_complete() {
+            if samples.is_complete() && !of_syns {
                 let counts = samples.samples().iter().filter(|sample| has(classes, sample) && !sample.is_solicited());
                 sum.counts.extend(counts.map(PeerCount::of));
             }

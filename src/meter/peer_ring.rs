@@ -11,6 +11,7 @@ struct PeerTick {
     tick: u64,
     counts: Vec<PeerCount>,
     registers: CloseRegisters,
+    is_full: bool,
 }
 
 /// The peer tables of one host in one direction that the workers handed over in the last second.
@@ -24,6 +25,8 @@ pub struct PeerSum {
     pub counts: Vec<PeerCount>,
     /// The distinct peers, also those beyond the capacity of the tables. Of all classes.
     pub registers: CloseRegisters,
+    /// Some peers found no room in a table.
+    pub is_full: bool,
 }
 
 impl PeerRing {
@@ -33,9 +36,11 @@ impl PeerRing {
             slot.tick = tick;
             slot.counts.clear();
             slot.registers.clear();
+            slot.is_full = false;
         }
         slot.counts.extend(table.counts());
         slot.registers.merge(&table.registers);
+        slot.is_full |= table.is_full();
     }
 
     /// Whether all of it is older than a second at tick `now`.
@@ -55,6 +60,7 @@ impl PeerRing {
         let Some(slot) = slot else { return false };
         sum.counts.extend(slot.counts.iter().filter(|count| is_meant(count)));
         sum.registers.merge(&slot.registers);
+        sum.is_full |= slot.is_full;
         true
     }
 }

@@ -129,7 +129,7 @@ impl PeerTable {
     /// a flood from ever new addresses costs no searches.
     #[inline]
     fn add(&mut self, hash: u64, count: PeerCount, packets: u32) {
-        if self.used.len() >= MOST {
+        if self.is_full() {
             self.registers.add(hash);
             return;
         }
@@ -148,6 +148,11 @@ impl PeerTable {
             self.counted = self.counted.saturating_add(packets);
             return;
         }
+    }
+
+    /// Whether it counted no more peers.
+    pub(super) fn is_full(&self) -> bool {
+        self.used.len() >= MOST
     }
 
     /// The counted peers, in no order.
