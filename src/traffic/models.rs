@@ -479,6 +479,7 @@ models! {
     ArpRequestsForged = "arp_requests_forged", true, "NetCut: a station with its own address asks the router as the target and the target as the router, unicast, `rate` per second each", SEGMENT, Build::LanOnce(owners::asked_in_name);
     ArpRequestsForgedHost = "arp_requests_forged_host", true, "as arp_requests_forged, one neighbour as another (target)", SEGMENT, Build::LanOnce(owners::asked_in_name_of_host);
     ArpAnnounce = "arp_announce", false, "a Linux host with two NICs in one network (arp_announce = 0), each of which asks with the addresses of both", SEGMENT, Build::LanOnce(owners::asked_from_both);
+    ArpAnnounceOne = "arp_announce_one", false, "as arp_announce; only the first NIC's address is in use, and the second NIC, which has announced its own if `sources` is above 1, asks with it", SEGMENT, Build::LanOnce(owners::asked_from_second);
     ArpTakeover = "arp_takeover", false, "a station with its own address asks as the target, which is silent from the middle on", SEGMENT, Build::LanOnce(owners::asked_after_takeover);
     SplitCluster = "split_cluster", true, "two nodes with their own addresses announce, answer for and use one service address", SEGMENT, Build::LanOnce(owners::split_cluster);
     ClusterMoves = "cluster_moves", false, "a service address moves from one node to another in the middle, announced five times", SEGMENT, Build::LanOnce(owners::cluster_moves);
@@ -516,7 +517,7 @@ models! {
         Defaults { rate: 400.0, ..SEGMENT }, Build::LanRepeated(storm::gratuitous_arp);
     GarpFailover = "garp_failover", false, "a load balancer announces `sources` addresses five times within a second, once",
         Defaults { sources: 200, ..SEGMENT }, Build::LanOnce(storm::takeover);
-    PairFailover = "pair_failover", false, "a VRRP pair moves `sources` addresses in the middle; each router announces each five times, and again after 5 s", Defaults { sources: 600, ..SEGMENT }, Build::LanOnce(storm::pair_takes_over);
+    PairFailover = "pair_failover", false, "a VRRP pair moves `sources` addresses and moves them back; each router announces each five times, and again after 5 s", Defaults { sources: 600, ..SEGMENT }, Build::LanOnce(storm::pair_takes_over);
     NetbiosStorm = "netbios_storm", true, "NetBIOS answers of one station to its network's broadcast address", Defaults { rate: 5_000.0, ..SEGMENT }, Build::LanRepeated(storm::netbios_answers);
     BroadcastStorm = "broadcast_storm", true, "UDP broadcasts of `payload` octets from one station",
         Defaults { rate: 5_000.0, payload: 200, ..SEGMENT }, Build::LanRepeated(storm::broadcast);

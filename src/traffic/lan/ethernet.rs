@@ -250,5 +250,9 @@ mod tests {
         assert_eq!(fold(sum(&frame[34..])), 0xffff);
         let frame = Path::group((station.mac, station.v4), Addr::from_v4_bits(0xef01_0101), 0).igmp_report();
         assert_eq!((frame[22], fold(sum(&frame[34..]))), (1, 0xffff));
+        let routers = Addr::from_v4_bits(0xe000_0016);
+        let frame = Path::group((station.mac, station.v4), routers, 0).igmp3_report(group);
+        assert_eq!((&frame[34..36], &frame[42..50]), (&[0x22, 0][..], &[4, 0, 0, 0, 0xe0, 0, 0, 0x12][..]));
+        assert_eq!(fold(sum(&frame[34..])), 0xffff);
     }
 }

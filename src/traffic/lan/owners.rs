@@ -136,6 +136,23 @@ pub(crate) fn asked_from_both(segment: &Lan, _now: u64, _count: u64, schedule: &
     }
 }
 
+/// The same host, of which only the first address is in use: the second NIC asks with it. Where `count` is above 1, the
+/// second NIC has announced an address of its own.
+pub(crate) fn asked_from_second(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {
+    let victim = segment.victim;
+    let second = Station { mac: SECOND_NIC, ..Station::new(SECOND_NIC, inside(247)) };
+    lives(&victim, segment, schedule);
+    if segment.count > 1 {
+        schedule.send_from_inside(segment.start + SECOND, announcement(second.mac, second.v4));
+    }
+    for (number, time) in (0u64..).zip(segment.every(2 * SECOND, 3 * SECOND)) {
+        let wanted = Station::host(201 + (number % 5) as u8);
+        schedule.send_from_inside(time, who_has(&Station { mac: second.mac, ..victim }, wanted.v4));
+        let reply = is_at((wanted.mac, wanted.v4), (second.mac, victim.v4));
+        schedule.send_between_guests(time + MILLISECOND, reply);
+    }
+}
+
 /// The target uses its address until the middle. A station with another address then has it as well, without an
 /// announcement, and asks with it.
 pub(crate) fn asked_after_takeover(segment: &Lan, _now: u64, _count: u64, schedule: &mut Schedule) {

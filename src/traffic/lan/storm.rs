@@ -63,13 +63,16 @@ pub(crate) fn takeover(segment: &Lan, now: u64, _count: u64, schedule: &mut Sche
     }
 }
 
-/// A pair of routers (VRRP without virtual MAC addresses, as keepalived by default) with `count` addresses: each router
-/// that becomes the master announces every address five times, and again five seconds later.
+/// A pair of routers (VRRP without virtual MAC addresses, as keepalived by default) with `count` addresses: the second
+/// takes them over after a third of the span, the first takes them back after two thirds. Each announces every address
+/// five times, and again five seconds later.
 pub(crate) fn pair_takes_over(segment: &Lan, now: u64, _count: u64, schedule: &mut Schedule) {
     let address = |number: u64| Addr::from_v4_bits(0x0a14_000a + number as u32);
     let addresses = segment.count.min(1_000);
     let routers = [Station::host(2), Station::host(3)];
-    for (router, start, end) in [(routers[0], now, segment.middle()), (routers[1], segment.middle(), segment.end)] {
+    let third = (segment.end - now) / 3;
+    for (turn, router) in (0u64..).zip([routers[0], routers[1], routers[0]]) {
+        let (start, end) = (now + turn * third, now + (turn + 1) * third);
         for (delay, round) in [0, 5 * SECOND].into_iter().flat_map(|delay| (0..5).map(move |round| (delay, round))) {
             for number in 0..addresses {
                 let place = round * addresses + number;

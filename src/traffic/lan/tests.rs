@@ -81,6 +81,29 @@ fn spoofers_claim_the_gateway() {
 }
 
 #[test]
+fn owners_refresh_one_cache_and_forgers_ask_with_the_address_of_another() {
+    let to_peer =
+        |seen: &&Seen| !seen.to_group() && seen.arp().is_some_and(|arp| (arp.0, arp.1, arp.2) == (2, VICTIM, 7));
+    for (model, target) in [(TrafficModel::ArpRefresh, 201), (TrafficModel::ArpRefreshGratuitous, 7)] {
+        let seen = play(model, 10.0, |_| {});
+        let first = seen.iter().find(|seen| seen.sender() == VICTIM).expect("the owner sends");
+        assert!(to_peer(&first), "nothing before the refresh");
+        assert!(seen.iter().filter(to_peer).all(|seen| seen.data[41] == target));
+    }
+    let seen = play(TrafficModel::ArpRequestsForged, 10.0, |_| {});
+    let forged = |seen: &&Seen| seen.arp().is_some_and(|arp| (arp.0, arp.1) == (1, ATTACKER) && arp.2 != 66);
+    assert!(seen.iter().filter(forged).all(|seen| !seen.to_group()));
+    assert_eq!(seen.iter().filter(forged).count(), 18);
+}
+
+#[test]
+fn a_slow_flood_of_stations_has_no_group_addresses() {
+    let seen = play(TrafficModel::MacFloodStations, 5.0, |part| part.params.rate = Some(100.0));
+    let senders: HashSet<[u8; 6]> = seen.iter().map(Seen::sender).collect();
+    assert!(senders.len() == seen.len() && senders.iter().all(|sender| sender[0] & 1 == 0));
+}
+
+#[test]
 fn macs_and_addresses_follow_the_parameters() {
     let seen = play(TrafficModel::ArpSpoofOneWay, 1.0, |part| {
         part.params.source_mac = "52:54:00:aa:00:01".parse().ok();
