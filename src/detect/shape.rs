@@ -412,14 +412,14 @@ pub(super) fn is_service_port(port: u16) -> bool {
 }
 
 /// The samples of what the host did not ask for: replies to its own requests must not blur the picture.
-fn unasked<'a>(host: &HostDirection<'a>, classes: &'a [Class]) -> impl Iterator<Item = &'a Sample> {
+fn unsolicited<'a>(host: &HostDirection<'a>, classes: &'a [Class]) -> impl Iterator<Item = &'a Sample> {
     host.samples(classes).filter(|sample| !sample.is_solicited())
 }
 
 /// The service ports that nearly all of these packets come from, with their shares.
 pub(super) fn service_ports(host: &HostDirection<'_>, classes: &[Class]) -> Option<Vec<(u16, f64)>> {
-    let samples = unasked(host, classes).count();
-    let mut ports = source_ports(unasked(host, classes));
+    let samples = unsolicited(host, classes).count();
+    let mut ports = source_ports(unsolicited(host, classes));
     let repeated = samples as f64 >= LEAST_SAMPLES.value && ports.len() * 2 <= samples;
     ports.retain(|(port, _)| is_service_port(*port));
     ports.truncate(SERVICE_PORTS.value as usize);
@@ -463,11 +463,11 @@ pub(super) struct ReflectedPort {
 /// port from the same hosts again and again. Invented traffic has varying source ports, or constantly changing sources.
 pub(super) fn reflected_port(host: &HostDirection<'_>) -> Option<ReflectedPort> {
     const UDP: &[Class] = &[Class::Udp];
-    let &(port, share) = source_ports(unasked(host, UDP)).first()?;
+    let &(port, share) = source_ports(unsolicited(host, UDP)).first()?;
     if share < REFLECTED_SHARE.value || port == 0 || Service::of_port(port).is_some() {
         return None;
     }
-    let from_port = || unasked(host, UDP).filter(|sample| sample.source_port == port);
+    let from_port = || unsolicited(host, UDP).filter(|sample| sample.source_port == port);
     let profile = SampleProfile::of(from_port());
     let both = from_port().filter(|sample| sample.destination_port == port).count();
     let between_servers = both as f64 > SAME_PORT_SHARE.value * profile.samples as f64;

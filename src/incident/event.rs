@@ -12,7 +12,7 @@ pub enum Change {
     Extended,
     /// It became more severe.
     Escalated,
-    /// Its figures are more certain than when they were told last, a second after the onset, or the peak has doubled.
+    /// Its figures are more certain than in the last event, a second after the onset, or the peak has doubled.
     Updated,
     /// No change: the current figures of an open incident. Sent periodically to outputs that want it, not by the state
     /// machine.

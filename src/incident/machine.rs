@@ -209,7 +209,7 @@ impl Incidents {
         self.tell_news(now, events);
     }
 
-    /// Tells the figures of attacks again that were told as estimates, or that have doubled.
+    /// Reports the figures of attacks again that were estimates, or that have doubled.
     fn tell_news(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         for (key, record) in &mut self.open {
             if record.has_news(now) && !key.is_note {

@@ -97,54 +97,56 @@ impl PeerRecord {
     /// Whether nearly all peers are known, and each sent several of `packets` packets on average.
     pub(super) fn send_again(&self, packets: u64) -> bool {
         let (distinct, error) = self.distinct(packets);
-        error <= rounded(CloseRegisters::error()) && packets >= distinct.saturating_mul(REPEATED)
+        error.is_some_and(|error| error <= rounded(CloseRegisters::error()))
+            && packets >= distinct.saturating_mul(REPEATED)
     }
 
     /// The peers of an incident of `packets` packets.
     pub(super) fn peers(&self, packets: u64, spoofing_likely: bool) -> Peers {
-        let (distinct, error) = self.distinct(packets);
-        let distinct_error = Some(error).filter(|_| !self.of_network);
+        let (distinct, distinct_error) = self.distinct(packets);
         // Made-up addresses are those of bystanders.
         let top = if spoofing_likely { Vec::new() } else { self.top(packets) };
         Peers { distinct, distinct_error, spoofing_likely, top }
     }
 
-    /// The number of peers, and by which part of it it may be wrong.
-    fn distinct(&self, packets: u64) -> (u64, f64) {
+    /// The number of peers, and by which part of it it may be wrong; without that, there are at least as many.
+    fn distinct(&self, packets: u64) -> (u64, Option<f64>) {
         let known = self.counted.total_weight();
         let unseen = packets.saturating_sub(known);
         let part = known as f64 / packets.max(1) as f64;
         let least = self.counted.num_active_items() as u64;
         if self.of_network {
-            return (least.max(self.sampled.sketch().num_active_items() as u64), 1.0);
+            return (least.max(self.sampled.sketch().num_active_items() as u64), None);
         }
         // Where all peers found room, the ones that are known tell how many others there may be.
         let is_complete = !self.is_incomplete && self.counted.maximum_error() == 0;
         if least > 0 && part >= if is_complete { LEAST_SHARE } else { KNOWN_SHARE } {
             if let Some(number) = exactly(&self.counted, unseen, 1) {
-                return (number, self.honest_share());
+                return (number, Some(self.honest_share()));
             }
             if is_complete {
                 let number = least as f64 + others(&self.counted, unseen, 1);
                 let error = CloseRegisters::error().max(1.0 - least as f64 / number).max(self.honest_share());
-                return (number.round() as u64, rounded(error));
+                return (number.round() as u64, Some(rounded(error)));
             }
         }
-        if part >= LEAST_SHARE && !self.close.is_empty() {
-            let others = others(&self.counted, unseen, 1);
-            let number = self.close.estimate().max(least as f64) + others;
-            return (number.round() as u64, rounded(CloseRegisters::error() + others / number));
+        if is_complete && (least > 0 || self.of_syns) {
+            return (least.max(1), None);
+        }
+        // Of a SYN flood they are behind.
+        if !self.close.is_empty() && !self.of_syns {
+            return ((self.close.estimate().round() as u64).max(least), Some(rounded(CloseRegisters::error())));
         }
         // Without counts, few peers that were sampled several times each are all of them.
         if self.counted.is_empty()
             && let Some(number) = exactly(self.sampled.sketch(), packets, self.sampled.mean_weight())
         {
-            return (number, 0.0);
+            return (number, Some(0.0));
         }
         let estimate = self.all.estimate().round() as u64;
         let least = least.max(self.sampled.sketch().num_active_items() as u64);
         let error = if estimate.max(least) > 1 { rounded(<Registers>::error()) } else { 0.0 };
-        (estimate.max(least), error)
+        (estimate.max(least), Some(error))
     }
 
     /// Of a SYN flood, the share of peers that may be honest clients whose handshake is under way.

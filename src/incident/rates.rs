@@ -2,15 +2,15 @@
 
 use super::model::{Rates, Totals};
 use crate::base::{TICKS_PER_SECOND, Timestamp};
-use crate::detect::{Finding, Traffic};
+use crate::detect::{Finding, Target, Traffic};
 use crate::meter::Count;
 use std::collections::VecDeque;
 
-/// Shortest time over which a rate is told before there is a full second, in seconds: the span of a burst.
+/// Shortest time over which a rate is given before there is a full second, in seconds: the span of a burst.
 const SHORTEST: f64 = 0.2;
 /// Counts kept of a second: of ten ticks, with more vectors each than an incident has.
 const MOST_COUNTS: usize = 512;
-/// How many times the peak that was told last the present one must be to be told.
+/// How many times the peak of the last event the present one must be for another event.
 const NEWS: u64 = 2;
 
 /// Packets and rates of one incident so far.
@@ -112,12 +112,12 @@ impl RateRecord {
         now >= self.full_at && self.first.take().is_some()
     }
 
-    /// Whether the peak has grown so much since it was told that it must be told again.
+    /// Whether the peak has grown so much since the last event that there must be another.
     pub(super) fn has_grown(&self) -> bool {
         self.first.is_none() && self.busiest.packets_per_second >= self.told.saturating_mul(NEWS).max(1)
     }
 
-    /// The current peak is told.
+    /// An event carries the current peak.
     pub(super) fn tell(&mut self) {
         self.told = self.peak().packets_per_second;
     }
@@ -143,5 +143,7 @@ fn lasted(finding: &Finding, now: Timestamp) -> f64 {
     let most = now.seconds_since(finding.since);
     let first_end = Timestamp::from_tick(finding.since.tick().saturating_add(1)).min(now);
     let (all, current) = (finding.recent.count.packets as f64, finding.now.count.packets.max(1) as f64);
-    (all / current / TICKS_PER_SECOND as f64).clamp(now.seconds_since(first_end).min(most), most)
+    // The onset of a network's traffic is that of honest packets as well.
+    let least = if matches!(finding.target, Target::Prefix(_)) { 0.0 } else { now.seconds_since(first_end).min(most) };
+    (all / current / TICKS_PER_SECOND as f64).clamp(least, most)
 }

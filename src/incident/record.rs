@@ -274,7 +274,7 @@ impl Record {
         self.rates.settle(now) || self.rates.has_grown()
     }
 
-    /// The figures are told.
+    /// An event carries the figures.
     pub(super) fn tell(&mut self, now: Timestamp) {
         self.rates.settle(now);
         self.rates.tell();

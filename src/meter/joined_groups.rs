@@ -1,7 +1,6 @@
 //! Multicast groups that stations have joined: frames to them are wanted.
 
 use super::hash::Hasher;
-use super::linear_counter::LinearCounter;
 use crate::base::{Mac, Timestamp};
 use crate::packet::{Class, Packet};
 
@@ -11,6 +10,8 @@ const BITS: usize = 4096;
 const SECONDS: u64 = 260;
 /// IP protocol number of IGMP.
 const IGMP: u8 = 2;
+/// Counters into which the groups of a sender are hashed.
+pub(super) const GROUP_BUCKETS: usize = 16;
 /// Records that are read of one report.
 const RECORDS: usize = 64;
 
@@ -25,8 +26,8 @@ pub struct GroupStreams {
     pub at: Timestamp,
     /// Frames.
     pub frames: u32,
-    /// The groups.
-    pub groups: LinearCounter,
+    /// By hash of the group.
+    pub buckets: [u32; GROUP_BUCKETS],
 }
 
 /// The groups that were reported lately, as a set of their MAC addresses.
@@ -135,16 +136,22 @@ impl JoinedGroups {
 
     /// Counts frames to a joined group.
     pub(super) fn count(&self, streams: &mut Vec<GroupStreams>, packet: &Packet, frames: u32, most: usize) {
-        let same = |known: &&mut GroupStreams| (known.interface, known.mac) == (packet.interface, packet.source_mac);
-        let hash = self.hasher.word(packet.destination_mac.bits());
-        if let Some(known) = streams.iter_mut().find(same) {
+        let same = |known: &&GroupStreams| (known.interface, known.mac) == (packet.interface, packet.source_mac);
+        let index = match streams.iter().position(|known| same(&known)) {
+            Some(index) => index,
+            None if streams.len() >= most => return,
+            None => {
+                let (interface, mac, at) = (packet.interface, packet.source_mac, packet.time);
+                streams.push(GroupStreams { interface, mac, at, frames: 0, buckets: [0; GROUP_BUCKETS] });
+                streams.len() - 1
+            }
+        };
+        let bucket = self.hasher.word(packet.destination_mac.bits()) as usize % GROUP_BUCKETS;
+        if let Some(known) = streams.get_mut(index) {
             known.frames = known.frames.saturating_add(frames);
-            known.groups.add(hash);
-        } else if streams.len() < most {
-            let mut groups = LinearCounter::default();
-            groups.add(hash);
-            let (interface, mac, at) = (packet.interface, packet.source_mac, packet.time);
-            streams.push(GroupStreams { interface, mac, at, frames, groups });
+            if let Some(count) = known.buckets.get_mut(bucket) {
+                *count = count.saturating_add(frames);
+            }
         }
     }
 }

@@ -126,7 +126,7 @@ impl PeerTable {
     }
 
     /// Once the table is full, nothing is counted any more: each count is that of a peer from its first packet of the tick on, and
-    /// a flood from ever new addresses costs no searches.
+    /// a flood from constantly changing addresses costs no searches.
     #[inline]
     fn add(&mut self, hash: u64, count: PeerCount, packets: u32) {
         if self.is_full() {

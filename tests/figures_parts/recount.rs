@@ -24,7 +24,7 @@ const UNSEEN: f64 = 0.2;
 /// Seconds by which the list of a SYN flood is behind.
 const BEHIND: f64 = 0.3;
 /// Handshakes of honest clients that are under way at the end of a tick.
-const HONEST_SYNS: f64 = 4.0;
+const HONEST_SYNS: f64 = 8.0;
 /// Packets before a host's peers are counted one by one: what its sample holds, and some of those that follow.
 const EARLY: f64 = 24.0;
 
@@ -143,7 +143,8 @@ fn figures(row: &Row, event: &Event, truth: &Truth, found: &mut Differences) {
     let is_steady = row.pace != Pace::Pulses && !row.kind.is_scan();
     let (packets, octets) = (truth.packets() as f64, truth.octets as f64);
     let totals = (incident.totals.packets as f64, incident.totals.bytes as f64);
-    let honest = if row.kind == Kind::Syn { HONEST_SYNS } else { 0.0 };
+    let bursts = f64::from(incident.pulses.max(1));
+    let honest = if row.kind == Kind::Syn { HONEST_SYNS * bursts } else { 0.0 };
     found.at_most("packets", totals.0, packets + honest);
     // The mean length is that of sampled packets.
     found.at_most("bytes", totals.1, octets * (1.0 + MISSED) + 100.0 * honest);
@@ -151,8 +152,8 @@ fn figures(row: &Row, event: &Event, truth: &Truth, found: &mut Differences) {
         // A network is measured once it is found to be busy.
         let unseen = if row.kind == Kind::Carpet { UNSEEN * row.rate } else { 0.0 };
         found.at_least("packets", totals.0, packets * (1.0 - MISSED) - 1.0 - unseen);
-        found.at_least("bytes", totals.1, (octets - octets / packets * unseen) * (1.0 - 2.0 * MISSED) - 600.0);
-    } else if row.pace == Pace::Pulses {
+        found.at_least("bytes", totals.1, (octets - octets / packets * unseen) * (1.0 - 3.0 * MISSED) - 600.0);
+    } else if row.pace == Pace::Pulses && row.kind != Kind::Carpet {
         found.at_least("packets of pulses", totals.0, packets * 0.9);
     }
     peak(row, event, truth, is_steady, found);
@@ -198,6 +199,10 @@ fn peak(row: &Row, event: &Event, truth: &Truth, is_steady: bool, found: &mut Di
     } else {
         busiest
     };
+    if row.kind == Kind::Carpet && (lasted < 1.5 || !is_steady) {
+        found.at_most("peak", said.0, row.rate * (1.0 + PEAK));
+        return;
+    }
     // Requests cannot be told from what else the same connections carry.
     let error = if row.kind == Kind::Http { 2.0 * PEAK } else { PEAK };
     found.near("peak", said.0, expected.0, error);
@@ -217,6 +222,7 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let (said, is, error) = (peers.distinct as f64, truth.peers.len() as f64, peers.distinct_error);
     let is_right = match error {
+        Some(error) if row.kind == Kind::Syn => (said - is).abs() <= said * error + HONEST_SYNS,
         Some(error) => (said - is).abs() <= said * error + 0.001,
         None => said <= is,
     };
@@ -225,12 +231,19 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
     }
     // Those of attacks that are part of conversations are estimated, as is what a few packets of the first ticks show.
     let are_counted = !matches!(row.kind, Kind::Http | Kind::Carpet) && truth.packets() as f64 > 8.0 * EARLY;
-    if is_steady && are_counted && truth.peers.len() <= EXACT && error.is_some_and(|error| error > 0.0) {
+    if is_steady
+        && are_counted
+        && row.kind != Kind::Syn
+        && truth.peers.len() <= EXACT
+        && error.is_some_and(|error| error > 0.0)
+    {
         found.say("distinct", format!("{said} (±{error:?})"), format!("exactly {is}"));
     }
     // Sources that have sent hardly more than once cannot be told from invented ones.
     // More than a table of peers holds look like invented ones as well: documented.
-    let have_repeated = truth.packets() >= 8 * truth.peers.len() as u64 && truth.peers.len() <= COUNTED;
+    let have_repeated = truth.packets() >= 8 * truth.peers.len() as u64
+        && truth.peers.len() <= COUNTED
+        && (row.kind != Kind::Syn || truth.packets() as f64 >= row.rate);
     if peers.spoofing_likely != (row.sources == 0) && (row.sources == 0 || have_repeated) {
         found.say("spoofing_likely", peers.spoofing_likely, row.sources == 0);
     }
@@ -273,13 +286,13 @@ fn peers(row: &Row, incident: &Incident, truth: &Truth, is_steady: bool, found: 
             let part = sent / truth.packets() as f64;
             (1.0 + 3.0 * EARLY * part).min(EARLY) + 2.0 * behind * part + behind.sqrt()
         };
-        let least = sent as f64 * (1.0 - MISSED) - missed - early(sent as f64);
+        let least = sent as f64 * (1.0 - MISSED) - missed - early(sent as f64) - 1.0;
         found.at_least(&format!("packets of {} by place", peer.address), peer.packets as f64, least);
         let own = truth.peers.get(&peer.address).copied().unwrap_or(0) as f64;
         found.at_least(
             &format!("packets of {}", peer.address),
             peer.packets as f64,
-            own * (1.0 - MISSED) - missed - early(own),
+            own * (1.0 - MISSED) - missed - early(own) - 1.0,
         );
     }
 }

@@ -260,8 +260,10 @@ impl Inspection<'_> {
             return Some(self.spoofed(Severity::Critical, 0.9, reason));
         }
         if claim.claimant_others > 0 && asks {
-            let reason =
-                format!("it sends requests in the name of the address, which {} still uses", self.describe(holder.mac));
+            let reason = format!(
+                "it sends requests with the address as its source, which {} still uses",
+                self.describe(holder.mac)
+            );
             return Some(self.spoofed(Severity::Critical, 0.9, reason));
         }
         // One of several NICs of a host answers for all its addresses; it is no second owner.

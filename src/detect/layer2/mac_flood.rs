@@ -97,7 +97,7 @@ impl Detector for MacFlood {
                 false => ((long.new / LONG_SECONDS as u64) as u32, long.mute as f64 / long.new.max(1) as f64),
             };
             let new_share = f64::from(new) / (ticks_per_second * link.active_stations()).max(1.0);
-            if mute_share < MUTE_SHARE.value || new_share < NEW_SHARE.value {
+            if mute_share < MUTE_SHARE.value || !link.is_warm() && new_share < NEW_SHARE.value {
                 continue;
             }
             let (to_unknown, unknown) = match sudden {

@@ -81,7 +81,7 @@ pub(in super::super) const MULTICAST: DetectorSpec = DetectorSpec {
 };
 const MULTICAST_FRAMES_LIMIT: Setting = frames(
     5000.0,
-    "Multicast frames per second of one station; three times as many of a few stations together. Frames to groups that stations have joined count as the mean per group.",
+    "Multicast frames per second of one station; three times as many of a few stations together. Of frames to groups that stations have joined, only those of the busiest group count.",
 );
 
 const BROADCAST_FRAMES: FrameMatch = FrameMatch { nftables: "ether daddr ff:ff:ff:ff:ff:ff", pcap: "ether broadcast" };

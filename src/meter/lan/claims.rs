@@ -49,7 +49,7 @@ pub struct Claimant {
     pub forged: u32,
     /// Replies to a query that another station had answered within a second.
     pub doubled: u32,
-    /// Queries sent in the name of the address: these teach caches as well as replies do.
+    /// Queries sent to single stations with the address as their source: these teach caches as well as replies do.
     pub asked: u32,
     /// Replies by which it first claimed the address, to the station that held it and probed for it.
     pub denied: u32,
@@ -380,7 +380,7 @@ impl Claims {
             ClaimKind::Confirmed => claimant.confirmed += 1,
             ClaimKind::Asked { aloud } => {
                 claimant.confirmed += u32::from(aloud);
-                claimant.asked += 1;
+                claimant.asked += u32::from(!aloud);
             }
             ClaimKind::Doubled => {
                 claimant.confirmed += 1;
@@ -483,8 +483,8 @@ impl Claims {
 
     /// Whether a station sends IP packets from another address than this one.
     fn sends_from_others(&self, domain: BroadcastDomain, mac: Mac, address: Addr, known: &KnownStations) -> bool {
-        let own = u8::from(self.last_use(domain, address, mac) > Timestamp::ZERO);
-        known.of(domain, mac).is_some_and(|station| station.sends_from_others(own))
+        let own = u8::from(self.users.sent(domain, address, mac));
+        known.of(domain, mac).is_some_and(|station| station.sends_from_others(own, address.is_v4()))
     }
 
     /// Looks again at claims of stations that have begun to send from other addresses.

@@ -3,7 +3,7 @@
 
 use super::bounded::Bounded;
 use crate::base::{Mac, TICKS_PER_SECOND, Timestamp};
-use crate::meter::joined_groups::GroupStreams;
+use crate::meter::joined_groups::{GROUP_BUCKETS, GroupStreams};
 use crate::meter::linear_counter::LinearCounter;
 use crate::meter::link::LinkCounts;
 use crate::meter::report::StationCounts;
@@ -84,8 +84,8 @@ pub struct Rates {
     inspected: RecentTicks,
     /// Multicast frames to groups that stations have joined.
     joined: RecentTicks,
-    /// These groups, in this second and in the previous one.
-    groups: [(u64, LinearCounter); 2],
+    /// The same by hash of the group, in this second and in the previous one.
+    groups: [(u64, [u32; GROUP_BUCKETS]); 2],
 }
 
 impl Rates {
@@ -94,11 +94,12 @@ impl Rates {
         self.counts.get(kind as usize).map_or(0, RecentTicks::per_second)
     }
 
-    /// Multicast frames within the last second that no station has joined a group for, and the mean of the joined groups.
+    /// Multicast frames within the last second that no station has joined a group for, and those of the busiest joined group: where
+    /// the hash puts several groups together, of these.
     pub fn multicast_per_group(&self) -> u32 {
         let (all, joined) = (self.per_second(RateKind::Multicast), self.joined.per_second());
-        let groups = self.groups.iter().map(|(_, groups)| groups.estimate()).fold(1.0, f64::max);
-        all.saturating_sub(joined).saturating_add((f64::from(joined) / groups) as u32)
+        let busiest = self.groups.iter().flat_map(|(_, buckets)| buckets).max().copied().unwrap_or(0);
+        all.saturating_sub(joined).saturating_add(busiest.min(joined))
     }
 
     /// Whether most of its ARP announces addresses, as far as it was inspected: of a burst only a part is.
@@ -164,9 +165,11 @@ impl Rates {
         let [now, before] = &mut self.groups;
         if now.0 != second {
             *before = *now;
-            *now = (second, LinearCounter::default());
+            *now = (second, [0; GROUP_BUCKETS]);
         }
-        now.1.merge(streams.groups);
+        for (mine, theirs) in now.1.iter_mut().zip(streams.buckets) {
+            *mine = mine.saturating_add(theirs);
+        }
     }
 
     fn announce(&mut self, tick: u64, hash: u64) {

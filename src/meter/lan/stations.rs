@@ -22,8 +22,8 @@ pub(super) struct KnownStation {
     /// Unicast frames to it, saturating.
     frames_to_it: u32,
     last_frame_to_it: Timestamp,
-    /// Source addresses of its IP packets: the first of each tick.
-    sources: LinearCounter,
+    /// Source addresses of its IPv4 and IPv6 packets: the first of each tick.
+    sources: [LinearCounter; 2],
 }
 
 /// Unicast frames to a station after which replies to it count as visible, and seconds for which they do.
@@ -50,9 +50,10 @@ impl KnownStation {
         self.last_frame_to_it = now;
     }
 
-    /// Whether it sends IP packets from more than `own` addresses, 0 or 1.
-    pub(super) fn sends_from_others(&self, own: u8) -> bool {
-        self.sources.estimate() > f64::from(own) + 0.5
+    /// Whether it sends IP packets of one family from more than `own` addresses, 0 or 1.
+    pub(super) fn sends_from_others(&self, own: u8, is_v4: bool) -> bool {
+        let [v4, v6] = &self.sources;
+        (if is_v4 { v4 } else { v6 }).estimate() > f64::from(own) + 0.5
     }
 
     /// Time of its last IPv4 or ARP frame.
@@ -63,7 +64,7 @@ impl KnownStation {
 
     /// Whether it forwards traffic of others: a router.
     pub(super) fn is_router(&self) -> bool {
-        self.sources.estimate() >= ROUTER_SOURCES
+        self.sources.iter().map(|sources| sources.estimate()).sum::<f64>() >= ROUTER_SOURCES
     }
 }
 
@@ -98,11 +99,13 @@ impl KnownStations {
             sends_other_traffic: false,
             frames_to_it: 0,
             last_frame_to_it: first,
-            sources: LinearCounter::default(),
+            sources: Default::default(),
         };
         let known = self.0.get_or_insert(key, last, new);
-        if station.sends_ip_from().is_some() {
-            known.sources.add(hasher.address(station.address));
+        if station.sends_ip_from().is_some()
+            && let Some(sources) = known.sources.get_mut(usize::from(!station.address.is_v4()))
+        {
+            sources.add(hasher.address(station.address));
         }
         known.sends_other_traffic |= station.sent.packets > u64::from(station.dhcp);
         known.count_frames_to_it(frames_to_it, now);

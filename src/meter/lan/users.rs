@@ -48,6 +48,11 @@ impl Users {
         self.0.get(&(domain, address)).copied().filter(|user| user.ticks >= LEAST_TICKS)
     }
 
+    /// Whether a station was the last to send from an address, be it once.
+    pub(super) fn sent(&self, domain: BroadcastDomain, address: Addr, mac: Mac) -> bool {
+        self.0.get(&(domain, address)).is_some_and(|user| user.mac == mac)
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
