@@ -203,6 +203,11 @@ impl Finding {
         }
     }
 
+    /// Whether its packets are SYNs: who sends them may still complete the handshake.
+    pub fn counts_syns(&self) -> bool {
+        self.classes.contains(&Class::TcpSyn)
+    }
+
     /// Evidence about a group's limit says which group.
     pub(super) fn name_group(&mut self, group: &str) {
         for evidence in self.evidence.iter_mut().filter(|evidence| evidence.limit_from == Some(LimitFrom::Group)) {

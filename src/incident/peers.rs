@@ -6,7 +6,6 @@ use super::shares::Shares;
 use crate::base::Addr;
 use crate::detect::Traffic;
 use crate::meter::{CloseRegisters, Registers, Sample};
-use crate::packet::Class;
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 
 /// Entries of the list.
@@ -63,9 +62,9 @@ impl PeerRecord {
         })
     }
 
-    /// Adds the traffic of a finding.
-    pub(super) fn add(&mut self, traffic: &Traffic, classes: &[Class]) {
-        self.of_syns |= classes.contains(&Class::TcpSyn);
+    /// Adds the traffic of a finding; `of_syns`: it counts SYNs.
+    pub(super) fn add(&mut self, traffic: &Traffic, of_syns: bool) {
+        self.of_syns |= of_syns;
         self.all.merge(&traffic.peers);
         self.close.merge(&traffic.counted.registers);
         self.is_incomplete |= traffic.counted.is_full;
@@ -229,7 +228,7 @@ mod tests {
                 traffic.samples.push(Sample { peer, weight: stride, ..Sample::default() });
             }
         }
-        record.add(&traffic, &[Class::Udp]);
+        record.add(&traffic, false);
     }
 
     #[test]

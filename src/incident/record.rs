@@ -257,7 +257,7 @@ impl Record {
         match finding.only_peer {
             Some(peer) => self.peers.add_known(peer, packets),
             None if finding.vector.is_note() => {}
-            None => self.peers.add(traffic, finding.classes),
+            None => self.peers.add(traffic, finding.counts_syns()),
         }
         for sample in &traffic.samples {
             let weight = u64::from(sample.weight);

@@ -15,6 +15,7 @@ mod benign_tcp;
 mod benign_udp;
 mod checksum;
 mod day;
+mod defaults;
 mod evasion;
 mod flood;
 mod foreign;

@@ -1,5 +1,6 @@
 //! The registry of models: name, summary, defaults and what builds it.
 
+use super::defaults::{ABUSED, ATTACK, BENCH, BENIGN, REFLECTED, SCAN, SEGMENT, SPOOFED, TOOL, host};
 use super::frames::FrameBuffer;
 use super::lan::{
     self, Act, Lan, boot, conflict, gateway, groups, inside, life, owners, pairing, servers, spoof, storm, switch,
@@ -123,29 +124,6 @@ impl Traffic for Silence {
     fn next(&mut self, _frame: &mut FrameBuffer) -> bool {
         false
     }
-}
-
-const ATTACK: Defaults = Defaults::ATTACK;
-/// A different source address in every packet.
-const SPOOFED: Defaults = Defaults { sources: 0, network: Peers::Anywhere, ..ATTACK };
-/// Reflectors; the attacker chooses the port of the victim.
-const REFLECTED: Defaults = Defaults { sources: 500, port: 0, rate: 2_000.0, ..ATTACK };
-/// An inside host that is abused as a reflector against one victim.
-const ABUSED: Defaults = Defaults { sources: 1, target: Target::Host(66), rate: 50.0, ..ATTACK };
-/// Benchmarks take the size of what they vary as a parameter.
-const BENCH: Defaults = Defaults { rate: 1_000_000.0, ..ATTACK };
-/// A tool on a few machines, without spoofing.
-const TOOL: Defaults = Defaults { sources: 20, rate: 600.0, ..ATTACK };
-/// One scanner.
-const SCAN: Defaults = Defaults { sources: 1, rate: 500.0, ..ATTACK };
-/// A host with peers; port 443 is TLS and QUIC.
-const BENIGN: Defaults = Defaults { port: 443, rate: 100.0, mbit: 1_000.0, ..ATTACK };
-
-/// A segment with `sources` hosts and one event per second.
-const SEGMENT: Defaults = Defaults { rate: 1.0, sources: 5, ..ATTACK };
-
-const fn host(number: u8, defaults: Defaults) -> Defaults {
-    Defaults { target: Target::Host(number), ..defaults }
 }
 
 models! {
