@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// Shortest time over which a rate is given before there is a full second, in seconds: the span of a burst.
 const SHORTEST: f64 = 0.2;
+/// Packets from which the part of a second that there has been gives a rate.
+const LEAST_RATE: u64 = 20;
 /// Counts kept of a second: of ten ticks, with more vectors each than an incident has.
 const MOST_COUNTS: usize = 512;
 /// How many times the peak of the last event the present one must be for another event.
@@ -87,7 +89,9 @@ impl RateRecord {
             let count = finding.recent.count;
             rates.packets_per_second += count.packets;
             rates.bits_per_second += count.bytes.saturating_mul(8);
-            let lasted = lasted(finding, now).clamp(SHORTEST, 1.0);
+            // A few frames make no rate.
+            let is_rate = count.packets >= LEAST_RATE;
+            let lasted = if is_rate { lasted(finding, now).clamp(SHORTEST, 1.0) } else { 1.0 };
             estimate.packets_per_second += (count.packets as f64 / lasted).round() as u64;
             estimate.bits_per_second += (count.bytes.saturating_mul(8) as f64 / lasted).round() as u64;
         }
@@ -109,7 +113,7 @@ impl RateRecord {
 
     /// A second after the onset, the busiest second is known. Returns whether that is news.
     pub(super) fn settle(&mut self, now: Timestamp) -> bool {
-        now >= self.full_at && self.first.take().is_some()
+        now >= self.full_at && self.first.take().is_some_and(|first| first.packets_per_second > 0)
     }
 
     /// Whether the peak has grown so much since the last event that there must be another.

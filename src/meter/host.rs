@@ -368,7 +368,7 @@ impl<'a> HostDirection<'a> {
         let mut sum = PeerSum::default();
         let ring = self.host.peers.get(usize::from(self.outbound)).and_then(Option::as_ref);
         let of_syns = classes == [Class::TcpSyn];
-        let clients = ring.filter(|_| of_syns).map(|ring| ring.clients()).unwrap_or_default();
+        let clients = ring.filter(|_| of_syns).map(|ring| ring.clients(self.host.tick)).unwrap_or_default();
         for back in ticks.start..ticks.end.min(TICKS_PER_SECOND) {
             let number = self.host.tick.wrapping_sub(back as u64);
             let is_meant = |count: &PeerCount| count.is_of(classes) && !clients.contains(&count.peer);

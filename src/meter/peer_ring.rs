@@ -2,7 +2,8 @@
 
 use super::peer_table::{CloseRegisters, PeerCount, PeerTable};
 use crate::base::{Addr, TICKS_PER_SECOND};
-use std::collections::BTreeSet;
+use crate::packet::Class;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One tick of a ring.
 #[derive(Clone, Default)]
@@ -48,10 +49,20 @@ impl PeerRing {
         self.0.iter().all(|slot| now.saturating_sub(slot.tick) >= TICKS_PER_SECOND as u64)
     }
 
-    /// Peers of completed handshakes.
-    pub(super) fn clients(&self) -> BTreeSet<Addr> {
-        let counts = self.0.iter().flat_map(|slot| &slot.counts);
-        counts.filter(|count| count.is_of_handshakes()).map(|count| count.peer).collect()
+    /// Peers that completed at least half of their handshakes in the second that ends with tick `now`.
+    pub(super) fn clients(&self, now: u64) -> BTreeSet<Addr> {
+        let recent = self.0.iter().filter(|slot| now.saturating_sub(slot.tick) < TICKS_PER_SECOND as u64);
+        let mut steps: BTreeMap<Addr, (u64, u64)> = BTreeMap::new();
+        for count in recent.flat_map(|slot| &slot.counts) {
+            let (completed, begun) = steps.entry(count.peer).or_default();
+            if count.is_of_handshakes() {
+                *completed += u64::from(count.packets);
+            } else if count.is_of(&[Class::TcpSyn]) {
+                *begun += u64::from(count.packets);
+            }
+        }
+        steps.retain(|_, (completed, begun)| *completed > 0 && 2 * *completed >= *begun);
+        steps.into_keys().collect()
     }
 
     /// Adds the counts of tick `tick` that `is_meant`; returns whether a worker had a table in it.

@@ -8,6 +8,7 @@ use super::run::Run;
 use super::set_table::{Inserted, Keyed, LastTick, NO_SLOT, SetTable, SlotIndex};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::FrameDirection;
+use crate::packet::Packet;
 
 /// Slots of the cache of recent stations: few stations send most frames and are found without hashing. A power of two.
 const RECENT: usize = 1024;
@@ -121,8 +122,7 @@ impl StationSlot {
         count.add(run.count.packets, run.count.bytes);
         if packet.destination_mac == Mac::BROADCAST {
             self.broadcast += run.count.packets;
-        } else if packet.destination_mac.is_group() && (!packet.has_ip || packet.destination.is_group_or_none()) {
-            // Unicast to a group's MAC address goes to the servers of a cluster, which share that address.
+        } else if packet.destination_mac.is_group() && !is_cluster(packet) {
             self.multicast += run.count.packets;
         }
         self.arp += run.arp;
@@ -291,6 +291,20 @@ impl Stations {
             *recent = index;
         }
     }
+}
+
+/// Whether a packet goes to the servers of a cluster, which share an address and a group MAC address made of it, as Microsoft's load
+/// balancing does: that is no multicast.
+fn is_cluster(packet: &Packet) -> bool {
+    let Mac([a, b, c, d, e, f]) = packet.destination_mac;
+    let last = packet.destination.bits() as u32;
+    let octets = last.to_be_bytes();
+    let [_, _, third, fourth] = octets;
+    packet.has_ip
+        && packet.destination.is_v4()
+        && !packet.destination.is_group_or_none()
+        && ((a, b) == (0x03, 0xbf) && [c, d, e, f] == octets
+            || [a, b, c, d] == [0x01, 0x00, 0x5e, 0x7f] && [e, f] == [third, fourth])
 }
 
 /// Cache slot of a station: the last bytes of MAC addresses differ among the guests of a host and the hosts of a

@@ -115,7 +115,7 @@ pub(super) fn decode(frame: &Frame<'_>, packet: &mut Packet) -> bool {
         let class = Class::of_udp(source_port, destination_port);
         let reply_of = amplifier::reply_of(source_port, payload_len, payload);
         let app = App::of_udp(source_port, destination_port, payload);
-        let is_control = class == Class::Udp && control::is_port(source_port, destination_port);
+        let is_control = class == Class::Udp && control::is_port(destination_port);
         (class, 0, (0, 0), reply_of, amplifier::Service::of_port(destination_port), app, is_control)
     };
     let source = u32::from_be_bytes([*a0, *a1, *a2, *a3]);

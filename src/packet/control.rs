@@ -117,10 +117,9 @@ const VRRP: u8 = 112;
 
 /// Whether a UDP datagram may be a control message, judging by its ports.
 #[inline]
-pub(super) fn is_port(source: u16, destination: u16) -> bool {
+pub(super) fn is_port(destination: u16) -> bool {
     // Few datagrams are sent to ports near these: two comparisons decide nearly all cases.
-    (destination < 548 && matches!((source, destination), (67 | 68, 67 | 68) | (546 | 547, 546 | 547)))
-        || destination == HSRP
+    (destination < 548 && matches!(destination, 67 | 68 | 546 | 547)) || destination == HSRP
 }
 
 /// Whether a decoded packet may be a control frame, before its contents are parsed.
@@ -128,7 +127,7 @@ pub(super) fn is_port(source: u16, destination: u16) -> bool {
 pub(super) fn is_control(packet: &Packet) -> bool {
     match packet.class {
         Class::Arp | Class::Icmpv6Nd | Class::L2Other => true,
-        Class::Udp => is_port(packet.source_port, packet.destination_port),
+        Class::Udp => is_port(packet.destination_port),
         Class::IpOther => packet.protocol == VRRP,
         _ => false,
     }
@@ -151,7 +150,8 @@ pub struct Disbelieved;
 pub fn read(packet: &Packet, frame: &[u8]) -> Result<Option<Control>, Disbelieved> {
     let at = usize::from(packet.payload_at);
     let mut body = frame.get(at..).unwrap_or_default();
-    if packet.class == Class::Udp {
+    // What follows in the frame is padding, or there to deceive.
+    if matches!(packet.class, Class::Udp | Class::Icmpv6Nd) {
         body = body.get(..usize::from(packet.payload_len)).unwrap_or(body);
     }
     let is_whole = packet.anomaly != Some(Anomaly::Icmpv6Truncated);

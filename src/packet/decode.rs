@@ -82,7 +82,8 @@ impl Decoder {
             Tunnels::Inner => reader.follow(contents, packet, outer),
         };
         packet.payload_at = payload_start(frame.data, payload);
-        packet.is_control = control::is_control(packet);
+        // Inside a tunnel it is none of the LAN that the tunnel crosses.
+        packet.is_control = !packet.is_inner && control::is_control(packet);
     }
 
     /// Decodes without the fast paths, for the test that compares both.

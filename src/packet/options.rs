@@ -1,7 +1,7 @@
 //! Options of DHCP, DHCPv6 and neighbour discovery, one by one, as far as they were captured.
 
 /// Options read of one message: no honest message has more.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// The code and value of each DHCP option after the magic cookie (RFC 2132 §2), to the end option or the first that is cut
 /// off. `message` is the whole message.

@@ -45,6 +45,10 @@ pub(super) fn is_link_local(address: Addr) -> bool {
 /// RFC 4861 §6.1, §7.1 and §8.1, RFC 6980 §5. `body` starts after the first eight octets.
 fn discovery(packet: &Packet, head: [u8; 8], body: &[u8]) -> bool {
     let [kind, code, _, _, flags, ..] = head;
+    // Multicast listener discovery is not read here.
+    if !matches!(kind, 133..=137) {
+        return true;
+    }
     let fixed = match kind {
         134 => 8,
         135 | 136 => 16,
@@ -70,11 +74,11 @@ fn discovery(packet: &Packet, head: [u8; 8], body: &[u8]) -> bool {
 fn dhcp(packet: &Packet, body: &[u8]) -> bool {
     let truncated = is_truncated(packet, body);
     let Some(&[operation, hardware, length, _]) = body.first_chunk::<4>() else { return truncated };
-    // A relay uses the server's port on both sides (RFC 1542 §4).
+    // Clients and servers look at the destination port only. A relay uses the server's port on both sides (RFC 1542 §4).
     let is_placed = match (packet.source_port, packet.destination_port) {
         (67, 67) => matches!(operation, 1 | 2),
-        (68, 67) => operation == 1,
-        (67, 68) => operation == 2,
+        (_, 67) => operation == 1,
+        (_, 68) => operation == 2,
         _ => false,
     };
     // Ethernet and IEEE 802; clients whose hardware address does not fit have none (RFC 4390 §2.1).
@@ -83,6 +87,7 @@ fn dhcp(packet: &Packet, body: &[u8]) -> bool {
         Some(cookie) => cookie == COOKIE,
         None => truncated,
     };
+    let overloaded = options::dhcp(body).any(|(code, _)| code == 52);
     let message = options::dhcp(body).find(|(code, value)| (*code, value.len()) == (53, 1));
     let has_type = match message.and_then(|(_, value)| value.first().copied()) {
         // RFC 2132 §9.6: those of clients and those of servers. Later ones (RFC 4388 and others) of either.
@@ -90,7 +95,8 @@ fn dhcp(packet: &Packet, body: &[u8]) -> bool {
         Some(2 | 5 | 6) => operation == 2,
         Some(9..=18) => true,
         Some(_) => false,
-        None => truncated,
+        // In the fields of names (option 52), or behind more options than are read.
+        None => truncated || overloaded || options::dhcp(body).count() >= options::MOST,
     };
     is_placed && is_station && has_cookie && has_type
 }
@@ -100,10 +106,10 @@ fn dhcpv6(packet: &Packet, body: &[u8]) -> bool {
     let truncated = is_truncated(packet, body);
     let Some((&[message, ..], after)) = body.split_first_chunk::<4>() else { return truncated };
     let is_placed = match (packet.source_port, packet.destination_port) {
-        (546, 547) => matches!(message, 1 | 3..=6 | 8 | 9 | 11),
-        (547, 546) => matches!(message, 2 | 7 | 10),
+        (_, 546) => matches!(message, 2 | 7 | 10),
         // Between relays and servers, about stations elsewhere; their header is another one.
-        (547, 547) => return matches!(message, 12 | 13) || message > 13,
+        (547, 547) if message > 11 => return true,
+        (_, 547) => matches!(message, 1 | 3..=6 | 8 | 9 | 11),
         _ => false,
     };
     let mut identified = false;
@@ -117,7 +123,10 @@ fn dhcpv6(packet: &Packet, body: &[u8]) -> bool {
         octets += 4 + length;
     }
     // An information request may lack an identifier (RFC 8415 §18.2.6).
-    is_placed && (truncated || (octets >= after.len() && (identified || message == 11)))
+    is_placed
+        && (truncated
+            || options::dhcpv6(after).count() >= options::MOST
+            || (octets >= after.len() && (identified || message == 11)))
 }
 
 #[cfg(test)]
@@ -152,9 +161,7 @@ mod tests {
         assert_eq!((offer.router, offer.dns), (SERVER, Addr::from_v4_bits(0xcb00_7102)));
         assert!(matches!(reading(udp((68, 67)), &message(1, 1)), Ok(Some(_))));
         assert!(matches!(reading(udp((67, 67)), &message(2, 5)), Ok(Some(_))));
-        for (ports, operation, kind) in
-            [((68, 67), 2, 2), ((67, 68), 1, 1), ((68, 68), 2, 2), ((67, 68), 2, 1), ((68, 67), 1, 5)]
-        {
+        for (ports, operation, kind) in [((68, 67), 2, 2), ((67, 68), 1, 1), ((67, 68), 2, 1), ((68, 67), 1, 5)] {
             assert_eq!(
                 reading(udp(ports), &message(operation, kind)),
                 Err(Disbelieved),

@@ -26,8 +26,8 @@ const BPF_MOD: u32 = 0x90;
 /// libpcap's number for raw IP on Linux. Capture files use a different one (LINKTYPE_RAW, 101).
 const DLT_RAW: i32 = 12;
 
-/// Octets up to the ports of DHCPv6.
-const SHORTEST: u32 = 64;
+/// Octets up to the ports of DHCP after the longest header of IPv4.
+const SHORTEST: u32 = 78;
 /// Octets kept of DHCP: a message of the usual size (RFC 2131 §2) with its headers.
 const DHCP_OCTETS: u32 = 640;
 

@@ -269,14 +269,14 @@ impl Claims {
 
     /// An announcement, or the reply to a probe, which has no address to reply to (RFC 4861 §7.2.4).
     fn reply_to_group(&mut self, control: &Control, domain: BroadcastDomain) {
-        let probe = self.queries.iter().find(|((of, target, sender), query)| {
+        let is_answer = control.kind == ControlKind::NeighbourAdvertisement;
+        let probe = self.queries.iter().filter(|_| is_answer).find(|((of, target, sender), query)| {
             (*of, *target) == (domain, control.address)
                 && *sender != control.source_mac
                 && query.is_probe
                 && control.time.seconds_since(query.at) <= SAME_QUERY_SECONDS
         });
         let prober = probe.map(|((_, _, sender), _)| *sender);
-        let prober = prober.filter(|_| control.kind == ControlKind::NeighbourAdvertisement);
         self.claim(control, domain, ClaimKind::Announced);
         if let Some(prober) = prober {
             self.probe_answered(control, domain, prober);
@@ -433,7 +433,10 @@ impl Claims {
                 (Some(holder), Some(user)) if user.mac == holder.mac => {
                     Some(Claimant { last: holder.last.max(user.last), ..holder })
                 }
-                (None, Some(user)) if user.mac != claimant.mac => Some(Claimant::of(&user)),
+                // Who has confirmed the address is not dispossessed by packets that anyone can forge.
+                (None, Some(user)) if user.mac != claimant.mac && (claimant.forged > 0 || claimant.confirmed == 0) => {
+                    Some(Claimant::of(&user))
+                }
                 (holder, _) => holder,
             };
             let none = Station::default();

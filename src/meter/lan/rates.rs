@@ -14,6 +14,8 @@ const FOLLOWED_FRAMES: u32 = 5;
 const STATIONS: usize = 512;
 /// Interfaces that are tracked.
 const INTERFACES: usize = 64;
+/// Joined groups that excuse a sender: more streams count as if each of so many carried an equal part.
+const MOST_WANTED: u32 = 8;
 /// Ticks after which an interface counts as known.
 const WARM_TICKS: u64 = 600;
 
@@ -99,7 +101,8 @@ impl Rates {
     pub fn multicast_per_group(&self) -> u32 {
         let (all, joined) = (self.per_second(RateKind::Multicast), self.joined.per_second());
         let busiest = self.groups.iter().flat_map(|(_, buckets)| buckets).max().copied().unwrap_or(0);
-        all.saturating_sub(joined).saturating_add(busiest.min(joined))
+        // Who floods may join groups itself, and spread over them.
+        all.saturating_sub(joined).saturating_add(busiest.min(joined).max(joined / MOST_WANTED))
     }
 
     /// Whether most of its ARP announces addresses, as far as it was inspected: of a burst only a part is.
