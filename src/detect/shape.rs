@@ -3,7 +3,7 @@
 
 use super::evidence::{Evidence, context};
 use super::threshold::Threshold;
-use crate::base::{Addr, Timestamp};
+use crate::base::{Addr, TICKS_PER_SECOND, Timestamp};
 use crate::meter::{HostDirection, HostTick, Registers, Sample, Span};
 use crate::packet::{Class, Service};
 use std::collections::{BTreeMap, BTreeSet};
@@ -459,6 +459,16 @@ pub(super) struct ReflectedPort {
     pub share: f64,
 }
 
+/// The same as [`SampleProfile::many_reflectors`], of peers that were counted one by one: sooner certain than samples.
+fn are_many_peers(host: &HostDirection<'_>, classes: &[Class]) -> bool {
+    let mut peers: BTreeMap<Addr, u64> = BTreeMap::new();
+    for count in host.peer_counts(0..TICKS_PER_SECOND, classes).counts {
+        *peers.entry(count.peer).or_default() += u64::from(count.packets);
+    }
+    let (most, all) = (peers.values().copied().max().unwrap_or(0), peers.values().sum::<u64>());
+    peers.len() as f64 >= LEAST_SAMPLES.value && most as f64 <= TOP_REFLECTOR.value * all as f64
+}
+
 /// UDP from one source port of many hosts that is no known amplifier's: large packets, or small ones that converge on a
 /// port from the same hosts again and again. Invented traffic has varying source ports, or constantly changing sources.
 pub(super) fn reflected_port(host: &HostDirection<'_>) -> Option<ReflectedPort> {
@@ -471,7 +481,9 @@ pub(super) fn reflected_port(host: &HostDirection<'_>) -> Option<ReflectedPort> 
     let profile = SampleProfile::of(from_port());
     let both = from_port().filter(|sample| sample.destination_port == port).count();
     let between_servers = both as f64 > SAME_PORT_SHARE.value * profile.samples as f64;
-    if between_servers || !profile.many_reflectors() {
+    // The port rests on samples: one heavy sample proves none.
+    let is_certain = SampleProfile::of(unsolicited(host, UDP)).effective >= LEAST_SAMPLES.value / 2.0;
+    if between_servers || !(profile.many_reflectors() || is_certain && are_many_peers(host, UDP)) {
         return None;
     }
     if are_streams(host) {

@@ -96,7 +96,8 @@ impl PeerRecord {
     /// Whether nearly all peers are known, and each sent several of `packets` packets on average.
     pub(super) fn send_again(&self, packets: u64) -> bool {
         let (distinct, error) = self.distinct(packets);
-        error.is_some_and(|error| error <= rounded(CloseRegisters::error()))
+        distinct > 1
+            && error.is_some_and(|error| error <= rounded(CloseRegisters::error()))
             && packets >= distinct.saturating_mul(REPEATED)
     }
 
