@@ -225,7 +225,7 @@ mod tests {
                 traffic.counted.counts.push(PeerCount::known(peer, Class::Udp, 1));
                 traffic.counted.registers.add(hash);
             }
-            if Hasher::fixed().word(number.into()) % u64::from(stride) == 0 {
+            if Hasher::fixed().word(number.into()).is_multiple_of(stride.into()) {
                 traffic.samples.push(Sample { peer, weight: stride, ..Sample::default() });
             }
         }

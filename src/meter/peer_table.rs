@@ -169,8 +169,7 @@ fn counts(class: Class, verdict: Verdict) -> bool {
 
 /// The tables of a worker.
 pub(super) struct PeerTables {
-    #[expect(clippy::vec_box, reason = "boxes change hands, tables are not copied")]
-    tables: Vec<Box<PeerTable>>,
+    tables: Vec<PeerTable>,
     free: Vec<u8>,
     /// Where all are in use, the one with the fewest packets in this tick.
     least: u8,
@@ -179,10 +178,10 @@ pub(super) struct PeerTables {
 impl PeerTables {
     pub(super) fn new() -> PeerTables {
         let free = (1..=PEER_TABLES as u8).rev().collect();
-        PeerTables { tables: vec![Box::default(); PEER_TABLES], free, least: NO_TABLE }
+        PeerTables { tables: vec![PeerTable::default(); PEER_TABLES], free, least: NO_TABLE }
     }
 
-    fn table(&mut self, number: u8) -> Option<&mut Box<PeerTable>> {
+    fn table(&mut self, number: u8) -> Option<&mut PeerTable> {
         self.tables.get_mut(usize::from(number).wrapping_sub(1))
     }
 
@@ -250,12 +249,7 @@ impl PeerTables {
     }
 
     /// Hands the table of a tick over in exchange for an empty one. Returns whether the host keeps it.
-    pub(super) fn hand_over(
-        &mut self,
-        number: u8,
-        to: &mut Vec<Box<PeerTable>>,
-        spare: &mut Vec<Box<PeerTable>>,
-    ) -> bool {
+    pub(super) fn hand_over(&mut self, number: u8, to: &mut Vec<PeerTable>, spare: &mut Vec<PeerTable>) -> bool {
         let is_least = number == self.least;
         let Some(table) = self.table(number) else { return false };
         table.finish();

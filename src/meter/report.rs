@@ -229,12 +229,10 @@ pub struct TickReport {
     /// Boxes for the details of the next tick, with arbitrary content.
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
     pub(super) spare: Vec<Box<HostTick>>,
-    /// Peers of attacked hosts; the merger leaves the boxes.
-    #[expect(clippy::vec_box, reason = "boxes change hands, tables are not copied")]
-    pub peers: Vec<Box<PeerTable>>,
+    /// Peers of attacked hosts; the merger leaves the tables.
+    pub peers: Vec<PeerTable>,
     /// Tables for the next tick, with arbitrary content.
-    #[expect(clippy::vec_box, reason = "boxes change hands, tables are not copied")]
-    pub(super) spare_peers: Vec<Box<PeerTable>>,
+    pub(super) spare_peers: Vec<PeerTable>,
     /// Stations that sent or received in the tick.
     pub stations: Vec<StationCounts>,
     /// Senders with new connection attempts in this tick and many recent ones.
@@ -277,7 +275,7 @@ impl TickReport {
         report.hosts.resize(sizes.hosts, HostCounts::default());
         report.stations.resize(sizes.stations, StationCounts::default());
         report.requests.resize(REQUESTS, Request::default());
-        report.peers.resize_with(PEER_TABLES, Box::default);
+        report.peers.resize_with(PEER_TABLES, PeerTable::default);
         report.clear();
         report
     }

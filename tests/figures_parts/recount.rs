@@ -361,7 +361,8 @@ fn evidence(row: &Row, incident: &Incident, truth: &Truth, found: &mut Differenc
             if let Some((is, said)) = share {
                 let said: f64 = said.parse().unwrap_or(f64::NAN);
                 let error = part.split_once("(±").and_then(|(_, error)| error.split_once(')')?.0.parse().ok());
-                if !((said / 100.0 - is).abs() <= error.unwrap_or(0.0f64) / 100.0 + 0.05) {
+                let most = error.unwrap_or(0.0f64) / 100.0 + 0.05;
+                if said.is_nan() || (said / 100.0 - is).abs() > most {
                     found.say("evidence", part, format!("{:.0} %", is * 100.0));
                 }
             }
