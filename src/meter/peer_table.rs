@@ -150,6 +150,17 @@ impl PeerTable {
         }
     }
 
+    /// Counts a packet, or a handshake that it completes.
+    #[inline(never)]
+    fn enter(&mut self, packet: &Packet, (peer, hash): (Addr, u64), outcome: &Outcome) {
+        if matches!(outcome.step, TcpStep::Completed | TcpStep::CompletedWithData | TcpStep::SynContinued) {
+            self.add(hash, PeerCount::new(peer, COMPLETED, None), 1);
+        }
+        if counts(packet.class, outcome.verdict) {
+            self.add(hash, PeerCount::new(peer, packet.class as u8, packet.reply_of), packet.segments.into());
+        }
+    }
+
     /// Whether it counted no more peers.
     pub(super) fn is_full(&self) -> bool {
         self.used.len() >= MOST
@@ -188,19 +199,11 @@ impl PeerTables {
     /// Counts a packet of the host that has table `table`.
     #[inline]
     pub(super) fn count(&mut self, table: u8, packet: &Packet, (peer, hash): (Addr, u64), outcome: &Outcome) {
-        let is_completed =
-            matches!(outcome.step, TcpStep::Completed | TcpStep::CompletedWithData | TcpStep::SynContinued);
-        if !is_completed && !counts(packet.class, outcome.verdict) {
-            return;
-        }
-        if let Some(table) = self.table(table) {
-            if is_completed {
-                table.add(hash, PeerCount::new(peer, COMPLETED, None), 1);
-            }
-            if !counts(packet.class, outcome.verdict) {
-                return;
-            }
-            table.add(hash, PeerCount::new(peer, packet.class as u8, packet.reply_of), packet.segments.into());
+        let Some(table) = self.table(table) else { return };
+        if !table.is_full() {
+            table.enter(packet, (peer, hash), outcome);
+        } else if counts(packet.class, outcome.verdict) {
+            table.registers.add(hash);
         }
     }
 

@@ -297,14 +297,11 @@ impl Stations {
 /// balancing does: that is no multicast.
 fn is_cluster(packet: &Packet) -> bool {
     let Mac([a, b, c, d, e, f]) = packet.destination_mac;
-    let last = packet.destination.bits() as u32;
-    let octets = last.to_be_bytes();
-    let [_, _, third, fourth] = octets;
+    let [_, _, third, fourth] = (packet.destination.bits() as u32).to_be_bytes();
     packet.has_ip
         && packet.destination.is_v4()
         && !packet.destination.is_group_or_none()
-        && ((a, b) == (0x03, 0xbf) && [c, d, e, f] == octets
-            || [a, b, c, d] == [0x01, 0x00, 0x5e, 0x7f] && [e, f] == [third, fourth])
+        && ((a, b) == (0x03, 0xbf) || [a, b, c, d] == [0x01, 0x00, 0x5e, 0x7f] && [e, f] == [third, fourth])
 }
 
 /// Cache slot of a station: the last bytes of MAC addresses differ among the guests of a host and the hosts of a
