@@ -368,6 +368,10 @@ fn the_kernel_drops_the_attack_with_these_rules() {
             text
         };
         nft(&["-f", &rules]);
+        // The share that the rule claims is that of its own sample; of another run with other lengths, up to a fifteenth misses it.
+        let claimed = suggestion(&all, "nftables").matches_attack.expect("a share");
+        let expected = (2000.0 * claimed * 0.93) as u64;
+        assert!(claimed >= 0.9, "{model}: {claimed}");
         bed.send("a", "va", &part(0.0, 1.0, 2000));
         // The receiving side may still be processing packets when the sender has exited.
         let start = Instant::now();
@@ -375,10 +379,10 @@ fn the_kernel_drops_the_attack_with_these_rules() {
             let listed = nft(&["list", "ruleset"]);
             let counters = listed.split("counter packets ").skip(1).filter_map(|rest| rest.split(' ').next());
             let dropped: u64 = counters.filter_map(|count| count.parse::<u64>().ok()).sum();
-            if dropped >= 1900 {
+            if dropped >= expected {
                 break;
             }
-            assert!(start.elapsed() < GUARD, "{model}: {dropped} of 2000\n{listed}");
+            assert!(start.elapsed() < GUARD, "{model}: {dropped} of 2000, {expected} expected\n{listed}");
             std::thread::sleep(Duration::from_millis(20));
         }
         nft(&["flush", "ruleset"]);

@@ -230,7 +230,7 @@ impl Dhcp {
                 match (requested, from_router, is_original(control.ttl)) {
                     // What a router forwards is a distant server's reply to a client that renews its lease. It says nothing
                     // about the servers here, and without a request it says nothing at all.
-                    // A distant server only acknowledges: whoever offers is a server of this LAN, or poses as one.
+                    // A distant server only acknowledges: a sender of offers is a server of this LAN, or poses as one.
                     (true, true, false) if control.kind == ControlKind::DhcpAck => self.lease(control),
                     (true, ..) | (false, false, true) => self.reply(control, domain),
                     (false, ..) => {}

@@ -14,7 +14,7 @@ const FOLLOWED_FRAMES: u32 = 5;
 const STATIONS: usize = 512;
 /// Interfaces that are tracked.
 const INTERFACES: usize = 64;
-/// Joined groups that excuse a sender: more streams count as if each of so many carried an equal part.
+/// Joined groups that excuse a sender: of more, an eighth of their frames counts at least.
 const MOST_WANTED: u32 = 8;
 /// Ticks after which an interface counts as known.
 const WARM_TICKS: u64 = 600;
