@@ -161,22 +161,18 @@ impl Finding {
             true => unsolicited(host.forward_in_tick(tick), classes),
             false => host.in_tick(tick, classes).packets,
         };
+        let octets = if is_separate { mean_length_ratio(host, classes) } else { 1.0 };
         let count = |span: Span| {
             let all = host.forward(span).of_all(classes);
-            match is_separate {
-                true => part_of(all, unsolicited(host.forward(span), classes)),
-                false => all,
+            if !is_separate {
+                return all;
             }
+            let part = part_of(all, unsolicited(host.forward(span), classes));
+            Count { bytes: ((part.bytes as f64 * octets) as u64).min(all.bytes), ..part }
         };
         let is_meant = |sample: &&Sample| !(is_separate && sample.is_solicited());
         // Who opens a connection may still complete it.
         let settled = if classes == [Class::TcpSyn] { UNDER_WAY } else { 0 };
-        let octets = if is_separate { mean_length_ratio(host, classes) } else { 1.0 };
-        let count = |span: Span| {
-            let count: Count = count(span);
-            let all = host.forward(span).of_all(classes);
-            Count { bytes: ((count.bytes as f64 * octets) as u64).min(all.bytes), ..count }
-        };
         Finding {
             classes,
             now: Traffic {

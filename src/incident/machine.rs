@@ -333,8 +333,7 @@ impl Incidents {
         let open = self.open.iter().filter(|(key, record)| *key != whole && is_part(key, record));
         let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
         for key in parts {
-            let Some(record) = self.open.remove(&key) else { continue };
-            let Some(incident) = record.incident(Some((now, CloseReason::Merged))) else { continue };
+            let Some(incident) = self.take(&key, now, CloseReason::Merged) else { continue };
             let incident = Arc::new(Incident { part_of: Some(whole.target.to_string()), ..incident });
             events.push(Event { change: Change::Closed, incident });
         }
@@ -380,10 +379,13 @@ impl Incidents {
         }
     }
 
+    /// Removes an open incident; returns its final form.
+    fn take(&mut self, key: &Key, at: Timestamp, reason: CloseReason) -> Option<Incident> {
+        self.open.remove(key)?.incident(Some((at, reason)))
+    }
+
     fn close(&mut self, key: &Key, at: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
-        let Some(record) = self.open.remove(key) else { return };
-        let Some(incident) = record.incident(Some((at, reason))) else { return };
-        let incident = Arc::new(incident);
+        let Some(incident) = self.take(key, at, reason).map(Arc::new) else { return };
         events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
         self.recent.push_back(incident);
         while self.recent.len() > self.settings.max_recent {

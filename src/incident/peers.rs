@@ -48,7 +48,8 @@ pub(super) struct PeerRecord {
 }
 
 impl PeerRecord {
-    /// For one of `open` incidents; `of_network`: about a network. `None` only if the sketches cannot be created, which their fixed sizes rule out.
+    /// For one of `open` incidents; `of_network`: about a network. `None` only if the sketches cannot be created, which their
+    /// fixed sizes rule out.
     pub(super) fn new(open: usize, of_network: bool) -> Option<PeerRecord> {
         let (_, size) = SIZES.into_iter().find(|(most, _)| open < *most)?;
         Some(PeerRecord {

@@ -79,8 +79,8 @@ pub(super) struct Changed {
 }
 
 impl Record {
-    /// Opens an incident at `now` for its first finding, beside `open` others. `None` only if the sketches cannot be created, which their
-    /// fixed size rules out.
+    /// Opens an incident at `now` for its first finding, beside `open` others. `None` only if the sketches cannot be
+    /// created, which their fixed size rules out.
     pub(super) fn open(
         finding: &Finding,
         maintenance: Option<MaintenanceMark>,

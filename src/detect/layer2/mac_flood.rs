@@ -5,11 +5,13 @@
 
 use super::super::evidence::{context, measured};
 use super::super::shape::ten_seconds_before;
-use super::super::{Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, settings::Limits};
+use super::super::{
+    Detector, DetectorSpec, Finding, Merging, Mitigation, Setting, Threshold, limit::Limit, settings::Limits,
+};
 use super::common::{Subject, min_length_frames};
-use crate::base::{CountPolicy, Severity, Vector};
+use crate::base::{CountPolicy, Severity, TICKS_PER_SECOND, Timestamp, Vector};
 use crate::inventory::Site;
-use crate::meter::lan::LONG_SECONDS;
+use crate::meter::lan::{LONG_SECONDS, LinkSecond};
 use crate::meter::{Span, Window};
 use std::sync::Arc;
 
@@ -73,45 +75,80 @@ struct MacFlood {
     limit: Limits,
 }
 
+/// New stations above a limit: suddenly within a second, or fewer for ten seconds.
+struct Measured {
+    /// Per second.
+    rate: f64,
+    seconds: f64,
+    limit: Limit,
+    /// New stations per second, and the share of them that sent a few frames at most and received none.
+    new: u32,
+    mute_share: f64,
+    /// Frames of unknown stations, and to such.
+    unknown: u64,
+    to_unknown: u64,
+    since: Timestamp,
+}
+
+impl Measured {
+    /// Of the last second: distinct new addresses, frames of unknown stations, and to such.
+    fn of(
+        link: &LinkSecond,
+        (distinct, unknown, to_unknown): (f64, u64, u64),
+        limit: Limit,
+        end: Timestamp,
+    ) -> Option<Measured> {
+        if distinct >= limit.value {
+            let (new, mute_share) = link.new_stations();
+            // Half of a tick's share of the limit.
+            let least = limit.value / TICKS_PER_SECOND as f64 / 2.0;
+            return Some(Measured {
+                rate: distinct,
+                seconds: Span::Second.seconds(),
+                limit,
+                new,
+                mute_share,
+                unknown,
+                to_unknown,
+                since: link.since(|tick| tick.unknown_macs as f64 >= least),
+            });
+        }
+        let (long, slow) = (link.long(), limit.lasting(SUSTAINED_FRACTION.value));
+        let rate = long.unknown as f64 / LONG_SECONDS as f64;
+        // The flood must still continue, or its end would be reported for nine more seconds.
+        (rate >= slow.value && distinct >= slow.value / 2.0).then(|| Measured {
+            rate,
+            seconds: Span::TenSeconds.seconds(),
+            limit: slow,
+            new: (long.new / LONG_SECONDS as u64) as u32,
+            mute_share: long.mute as f64 / long.new.max(1) as f64,
+            unknown: long.unknown,
+            to_unknown: long.to_unknown,
+            since: ten_seconds_before(end),
+        })
+    }
+}
+
 impl Detector for MacFlood {
     fn inspect_tick(&self, window: &Window<'_>, findings: &mut Vec<Finding>) {
         let limit = self.limit.base();
-        let ticks_per_second = Span::Second.seconds() / Span::Tick.seconds();
         for (interface, link) in window.lan().links() {
             if window.lan().interface(interface).counted == CountPolicy::Nothing {
                 continue;
             }
             let (now, second) = (link.now(), link.second());
             let distinct = second.distinct_unknown_macs.estimate().min(second.unknown_macs as f64);
-            let long = link.long();
-            let lasting = long.unknown as f64 / LONG_SECONDS as f64;
-            let sudden = distinct >= limit.value;
-            let least = limit.value * SUSTAINED_FRACTION.value;
-            // The flood must still continue, or its end would be reported for nine more seconds.
-            let enough = sudden || lasting >= least && distinct >= least / 2.0;
-            if now.unknown_macs == 0 || !enough {
+            let sudden = (distinct, second.unknown_macs, second.unknown_unicast.packets);
+            let Some(flood) = Measured::of(link, sudden, limit, window.end).filter(|_| now.unknown_macs > 0) else {
+                continue;
+            };
+            let new_share = f64::from(flood.new) / (TICKS_PER_SECOND as f64 * link.active_stations()).max(1.0);
+            let is_new =
+                new_share >= NEW_SHARE.value && UNKNOWN_DESTINATIONS.is_reached_by(flood.to_unknown, flood.unknown);
+            if flood.mute_share < MUTE_SHARE.value || !(link.is_warm() || is_new) {
                 continue;
             }
-            let (new, mute_share) = match sudden {
-                true => link.new_stations(),
-                false => ((long.new / LONG_SECONDS as u64) as u32, long.mute as f64 / long.new.max(1) as f64),
-            };
-            let new_share = f64::from(new) / (ticks_per_second * link.active_stations()).max(1.0);
-            if mute_share < MUTE_SHARE.value || !link.is_warm() && new_share < NEW_SHARE.value {
-                continue;
-            }
-            let (to_unknown, unknown) = match sudden {
-                true => (second.unknown_unicast.packets, second.unknown_macs),
-                false => (long.to_unknown, long.unknown),
-            };
-            if !link.is_warm() && !UNKNOWN_DESTINATIONS.is_reached_by(to_unknown, unknown) {
-                continue;
-            }
-            let (rate, seconds) = match sudden {
-                true => (distinct, Span::Second.seconds()),
-                false => (lasting, Span::TenSeconds.seconds()),
-            };
-            let applied = if sudden { limit } else { limit.lasting(SUSTAINED_FRACTION.value) };
+            let Measured { rate, seconds, limit, mute_share, .. } = flood;
             let subject = Subject {
                 window,
                 site: &self.site,
@@ -119,28 +156,24 @@ impl Detector for MacFlood {
                 vlan: 0,
                 vector: Vector::MacFlood,
                 count: min_length_frames(now.unknown_macs),
-                // Half of a tick's share of the limit.
-                since: match sudden {
-                    true => link.since(|tick| tick.unknown_macs as f64 >= limit.value / ticks_per_second / 2.0),
-                    false => ten_seconds_before(window.end),
-                },
+                since: flood.since,
             };
             let message = format!(
                 "about {rate:.0} new MAC addresses a second sent on {} over {seconds:.0} s, limit {} ({}); {:.0} % sent a \
                  few frames at most and received none",
                 subject.interface(),
-                applied.value,
-                applied.from.name(),
+                limit.value,
+                limit.from.name(),
                 mute_share * 100.0
             );
-            let main = measured("new_stations_per_second", rate.round(), applied, seconds, message);
+            let main = measured("new_stations_per_second", rate.round(), limit, seconds, message);
             let unknown = context(
                 "unknown_destinations",
                 second.distinct_unknown_unicast.estimate().round(),
                 Span::Second.seconds(),
                 format!("{} frames were sent to unknown MAC addresses", second.unknown_unicast.packets),
             );
-            let mut finding = subject.segment_finding(vec![main, unknown]).graded(rate, applied.grade());
+            let mut finding = subject.segment_finding(vec![main, unknown]).graded(rate, limit.grade());
             finding.severity = finding.severity.max(Severity::Warning);
             finding.recent.count = min_length_frames(second.unknown_macs);
             finding.now.peers = now.distinct_unknown_macs;
