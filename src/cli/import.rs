@@ -20,9 +20,9 @@ Examples:
   pegel import arp.dat --interface vmbr0    for a file that arpwatch wrote on another interface
   pegel import arp.dat --interface eno1 --vlan 104
 
-The stations and addresses in the file are known from then on: none of them is reported as new, and the
-segment is no longer being learned. A running daemon reads them within seconds, without a reload.
-Importing a file again changes nothing.
+The stations and addresses in the file are known from then on: none of them is reported as
+new, and the segment is no longer being learned. A running daemon reads them within seconds,
+without a reload. Importing a file again changes nothing.
 
 Lines that cannot be used are printed to standard error with their numbers; the rest is imported.
 
