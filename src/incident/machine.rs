@@ -186,7 +186,6 @@ impl Incidents {
                 self.open.insert(key.clone(), record);
                 self.merge_note(&key, now, events);
                 self.merge_narrower_sweeps(&key, first, now, events);
-                self.merge_stations(&key, first.vector, now, events);
                 opened = true;
             }
             let most = samples_each(self.open.len());
@@ -194,6 +193,10 @@ impl Incidents {
             let was_carpet = record.is_carpet();
             let changed = record.extend(&findings, now, losses, most);
             let becomes_carpet = record.is_carpet() && !was_carpet;
+            if opened || changed.vector {
+                findings.iter().for_each(|finding| self.merge_stations(&key, finding.vector, now, events));
+            }
+            let Some(record) = self.open.get_mut(&key) else { continue };
             let change = match (opened, changed.vector, changed.severity) {
                 (true, ..) => Change::Opened,
                 (_, true, _) => Change::Extended,
@@ -254,8 +257,9 @@ impl Incidents {
         if matches!(key.target, Target::Station { .. }) {
             let explained = |finding: &&Finding| {
                 self.open.iter().any(|(other, record)| {
+                    // What is counted over a minute may exceed its limit after the end of what caused it.
                     matches!(other.target, Target::Segment { .. })
-                        && is_current(record)
+                        && finding.since.seconds_since(record.updated_at) <= MERGE_SECONDS
                         && record.vectors().any(|vector| explains(vector, finding.vector))
                 })
             };

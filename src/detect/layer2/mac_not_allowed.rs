@@ -23,7 +23,8 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     thresholds: &[STATIONS_ALONE],
     claims: &[],
     yields_to: &[],
-    merging: Merging::Separate,
+    // Many foreign MAC addresses at once are one incident about the segment.
+    merging: Merging::AbsorbsStations(&[Vector::MacNotAllowed]),
     mitigation: Mitigation::Station(None),
     build: |_, site| Box::new(MacNotAllowed { site: Arc::clone(site) }),
 };

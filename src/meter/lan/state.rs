@@ -181,7 +181,7 @@ impl LanState {
                     // The same packets on another interface: report them where they entered.
                     *known = *used;
                 }
-            } else if self.foreign.len() < FOREIGN && !self.dhcp.has_leased(used.mac, used.address) {
+            } else if self.foreign.len() < FOREIGN {
                 self.foreign.push(*used);
             }
         }
@@ -198,6 +198,9 @@ impl LanState {
             }
         }
         self.controls = controls;
+        // Only now: a client uses its lease within milliseconds of the reply.
+        let dhcp = &self.dhcp;
+        self.foreign.retain(|used| !dhcp.has_leased(used.mac, used.address));
         for station in stations {
             self.station(station);
         }

@@ -118,6 +118,8 @@ pub(crate) fn renewals(segment: &Lan, now: u64, _count: u64, schedule: &mut Sche
     configure_v4(now + 200 * MILLISECOND, &station, gateway, schedule);
     let leased = Station { v4: inside(180), ..station };
     let done = obtain(now + 2 * SECOND, &leased, gateway, schedule);
+    // Clients that test no address use it at once (RFC 2131 §3.1: SHOULD test).
+    exchange_with_remote(done + 2 * MILLISECOND, &leased, gateway, schedule);
     configure_v4(done + 10 * MILLISECOND, &leased, gateway, schedule);
     for time in segment.every(4 * SECOND, SECOND) {
         exchange_with_remote(time, &station, gateway, schedule);
