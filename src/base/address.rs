@@ -152,6 +152,12 @@ impl serde::Serialize for Addr {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Addr {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::text::from_text(deserializer)
+    }
+}
+
 /// A MAC address (EUI-48).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mac(pub [u8; 6]);
@@ -231,6 +237,12 @@ impl FromStr for Mac {
 impl serde::Serialize for Mac {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Mac {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::text::from_text(deserializer)
     }
 }
 

@@ -90,6 +90,12 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::text::from_text(deserializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,6 +40,14 @@ macro_rules! words {
                 serializer.serialize_str(self.name())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+                let unknown = || serde::de::Error::custom(format!("unknown {} {name:?}", stringify!($name)));
+                $name::from_name(&name).ok_or_else(unknown)
+            }
+        }
     };
 }
 

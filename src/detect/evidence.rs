@@ -1,13 +1,15 @@
 //! The measurements that an incident rests on.
 
 use super::limit::{Limit, LimitFrom};
-use serde::Serialize;
+use crate::base::text::{Word, word};
+use serde::{Deserialize, Serialize};
 
 /// One measurement that supports or qualifies a finding. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Name of the measurement, snake case with its unit.
-    pub measure: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub measure: Word,
     /// The measured value, in the unit that `measure` names.
     pub value: f64,
     /// What it was compared with; `null` where the measurement is given for context.

@@ -1,12 +1,12 @@
 //! A limit in force, and its origin.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Times a limit from which traffic is reported whatever its shape, unless the operator sets another.
 pub const DEFAULT_CEILING: f64 = 10.0;
 
 /// Where a limit came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitFrom {
     /// As shipped.

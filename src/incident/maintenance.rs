@@ -3,7 +3,7 @@
 use crate::base::{Addr, Severity, Timestamp};
 use crate::detect::{Finding, Target};
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A finding above this many times its limit keeps its severity within a window.
@@ -116,7 +116,7 @@ impl MaintenanceWindow {
 }
 
 /// Marks an incident that opened within a maintenance window. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaintenanceMark {
     /// The operator's reason.
     pub why: String,

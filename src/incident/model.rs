@@ -1,13 +1,14 @@
 //! The public form of an incident: one JSON object. Public API: fields are only added, never changed or removed.
 
 use super::maintenance::MaintenanceMark;
+use crate::base::text::{Word, word};
 use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector, grouped};
 use crate::detect::{Evidence, Target};
 use crate::mitigation::{Mitigation, Suggestions};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One incident: an attack or anomaly on one target.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// The time of opening and a checksum of target and direction: the same in every replay of the same packets.
     pub id: String,
@@ -46,7 +47,7 @@ pub struct Incident {
     /// Where the traffic comes from.
     pub sources: Peers,
     /// The targets of one of our own hosts that attacks; outbound incidents only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub victims: Option<Peers>,
     /// The most frequent ports.
     pub ports: Ports,
@@ -122,7 +123,7 @@ impl<'a> Detailed<'a> {
 pub(super) const TIMELINE: usize = 120;
 
 /// Why an incident was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
     /// No detector found its limit exceeded for the quiet period.
@@ -138,10 +139,11 @@ pub enum CloseReason {
 }
 
 /// What the incident is about; fields that do not apply are `null`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetView {
     /// `host`, `prefix`, `station`, `segment`, `interface` or `sensor`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub kind: Word,
     /// Of a host.
     pub address: Option<Addr>,
     /// Of a station.
@@ -198,7 +200,7 @@ impl TargetView {
 }
 
 /// Rates of the last second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rates {
     /// Packets per second.
     pub packets_per_second: u64,
@@ -207,7 +209,7 @@ pub struct Rates {
 }
 
 /// Sums since the estimated onset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Packets.
     pub packets: u64,
@@ -217,7 +219,7 @@ pub struct Totals {
 
 /// The peers of the target. While it is attacked, the packets of up to 384 peers are counted one by one in each tick and worker;
 /// beyond that, a HyperLogLog estimates how many there are, and sampled packets show the busiest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Peers {
     /// Number of addresses.
     pub distinct: u64,
@@ -230,7 +232,7 @@ pub struct Peers {
 }
 
 /// One peer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its address.
     pub address: Addr,
@@ -241,7 +243,7 @@ pub struct Peer {
 }
 
 /// The most frequent ports, busiest first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ports {
     /// Destination ports.
     pub destination: Vec<Port>,
@@ -250,7 +252,7 @@ pub struct Ports {
 }
 
 /// One port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Port {
     /// Its number.
     pub port: u16,
@@ -261,12 +263,13 @@ pub struct Port {
 }
 
 /// One name that requests carry.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Name {
     /// Escaped for display; empty for requests whose name could not be read (no handshake, encrypted, truncated).
     pub name: String,
     /// `http_host`, `tls_sni` or `dns_zone`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub kind: Word,
     /// Share of the requests, 0 to 1. Smaller ones than their error are left out.
     pub share: f64,
     /// How far the share may be off: it is that of sampled requests.
@@ -274,7 +277,7 @@ pub struct Name {
 }
 
 /// How much of the traffic was captured and inspected while the incident was open.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Share of the packets that reached Pegel, 0 to 1.
     pub captured: f64,
@@ -285,7 +288,7 @@ pub struct Coverage {
 }
 
 /// One point of a timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// The end of the second.
     pub at: Timestamp,
