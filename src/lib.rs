@@ -29,7 +29,7 @@
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
 //! | [`config`] | the TOML file, checked, with every default filled in | [`Config`](config::Config) |
-//! | [`state`] | saved state: files in one directory | |
+//! | [`store`] | what outlives the process: incidents, minutes, evidence, baseline, maintenance windows | |
 //! | [`traffic`] | the traffic generator: for the drill, tests and benchmarks | |
 //! | [`runtime`] | the only room that knows every stage: threads, channels, shutdown | |
 //! | [`cli`] | one file per subcommand | |
@@ -95,5 +95,5 @@ pub mod output;
 pub mod packet;
 pub mod posture;
 pub mod runtime;
-pub mod state;
+pub mod store;
 pub mod traffic;

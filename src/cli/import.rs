@@ -5,7 +5,7 @@ use super::exit;
 use super::print::print_out;
 use crate::base::{Pairing, Timestamp};
 use crate::runtime;
-use crate::state::{KnownPairings, StateDir, arp_dat_line};
+use crate::store::{KnownPairings, StateDir, arp_dat_line};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::base::Timestamp;
 use crate::incident::{MaintenanceWindow, Schedule, Scope};
 use crate::runtime;
-use crate::state::{MOST_MAINTENANCE, StateDir, StateError};
+use crate::store::{MOST_MAINTENANCE, StateDir, StateError};
 use clap::{Args, Subcommand};
 use std::path::Path;
 use std::process::ExitCode;

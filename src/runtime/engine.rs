@@ -9,7 +9,7 @@ use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWind
 use crate::inventory::{Site, UplinkRule};
 use crate::meter::lan::BroadcastDomain;
 use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
-use crate::state::KnownPairings;
+use crate::store::KnownPairings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

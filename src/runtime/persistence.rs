@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::detect::{Baseline, default_limits};
 use crate::incident::MaintenanceWindow;
 use crate::metrics::{Metrics, StateOperation};
-use crate::state::{PAIRINGS, StateDir};
+use crate::store::{PAIRINGS, StateDir};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::base::Timestamp;
 use crate::metrics::{Metrics, StateOperation};
-use crate::state::{KnownPairings, PAIRINGS, StateDir, StateError, pairings_to_bytes};
+use crate::store::{KnownPairings, PAIRINGS, StateDir, StateError, pairings_to_bytes};
 use std::time::SystemTime;
 
 /// What is known of the files of pairings.

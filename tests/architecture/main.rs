@@ -23,7 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
     ("http", &["base", "detect", "incident", "meter", "metrics"]),
-    ("state", &["base", "incident"]),
+    ("store", &["base", "capture", "incident", "meter", "packet"]),
+    ("report", &["base", "incident", "store"]),
     (
         "runtime",
         &[
@@ -39,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "output",
             "packet",
             "posture",
-            "state",
+            "store",
             "traffic",
         ],
     ),
@@ -57,7 +58,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "packet",
             "runtime",
             "posture",
-            "state",
+            "report",
+            "store",
         ],
     ),
 ];

@@ -100,7 +100,7 @@ impl StateDir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::tests::directory;
+    use crate::store::tests::directory;
 
     #[test]
     fn files_are_replaced_atomically() {

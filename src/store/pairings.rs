@@ -186,7 +186,7 @@ fn merged(all: impl Iterator<Item = KnownPairings>) -> Vec<KnownPairings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::tests::directory;
+    use crate::store::tests::directory;
     use proptest::prelude::*;
 
     fn known(interface: &str, numbers: std::ops::Range<u8>) -> KnownPairings {

@@ -79,7 +79,7 @@ impl StateDir {
 mod tests {
     use super::*;
     use crate::base::Timestamp;
-    use crate::state::tests::directory;
+    use crate::store::tests::directory;
     use proptest::prelude::*;
 
     fn entry(id: &str) -> MaintenanceWindow {

@@ -6,12 +6,17 @@ mod arp_dat;
 mod dir;
 mod error;
 mod maintenance;
+mod model;
 mod pairings;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
 pub use dir::StateDir;
 pub use error::StateError;
 pub use maintenance::MOST_MAINTENANCE;
+pub use model::{
+    DirectionMinute, IncidentSecond, KeptPacket, LEAST_COVERAGE, LONGEST_GAP, PeriodCoverage, StoredChange,
+    StoredIncident, SubjectKind, SubjectMinute,
+};
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
 
 #[cfg(test)]
