@@ -121,7 +121,7 @@ impl Incidents {
                 || !self.resumed.add(Arc::clone(&incident))
             {
                 let at = incident.updated_at;
-                self.finish(Incident::clone(&incident), at, CloseReason::Shutdown, events);
+                self.finish(Incident::clone(&incident), at, CloseReason::Interrupted, events);
             } else {
                 events.push(Event { change: Change::Resumed, incident });
             }

@@ -132,10 +132,26 @@ pub enum CloseReason {
     Merged,
     /// Pegel stopped while the incident was open.
     Shutdown,
+    /// Pegel was not running when it ended.
+    Interrupted,
     /// The capture clock jumped, so that times before and after cannot be compared.
     ClockChange,
     /// Too many incidents were open, and another was more severe.
     Evicted,
+}
+
+impl CloseReason {
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CloseReason::Quiet => "quiet",
+            CloseReason::Merged => "merged",
+            CloseReason::Shutdown => "shutdown",
+            CloseReason::Interrupted => "interrupted",
+            CloseReason::ClockChange => "clock_change",
+            CloseReason::Evicted => "evicted",
+        }
+    }
 }
 
 /// What the incident is about; fields that do not apply are `null`.

@@ -3,21 +3,31 @@
 //! force.
 
 mod arp_dat;
+mod batch;
+mod database;
 mod dir;
 mod error;
+mod filter;
 mod maintenance;
 mod model;
 mod pairings;
+mod reader;
+mod rows;
+mod schema;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
+pub use batch::{Batch, InterfaceMinute, Note};
+pub use database::Database;
 pub use dir::StateDir;
-pub use error::StateError;
+pub use error::{StateError, StoreError};
+pub use filter::{Cursor, Filter, MAX_PAGE};
 pub use maintenance::MOST_MAINTENANCE;
 pub use model::{
     DirectionMinute, IncidentSecond, KeptPacket, LEAST_COVERAGE, LONGEST_GAP, PeriodCoverage, StoredChange,
     StoredIncident, SubjectKind, SubjectMinute,
 };
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
+pub use reader::{DATABASE, Page, Reader, StoredNote};
 
 #[cfg(test)]
 mod tests {
