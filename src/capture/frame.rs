@@ -26,7 +26,7 @@ pub enum LinkType {
 
 impl LinkType {
     /// From the number in a capture file's header (LINKTYPE_*, https://www.tcpdump.org/linktypes.html).
-    pub(super) const fn from_number(number: u16) -> Self {
+    pub const fn from_number(number: u16) -> Self {
         match number {
             0 => LinkType::Null,
             1 => LinkType::Ethernet,
@@ -36,6 +36,20 @@ impl LinkType {
             113 => LinkType::LinuxSll,
             276 => LinkType::LinuxSll2,
             other => LinkType::Other(other),
+        }
+    }
+
+    /// The number under which frames of this type are written to a capture file.
+    pub const fn number(self) -> u16 {
+        match self {
+            LinkType::Null => 0,
+            LinkType::Ethernet => 1,
+            LinkType::Ppp => 9,
+            LinkType::RawIp => 101,
+            LinkType::Loop => 108,
+            LinkType::LinuxSll => 113,
+            LinkType::LinuxSll2 => 276,
+            LinkType::Other(number) => number,
         }
     }
 }

@@ -5,6 +5,7 @@
 mod arp_dat;
 mod dir;
 mod error;
+pub mod evidence;
 mod maintenance;
 mod model;
 mod pairings;
