@@ -38,10 +38,8 @@ impl LinkType {
             other => LinkType::Other(other),
         }
     }
-}
 
-impl LinkType {
-    /// The number that a capture file of these frames has in its header.
+    /// The number under which frames of this type are written to a capture file.
     pub const fn number(self) -> u16 {
         match self {
             LinkType::Null => 0,

@@ -6,7 +6,6 @@ use super::model::SubjectMinute;
 use super::reader::{self, DATABASE, Reader};
 use super::rows;
 use super::schema;
-use crate::base::Timestamp;
 use crate::incident::{Change, CloseReason, Event, Incident};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ mod batch;
 mod database;
 mod dir;
 mod error;
+pub mod evidence;
 mod filter;
 mod maintenance;
 mod model;
