@@ -44,6 +44,8 @@ pub struct Incidents {
     evictions: u64,
     refusals: Refusals,
     resumed: Resumed,
+    /// Where evidence is, with `{id}`.
+    evidence_url: Option<Arc<str>>,
     /// Findings that were a side effect of another incident, or part of one about the whole prefix.
     side_effects: u64,
 }
@@ -69,6 +71,7 @@ impl Incidents {
             evictions: 0,
             refusals: Refusals::default(),
             resumed: Resumed::default(),
+            evidence_url: None,
             side_effects: 0,
         }
     }
@@ -76,6 +79,11 @@ impl Incidents {
     /// Applies new limits from the next tick on.
     pub fn set_settings(&mut self, settings: IncidentSettings) {
         self.settings = settings;
+    }
+
+    /// New incidents name this place of their evidence, with `{id}` for their ID.
+    pub fn set_evidence_url(&mut self, template: Option<String>) {
+        self.evidence_url = template.map(Arc::from);
     }
 
     /// Replaces the maintenance windows.
@@ -224,6 +232,7 @@ impl Incidents {
                     }
                     None => true,
                 };
+                record.set_evidence_url(self.evidence_url.clone());
                 let until = record.since().tick().saturating_sub(ONSET_MARGIN);
                 let (outbound, most) = (key.direction == Direction::Outbound, samples_each(self.open.len()));
                 record.set_background(self.background.before(&key.target, outbound, until, most));

@@ -65,6 +65,9 @@ pub struct Incident {
     pub drill: bool,
     /// At most 120 points, evenly spaced.
     pub timeline: Vec<Point>,
+    /// Where its evidence is once it is closed; left out where none is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_url: Option<String>,
     /// What [`Incident::mitigations`] is written from.
     #[serde(skip)]
     pub suggestions: Suggestions,

@@ -25,6 +25,8 @@ pub struct OpenIncident<'a> {
     pub target: &'a Target,
     /// Relative to our networks.
     pub direction: Direction,
+    /// Whether it warrants no page, such as a scan.
+    pub is_note: bool,
     /// The estimated onset.
     pub onset: Timestamp,
     /// What it counted in the tick; nothing while it is quiet.
@@ -34,6 +36,13 @@ pub struct OpenIncident<'a> {
 impl<'a> OpenIncident<'a> {
     /// One that counted nothing.
     pub(super) fn quiet(target: &'a Target, incident: &'a Incident) -> OpenIncident<'a> {
-        OpenIncident { id: &incident.id, target, direction: incident.direction, onset: incident.onset(), counted: &[] }
+        OpenIncident {
+            id: &incident.id,
+            target,
+            direction: incident.direction,
+            is_note: incident.vector.is_note(),
+            onset: incident.onset(),
+            counted: &[],
+        }
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct Record {
     counted: Vec<VectorCount>,
     /// What it was before a restart.
     earlier: Option<Arc<Incident>>,
+    /// Where its evidence will be, with `{id}`.
+    evidence_url: Option<Arc<str>>,
 }
 
 /// What the findings of a tick changed: whether there is a new vector, and a higher severity.
@@ -125,7 +127,13 @@ impl Record {
             sampled: losses.sampled.max(1),
             counted: Vec::new(),
             earlier: None,
+            evidence_url: None,
         })
+    }
+
+    /// Where its evidence will be, with `{id}` for its ID.
+    pub(super) fn set_evidence_url(&mut self, template: Option<Arc<str>>) {
+        self.evidence_url = template;
     }
 
     /// Goes on with an incident that was open before a restart.
@@ -140,6 +148,7 @@ impl Record {
             id: self.earlier.as_ref().map_or(&self.id, |earlier| &earlier.id),
             target,
             direction: self.direction,
+            is_note: self.vectors().all(Vector::is_note),
             onset: self.since,
             counted: if self.updated_at == now { &self.counted } else { &[] },
         }
@@ -358,10 +367,12 @@ impl Record {
     /// The public form of its current state; `closed` gives the time and reason of its end.
     pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let later = self.since_start(closed)?;
-        Some(match &self.earlier {
+        let mut incident = match &self.earlier {
             Some(earlier) => resumed::whole(earlier, later),
             None => later,
-        })
+        };
+        incident.evidence_url = self.evidence_url.as_ref().map(|url| url.replace("{id}", &incident.id));
+        Some(incident)
     }
 
     /// The same without what was before a restart.
@@ -429,6 +440,7 @@ impl Record {
             maintenance: self.maintenance.clone(),
             drill: false,
             timeline: self.timeline.clone(),
+            evidence_url: None,
             suggestions: match closed {
                 None => self.suggestions(),
                 // The other incident has its packets.

@@ -44,4 +44,3 @@ pub fn abuse_mail(input: &IncidentInput<'_>, reporter: &Reporter, language: Lang
     let _ = (input, reporter, language);
     String::new()
 }
-

@@ -47,7 +47,7 @@ struct Recorded {
 }
 
 /// See the module.
-pub struct Recorder {
+pub(super) struct Recorder {
     ring: PacketRing,
     open: BTreeMap<String, Recorded>,
     minutes: SubjectMinutes,
@@ -66,7 +66,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// With a ring of this many bytes; 0: without packets.
-    pub fn new(ring_bytes: usize, named: Vec<Addr>) -> Recorder {
+    pub(super) fn new(ring_bytes: usize, named: Vec<Addr>) -> Recorder {
         Recorder {
             ring: PacketRing::new(ring_bytes),
             open: BTreeMap::new(),
@@ -82,17 +82,17 @@ impl Recorder {
     }
 
     /// Replaces the hosts that the operator named.
-    pub fn set_named(&mut self, named: Vec<Addr>) {
+    pub(super) fn set_named(&mut self, named: Vec<Addr>) {
         self.named = named;
     }
 
     /// Notes something that happened.
-    pub fn note(&mut self, at: Timestamp, kind: &'static str, text: String) {
+    pub(super) fn note(&mut self, at: Timestamp, kind: &'static str, text: String) {
         self.batch.notes.push(Note { at, kind, text });
     }
 
     /// Records changes of incidents.
-    pub fn events(&mut self, events: &[Event]) {
+    pub(super) fn events(&mut self, events: &[Event]) {
         for event in events.iter().filter(|event| event.change != Change::Progress) {
             if event.change == Change::Closed
                 && let Some(recorded) = self.open.remove(&event.incident.id)
@@ -104,7 +104,7 @@ impl Recorder {
     }
 
     /// Records the tick that the engine has just judged, with the packets that the workers kept of it.
-    pub fn tick<'k>(&mut self, engine: &Engine, kept: impl Iterator<Item = &'k KeptPackets>, end: Timestamp) {
+    pub(super) fn tick<'k>(&mut self, engine: &Engine, kept: impl Iterator<Item = &'k KeptPackets>, end: Timestamp) {
         let mut packets = 0;
         for kept in kept {
             packets += kept.iter().count();
@@ -174,7 +174,7 @@ impl Recorder {
     }
 
     /// Records the present figures of the open incidents; `all` are those.
-    pub fn progress(&mut self, all: impl Iterator<Item = Incident>, now: Timestamp) {
+    pub(super) fn progress(&mut self, all: impl Iterator<Item = Incident>, now: Timestamp) {
         let changed = |incident: &Incident| now.seconds_since(incident.updated_at) < 2.0;
         let mut active: Vec<Incident> = all.filter(changed).collect();
         if active.len() > PROGRESS {
@@ -187,30 +187,30 @@ impl Recorder {
     }
 
     /// Records the counters of the interfaces at the end of a second.
-    pub fn interfaces(&mut self, interfaces: &[InterfaceCounters], end: Timestamp) {
+    pub(super) fn interfaces(&mut self, interfaces: &[InterfaceCounters], end: Timestamp) {
         let changed = self.coverage.second(end, interfaces);
         self.batch.interfaces.extend(changed);
     }
 
     /// Ends the present minute, because the run ends.
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let ended = self.minutes.finish(&self.named);
         self.batch.subjects.extend(ended);
     }
 
     /// What is to be written now.
-    pub fn take(&mut self) -> Batch {
+    pub(super) fn take(&mut self) -> Batch {
         std::mem::take(&mut self.batch)
     }
 
     /// Returns a batch that could not be handed over: it is written with the next one.
-    pub fn put_back(&mut self, batch: Batch) {
+    pub(super) fn put_back(&mut self, batch: Batch) {
         let later = std::mem::replace(&mut self.batch, batch);
         self.dropped += self.batch.append(later);
     }
 
     /// Entries that were dropped because they could not be written in time.
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
 
@@ -229,7 +229,7 @@ impl Recorded {
             since: incident.onset,
             packets: 0,
             packets_now: 0,
-            is_note: incident.counted.iter().all(|counted| counted.vector.is_note()),
+            is_note: incident.is_note,
             active: incident.onset,
         }
     }

@@ -15,6 +15,7 @@ mod pairings;
 mod reader;
 mod rows;
 mod schema;
+mod upkeep;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
 pub use batch::{Batch, InterfaceMinute, Note};
@@ -29,6 +30,8 @@ pub use model::{
 };
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
 pub use reader::{DATABASE, Page, Reader, StoredNote};
+
+pub use upkeep::{Deleted, Forgotten, Retention};
 
 #[cfg(test)]
 mod tests {
