@@ -188,7 +188,9 @@ impl Record {
         self.counted.clear();
         for finding in findings {
             let new = self.update_part(finding, now);
-            changed.vector |= new;
+            // After a restart, it is known already.
+            let is_known = self.earlier.as_ref().is_some_and(|earlier| earlier.vectors.contains(&finding.vector));
+            changed.vector |= new && !is_known;
             let severity =
                 self.maintenance.as_ref().map_or(finding.severity, |maintenance| maintenance.severity(finding, now));
             if severity > self.severity {

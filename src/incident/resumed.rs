@@ -90,7 +90,11 @@ pub(super) fn whole(earlier: &Incident, later: Incident) -> Incident {
     let packets = earlier.totals.packets.saturating_add(later.totals.packets);
     let received = |incident: &Incident| incident.coverage.kernel_dropped;
     let mut coverage = later.coverage;
-    coverage.captured = earlier.coverage.captured.min(later.coverage.captured);
+    // Nothing was captured from the last finding before to the first one after.
+    let unseen = later.opened_at.seconds_since(earlier.updated_at);
+    let whole = later.updated_at.seconds_since(earlier.onset()).max(unseen);
+    let seen = if whole > 0.0 { 1.0 - unseen / whole } else { 1.0 };
+    coverage.captured = super::model::rounded(earlier.coverage.captured.min(later.coverage.captured) * seen);
     coverage.kernel_dropped = received(earlier).saturating_add(received(&later));
     coverage.sampled = earlier.coverage.sampled.max(later.coverage.sampled);
     let mut timeline = [&earlier.timeline[..], &later.timeline[..]].concat();

@@ -96,6 +96,7 @@ impl Recorder {
         for event in events.iter().filter(|event| event.change != Change::Progress) {
             if event.change == Change::Closed
                 && let Some(recorded) = self.open.remove(&event.incident.id)
+                && !is_empty(&recorded.row)
             {
                 self.batch.seconds.push((event.incident.id.clone(), recorded.row));
             }
@@ -164,13 +165,13 @@ impl Recorder {
             recorded.row.target =
                 forward.or_else(|| matches!(incident.target, Target::Host(_) | Target::Prefix(_)).then(Count::default));
             let row = recorded.next_second(second + 1);
-            let is_empty = row.vectors.is_empty() && row.target.is_none_or(|count| count.is_zero());
-            if !is_empty {
+            if !is_empty(&row) {
                 self.batch.seconds.push((incident.id.to_owned(), row));
             }
         }
         let ended = self.minutes.second(engine, &self.named, end);
         self.batch.subjects.extend(ended);
+        self.batch.running = self.minutes.running(&self.named);
     }
 
     /// Records the present figures of the open incidents; `all` are those.
@@ -196,6 +197,7 @@ impl Recorder {
     pub(super) fn finish(&mut self) {
         let ended = self.minutes.finish(&self.named);
         self.batch.subjects.extend(ended);
+        self.batch.running.clear();
     }
 
     /// What is to be written now.
@@ -239,7 +241,9 @@ impl Recorded {
         for counted in incident.counted {
             self.active = end;
             self.classes |= counted.classes;
-            add(&mut self.row.vectors, counted.vector, counted.count);
+            if !counted.count.is_zero() {
+                add(&mut self.row.vectors, counted.vector, counted.count);
+            }
         }
     }
 
@@ -298,6 +302,10 @@ impl Recorded {
         let next = IncidentSecond { at: Timestamp::from_parts(second, 0), ..IncidentSecond::default() };
         std::mem::replace(&mut self.row, next)
     }
+}
+
+fn is_empty(row: &IncidentSecond) -> bool {
+    row.vectors.is_empty() && row.target.is_none_or(|count| count.is_zero())
 }
 
 fn add(vectors: &mut Vec<(Vector, Count)>, vector: Vector, count: Count) {

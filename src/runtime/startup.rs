@@ -50,7 +50,8 @@ pub(super) fn start(
     let links = LinkPoller::start(interfaces);
     let origin = instant();
     let (hosts, stations) = engine.meter().tables();
-    let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
+    let shared = http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin);
+    let shared = Arc::new(if config.store.enabled { shared.with_store(&config.state_dir) } else { shared });
     let publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
     publisher.watch_hosts(&config.metrics_hosts);
     publisher.host_checks(host_checks.known());

@@ -81,6 +81,8 @@ struct Writer {
     shared: Arc<Mutex<Shared>>,
     metrics: Arc<Metrics>,
     opened_at: Timestamp,
+    /// Tells this run from earlier ones.
+    run: u64,
     /// Closed incidents may wait for their evidence.
     is_sealing: bool,
 }
@@ -108,10 +110,12 @@ impl StoreWriter {
             shared: Arc::clone(&shared),
             metrics: Arc::clone(metrics),
             opened_at: Timestamp::ZERO,
+            run: wall_clock().nanos(),
             is_sealing: true,
         };
         let mut restored = Restored::default();
         writer.open(wall_clock());
+        writer.add_running_minute();
         if let Some(database) = &writer.database {
             match restore(database, config.incident.max_recent) {
                 Ok(found) => restored = found,
@@ -204,12 +208,12 @@ impl Writer {
     fn open(&mut self, now: Timestamp) {
         self.opened_at = now;
         let path = self.settings.state.path().to_owned();
-        match Database::open(&path) {
+        match Database::open(&path, self.run) {
             Ok(database) => self.database = Some(database),
             Err(error) if error.is_damage() => {
                 self.metrics.state_failure(StateOperation::Store);
                 self.set_aside(&error, now);
-                match Database::open(&path) {
+                match Database::open(&path, self.run) {
                     Ok(database) => self.database = Some(database),
                     Err(error) => self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
                 }
@@ -228,6 +232,27 @@ impl Writer {
                     self.chain = Some(chain);
                 }
                 Err(error) => self.fails(&format!("evidence cannot be written to {}: {error}", folder.display())),
+            }
+        }
+    }
+
+    /// Adds the minute that was running when the last run was killed.
+    fn add_running_minute(&mut self) {
+        let state = &self.settings.state;
+        match state.running_minute() {
+            Ok(Some((run, minutes))) => {
+                let last = self.database.as_ref().and_then(|database| database.last_minute().ok().flatten());
+                // Otherwise it has become a whole one since.
+                let is_new = minutes.first().is_some_and(|first| last != Some((run, first.minute)));
+                if is_new {
+                    self.pending.subjects = minutes;
+                    self.write();
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.metrics.state_failure(StateOperation::Load);
+                tracing::warn!("the last minute before the restart is lost: {error}");
             }
         }
     }
@@ -269,6 +294,11 @@ impl Writer {
             return;
         }
         let Some(database) = &mut self.database else { return self.fails_again() };
+        let running = std::mem::take(&mut self.pending.running);
+        if let Err(error) = self.settings.state.write_running_minute(self.run, &running) {
+            self.metrics.state_failure(StateOperation::Save);
+            tracing::debug!("the running minute cannot be saved: {error}");
+        }
         match database.write(&self.pending) {
             Ok(()) => {
                 self.is_sealing |= self.pending.closes();

@@ -84,6 +84,28 @@ struct GuestSums {
     peak: [Count; 2],
 }
 
+impl GuestSums {
+    /// Nothing of a guest without traffic.
+    fn minute(&self, minute: Timestamp, label: &str) -> Option<SubjectMinute> {
+        let [received, sent] = [0, 1].map(|at: usize| {
+            let of = |counts: &[Count; 2]| counts.get(at).copied().unwrap_or_default();
+            let (before, now, peak) = (of(&self.before), of(&self.now), of(&self.peak));
+            DirectionMinute {
+                count: Count {
+                    packets: now.packets.saturating_sub(before.packets),
+                    bytes: now.bytes.saturating_sub(before.bytes),
+                },
+                peak_packets_per_second: peak.packets,
+                peak_bits_per_second: peak.bytes.saturating_mul(8),
+                ..DirectionMinute::default()
+            }
+        });
+        let is_silent = received.count.packets + sent.count.packets == 0;
+        let subject = label.to_owned();
+        (!is_silent).then_some(SubjectMinute { minute, kind: SubjectKind::Guest, subject, received, sent })
+    }
+}
+
 /// The present minute.
 #[derive(Default)]
 pub(super) struct SubjectMinutes {
@@ -159,12 +181,12 @@ impl SubjectMinutes {
         }
     }
 
-    /// Ends the minute.
-    pub(super) fn finish(&mut self, named: &[Addr]) -> Vec<SubjectMinute> {
+    /// The minute so far.
+    pub(super) fn running(&self, named: &[Addr]) -> Vec<SubjectMinute> {
         let minute = Timestamp::from_parts(self.minute.saturating_mul(60), 0);
-        let mut hosts: Vec<(Addr, [DirectionSums; 2])> = std::mem::take(&mut self.hosts).into_iter().collect();
+        let mut hosts: Vec<(&Addr, &[DirectionSums; 2])> = self.hosts.iter().collect();
         let packets = |sums: &[DirectionSums; 2]| sums.iter().map(DirectionSums::packets).sum::<u64>();
-        hosts.sort_by_key(|(address, sums)| std::cmp::Reverse((named.contains(address), packets(sums))));
+        hosts.sort_by_cached_key(|(address, sums)| std::cmp::Reverse((named.contains(address), packets(sums))));
         let hosts = hosts.into_iter().take(STORED + named.len()).map(|(address, [received, sent])| SubjectMinute {
             minute,
             kind: SubjectKind::Host,
@@ -172,25 +194,15 @@ impl SubjectMinutes {
             received: received.minute(),
             sent: sent.minute(),
         });
-        let mut ended: Vec<SubjectMinute> = hosts.collect();
-        for (label, sums) in &mut self.guests {
-            let [received, sent] = [0, 1].map(|at: usize| {
-                let of = |counts: [Count; 2]| counts.get(at).copied().unwrap_or_default();
-                let (before, now, peak) = (of(sums.before), of(sums.now), of(sums.peak));
-                DirectionMinute {
-                    count: Count {
-                        packets: now.packets.saturating_sub(before.packets),
-                        bytes: now.bytes.saturating_sub(before.bytes),
-                    },
-                    peak_packets_per_second: peak.packets,
-                    peak_bits_per_second: peak.bytes.saturating_mul(8),
-                    ..DirectionMinute::default()
-                }
-            });
+        hosts.chain(self.guests.iter().filter_map(|(label, sums)| sums.minute(minute, label))).collect()
+    }
+
+    /// Ends the minute.
+    pub(super) fn finish(&mut self, named: &[Addr]) -> Vec<SubjectMinute> {
+        let ended = self.running(named);
+        self.hosts.clear();
+        for sums in self.guests.values_mut() {
             *sums = GuestSums { before: sums.now, now: sums.now, peak: Default::default() };
-            if received.count.packets + sent.count.packets > 0 {
-                ended.push(SubjectMinute { minute, kind: SubjectKind::Guest, subject: label.clone(), received, sent });
-            }
         }
         ended
     }

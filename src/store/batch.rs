@@ -57,6 +57,8 @@ pub struct Batch {
     pub interfaces: Vec<InterfaceMinute>,
     /// Minutes that have ended of hosts and guests.
     pub subjects: Vec<SubjectMinute>,
+    /// The minute that is not over, of hosts and guests.
+    pub running: Vec<SubjectMinute>,
     /// Everything else that happened.
     pub notes: Vec<Note>,
     /// Octets of `packets`.
@@ -94,6 +96,7 @@ impl Batch {
         }
         dropped += append(&mut self.seconds, later.seconds, ROWS);
         dropped += append(&mut self.subjects, later.subjects, ROWS);
+        self.running = later.running;
         dropped += append(&mut self.notes, later.notes, ROWS);
         for minute in later.interfaces {
             // They grow until the minute ends: the last one counts.

@@ -2,12 +2,15 @@
 
 use super::batch::Batch;
 use super::error::StoreError;
-use super::model::SubjectMinute;
+use super::model::{DirectionMinute, SubjectMinute};
 use super::reader::{self, DATABASE, Reader};
 use super::rows;
 use super::schema;
+use crate::base::Timestamp;
 use crate::incident::{Change, CloseReason, Event, Incident};
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,19 +29,23 @@ const PACKETS_OF_REPORT: i64 = 400;
 pub struct Database {
     reader: Reader,
     path: Option<PathBuf>,
+    /// Tells this run from others.
+    run: u64,
 }
 
 impl Database {
-    /// Opens the database of a state directory, and creates it where there is none.
+    /// Opens the database of a state directory, and creates it where there is none. `run` tells this run from earlier ones.
     ///
     /// # Errors
     /// It cannot be written, or is damaged.
-    pub fn open(directory: &Path) -> Result<Database, StoreError> {
+    pub fn open(directory: &Path, run: u64) -> Result<Database, StoreError> {
         let path = directory.join(DATABASE);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        // Whom somebody talks to is not for every user of the machine; SQLite gives its other files the same mode.
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+        options.open(&path)?;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(BUSY)?;
         // A log that is written ahead survives the end of the process at any moment: what was committed is in the kernel's
@@ -54,7 +61,7 @@ impl Database {
             connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         }
         schema::migrate(&mut connection)?;
-        let database = Database { reader: Reader::of(connection), path: Some(path) };
+        let database = Database { reader: Reader::of(connection), path: Some(path), run };
         database.check(false)?;
         Ok(database)
     }
@@ -67,7 +74,7 @@ impl Database {
         let mut connection = Connection::open_in_memory()?;
         connection.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(&mut connection)?;
-        Ok(Database { reader: Reader::of(connection), path: None })
+        Ok(Database { reader: Reader::of(connection), path: None, run: 0 })
     }
 
     /// Reads it.
@@ -97,6 +104,7 @@ impl Database {
     /// # Errors
     /// The disk is full or fails.
     pub fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let run = self.run;
         let transaction = self.reader.connection.transaction()?;
         for event in &batch.events {
             write_event(&transaction, event)?;
@@ -107,6 +115,11 @@ impl Database {
         write_traffic(&transaction, batch)?;
         for minute in &batch.subjects {
             write_subject(&transaction, minute)?;
+        }
+        if let Some(last) = batch.subjects.last() {
+            transaction.execute("DELETE FROM last_minute", ())?;
+            let minute = rows::minutes(last.minute);
+            transaction.execute("INSERT INTO last_minute VALUES (?1, ?2)", params![run as i64, minute])?;
         }
         for note in &batch.notes {
             let mut insert = transaction.prepare_cached("INSERT INTO note VALUES (?1, ?2, ?3)")?;
@@ -135,6 +148,19 @@ impl Database {
         let mut found = reader::incidents_by(&self.reader.connection, SQL, [most.min(i64::MAX as usize) as i64])?;
         found.reverse();
         Ok(found)
+    }
+
+    /// The run that last wrote a minute of hosts and guests, and that minute.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last_minute(&self) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        let found: Option<(i64, i64)> = self
+            .reader
+            .connection
+            .query_row("SELECT run, minute FROM last_minute", (), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(found.map(|(run, minute)| (run as u64, rows::from_seconds(minute.saturating_mul(60)))))
     }
 
     /// IDs of closed incidents whose evidence is still to be written, in order of their end.
@@ -272,14 +298,19 @@ fn write_traffic(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Sto
     Ok(())
 }
 
+/// A minute that is there already was that of an earlier run: this one adds to it.
 fn write_subject(transaction: &Transaction<'_>, minute: &SubjectMinute) -> Result<(), StoreError> {
+    const EARLIER: &str = "SELECT received, sent FROM subject_minute WHERE kind = ?1 AND subject = ?2 AND minute = ?3";
+    let (kind, at) = (minute.kind as i64, rows::minutes(minute.minute));
+    let mut select = transaction.prepare_cached(EARLIER)?;
+    let earlier: Option<(String, String)> =
+        select.query_row(params![kind, minute.subject, at], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let whole = |earlier: Option<&String>, later: &DirectionMinute| match earlier {
+        Some(earlier) => rows::minute_to_text(&rows::minute(earlier).with(later)),
+        None => rows::minute_to_text(later),
+    };
+    let (received, sent) = (earlier.as_ref().map(|(text, _)| text), earlier.as_ref().map(|(_, text)| text));
     let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO subject_minute VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    insert.execute(params![
-        minute.kind as i64,
-        minute.subject,
-        rows::minutes(minute.minute),
-        rows::minute_to_text(&minute.received),
-        rows::minute_to_text(&minute.sent),
-    ])?;
+    insert.execute(params![kind, minute.subject, at, whole(received, &minute.received), whole(sent, &minute.sent)])?;
     Ok(())
 }

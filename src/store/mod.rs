@@ -14,6 +14,7 @@ mod model;
 mod pairings;
 mod reader;
 mod rows;
+mod running_minute;
 mod schema;
 mod upkeep;
 
@@ -29,7 +30,7 @@ pub use model::{
     StoredIncident, SubjectKind, SubjectMinute,
 };
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
-pub use reader::{DATABASE, Page, Reader, StoredNote};
+pub use reader::{Counts, DATABASE, Page, Reader, StoredNote};
 
 pub use upkeep::{Deleted, Forgotten, Retention};
 

@@ -33,6 +33,23 @@ pub struct StoredNote {
     pub text: String,
 }
 
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Incidents, drills and merged ones included.
+    pub incidents: u64,
+    /// Those that are open.
+    pub open: u64,
+    /// Minutes of interfaces.
+    pub interface_minutes: u64,
+    /// Minutes of hosts and guests.
+    pub subject_minutes: u64,
+    /// Packets that are not, or not only, in evidence.
+    pub packets: u64,
+    /// Size of the database.
+    pub bytes: u64,
+}
+
 /// A page of incidents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
@@ -81,6 +98,24 @@ impl Reader {
     /// What is damaged.
     pub fn check(&self) -> Result<(), StoreError> {
         check(&self.connection, true)
+    }
+
+    /// What there is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        let count = |sql: &str| -> rusqlite::Result<u64> {
+            self.connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map(|count| count.max(0) as u64)
+        };
+        Ok(Counts {
+            incidents: count("SELECT count(*) FROM incident")?,
+            open: count("SELECT count(*) FROM incident WHERE closed IS NULL")?,
+            interface_minutes: count("SELECT count(*) FROM interface_minute")?,
+            subject_minutes: count("SELECT count(*) FROM subject_minute")?,
+            packets: count("SELECT count(*) FROM packet")?,
+            bytes: count("PRAGMA page_count")?.saturating_mul(count("PRAGMA page_size")?),
+        })
     }
 
     /// A page of incidents.

@@ -92,6 +92,8 @@ CREATE TABLE note (
     text          TEXT NOT NULL
 ) STRICT;
 CREATE INDEX note_at ON note (at);
+-- The last minute of hosts and guests that was written as a whole, and by which run.
+CREATE TABLE last_minute (run INTEGER NOT NULL, minute INTEGER NOT NULL) STRICT;
 "];
 
 /// The version of a database of this program.
@@ -138,7 +140,7 @@ mod tests {
             let tables: i64 = connection
                 .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", (), |row| row.get(0))
                 .unwrap();
-            assert_eq!(tables, 8);
+            assert_eq!(tables, 9);
             migrate(&mut connection).unwrap();
         }
     }

@@ -59,6 +59,14 @@ impl Database {
         Ok((of("page_count")? - of("freelist_count")?).max(0) as u64 * of("page_size")?.max(0) as u64)
     }
 
+    /// Bytes of the file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn file_bytes(&self) -> Result<u64, StoreError> {
+        self.reader().counts().map(|counts| counts.bytes)
+    }
+
     /// Deletes what is too old, or too much: with `evidence_bytes` of evidence, the oldest minutes first, then the oldest closed
     /// incidents. One step; call it again while it deletes something.
     ///
