@@ -128,13 +128,13 @@ impl JudgeLoop {
         self.publish_changes();
         self.publisher.answer(&self.engine);
         self.publisher.tick_judged(start);
+        self.recording.second(&self.engine, &self.collector.workers, &self.publisher, end);
         if self.publisher.starts_second(tick) {
             self.publisher.every_second(&self.engine, &self.drills, losses);
             if let Some(inventory) = self.inventory.poll() {
                 self.adopt(inventory);
             }
             self.persistence.every_second(&self.config.config, &mut self.engine, end);
-            self.recording.every_second(&self.engine, &self.collector.workers, &self.publisher, end);
         }
     }
 

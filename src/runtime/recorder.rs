@@ -57,6 +57,8 @@ pub(super) struct Recorder {
     interfaces: Vec<Arc<str>>,
     /// The last second of packet time that was finished.
     second: u64,
+    /// A second has ended since [`Recorder::takes_second`] was last called.
+    has_ended: bool,
     /// Where the last round of progress ended.
     turn: usize,
     batch: Batch,
@@ -75,6 +77,7 @@ impl Recorder {
             named,
             interfaces: Vec::new(),
             second: 0,
+            has_ended: false,
             turn: 0,
             batch: Batch::default(),
             dropped: 0,
@@ -149,7 +152,7 @@ impl Recorder {
     }
 
     fn finish_second(&mut self, engine: &Engine, second: u64, end: Timestamp) {
-        self.second = second;
+        (self.second, self.has_ended) = (second, true);
         let window = engine.meter().window(end, &engine.interfaces);
         for incident in engine.incidents().counted(end) {
             let Some(recorded) = self.open.get_mut(incident.id) else { continue };
@@ -174,6 +177,11 @@ impl Recorder {
         self.batch.running = self.minutes.running(&self.named);
     }
 
+    /// Whether a second has ended since the last call.
+    pub(super) fn takes_second(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended)
+    }
+
     /// Records the present figures of the open incidents; `all` are those.
     pub(super) fn progress(&mut self, all: impl Iterator<Item = Incident>, now: Timestamp) {
         let changed = |incident: &Incident| now.seconds_since(incident.updated_at) < 2.0;
@@ -185,6 +193,16 @@ impl Recorder {
             self.turn = turn + PROGRESS;
         }
         self.batch.progress.extend(active.into_iter().map(Arc::new));
+    }
+
+    /// Records the incidents that are open at the end of a capture, with their last second.
+    pub(super) fn open_at_end(&mut self, all: impl Iterator<Item = Incident>) {
+        self.batch.progress.extend(all.map(Arc::new));
+        for (id, recorded) in std::mem::take(&mut self.open) {
+            if !is_empty(&recorded.row) {
+                self.batch.seconds.push((id, recorded.row));
+            }
+        }
     }
 
     /// Records the counters of the interfaces at the end of a second.

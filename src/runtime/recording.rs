@@ -117,20 +117,15 @@ impl Recording {
         }
     }
 
-    /// Hands over what happened in the last second.
-    pub(super) fn every_second(
-        &mut self,
-        engine: &Engine,
-        workers: &WorkerHandles,
-        publisher: &Publisher,
-        end: Timestamp,
-    ) {
+    /// At the end of a second, hands over what happened in it.
+    pub(super) fn second(&mut self, engine: &Engine, workers: &WorkerHandles, publisher: &Publisher, end: Timestamp) {
         let Some((recorder, writer)) = &mut self.store else { return };
+        if !recorder.takes_second() {
+            return;
+        }
         let counters: Vec<InterfaceCounters> =
             self.interfaces.iter().map(|name| InterfaceCounters::of(workers, name)).collect();
-        // The tick is the first one of its second: the one before is over.
-        let second = Timestamp::from_parts(end.nanos().saturating_sub(1) / 1_000_000_000, 0);
-        recorder.interfaces(&counters, second);
+        recorder.interfaces(&counters, end);
         recorder.progress(engine.incidents().open(), end);
         if let Err(batch) = writer.offer(recorder.take()) {
             recorder.put_back(batch);

@@ -62,7 +62,7 @@ pub struct Batch {
     /// Everything else that happened.
     pub notes: Vec<Note>,
     /// Octets of `packets`.
-    packet_bytes: usize,
+    pub(super) packet_bytes: usize,
 }
 
 impl Batch {

@@ -16,6 +16,8 @@ mod reader;
 mod rows;
 mod running_minute;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
@@ -33,15 +35,3 @@ pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
 pub use reader::{Counts, DATABASE, Page, Reader, StoredNote};
 
 pub use upkeep::{Deleted, Forgotten, Retention};
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    /// A path for the state directory of a test.
-    pub(super) fn directory(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("pegel-state-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        path
-    }
-}

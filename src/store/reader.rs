@@ -267,10 +267,12 @@ impl Reader {
         interface: Option<&str>,
     ) -> Result<PeriodCoverage, StoreError> {
         const SQL: &str = "SELECT minute, interface, packets, dropped, sampled, seconds FROM interface_minute \
-                           WHERE minute >= ?1 AND minute <= ?2 AND (?3 IS NULL OR interface = ?3) ORDER BY minute";
+                           WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR interface = ?3) ORDER BY minute";
         let mut coverage = PeriodCoverage { from, to, sampled: 1, ..PeriodCoverage::default() };
         let mut select = self.connection.prepare_cached(SQL)?;
-        let mut found = select.query(params![rows::minutes(from), rows::minutes(to), interface])?;
+        // The packets of a minute count as a whole, even where the period has a part of it.
+        let after = to.nanos().div_ceil(60_000_000_000) as i64;
+        let mut found = select.query(params![rows::minutes(from), after, interface])?;
         // Of each minute, the seconds in which every interface was captured.
         let mut minutes: BTreeMap<u64, u64> = BTreeMap::new();
         while let Some(row) = found.next()? {
@@ -330,7 +332,7 @@ impl Reader {
         const SQL: &str = "SELECT subject, minute, received, sent FROM subject_minute WHERE kind = ?1 \
                            AND (?2 IS NULL OR subject = ?2) AND minute >= ?3 AND minute < ?4 ORDER BY minute, subject";
         let mut select = self.connection.prepare_cached(SQL)?;
-        let end = rows::seconds(to).saturating_add(59) / 60;
+        let end = to.nanos().div_ceil(60_000_000_000) as i64;
         let found = select.query_map(params![kind as i64, subject, rows::minutes(from), end], |row| {
             Ok(SubjectMinute {
                 minute: rows::from_seconds(row.get::<_, i64>(1)?.saturating_mul(60)),

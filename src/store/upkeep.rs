@@ -190,18 +190,31 @@ fn remove(incident: &mut Incident, address: Addr, text: &str) -> bool {
         peers.top.retain(|peer| peer.address != address);
         found |= peers.top.len() != before;
     }
-    let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     for evidence in &mut incident.evidence {
-        // The whole address, not one that begins or ends with it.
-        let whole = |(at, _): (usize, &str)| {
-            let (before, rest) =
-                (evidence.message.get(..at).unwrap_or_default(), evidence.message.get(at..).unwrap_or_default());
-            !before.ends_with(is_part) && !rest.get(text.len()..).unwrap_or_default().starts_with(is_part)
-        };
-        if evidence.message.match_indices(text).any(whole) {
-            evidence.message = evidence.message.replace(text, "(an address that was deleted)");
+        if let Some(message) = without(&evidence.message, text) {
+            evidence.message = message;
             found = true;
         }
     }
     found
+}
+
+/// A sentence without an address; `None` where it is not in it. Addresses that begin or end with it are others.
+fn without(sentence: &str, address: &str) -> Option<String> {
+    let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
+    let (mut left, mut rest, mut found) = (String::new(), sentence, false);
+    while let Some((before, after)) = rest.split_once(address) {
+        left.push_str(before);
+        // A full stop or colon may end the sentence.
+        let goes_on = after.trim_start_matches(['.', ':']).starts_with(is_part) && after.starts_with(is_part);
+        if left.ends_with(is_part) || goes_on {
+            left.push_str(address);
+        } else {
+            left.push_str("(an address that was deleted)");
+            found = true;
+        }
+        rest = after;
+    }
+    left.push_str(rest);
+    found.then_some(left)
 }
