@@ -221,6 +221,7 @@ impl Writer {
             Err(error) => self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
         }
         if let Some(folder) = self.settings.evidence.clone()
+            && self.database.is_some()
             && self.chain.is_none()
         {
             match self.open_chain(&folder) {

@@ -11,8 +11,9 @@ use crate::capture::LinkType;
 use crate::incident::Incident;
 use crate::meter::Count;
 use crate::packet::Class;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, params};
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,7 +79,16 @@ impl Reader {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(BUSY)?;
-        let version = schema::version(&connection)?;
+        let (connection, version) = match schema::version(&connection) {
+            Ok(version) => (connection, version),
+            // On a read-only disk there is no room for what readers and writers share. Without a log there is no writer either.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !has_log(&path) => {
+                let connection = Connection::open_with_flags(immutable(&path), flags | OpenFlags::SQLITE_OPEN_URI)?;
+                let version = schema::version(&connection)?;
+                (connection, version)
+            }
+            Err(error) => return Err(error.into()),
+        };
         if version != schema::VERSION {
             let text =
                 format!("its schema is version {version}, this program knows {}; restart the daemon", schema::VERSION);
@@ -391,6 +401,24 @@ impl PeriodCoverage {
             self.longest_gap = Some((since, seconds));
         }
     }
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// The URI of a database that does not change while it is read (https://www.sqlite.org/uri.html).
+fn immutable(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for octet in path.as_os_str().as_bytes() {
+        match octet {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*octet)),
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// Addresses as they are written in the store.

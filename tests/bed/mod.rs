@@ -240,6 +240,11 @@ impl Pegel {
         answer["open"][0].clone()
     }
 
+    /// ID of its process: `ip netns exec` executes the program in its own.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, name: &str) {
         // `ip netns exec` executes the program in its own process, so the child's ID is Pegel's.
         let id = self.child.id().to_string();
