@@ -190,22 +190,22 @@ impl Chain {
 
     /// Appends directories that are complete and follow the last one.
     fn append_complete(&mut self) -> io::Result<()> {
-        let mut strangers = Vec::new();
+        let mut others = Vec::new();
         for entry in fs::read_dir(&self.root)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if ![CHAIN, CHAIN_SIGNATURE, PUBLIC_KEY].contains(&name.as_str()) && !self.contains(&name) {
-                strangers.push(name);
+                others.push(name);
             }
         }
-        strangers.sort();
+        others.sort();
         let mut is_changed = false;
-        while let Some(position) = strangers.iter().position(|name| self.follows(name)) {
-            let id = strangers.swap_remove(position);
+        while let Some(position) = others.iter().position(|name| self.follows(name)) {
+            let id = others.swap_remove(position);
             let Some(sums) = directory_sums(&self.root.join(&id)) else { break };
             self.content.entries.push(Entry { id, sums });
             is_changed = true;
         }
-        for name in strangers {
+        for name in others {
             let name = plain(&name);
             self.problems.push(format!("{} holds {name}, which is not in {CHAIN}", self.root.display()));
         }

@@ -319,7 +319,7 @@ fn limits(report: &mut Report, given: Option<&PublicKey>, keys: &[Option<PublicK
     }
     if given.is_none() && keys.iter().any(Option::is_none) {
         report.limits.push(
-            "what is unsigned may have been rewritten as a whole, with new sums, by whoever could write here"
+            "what is unsigned may have been rewritten as a whole, with new sums, by anyone who could write here"
                 .to_owned(),
         );
     }
@@ -457,9 +457,13 @@ fn chain(
     };
     let mut verified = None;
     if names.contains(CHAIN_SIGNATURE) {
-        let own = read(path, PUBLIC_KEY, MOST_SUMS).ok();
-        let own = own.and_then(|pem| PublicKey::from_pem(&String::from_utf8_lossy(&pem)));
+        let pem = read(path, PUBLIC_KEY, MOST_SUMS).ok();
+        let own = pem.as_ref().and_then(|pem| PublicKey::from_pem(&String::from_utf8_lossy(pem)));
         let key = key.copied().or(own);
+        // No sum contains this file.
+        if let Some(key) = key.filter(|key| pem.is_some_and(|pem| pem != key.pem().as_bytes())) {
+            report.states.push(altered(PUBLIC_KEY, format!("it is not the key {}", key.fingerprint())));
+        }
         let mut states = Vec::new();
         verified = signed(path, CHAIN_SIGNATURE, &bytes, key, &mut states);
         if let (None, Ok(new)) = (verified, read(path, NEW_CHAIN, MOST_OCTETS)) {

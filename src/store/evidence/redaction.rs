@@ -53,8 +53,7 @@ pub(super) fn redacted(incident: &Incident, pseudonyms: Option<&mut Pseudonyms>)
     let mut incident = incident.clone();
     incident.names.clear();
     for evidence in &mut incident.evidence {
-        let from = evidence.limit_from.and_then(|from| serde_json::to_value(from).ok());
-        let from = from.and_then(|from| from.as_str().map(|from| format!(" ({from})"))).unwrap_or_default();
+        let from = evidence.limit_from.map(|from| format!(" ({})", from.name())).unwrap_or_default();
         let limit = evidence.limit.map(|limit| format!(", limit {limit}{from}")).unwrap_or_default();
         evidence.message = format!("{}: {}{limit}", evidence.measure, evidence.value);
     }
