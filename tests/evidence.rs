@@ -743,7 +743,8 @@ fn wireshark_reads_the_packets() {
     ] {
         assert!(info.contains(part), "{part}: {info}");
     }
-    fs::copy(&file, "/tmp/ev-sample.pcapng").unwrap();
+    let blocks = run(&tshark, &["-X", "read_format:MIME Files Format", "-V", "-r"]);
+    assert!(blocks.contains("Number of Dropped Packets by OS: 4711"), "interface statistics");
     let fields =
         ["-T", "fields", "-e", "frame.interface_name", "-e", "frame.len", "-e", "frame.cap_len", "-e", "frame.comment"];
     let fields =

@@ -1,6 +1,6 @@
 //! Writes the chain of a folder: seals incidents, removes the oldest, and finishes what was interrupted.
 
-use super::check::{self, directory_sums};
+use super::check;
 use super::files::{self, TEMPORARY};
 use super::key::SigningKey;
 use super::order::{CHAIN, CHAIN_SIGNATURE, Content, Entry, MOST_OCTETS, NEW_CHAIN, NEW_SIGNATURE};
@@ -10,6 +10,9 @@ use super::text::{is_id, plain};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Most additional files that are named.
+const MOST_PROBLEMS: usize = 10;
 
 /// The chain of a folder, of which this process is the only writer.
 pub struct Chain {
@@ -198,22 +201,16 @@ impl Chain {
             }
         }
         others.sort();
-        let mut is_changed = false;
-        while let Some(position) = others.iter().position(|name| self.follows(name)) {
-            let id = others.swap_remove(position);
-            let Some(sums) = directory_sums(&self.root.join(&id)) else { break };
-            self.content.entries.push(Entry { id, sums });
-            is_changed = true;
-        }
+        let key = self.key.as_ref().map(SigningKey::public);
+        let new = check::continuation(&self.root, &others, self.content.last(), key.as_ref());
+        others.retain(|name| !new.iter().any(|entry| entry.id == *name));
+        let is_changed = !new.is_empty();
+        self.content.entries.extend(new);
+        others.truncate(MOST_PROBLEMS);
         for name in others {
             let name = plain(&name);
             self.problems.push(format!("{} holds {name}, which is not in {CHAIN}", self.root.display()));
         }
         if is_changed { self.write() } else { Ok(()) }
-    }
-
-    fn follows(&self, name: &str) -> bool {
-        let key = self.key.as_ref().map(SigningKey::public);
-        is_id(name) && check::follows(&self.root.join(name), self.content.last(), key.as_ref())
     }
 }

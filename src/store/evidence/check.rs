@@ -24,6 +24,8 @@ const MOST_SUMS: u64 = 64 << 10;
 const MOST_MANIFEST: u64 = 1 << 20;
 /// Most entries of a directory that are read, and of findings about one.
 const MOST_ENTRIES: usize = 100;
+/// Most files and directories of a folder that are reported as additional.
+const MOST_OTHERS: usize = 1000;
 /// Most entries of a folder.
 const MOST_DIRECTORIES: usize = 200_000;
 
@@ -96,6 +98,8 @@ impl fmt::Display for State {
 /// # Errors
 /// `path` cannot be read or holds no evidence.
 pub fn check(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
+    // The operator names the path; links within it are not followed.
+    let path = &fs::canonicalize(path)?;
     let is_there = |name: &str| fs::symlink_metadata(path.join(name)).is_ok();
     if is_there(SUMS) || is_there(MANIFEST) {
         return Ok(single(path, key));
@@ -103,15 +107,28 @@ pub fn check(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
     folder(path, key)
 }
 
-/// The digest of a directory's `SHA256SUMS`.
-pub(super) fn directory_sums(path: &Path) -> Option<Digest> {
-    files::read(&path.join(SUMS), MOST_SUMS).ok().map(|bytes| digest(&bytes))
-}
-
-/// Whether a directory is intact and names `last` as the incident before it.
-pub(super) fn follows(path: &Path, last: Option<&Entry>, key: Option<&PublicKey>) -> bool {
-    let found = directory(path, key);
-    found.states.is_empty() && found.previous.as_ref() == Some(&last.cloned())
+/// Those of the directories that continue the chain after `last`, in order: intact, and each names the one before it.
+pub(super) fn continuation(root: &Path, names: &[String], last: Option<&Entry>, key: Option<&PublicKey>) -> Vec<Entry> {
+    let mut by_previous: BTreeMap<Option<Entry>, Vec<&str>> = BTreeMap::new();
+    for name in names.iter().filter(|name| is_id(name)) {
+        let claimed = read(&root.join(name), PREVIOUS, MOST_SUMS).ok().and_then(|bytes| previous(&bytes));
+        if let Some(claimed) = claimed {
+            by_previous.entry(claimed).or_default().push(name);
+        }
+    }
+    let (mut found, mut last) = (Vec::new(), last.cloned());
+    // Each is taken once, so that the loop ends.
+    while let Some(candidates) = by_previous.remove(&last) {
+        let mut intact = candidates.into_iter().filter_map(|name| {
+            let found = directory(&root.join(name), key);
+            let is_its_own = found.states.is_empty() && found.id.as_deref() == Some(name);
+            found.sums.filter(|_| is_its_own).map(|sums| Entry { id: name.to_owned(), sums })
+        });
+        let Some(next) = intact.next() else { break };
+        found.push(next.clone());
+        last = Some(next);
+    }
+    found
 }
 
 /// A directory that was checked.
@@ -375,28 +392,34 @@ fn folder(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
         }
         before = Some(entry);
     }
-    let mut last = before.cloned();
-    let mut others: Vec<&String> = names.iter().filter(|name| !positions.contains_key(name.as_str())).collect();
+    let last = before.cloned();
+    let mut others: Vec<String> = names.iter().filter(|name| !positions.contains_key(name.as_str())).cloned().collect();
     others.retain(|name| ![CHAIN, CHAIN_SIGNATURE, PUBLIC_KEY].contains(&name.as_str()));
     // What was sealed just before an interruption continues the chain.
-    let has_chain = names.contains(CHAIN) || content.entries.is_empty();
-    while let Some(position) =
-        others.iter().position(|name| is_id(name) && has_chain && follows(&path.join(name), last.as_ref(), key))
-    {
-        let id = others.remove(position).clone();
-        let mut found = directory(&path.join(&id), key);
-        found.notes.push(format!("not yet in {CHAIN}: Pegel was interrupted, or is writing it now"));
-        keys.push(found.key);
-        last = found.sums.map(|sums| Entry { id: id.clone(), sums });
-        report.incidents.push(checked(id, found));
+    if names.contains(CHAIN) || content.entries.is_empty() {
+        for entry in continuation(path, &others, last.as_ref(), key) {
+            others.retain(|name| *name != entry.id);
+            let mut found = directory(&path.join(&entry.id), key);
+            found.notes.push(format!("not yet in {CHAIN}: Pegel was interrupted, or is writing it now"));
+            keys.push(found.key);
+            report.incidents.push(checked(entry.id, found));
+        }
     }
+    let many = others.len();
+    if many > MOST_OTHERS {
+        report.states.push(State::Additional(
+            format!("{many} files and directories"),
+            format!("the first {MOST_OTHERS} follow"),
+        ));
+    }
+    others.truncate(MOST_OTHERS);
     for name in others {
         if name.starts_with(TEMPORARY) || name == NEW_CHAIN || name == NEW_SIGNATURE {
             report
                 .notes
-                .push(format!("{} is left from an interrupted run; Pegel removes it at its next start", plain(name)));
-        } else if report.states.len() < MOST_DIRECTORIES {
-            report.states.push(State::Additional(plain(name), format!("{CHAIN} does not list it")));
+                .push(format!("{} is left from an interrupted run; Pegel removes it at its next start", plain(&name)));
+        } else {
+            report.states.push(State::Additional(plain(&name), format!("{CHAIN} does not list it")));
         }
     }
     if let Some((count, last)) = &content.retired {

@@ -22,7 +22,7 @@ pub(super) const MOST_OCTETS: u64 = 16 << 20;
 const RETIRED: &str = " removed by retention, the last: ";
 
 /// An incident of the chain: its ID and the digest of its sums.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) sums: Digest,

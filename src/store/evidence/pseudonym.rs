@@ -153,6 +153,12 @@ impl Pseudonyms {
         format!("{time}-{:08x}", self.number(b"id", id.as_bytes()) >> 32)
     }
 
+    /// Keyed bits of a pair of addresses and more, as a mask or offset of a number that may be made from the addresses.
+    pub(super) fn flow(&self, from: Addr, to: Addr, more: u32) -> u32 {
+        let octets = [&from.bits().to_be_bytes()[..], &to.bits().to_be_bytes(), &more.to_be_bytes()].concat();
+        u32::try_from(self.number(b"flow", &octets) >> 32).unwrap_or_default()
+    }
+
     /// HMAC-SHA-256 of a digest.
     pub(super) fn seal(&self, digest: &[u8]) -> Vec<u8> {
         ring::hmac::sign(&self.hmac, digest).as_ref().to_vec()

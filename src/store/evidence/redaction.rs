@@ -40,7 +40,8 @@ impl Redaction {
                 "all unicast MAC addresses, the names of guests and interfaces, and the checksum in the incident ID were replaced by \
                  keyed pseudonyms (HMAC-SHA-256)",
                 "checksums of IPv4 headers were computed anew where they were right, and set to 0 elsewhere",
-                "IP options, extension headers and rare TCP options were replaced by padding",
+                "IP options, extension headers and rare TCP options were replaced by padding; IP identifications are keyed, and TCP \
+                 sequence numbers shifted by a keyed offset of their flow",
                 "the reason of a maintenance window and the name of a failed check were removed",
             ]);
         }
