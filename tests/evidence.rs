@@ -143,6 +143,9 @@ fn verify(path: &Path) -> (bool, String) {
     (output.status.success(), text)
 }
 
+/// A change of a folder, and its name.
+type Change<'a> = (&'a str, Box<dyn Fn(&Path) + 'a>);
+
 /// The script of the book.
 struct Script {
     _scratch: Scratch,
@@ -300,7 +303,7 @@ fn removed_added_swapped_and_reordered_incidents_are_found() {
         fs::read_to_string(path.join("CHAIN")).unwrap().lines().map(str::to_owned).collect()
     };
     let write = |path: &Path, lines: &[String]| fs::write(path.join("CHAIN"), lines.join("\n") + "\n").unwrap();
-    type Change<'a> = (&'a str, &'a str, Box<dyn Fn(&Path) + 'a>);
+    type Found<'a> = (&'a str, &'a str, Box<dyn Fn(&Path) + 'a>);
     let removed = |index: usize| {
         let id = ids[index].clone();
         Box::new(move |path: &Path| fs::remove_dir_all(path.join(&id)).unwrap()) as Box<dyn Fn(&Path)>
@@ -314,7 +317,7 @@ fn removed_added_swapped_and_reordered_incidents_are_found() {
             write(path, &lines);
         }) as Box<dyn Fn(&Path)>
     };
-    let mut changes: Vec<Change<'_>> = vec![
+    let mut changes: Vec<Found<'_>> = vec![
         ("removed oldest", "removed incident", removed(0)),
         ("removed middle", "removed incident", removed(1)),
         ("removed newest", "removed incident", removed(3)),
@@ -435,7 +438,7 @@ fn removed_added_swapped_and_reordered_incidents_are_found() {
 }
 
 #[test]
-fn sealing_is_deterministic_and_fast() {
+fn sealing_is_deterministic() {
     let scratch = Scratch::new("same");
     let mut case = Case::new(0, 1);
     while case.packets.len() < 4000 {
@@ -447,9 +450,7 @@ fn sealing_is_deterministic_and_fast() {
     folder(&one, std::slice::from_ref(&case), true);
     case.packets.reverse();
     case.packets.sort_by_key(|packet| (packet.time, packet.data.clone()));
-    let begin = std::time::Instant::now();
     seal(&two, &case.input(), None, key(true).as_ref()).unwrap();
-    println!("sealing 4,000 packets: {:?}", begin.elapsed());
     let three = scratch.path("three");
     folder(&three, std::slice::from_ref(&case), true);
     let own = files(&two.join(case.id()));
@@ -589,10 +590,8 @@ fn huge_and_strange_files_do_no_harm() {
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fs::remove_dir_all(root.join(cases[1].id())).unwrap();
     symlink("/", root.join(cases[1].id())).unwrap();
-    let begin = std::time::Instant::now();
     let (ok, text) = verify(&root);
     assert!(!ok && text.contains("more than Pegel writes") && text.contains("not a directory"), "{text}");
-    assert!(begin.elapsed().as_secs() < 60, "nothing huge is read");
     let file = fs::OpenOptions::new().write(true).open(root.join("CHAIN")).unwrap();
     file.set_len(1 << 42).unwrap();
     assert!(!verify(&root).0 && Chain::open(&root, None).is_err());
@@ -614,7 +613,7 @@ fn an_interruption_at_any_step_leaves_a_verifiable_folder() {
         folder(&before, &cases[..3], is_signed);
         folder(&after, &cases, is_signed);
         let last = cases[3].id();
-        let states: [(&str, Box<dyn Fn(&Path)>); 5] = [
+        let states: [Change<'_>; 5] = [
             (
                 "half a directory",
                 Box::new(|path| {
@@ -694,6 +693,8 @@ fn retention_keeps_the_chain_verifiable() {
         let rest = scratch.path("rest");
         copied(&root, &rest);
         copied(&scratch.path("second"), &rest.join(cases[1].id()));
+        let (ok, text) = verify(&rest);
+        assert!(ok && text.contains("is being removed by retention"), "{text}");
         let chain = Chain::open(&rest, key(is_signed)).unwrap();
         assert!(chain.problems().is_empty() && !rest.join(cases[1].id()).exists());
         // The oldest that is left was removed without retention.
@@ -707,6 +708,65 @@ fn retention_keeps_the_chain_verifiable() {
         chain.seal(&Case::new(7, 100).input()).unwrap();
         assert_eq!(script.run(&root), (true, "intact\n".to_owned()));
         assert!(verify(&root).0);
+    }
+}
+
+#[test]
+fn what_is_removed_on_request_leaves_its_place_in_the_chain() {
+    let (scratch, script) = (Scratch::new("forget"), Script::new("forget-script"));
+    let cases = cases(100);
+    for is_signed in [false, true] {
+        let root = scratch.path(if is_signed { "signed" } else { "unsigned" });
+        folder(&root, &cases, is_signed);
+        let mut chain = Chain::open(&root, key(is_signed)).unwrap();
+        assert!(chain.forget(cases[1].id()).unwrap() && !chain.forget(cases[1].id()).unwrap());
+        assert!(chain.forget(cases[3].id()).unwrap() && !chain.forget("20270101T000000Z-00000000").unwrap());
+        chain.seal(&Case::new(7, 100).input()).unwrap();
+        let mut chain = Chain::open(&root, key(is_signed)).unwrap();
+        assert!(chain.problems().is_empty() && chain.contains(cases[1].id()), "{:?}", chain.problems());
+        assert_eq!(chain.ids().count(), 3);
+        let (ok, text) = verify(&root);
+        assert!(ok && text.contains(&format!("incident {} was removed on request", cases[1].id())), "{text}");
+        assert!(text.contains("intact: 3 of 3 incidents ok"), "{text}");
+        assert_eq!(script.run(&root), (true, "intact\n".to_owned()));
+        assert_eq!(chain.retire_oldest().unwrap().as_deref(), Some(cases[0].id()));
+        assert_eq!(chain.retire_oldest().unwrap().as_deref(), Some(cases[2].id()));
+        let (ok, text) = verify(&root);
+        assert!(ok && text.contains("3 earlier incidents were removed by retention"), "{text}");
+        assert_eq!(script.run(&root), (true, "intact\n".to_owned()));
+    }
+}
+
+#[test]
+fn a_start_reports_what_is_wrong_with_an_unsigned_chain() {
+    let scratch = Scratch::new("start");
+    let cases = cases(100);
+    let (root, path) = (scratch.path("root"), scratch.path("copy"));
+    folder(&root, &cases, false);
+    let lines: Vec<String> = fs::read_to_string(root.join("CHAIN")).unwrap().lines().map(str::to_owned).collect();
+    let without = |index: usize| {
+        lines.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, line)| format!("{line}\n"))
+    };
+    for (chain, removed, expected) in [
+        (without(1).collect::<String>(), Some(1), "removed incident"),
+        (without(0).collect(), Some(0), "removed incident"),
+        (lines.join("\n") + "\n", Some(2), "removed incident"),
+        ([1, 0, 2, 3].map(|index| format!("{}\n", lines[index])).concat(), None, "order changed"),
+        (format!("{}x\n", without(4).collect::<String>()), None, "line 5 of CHAIN was altered"),
+    ] {
+        copied(&root, &path);
+        fs::write(path.join("CHAIN"), chain).unwrap();
+        if let Some(index) = removed {
+            fs::remove_dir_all(path.join(cases[index].id())).unwrap();
+        }
+        let mut chain = Chain::open(&path, None).unwrap();
+        assert!(
+            chain.problems().iter().any(|problem| problem.contains(expected)),
+            "{expected}: {:?}",
+            chain.problems()
+        );
+        chain.seal(&Case::new(7, 100).input()).unwrap();
+        assert!(!verify(&path).0, "{expected}");
     }
 }
 

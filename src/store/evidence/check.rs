@@ -131,6 +131,29 @@ pub(super) fn continuation(root: &Path, names: &[String], last: Option<&Entry>, 
     found
 }
 
+/// What is wrong with the order of the chain, by the directories' own account; their other files are not read.
+pub(super) fn links(root: &Path, content: &Content) -> Vec<State> {
+    let positions = content.entries.iter().enumerate().map(|(position, entry)| (entry.id.as_str(), position)).collect();
+    let mut states = Vec::new();
+    let mut before = content.retired.as_ref().map(|(_, entry)| entry);
+    for entry in &content.entries {
+        if !content.forgotten.contains(&entry.id) {
+            match read(&root.join(&entry.id), PREVIOUS, MOST_SUMS) {
+                Ok(bytes) => {
+                    let state = previous(&bytes).and_then(|named| link(named.as_ref(), before, &positions));
+                    states.extend(state);
+                }
+                Err(State::Missing(_)) if fs::symlink_metadata(root.join(&entry.id)).is_err() => {
+                    states.push(State::Removed(entry.id.clone()));
+                }
+                Err(state) => states.push(state),
+            }
+        }
+        before = Some(entry);
+    }
+    states
+}
+
 /// A directory that was checked.
 struct Found {
     states: Vec<State>,
@@ -377,14 +400,16 @@ fn folder(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
     }
     let mut before = content.retired.as_ref().map(|(_, entry)| entry);
     for entry in &content.entries {
-        if names.contains(&entry.id) {
+        if content.forgotten.contains(&entry.id) {
+            let rest = if names.contains(&entry.id) { "; a part is left" } else { "" };
+            report.notes.push(format!("incident {} was removed on request{rest}", entry.id));
+        } else if names.contains(&entry.id) {
             let mut found = directory(&path.join(&entry.id), key);
             if found.sums.is_some_and(|sums| sums != entry.sums) {
                 found.states.push(altered(SUMS, format!("{CHAIN} has a different SHA-256 of it")));
             }
-            if let Some(state) = link(&found, before, &positions) {
-                found.states.push(state);
-            }
+            let state = found.previous.as_ref().and_then(|named| link(named.as_ref(), before, &positions));
+            found.states.extend(state);
             keys.push(found.key);
             report.incidents.push(checked(entry.id.clone(), found));
         } else {
@@ -404,6 +429,13 @@ fn folder(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
             keys.push(found.key);
             report.incidents.push(checked(entry.id, found));
         }
+    }
+    if let Some((_, retired)) = &content.retired
+        && others.contains(&retired.id)
+        && directory(&path.join(&retired.id), key).sums == Some(retired.sums)
+    {
+        others.retain(|name| *name != retired.id);
+        report.notes.push(format!("incident {} is being removed by retention", retired.id));
     }
     let many = others.len();
     if many > MOST_OTHERS {
@@ -441,8 +473,7 @@ fn checked(id: String, mut found: Found) -> Checked {
 }
 
 /// Whether the incident before is the one that the directory names.
-fn link(found: &Found, before: Option<&Entry>, positions: &BTreeMap<&str, usize>) -> Option<State> {
-    let named = found.previous.as_ref()?;
+fn link(named: Option<&Entry>, before: Option<&Entry>, positions: &BTreeMap<&str, usize>) -> Option<State> {
     match (named, before) {
         (None, None) => None,
         (Some(named), Some(before)) if named == before => None,
