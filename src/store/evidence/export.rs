@@ -10,6 +10,7 @@ use super::seal::{self, INCIDENT, MANIFEST, Object, PACKETS, PREVIOUS, PUBLIC_KE
 use super::sums::hex;
 use super::text::is_id;
 use super::{capture, summary};
+use crate::base::Addr;
 use crate::incident::Incident;
 use std::fs;
 use std::io;
@@ -94,11 +95,13 @@ fn derive(from: &Path, output: &Path, redaction: &Redaction, key: Option<&Signin
     let sums = super::sums::digest(&read(SUMS)?);
     let (mut interfaces, mut packets) = capture::read(&read(PACKETS)?)?;
     let mut pseudonyms = redaction.pseudonyms(&incident);
+    let targets: Vec<Addr> = incident.target.address.into_iter().collect();
     let incident = redacted(&incident, pseudonyms.as_mut());
+    let mut rewriter = Rewriter::new(pseudonyms.as_mut(), &targets);
     for packet in &mut packets {
         let link = usize::try_from(packet.interface).ok().and_then(|index| interfaces.get(index));
         if let Some(link) = link.map(|interface| interface.link) {
-            Rewriter::new(pseudonyms.as_mut()).rewrite(link, packet.data.to_mut());
+            rewriter.rewrite(link, packet.data.to_mut());
         }
     }
     if let Some(names) = &pseudonyms {

@@ -17,6 +17,9 @@ const MOST_REPEATED: usize = 8;
 /// Rewrites frames.
 pub(super) struct Rewriter<'a> {
     pseudonyms: Option<&'a mut Pseudonyms>,
+    /// Octets that a frame must not contain: the first are those of the target, then come those that were replaced in it.
+    hidden: Vec<Vec<u8>>,
+    always_hidden: usize,
 }
 
 /// The original addresses of an IP header, and how deep it is nested.
@@ -69,15 +72,37 @@ fn checksum(octets: &[u8]) -> u16 {
 }
 
 impl<'a> Rewriter<'a> {
-    /// Without pseudonyms, addresses stay.
-    pub(super) fn new(pseudonyms: Option<&'a mut Pseudonyms>) -> Rewriter<'a> {
-        Rewriter { pseudonyms }
+    /// Without pseudonyms, addresses stay. With them, frames do not contain the octets of `targets` anywhere.
+    pub(super) fn new(pseudonyms: Option<&'a mut Pseudonyms>, targets: &[Addr]) -> Rewriter<'a> {
+        let mut rewriter = Rewriter { pseudonyms, hidden: Vec::new(), always_hidden: 0 };
+        targets.iter().for_each(|target| rewriter.hide(*target));
+        rewriter.always_hidden = rewriter.hidden.len();
+        rewriter
     }
 
-    /// Rewrites a frame and cuts it behind its last known header.
+    fn hide(&mut self, address: Addr) {
+        match address.ip() {
+            std::net::IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                self.hidden.extend([vec![a, b, c, d], vec![d, c, b, a]]);
+            }
+            std::net::IpAddr::V6(v6) => self.hidden.push(v6.octets().to_vec()),
+        }
+    }
+
+    /// Rewrites a frame and cuts it behind its last known header. A malformed frame can have an address where none belongs: it is
+    /// cut there.
     pub(super) fn rewrite(&mut self, link: LinkType, data: &mut Vec<u8>) {
+        self.hidden.truncate(self.always_hidden);
         let kept = self.frame(link, data);
         data.truncate(kept);
+        if self.pseudonyms.is_some() {
+            let found =
+                self.hidden.iter().filter_map(|part| data.windows(part.len()).position(|window| window == part));
+            if let Some(first) = found.min() {
+                data.truncate(first);
+            }
+        }
     }
 
     fn frame(&mut self, link: LinkType, data: &mut [u8]) -> usize {
@@ -114,7 +139,8 @@ impl<'a> Rewriter<'a> {
     fn ppp(&mut self, data: &mut [u8], at: usize) -> usize {
         let (protocol, at) = (word(data, at), at + 2);
         match protocol {
-            0x0021 | 0x0057 => at + self.ip(after(data, at), 0),
+            0x0021 => at + self.ipv4(after(data, at), 0),
+            0x0057 => at + self.ipv6(after(data, at), 0),
             _ => at,
         }
     }
@@ -140,7 +166,8 @@ impl<'a> Rewriter<'a> {
         }
         let rest = after(data, at);
         at + match ethertype {
-            0x0800 | 0x86dd => self.ip(rest, 0),
+            0x0800 => self.ipv4(rest, 0),
+            0x86dd => self.ipv6(rest, 0),
             0x0806 => self.arp(rest),
             0x8847 | 0x8848 => self.mpls(rest),
             // PPPoE sessions (RFC 2516).
@@ -178,7 +205,6 @@ impl<'a> Rewriter<'a> {
 
     fn ip(&mut self, data: &mut [u8], depth: u32) -> usize {
         match octet(data, 0) >> 4 {
-            _ if depth > MOST_NESTED => 0,
             4 => self.ipv4(data, depth),
             6 => self.ipv6(data, depth),
             _ => 0,
@@ -186,7 +212,7 @@ impl<'a> Rewriter<'a> {
     }
 
     fn ipv4(&mut self, data: &mut [u8], depth: u32) -> usize {
-        if data.len() < 20 {
+        if data.len() < 20 || octet(data, 0) >> 4 != 4 || depth > MOST_NESTED {
             return 0;
         }
         let length = usize::from(octet(data, 0) & 15) * 4;
@@ -214,7 +240,7 @@ impl<'a> Rewriter<'a> {
     }
 
     fn ipv6(&mut self, data: &mut [u8], depth: u32) -> usize {
-        if data.len() < 40 {
+        if data.len() < 40 || octet(data, 0) >> 4 != 6 || depth > MOST_NESTED {
             return 0;
         }
         let outer = Outer { source: address6(data, 8), destination: address6(data, 24), is_v6: true, depth };
@@ -260,7 +286,8 @@ impl<'a> Rewriter<'a> {
             }
             1 if !outer.is_v6 => self.icmp(data, outer.depth),
             58 if outer.is_v6 => self.icmpv6(data, outer.depth),
-            4 | 41 => self.ip(data, outer.depth + 1),
+            4 => self.ipv4(data, outer.depth + 1),
+            41 => self.ipv6(data, outer.depth + 1),
             47 => data.len().min(4),
             _ => 0,
         }
@@ -318,7 +345,7 @@ impl<'a> Rewriter<'a> {
                 if kind == 5 {
                     self.address4(data, 4);
                 }
-                8 + self.ip(after(data, 8), depth + 1)
+                8 + self.ipv4(after(data, 8), depth + 1)
             }
             0 | 8 | 9 | 10 | 13 | 14 => 8,
             _ => 4,
@@ -331,7 +358,7 @@ impl<'a> Rewriter<'a> {
             return data.len().min(4);
         }
         match octet(data, 0) {
-            1..=4 => 8 + self.ip(after(data, 8), depth + 1),
+            1..=4 => 8 + self.ipv6(after(data, 8), depth + 1),
             128 | 129 => 8,
             130..=132 if data.len() >= 24 => {
                 self.address6(data, 8);
@@ -374,15 +401,22 @@ impl<'a> Rewriter<'a> {
     fn mac(&mut self, data: &mut [u8], at: usize) {
         if let (Some(names), Some(octets)) = (&mut self.pseudonyms, after(data, at).first_chunk_mut()) {
             let Mac(mapped) = names.mac(Mac(*octets));
+            if mapped != *octets {
+                self.hidden.push(octets.to_vec());
+            }
             *octets = mapped;
         }
     }
 
     fn address4(&mut self, data: &mut [u8], at: usize) {
         if let (Some(names), Some(octets)) = (&mut self.pseudonyms, after(data, at).first_chunk_mut()) {
-            let address = names.address(Addr::from_v4_bits(u32::from_be_bytes(*octets)));
-            if let std::net::IpAddr::V4(mapped) = address.ip() {
-                *octets = mapped.octets();
+            let address = Addr::from_v4_bits(u32::from_be_bytes(*octets));
+            let mapped = names.address(address);
+            if let std::net::IpAddr::V4(v4) = mapped.ip()
+                && mapped != address
+            {
+                *octets = v4.octets();
+                self.hide(address);
             }
         }
     }
@@ -390,7 +424,12 @@ impl<'a> Rewriter<'a> {
     fn address6(&mut self, data: &mut [u8], at: usize) {
         if let (Some(names), Some(octets)) = (&mut self.pseudonyms, after(data, at).first_chunk_mut()) {
             // An IPv4-mapped address stays one.
-            *octets = names.address(Addr::from_v6_bits(u128::from_be_bytes(*octets))).bits().to_be_bytes();
+            let address = Addr::from_v6_bits(u128::from_be_bytes(*octets));
+            let mapped = names.address(address);
+            if mapped != address {
+                *octets = mapped.bits().to_be_bytes();
+                self.hide(address);
+            }
         }
     }
 

@@ -30,7 +30,8 @@ fn shows_nothing(data: &[u8]) -> bool {
 
 fn rewritten(link: LinkType, data: &[u8], with_pseudonyms: bool) -> Vec<u8> {
     let (mut names, mut data) = (pseudonyms(), data.to_vec());
-    Rewriter::new(with_pseudonyms.then_some(&mut names)).rewrite(link, &mut data);
+    let targets = ["203.0.113.7", "2001:db8:10::7"].map(|target| target.parse().unwrap());
+    Rewriter::new(with_pseudonyms.then_some(&mut names), &targets).rewrite(link, &mut data);
     data
 }
 
