@@ -30,6 +30,7 @@
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
 //! | [`config`] | the TOML file, checked, with every default filled in | [`Config`](config::Config) |
 //! | [`store`] | what outlives the process: incidents, minutes, evidence, baseline, maintenance windows | |
+//! | [`report`] | incidents and periods for people: HTML, Markdown, JSON, XARF, mails | |
 //! | [`traffic`] | the traffic generator: for the drill, tests and benchmarks | |
 //! | [`runtime`] | the only room that knows every stage: threads, channels, shutdown | |
 //! | [`cli`] | one file per subcommand | |
@@ -94,6 +95,7 @@ pub mod mitigation;
 pub mod output;
 pub mod packet;
 pub mod posture;
+pub mod report;
 pub mod runtime;
 pub mod store;
 pub mod traffic;

@@ -6,7 +6,8 @@ use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, Tal
 use pegel::packet::{Class, Decoder, Encapsulation, OuterHeaders, Packet, Tunnels};
 use std::sync::Arc;
 
-const SIZES: TallySizes = TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, conversations: 1024 };
+const SIZES: TallySizes =
+    TallySizes { hosts: 1024, detailed_hosts: 16, stations: 64, conversations: 1024, kept_octets: 0 };
 const TARGET: Addr = Addr::from_v4_bits(0xcb00_7107);
 
 fn tally() -> Tally {

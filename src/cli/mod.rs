@@ -9,6 +9,8 @@ mod exit;
 mod explanation;
 mod guests;
 mod import;
+mod incident_table;
+mod incidents;
 mod limits;
 mod list;
 mod maintenance;
@@ -16,8 +18,10 @@ mod posture;
 mod print;
 mod replay;
 mod run;
+mod store;
 mod suggest;
 mod table;
+mod time;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -33,6 +37,7 @@ Examples:
   pegel replay attack.pcap                  list the incidents in a capture file
   zcat big.pcap.gz | pegel replay -         read the capture from a pipe
   pegel replay --format json *.pcap | jq    print one JSON object per incident
+  pegel incidents --from 24h                list what happened since yesterday
   pegel guests                              list guests with their MAC addresses and bridge ports
   pegel import arp.dat                      adopt the stations that arpwatch knows
   pegel suggest 20260101T000005Z-9cfc2aa2   print filters and routes against an attack
@@ -78,6 +83,10 @@ enum Command {
     PrintConfig(config::PrintArgs),
     /// Print the limits in force for a host and where each comes from
     PrintLimits(limits::LimitsArgs),
+    /// List stored incidents, or show one
+    Incidents(incidents::IncidentsArgs),
+    /// Check, shrink or export the store, or delete an address from it
+    Store(store::StoreArgs),
     /// Print the guests of this host, their MAC addresses and the bridge ports that learned them
     Guests(guests::GuestsArgs),
     /// Print suggested filters and routes against an attack, tested on sampled packets
@@ -113,6 +122,8 @@ impl Cli {
             Command::CheckConfig(args) => config::check(&args),
             Command::PrintConfig(args) => config::print(&args),
             Command::PrintLimits(args) => limits::run(&args),
+            Command::Incidents(args) => incidents::run(&args),
+            Command::Store(args) => store::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Suggest(args) => suggest::run(&args),
             Command::Evidence(args) => evidence::run(&args),

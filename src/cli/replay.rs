@@ -4,9 +4,9 @@ use super::common::Common;
 use super::conclusion::{self, Counted, Gaps};
 use super::exit;
 use super::explanation;
+use super::incident_table::incident_table;
 use super::print::print_out;
-use super::table::Table;
-use crate::base::{grouped, scaled};
+use crate::base::grouped;
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
 use crate::incident::{Detailed, Event, Incident, MaintenanceWindow, Schedule, Scope};
@@ -220,7 +220,7 @@ impl Session {
     fn page(&self) -> String {
         let mut page = String::new();
         if !self.incidents.is_empty() {
-            page.push_str(&incident_table(&self.incidents).to_string());
+            page.push_str(&incident_table(&self.incidents, false).to_string());
             page.push('\n');
             for incident in &self.incidents {
                 let _ = writeln!(page, "{}  {} {}", incident.id, incident.direction, incident.target.label());
@@ -314,42 +314,6 @@ fn take(events: Vec<Event>, format: Format, found: &mut Vec<Incident>) -> Result
             Ok(())
         }
     }
-}
-
-/// One row per incident.
-fn incident_table(incidents: &[Incident]) -> Table {
-    let mut table = Table::new(&[
-        "OPENED (UTC)",
-        "DURATION",
-        "SEVERITY",
-        "DIRECTION",
-        "TARGET",
-        "VECTORS",
-        "PEAK",
-        "",
-        "PACKETS",
-        "SOURCES",
-    ]);
-    for incident in incidents {
-        let vectors: Vec<&str> = incident.vectors.iter().map(|vector| vector.name()).collect();
-        let duration = incident.lasted_seconds();
-        let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
-        let spoofed = if peers.spoofing_likely { " (spoofed)" } else { "" };
-        let opened = incident.opened_at.to_string().replace('T', " ").replace('Z', "");
-        table.row([
-            opened,
-            format!("{duration:.1} s"),
-            incident.severity.to_string(),
-            incident.direction.to_string(),
-            incident.target.label(),
-            vectors.join("+"),
-            format!("{}pps", scaled(incident.peak.packets_per_second)),
-            format!("{}bit/s", scaled(incident.peak.bits_per_second)),
-            grouped(incident.totals.packets),
-            format!("{}{spoofed}", peers.number()),
-        ]);
-    }
-    table
 }
 
 /// A progress bar, on a terminal and for large files only.

@@ -107,6 +107,8 @@ pub(super) fn read(section: &mut Reader<'_>) -> (MeterSizes, TallySizes) {
         detailed_hosts: section.whole(&WORKER_DETAILS),
         stations: section.whole(&WORKER_STATIONS),
         conversations: section.whole(&WORKER_CONVERSATIONS),
+        // Set by [evidence].
+        kept_octets: 0,
     };
     (meter, tally)
 }

@@ -3,15 +3,19 @@
 use super::baseline::BaselineConfig;
 use super::capture::CaptureConfig;
 use super::detection::DetectionConfig;
+use super::evidence::EvidenceConfig;
 use super::http::HttpConfig;
 use super::key::{Reload, Section};
 use super::output::OutputConfig;
 use super::page::Page;
 use super::reader::Reader;
+use super::report::ReportConfig;
+use super::store::StoreConfig;
 use super::values::Names;
 use super::{
-    alertmanager, allow, baseline, capture, decode, detect, detection, endpoint, group, guest, hook, http, incident,
-    interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, state, webhook,
+    alertmanager, allow, baseline, capture, decode, detect, detection, endpoint, evidence, group, guest, hook, http,
+    incident, interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, report, state, store,
+    webhook,
 };
 use crate::detect::{AllowRule, Settings};
 use crate::incident::{IncidentSettings, MaintenanceWindow};
@@ -26,7 +30,7 @@ use std::path::PathBuf;
 use toml::Table;
 
 /// Every section, in the order of the sample file.
-pub(super) const SECTIONS: [&Section; 24] = [
+pub(super) const SECTIONS: [&Section; 27] = [
     &networks::SECTION,
     &state::SECTION,
     &capture::SECTION,
@@ -34,6 +38,9 @@ pub(super) const SECTIONS: [&Section; 24] = [
     &meter::SECTION,
     &incident::SECTION,
     &baseline::SECTION,
+    &store::SECTION,
+    &evidence::SECTION,
+    &report::SECTION,
     &http::SECTION,
     &inventory::SECTION,
     &metrics::SECTION,
@@ -70,6 +77,10 @@ pub struct Config {
     pub tally: TallySizes,
     /// `[baseline]`
     pub baseline: BaselineConfig,
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[evidence]`
+    pub evidence: EvidenceConfig,
     /// `[http]`
     pub http: HttpConfig,
     /// `[output]`, `[[alertmanager]]`, `[[webhook]]` and `[[hook]]`
@@ -87,6 +98,8 @@ pub struct ReloadableConfig {
     pub networks: Vec<IpNet>,
     /// `[incident]`
     pub incident: IncidentSettings,
+    /// `[report]`
+    pub report: ReportConfig,
     /// Hosts that always have their own series.
     pub metrics_hosts: Vec<IpAddr>,
     /// `[lan]`
@@ -148,9 +161,13 @@ impl Config {
         let state_dir = state::read(&mut top);
         let capture = top.table(&capture::SECTION, capture::read);
         let tunnels = top.table(&decode::SECTION, decode::read);
-        let (meter, tally) = top.table(&meter::SECTION, meter::read);
+        let (meter, mut tally) = top.table(&meter::SECTION, meter::read);
         let incident = top.table(&incident::SECTION, incident::read);
         let baseline = top.table(&baseline::SECTION, baseline::read);
+        let store = top.table(&store::SECTION, store::read);
+        let evidence = top.table(&evidence::SECTION, evidence::read);
+        tally.kept_octets = evidence.kept_octets();
+        let report = top.table(&report::SECTION, report::read);
         let http = top.table(&http::SECTION, http::read);
         let mut inventory = top.table(&inventory::SECTION, inventory::read);
         let metrics_hosts = top.table(&metrics::SECTION, metrics::read);
@@ -184,6 +201,7 @@ impl Config {
         let reloadable = ReloadableConfig {
             networks,
             incident,
+            report,
             metrics_hosts,
             lan,
             inventory,
@@ -195,7 +213,7 @@ impl Config {
             detection,
             detect,
         };
-        Config { capture, tunnels, meter, tally, baseline, http, output, state_dir, reloadable }
+        Config { capture, tunnels, meter, tally, baseline, store, evidence, http, output, state_dir, reloadable }
     }
 
     /// Everything that is in force, in the order of [`SECTIONS`].
@@ -208,6 +226,9 @@ impl Config {
         meter::write(&self.meter, &self.tally, &mut page);
         incident::write(&self.incident, &mut page);
         baseline::write(&self.baseline, &mut page);
+        store::write(&self.store, &mut page);
+        evidence::write(&self.evidence, &mut page);
+        report::write(&self.report, &mut page);
         http::write(&self.http, &mut page);
         inventory::write(&self.inventory, &mut page);
         metrics::write(&self.metrics_hosts, &mut page);

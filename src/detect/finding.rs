@@ -126,6 +126,11 @@ pub(super) fn part_of(all: Count, packets: u64) -> Count {
 }
 
 impl Finding {
+    /// The classes of its packets, a bit each.
+    pub fn class_mask(&self) -> u32 {
+        self.classes.iter().fold(0, |mask, class| mask | 1 << *class as u32)
+    }
+
     /// A warning about `target`, without traffic and evidence. What is known beyond that, the caller sets.
     pub(crate) fn about(target: Target, direction: Direction, vector: Vector, since: Timestamp) -> Finding {
         Finding {

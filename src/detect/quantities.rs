@@ -51,6 +51,19 @@ impl Quantity {
         self as usize
     }
 
+    /// The name in the store and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Quantity::UnansweredSyns => "unanswered_syns",
+            Quantity::UnmatchedAcks => "unmatched_acks",
+            Quantity::UnprovokedRsts => "unprovoked_rsts",
+            Quantity::UnansweredUdpSpread => "unanswered_udp_spread",
+            Quantity::UnansweredUdpSteady => "unanswered_udp_steady",
+            Quantity::UnsolicitedIcmp => "unsolicited_icmp",
+            Quantity::LaterFragments => "later_fragments",
+        }
+    }
+
     /// Packets of the last second.
     pub fn measure(self, host: &HostDirection<'_>) -> u64 {
         let span = Span::Second;

@@ -6,6 +6,7 @@
 
 mod auth;
 mod connection;
+mod history;
 mod maybe_tls;
 mod response;
 mod routes;

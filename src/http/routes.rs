@@ -1,13 +1,13 @@
 //! The routes. All are read-only: `GET` and `HEAD`; request bodies are ignored.
 
 use super::auth::{BasicAuth, authenticate};
+use super::history;
 use super::response::{bad_request, failure, json, probe};
 use super::shared::{AllowedView, Shared};
 use super::tables::{self, StationSort};
 use super::views::{GuestView, InterfaceView, ProblemView};
 use crate::base::{Addr, Timestamp};
 use crate::detect::Explanation;
-use crate::incident::{Detailed, Incident};
 use crate::metrics;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
@@ -33,7 +33,8 @@ const INDEX: &str = concat!(
 /metrics                Prometheus metrics
 /healthz                200 while packets are being processed, else 503
 /readyz                 200 while at least one interface is being captured, else 503
-/api/v1/incidents       open and recent incidents (?state=open|recent|all)
+/api/v1/incidents       open and recent incidents (?state=open|recent|all), or stored ones (?from=&to=&target=&guest=
+                        &interface=&vector=&severity=&open=true|false&limit=&before=)
 /api/v1/incidents/{id}  one incident, with suggested filters and routes
 /api/v1/allowed         findings suppressed by allow rules
 /api/v1/hosts           hosts, busiest first (?limit=50)
@@ -52,8 +53,8 @@ pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>) -> Router {
         .route("/metrics", get(metrics_page))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .route("/api/v1/incidents", get(incidents))
-        .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/incidents", get(history::incidents))
+        .route("/api/v1/incidents/{id}", get(history::incident))
         .route("/api/v1/allowed", get(allowed))
         .route("/api/v1/hosts", get(hosts))
         .route("/api/v1/hosts/{address}/why", get(why))
@@ -113,48 +114,6 @@ async fn why(State(shared): State<Arc<Shared>>, Path(address): Path<String>) -> 
     match tokio::time::timeout(WHY_PATIENCE, answer).await {
         Ok(Ok(detectors)) => json(StatusCode::OK, &Why { address, measured: !detectors.is_empty(), detectors }),
         _ => failure(StatusCode::SERVICE_UNAVAILABLE, "no tick was judged in time; see /healthz"),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StateQuery {
-    state: Option<String>,
-}
-
-async fn incidents(State(shared): State<Arc<Shared>>, query: Result<Query<StateQuery>, QueryRejection>) -> Response {
-    #[derive(Serialize)]
-    struct Incidents<'a> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        open: Option<&'a [Incident]>,
-        /// Closed ones, latest first.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        recent: Option<Vec<&'a Incident>>,
-    }
-    let Query(StateQuery { state }) = match query {
-        Ok(query) => query,
-        Err(_) => return bad_request("the only parameter is state (open, recent or all)"),
-    };
-    let (open, recent) = match state.as_deref() {
-        None | Some("all") => (true, true),
-        Some("open") => (true, false),
-        Some("recent") => (false, true),
-        Some(_) => return bad_request("state must be open, recent or all"),
-    };
-    let snapshot = shared.snapshot();
-    let response = Incidents {
-        open: open.then_some(&snapshot.open),
-        recent: recent.then(|| snapshot.recent.iter().rev().map(Arc::as_ref).collect()),
-    };
-    json(StatusCode::OK, &response)
-}
-
-async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    let snapshot = shared.snapshot();
-    let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
-    match all.find(|incident| incident.id == id) {
-        Some(incident) => json(StatusCode::OK, &Detailed::new(incident)),
-        None => failure(StatusCode::NOT_FOUND, "no open or recent incident has this ID"),
     }
 }
 

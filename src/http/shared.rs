@@ -8,10 +8,11 @@ use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Milliseconds without a tick after which the pipeline is considered stuck.
 pub const STUCK_AFTER_MILLIS: u64 = 5_000;
@@ -62,6 +63,10 @@ pub struct Shared {
     ready: AtomicBool,
     captures: Mutex<BTreeMap<String, bool>>,
     questions: Mutex<Vec<Question>>,
+    /// The state directory with the store.
+    store: Option<PathBuf>,
+    /// Requests that read the store.
+    pub(super) store_questions: Semaphore,
 }
 
 /// A host that a request wants explained, and where the answer goes.
@@ -69,6 +74,8 @@ type Question = (Addr, oneshot::Sender<Vec<Explanation>>);
 
 /// Questions that may wait for the next tick.
 const MOST_QUESTIONS: usize = 8;
+/// Requests that may read the store at the same time.
+const MOST_STORE_QUESTIONS: usize = 2;
 
 impl Shared {
     /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the
@@ -93,7 +100,19 @@ impl Shared {
             ready: AtomicBool::new(false),
             captures: Mutex::new(captures),
             questions: Mutex::default(),
+            store: None,
+            store_questions: Semaphore::new(MOST_STORE_QUESTIONS),
         }
+    }
+
+    /// Incidents are stored in this directory.
+    pub fn with_store(mut self, directory: &Path) -> Self {
+        self.store = Some(directory.to_owned());
+        self
+    }
+
+    pub(super) fn store(&self) -> Option<&Path> {
+        self.store.as_deref()
     }
 
     /// Replaces the incidents that the API shows.

@@ -14,6 +14,8 @@ pub enum Change {
     Escalated,
     /// Its figures are more certain than in the last event, a second after the onset, or the peak has doubled.
     Updated,
+    /// Pegel was restarted while it was open.
+    Resumed,
     /// No change: the current figures of an open incident. Sent periodically to outputs that want it, not by the state
     /// machine.
     Progress,
@@ -29,6 +31,7 @@ impl Change {
             Change::Extended => "extended",
             Change::Escalated => "escalated",
             Change::Updated => "updated",
+            Change::Resumed => "resumed",
             Change::Progress => "progress",
             Change::Closed => "closed",
         }

@@ -1,13 +1,18 @@
 //! The state machine: opens, extends and closes incidents. Time is an argument; the same findings give the same
 //! incidents.
 
+#[cfg(test)]
+mod tests;
+
 use super::event::{Change, Event};
 use super::key::Key;
 use super::losses::LossCounts;
 use super::maintenance::MaintenanceWindow;
 use super::model::{CloseReason, Incident};
+use super::open::OpenIncident;
 use super::record::Record;
 use super::relations::{explains, is_flood, is_response, is_small_part, is_within};
+use super::resumed::Resumed;
 use super::room::{self, Refusals, Room, Usage};
 use crate::base::{Addr, Direction, Networks, Severity, Timestamp, Vector};
 use crate::detect::{Finding, Target};
@@ -38,6 +43,9 @@ pub struct Incidents {
     /// Incidents that were closed for a more severe one.
     evictions: u64,
     refusals: Refusals,
+    resumed: Resumed,
+    /// Where evidence is, with `{id}`.
+    evidence_url: Option<Arc<str>>,
     /// Findings that were a side effect of another incident, or part of one about the whole prefix.
     side_effects: u64,
 }
@@ -62,6 +70,8 @@ impl Incidents {
             recent: VecDeque::new(),
             evictions: 0,
             refusals: Refusals::default(),
+            resumed: Resumed::default(),
+            evidence_url: None,
             side_effects: 0,
         }
     }
@@ -69,6 +79,11 @@ impl Incidents {
     /// Applies new limits from the next tick on.
     pub fn set_settings(&mut self, settings: IncidentSettings) {
         self.settings = settings;
+    }
+
+    /// New incidents name this place of their evidence, with `{id}` for their ID.
+    pub fn set_evidence_url(&mut self, template: Option<String>) {
+        self.evidence_url = template.map(Arc::from);
     }
 
     /// Replaces the maintenance windows.
@@ -95,12 +110,42 @@ impl Incidents {
 
     /// How many incidents are open.
     pub fn open_count(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.resumed.len()
+    }
+
+    /// Adds incidents that were open, and others that were closed, when Pegel stopped. One that has been quiet for long enough
+    /// closes at once, as of its last finding. Appends the resulting events.
+    pub fn resume(&mut self, open: Vec<Incident>, recent: Vec<Incident>, now: Timestamp, events: &mut Vec<Event>) {
+        self.recent.extend(recent.into_iter().map(Arc::new));
+        for mut incident in open {
+            (incident.closed_at, incident.close_reason) = (None, None);
+            let is_quiet = now.seconds_since(incident.updated_at) >= self.settings.quiet_seconds;
+            // A clock that was set back says nothing of the time in between.
+            let is_later = incident.updated_at > now;
+            let incident = Arc::new(incident);
+            if is_quiet
+                || is_later
+                || self.open_count() >= self.settings.max_open
+                || !self.resumed.add(Arc::clone(&incident))
+            {
+                let at = incident.updated_at;
+                self.finish(Incident::clone(&incident), at, CloseReason::Interrupted, events);
+            } else {
+                events.push(Event { change: Change::Resumed, incident });
+            }
+        }
+    }
+
+    /// Every open incident with what it counted in the tick that ended at `now`.
+    pub fn counted(&self, now: Timestamp) -> impl Iterator<Item = OpenIncident<'_>> {
+        let open = self.open.iter().map(move |(key, record)| record.counted(&key.target, now));
+        open.chain(self.resumed.iter().map(|(key, incident)| OpenIncident::quiet(&key.target, incident)))
     }
 
     /// The current state of every open incident, by target.
     pub fn open(&self) -> impl Iterator<Item = Incident> + '_ {
-        self.open.values().filter_map(|record| record.incident(None))
+        let resumed = self.resumed.iter().map(|(_, incident)| Incident::clone(incident));
+        self.open.values().filter_map(|record| record.incident(None)).chain(resumed)
     }
 
     /// A function that returns whether a host, or a network that contains it, has an open incident above severity
@@ -172,7 +217,7 @@ impl Incidents {
             }
             let findings = self.without_responses(&key, findings);
             let Some(first) = findings.first() else { continue };
-            let mut opened = false;
+            let (mut opened, mut is_new) = (false, false);
             if !self.open.contains_key(&key) {
                 if !self.make_room(&key, &findings, now, events) {
                     self.refusals.count(&findings, self.open.len(), now);
@@ -180,6 +225,14 @@ impl Incidents {
                 }
                 let maintenance = self.maintenance.iter().find_map(|window| window.mark(&key.target, now));
                 let Some(mut record) = Record::open(first, maintenance, now, losses, self.open.len()) else { continue };
+                is_new = match self.resumed.take(&key) {
+                    Some(earlier) => {
+                        record.go_on(earlier);
+                        false
+                    }
+                    None => true,
+                };
+                record.set_evidence_url(self.evidence_url.clone());
                 let until = record.since().tick().saturating_sub(ONSET_MARGIN);
                 let (outbound, most) = (key.direction == Direction::Outbound, samples_each(self.open.len()));
                 record.set_background(self.background.before(&key.target, outbound, until, most));
@@ -197,7 +250,7 @@ impl Incidents {
                 findings.iter().for_each(|finding| self.merge_stations(&key, finding.vector, now, events));
             }
             let Some(record) = self.open.get_mut(&key) else { continue };
-            let change = match (opened, changed.vector, changed.severity) {
+            let change = match (is_new, changed.vector, changed.severity) {
                 (true, ..) => Change::Opened,
                 (_, true, _) => Change::Extended,
                 (_, _, true) => Change::Escalated,
@@ -373,6 +426,10 @@ impl Incidents {
             let at = self.open.get(&key).map_or(now, |record| record.updated_at.plus_seconds(quiet));
             self.close(&key, at, CloseReason::Quiet, events);
         }
+        for incident in self.resumed.take_quiet(now, quiet) {
+            let at = incident.updated_at.plus_seconds(quiet);
+            self.finish(Incident::clone(&incident), at, CloseReason::Quiet, events);
+        }
     }
 
     /// Closes all open incidents, e.g. at shutdown.
@@ -380,6 +437,9 @@ impl Incidents {
         let keys: Vec<Key> = self.open.keys().cloned().collect();
         for key in keys {
             self.close(&key, now, reason, events);
+        }
+        for incident in self.resumed.take_all() {
+            self.finish(Incident::clone(&incident), now, reason, events);
         }
     }
 
@@ -389,7 +449,14 @@ impl Incidents {
     }
 
     fn close(&mut self, key: &Key, at: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
-        let Some(incident) = self.take(key, at, reason).map(Arc::new) else { return };
+        if let Some(incident) = self.take(key, at, reason) {
+            self.finish(incident, at, reason, events);
+        }
+    }
+
+    /// Keeps a closed incident, and reports it.
+    fn finish(&mut self, incident: Incident, at: Timestamp, reason: CloseReason, events: &mut Vec<Event>) {
+        let incident = Arc::new(Incident { closed_at: Some(at), close_reason: Some(reason), ..incident });
         events.push(Event { change: Change::Closed, incident: Arc::clone(&incident) });
         self.recent.push_back(incident);
         while self.recent.len() > self.settings.max_recent {
@@ -401,192 +468,4 @@ impl Incidents {
 /// Sampled packets that each of `open` incidents may keep.
 fn samples_each(open: usize) -> usize {
     (MAX_SAMPLES / open.max(1)).clamp(MIN_SAMPLES_EACH, MAX_SAMPLES_EACH)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detect::Traffic;
-    use crate::incident::{Schedule, Scope};
-    use crate::meter::Count;
-
-    fn finding(address: u32, direction: Direction, vector: Vector, severity: Severity, at: f64) -> Finding {
-        let count = Count { packets: 100, bytes: 6000 };
-        let traffic = Traffic { count, ..Traffic::default() };
-        Finding {
-            severity,
-            now: traffic.clone(),
-            recent: traffic,
-            ..Finding::about(Target::Host(Addr::from_v4_bits(address)), direction, vector, time(at - 0.2))
-        }
-    }
-
-    fn time(seconds: f64) -> Timestamp {
-        Timestamp::from_parts(1_767_225_600, 0).plus_seconds(seconds)
-    }
-
-    fn machine() -> Incidents {
-        Incidents::new(IncidentSettings { quiet_seconds: 60.0, max_open: 3, max_recent: 2 })
-    }
-
-    fn observe(machine: &mut Incidents, findings: &[Finding], at: f64) -> Vec<(Change, Vector)> {
-        let mut events = Vec::new();
-        machine.observe(findings, time(at), LossCounts::default(), &mut events);
-        events.iter().map(|event| (event.change, event.incident.vector)).collect()
-    }
-
-    use Direction::{Inbound, Outbound};
-    use Severity::{Critical, Warning};
-    use Vector::{RstFlood, SynFlood, UdpFlood};
-
-    #[test]
-    fn opens_extends_escalates_and_closes_once() {
-        let mut machine = machine();
-        let syn = |severity, at| finding(7, Inbound, SynFlood, severity, at);
-        assert_eq!(observe(&mut machine, &[syn(Warning, 1.0)], 1.0), [(Change::Opened, SynFlood)]);
-        assert_eq!(observe(&mut machine, &[syn(Warning, 1.1)], 1.1), []);
-        assert_eq!(observe(&mut machine, &[syn(Critical, 1.2)], 1.2), [(Change::Escalated, SynFlood)]);
-        let udp = finding(7, Inbound, UdpFlood, Warning, 30.0);
-        assert_eq!(observe(&mut machine, &[udp], 30.0), [(Change::Extended, SynFlood)]);
-        assert_eq!(observe(&mut machine, &[], 89.9), []);
-        assert_eq!(observe(&mut machine, &[], 95.0), [(Change::Closed, SynFlood)]);
-        let closed: Vec<_> = machine.recent().collect();
-        assert_eq!(closed.len(), 1);
-        assert_eq!(closed[0].closed_at, Some(time(90.0)));
-        assert_eq!(closed[0].vectors, [SynFlood, UdpFlood]);
-        assert_eq!(closed[0].patterns, [crate::base::Pattern::MultiVector]);
-        assert_eq!(closed[0].severity, Critical);
-        assert_eq!(closed[0].totals.packets, 400);
-        assert!((closed[0].detected_after_seconds - 0.2).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_sweep_that_continues_is_one_incident() {
-        let mut machine = full(8);
-        let swept = |network: &str, sender: u32, at| {
-            let mut finding = finding(7, Inbound, Vector::HostSweep, Severity::Info, at);
-            finding.target = Target::Prefix(network.parse().unwrap());
-            let sample = crate::meter::Sample { peer: Addr::from_v4_bits(sender), weight: 1, ..Default::default() };
-            (finding.now.samples, finding.recent.samples) = (vec![sample], vec![sample]);
-            finding.only_peer = Some(sample.peer);
-            finding
-        };
-        let open = |machine: &mut Incidents, finding, at| {
-            machine.observe(&[finding], time(at), LossCounts::default(), &mut Vec::new());
-            machine.open_count()
-        };
-        assert_eq!(open(&mut machine, swept("203.0.113.0/27", 1, 1.0), 1.0), 1);
-        assert_eq!(open(&mut machine, swept("203.0.113.0/25", 1, 1.2), 1.2), 1, "the same, a little later");
-        assert_eq!(open(&mut machine, swept("203.0.113.0/24", 2, 1.3), 1.3), 2, "another source");
-        assert_eq!(machine.recent().count(), 0);
-    }
-
-    #[test]
-    fn responses_of_a_victim_are_no_second_attack() {
-        let mut machine = machine();
-        observe(&mut machine, &[finding(7, Inbound, SynFlood, Warning, 1.0)], 1.0);
-        assert_eq!(observe(&mut machine, &[finding(7, Outbound, RstFlood, Warning, 1.1)], 1.1), []);
-        assert_eq!(machine.dropped_findings(), (0, 1));
-        let attack = finding(7, Outbound, UdpFlood, Warning, 1.2);
-        assert_eq!(observe(&mut machine, &[attack], 1.2), [(Change::Opened, UdpFlood)]);
-    }
-
-    #[test]
-    fn incidents_within_a_maintenance_window_are_marked_and_less_severe_unless_far_above_the_limit() {
-        let open = |value: f64, at: f64, later: f64| {
-            let mut machine = machine();
-            let schedule = Schedule::Once { from: time(0.0), until: time(30.0) };
-            let (id, why) = ("w1".to_owned(), "update".to_owned());
-            machine.set_maintenance([MaintenanceWindow { id, why, scope: Scope::All, schedule }].iter());
-            let found = |at| {
-                let mut finding = finding(7, Inbound, SynFlood, Critical, at);
-                finding.evidence.push(crate::detect::Evidence {
-                    measure: "x",
-                    value,
-                    limit: Some(100.0),
-                    limit_from: None,
-                    window_seconds: 1.0,
-                    message: String::new(),
-                });
-                finding
-            };
-            observe(&mut machine, &[found(at)], at);
-            observe(&mut machine, &[found(later)], later);
-            let incident = machine.open().next().expect("an incident");
-            (incident.maintenance.map(|maintenance| (maintenance.why, maintenance.until)), incident.severity)
-        };
-        let maintenance = Some(("update".to_owned(), time(30.0)));
-        assert_eq!(open(200.0, 1.0, 2.0), (maintenance.clone(), Warning));
-        assert_eq!(open(301.0, 1.0, 2.0), (maintenance.clone(), Critical), "more than three times the limit");
-        assert_eq!(open(200.0, 1.0, 31.0), (maintenance, Critical), "it outlasts the window");
-        assert_eq!(open(200.0, 31.0, 32.0), (None, Critical));
-    }
-
-    #[test]
-    fn limits_are_enforced_and_counted() {
-        let mut machine = machine();
-        for address in 0..5 {
-            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.0)], 1.0);
-        }
-        assert_eq!((machine.open_count(), machine.dropped_findings()), (3, (2, 0)));
-        let mut events = Vec::new();
-        machine.close_all(time(2.0), CloseReason::Shutdown, &mut events);
-        assert_eq!(events.len(), 3);
-        assert_eq!(machine.recent().count(), 2, "at most max_recent are kept");
-        assert!(machine.recent().all(|incident| incident.close_reason == Some(CloseReason::Shutdown)));
-    }
-
-    fn full(max_open: usize) -> Incidents {
-        Incidents::new(IncidentSettings { quiet_seconds: 60.0, max_open, max_recent: 9 })
-    }
-
-    #[test]
-    fn scans_never_use_the_slots_of_attacks() {
-        let mut machine = full(8);
-        for address in 0..20 {
-            observe(&mut machine, &[finding(address, Inbound, Vector::PortScan, Severity::Info, 1.0)], 1.0);
-        }
-        assert_eq!((machine.open_count(), machine.usage().refusals), (2, 18));
-        for address in 20..28 {
-            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.1)], 1.1);
-        }
-        assert_eq!((machine.open_count(), machine.usage().evictions), (8, 2), "the scans were evicted");
-        assert!(machine.open().all(|incident| incident.vector == SynFlood));
-    }
-
-    #[test]
-    fn the_more_severe_evicts_and_refusals_are_told() {
-        let mut machine = full(2);
-        observe(&mut machine, &[finding(1, Inbound, SynFlood, Warning, 1.0)], 1.0);
-        observe(&mut machine, &[finding(2, Inbound, SynFlood, Critical, 1.0)], 1.0);
-        let closed_for = observe(&mut machine, &[finding(3, Inbound, UdpFlood, Critical, 1.2)], 1.2);
-        assert_eq!(closed_for, [(Change::Closed, SynFlood), (Change::Opened, UdpFlood)]);
-        assert_eq!(
-            observe(&mut machine, &[finding(4, Inbound, UdpFlood, Critical, 1.3)], 1.3),
-            [],
-            "no stronger than they"
-        );
-        let mut strong = finding(5, Inbound, UdpFlood, Critical, 1.4);
-        strong.recent.count.packets *= 100;
-        assert_eq!(observe(&mut machine, &[strong], 1.4).len(), 2, "far stronger");
-        let usage = machine.usage();
-        assert_eq!((usage.entries, usage.capacity, usage.evictions, usage.refusals), (2, 2, 2, 1));
-        let news = machine.take_news();
-        assert_eq!(
-            news,
-            ["no room for an incident about 0.0.0.4 (udp_flood, critical): 2 are open; see incident.max_open"]
-        );
-    }
-
-    #[test]
-    fn identifiers_are_stable_and_differ() {
-        let open = |address| {
-            let mut machine = machine();
-            observe(&mut machine, &[finding(address, Inbound, SynFlood, Warning, 1.0)], 1.0);
-            machine.open().map(|incident| incident.id).collect::<Vec<_>>()
-        };
-        assert_eq!(open(7), open(7));
-        assert_ne!(open(7), open(8));
-        assert!(open(7)[0].starts_with("20260101T000001Z-"), "{:?}", open(7));
-    }
 }

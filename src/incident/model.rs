@@ -65,6 +65,9 @@ pub struct Incident {
     pub drill: bool,
     /// At most 120 points, evenly spaced.
     pub timeline: Vec<Point>,
+    /// Where its evidence is once it is closed; left out where none is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_url: Option<String>,
     /// What [`Incident::mitigations`] is written from.
     #[serde(skip)]
     pub suggestions: Suggestions,
@@ -132,10 +135,26 @@ pub enum CloseReason {
     Merged,
     /// Pegel stopped while the incident was open.
     Shutdown,
+    /// Pegel was not running when it ended.
+    Interrupted,
     /// The capture clock jumped, so that times before and after cannot be compared.
     ClockChange,
     /// Too many incidents were open, and another was more severe.
     Evicted,
+}
+
+impl CloseReason {
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CloseReason::Quiet => "quiet",
+            CloseReason::Merged => "merged",
+            CloseReason::Shutdown => "shutdown",
+            CloseReason::Interrupted => "interrupted",
+            CloseReason::ClockChange => "clock_change",
+            CloseReason::Evicted => "evicted",
+        }
+    }
 }
 
 /// What the incident is about; fields that do not apply are `null`.

@@ -52,10 +52,10 @@ impl RateRecord {
         }
     }
 
-    /// Adds the traffic of a finding that was not counted yet; returns it, and how many packets it adds to the totals.
-    pub(super) fn add<'f>(&mut self, finding: &'f Finding, at: Timestamp, begun: Begun) -> (&'f Traffic, u64) {
+    /// Adds the traffic of a finding that was not counted yet; returns it, and what it adds to the totals.
+    pub(super) fn add<'f>(&mut self, finding: &'f Finding, at: Timestamp, begun: Begun) -> (&'f Traffic, Count) {
         let (now, recent) = (finding.now.count, finding.recent.count);
-        let classes = finding.classes.iter().fold(0, |mask, class| mask | 1u32 << *class as u32);
+        let classes = finding.class_mask();
         let earlier = self.lately.iter().filter(|(when, _, other)| *when != at && other & classes != 0);
         let counted = Count::sum(earlier.map(|(_, count, _)| *count));
         let added = match begun {
@@ -78,7 +78,7 @@ impl RateRecord {
         };
         self.totals.packets = self.totals.packets.saturating_add(all.packets);
         self.totals.bytes = self.totals.bytes.saturating_add(all.bytes);
-        (if matches!(begun, Begun::Incident | Begun::Again) { &finding.recent } else { &finding.now }, all.packets)
+        (if matches!(begun, Begun::Incident | Begun::Again) { &finding.recent } else { &finding.now }, all)
     }
 
     /// Ends a tick; returns the rates of the last second. `opened`: it is the incident's first.

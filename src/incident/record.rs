@@ -5,9 +5,11 @@ use super::maintenance::MaintenanceMark;
 use super::model::{
     CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, rounded, share,
 };
+use super::open::{OpenIncident, VectorCount};
 use super::peers::PeerRecord;
 use super::pulses::Pulses;
 use super::rates::{Begun, RateRecord};
+use super::resumed;
 use super::shares::Shares;
 use crate::base::{Addr, Direction, Pattern, Severity, Timestamp, Vector, VectorClass};
 use crate::detect::{Evidence, Finding, Target, Traffic};
@@ -69,6 +71,12 @@ pub(super) struct Record {
     losses: LossCounts,
     /// Packets were sampled 1 in N: the largest N so far.
     sampled: u32,
+    /// What it counted in the tick that ended at `updated_at`: vector, classes and packets.
+    counted: Vec<VectorCount>,
+    /// What it was before a restart.
+    earlier: Option<Arc<Incident>>,
+    /// Where its evidence will be, with `{id}`.
+    evidence_url: Option<Arc<str>>,
 }
 
 /// What the findings of a tick changed: whether there is a new vector, and a higher severity.
@@ -117,7 +125,33 @@ impl Record {
             losses_at_open: losses,
             losses,
             sampled: losses.sampled.max(1),
+            counted: Vec::new(),
+            earlier: None,
+            evidence_url: None,
         })
+    }
+
+    /// Where its evidence will be, with `{id}` for its ID.
+    pub(super) fn set_evidence_url(&mut self, template: Option<Arc<str>>) {
+        self.evidence_url = template;
+    }
+
+    /// Goes on with an incident that was open before a restart.
+    pub(super) fn go_on(&mut self, earlier: Arc<Incident>) {
+        self.severity = self.severity.max(earlier.severity);
+        self.earlier = Some(earlier);
+    }
+
+    /// What it counted in the tick that ended at `now`.
+    pub(super) fn counted<'r>(&'r self, target: &'r Target, now: Timestamp) -> OpenIncident<'r> {
+        OpenIncident {
+            id: self.earlier.as_ref().map_or(&self.id, |earlier| &earlier.id),
+            target,
+            direction: self.direction,
+            is_note: self.vectors().all(Vector::is_note),
+            onset: self.since,
+            counted: if self.updated_at == now { &self.counted } else { &[] },
+        }
     }
 
     /// The peer of all packets, if there is only one.
@@ -151,9 +185,12 @@ impl Record {
         // After a pause, the whole last second belongs to the new burst.
         let again = now.seconds_since(self.updated_at) >= 1.0;
         self.rates.start_tick(now);
+        self.counted.clear();
         for finding in findings {
             let new = self.update_part(finding, now);
-            changed.vector |= new;
+            // After a restart, it is known already.
+            let is_known = self.earlier.as_ref().is_some_and(|earlier| earlier.vectors.contains(&finding.vector));
+            changed.vector |= new && !is_known;
             let severity =
                 self.maintenance.as_ref().map_or(finding.severity, |maintenance| maintenance.severity(finding, now));
             if severity > self.severity {
@@ -178,7 +215,9 @@ impl Record {
                 (_, _, true) => Begun::Vector,
                 _ => Begun::Before,
             };
-            let (traffic, packets) = self.rates.add(finding, now, begun);
+            let (traffic, count) = self.rates.add(finding, now, begun);
+            let packets = count.packets;
+            self.counted.push(VectorCount { vector: finding.vector, classes: finding.class_mask(), count });
             self.spoofed = self.spoofed.saturating_add(if finding.spoofing_likely { packets.max(1) } else { 0 });
             self.add_peers_and_ports(finding, traffic, packets);
             self.keep_samples(finding.vector, &traffic.samples, most);
@@ -329,6 +368,17 @@ impl Record {
 
     /// The public form of its current state; `closed` gives the time and reason of its end.
     pub(super) fn incident(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
+        let later = self.since_start(closed)?;
+        let mut incident = match &self.earlier {
+            Some(earlier) => resumed::whole(earlier, later),
+            None => later,
+        };
+        incident.evidence_url = self.evidence_url.as_ref().map(|url| url.replace("{id}", &incident.id));
+        Some(incident)
+    }
+
+    /// The same without what was before a restart.
+    fn since_start(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
         let totals = self.rates.totals();
         let peers = self.peers.peers(totals.packets, self.is_spoofed());
@@ -392,6 +442,7 @@ impl Record {
             maintenance: self.maintenance.clone(),
             drill: false,
             timeline: self.timeline.clone(),
+            evidence_url: None,
             suggestions: match closed {
                 None => self.suggestions(),
                 // The other incident has its packets.

@@ -23,6 +23,7 @@
 //! | control frames | `link` | none | 512 a tick, 64 of stations in one bucket | the rest of the tick |
 //! | joined groups | `joined_groups` | multicast group | a set of 4,096 bits, twice | after 260 to 520 s |
 //! | LAN state | `lan` | MAC and IP address | 64 to 8,192 entries each | the least recently used eighth |
+//! | kept packets | `kept_packets` | host, as sender and as receiver | 64 a worker and tick, 4 a host | the rest of the tick |
 //! | shared stations | `shared` | MAC address | `meter.stations` | the eighth that was silent longest |
 
 mod active;
@@ -40,6 +41,7 @@ mod host_tick;
 mod inside;
 mod inside_counts;
 mod joined_groups;
+mod kept_packets;
 pub mod lan;
 mod linear_counter;
 mod link;
@@ -65,6 +67,7 @@ mod span_counts;
 mod stations;
 mod sums;
 mod tally;
+mod tally_settings;
 mod tunnels;
 mod verdicts;
 mod windows;
@@ -77,6 +80,7 @@ pub use handshake_counts::ClientSteps;
 pub use hash::Hasher;
 pub use host::{HostDirection, HostWindow};
 pub use host_tick::HostTick;
+pub use kept_packets::{KEPT, KEPT_PER_HOST, KeptHeader, KeptPackets};
 pub use link::{AssignedAddrs, CONTROLS, ForeignUse};
 pub use merge::{Meter, Window};
 pub use peer_ring::PeerSum;

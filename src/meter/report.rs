@@ -4,6 +4,7 @@ use super::attempts::ConnectionAttempts;
 use super::counts::{Count, SmallCount};
 use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
+use super::kept_packets::KeptPackets;
 use super::link::LinkReport;
 use super::log::{LOG, LogEntry};
 use super::peer_table::{PEER_TABLES, PeerTable};
@@ -243,6 +244,8 @@ pub struct TickReport {
     pub requests: Vec<Request>,
     /// Control frames and other layer-2 records of the tick.
     pub link: LinkReport,
+    /// Packets kept as evidence.
+    pub kept: KeptPackets,
     /// What our hosts received together, beyond the totals.
     pub inside: InsideCounts,
     /// Frames that another interface of the segment shows as well and that count there.
@@ -275,6 +278,7 @@ impl TickReport {
         report.hosts.resize(sizes.hosts, HostCounts::default());
         report.stations.resize(sizes.stations, StationCounts::default());
         report.requests.resize(REQUESTS, Request::default());
+        report.kept = KeptPackets::with_room(sizes.kept_octets);
         report.peers.resize_with(PEER_TABLES, PeerTable::default);
         report.clear();
         report
@@ -291,6 +295,7 @@ impl TickReport {
         self.attempts.clear();
         self.received.clear();
         self.requests.clear();
+        self.kept.clear();
         self.link.clear();
         self.elsewhere = Count::default();
     }

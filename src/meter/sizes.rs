@@ -13,6 +13,8 @@ pub struct TallySizes {
     pub stations: usize,
     /// Conversations that one worker remembers.
     pub conversations: usize,
+    /// Octets that are kept of some packets, as evidence; 0: no packet is kept.
+    pub kept_octets: usize,
 }
 
 /// Sizes of the merger's tables.

@@ -12,7 +12,8 @@ use super::hash::Hasher;
 use super::host_slot::{HostSlot, NO_DETAIL};
 use super::host_tick::HostTick;
 use super::inside_counts::InsideCounts;
-use super::link::{AssignedAddrs, LinkRecorder};
+use super::kept_packets::PacketKeeper;
+use super::link::LinkRecorder;
 use super::log::{LOG, LogEntry};
 use super::packet_hosts::PacketHosts;
 use super::peer_table::{NO_TABLE, PeerTables};
@@ -27,7 +28,7 @@ use super::stations::Stations;
 use super::sums::Sums;
 use super::tunnels::{self, Encapsulated};
 use crate::base::{Addr, CaptureDirections, CapturedInterface, CountPolicy, InterfaceRole, Mac, Networks, Timestamp};
-use crate::capture::FrameDirection;
+use crate::capture::{Frame, FrameDirection};
 use crate::packet::{Anomaly, Class, OuterHeaders, Packet};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub const BATCH: usize = conversations::BATCH;
 /// The counters of one worker.
 pub struct Tally {
     hasher: Hasher,
-    networks: Arc<Networks>,
+    pub(super) networks: Arc<Networks>,
     hosts: SetTable<HostSlot>,
     touched_hosts: Vec<SlotIndex>,
     #[expect(clippy::vec_box, reason = "boxes change hands, records are not copied")]
@@ -51,7 +52,7 @@ pub struct Tally {
     /// Packets per tick that a host needs to get and to keep a detail.
     busy: u32,
     stations: Stations,
-    conversations: Conversations,
+    pub(super) conversations: Conversations,
     capture_point: CapturePoint,
     /// Interface of the last packet.
     interface: u16,
@@ -59,15 +60,16 @@ pub struct Tally {
     received: SpreadSample,
     inside: InsideCounts,
     requests: Requests,
-    link: LinkRecorder,
+    pub(super) link: LinkRecorder,
+    keeper: PacketKeeper,
     /// Indexed by interface number.
-    interfaces: Arc<[CapturedInterface]>,
+    pub(super) interfaces: Arc<[CapturedInterface]>,
     /// Some frames are counted at another interface.
-    is_partial: bool,
+    pub(super) is_partial: bool,
     /// Some interface is an uplink, or known to lead outside.
-    has_uplink: bool,
+    pub(super) has_uplink: bool,
     /// Addresses of guests of this machine.
-    local: Networks,
+    pub(super) local: Networks,
     elsewhere: Count,
     sums: Sums,
     anomalies: [u64; Anomaly::COUNT],
@@ -102,6 +104,7 @@ impl Tally {
             inside: InsideCounts::default(),
             requests: Requests::new(hasher),
             link: LinkRecorder::new(hasher),
+            keeper: PacketKeeper::new(sizes.kept_octets, hasher),
             interfaces: Arc::default(),
             is_partial: false,
             has_uplink: false,
@@ -114,35 +117,6 @@ impl Tally {
             first: None,
             last: Timestamp::ZERO,
         }
-    }
-
-    /// Whether the frames that follow are a sample: then what the other end said may not have been captured.
-    #[inline]
-    pub fn set_sampled(&mut self, sampled: bool) {
-        self.conversations.set_sampled(sampled);
-    }
-
-    /// Whether other workers capture on the same interface.
-    pub fn set_divided(&mut self, divided: bool) {
-        self.conversations.set_divided(divided);
-    }
-
-    /// Replaces the inside networks.
-    pub fn set_networks(&mut self, networks: Arc<Networks>) {
-        self.networks = networks;
-    }
-
-    /// Replaces the captured interfaces, with their roles and the policy that says which of their frames count.
-    pub fn set_interfaces(&mut self, interfaces: &Arc<[CapturedInterface]>) {
-        self.has_uplink = interfaces.iter().any(|known| known.outside || known.role == InterfaceRole::Uplink);
-        self.is_partial = interfaces.iter().any(|interface| interface.counted != CountPolicy::All);
-        self.interfaces = Arc::clone(interfaces);
-    }
-
-    /// Replaces the addresses assigned to guests.
-    pub fn set_assigned(&mut self, assigned: Arc<AssignedAddrs>) {
-        self.local = Networks::new(assigned.0.values().flatten().copied());
-        self.link.set_assigned(assigned);
     }
 
     /// Samples a packet if it is a request, and records it if it is a control frame or goes to a group; `frame` is its
@@ -163,6 +137,12 @@ impl Tally {
             self.link.note(packet, frame);
         }
         true
+    }
+
+    /// Keeps a packet as evidence, unless its hosts have had their shares.
+    #[inline]
+    pub fn keep(&mut self, packet: &Packet, frame: &Frame<'_>) {
+        self.keeper.offer(packet, frame);
     }
 
     /// Notes a packet in an encapsulation: as [`Tally::note`], for the header that counts, which becomes `packet`. `outer` are
@@ -515,6 +495,7 @@ impl Tally {
         self.received.clear();
         self.evictions.requests = self.requests.finish_tick(&mut report.requests);
         self.link.finish_tick(&mut report.link);
+        self.keeper.finish_tick(&mut report.kept);
         self.evictions.controls = report.link.skipped;
         report.elsewhere = std::mem::take(&mut self.elsewhere);
         report.evictions = std::mem::take(&mut self.evictions);

@@ -158,6 +158,12 @@ metrics! {
         "Time from the end of the tick that detected a change to its delivery, for the latest delivery";
     Counter STATE_FAILURES "pegel_state_failures_total" ["operation"]
         "Failed operations on the state directory";
+    Gauge STORE_BYTES "pegel_store_bytes" []
+        "Size of the database and the evidence in the state directory, as of the last upkeep";
+    Gauge STORE_FAILING "pegel_store_failing" []
+        "Whether the store or the evidence cannot be written (1), so that incidents are kept in memory";
+    Counter STORE_DROPPED "pegel_store_dropped_entries_total" []
+        "Entries that were not stored because the disk was too slow or full for too long; packets of evidence first";
     Counter HTTP_REFUSED "pegel_http_refused_total" ["reason"]
         "HTTP connections and requests refused: not authenticated, server busy, TLS failed, or limit exceeded";
     Gauge CONFIG_RELOAD_TIME "pegel_config_reload_success_timestamp_seconds" []
@@ -219,6 +225,10 @@ label_values! {
         BackgroundTraffic = "background_traffic",
         /// Open incidents.
         Incidents = "incidents",
+        /// Packets kept for the evidence of incidents to come.
+        KeptPackets = "kept_packets",
+        /// Hosts that are counted in the present minute, for the store.
+        MinuteHosts = "minute_hosts",
     }
 }
 
@@ -280,6 +290,10 @@ label_values! {
         Save = "save",
         /// Reading the maintenance windows.
         Maintenance = "maintenance",
+        /// Opening, reading or writing the store.
+        Store = "store",
+        /// Writing or deleting evidence.
+        Evidence = "evidence",
     }
 }
 

@@ -86,6 +86,9 @@ pub struct Metrics {
     suppressed: IntCounterVec,
     /// By index of [`StateOperation`].
     state_failures: Vec<IntCounter>,
+    store_bytes: IntGauge,
+    store_failing: IntGauge,
+    store_dropped: Follower,
     output_events: IntCounterVec,
     output_failures: IntCounterVec,
     output_dropped: IntCounterVec,
@@ -160,6 +163,9 @@ impl Metrics {
             http_refused: make.counters_for(spec::HTTP_REFUSED, HttpRefusal::ALL.iter().map(|r| r.name()))?,
             suppressed: make.counters(spec::FINDINGS_SUPPRESSED)?,
             state_failures: make.counters_for(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
+            store_bytes: make.gauge(spec::STORE_BYTES)?,
+            store_failing: make.gauge(spec::STORE_FAILING)?,
+            store_dropped: Follower::new(make.counter(spec::STORE_DROPPED)?),
             output_events: by_output(spec::OUTPUT_EVENTS)?,
             output_failures: by_output(spec::OUTPUT_FAILURES)?,
             output_dropped: by_output(spec::OUTPUT_DROPPED)?,
@@ -307,6 +313,13 @@ impl Metrics {
         if let Some(counter) = self.state_failures.get(operation as usize) {
             counter.inc();
         }
+    }
+
+    /// Shows the size of the store, how many entries were dropped since the start, and whether it fails.
+    pub fn store(&self, bytes: u64, dropped_total: u64, is_failing: bool) {
+        self.store_bytes.set(whole(bytes));
+        self.store_failing.set(is_failing.into());
+        self.store_dropped.follow(dropped_total);
     }
 
     /// Shows the entries in use and the capacity of a table, and follows its evictions since the start.

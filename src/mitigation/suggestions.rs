@@ -66,6 +66,11 @@ enum State {
 }
 
 impl Suggestions {
+    /// Whether nothing can be written from it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.0, State::Empty)
+    }
+
     /// Of an open incident: its vectors, and the target's traffic before it.
     pub fn open(
         target: Target,

@@ -50,6 +50,7 @@ pub(super) fn closing(incident: &Incident) -> Option<String> {
             None => "now part of another incident,",
         },
         Some(CloseReason::Shutdown) => "still open when Pegel stopped,",
+        Some(CloseReason::Interrupted) => "over before Pegel was started again,",
         Some(CloseReason::ClockChange) => "closed as the clock was set back,",
         Some(CloseReason::Evicted) => "no longer followed, for want of room (incident.max_open),",
     };

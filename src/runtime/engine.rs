@@ -5,7 +5,7 @@ use super::guest_rates::GuestRates;
 use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult, Timestamp};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
-use crate::incident::{CloseReason, Event, Incidents, LossCounts, MaintenanceWindow};
+use crate::incident::{CloseReason, Event, Incident, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::{Site, UplinkRule};
 use crate::meter::lan::BroadcastDomain;
 use crate::meter::{AssignedAddrs, Hasher, IDLE_TICKS, Meter, Tally, TickReport, Totals};
@@ -168,6 +168,16 @@ impl Engine {
     /// The incident state machine, with the open incidents.
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
+    }
+
+    /// Goes on with incidents of the last run; `recent` were closed.
+    pub fn resume(&mut self, open: Vec<Incident>, recent: Vec<Incident>, now: Timestamp) {
+        self.incidents.resume(open, recent, now, &mut self.events);
+    }
+
+    /// Incidents name this place of their evidence: a URL or path with `{id}`.
+    pub fn set_evidence_url(&mut self, template: Option<String>) {
+        self.incidents.set_evidence_url(template);
     }
 
     /// The allow list, with counts of the findings that it suppressed.

@@ -10,6 +10,7 @@ use super::link_poller::LinkPoller;
 use super::live_config::LiveConfig;
 use super::persistence::Persistence;
 use super::publisher::Publisher;
+use super::recording::Recording;
 use super::systemd_notifier::{Progress, SystemdNotifier};
 use super::tick_collector::{TickCollector, Update, WorkerReport};
 use super::worker_messages::{WorkerCommand, WorkerMessage};
@@ -33,6 +34,7 @@ pub(super) struct JudgeLoop {
     pub links: LinkPoller,
     pub drills: Drills,
     pub persistence: Persistence,
+    pub recording: Recording,
     pub publisher: Publisher,
     pub systemd: SystemdNotifier,
 }
@@ -52,7 +54,10 @@ impl JudgeLoop {
         }
         if let Some(results) = self.host_checks.poll() {
             self.publisher.host_checks(results);
-            self.engine.set_posture(results.to_vec());
+            self.recording.host_checks(results);
+        }
+        if let Some(results) = self.recording.changed_checks() {
+            self.engine.set_posture(results);
         }
         if let Some(readings) = self.links.poll(self.engine.site()) {
             self.engine.set_links(readings);
@@ -78,10 +83,12 @@ impl JudgeLoop {
             }
             Some(Update::Down { interface, why }) => {
                 self.publisher.capture_state(&interface, false);
+                self.recording.note("capture", format!("capture on {interface} stopped: {why}"));
                 tracing::error!(interface, "capture stopped, retrying: {why}");
             }
             Some(Update::Up { interface }) => {
                 self.publisher.capture_state(&interface, true);
+                self.recording.note("capture", format!("capture on {interface} resumed"));
                 tracing::warn!(interface, "capture resumed");
             }
             Some(Update::ClockSetBack) => {
@@ -113,6 +120,7 @@ impl JudgeLoop {
         let end = Timestamp::from_tick(tick + 1);
         self.publisher.tick_collected(&reports);
         self.engine.process(tick, reports.iter_mut().map(|(_, report)| &mut **report), end);
+        self.recording.tick(&self.engine, reports.iter().map(|(_, report)| &report.kept), end);
         self.publisher.tick_processed(end, &reports, &self.engine, self.collector.workers.len());
         for (worker, report) in reports {
             self.collector.workers.recycle(worker, report);
@@ -120,6 +128,7 @@ impl JudgeLoop {
         self.publish_changes();
         self.publisher.answer(&self.engine);
         self.publisher.tick_judged(start);
+        self.recording.second(&self.engine, &self.collector.workers, &self.publisher, end);
         if self.publisher.starts_second(tick) {
             self.publisher.every_second(&self.engine, &self.drills, losses);
             if let Some(inventory) = self.inventory.poll() {
@@ -140,11 +149,13 @@ impl JudgeLoop {
 
     /// Publishes changes of incidents.
     pub(crate) fn publish_events(&mut self, events: &[Event]) {
+        self.recording.events(events);
         self.publisher.events(events, &self.engine, &self.drills);
     }
 
     /// Puts another inventory into force.
     fn adopt(&mut self, inventory: Arc<Inventory>) {
+        self.recording.inventory(&inventory);
         self.engine.set_site(&self.config.config, self.config.site(inventory));
         self.send_lan_config();
     }

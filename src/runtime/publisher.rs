@@ -11,7 +11,7 @@ use crate::base::{Addr, PostureResult, TICKS_PER_SECOND, Timestamp};
 use crate::http;
 use crate::incident::{Change, Event, Incident, LossCounts};
 use crate::meter::{Count, TallySizes};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Table};
 use crate::output::Outputs;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -218,6 +218,15 @@ impl Publisher {
             let (hosts, stations) = (hosts.len(), stations.len());
             tracing::info!("{} packets so far, {rate}/s; {hosts} hosts, {stations} stations", self.frames);
         }
+    }
+
+    /// The state of the store; `tables`: the kept packets and the hosts of the minute, with capacity and evictions or refusals.
+    pub(crate) fn store(&self, bytes: u64, dropped: u64, is_failing: bool, tables: [(usize, usize, u64); 2]) {
+        self.metrics.store(bytes, dropped, is_failing);
+        let [(packets, room, evictions), (hosts, most, refusals)] = tables;
+        self.metrics.table(Table::KeptPackets, packets, room, evictions);
+        self.metrics.table(Table::MinuteHosts, hosts, most, 0);
+        self.metrics.table_refusals(Table::MinuteHosts, refusals);
     }
 
     fn output_counters(&self) {

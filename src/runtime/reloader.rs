@@ -18,6 +18,7 @@ pub(super) fn reload(judge: &mut JudgeLoop) {
     judge.inventory.replace(&config.inventory);
     let site = judge.config.site(Arc::clone(judge.inventory.known()));
     judge.engine.reconfigure(config, site);
+    judge.recording.reconfigure(config);
     judge.host_checks.replace(&config.posture);
     judge.drills.replace(config, networks.iter().copied().collect());
     judge.publisher.watch_hosts(&config.metrics_hosts);

@@ -1,6 +1,7 @@
 //! A replay runs captures through the whole analysis in one thread. The same files always give the same output.
 
 use super::engine::Engine;
+use super::replay_record::ReplayRecord;
 use super::site::{configured_inventory, site};
 use super::tally_worker::{TallyWorker, TickSink};
 use crate::base::{Addr, Networks, Timestamp};
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::incident::{Event, Incident, LossCounts};
 use crate::meter::{Hasher, Scale, Tally, TickReport};
 use crate::packet::Decoder;
+use crate::store::{Database, StoreError};
 use std::sync::Arc;
 
 /// Judges every tick in the thread that counted it.
@@ -17,6 +19,8 @@ struct InlineJudge {
     report: TickReport,
     /// First and last packet so far.
     span: Option<(Timestamp, Timestamp)>,
+    /// Where evidence or a report is wanted.
+    record: Option<Box<ReplayRecord>>,
 }
 
 impl TickSink for InlineJudge {
@@ -29,7 +33,11 @@ impl TickSink for InlineJudge {
         }
         let received = self.engine.totals().frames.packets + self.report.totals.frames.packets;
         self.engine.set_losses(LossCounts { received, dropped: 0, sampled: 1 });
-        self.engine.process(tick, std::iter::once(&mut self.report), Timestamp::from_tick(tick + 1));
+        let end = Timestamp::from_tick(tick + 1);
+        self.engine.process(tick, std::iter::once(&mut self.report), end);
+        if let Some(record) = &mut self.record {
+            record.tick(&self.engine, &self.report.kept, end);
+        }
     }
 
     fn clock_changed(&mut self) {
@@ -49,7 +57,7 @@ impl Replay {
         let site = site(config, Arc::clone(&networks), configured_inventory(config));
         let hasher = Hasher::fixed();
         let engine = Engine::new(config, site, hasher);
-        let judge = InlineJudge { engine, report: TickReport::with_room(config.tally), span: None };
+        let judge = InlineJudge { engine, report: TickReport::with_room(config.tally), span: None, record: None };
         let tally = Tally::new(config.tally, networks, hasher);
         Replay { worker: TallyWorker::new(Decoder { tunnels: config.tunnels }, tally, judge) }
     }
@@ -63,6 +71,24 @@ impl Replay {
         let baseline = super::persistence::saved_baseline(config)?;
         self.worker.sink.engine.set_baseline(Some(baseline));
         Ok(())
+    }
+
+    /// Records incidents from now on, with packets where `config.evidence` keeps some. Call it before the first packet.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn record(&mut self, config: &Config) -> Result<(), StoreError> {
+        self.worker.sink.record = Some(Box::new(ReplayRecord::new(config)?));
+        Ok(())
+    }
+
+    /// What was recorded, up to the end of the capture; `None` where nothing is.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn take_record(&mut self) -> Result<Option<Database>, StoreError> {
+        let Some(record) = self.worker.sink.record.take() else { return Ok(None) };
+        record.finish(&self.worker.sink.engine).map(Some)
     }
 
     /// Explains from now on what the detectors make of a host.
@@ -88,6 +114,10 @@ impl Replay {
             let outcome = source.poll(&mut self.worker);
             let engine = &mut self.worker.sink.engine;
             let events = engine.take_events();
+            if let Some(record) = &mut self.worker.sink.record {
+                record.events(&events);
+            }
+            let engine = &mut self.worker.sink.engine;
             observe(source, events, &mut engine.interfaces);
             match outcome {
                 Ok(Poll::End) => return Ok(()),
@@ -117,7 +147,11 @@ impl Replay {
     /// Judges the last tick. Returns the last events.
     pub fn finish(&mut self) -> Vec<Event> {
         self.worker.finish();
-        self.worker.sink.engine.take_events()
+        let events = self.worker.sink.engine.take_events();
+        if let Some(record) = &mut self.worker.sink.record {
+            record.events(&events);
+        }
+        events
     }
 
     /// Incidents that are open, in particular at the end of the capture.

@@ -30,6 +30,7 @@ pub(super) fn stop(mut judge: JudgeLoop, server: Option<http::Server>) {
     let drilled = judge.drills.stop();
     judge.publish_events(&drilled);
     judge.persistence.stop(&judge.engine, now);
+    judge.recording.stop(now);
     let (frames, losses) = (judge.publisher.frames(), judge.collector.workers.losses());
     judge.publisher.finish_outputs();
     if let Some(server) = server {

@@ -12,6 +12,7 @@ use super::live_error::LiveError;
 use super::outputs::start_outputs;
 use super::persistence::Persistence;
 use super::publisher::Publisher;
+use super::recording::Recording;
 use super::systemd_notifier::SystemdNotifier;
 use super::tick_collector::TickCollector;
 use super::worker_handles::WorkerHandles;
@@ -42,13 +43,15 @@ pub(super) fn start(
     let metrics = Metrics::new(interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
     let metrics = Arc::new(metrics);
     let persistence = Persistence::start(config, &mut engine, &metrics, wall_clock());
+    let recording = Recording::start(config, interfaces, &mut engine, &metrics, wall_clock());
     // After persistence, which creates the state directory: the drills' socket is in it.
     let drills = Drills::start(config, networks.iter().copied().collect(), &outputs);
     let host_checks = HostCheckPoller::start(&config.posture);
     let links = LinkPoller::start(interfaces);
     let origin = instant();
     let (hosts, stations) = engine.meter().tables();
-    let shared = Arc::new(http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin));
+    let shared = http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin);
+    let shared = Arc::new(if config.store.enabled { shared.with_store(&config.state_dir) } else { shared });
     let publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
     publisher.watch_hosts(&config.metrics_hosts);
     publisher.host_checks(host_checks.known());
@@ -65,12 +68,15 @@ pub(super) fn start(
         links,
         drills,
         persistence,
+        recording,
         publisher,
         systemd: SystemdNotifier::new(origin),
     };
     judge.send_lan_config();
     log_start(&judge.config, server.as_ref());
     judge.publisher.start(&judge.config.interfaces, &judge.collector.workers, &judge.engine, &judge.drills);
+    // What the last run left open.
+    judge.publish_changes();
     judge.systemd.ready();
     Ok((judge, server))
 }

@@ -165,6 +165,9 @@ impl<S: TickSink> FrameSink for TallyWorker<S> {
             Some(packet) => self.tally.note(packet, frame.data),
             None => false,
         };
+        if counts && let Some(packet) = self.batch.get(self.filled) {
+            self.tally.keep(packet, &frame);
+        }
         self.scale.add(frame.sampled);
         self.filled += usize::from(counts);
         if counts && frame.segments > 1 {

@@ -76,6 +76,7 @@ impl TickCollector {
                 let interface = state.interface.clone();
                 let mut frames = report.totals.frames;
                 frames.merge(report.elsewhere);
+                state.frames.merge(frames);
                 // A tick that was judged is final: a report for it counts in the next one.
                 let tick = report.tick.max(self.last.map_or(0, |last| last + 1));
                 self.pending.entry(tick).or_default().push((worker, report));

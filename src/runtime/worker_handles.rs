@@ -11,7 +11,7 @@ use crate::base::Networks;
 use crate::capture::SourceStats;
 use crate::config::Config;
 use crate::incident::LossCounts;
-use crate::meter::{Hasher, Tally, TickReport};
+use crate::meter::{Count, Hasher, Tally, TickReport};
 use crate::packet::Decoder;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -43,6 +43,8 @@ pub(super) struct WorkerHandle {
     past: SourceStats,
     /// Of the open source.
     pub stats: SourceStats,
+    /// Frames that it has captured.
+    pub frames: Count,
 }
 
 impl WorkerHandle {
@@ -122,6 +124,7 @@ impl WorkerHandles {
                 directions: CaptureDirections::Unknown,
                 past: SourceStats::default(),
                 stats: SourceStats::default(),
+                frames: Count::default(),
             });
         }
         Ok((WorkerHandles(workers), messages))
@@ -166,6 +169,11 @@ impl WorkerHandles {
     /// Counters of an interface since the start.
     pub(crate) fn stats(&self, interface: &str) -> SourceStats {
         self.on(interface).fold(SourceStats::default(), |all, worker| sum(all, worker.all_stats()))
+    }
+
+    /// Frames captured on an interface since the start.
+    pub(crate) fn frames(&self, interface: &str) -> Count {
+        Count::sum(self.on(interface).map(|worker| worker.frames))
     }
 
     /// An interface captures at least 1 in N frames; returns N, the largest of its workers.

@@ -79,6 +79,15 @@ impl StateDir {
         File::open(&self.path)?.sync_all()
     }
 
+    /// Replaces a file atomically, but not durably: after a failure of the machine, it may be empty or missing.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.file(&format!(".{name}.new"));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+        options.open(&temporary)?.write_all(bytes)?;
+        fs::rename(&temporary, self.file(name))
+    }
+
     /// Renames an unusable file to `NAME.corrupt-STAMP`, and deletes the oldest such files; returns its new name.
     pub fn set_aside(&self, name: &str, stamp: u64) -> io::Result<PathBuf> {
         let aside = self.file(&format!("{name}.corrupt-{stamp}"));

@@ -3,31 +3,35 @@
 //! force.
 
 mod arp_dat;
+mod batch;
+mod database;
 mod dir;
 mod error;
 pub mod evidence;
+mod filter;
 mod maintenance;
 mod model;
 mod pairings;
+mod reader;
+mod rows;
+mod running_minute;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
+pub use batch::{Batch, InterfaceMinute, Note};
+pub use database::Database;
 pub use dir::StateDir;
-pub use error::StateError;
+pub use error::{StateError, StoreError};
+pub use filter::{Cursor, Filter, MAX_PAGE};
 pub use maintenance::MOST_MAINTENANCE;
 pub use model::{
     DirectionMinute, IncidentSecond, KeptPacket, LEAST_COVERAGE, LONGEST_GAP, PeriodCoverage, StoredChange,
     StoredIncident, SubjectKind, SubjectMinute,
 };
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
+pub use reader::{Counts, DATABASE, Page, Reader, StoredNote};
 
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    /// A path for the state directory of a test.
-    pub(super) fn directory(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("pegel-state-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        path
-    }
-}
+pub use upkeep::{Deleted, Forgotten, Retention};

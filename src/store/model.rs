@@ -105,6 +105,30 @@ pub struct DirectionMinute {
     pub peers: u64,
 }
 
+impl DirectionMinute {
+    /// Together with a later part of the same minute.
+    pub fn with(mut self, later: &DirectionMinute) -> DirectionMinute {
+        self.count.merge(later.count);
+        for (class, count) in &later.classes {
+            match self.classes.iter_mut().find(|(known, _)| known == class) {
+                Some((_, sum)) => sum.merge(*count),
+                None => self.classes.push((class.clone(), *count)),
+            }
+        }
+        self.classes.sort_by_key(|(_, count)| std::cmp::Reverse(count.packets));
+        self.peak_packets_per_second = self.peak_packets_per_second.max(later.peak_packets_per_second);
+        self.peak_bits_per_second = self.peak_bits_per_second.max(later.peak_bits_per_second);
+        for (quantity, peak) in &later.peaks {
+            match self.peaks.iter_mut().find(|(known, _)| known == quantity) {
+                Some((_, known)) => *known = known.max(*peak),
+                None => self.peaks.push((quantity.clone(), *peak)),
+            }
+        }
+        self.peers = self.peers.max(later.peers);
+        self
+    }
+}
+
 /// How much of a period was captured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PeriodCoverage {

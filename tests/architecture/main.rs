@@ -22,9 +22,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("output", &["base", "incident"]),
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
-    ("http", &["base", "detect", "incident", "meter", "metrics"]),
+    ("http", &["base", "detect", "incident", "meter", "metrics", "store"]),
     ("store", &["base", "capture", "incident", "meter", "packet"]),
-    ("report", &["base", "incident", "store"]),
+    ("report", &["base", "incident", "meter", "store"]),
     (
         "runtime",
         &[

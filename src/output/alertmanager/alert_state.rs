@@ -61,7 +61,12 @@ impl AlertState {
                 }
                 !continues
             }
-            Change::Progress | Change::Opened | Change::Extended | Change::Escalated | Change::Updated => {
+            Change::Progress
+            | Change::Opened
+            | Change::Extended
+            | Change::Escalated
+            | Change::Updated
+            | Change::Resumed => {
                 if incident.severity < self.min_severity {
                     return false;
                 }

@@ -83,6 +83,7 @@ fn when(text: &mut String, incident: &Incident) {
                 Some(CloseReason::Quiet) => "nothing more was found",
                 Some(CloseReason::Merged) => "it turned out to be part of a larger incident",
                 Some(CloseReason::Shutdown) => "Pegel stopped, so the attack may have gone on",
+                Some(CloseReason::Interrupted) => "Pegel was not running when it ended, so the attack may have gone on",
                 Some(CloseReason::ClockChange) => "the clock changed, so the attack may have gone on",
                 Some(CloseReason::Evicted) => "too many incidents were open, so the attack may have gone on",
                 None => "no reason is known",

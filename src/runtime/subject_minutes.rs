@@ -1,0 +1,214 @@
+//! The traffic of hosts and guests by minute: the busiest hosts, those that the operator named, and every guest.
+
+use super::engine::Engine;
+use crate::base::{Addr, Direction, Timestamp};
+use crate::detect::Quantity;
+use crate::meter::{Count, HostDirection, Span};
+use crate::packet::Class;
+use crate::store::{DirectionMinute, SubjectKind, SubjectMinute};
+use std::collections::BTreeMap;
+
+/// Hosts whose minute is stored: the busiest.
+const STORED: usize = 256;
+/// Hosts that are counted in a minute. Beyond it, hosts that become busy later in the minute are not.
+const COUNTED: usize = 1024;
+/// Packets of a second from which a host is counted: less is no traffic to tell of.
+const LEAST_PACKETS: u64 = 10;
+
+/// One direction of a host in the present minute.
+#[derive(Clone)]
+struct DirectionSums {
+    classes: [Count; Class::COUNT],
+    peak: Count,
+    peaks: [u64; Quantity::COUNT],
+    peers: f64,
+}
+
+impl Default for DirectionSums {
+    fn default() -> Self {
+        DirectionSums {
+            classes: [Count::default(); Class::COUNT],
+            peak: Count::default(),
+            peaks: [0; Quantity::COUNT],
+            peers: 0.0,
+        }
+    }
+}
+
+impl DirectionSums {
+    /// Adds the last second.
+    fn add(&mut self, host: &HostDirection<'_>) {
+        if host.forward_packets() == 0 {
+            return;
+        }
+        let second = host.forward(Span::Second);
+        let mut all = Count::default();
+        for (sum, &class) in self.classes.iter_mut().zip(Class::ALL) {
+            let count = second.of(class);
+            sum.merge(count);
+            all.merge(count);
+        }
+        self.peak.packets = self.peak.packets.max(all.packets);
+        self.peak.bytes = self.peak.bytes.max(all.bytes);
+        for (peak, quantity) in self.peaks.iter_mut().zip(Quantity::ALL) {
+            *peak = (*peak).max(quantity.measure(host));
+        }
+        self.peers = self.peers.max(host.distinct_peers());
+    }
+
+    fn packets(&self) -> u64 {
+        self.classes.iter().map(|count| count.packets).sum()
+    }
+
+    fn minute(&self) -> DirectionMinute {
+        let named = Class::ALL.iter().zip(self.classes).filter(|(_, count)| !count.is_zero());
+        let mut classes: Vec<(String, Count)> = named.map(|(class, count)| (class.name().to_owned(), count)).collect();
+        classes.sort_by_key(|(_, count)| std::cmp::Reverse(count.packets));
+        let peaks = Quantity::ALL.iter().zip(self.peaks).filter(|(_, peak)| *peak > 0);
+        DirectionMinute {
+            count: Count::sum(self.classes.iter().copied()),
+            classes,
+            peak_packets_per_second: self.peak.packets,
+            peak_bits_per_second: self.peak.bytes.saturating_mul(8),
+            peaks: peaks.map(|(quantity, peak)| (quantity.name().to_owned(), peak as f64)).collect(),
+            peers: self.peers.round() as u64,
+        }
+    }
+}
+
+/// A guest in the present minute: its counters at the beginning and now, and its busiest second.
+#[derive(Clone, Copy, Default)]
+struct GuestSums {
+    before: [Count; 2],
+    now: [Count; 2],
+    peak: [Count; 2],
+}
+
+impl GuestSums {
+    /// Nothing of a guest without traffic.
+    fn minute(&self, minute: Timestamp, label: &str) -> Option<SubjectMinute> {
+        let [received, sent] = [0, 1].map(|at: usize| {
+            let of = |counts: &[Count; 2]| counts.get(at).copied().unwrap_or_default();
+            let (before, now, peak) = (of(&self.before), of(&self.now), of(&self.peak));
+            DirectionMinute {
+                count: Count {
+                    packets: now.packets.saturating_sub(before.packets),
+                    bytes: now.bytes.saturating_sub(before.bytes),
+                },
+                peak_packets_per_second: peak.packets,
+                peak_bits_per_second: peak.bytes.saturating_mul(8),
+                ..DirectionMinute::default()
+            }
+        });
+        let is_silent = received.count.packets + sent.count.packets == 0;
+        let subject = label.to_owned();
+        (!is_silent).then_some(SubjectMinute { minute, kind: SubjectKind::Guest, subject, received, sent })
+    }
+}
+
+/// The present minute.
+#[derive(Default)]
+pub(super) struct SubjectMinutes {
+    minute: u64,
+    hosts: BTreeMap<Addr, [DirectionSums; 2]>,
+    guests: BTreeMap<String, GuestSums>,
+    /// Hosts that were not counted.
+    refusals: u64,
+}
+
+impl SubjectMinutes {
+    /// Adds the second that ends at `end`. Returns the minute before, once it is over.
+    pub(super) fn second(&mut self, engine: &Engine, named: &[Addr], end: Timestamp) -> Vec<SubjectMinute> {
+        let minute = end.nanos().saturating_sub(1) / 60_000_000_000;
+        let ended = if minute == self.minute { Vec::new() } else { self.finish(named) };
+        self.minute = minute;
+        let window = engine.meter().window(end, &engine.interfaces);
+        let networks = engine.networks();
+        for host in window.hosts() {
+            let address = host.address();
+            if address.is_group_or_none() || !(networks.is_unknown() || networks.contains(address)) {
+                continue;
+            }
+            let directions = [Direction::Inbound, Direction::Outbound].map(|direction| host.in_direction(direction));
+            let packets: u64 = directions.iter().map(HostDirection::forward_packets).sum();
+            if !self.hosts.contains_key(&address) {
+                let is_named = named.contains(&address);
+                if packets == 0 || packets < LEAST_PACKETS && !is_named {
+                    continue;
+                }
+                if self.hosts.len() >= COUNTED && !is_named {
+                    self.refusals += 1;
+                    continue;
+                }
+            }
+            let sums = self.hosts.entry(address).or_default();
+            for (sums, direction) in sums.iter_mut().zip(&directions) {
+                sums.add(direction);
+            }
+        }
+        self.guests(engine);
+        ended
+    }
+
+    /// The counters of the guests; those of all NICs of a guest together.
+    fn guests(&mut self, engine: &Engine) {
+        let mut now: BTreeMap<String, ([Count; 2], [Count; 2])> = BTreeMap::new();
+        for guest in &engine.site().inventory().guests {
+            for rates in guest.nics.iter().filter_map(|nic| engine.guests().nic(guest, nic)) {
+                let (received, sent) = rates.last_second(engine.guests().tick());
+                let (all, second) = now.entry(guest.to_string()).or_default();
+                for (sum, count) in all.iter_mut().zip([rates.received, rates.sent]) {
+                    sum.merge(count);
+                }
+                for (sum, count) in second.iter_mut().zip([received, sent]) {
+                    sum.merge(count);
+                }
+            }
+        }
+        self.guests.retain(|label, _| now.contains_key(label));
+        for (label, (all, second)) in now {
+            let sums = self.guests.entry(label).or_default();
+            // Counters that are lower belong to another guest of that name.
+            let is_new = all.iter().zip(sums.now).any(|(now, before)| now.packets < before.packets);
+            if is_new {
+                *sums = GuestSums::default();
+            }
+            sums.now = all;
+            for (peak, count) in sums.peak.iter_mut().zip(second) {
+                peak.packets = peak.packets.max(count.packets);
+                peak.bytes = peak.bytes.max(count.bytes);
+            }
+        }
+    }
+
+    /// The minute so far.
+    pub(super) fn running(&self, named: &[Addr]) -> Vec<SubjectMinute> {
+        let minute = Timestamp::from_parts(self.minute.saturating_mul(60), 0);
+        let mut hosts: Vec<(&Addr, &[DirectionSums; 2])> = self.hosts.iter().collect();
+        let packets = |sums: &[DirectionSums; 2]| sums.iter().map(DirectionSums::packets).sum::<u64>();
+        hosts.sort_by_cached_key(|(address, sums)| std::cmp::Reverse((named.contains(address), packets(sums))));
+        let hosts = hosts.into_iter().take(STORED + named.len()).map(|(address, [received, sent])| SubjectMinute {
+            minute,
+            kind: SubjectKind::Host,
+            subject: address.to_string(),
+            received: received.minute(),
+            sent: sent.minute(),
+        });
+        hosts.chain(self.guests.iter().filter_map(|(label, sums)| sums.minute(minute, label))).collect()
+    }
+
+    /// Ends the minute.
+    pub(super) fn finish(&mut self, named: &[Addr]) -> Vec<SubjectMinute> {
+        let ended = self.running(named);
+        self.hosts.clear();
+        for sums in self.guests.values_mut() {
+            *sums = GuestSums { before: sums.now, now: sums.now, peak: Default::default() };
+        }
+        ended
+    }
+
+    /// Hosts counted at present, room for them, and how often one was not counted.
+    pub(super) fn usage(&self) -> (usize, usize, u64) {
+        (self.hosts.len(), COUNTED, self.refusals)
+    }
+}
