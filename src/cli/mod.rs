@@ -4,6 +4,7 @@ mod common;
 mod conclusion;
 mod config;
 mod drill;
+mod evidence;
 mod exit;
 mod explanation;
 mod guests;
@@ -21,6 +22,7 @@ mod store;
 mod suggest;
 mod table;
 mod time;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -39,6 +41,7 @@ Examples:
   pegel guests                              list guests with their MAC addresses and bridge ports
   pegel import arp.dat                      adopt the stations that arpwatch knows
   pegel suggest 20260101T000005Z-9cfc2aa2   print filters and routes against an attack
+  pegel verify /var/lib/pegel/evidence      check that no evidence was altered or removed
   pegel check-config pegel.toml             list all errors of a configuration file
   pegel drill --vector syn_flood            test that alerts arrive; no packet is sent
   pegel posture                             run the posture checks of this host
@@ -88,6 +91,10 @@ enum Command {
     Guests(guests::GuestsArgs),
     /// Print suggested filters and routes against an attack, tested on sampled packets
     Suggest(suggest::SuggestArgs),
+    /// Copy the evidence of an incident, as it is or redacted
+    Evidence(evidence::EvidenceArgs),
+    /// Verify evidence: what was altered, removed, added or reordered
+    Verify(verify::VerifyArgs),
     /// Import the database of arpwatch, so that no known station is reported as new
     Import(import::ImportArgs),
     /// Manage maintenance windows, in which incidents are expected
@@ -119,6 +126,8 @@ impl Cli {
             Command::Store(args) => store::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Suggest(args) => suggest::run(&args),
+            Command::Evidence(args) => evidence::run(&args),
+            Command::Verify(args) => verify::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Maintenance(args) => maintenance::run(&args),
             Command::Drill(args) => drill::run(&args),

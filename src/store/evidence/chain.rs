@@ -1,6 +1,6 @@
 //! Writes the chain of a folder: seals incidents, removes the oldest, and finishes what was interrupted.
 
-use super::check::{self, directory_sums};
+use super::check;
 use super::files::{self, TEMPORARY};
 use super::key::SigningKey;
 use super::order::{CHAIN, CHAIN_SIGNATURE, Content, Entry, MOST_OCTETS, NEW_CHAIN, NEW_SIGNATURE};
@@ -10,6 +10,11 @@ use super::text::{is_id, plain};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// A copy of `CHAIN` with lines that Pegel did not write.
+const ALTERED_CHAIN: &str = "CHAIN.altered";
+/// Most problems of a kind that are named.
+const MOST_PROBLEMS: usize = 10;
 
 /// The chain of a folder, of which this process is the only writer.
 pub struct Chain {
@@ -46,12 +51,13 @@ impl Chain {
 
     /// The IDs of the sealed incidents, oldest first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.content.entries.iter().map(|entry| entry.id.as_str())
+        let ids = self.content.entries.iter().map(|entry| entry.id.as_str());
+        ids.filter(|id| !self.content.forgotten.contains(*id))
     }
 
-    /// Whether an incident is sealed.
+    /// Whether an incident was sealed, even if its evidence was removed on request.
     pub fn contains(&self, id: &str) -> bool {
-        self.ids().any(|known| known == id)
+        self.content.entries.iter().any(|entry| entry.id == id)
     }
 
     /// Writes the evidence of an incident and appends it.
@@ -73,22 +79,48 @@ impl Chain {
     /// # Errors
     /// Those of the file system. The directory is removed last, and at the next start if that was interrupted.
     pub fn retire_oldest(&mut self) -> io::Result<Option<String>> {
-        if self.content.entries.is_empty() {
-            return Ok(None);
+        let before = self.content.entries.len();
+        while !self.content.entries.is_empty() {
+            let oldest = self.content.entries.remove(0);
+            let id = oldest.id.clone();
+            let count = self.content.retired.as_ref().map_or(0, |(count, _)| *count);
+            self.content.retired = Some((count.saturating_add(1), oldest));
+            if !self.content.forgotten.remove(&id) {
+                self.write()?;
+                self.remove(&id)?;
+                return Ok(Some(id));
+            }
         }
-        let oldest = self.content.entries.remove(0);
-        let id = oldest.id.clone();
-        let count = self.content.retired.as_ref().map_or(0, |(count, _)| *count);
-        self.content.retired = Some((count.saturating_add(1), oldest));
+        if before > 0 {
+            self.write()?;
+        }
+        Ok(None)
+    }
+
+    /// Removes the evidence of an incident on request. Its line in `CHAIN` becomes a comment, so that the others stay verifiable: its
+    /// ID remains known. Returns whether there was any.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget(&mut self, id: &str) -> io::Result<bool> {
+        if !self.ids().any(|known| known == id) {
+            return Ok(false);
+        }
+        self.content.forgotten.insert(id.to_owned());
         self.write()?;
-        // Under a temporary name first, so that no part of it is ever taken for the whole.
+        self.remove(id)?;
+        Ok(true)
+    }
+
+    /// Removes a directory; under a temporary name, so that no part of it is ever taken for the whole.
+    fn remove(&self, id: &str) -> io::Result<()> {
         let temporary = self.root.join(format!("{TEMPORARY}{id}"));
         files::remove_directory(&temporary)?;
-        match fs::rename(self.root.join(&id), &temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => files::remove_directory(&temporary)?,
+        match fs::rename(self.root.join(id), &temporary) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => files::remove_directory(&temporary),
         }
-        Ok(Some(id))
     }
 
     /// Octets of the evidence of an incident.
@@ -160,6 +192,13 @@ impl Chain {
             (None, Some(_)) => self.foreign(&format!("{CHAIN} is signed, and no signing key is configured")),
             _ => {}
         }
+        if !wrong.is_empty() && fs::symlink_metadata(self.root.join(ALTERED_CHAIN)).is_err() {
+            // The next write would hide what was altered.
+            files::write_new(&self.root.join(ALTERED_CHAIN), &bytes)?;
+        }
+        for state in check::links(&self.root, &content).into_iter().take(MOST_PROBLEMS) {
+            self.problems.push(format!("{state}: run `pegel verify {}`", self.root.display()));
+        }
         self.content = content;
         Ok(())
     }
@@ -180,40 +219,35 @@ impl Chain {
                 files::remove_directory(&entry.path())?;
             }
         }
-        if let Some((_, retired)) = self.content.retired.as_ref().filter(|_| self.is_ours)
-            && !self.contains(&retired.id)
-        {
-            files::remove_directory(&self.root.join(&retired.id))?;
+        if self.is_ours {
+            let retired = self.content.retired.as_ref().map(|(_, entry)| &entry.id).filter(|id| !self.contains(id));
+            for id in retired.into_iter().chain(&self.content.forgotten) {
+                files::remove_directory(&self.root.join(id))?;
+            }
         }
         Ok(())
     }
 
     /// Appends directories that are complete and follow the last one.
     fn append_complete(&mut self) -> io::Result<()> {
-        let mut strangers = Vec::new();
+        let mut others = Vec::new();
         for entry in fs::read_dir(&self.root)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if ![CHAIN, CHAIN_SIGNATURE, PUBLIC_KEY].contains(&name.as_str()) && !self.contains(&name) {
-                strangers.push(name);
+                others.push(name);
             }
         }
-        strangers.sort();
-        let mut is_changed = false;
-        while let Some(position) = strangers.iter().position(|name| self.follows(name)) {
-            let id = strangers.swap_remove(position);
-            let Some(sums) = directory_sums(&self.root.join(&id)) else { break };
-            self.content.entries.push(Entry { id, sums });
-            is_changed = true;
-        }
-        for name in strangers {
+        others.sort();
+        let key = self.key.as_ref().map(SigningKey::public);
+        let new = check::continuation(&self.root, &others, self.content.last(), key.as_ref());
+        others.retain(|name| !new.iter().any(|entry| entry.id == *name));
+        let is_changed = !new.is_empty();
+        self.content.entries.extend(new);
+        others.truncate(MOST_PROBLEMS);
+        for name in others {
             let name = plain(&name);
             self.problems.push(format!("{} holds {name}, which is not in {CHAIN}", self.root.display()));
         }
         if is_changed { self.write() } else { Ok(()) }
-    }
-
-    fn follows(&self, name: &str) -> bool {
-        let key = self.key.as_ref().map(SigningKey::public);
-        is_id(name) && check::follows(&self.root.join(name), self.content.last(), key.as_ref())
     }
 }

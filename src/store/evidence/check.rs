@@ -24,6 +24,8 @@ const MOST_SUMS: u64 = 64 << 10;
 const MOST_MANIFEST: u64 = 1 << 20;
 /// Most entries of a directory that are read, and of findings about one.
 const MOST_ENTRIES: usize = 100;
+/// Most files and directories of a folder that are reported as additional.
+const MOST_OTHERS: usize = 1000;
 /// Most entries of a folder.
 const MOST_DIRECTORIES: usize = 200_000;
 
@@ -96,6 +98,8 @@ impl fmt::Display for State {
 /// # Errors
 /// `path` cannot be read or holds no evidence.
 pub fn check(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
+    // The operator names the path; links within it are not followed.
+    let path = &fs::canonicalize(path)?;
     let is_there = |name: &str| fs::symlink_metadata(path.join(name)).is_ok();
     if is_there(SUMS) || is_there(MANIFEST) {
         return Ok(single(path, key));
@@ -103,15 +107,51 @@ pub fn check(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
     folder(path, key)
 }
 
-/// The digest of a directory's `SHA256SUMS`.
-pub(super) fn directory_sums(path: &Path) -> Option<Digest> {
-    files::read(&path.join(SUMS), MOST_SUMS).ok().map(|bytes| digest(&bytes))
+/// Those of the directories that continue the chain after `last`, in order: intact, and each names the one before it.
+pub(super) fn continuation(root: &Path, names: &[String], last: Option<&Entry>, key: Option<&PublicKey>) -> Vec<Entry> {
+    let mut by_previous: BTreeMap<Option<Entry>, Vec<&str>> = BTreeMap::new();
+    for name in names.iter().filter(|name| is_id(name)) {
+        let claimed = read(&root.join(name), PREVIOUS, MOST_SUMS).ok().and_then(|bytes| previous(&bytes));
+        if let Some(claimed) = claimed {
+            by_previous.entry(claimed).or_default().push(name);
+        }
+    }
+    let (mut found, mut last) = (Vec::new(), last.cloned());
+    // Each is taken once, so that the loop ends.
+    while let Some(candidates) = by_previous.remove(&last) {
+        let mut intact = candidates.into_iter().filter_map(|name| {
+            let found = directory(&root.join(name), key);
+            let is_its_own = found.states.is_empty() && found.id.as_deref() == Some(name);
+            found.sums.filter(|_| is_its_own).map(|sums| Entry { id: name.to_owned(), sums })
+        });
+        let Some(next) = intact.next() else { break };
+        found.push(next.clone());
+        last = Some(next);
+    }
+    found
 }
 
-/// Whether a directory is intact and names `last` as the incident before it.
-pub(super) fn follows(path: &Path, last: Option<&Entry>, key: Option<&PublicKey>) -> bool {
-    let found = directory(path, key);
-    found.states.is_empty() && found.previous.as_ref() == Some(&last.cloned())
+/// What is wrong with the order of the chain, by the directories' own account; their other files are not read.
+pub(super) fn links(root: &Path, content: &Content) -> Vec<State> {
+    let positions = content.entries.iter().enumerate().map(|(position, entry)| (entry.id.as_str(), position)).collect();
+    let mut states = Vec::new();
+    let mut before = content.retired.as_ref().map(|(_, entry)| entry);
+    for entry in &content.entries {
+        if !content.forgotten.contains(&entry.id) {
+            match read(&root.join(&entry.id), PREVIOUS, MOST_SUMS) {
+                Ok(bytes) => {
+                    let state = previous(&bytes).and_then(|named| link(named.as_ref(), before, &positions));
+                    states.extend(state);
+                }
+                Err(State::Missing(_)) if fs::symlink_metadata(root.join(&entry.id)).is_err() => {
+                    states.push(State::Removed(entry.id.clone()));
+                }
+                Err(state) => states.push(state),
+            }
+        }
+        before = Some(entry);
+    }
+    states
 }
 
 /// A directory that was checked.
@@ -319,7 +359,7 @@ fn limits(report: &mut Report, given: Option<&PublicKey>, keys: &[Option<PublicK
     }
     if given.is_none() && keys.iter().any(Option::is_none) {
         report.limits.push(
-            "what is unsigned may have been rewritten as a whole, with new sums, by whoever could write here"
+            "what is unsigned may have been rewritten as a whole, with new sums, by anyone who could write here"
                 .to_owned(),
         );
     }
@@ -360,14 +400,16 @@ fn folder(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
     }
     let mut before = content.retired.as_ref().map(|(_, entry)| entry);
     for entry in &content.entries {
-        if names.contains(&entry.id) {
+        if content.forgotten.contains(&entry.id) {
+            let rest = if names.contains(&entry.id) { "; a part is left" } else { "" };
+            report.notes.push(format!("incident {} was removed on request{rest}", entry.id));
+        } else if names.contains(&entry.id) {
             let mut found = directory(&path.join(&entry.id), key);
             if found.sums.is_some_and(|sums| sums != entry.sums) {
                 found.states.push(altered(SUMS, format!("{CHAIN} has a different SHA-256 of it")));
             }
-            if let Some(state) = link(&found, before, &positions) {
-                found.states.push(state);
-            }
+            let state = found.previous.as_ref().and_then(|named| link(named.as_ref(), before, &positions));
+            found.states.extend(state);
             keys.push(found.key);
             report.incidents.push(checked(entry.id.clone(), found));
         } else {
@@ -375,28 +417,41 @@ fn folder(path: &Path, key: Option<&PublicKey>) -> io::Result<Report> {
         }
         before = Some(entry);
     }
-    let mut last = before.cloned();
-    let mut others: Vec<&String> = names.iter().filter(|name| !positions.contains_key(name.as_str())).collect();
+    let last = before.cloned();
+    let mut others: Vec<String> = names.iter().filter(|name| !positions.contains_key(name.as_str())).cloned().collect();
     others.retain(|name| ![CHAIN, CHAIN_SIGNATURE, PUBLIC_KEY].contains(&name.as_str()));
     // What was sealed just before an interruption continues the chain.
-    let has_chain = names.contains(CHAIN) || content.entries.is_empty();
-    while let Some(position) =
-        others.iter().position(|name| is_id(name) && has_chain && follows(&path.join(name), last.as_ref(), key))
-    {
-        let id = others.remove(position).clone();
-        let mut found = directory(&path.join(&id), key);
-        found.notes.push(format!("not yet in {CHAIN}: Pegel was interrupted, or is writing it now"));
-        keys.push(found.key);
-        last = found.sums.map(|sums| Entry { id: id.clone(), sums });
-        report.incidents.push(checked(id, found));
+    if names.contains(CHAIN) || content.entries.is_empty() {
+        for entry in continuation(path, &others, last.as_ref(), key) {
+            others.retain(|name| *name != entry.id);
+            let mut found = directory(&path.join(&entry.id), key);
+            found.notes.push(format!("not yet in {CHAIN}: Pegel was interrupted, or is writing it now"));
+            keys.push(found.key);
+            report.incidents.push(checked(entry.id, found));
+        }
     }
+    if let Some((_, retired)) = &content.retired
+        && others.contains(&retired.id)
+        && directory(&path.join(&retired.id), key).sums == Some(retired.sums)
+    {
+        others.retain(|name| *name != retired.id);
+        report.notes.push(format!("incident {} is being removed by retention", retired.id));
+    }
+    let many = others.len();
+    if many > MOST_OTHERS {
+        report.states.push(State::Additional(
+            format!("{many} files and directories"),
+            format!("the first {MOST_OTHERS} follow"),
+        ));
+    }
+    others.truncate(MOST_OTHERS);
     for name in others {
         if name.starts_with(TEMPORARY) || name == NEW_CHAIN || name == NEW_SIGNATURE {
             report
                 .notes
-                .push(format!("{} is left from an interrupted run; Pegel removes it at its next start", plain(name)));
-        } else if report.states.len() < MOST_DIRECTORIES {
-            report.states.push(State::Additional(plain(name), format!("{CHAIN} does not list it")));
+                .push(format!("{} is left from an interrupted run; Pegel removes it at its next start", plain(&name)));
+        } else {
+            report.states.push(State::Additional(plain(&name), format!("{CHAIN} does not list it")));
         }
     }
     if let Some((count, last)) = &content.retired {
@@ -418,8 +473,7 @@ fn checked(id: String, mut found: Found) -> Checked {
 }
 
 /// Whether the incident before is the one that the directory names.
-fn link(found: &Found, before: Option<&Entry>, positions: &BTreeMap<&str, usize>) -> Option<State> {
-    let named = found.previous.as_ref()?;
+fn link(named: Option<&Entry>, before: Option<&Entry>, positions: &BTreeMap<&str, usize>) -> Option<State> {
     match (named, before) {
         (None, None) => None,
         (Some(named), Some(before)) if named == before => None,
@@ -457,9 +511,13 @@ fn chain(
     };
     let mut verified = None;
     if names.contains(CHAIN_SIGNATURE) {
-        let own = read(path, PUBLIC_KEY, MOST_SUMS).ok();
-        let own = own.and_then(|pem| PublicKey::from_pem(&String::from_utf8_lossy(&pem)));
+        let pem = read(path, PUBLIC_KEY, MOST_SUMS).ok();
+        let own = pem.as_ref().and_then(|pem| PublicKey::from_pem(&String::from_utf8_lossy(pem)));
         let key = key.copied().or(own);
+        // No sum contains this file.
+        if let Some(key) = key.filter(|key| pem.is_some_and(|pem| pem != key.pem().as_bytes())) {
+            report.states.push(altered(PUBLIC_KEY, format!("it is not the key {}", key.fingerprint())));
+        }
         let mut states = Vec::new();
         verified = signed(path, CHAIN_SIGNATURE, &bytes, key, &mut states);
         if let (None, Ok(new)) = (verified, read(path, NEW_CHAIN, MOST_OCTETS)) {

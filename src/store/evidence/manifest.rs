@@ -49,7 +49,7 @@ pub(super) struct Packets {
     /// Those like which a finding counted: of the target, in the direction and of a class of the attack.
     pub(super) attack: Part,
     /// All others.
-    pub(super) usual: Part,
+    pub(super) background: Part,
     /// Until the estimated onset.
     pub(super) before: Part,
     /// From the onset to the last finding.
@@ -117,7 +117,7 @@ impl Packets {
         Packets {
             total: packets.len() as u64,
             attack: part(&|packet| packet.is_attack),
-            usual: part(&|packet| !packet.is_attack),
+            background: part(&|packet| !packet.is_attack),
             before: part(&|packet| before(packet.time)),
             during: part(&|packet| !before(packet.time) && !after(packet.time)),
             after: part(&|packet| after(packet.time)),

@@ -12,11 +12,15 @@
 mod capture;
 mod chain;
 mod check;
+mod export;
 mod files;
+mod frame;
 mod key;
 mod manifest;
 mod order;
+mod pseudonym;
 mod rates;
+mod redaction;
 mod seal;
 mod summary;
 mod sums;
@@ -24,7 +28,10 @@ mod text;
 
 pub use chain::Chain;
 pub use check::{Checked, Report, State, check};
+pub use export::{Exported, export};
 pub use key::{PublicKey, SigningKey};
 pub use order::{CHAIN, CHAIN_SIGNATURE};
+pub use pseudonym::PseudonymKey;
+pub use redaction::Redaction;
 pub use seal::{EvidenceInput, Previous, Sealed, seal};
 pub use text::is_id;

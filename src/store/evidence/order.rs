@@ -1,11 +1,13 @@
 //! The order of the incidents of a folder: the file `CHAIN`, a line for each in the format of sha256sum.
 //!
 //! `sha256sum -c CHAIN` checks that no incident was removed or replaced; with its signature, that none was reordered, and that
-//! the last was not removed. What retention removed is counted in a comment line at the beginning.
+//! the last was not removed. What retention removed is counted in a comment line at the beginning; what was removed on request leaves
+//! a comment line in its place.
 
 use super::seal::SUMS;
 use super::sums::{Digest, Line};
 use super::text::is_id;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The name of the file.
@@ -20,9 +22,11 @@ pub(super) const NEW_SIGNATURE: &str = ".CHAIN.sig.new";
 pub(super) const MOST_OCTETS: u64 = 16 << 20;
 /// Between the number of removed incidents and the last of them.
 const RETIRED: &str = " removed by retention, the last: ";
+/// Before an incident whose evidence was removed on request. To sha256sum, the line is a comment.
+const FORGOTTEN: &str = "# removed on request: ";
 
 /// An incident of the chain: its ID and the digest of its sums.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) sums: Digest,
@@ -35,6 +39,8 @@ pub(super) struct Content {
     pub(super) retired: Option<(u64, Entry)>,
     /// Oldest first.
     pub(super) entries: Vec<Entry>,
+    /// IDs of those whose evidence was removed on request. Their lines stay, so that the chain does.
+    pub(super) forgotten: BTreeSet<String>,
 }
 
 impl Entry {
@@ -55,7 +61,12 @@ impl Content {
         if let Some((count, last)) = &self.retired {
             let _ = write!(text, "# {count}{RETIRED}{}", last.text());
         }
-        self.entries.iter().for_each(|entry| text.push_str(&entry.text()));
+        for entry in &self.entries {
+            if self.forgotten.contains(&entry.id) {
+                text.push_str(FORGOTTEN);
+            }
+            text.push_str(&entry.text());
+        }
         text
     }
 
@@ -67,6 +78,9 @@ impl Content {
             let whole = line.strip_suffix('\n').filter(|line| !line.ends_with('\r'));
             let retired = whole.and_then(|line| line.strip_prefix("# ")?.split_once(RETIRED));
             if let Some(entry) = whole.and_then(Entry::parse) {
+                content.entries.push(entry);
+            } else if let Some(entry) = whole.and_then(|line| line.strip_prefix(FORGOTTEN)).and_then(Entry::parse) {
+                content.forgotten.insert(entry.id.clone());
                 content.entries.push(entry);
             } else if let Some((count, entry)) = retired
                 && let (Ok(number), Some(entry), 0) = (count.parse::<u64>(), Entry::parse(entry), index)

@@ -154,8 +154,8 @@ fn packets(text: &mut String, manifest: &Manifest) {
         grouped(packets.total),
         grouped(packets.attack.count),
         packets.attack.share * 100.0,
-        grouped(packets.usual.count),
-        packets.usual.share * 100.0,
+        grouped(packets.background.count),
+        packets.background.share * 100.0,
         grouped(packets.before.count),
         grouped(packets.during.count),
         grouped(packets.after.count)
