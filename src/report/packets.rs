@@ -108,7 +108,7 @@ impl Kept {
         let mut bars = Vec::new();
         for (index, end) in ends.iter().enumerate() {
             let below = index.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end);
-            let name = if *end == u32::MAX { format!("> {below}") } else { format!("≤ {end}") };
+            let name = if *end == u32::MAX { format!(">{below}") } else { end.to_string() };
             let share = |(at, (_, counts)): (usize, &(String, Vec<u64>))| {
                 let sum = sums.get(at).copied().unwrap_or(0).max(1);
                 counts.get(index).copied().unwrap_or(0) as f64 / sum as f64

@@ -90,7 +90,7 @@ phrases! {
     SiteAbout: "The site that most requests name is {0} ({1} ± {2} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} ± {2} der Anfragen).";
     SiteExact: "The site that most requests name is {0} ({1} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} der Anfragen).";
     Over: "It is over." | "Das ist vorbei.";
-    NotOver: "It is not over: at the time of this report ({0}) it was still open, last above its limit at {1}." | "Es ist nicht vorbei: Zum Zeitpunkt dieses Berichts ({0}) war der Vorfall offen; zuletzt über dem Grenzwert war er am {1}.";
+    NotOver: "It is not over: at the time of this report ({0}) it was still open, last above its limit on {1}." | "Es ist nicht vorbei: Zum Zeitpunkt dieses Berichts ({0}) war der Vorfall offen; zuletzt über dem Grenzwert war er am {1}.";
     Merged: "This is part of a larger incident, on {0}, whose report contains these packets as well." | "Das ist Teil eines größeren Vorfalls ({0}), dessen Bericht auch diese Pakete enthält.";
     OverUnknownStopped: "Whether it is over is not known: Pegel was stopped at {0} while it went on." | "Ob es vorbei ist, ist nicht bekannt: Pegel wurde am {0} beendet, während es andauerte.";
     OverUnknownClock: "Whether it is over is not known: the clock of the capture jumped at {0}." | "Ob es vorbei ist, ist nicht bekannt: Die Uhr der Aufzeichnung sprang am {0}.";
@@ -187,12 +187,12 @@ phrases! {
     SourcePorts: "Source ports" | "Quellports";
     PortLabel: "Port" | "Port";
     ShareLabel: "Share" | "Anteil";
-    PlotLengths: "Packet lengths in octets" | "Paketlängen in Oktetten";
-    PlotTtls: "TTL or hop limit" | "TTL oder Hop-Limit";
+    PlotLengths: "Packet lengths in octets, each class up to" | "Paketlängen in Oktetten, Klassen jeweils bis";
+    PlotTtls: "TTL or hop limit, each class up to" | "TTL oder Hop-Limit, Klassen jeweils bis";
     GroupAttack: "Attack" | "Angriff";
     GroupOther: "Other packets of the target" | "Andere Pakete des Ziels";
     GroupOf: "{0} ({1} kept packets)" | "{0} ({1} aufbewahrte Pakete)";
-    ClassLabel: "Class" | "Klasse";
+    ClassLabel: "Up to" | "Bis";
 
     // Not known.
     NotKnown: "What is not known" | "Was nicht bekannt ist";

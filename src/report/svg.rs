@@ -1,15 +1,16 @@
 //! Plots as inline SVG. Colours are classes of the page's style, so that a plot follows light and dark, and text is text;
-//! the SVG backends of plotting libraries write fixed colours.
+//! the SVG backends of plotting libraries write fixed colours. Two fit side by side on a page, and one on a phone, without
+//! text becoming too small.
 
 use super::language::Language;
 use super::model::{Bars, Line, Lines, Unit};
 use crate::base::Timestamp;
 use std::fmt::Write;
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 66.0;
-const RIGHT: f64 = 14.0;
+const WIDTH: f64 = 430.0;
+const HEIGHT: f64 = 220.0;
+const LEFT: f64 = 68.0;
+const RIGHT: f64 = 10.0;
 const TOP: f64 = 38.0;
 const BOTTOM: f64 = 28.0;
 /// Colours of the page's style.
@@ -20,7 +21,7 @@ const STEPS: [u64; 20] = [
 ];
 const DAY: u64 = 86_400;
 /// Most labels of the time axis.
-const TIME_LABELS: f64 = 6.0;
+const TIME_LABELS: f64 = 4.0;
 /// Least height of the band: a band of a few packets beside a flood is still seen.
 const LEAST_BAND: f64 = 3.0;
 
@@ -117,7 +118,7 @@ pub(super) fn lines(plot: &Lines, title: &str, description: &str, language: Lang
     for (at, text) in &plot.marks {
         let at = x(*at);
         // About the width of the text.
-        let wide = text.chars().count() as f64 * 7.0;
+        let wide = text.chars().count() as f64 * 6.6;
         let is_left = at + 5.0 + wide > WIDTH;
         let begins = if is_left { at - 5.0 - wide } else { at };
         let row = usize::from(begins < free[0]);
@@ -228,7 +229,7 @@ pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Langua
         }
         let _ = write!(
             svg,
-            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            "<text class=\"tick class\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
             start + slot / 2.0,
             floor + 18.0,
             escaped(name)

@@ -77,10 +77,10 @@ fn flood(vector: Vector) -> Told {
             "a SYN flood",
             "SYN-Flood",
             (
-                "Requests to open a TCP connection arrive in masses and are never completed, which exhausts the room that \
-                 the server has for visitors.",
-                "Anfragen zum Aufbau einer TCP-Verbindung treffen in Massen ein und werden nie abgeschlossen; das erschöpft \
-                 den Platz, den der Server für Besucher hat.",
+                "Requests to open a TCP connection arrive in masses and are never completed, which uses up the \
+                 connections that the server can hold for visitors.",
+                "Anfragen zum Aufbau einer TCP-Verbindung treffen in Massen ein und werden nie abgeschlossen; das \
+                 verbraucht die Verbindungen, die der Server für Besucher bereithält.",
             ),
         ),
         Vector::SynAckFlood => told_as("a SYN-ACK flood", "SYN-ACK-Flood", TCP_PATTERN),
