@@ -56,13 +56,34 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in parts(self.0) {
             match part {
-                Part::Ours(text) => f.write_str(&svg::escaped(text))?,
+                Part::Ours(text) => f.write_str(&svg::escaped(&unbroken(text)))?,
                 Part::Name(text) => write!(f, "<bdi class=\"name\">{}</bdi>", svg::escaped(text))?,
                 Part::Prose(text) => write!(f, "<bdi>{}</bdi>", svg::escaped(text))?,
             }
         }
         Ok(())
     }
+}
+
+/// Units that no line break may part from their number.
+const UNITS: [&str; 18] = [
+    "%", "±", "s", "min", "h", "d", "B", "kB", "MB", "GB", "TB", "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s",
+    "packets/s", "Pakete/s",
+];
+
+/// The text with numbers tied to their units, and "±" to what follows.
+fn unbroken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(' ') {
+        out.push_str(before);
+        let unit = after.split(|c: char| c == ' ' || ",.;:()".contains(c)).next().unwrap_or_default();
+        let is_number = before.ends_with(|c: char| c.is_ascii_digit());
+        let is_tied = (is_number && UNITS.contains(&unit)) || before.ends_with('±') || (before.ends_with('%') && unit == "±");
+        out.push(if is_tied { '\u{a0}' } else { ' ' });
+        rest = after;
+    }
+    out + rest
 }
 
 impl fmt::Display for Safe {

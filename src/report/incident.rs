@@ -151,7 +151,8 @@ fn pattern(pattern: Pattern, incident: &Incident, language: Language) -> String 
 
 fn course(input: &IncidentInput<'_>, language: Language) -> Vec<Block> {
     let mut blocks = series::of_incident(input, language);
-    let changes = &input.incident.changes;
+    // Updates change figures only.
+    let changes: Vec<_> = input.incident.changes.iter().filter(|change| change.change != "updated").collect();
     if changes.len() > 1 {
         let head = [(say(language, P::At, &[]), false), (say(language, P::Change, &[]), false)];
         let more = [(say(language, P::SeverityLabel, &[]), false), (say(language, P::Kind, &[]), false)];

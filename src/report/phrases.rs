@@ -85,7 +85,7 @@ phrases! {
     FromWithin: "The traffic came from within our own networks." | "Der Verkehr kam aus unseren eigenen Netzen.";
     HowMuch: "In its busiest second there were {0} ({1}), in total {2} packets ({3})." | "In der stärksten Sekunde waren es {0} ({1}), insgesamt {2} Pakete ({3}).";
     NormalIs: "Normal for this target at this time of day is {0} packets/s." | "Normal sind für dieses Ziel zu dieser Tageszeit {0} Pakete/s.";
-    NormalBefore: "Just before, it received {0} packets/s." | "Unmittelbar davor waren es {0} Pakete/s.";
+    NormalBefore: "Just before, there were {0} packets/s." | "Unmittelbar davor waren es {0} Pakete/s.";
     FromTo: "{0} to {1}" | "{0} bis {1}";
     SiteAbout: "The site that most requests name is {0} ({1} ± {2} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} ± {2} der Anfragen).";
     SiteExact: "The site that most requests name is {0} ({1} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} der Anfragen).";
@@ -113,7 +113,7 @@ phrases! {
     TargetLabel: "Target" | "Ziel";
     CulpritLabel: "Source" | "Verursacher";
     Guest: "Guest" | "Gast";
-    MacOfPackets: "MAC address of the packets" | "MAC-Adresse der Pakete";
+    MacOfPackets: "MAC address in the packets" | "MAC-Adresse in den Paketen";
     InterfaceLabel: "Interface" | "Interface";
     Vlan: "VLAN {0}" | "VLAN {0}";
     Begin: "Begin (estimated)" | "Beginn (geschätzt)";

@@ -9,9 +9,11 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 68.0;
+const LEFT: f64 = 78.0;
 const RIGHT: f64 = 10.0;
+/// Room for the names of marks, and without marks.
 const TOP: f64 = 38.0;
+const BARE_TOP: f64 = 10.0;
 const BOTTOM: f64 = 28.0;
 /// Colours of the page's style.
 const COLOURS: usize = 6;
@@ -41,9 +43,11 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-fn open(title: &str, description: &str) -> String {
+fn open(title: &str, description: &str, top: f64) -> String {
+    let begin = TOP - top;
+    let height = HEIGHT - begin;
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
+        "<svg viewBox=\"0 {begin} {WIDTH} {height}\" role=\"img\" aria-label=\"{}\"><title>{}</title>",
         escaped(description),
         escaped(title)
     )
@@ -81,7 +85,7 @@ pub(super) fn lines(plot: &Lines, title: &str, description: &str, language: Lang
     let length = plot.to.seconds_since(plot.from).max(1e-3);
     let x = |at: Timestamp| LEFT + width * (at.seconds_since(plot.from) / length).clamp(0.0, 1.0);
     let y = |value: f64| TOP + height * (1.0 - (value / top).clamp(0.0, 1.0));
-    let mut svg = open(title, description);
+    let mut svg = open(title, description, if plot.marks.is_empty() { BARE_TOP } else { TOP });
     let floor = TOP + height;
     for (begin, end) in &plot.gaps {
         let (a, b) = (x(*begin), x(*end));
@@ -141,6 +145,7 @@ fn time_axis(svg: &mut String, plot: &Lines, x: &dyn Fn(Timestamp) -> f64, floor
     let length = plot.to.seconds_since(plot.from);
     let step = STEPS.into_iter().find(|step| length / *step as f64 <= TIME_LABELS).unwrap_or(30 * DAY);
     let mut at = (plot.from.nanos() / 1_000_000_000).div_ceil(step) * step;
+    let mut free = f64::MIN;
     while at <= plot.to.nanos() / 1_000_000_000 {
         let time = Timestamp::from_parts(at, 0);
         let text = time.to_string();
@@ -150,16 +155,23 @@ fn time_axis(svg: &mut String, plot: &Lines, x: &dyn Fn(Timestamp) -> f64, floor
             _ => 5..10,
         };
         let place = x(time);
-        // Not cut off at the edges.
-        let anchor = if place > WIDTH - 40.0 { "end" } else { "middle" };
+        let label = text.get(range).unwrap_or_default();
+        let half = label.len() as f64 * 3.8;
+        let middle = place.min(WIDTH - half);
         let _ = write!(
             svg,
-            "<line class=\"axis\" x1=\"{place:.1}\" x2=\"{place:.1}\" y1=\"{floor}\" y2=\"{:.1}\"/><text class=\"tick\" \
-             x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            floor + 4.0,
-            floor + 18.0,
-            text.get(range).unwrap_or_default()
+            "<line class=\"axis\" x1=\"{place:.1}\" x2=\"{place:.1}\" y1=\"{floor}\" y2=\"{:.1}\"/>",
+            floor + 4.0
         );
+        // Neither cut off at the edge nor over its neighbour.
+        if middle - half >= free {
+            let _ = write!(
+                svg,
+                "<text class=\"tick\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+                floor + 18.0
+            );
+            free = middle + half + 4.0;
+        }
         at += step;
     }
     let _ = write!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{floor}\" y2=\"{floor}\"/>", WIDTH - RIGHT);
@@ -194,7 +206,7 @@ pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Langua
     let (width, height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
     let y = |value: f64| TOP + height * (1.0 - (value / top).clamp(0.0, 1.0));
     let floor = TOP + height;
-    let mut svg = open(title, description);
+    let mut svg = open(title, description, BARE_TOP);
     let mut value = 0.0;
     while value <= top + step / 2.0 {
         let at = y(value);

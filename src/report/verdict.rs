@@ -133,7 +133,10 @@ fn target_in_sentence(incident: &Incident, language: Language) -> String {
     let target = &incident.target;
     let interface = name(target.interface.as_deref().unwrap_or("?"));
     let base = match target.kind {
-        "station" => say(language, P::StationAt, &[&target_name(incident), &interface]),
+        "station" => {
+            let station = with_guest(target_name(incident), incident, language);
+            return say(language, P::StationAt, &[&station, &interface]);
+        }
         "segment" => match target.vlan {
             Some(vlan) => say(language, P::LanAtVlan, &[&interface, &vlan.to_string()]),
             None => say(language, P::LanAt, &[&interface]),
@@ -146,7 +149,11 @@ fn target_in_sentence(incident: &Incident, language: Language) -> String {
         _ if incident.direction == Direction::Outbound => say(language, P::OurHost, &[&target_name(incident)]),
         _ => target_name(incident),
     };
-    match &target.guest {
+    with_guest(base, incident, language)
+}
+
+fn with_guest(base: String, incident: &Incident, language: Language) -> String {
+    match &incident.target.guest {
         Some(guest) => say(language, P::WithGuest, &[&base, &name(guest)]),
         None => base,
     }
