@@ -354,7 +354,7 @@ print('valid')
 #[test]
 fn mails_say_which_guest_which_mac_since_when_and_what_was_done() {
     for (language, parts) in [
-        (Language::En, ["Subject: Attack from 203.0.113.66", "guest 105 build", "02:00:", "Begin (estimated)", "What we did:"]),
+        (Language::En, ["Subject: Attack from 203.0.113.66", "guest 105 build", "02:00:", "Start (estimated)", "What we did:"]),
         (Language::De, ["Betreff: Angriff von 203.0.113.66", "Gast 105 build", "02:00:", "Beginn (geschätzt)", "Was wir getan haben:"]),
     ] {
         let mail = abuse_mail(&cases::outbound().input(), &reporter(), language);

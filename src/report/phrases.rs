@@ -116,9 +116,9 @@ phrases! {
     MacOfPackets: "MAC address in the packets" | "MAC-Adresse in den Paketen";
     InterfaceLabel: "Interface" | "Interface";
     Vlan: "VLAN {0}" | "VLAN {0}";
-    Begin: "Begin (estimated)" | "Beginn (geschätzt)";
+    Begin: "Start (estimated)" | "Beginn (geschätzt)";
     Detected: "Detected" | "Erkannt";
-    DetectedAfter: "{0} UTC, {1} after the begin" | "{0} UTC, {1} nach dem Beginn";
+    DetectedAfter: "{0} UTC, {1} after the start" | "{0} UTC, {1} nach dem Beginn";
     End: "Last above its limit" | "Zuletzt über dem Grenzwert";
     LastSeen: "Last above its limit so far" | "Bisher zuletzt über dem Grenzwert";
     Kinds: "Kinds" | "Arten";
@@ -137,9 +137,9 @@ phrases! {
     // Course.
     Course: "Course" | "Verlauf";
     NoSeries: "The course over time was not kept." | "Der zeitliche Verlauf wurde nicht aufbewahrt.";
-    MarkOnset: "begin" | "Beginn";
+    MarkOnset: "start" | "Beginn";
     MarkDetected: "detected" | "erkannt";
-    MarkOnsetDetected: "begin, detected after {0}" | "Beginn, erkannt nach {0}";
+    MarkOnsetDetected: "start, detected after {0}" | "Beginn, erkannt nach {0}";
     MarkEnd: "end" | "Ende";
     BandDays: "normal at this time of day: 5th to 95th percentile of {0} minutes on {1} days before" | "normal zu dieser Tageszeit: 5. bis 95. Perzentil aus {0} Minuten an {1} Tagen davor";
     BandBefore: "normal: 5th to 95th percentile of the {0} seconds before" | "normal: 5. bis 95. Perzentil der {0} Sekunden davor";
@@ -200,6 +200,7 @@ phrases! {
     CapturedPart: "{0} of the packets were captured; the kernel dropped {1}. The real figures are higher." | "{0} der Pakete wurden aufgezeichnet; der Kernel verwarf {1}. Die wirklichen Zahlen sind höher.";
     Sampled: "At times only 1 in {0} packets was inspected. Totals count the inspected packets only; the real figures are higher." | "Zeitweise wurde nur 1 von {0} Paketen untersucht. Summen zählen nur untersuchte Pakete; die wirklichen Zahlen sind höher.";
     UnknownSpoofed: "Who sent the attack: the source addresses are probably spoofed. Only the networks that carried the packets can trace them." | "Wer den Angriff gesendet hat: Die Quelladressen sind wahrscheinlich gefälscht. Nur die Netze, die die Pakete befördert haben, können sie zurückverfolgen.";
+    UnknownStation: "Which program on the station sent this, and whether on purpose. A MAC address can be forged: the interface and guest named are those at which its frames were seen." | "Welches Programm auf der Station das gesendet hat, und ob mit Absicht. Eine MAC-Adresse lässt sich fälschen: Interface und Gast sind die, an denen ihre Frames gesehen wurden.";
     UnknownBehind: "Who caused the attack: the sources are misused servers, not the attacker." | "Wer den Angriff verursacht hat: Die Quellen sind missbrauchte Server, nicht der Angreifer.";
     UnknownWho: "Who is behind the source addresses, and whether their owners know of it." | "Wer hinter den Quelladressen steht, und ob ihre Inhaber davon wissen.";
     UnknownCulprit: "What on this host sent the traffic, and whether the host was taken over." | "Was auf diesem Host den Verkehr gesendet hat, und ob der Host übernommen wurde.";
@@ -232,7 +233,7 @@ phrases! {
     RuleText: "Text of the filter: {0}" | "Text des Filters: {0}";
     Related: "Related incidents" | "Zusammenhängende Vorfälle";
     MoreIncidents: "{0} further incidents are not shown." | "{0} weitere Vorfälle sind nicht gezeigt.";
-    BeginUtc: "Begin (UTC)" | "Beginn (UTC)";
+    BeginUtc: "Start (UTC)" | "Beginn (UTC)";
     OutboundShort: "from" | "von";
 
     // Period.

@@ -7,6 +7,8 @@ use super::phrases::{P, say};
 use super::usual::UsualBasis;
 use super::vectors::label;
 use crate::base::{Timestamp, Vector};
+use crate::incident::Incident;
+use crate::incident::model::Point;
 use crate::meter::Count;
 use crate::store::IncidentSecond;
 use serde_json::{Value, json};
@@ -15,6 +17,8 @@ use serde_json::{Value, json};
 const POINTS: u64 = 240;
 /// Most vectors with a line of their own.
 const VECTORS: usize = 6;
+/// Most seconds between two points of a timeline.
+const SPACING: u64 = 3600;
 const SECOND: u64 = 1_000_000_000;
 
 /// Sums of a number of seconds.
@@ -34,7 +38,7 @@ struct Series {
 pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Vec<Block> {
     let incident = &input.incident.incident;
     let series = match input.incident.seconds.is_empty() {
-        true => from_timeline(input),
+        true => from_seconds(&from_timeline(incident)),
         false => from_seconds(&input.incident.seconds),
     };
     let Some(series) = series else {
@@ -110,21 +114,22 @@ fn from_seconds(seconds: &[IncidentSecond]) -> Option<Series> {
     Some(Series { vectors, buckets, width })
 }
 
-/// The coarse timeline of the incident, where seconds were not kept.
-fn from_timeline(input: &IncidentInput<'_>) -> Option<Series> {
-    let incident = &input.incident.incident;
+/// The coarse timeline of the incident, where seconds were not kept. A point stands for the seconds since the point before
+/// it would have been due; where several in a row are missing, there were no packets.
+fn from_timeline(incident: &Incident) -> Vec<IncidentSecond> {
     let timeline = &incident.timeline;
-    let (first, second) = (timeline.first()?, timeline.get(1)?);
-    let width = (second.at.seconds_since(first.at).round() as u64).max(1);
-    let bucket = |point: &crate::incident::model::Point| Bucket {
-        at: point.at.minus_seconds(1.0),
-        vectors: vec![Count {
-            packets: point.packets_per_second.saturating_mul(width),
-            bytes: (point.bits_per_second / 8).saturating_mul(width),
-        }],
-        target: None,
+    let apart = timeline.iter().zip(timeline.iter().skip(1)).map(|(a, b)| b.at.seconds_since(a.at).round() as u64);
+    let width = apart.min().unwrap_or(1).clamp(1, SPACING);
+    let seconds = |point: &Point| {
+        let count = Count { packets: point.packets_per_second, bytes: point.bits_per_second / 8 };
+        let (at, vector) = (point.at.nanos().saturating_sub(1) / SECOND, incident.vector);
+        (0..width).rev().map(move |back| IncidentSecond {
+            at: Timestamp::from_parts(at.saturating_sub(back), 0),
+            vectors: vec![(vector, count)],
+            target: None,
+        })
     };
-    Some(Series { vectors: vec![incident.vector], buckets: timeline.iter().map(bucket).collect(), width })
+    timeline.iter().flat_map(seconds).collect()
 }
 
 impl Series {

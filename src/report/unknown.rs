@@ -14,7 +14,9 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, kept: &Kept, language: Lang
     let mut list = coverage(incident, language);
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let is_traffic = matches!(class, VectorClass::Flood | VectorClass::Amplification | VectorClass::Application);
-    if incident.sources.spoofing_likely {
+    if incident.target.kind == "station" {
+        list.push(say(language, P::UnknownStation, &[]));
+    } else if incident.sources.spoofing_likely {
         list.push(say(language, P::UnknownSpoofed, &[]));
     } else if class == VectorClass::Amplification && incident.direction != Direction::Outbound {
         list.push(say(language, P::UnknownBehind, &[]));
