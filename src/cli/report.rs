@@ -31,7 +31,7 @@ Exit codes: 0 success, 1 no such incident or no report possible (the reason is o
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 #[command(group(ArgGroup::new("what").required(true).args(["id", "from"])))]
-#[command(group(ArgGroup::new("scope").args(["host", "guest", "report_network", "interface"]).requires("from")))]
+#[command(group(ArgGroup::new("scope").args(["host", "guest", "report_network", "interface"]).conflicts_with("id")))]
 pub(super) struct ReportArgs {
     /// Incident ID, as shown by `pegel incidents`
     id: Option<String>,
