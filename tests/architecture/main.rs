@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("metrics", &["base", "incident", "meter", "packet"]),
     ("http", &["base", "detect", "incident", "meter", "metrics", "store"]),
     ("store", &["base", "capture", "incident", "meter", "packet"]),
-    ("report", &["base", "incident", "meter", "store"]),
+    ("report", &["base", "capture", "incident", "meter", "store"]),
     (
         "runtime",
         &[
