@@ -17,9 +17,8 @@ mod maintenance;
 mod posture;
 mod print;
 mod replay;
-#[allow(dead_code, reason = "a subcommand as soon as the store can be read")]
 mod report;
-#[allow(dead_code, reason = "see report")]
+mod report_sender;
 mod report_source;
 mod run;
 mod store;
@@ -89,6 +88,8 @@ enum Command {
     PrintLimits(limits::LimitsArgs),
     /// List stored incidents, or show one
     Incidents(incidents::IncidentsArgs),
+    /// Write a report on an incident or a period, for customers, providers and authorities
+    Report(report::ReportArgs),
     /// Check, shrink or export the store, or delete an address from it
     Store(store::StoreArgs),
     /// Print the guests of this host, their MAC addresses and the bridge ports that learned them
@@ -127,6 +128,7 @@ impl Cli {
             Command::PrintConfig(args) => config::print(&args),
             Command::PrintLimits(args) => limits::run(&args),
             Command::Incidents(args) => incidents::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Store(args) => store::run(&args),
             Command::Guests(args) => guests::run(&args),
             Command::Suggest(args) => suggest::run(&args),

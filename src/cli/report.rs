@@ -1,19 +1,20 @@
 //! `pegel report`: reports on an incident or a period, XARF, and text for a ticket.
 
-use super::common::StateArgs;
+use super::common::Common;
 use super::exit;
+use super::incidents;
 use super::print::print_out;
-use super::report_source::{self, IncidentMaterial};
+use super::report_sender::{Sender, What};
+use super::report_source;
+use super::time::time;
 use crate::base::{Addr, Timestamp};
-use crate::report::{
-    Format, IncidentInput, Language, Origins, PeriodInput, Reporter, Scope, Usual, abuse_mail, incident_report,
-    period_report, xarf,
-};
+use crate::report::{Format, Language, Scope};
+use crate::runtime::wall_clock;
+use crate::store::Reader;
 use clap::{ArgGroup, Args, ValueEnum};
 use ipnet::IpNet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,7 +36,7 @@ Exit codes: 0 success, 1 no such incident or no report possible (the reason is o
 pub(super) struct ReportArgs {
     /// Incident ID, as shown by `pegel incidents`
     id: Option<String>,
-    /// Beginning of a period: a date, or a time such as 2026-11-30T12:00:00Z
+    /// Beginning of a period: a time as 2026-11-30T12:00:00Z, a day as 2026-11-30, or how long ago as 7d
     #[arg(long, value_name = "TIME", value_parser = time, requires = "to")]
     from: Option<Timestamp>,
     /// End of the period
@@ -68,17 +69,21 @@ pub(super) struct ReportArgs {
     /// Print text for the ticket of a provider instead
     #[arg(long, requires = "id", conflicts_with = "format")]
     abuse_mail: bool,
-    /// Organisation that reports, for --xarf and --abuse-mail
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    organisation: String,
-    /// Mail address of the organisation
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-    contact: String,
-    /// MMDB file with networks (ASN) or countries of addresses; repeatable
+    /// Organisation that reports, for --xarf and --abuse-mail [default: report.organisation of the configuration]
+    #[arg(long, value_name = "NAME")]
+    organisation: Option<String>,
+    /// Mail address of the organisation [default: report.contact]
+    #[arg(long, value_name = "ADDRESS")]
+    contact: Option<String>,
+    /// MMDB file with networks (ASN) or countries of addresses; repeatable [default: report.mmdb]
     #[arg(long, value_name = "FILE")]
     mmdb: Vec<PathBuf>,
-    #[command(flatten)]
-    state: StateArgs,
+    /// State directory of the daemon [default: state_dir of the configuration]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Configuration file [default: /etc/pegel/pegel.toml if it exists]
+    #[arg(long, value_name = "FILE", env = "PEGEL_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,29 +104,21 @@ enum Tongue {
     De,
 }
 
-/// A time in RFC 3339, or a date, which is its midnight in UTC.
-fn time(text: &str) -> Result<Timestamp, String> {
-    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let whole = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    whole.parse().map_err(|_| "must be a date as in 2026-11-30 or a time as in 2026-11-30T12:00:00Z".to_owned())
-}
-
 pub(super) fn run(args: &ReportArgs) -> ExitCode {
-    let state_dir = match args.state.path() {
-        Ok(path) => path,
+    let config = match (Common { config: args.config.clone(), network: Vec::new() }).load() {
+        Ok(config) => config,
         Err(code) => return code,
     };
-    let text = match (&args.id, args.from, args.to) {
-        (Some(id), ..) => report_source::incident(&state_dir, id).and_then(|material| incident(args, &material)),
-        (None, Some(from), Some(to)) if from < to => period(args, &state_dir, from, to),
-        _ => Err("--to must be later than --from".to_owned()),
-    };
-    let written = text.and_then(|text| match &args.output {
-        Some(path) => match std::fs::write(path, text) {
-            Ok(()) => Ok(ExitCode::from(exit::OK)),
-            Err(error) => Err(format!("{}: {error}", path.display())),
-        },
-        None => Ok(print_out(&text).err().unwrap_or(ExitCode::from(exit::OK))),
+    let state_dir = args.state_dir.as_ref().unwrap_or(&config.state_dir);
+    let sender = Sender::new(&config.report, args.organisation.clone(), args.contact.clone(), &args.mmdb);
+    let written = incidents::reader(state_dir).and_then(|reader| text(&reader, args, &sender)).and_then(|text| {
+        match &args.output {
+            Some(path) => match std::fs::write(path, text) {
+                Ok(()) => Ok(ExitCode::from(exit::OK)),
+                Err(error) => Err(format!("{}: {error}", path.display())),
+            },
+            None => Ok(print_out(&text).err().unwrap_or(ExitCode::from(exit::OK))),
+        }
     });
     written.unwrap_or_else(|message| {
         eprintln!("pegel: {message}");
@@ -129,47 +126,34 @@ pub(super) fn run(args: &ReportArgs) -> ExitCode {
     })
 }
 
-fn incident(args: &ReportArgs, material: &IncidentMaterial) -> Result<String, String> {
-    let incident = &material.stored.incident;
-    let usual = Usual::from_minutes(&material.minutes, incident.direction, incident.onset())
-        .or_else(|| Usual::before_onset(&material.stored.seconds, incident.onset()));
-    let origins = Origins::look_up(&args.mmdb, Origins::addresses(incident));
-    let sensor = sensor();
-    let input = IncidentInput {
-        incident: &material.stored,
-        usual: usual.as_ref(),
-        related: &material.related,
-        origins: &origins,
-        packets: &material.packets,
-        generated_at: now(),
-        sensor: &sensor,
-    };
-    let reporter = Reporter { organisation: args.organisation.clone(), contact: args.contact.clone() };
-    if args.xarf {
-        let reports = xarf(&input, &reporter)?;
-        return Ok(reports.iter().map(|report| format!("{report}\n")).collect());
+fn text(reader: &Reader, args: &ReportArgs, sender: &Sender) -> Result<String, String> {
+    let unreadable = |error| format!("the store cannot be read: {error}");
+    match (&args.id, args.from, args.to) {
+        (Some(id), ..) => {
+            let material = report_source::incident(reader, id).map_err(unreadable)?;
+            let material =
+                material.ok_or_else(|| format!("no incident has the ID {id:?}; pegel incidents lists them"))?;
+            let what = match (args.xarf, args.abuse_mail) {
+                (true, _) => What::Xarf,
+                (_, true) => What::Mail,
+                _ => What::Report(args.format()),
+            };
+            sender.incident(&material, what, args.language(), wall_clock())
+        }
+        (None, Some(from), Some(to)) if from < to => {
+            let (scope, now) = (args.scope(), wall_clock());
+            // What has not been yet cannot have been captured.
+            let to = to.min(now);
+            let material = report_source::period(reader, from, to, &scope).map_err(unreadable)?;
+            if material.left_out {
+                eprintln!(
+                    "pegel: note: the traffic is left out, there is too much; choose a --guest, --host or --network"
+                );
+            }
+            Ok(sender.period(&material, (from, to), scope, args.format(), args.language(), now))
+        }
+        _ => Err("--to must be later than --from".to_owned()),
     }
-    if args.abuse_mail {
-        return Ok(abuse_mail(&input, &reporter, args.language()));
-    }
-    Ok(incident_report(&input, args.format(), args.language()))
-}
-
-fn period(args: &ReportArgs, state_dir: &std::path::Path, from: Timestamp, to: Timestamp) -> Result<String, String> {
-    let scope = args.scope();
-    let material = report_source::period(state_dir, from, to, &scope)?;
-    let sensor = sensor();
-    let input = PeriodInput {
-        from,
-        to,
-        scope,
-        incidents: &material.incidents,
-        coverage: &material.coverage,
-        minutes: &material.minutes,
-        generated_at: now(),
-        sensor: &sensor,
-    };
-    Ok(period_report(&input, args.format(), args.language()))
 }
 
 impl ReportArgs {
@@ -197,15 +181,6 @@ impl ReportArgs {
             Tongue::De => Language::De,
         }
     }
-}
-
-fn sensor() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_parts(since.as_secs(), u64::from(since.subsec_nanos()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
-//! Where `pegel report` gets its material from: the only place that reads the store.
+//! Where reports get their material from: the only place of theirs that reads the store.
 
 use crate::base::Timestamp;
 use crate::incident::Incident;
 use crate::report::Scope;
-use crate::store::{KeptPacket, PeriodCoverage, StoredIncident, SubjectMinute};
-use std::path::Path;
+use crate::store::{
+    DirectionMinute, Filter, KeptPacket, PeriodCoverage, Reader, StoreError, StoredIncident, SubjectKind, SubjectMinute,
+};
+use std::collections::BTreeSet;
+
+/// Days before an incident whose minutes show what is usual.
+const USUAL_DAYS: f64 = 28.0;
+const SECONDS_PER_DAY: f64 = 86_400.0;
+/// Minutes that one report holds: a month of ten guests. Beyond it, a report on everything leaves the traffic out.
+const MOST_MINUTES: u64 = 500_000;
 
 /// What is known of one incident.
 pub(super) struct IncidentMaterial {
     /// The incident.
     pub(super) stored: StoredIncident,
-    /// Incidents of the same target within a day, and those merged into it.
+    /// Incidents of the same target within a day.
     pub(super) related: Vec<Incident>,
     /// Packets kept as evidence.
     pub(super) packets: Vec<KeptPacket>,
@@ -26,19 +34,113 @@ pub(super) struct PeriodMaterial {
     pub(super) coverage: PeriodCoverage,
     /// Minutes of the hosts and guests in scope.
     pub(super) minutes: Vec<SubjectMinute>,
+    /// The traffic was left out, because there is too much.
+    pub(super) left_out: bool,
 }
 
-/// The incident with this ID.
-pub(super) fn incident(state_dir: &Path, id: &str) -> Result<IncidentMaterial, String> {
-    Err(format!("{}: no incident has the ID {id}", state_dir.display()))
+/// The incident with this ID; `None` where there is none.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn incident(reader: &Reader, id: &str) -> Result<Option<IncidentMaterial>, StoreError> {
+    let Some(stored) = reader.incident(id)? else { return Ok(None) };
+    let incident = &stored.incident;
+    let (packets, _) = reader.packets(id)?;
+    let target = Some(incident.target.label());
+    let (from, to) =
+        (incident.onset().minus_seconds(SECONDS_PER_DAY), incident.updated_at.plus_seconds(SECONDS_PER_DAY));
+    let filter = Filter { target, from: Some(from), to: Some(to), ..Filter::default() };
+    let mut related = reader.all_incidents(&filter)?;
+    related.retain(|other| other.id != incident.id);
+    related.reverse();
+    let minutes = match incident.target.address {
+        Some(address) => {
+            let from = incident.onset().minus_seconds(USUAL_DAYS * SECONDS_PER_DAY);
+            reader.minutes(SubjectKind::Host, Some(&address.to_string()), from, incident.onset())?
+        }
+        None => Vec::new(),
+    };
+    Ok(Some(IncidentMaterial { stored, related, packets, minutes }))
 }
 
 /// A period.
+///
+/// # Errors
+/// The store cannot be read.
 pub(super) fn period(
-    state_dir: &Path,
-    _from: Timestamp,
-    _to: Timestamp,
-    _scope: &Scope,
-) -> Result<PeriodMaterial, String> {
-    Err(format!("{}: there is no store", state_dir.display()))
+    reader: &Reader,
+    from: Timestamp,
+    to: Timestamp,
+    scope: &Scope,
+) -> Result<PeriodMaterial, StoreError> {
+    let mut filter = Filter { from: Some(from), to: Some(to), ..Filter::default() };
+    let mut interface = None;
+    match scope {
+        Scope::All | Scope::Network(_) => {}
+        Scope::Host(address) => filter.target = Some(address.to_string()),
+        Scope::Guest(guest) => filter.guest = Some(guest.clone()),
+        Scope::Interface(name) => {
+            filter.interface = Some(name.clone());
+            interface = Some(name.as_str());
+        }
+    }
+    let mut incidents = reader.all_incidents(&filter)?;
+    if let Scope::Network(network) = scope {
+        incidents.retain(|incident| {
+            let prefix = incident.target.prefix.as_ref().and_then(|prefix| prefix.parse::<ipnet::IpNet>().ok());
+            incident.target.address.is_some_and(|address| network.contains(&address.ip()))
+                || prefix.is_some_and(|prefix| network.contains(&prefix) || prefix.contains(network))
+        });
+    }
+    incidents.reverse();
+    let coverage = reader.coverage(from, to, interface)?;
+    let (subjects, left_out) = subjects(reader, scope, from, to)?;
+    let mut minutes = Vec::new();
+    let captured = if subjects.is_empty() { BTreeSet::new() } else { reader.captured_minutes(from, to)? };
+    for (kind, subject) in subjects {
+        let found = reader.minutes(kind, Some(&subject), from, to)?;
+        let known: BTreeSet<Timestamp> = found.iter().map(|minute| minute.minute).collect();
+        minutes.extend(found);
+        // Captured, and nothing stored: there was next to no traffic.
+        minutes.extend(captured.difference(&known).map(|&minute| SubjectMinute {
+            minute,
+            kind,
+            subject: subject.clone(),
+            received: DirectionMinute::default(),
+            sent: DirectionMinute::default(),
+        }));
+    }
+    Ok(PeriodMaterial { incidents, coverage, minutes, left_out })
+}
+
+/// Hosts and guests in scope that have minutes; and whether they were left out, because they have too many.
+fn subjects(
+    reader: &Reader,
+    scope: &Scope,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<(Vec<(SubjectKind, String)>, bool), StoreError> {
+    let of = |kind: SubjectKind| -> Result<Vec<(SubjectKind, String)>, StoreError> {
+        Ok(reader.subjects(kind, from, to)?.into_iter().map(|subject| (kind, subject)).collect())
+    };
+    let all = match scope {
+        Scope::Host(address) => vec![(SubjectKind::Host, address.to_string())],
+        Scope::Guest(guest) => {
+            let id = |label: &str| label.split(" (").next() == Some(guest) || label == guest;
+            of(SubjectKind::Guest)?.into_iter().filter(|(_, label)| id(label)).collect()
+        }
+        Scope::Network(network) => {
+            let is_in = |text: &str| text.parse().is_ok_and(|address: std::net::IpAddr| network.contains(&address));
+            of(SubjectKind::Host)?.into_iter().filter(|(_, subject)| is_in(subject)).collect()
+        }
+        // Of a hoster these are the customers; elsewhere, the hosts.
+        Scope::All => match of(SubjectKind::Guest)? {
+            guests if guests.is_empty() => of(SubjectKind::Host)?,
+            guests => guests,
+        },
+        Scope::Interface(_) => Vec::new(),
+    };
+    let minutes = (to.seconds_since(from) / 60.0).ceil() as u64;
+    let too_many = minutes.saturating_mul(all.len() as u64) > MOST_MINUTES;
+    Ok(if too_many { (Vec::new(), true) } else { (all, false) })
 }

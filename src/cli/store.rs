@@ -168,7 +168,7 @@ fn export_all(reader: &Reader) -> Result<Result<(), ExitCode>, StoreError> {
         }
     }
     for kind in [SubjectKind::Host, SubjectKind::Guest] {
-        for subject in reader.subjects(kind)? {
+        for subject in reader.subjects(kind, all.0, all.1)? {
             for minute in reader.minutes(kind, Some(&subject), all.0, all.1)? {
                 let of = |direction: &crate::store::DirectionMinute| {
                     let (count, packets) = (direction.count, direction.peak_packets_per_second);

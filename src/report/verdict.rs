@@ -178,7 +178,7 @@ fn over(incident: &Incident, input: &IncidentInput<'_>, language: Language) -> S
         Some(CloseReason::Merged) => {
             say(language, P::Merged, &[&name(incident.part_of.as_deref().unwrap_or_default())])
         }
-        Some(CloseReason::Shutdown) => say(language, P::OverUnknownStopped, &[&closed]),
+        Some(CloseReason::Shutdown | CloseReason::Interrupted) => say(language, P::OverUnknownStopped, &[&closed]),
         Some(CloseReason::ClockChange) => say(language, P::OverUnknownClock, &[&closed]),
         Some(CloseReason::Evicted) => say(language, P::OverUnknownEvicted, &[&closed]),
     }

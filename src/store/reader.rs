@@ -12,7 +12,7 @@ use crate::incident::Incident;
 use crate::meter::Count;
 use crate::packet::Class;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -355,15 +355,31 @@ impl Reader {
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    /// Labels of the guests that have minutes.
+    /// Addresses of hosts, or labels of guests, that have minutes within a period.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn subjects(&self, kind: SubjectKind) -> Result<Vec<String>, StoreError> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT DISTINCT subject FROM subject_minute WHERE kind = ?1 ORDER BY subject")?;
-        let found = select.query_map([kind as i64], |row| row.get(0))?;
+    pub fn subjects(&self, kind: SubjectKind, from: Timestamp, to: Timestamp) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT subject FROM subject_minute WHERE kind = ?1 AND minute >= ?2 AND minute < ?3 \
+                           ORDER BY subject";
+        let mut select = self.connection.prepare_cached(SQL)?;
+        let after = to.nanos().div_ceil(60_000_000_000) as i64;
+        let found = select.query_map([kind as i64, rows::minutes(from), after], |row| row.get(0))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Minutes of a period of which each second was captured on every interface.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn captured_minutes(&self, from: Timestamp, to: Timestamp) -> Result<BTreeSet<Timestamp>, StoreError> {
+        const SQL: &str = "SELECT minute FROM interface_minute WHERE minute >= ?1 AND minute < ?2 \
+                           GROUP BY minute HAVING min(seconds) = (1 << 60) - 1";
+        let mut select = self.connection.prepare_cached(SQL)?;
+        let after = to.nanos().div_ceil(60_000_000_000) as i64;
+        let found = select.query_map([rows::minutes(from), after], |row| {
+            Ok(rows::from_seconds(row.get::<_, i64>(0)?.saturating_mul(60)))
+        })?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
