@@ -17,6 +17,7 @@ mod maintenance;
 mod posture;
 mod print;
 mod replay;
+mod replay_documents;
 mod report;
 mod report_sender;
 mod report_source;

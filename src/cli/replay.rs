@@ -6,6 +6,8 @@ use super::exit;
 use super::explanation;
 use super::incident_table::incident_table;
 use super::print::print_out;
+use super::replay_documents::Documents;
+use super::report::Tongue;
 use crate::base::grouped;
 use crate::capture::pcap_file::PcapFile;
 use crate::capture::{CaptureError, LinkType};
@@ -27,6 +29,7 @@ Examples:
   pegel replay --format json day1.pcap day2.pcap | jq .evidence
   pegel replay --state-dir /var/lib/pegel attack.pcap    with the learned limits of the daemon
   pegel replay --explain 203.0.113.7 attack.pcap         why an address is reported, or is not
+  pegel replay --report out.html --evidence DIR x.pcap   a report, and a directory of evidence per incident
 
 Exit codes: 0 all files were read, with or without incidents; 1 a file could not be read in full; 2 wrong usage;
 3 invalid configuration.";
@@ -52,6 +55,16 @@ pub(super) struct ReplayArgs {
     /// Show what each detector measured of this host, its limit, and what kept it silent
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<IpAddr>,
+    /// Write a report on the capture to this file: HTML, or Markdown or JSON by its suffix (.md, .json); one more for each
+    /// of several incidents
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+    /// Language of the report
+    #[arg(long, value_enum, default_value_t = Tongue::En)]
+    pub(super) language: Tongue,
+    /// Write the evidence of each incident to DIR/ID; see `pegel verify`
+    #[arg(long, value_name = "DIR")]
+    pub(super) evidence: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -73,9 +86,21 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
         let (id, why) = (format!("--maintenance {}", index + 1), args.why.clone().unwrap_or_default());
         config.maintenance.push(MaintenanceWindow { id, why, scope: Scope::All, schedule: schedule.clone() });
     }
+    if args.evidence.is_none() && args.report.is_none() {
+        config.tally.kept_octets = 0;
+    } else if config.tally.kept_octets == 0 {
+        config.tally.kept_octets = config.evidence.snaplen;
+    }
     let mut replay = Replay::new(&config);
-    if let Some(path) = args.state_dir {
-        config.state_dir = path;
+    let documents = Documents::new(&args, &config);
+    if let Some(documents) = &documents
+        && let Err(message) = documents.prepare(&mut replay, &config)
+    {
+        eprintln!("pegel: {message}");
+        return ExitCode::from(exit::FAILED);
+    }
+    if let Some(path) = &args.state_dir {
+        config.state_dir.clone_from(path);
         match replay.remember(&config) {
             Ok(()) => {}
             Err(message) => {
@@ -103,7 +128,7 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
             return code;
         }
     }
-    session.finish(args.files.len())
+    session.finish(args.files.len(), documents.as_ref())
 }
 
 fn maintenance(text: &str) -> Result<Schedule, String> {
@@ -178,7 +203,7 @@ impl Session {
         }
     }
 
-    fn finish(mut self, files: usize) -> ExitCode {
+    fn finish(mut self, files: usize, documents: Option<&Documents>) -> ExitCode {
         let events = self.replay.finish();
         let mut found = Vec::new();
         if let Err(code) = take(events, self.format, &mut found) {
@@ -208,6 +233,15 @@ impl Session {
             }
             for note in self.notes() {
                 eprintln!("pegel: note: {note}");
+            }
+        }
+        if let Some(documents) = documents {
+            match documents.write(&mut self.replay) {
+                Ok(lines) => lines.iter().for_each(|line| eprintln!("pegel: {line}")),
+                Err(message) => {
+                    eprintln!("pegel: {message}");
+                    self.failed += 1;
+                }
             }
         }
         if self.failed > 0 {

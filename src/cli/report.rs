@@ -97,7 +97,7 @@ enum Form {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Tongue {
+pub(super) enum Tongue {
     /// English
     En,
     /// German
@@ -156,6 +156,15 @@ fn text(reader: &Reader, args: &ReportArgs, sender: &Sender) -> Result<String, S
     }
 }
 
+impl Tongue {
+    pub(super) fn language(self) -> Language {
+        match self {
+            Tongue::En => Language::En,
+            Tongue::De => Language::De,
+        }
+    }
+}
+
 impl ReportArgs {
     fn scope(&self) -> Scope {
         match (self.host, &self.guest, self.network, &self.interface) {
@@ -176,10 +185,7 @@ impl ReportArgs {
     }
 
     fn language(&self) -> Language {
-        match self.language {
-            Tongue::En => Language::En,
-            Tongue::De => Language::De,
-        }
+        self.language.language()
     }
 }
 

@@ -381,7 +381,9 @@ impl Record {
     fn since_start(&self, closed: Option<(Timestamp, CloseReason)>) -> Option<Incident> {
         let vector = self.main_vector()?.vector;
         let totals = self.rates.totals();
-        let peers = self.peers.peers(totals.packets, self.is_spoofed());
+        let mut peers = self.peers.peers(totals.packets, self.is_spoofed());
+        // An estimate may be above what is possible.
+        peers.distinct = peers.distinct.min(totals.packets.max(1));
         let (sources, victims) = match (self.direction, &self.target) {
             (Direction::Outbound, Target::Host(attacker)) => {
                 let source = Peer { address: *attacker, packets: totals.packets, share: 1.0 };

@@ -82,6 +82,11 @@ impl Replay {
         Ok(())
     }
 
+    /// Incidents name this place of their evidence, with `{id}`.
+    pub fn set_evidence_url(&mut self, template: String) {
+        self.worker.sink.engine.set_evidence_url(Some(template));
+    }
+
     /// What was recorded, up to the end of the capture; `None` where nothing is.
     ///
     /// # Errors
