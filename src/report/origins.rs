@@ -113,10 +113,7 @@ impl Number {
     }
 }
 
-fn first<'de, T: Deserialize<'de>>(
-    found: &maxminddb::LookupResult<'de, Vec<u8>>,
-    keys: &[&'de str],
-) -> Option<T> {
+fn first<'de, T: Deserialize<'de>>(found: &maxminddb::LookupResult<'de, Vec<u8>>, keys: &[&'de str]) -> Option<T> {
     let path: Vec<PathElement<'de>> = keys.iter().map(|key| PathElement::Key(key)).collect();
     found.decode_path(&path).ok().flatten()
 }
