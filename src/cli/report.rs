@@ -9,11 +9,11 @@ use crate::report::{
     Format, IncidentInput, Language, Origins, PeriodInput, Reporter, Scope, Usual, abuse_mail, incident_report,
     period_report, xarf,
 };
+use crate::runtime::wall_clock;
 use clap::{ArgGroup, Args, ValueEnum};
 use ipnet::IpNet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -141,7 +141,7 @@ fn incident(args: &ReportArgs, material: &IncidentMaterial) -> Result<String, St
         related: &material.related,
         origins: &origins,
         packets: &material.packets,
-        generated_at: now(),
+        generated_at: wall_clock(),
         sensor: &sensor,
     };
     let reporter = Reporter { organisation: args.organisation.clone(), contact: args.contact.clone() };
@@ -166,7 +166,7 @@ fn period(args: &ReportArgs, state_dir: &std::path::Path, from: Timestamp, to: T
         incidents: &material.incidents,
         coverage: &material.coverage,
         minutes: &material.minutes,
-        generated_at: now(),
+        generated_at: wall_clock(),
         sensor: &sensor,
     };
     Ok(period_report(&input, args.format(), args.language()))
@@ -201,11 +201,6 @@ impl ReportArgs {
 
 fn sensor() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_parts(since.as_secs(), u64::from(since.subsec_nanos()))
 }
 
 #[cfg(test)]

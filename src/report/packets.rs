@@ -76,7 +76,7 @@ impl Kept {
         let ttl = |seen: &Seen| seen.ttl.map(u32::from);
         let plots =
             [self.plot(P::PlotLengths, &LENGTHS, &length, language), self.plot(P::PlotTtls, &TTLS, &ttl, language)];
-        plots.into_iter().flatten().map(Block::Plot).collect()
+        plots.into_iter().flatten().map(|plot| Block::Plot(Box::new(plot))).collect()
     }
 
     fn plot(&self, title: P, ends: &[u32], value: &dyn Fn(&Seen) -> Option<u32>, language: Language) -> Option<Plot> {

@@ -1,6 +1,6 @@
 //! The report on a period: attacks, and traffic of hosts and guests.
 
-use super::bill::{Bill, Sum, bills};
+use super::bill::{Bill, Runs, Sum, bills};
 use super::input::{PeriodInput, Scope};
 use super::language::Language;
 use super::model::{Block, Figure, Line, Lines, Plot, Report, Section, Shape, Table, Tone, Unit};
@@ -360,15 +360,12 @@ fn plot(bill: &Bill<'_>, title: String, from: Timestamp, to: Timestamp, language
         &[&title, &language.moment(from), &language.moment(to), &names.join(", "), &language.bits(highest as u64)],
     );
     let gaps = gaps(&received, from, to, width);
-    let line = |(index, (name, runs)): (usize, (&String, Vec<Vec<(Timestamp, f64)>>))| Line {
-        name: name.clone(),
-        colour: Some(index),
-        runs,
-    };
+    let line = |(index, (name, runs)): (usize, (&String, Runs))| Line { name: name.clone(), colour: Some(index), runs };
     let lines = names.iter().zip([received, sent]).enumerate().map(line).collect();
     let gap_name = say(language, P::Gap, &[]);
     let shape = Shape::Lines(Lines { from, to, unit: Unit::Bits, lines, gaps, gap_name, ..Lines::default() });
-    Block::Plot(Plot { title, description, shape, table, table_title: say(language, P::AsTable, &[]), language })
+    let table_title = say(language, P::AsTable, &[]);
+    Block::Plot(Box::new(Plot { title, description, shape, table, table_title, language }))
 }
 
 /// Times without values.

@@ -75,7 +75,7 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Vec<
         });
         series.plot(unit, band, marks.clone(), language)
     };
-    vec![Block::Pair(vec![Block::Plot(plot(Unit::Packets)), Block::Plot(plot(Unit::Bits))])]
+    vec![Block::Pair(vec![Block::Plot(Box::new(plot(Unit::Packets))), Block::Plot(Box::new(plot(Unit::Bits)))])]
 }
 
 fn from_seconds(seconds: &[IncidentSecond]) -> Option<Series> {
