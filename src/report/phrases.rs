@@ -247,7 +247,7 @@ phrases! {
     OneAttack: "1 attack" | "1 Angriff";
     ManyAttacks: "{0} attacks" | "{0} Angriffe";
     CoverageIs: "Capture coverage {0}, {1}." | "Abdeckung der Aufzeichnung {0}, {1}.";
-    LongestGap: "longest gap {0} (at {1})" | "längste Lücke {0} (am {1})";
+    LongestGap: "longest gap {0} (on {1})" | "längste Lücke {0} (am {1})";
     WithoutGap: "without a gap" | "lückenlos";
     CannotSay: "{0}: whether there were attacks from {1} to {2} cannot be said, since too little was captured. In what was captured, attacks did not show." | "{0}: Ob es vom {1} bis {2} Angriffe gab, lässt sich nicht sagen, weil zu wenig aufgezeichnet wurde. In dem, was aufgezeichnet wurde, zeigten sich Angriffe nicht.";
     Needed: "To rule attacks out, {0} must be captured, with gaps of at most {1}." | "Um Angriffe auszuschließen, müssen {0} aufgezeichnet sein, mit Lücken von höchstens {1}.";
@@ -281,7 +281,7 @@ phrases! {
     MeanRate: "Mean" | "Mittel";
     PeakSecond: "Peak second" | "Stärkste Sekunde";
     BilledNote: "The 95th percentile is that of means over 5 minutes, as it is used for billing transit: the highest 5 % of the values are discarded. It rests on {0} of {1} such values; values with missing minutes are left out." | "Das 95. Perzentil ist das von Mitteln über 5 Minuten, wie es zur Abrechnung von Transit dient: Die höchsten 5 % der Werte entfallen. Es beruht auf {0} von {1} solchen Werten; Werte mit fehlenden Minuten sind ausgelassen.";
-    MissingMinutes: "For {0} of {1} minutes there is nothing on record (the first at {2}): either there was too little traffic, or it was not captured. They are left out, not estimated." | "Zu {0} von {1} Minuten liegt nichts vor (die erste am {2}): Entweder gab es zu wenig Verkehr, oder er wurde nicht aufgezeichnet. Sie sind ausgelassen, nicht geschätzt.";
+    MissingMinutes: "For {0} of {1} minutes there is nothing on record (the first on {2}): either there was too little traffic, or it was not captured. They are left out, not estimated." | "Zu {0} von {1} Minuten liegt nichts vor (die erste am {2}): Entweder gab es zu wenig Verkehr, oder er wurde nicht aufgezeichnet. Sie sind ausgelassen, nicht geschätzt.";
     NoMinutes: "Traffic by minute is not on record for this period." | "Verkehr nach Minuten liegt für diesen Zeitraum nicht vor.";
     MoreSubjects: "{0} further hosts or guests with less traffic are not shown." | "{0} weitere Hosts oder Gäste mit weniger Verkehr sind nicht gezeigt.";
     PlotDay: "Bits per second on {0}" | "Bits pro Sekunde am {0}";
