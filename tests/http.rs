@@ -124,6 +124,7 @@ fn incident(id: &str) -> Incident {
         maintenance: None,
         drill: false,
         timeline: Vec::new(),
+        evidence_url: None,
         suggestions: pegel::mitigation::Suggestions::default(),
     }
 }

@@ -65,6 +65,7 @@ fn incident(address: Addr, vector: Vector, severity: Severity, packets_per_secon
         maintenance: None,
         drill: false,
         timeline: vec![Point { at, packets_per_second, bits_per_second: packets_per_second * 800 }],
+        evidence_url: None,
         suggestions: pegel::mitigation::Suggestions::default(),
     }
 }

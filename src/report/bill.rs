@@ -160,8 +160,7 @@ mod tests {
     #[test]
     fn the_highest_twentieth_of_the_means_is_discarded() {
         // 20 values of 5 minutes; one of them is a burst.
-        let rows: Vec<SubjectMinute> =
-            (0..100).map(|at| minute(at, if at < 5 { 7_500_000 } else { 75_000 })).collect();
+        let rows: Vec<SubjectMinute> = (0..100).map(|at| minute(at, if at < 5 { 7_500_000 } else { 75_000 })).collect();
         let bills = bills(&rows, Timestamp::ZERO, Timestamp::from_nanos(100 * MINUTE));
         assert_eq!(bills[0].received.billed, Some(10_000.0));
         assert_eq!((bills[0].values, bills[0].complete_values), (20, 20));

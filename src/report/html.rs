@@ -67,8 +67,24 @@ impl fmt::Display for Text<'_> {
 
 /// Units that no line break may part from their number.
 const UNITS: [&str; 18] = [
-    "%", "±", "s", "min", "h", "d", "B", "kB", "MB", "GB", "TB", "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s",
-    "packets/s", "Pakete/s",
+    "%",
+    "±",
+    "s",
+    "min",
+    "h",
+    "d",
+    "B",
+    "kB",
+    "MB",
+    "GB",
+    "TB",
+    "bit/s",
+    "kbit/s",
+    "Mbit/s",
+    "Gbit/s",
+    "Tbit/s",
+    "packets/s",
+    "Pakete/s",
 ];
 
 /// The text with numbers tied to their units, and "±" to what follows.
@@ -79,7 +95,8 @@ fn unbroken(text: &str) -> String {
         out.push_str(before);
         let unit = after.split(|c: char| c == ' ' || ",.;:()".contains(c)).next().unwrap_or_default();
         let is_number = before.ends_with(|c: char| c.is_ascii_digit());
-        let is_tied = (is_number && UNITS.contains(&unit)) || before.ends_with('±') || (before.ends_with('%') && unit == "±");
+        let is_tied =
+            (is_number && UNITS.contains(&unit)) || before.ends_with('±') || (before.ends_with('%') && unit == "±");
         out.push(if is_tied { '\u{a0}' } else { ' ' });
         rest = after;
     }
@@ -137,7 +154,9 @@ fn plot(plot: &Plot) -> Safe {
             let mut legend: Vec<(String, &str)> = lines
                 .lines
                 .iter()
-                .map(|line| (line.colour.map_or("all".to_owned(), |colour| format!("c{}", colour % 6)), line.name.as_str()))
+                .map(|line| {
+                    (line.colour.map_or("all".to_owned(), |colour| format!("c{}", colour % 6)), line.name.as_str())
+                })
                 .collect();
             legend.extend(lines.band.iter().map(|(_, _, name)| ("band".to_owned(), name.as_str())));
             if !lines.gaps.is_empty() {

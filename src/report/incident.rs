@@ -4,6 +4,7 @@ use super::input::IncidentInput;
 use super::language::Language;
 use super::model::{Block, Figure, Report, Section, Table, Tone};
 use super::phrases::{P, say};
+use super::target::target_name;
 use super::text::{lines, name, prose};
 use super::vectors::{explanation, label};
 use super::{packets, period, series, tables, unknown, verdict};
@@ -45,7 +46,7 @@ pub(super) fn report(input: &IncidentInput<'_>, language: Language) -> Report {
     Report {
         kind: "incident",
         language,
-        title: say(language, P::IncidentTitle, &[&label(language, incident.vector), &verdict::target_name(incident)]),
+        title: say(language, P::IncidentTitle, &[&label(language, incident.vector), &target_name(incident)]),
         subtitle: say(
             language,
             P::Subtitle,
@@ -88,7 +89,7 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
     let mut table = Table::default();
     let mut fact = |label: P, value: String| table.rows.push(vec![say(language, label, &[]).into(), value.into()]);
     let is_source = incident.direction == Direction::Outbound || matches!(target.kind, "station");
-    fact(if is_source { P::CulpritLabel } else { P::TargetLabel }, verdict::target_name(incident));
+    fact(if is_source { P::CulpritLabel } else { P::TargetLabel }, target_name(incident));
     if let Some(guest) = &target.guest {
         fact(P::Guest, name(guest));
     }
@@ -100,10 +101,7 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
         let vlan = target.vlan.map(|vlan| say(language, P::Vlan, &[&vlan.to_string()]));
         fact(P::InterfaceLabel, [name(interface)].into_iter().chain(vlan).collect::<Vec<_>>().join(", "));
     }
-    fact(
-        P::Begin,
-        format!("{}, {} UTC", language.date(incident.onset()), language.exact_time(incident.onset())),
-    );
+    fact(P::Begin, format!("{}, {} UTC", language.date(incident.onset()), language.exact_time(incident.onset())));
     let delay = language.lasting(incident.detected_after_seconds);
     fact(P::Detected, say(language, P::DetectedAfter, &[&language.exact_time(incident.opened_at), &delay]));
     fact(
@@ -112,7 +110,8 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
     );
     let kinds: Vec<String> = incident.vectors.iter().map(|vector| label(language, *vector)).collect();
     fact(P::Kinds, kinds.join(", "));
-    let patterns: Vec<String> = incident.patterns.iter().map(|pattern| self::pattern(*pattern, incident, language)).collect();
+    let patterns: Vec<String> =
+        incident.patterns.iter().map(|pattern| self::pattern(*pattern, incident, language)).collect();
     if !patterns.is_empty() {
         fact(P::Patterns, patterns.join(", "));
     }

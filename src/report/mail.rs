@@ -4,9 +4,9 @@ use super::input::{IncidentInput, Reporter};
 use super::language::Language;
 use super::model::{Block, Section};
 use super::phrases::{P, say};
+use super::target::target_name;
 use super::text::{plain, unmarked};
 use super::vectors::label;
-use super::verdict::target_name;
 use super::{incident, verdict};
 use crate::base::Direction;
 
@@ -44,7 +44,7 @@ pub(super) fn text(input: &IncidentInput<'_>, reporter: &Reporter, language: Lan
     lines.extend([
         String::new(),
         say(language, P::MailDone, &[]),
-        format!("- {}", say(language, P::OnlyObserves, &[])),
+        format!("- {}", say(language, P::MailObserves, &[])),
         format!("- {}", say(language, P::MailFill, &[])),
         String::new(),
         say(language, P::MailNotKnown, &[]),

@@ -59,7 +59,8 @@ fn table(page: &mut String, table: &Table) {
     let columns = table.head.len().max(table.rows.first().map_or(0, Vec::len));
     let heads = (0..columns).map(|at| table.head.get(at).map_or(String::new(), |head| inline(&head.text, true)));
     let rule = (0..columns).map(|at| if table.is_number(at) { "--:" } else { "---" });
-    let _ = writeln!(page, "\n| {} |\n| {} |", heads.collect::<Vec<_>>().join(" | "), rule.collect::<Vec<_>>().join(" | "));
+    let _ =
+        writeln!(page, "\n| {} |\n| {} |", heads.collect::<Vec<_>>().join(" | "), rule.collect::<Vec<_>>().join(" | "));
     for row in &table.rows {
         let cells: Vec<String> = row.iter().map(|cell| inline(&cell.text, true)).collect();
         let _ = writeln!(page, "| {} |", cells.join(" | "));

@@ -71,7 +71,7 @@ pub(super) enum Block {
     Paragraph(String),
     List(Vec<String>),
     Table(Table),
-    Plot(Plot),
+    Plot(Box<Plot>),
     /// Several plots or tables side by side, where there is room.
     Pair(Vec<Block>),
     /// A text that is shown on request: heading and content, which has several lines.

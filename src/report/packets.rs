@@ -74,11 +74,9 @@ impl Kept {
         }
         let length = |seen: &Seen| Some(seen.length);
         let ttl = |seen: &Seen| seen.ttl.map(u32::from);
-        let plots = [
-            self.plot(P::PlotLengths, &LENGTHS, &length, language),
-            self.plot(P::PlotTtls, &TTLS, &ttl, language),
-        ];
-        plots.into_iter().flatten().map(Block::Plot).collect()
+        let plots =
+            [self.plot(P::PlotLengths, &LENGTHS, &length, language), self.plot(P::PlotTtls, &TTLS, &ttl, language)];
+        plots.into_iter().flatten().map(|plot| Block::Plot(Box::new(plot))).collect()
     }
 
     fn plot(&self, title: P, ends: &[u32], value: &dyn Fn(&Seen) -> Option<u32>, language: Language) -> Option<Plot> {
@@ -102,8 +100,9 @@ impl Kept {
         }
         let title = say(language, title, &[]);
         let class = say(language, P::ClassLabel, &[]);
-        let head: Vec<(&str, bool)> =
-            std::iter::once((class.as_str(), false)).chain(groups.iter().map(|(name, _)| (name.as_str(), true))).collect();
+        let head: Vec<(&str, bool)> = std::iter::once((class.as_str(), false))
+            .chain(groups.iter().map(|(name, _)| (name.as_str(), true)))
+            .collect();
         let mut table = Table::new(String::new(), &head);
         let mut bars = Vec::new();
         for (index, end) in ends.iter().enumerate() {

@@ -1,14 +1,14 @@
 //! The report on a period: attacks, and traffic of hosts and guests.
 
-use super::bill::{Bill, Sum, bills};
+use super::bill::{Bill, Runs, Sum, bills};
 use super::input::{PeriodInput, Scope};
 use super::language::Language;
 use super::model::{Block, Figure, Line, Lines, Plot, Report, Section, Shape, Table, Tone, Unit};
 use super::phrases::{P, say};
 use super::tables;
+use super::target::target_name;
 use super::text::name;
 use super::vectors::label;
-use super::verdict::target_name;
 use crate::base::{Direction, Severity, Timestamp, Vector, VectorClass};
 use crate::incident::Incident;
 use crate::store::{LEAST_COVERAGE, LONGEST_GAP, SubjectKind};
@@ -110,9 +110,7 @@ fn scope(scope: &Scope, language: Language) -> String {
 
 fn gap(input: &PeriodInput<'_>, language: Language) -> String {
     match input.coverage.longest_gap {
-        Some((at, seconds)) => {
-            say(language, P::LongestGap, &[&language.lasting(seconds), &language.moment(at)])
-        }
+        Some((at, seconds)) => say(language, P::LongestGap, &[&language.lasting(seconds), &language.moment(at)]),
         None => say(language, P::WithoutGap, &[]),
     }
 }
@@ -121,8 +119,7 @@ fn verdict(input: &PeriodInput<'_>, sorted: &Sorted<'_>, language: Language) -> 
     let (what, from, to) = (scope(&input.scope, language), language.moment(input.from), language.moment(input.to));
     let (ratio, gap) = (language.percent(input.coverage.ratio()), gap(input, language));
     let coverage = say(language, P::CoverageIs, &[&ratio, &gap]);
-    let needed =
-        say(language, P::Needed, &[&language.percent(LEAST_COVERAGE), &language.lasting(LONGEST_GAP)]);
+    let needed = say(language, P::Needed, &[&language.percent(LEAST_COVERAGE), &language.lasting(LONGEST_GAP)]);
     let mut sentences = match (sorted.attacks.len(), input.coverage.allows_no()) {
         (0, true) => vec![say(language, P::NoAttack, &[&what, &from, &to, &ratio, &gap])],
         (0, false) => vec![say(language, P::CannotSay, &[&what, &from, &to]), coverage, needed],
@@ -175,7 +172,8 @@ fn figures(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
         figures.push(figure(P::LongestLabel, language.lasting(under), String::new()));
     }
     if let ([bill], Scope::Host(_) | Scope::Guest(_)) = (bills, &input.scope) {
-        let rate = |sum: &Sum| sum.billed.map_or_else(|| say(language, P::Unknown, &[]), |bits| language.bits(bits as u64));
+        let rate =
+            |sum: &Sum| sum.billed.map_or_else(|| say(language, P::Unknown, &[]), |bits| language.bits(bits as u64));
         let both = |a: &str, b: &str| say(language, P::InAndOut, &[a, b]);
         figures.push(figure(P::Billed, both(&rate(&bill.received), &rate(&bill.sent)), String::new()));
         let (received, sent) = (language.bytes(bill.received.count.bytes), language.bytes(bill.sent.count.bytes));
@@ -217,13 +215,7 @@ fn attacks(attacks: &[&Incident], language: Language) -> Section {
 }
 
 /// Sums of attacks by a key, the most frequent first.
-fn totals(
-    attacks: &[&Incident],
-    title: P,
-    column: P,
-    key: &dyn Fn(&Incident) -> String,
-    language: Language,
-) -> Table {
+fn totals(attacks: &[&Incident], title: P, column: P, key: &dyn Fn(&Incident) -> String, language: Language) -> Table {
     let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for incident in attacks {
         let (number, packets) = sums.entry(key(incident)).or_default();
@@ -278,10 +270,9 @@ fn traffic(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
     let mut table = Table::new(String::new(), &head);
     for bill in bills.iter().take(SUBJECTS) {
         let (as_victim, as_source) = as_victim_and_source(bill, &sorted.attacks);
-        for (word, sum, attacks) in [
-            (P::Received, &bill.received, (as_victim, P::AsVictim)),
-            (P::Sent, &bill.sent, (as_source, P::AsSource)),
-        ] {
+        for (word, sum, attacks) in
+            [(P::Received, &bill.received, (as_victim, P::AsVictim)), (P::Sent, &bill.sent, (as_source, P::AsSource))]
+        {
             let seconds = (bill.present * 60).max(1) as f64;
             let mean = (sum.count.bytes as f64 * 8.0 / seconds).round() as u64;
             let billed = sum.billed.map(|bits| language.bits(bits.round() as u64));
@@ -369,24 +360,16 @@ fn plot(bill: &Bill<'_>, title: String, from: Timestamp, to: Timestamp, language
         &[&title, &language.moment(from), &language.moment(to), &names.join(", "), &language.bits(highest as u64)],
     );
     let gaps = gaps(&received, from, to, width);
-    let line = |(index, (name, runs)): (usize, (&String, Vec<Vec<(Timestamp, f64)>>))| Line {
-        name: name.clone(),
-        colour: Some(index),
-        runs,
-    };
+    let line = |(index, (name, runs)): (usize, (&String, Runs))| Line { name: name.clone(), colour: Some(index), runs };
     let lines = names.iter().zip([received, sent]).enumerate().map(line).collect();
     let gap_name = say(language, P::Gap, &[]);
     let shape = Shape::Lines(Lines { from, to, unit: Unit::Bits, lines, gaps, gap_name, ..Lines::default() });
-    Block::Plot(Plot { title, description, shape, table, table_title: say(language, P::AsTable, &[]), language })
+    let table_title = say(language, P::AsTable, &[]);
+    Block::Plot(Box::new(Plot { title, description, shape, table, table_title, language }))
 }
 
 /// Times without values.
-fn gaps(
-    runs: &[Vec<(Timestamp, f64)>],
-    from: Timestamp,
-    to: Timestamp,
-    width: u64,
-) -> Vec<(Timestamp, Timestamp)> {
+fn gaps(runs: &[Vec<(Timestamp, f64)>], from: Timestamp, to: Timestamp, width: u64) -> Vec<(Timestamp, Timestamp)> {
     let half = width as f64 * 30.0;
     let mut gaps = Vec::new();
     let mut reached = from;

@@ -89,7 +89,7 @@ phrases! {
     FromTo: "{0} to {1}" | "{0} bis {1}";
     SiteAbout: "The site that most requests name is {0} ({1} ± {2} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} ± {2} der Anfragen).";
     SiteExact: "The site that most requests name is {0} ({1} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} der Anfragen).";
-    Over: "It is over." | "Das ist vorbei.";
+    Over: "It is over." | "Der Vorfall ist vorbei.";
     NotOver: "It is not over: at the time of this report ({0}) it was still open, last above its limit on {1}." | "Es ist nicht vorbei: Zum Zeitpunkt dieses Berichts ({0}) war der Vorfall offen; zuletzt über dem Grenzwert war er am {1}.";
     Merged: "This is part of a larger incident, on {0}, whose report contains these packets as well." | "Das ist Teil eines größeren Vorfalls ({0}), dessen Bericht auch diese Pakete enthält.";
     OverUnknownStopped: "Whether it is over is not known: Pegel was stopped at {0} while it went on." | "Ob es vorbei ist, ist nicht bekannt: Pegel wurde am {0} beendet, während es andauerte.";
@@ -211,7 +211,7 @@ phrases! {
     UnknownAllNames: "Which site is meant: the names in the requests could not be read (encrypted, cut off or none)." | "Welche Site gemeint ist: Die Namen in den Anfragen waren nicht lesbar (verschlüsselt, abgeschnitten oder keine).";
     UnknownSite: "Which site is meant, if the address serves several: packets of this kind carry no name." | "Welche Site gemeint ist, falls die Adresse mehrere bedient: Pakete dieser Art enthalten keinen Namen.";
     UnknownService: "Whether visitors were affected: Pegel sees packets, not whether a service answered in time." | "Ob Besucher betroffen waren: Pegel sieht Pakete, nicht ob ein Dienst rechtzeitig antwortete.";
-    UnknownNormal: "What is normal for this target at this time: there is no record of the days before." | "Was für dieses Ziel zu dieser Zeit normal ist: Aus den Tagen davor liegt nichts vor.";
+    UnknownNormal: "What is normal for this address at this time: there is no record of the time before." | "Was für diese Adresse zu dieser Zeit normal ist: Aus der Zeit davor liegt nichts vor.";
     UnknownPackets: "Lengths and TTLs of the packets: none were kept." | "Längen und TTL der Pakete: Es wurden keine aufbewahrt.";
     UnknownOrigins: "Operators and countries of the addresses: no file for them is configured." | "Betreiber und Länder der Adressen: Dafür ist keine Datei eingerichtet.";
     UnknownOriginFile: "Some operators and countries of addresses: a file for them cannot be used ({0})." | "Manche Betreiber und Länder der Adressen: Eine Datei dafür ist nicht brauchbar ({0}).";
@@ -247,7 +247,7 @@ phrases! {
     OneAttack: "1 attack" | "1 Angriff";
     ManyAttacks: "{0} attacks" | "{0} Angriffe";
     CoverageIs: "Capture coverage {0}, {1}." | "Abdeckung der Aufzeichnung {0}, {1}.";
-    LongestGap: "longest gap {0} (at {1})" | "längste Lücke {0} (am {1})";
+    LongestGap: "longest gap {0} (on {1})" | "längste Lücke {0} (am {1})";
     WithoutGap: "without a gap" | "lückenlos";
     CannotSay: "{0}: whether there were attacks from {1} to {2} cannot be said, since too little was captured. In what was captured, attacks did not show." | "{0}: Ob es vom {1} bis {2} Angriffe gab, lässt sich nicht sagen, weil zu wenig aufgezeichnet wurde. In dem, was aufgezeichnet wurde, zeigten sich Angriffe nicht.";
     Needed: "To rule attacks out, {0} must be captured, with gaps of at most {1}." | "Um Angriffe auszuschließen, müssen {0} aufgezeichnet sein, mit Lücken von höchstens {1}.";
@@ -281,7 +281,7 @@ phrases! {
     MeanRate: "Mean" | "Mittel";
     PeakSecond: "Peak second" | "Stärkste Sekunde";
     BilledNote: "The 95th percentile is that of means over 5 minutes, as it is used for billing transit: the highest 5 % of the values are discarded. It rests on {0} of {1} such values; values with missing minutes are left out." | "Das 95. Perzentil ist das von Mitteln über 5 Minuten, wie es zur Abrechnung von Transit dient: Die höchsten 5 % der Werte entfallen. Es beruht auf {0} von {1} solchen Werten; Werte mit fehlenden Minuten sind ausgelassen.";
-    MissingMinutes: "For {0} of {1} minutes there is nothing on record (the first at {2}): either there was too little traffic, or it was not captured. They are left out, not estimated." | "Zu {0} von {1} Minuten liegt nichts vor (die erste am {2}): Entweder gab es zu wenig Verkehr, oder er wurde nicht aufgezeichnet. Sie sind ausgelassen, nicht geschätzt.";
+    MissingMinutes: "For {0} of {1} minutes there is nothing on record (the first on {2}): either there was too little traffic, or it was not captured. They are left out, not estimated." | "Zu {0} von {1} Minuten liegt nichts vor (die erste am {2}): Entweder gab es zu wenig Verkehr, oder er wurde nicht aufgezeichnet. Sie sind ausgelassen, nicht geschätzt.";
     NoMinutes: "Traffic by minute is not on record for this period." | "Verkehr nach Minuten liegt für diesen Zeitraum nicht vor.";
     MoreSubjects: "{0} further hosts or guests with less traffic are not shown." | "{0} weitere Hosts oder Gäste mit weniger Verkehr sind nicht gezeigt.";
     PlotDay: "Bits per second on {0}" | "Bits pro Sekunde am {0}";
@@ -292,9 +292,10 @@ phrases! {
     MailSubjectSource: "Subject: Attack from {0}: {1}" | "Betreff: Angriff von {0}: {1}";
     MailSubjectTarget: "Subject: Attack on {0}: {1}" | "Betreff: Angriff auf {0}: {1}";
     MailSubjectSeen: "Subject: {1} at {0}" | "Betreff: {1} bei {0}";
-    MailGreeting: "Dear colleagues," | "guten Tag,";
+    MailGreeting: "Dear colleagues," | "Guten Tag,";
     MailClosing: "Kind regards" | "Mit freundlichen Grüßen";
     MailDone: "What we did:" | "Was wir getan haben:";
+    MailObserves: "Pegel, which detected it, only observes: it changed and blocked no traffic." | "Pegel, das ihn erkannt hat, beobachtet nur: Es hat keinen Verkehr verändert oder gesperrt.";
     MailFill: "[Please complete: what was stopped, changed or asked for, and when.]" | "[Bitte ergänzen: was wann abgeschaltet, geändert oder veranlasst wurde.]";
     MailFigures: "Details:" | "Einzelheiten:";
     MailNotKnown: "What we do not know:" | "Was wir nicht wissen:";
@@ -331,9 +332,7 @@ mod tests {
 
     #[test]
     fn what_stands_in_for_no_attack_does_not_say_no() {
-        let words = |text: &str| {
-            text.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase).collect::<Vec<_>>()
-        };
+        let words = |text: &str| text.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase).collect::<Vec<_>>();
         for phrase in [P::CannotSay, P::Needed, P::MayBeMore, P::CoverageIs, P::BadgeUnknown, P::NoMinutes] {
             let (en, de) = texts(phrase);
             assert!(!words(en).contains(&"no".to_owned()), "{phrase:?}: {en}");

@@ -51,7 +51,10 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Vec<
     // One label is enough where two would cover each other.
     let whole = series.width.saturating_mul(series.buckets.len() as u64) as f64;
     if incident.opened_at.seconds_since(incident.onset()) < whole / 5.0 {
-        marks = vec![(incident.onset(), say(language, P::MarkOnsetDetected, &[&language.lasting(incident.detected_after_seconds)]))];
+        marks = vec![(
+            incident.onset(),
+            say(language, P::MarkOnsetDetected, &[&language.lasting(incident.detected_after_seconds)]),
+        )];
     }
     if incident.closed_at.is_some() {
         marks.push((incident.updated_at, say(language, P::MarkEnd, &[])));
@@ -72,7 +75,7 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Vec<
         });
         series.plot(unit, band, marks.clone(), language)
     };
-    vec![Block::Pair(vec![Block::Plot(plot(Unit::Packets)), Block::Plot(plot(Unit::Bits))])]
+    vec![Block::Pair(vec![Block::Plot(Box::new(plot(Unit::Packets))), Block::Plot(Box::new(plot(Unit::Bits)))])]
 }
 
 fn from_seconds(seconds: &[IncidentSecond]) -> Option<Series> {
@@ -165,18 +168,13 @@ impl Series {
                 }
             })
             .collect();
-        let all: Vec<(Timestamp, f64)> = self
-            .buckets
-            .iter()
-            .filter_map(|bucket| Some((middle(bucket), self.rate(unit, bucket.target?))))
-            .collect();
+        let all: Vec<(Timestamp, f64)> =
+            self.buckets.iter().filter_map(|bucket| Some((middle(bucket), self.rate(unit, bucket.target?)))).collect();
         if !all.is_empty() {
             lines.push(Line { name: say(language, P::AllOfTarget, &[]), colour: None, runs: vec![all] });
         }
-        let highest = lines
-            .iter()
-            .flat_map(|line| line.runs.iter().flatten().map(|(_, value)| *value))
-            .fold(0.0, f64::max);
+        let highest =
+            lines.iter().flat_map(|line| line.runs.iter().flatten().map(|(_, value)| *value)).fold(0.0, f64::max);
         let shown = |value: f64| match unit {
             Unit::Packets => language.packets(value.round() as u64),
             Unit::Bits => language.bits(value.round() as u64),

@@ -18,9 +18,8 @@ const BOTTOM: f64 = 28.0;
 /// Colours of the page's style.
 const COLOURS: usize = 6;
 /// Steps of the time axis, in seconds.
-const STEPS: [u64; 20] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
-];
+const STEPS: [u64; 20] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
 const DAY: u64 = 86_400;
 /// Most labels of the time axis.
 const TIME_LABELS: f64 = 4.0;
@@ -89,7 +88,8 @@ pub(super) fn lines(plot: &Lines, title: &str, description: &str, language: Lang
     let floor = TOP + height;
     for (begin, end) in &plot.gaps {
         let (a, b) = (x(*begin), x(*end));
-        let _ = write!(svg, "<rect class=\"gap\" x=\"{a:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\"/>", b - a);
+        let _ =
+            write!(svg, "<rect class=\"gap\" x=\"{a:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\"/>", b - a);
     }
     let mut value = 0.0;
     while value <= top + step / 2.0 {
@@ -174,7 +174,8 @@ fn time_axis(svg: &mut String, plot: &Lines, x: &dyn Fn(Timestamp) -> f64, floor
         }
         at += step;
     }
-    let _ = write!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{floor}\" y2=\"{floor}\"/>", WIDTH - RIGHT);
+    let _ =
+        write!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{floor}\" y2=\"{floor}\"/>", WIDTH - RIGHT);
 }
 
 fn draw(svg: &mut String, line: &Line, x: &dyn Fn(Timestamp) -> f64, y: &dyn Fn(f64) -> f64, floor: f64) {
@@ -247,7 +248,8 @@ pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Langua
             escaped(name)
         );
     }
-    let _ = write!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{floor}\" y2=\"{floor}\"/>", WIDTH - RIGHT);
+    let _ =
+        write!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{floor}\" y2=\"{floor}\"/>", WIDTH - RIGHT);
     svg + "</svg>"
 }
 

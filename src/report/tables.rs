@@ -4,9 +4,9 @@ use super::language::Language;
 use super::model::{Cell, Table};
 use super::origins::Origins;
 use super::phrases::{P, say};
+use super::target::target_name;
 use super::text::name;
 use super::vectors::label;
-use super::verdict::target_name;
 use crate::base::{Addr, Severity};
 use crate::incident::Incident;
 use crate::incident::model::{Name, Peer, Peers, Port};
@@ -24,9 +24,7 @@ const MOST: usize = 8;
 pub(super) fn peers_number(peers: &Peers, language: Language) -> String {
     let number = language.count(peers.distinct);
     match peers.distinct_error {
-        Some(error) if error > 0.0 => {
-            say(language, P::About, &[&number, &language.percent(error)])
-        }
+        Some(error) if error > 0.0 => say(language, P::About, &[&number, &language.percent(error)]),
         Some(_) => number,
         None => say(language, P::AtLeast, &[&number]),
     }
@@ -171,7 +169,12 @@ pub(super) fn incidents<'a>(incidents: impl Iterator<Item = &'a Incident>, langu
             lasted.into(),
             [direction, target].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ").into(),
             kinds.join(", ").into(),
-            format!("{}pps, {}", language.scaled(incident.peak.packets_per_second), language.bits(incident.peak.bits_per_second)).into(),
+            format!(
+                "{}pps, {}",
+                language.scaled(incident.peak.packets_per_second),
+                language.bits(incident.peak.bits_per_second)
+            )
+            .into(),
             severity(incident.severity, language).into(),
         ]);
     }

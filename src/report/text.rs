@@ -93,7 +93,11 @@ mod tests {
         let marked = format!("x {} y", name(hostile));
         assert_eq!(
             parts(&marked),
-            [Part::Ours("x "), Part::Name("a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}g\u{fffd}"), Part::Ours(" y")]
+            [
+                Part::Ours("x "),
+                Part::Name("a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}g\u{fffd}"),
+                Part::Ours(" y")
+            ]
         );
         assert_eq!(plain(&"x".repeat(500), 100).chars().count(), 101);
         assert_eq!(plain("Österreich 東京", 100), "Österreich 東京");

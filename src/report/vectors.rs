@@ -1,26 +1,17 @@
 //! What each vector is called, and what it means for a reader who has never heard its name.
 
 use super::language::Language;
+use super::told::Told;
 use super::vectors_lan;
 use crate::base::{Vector, VectorClass};
-
-/// A vector in both languages.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
-    /// English, with its article where it has one: `a SYN flood`.
-    pub phrase: &'static str,
-    /// German, without an article.
-    pub de: &'static str,
-    /// One sentence about what happens.
-    pub says: (&'static str, &'static str),
-}
 
 /// A name without an article, for tables.
 pub(super) fn label(language: Language, vector: Vector) -> String {
     let told = told(vector);
     match language {
         Language::En => {
-            let name = told.phrase.strip_prefix("a ").or_else(|| told.phrase.strip_prefix("an ")).unwrap_or(told.phrase);
+            let name =
+                told.phrase.strip_prefix("a ").or_else(|| told.phrase.strip_prefix("an ")).unwrap_or(told.phrase);
             let mut letters = name.chars();
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         }
@@ -112,7 +103,9 @@ fn flood(vector: Vector) -> Told {
             ),
         ),
         Vector::GreFlood => told_as("a GRE flood", "GRE-Flood", VOLUME),
-        Vector::IpProtoFlood => told_as("a flood of an unusual IP protocol", "Flood eines unüblichen IP-Protokolls", VOLUME),
+        Vector::IpProtoFlood => {
+            told_as("a flood of an unusual IP protocol", "Flood eines unüblichen IP-Protokolls", VOLUME)
+        }
         Vector::LandAttack => told_as(
             "a LAND attack",
             "LAND-Angriff",
@@ -188,10 +181,7 @@ fn application(vector: Vector) -> Told {
         Vector::DnsQueryFlood => told_as(
             "a DNS query flood",
             "DNS-Query-Flood",
-            (
-                "Queries to the name server arrive in masses.",
-                "Anfragen an den Nameserver treffen in Massen ein.",
-            ),
+            ("Queries to the name server arrive in masses.", "Anfragen an den Nameserver treffen in Massen ein."),
         ),
         Vector::DnsWaterTorture => told_as(
             "a DNS water torture attack",

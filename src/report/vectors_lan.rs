@@ -1,6 +1,6 @@
 //! The names of vectors that are no attack on a host of ours from outside: scans, what our hosts send, LANs, this sensor.
 
-use super::vectors::Told;
+use super::told::Told;
 use crate::base::Vector;
 
 const SCAN: (&str, &str) = (
@@ -22,10 +22,8 @@ const NEIGHBOUR: (&str, &str) = (
     "Falsche Angaben darüber, zu welcher MAC-Adresse eine IP-Adresse gehört, wurden gesendet. Verkehr anderer kann \
      umgeleitet worden sein.",
 );
-const CHANGE: (&str, &str) = (
-    "This is a change of the LAN, which can be normal.",
-    "Das ist eine Änderung im LAN, die normal sein kann.",
-);
+const CHANGE: (&str, &str) =
+    ("This is a change of the LAN, which can be normal.", "Das ist eine Änderung im LAN, die normal sein kann.");
 
 /// The names and the sentence of a vector.
 pub(super) fn told(vector: Vector) -> Told {
@@ -177,8 +175,12 @@ pub(super) fn told(vector: Vector) -> Told {
             ),
         ),
         Vector::NewStation => ("a new station", "Neue Station", CHANGE),
-        Vector::ChangedStation => ("a new MAC address of a known IP address", "Neue MAC-Adresse zu bekannter IP", CHANGE),
-        Vector::FlipFlop => ("an IP address between two MAC addresses", "IP-Adresse im Wechsel zweier MAC-Adressen", CHANGE),
+        Vector::ChangedStation => {
+            ("a new MAC address of a known IP address", "Neue MAC-Adresse zu bekannter IP", CHANGE)
+        }
+        Vector::FlipFlop => {
+            ("an IP address between two MAC addresses", "IP-Adresse im Wechsel zweier MAC-Adressen", CHANGE)
+        }
         Vector::PostureFailed => (
             "a failed check of this host",
             "Fehlgeschlagene Prüfung dieses Hosts",

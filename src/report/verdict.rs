@@ -5,6 +5,7 @@ use super::language::Language;
 use super::numbers::same_day;
 use super::phrases::{P, say};
 use super::tables;
+use super::target::target_name;
 use super::text::name;
 use super::usual::UsualBasis;
 use super::vectors::{explanation, phrase};
@@ -35,7 +36,9 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Stri
             UsualBasis::BeforeOnset { .. } => P::NormalBefore,
         };
         let (low, high) = (band(usual.packets_per_second.low), band(usual.packets_per_second.high));
-        sentences.push(if low == high { say(language, word, &[&high]) } else {
+        sentences.push(if low == high {
+            say(language, word, &[&high])
+        } else {
             say(language, word, &[&say(language, P::FromTo, &[&low, &high])])
         });
     }
@@ -118,16 +121,6 @@ pub(super) fn list(items: &[String], language: Language) -> String {
     }
 }
 
-/// The name of the target, for headings and tables.
-pub(super) fn target_name(incident: &Incident) -> String {
-    let target = &incident.target;
-    match (target.address, target.mac) {
-        (Some(address), _) => address.to_string(),
-        (None, Some(mac)) => mac.to_string(),
-        (None, None) => name(&target.label()),
-    }
-}
-
 /// The target as a part of a sentence, with guest and interface; in German in the dative.
 fn target_in_sentence(incident: &Incident, language: Language) -> String {
     let target = &incident.target;
@@ -173,7 +166,9 @@ fn site(incident: &Incident, language: Language) -> Option<String> {
 fn over(incident: &Incident, input: &IncidentInput<'_>, language: Language) -> String {
     let closed = incident.closed_at.map(|at| language.moment(at)).unwrap_or_default();
     match incident.close_reason {
-        None => say(language, P::NotOver, &[&language.moment(input.generated_at), &language.moment(incident.updated_at)]),
+        None => {
+            say(language, P::NotOver, &[&language.moment(input.generated_at), &language.moment(incident.updated_at)])
+        }
         Some(CloseReason::Quiet) => say(language, P::Over, &[]),
         Some(CloseReason::Merged) => {
             say(language, P::Merged, &[&name(incident.part_of.as_deref().unwrap_or_default())])

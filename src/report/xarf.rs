@@ -4,6 +4,7 @@
 use super::input::{IncidentInput, Reporter};
 use super::language::Language;
 use super::packets::Kept;
+use super::target::target_name;
 use super::text::{plain, unmarked};
 use super::{origins, verdict};
 use crate::base::{Addr, Direction, Timestamp, Vector, VectorClass};
@@ -27,7 +28,10 @@ pub(super) fn reports(input: &IncidentInput<'_>, reporter: &Reporter) -> Result<
     }
     if incident.is_merged() {
         let whole = incident.part_of.as_deref().unwrap_or_default();
-        return Err(format!("the incident is part of a larger one, on {}: report that one", plain(whole, ORGANISATION)));
+        return Err(format!(
+            "the incident is part of a larger one, on {}: report that one",
+            plain(whole, ORGANISATION)
+        ));
     }
     if incident.sources.spoofing_likely {
         return Err("the sources are probably spoofed: their owners did not send these packets".to_owned());
@@ -54,9 +58,11 @@ fn contact(reporter: &Reporter) -> Result<Value, String> {
     let is_local = !local.is_empty()
         && local.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte));
     if organisation.is_empty() || !is_domain || !is_local {
-        return Err("XARF needs your organisation and a mail address: set report.organisation and report.contact in the \
+        return Err(
+            "XARF needs your organisation and a mail address: set report.organisation and report.contact in the \
                     configuration"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(json!({"org": organisation, "contact": reporter.contact, "domain": domain}))
 }
@@ -68,7 +74,7 @@ fn outbound(input: &IncidentInput<'_>, kept: &Kept, contact: &Value) -> Result<V
         return Err(format!(
             "XARF names the source by its address, and this incident has none ({} {}): use --abuse-mail",
             incident.target.kind,
-            plain(&unmarked(&verdict::target_name(incident)), ORGANISATION)
+            plain(&unmarked(&target_name(incident)), ORGANISATION)
         ));
     };
     let victim = incident.victims.as_ref().and_then(|victims| victims.top.first()).map(|peer| peer.address);
@@ -124,8 +130,10 @@ fn reflectors(input: &IncidentInput<'_>, kept: &Kept, contact: &Value) -> Result
         reports.push(report);
     }
     match reports.is_empty() {
-        true => Err("none of the reflectors can be named with its port: no address is certain to have sent a part of it"
-            .to_owned()),
+        true => {
+            Err("none of the reflectors can be named with its port: no address is certain to have sent a part of it"
+                .to_owned())
+        }
         false => Ok(reports),
     }
 }

@@ -56,8 +56,7 @@ impl Case {
         let (seconds, packets) = traffic(&attack, &background, &incident);
         let usual = Usual::before_onset(&seconds, incident.onset());
         let changes = changes.into_iter().filter(|(id, _)| *id == incident.id).map(|(_, change)| change).collect();
-        let mitigations =
-            incident.mitigations().iter().map(|one| serde_json::to_value(one).expect("JSON")).collect();
+        let mitigations = incident.mitigations().iter().map(|one| serde_json::to_value(one).expect("JSON")).collect();
         let stored = StoredIncident { incident, mitigations, changes, seconds };
         Case { stored, usual, packets, origins: Origins::none(), related: incidents }
     }
@@ -77,7 +76,8 @@ impl Case {
 
 fn replay(scenario: &Scenario) -> (Vec<Incident>, Vec<(String, StoredChange)>) {
     let mut config = Config::parse("", "config").expect("a configuration");
-    config.networks = ["203.0.113.0/24", "2001:db8:10::/48"].iter().map(|text| text.parse().expect("a network")).collect();
+    config.networks =
+        ["203.0.113.0/24", "2001:db8:10::/48"].iter().map(|text| text.parse().expect("a network")).collect();
     let mut replay = Replay::new(&config);
     let (mut incidents, mut changes) = (Vec::new(), Vec::new());
     let mut keep = |events: Vec<Event>| {
@@ -132,10 +132,9 @@ fn traffic(attack: &Scenario, background: &Scenario, incident: &Incident) -> (Ve
                 continue;
             }
             let at = frame.time.nanos() / 1_000_000_000;
-            let second = seconds.entry(at).or_insert_with(|| IncidentSecond {
-                at: Timestamp::from_parts(at, 0),
-                ..IncidentSecond::default()
-            });
+            let second = seconds
+                .entry(at)
+                .or_insert_with(|| IncidentSecond { at: Timestamp::from_parts(at, 0), ..IncidentSecond::default() });
             if incident.target.address.is_some() {
                 second.target.get_or_insert_default().add(frame.segments, frame.wire_len);
             }
@@ -189,7 +188,8 @@ to = 62.0
 }
 
 fn new_ntp() -> Case {
-    let attack = "seed = 1\n[[part]]\nmodel = \"ntp_amplification\"\nrate = 900.0\nfrom = 32.0\nto = 50.0\nsources = 12\n";
+    let attack =
+        "seed = 1\n[[part]]\nmodel = \"ntp_amplification\"\nrate = 900.0\nfrom = 32.0\nto = 50.0\nsources = 12\n";
     Case::play(attack, BACKGROUND, Vector::NtpAmplification)
 }
 

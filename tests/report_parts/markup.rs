@@ -53,9 +53,17 @@ fn tag(inner: &str) -> Tag {
 
 fn unescaped(text: &str) -> String {
     let mut text = text.to_owned();
-    for (escaped, c) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"),
-        ("&#62;", ">"), ("&#38;", "&"), ("&amp;", "&")]
-    {
+    for (escaped, c) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ] {
         text = text.replace(escaped, c);
     }
     text

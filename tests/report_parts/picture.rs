@@ -46,7 +46,13 @@ impl Picture {
                     _ => {
                         let guess = left + up - corner;
                         let (a, b, c) = ((guess - left).abs(), (guess - up).abs(), (guess - corner).abs());
-                        if a <= b && a <= c { left } else if b <= c { up } else { corner }
+                        if a <= b && a <= c {
+                            left
+                        } else if b <= c {
+                            up
+                        } else {
+                            corner
+                        }
                     }
                 };
                 current[at] = current[at].wrapping_add(add as u8);
@@ -69,7 +75,12 @@ pub fn chromium(program: &Path, profile: &Path, arguments: &[&str], page: &Path)
     let url = format!("file://{}", page.display());
     let output = Command::new(program)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-extensions",
+        ])
         .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(arguments)
