@@ -48,6 +48,12 @@ pub(super) struct StateArgs {
 }
 
 impl StateArgs {
+    /// The key that signs evidence, if one is configured.
+    pub(super) fn signing_key(&self) -> Result<Option<PathBuf>, ExitCode> {
+        let config = Common { config: self.config.clone(), network: Vec::new() }.load()?;
+        Ok(config.evidence.signing_key)
+    }
+
     /// The state directory. Loads the configuration only if it is needed.
     pub(super) fn path(&self) -> Result<PathBuf, ExitCode> {
         match &self.state_dir {

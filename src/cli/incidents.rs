@@ -156,7 +156,7 @@ fn list(directory: &Path, filter: Filter, args: &IncidentsArgs) -> Result<String
         incidents.reverse();
     }
     match args.format {
-        Format::Json => Ok(incidents.iter().map(|incident| line(incident)).collect()),
+        Format::Json => Ok(incidents.iter().map(line).collect()),
         Format::Csv => csv_page(&incidents),
         Format::Table if incidents.is_empty() => Ok("No incident.\n".to_owned()),
         Format::Table => {

@@ -58,13 +58,13 @@ pub(super) struct ReplayArgs {
     /// Write a report on the capture to this file: HTML, or Markdown or JSON by its suffix (.md, .json); one more for each
     /// of several incidents
     #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    report: Option<PathBuf>,
     /// Language of the report
     #[arg(long, value_enum, default_value_t = Tongue::En)]
-    pub(super) language: Tongue,
+    language: Tongue,
     /// Write the evidence of each incident to DIR/ID; see `pegel verify`
     #[arg(long, value_name = "DIR")]
-    pub(super) evidence: Option<PathBuf>,
+    evidence: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -92,7 +92,7 @@ pub(super) fn run(args: ReplayArgs) -> ExitCode {
         config.tally.kept_octets = config.evidence.snaplen;
     }
     let mut replay = Replay::new(&config);
-    let documents = Documents::new(&args, &config);
+    let documents = Documents::new(args.report.as_ref(), args.language.language(), args.evidence.as_ref(), &config);
     if let Some(documents) = &documents
         && let Err(message) = documents.prepare(&mut replay, &config)
     {

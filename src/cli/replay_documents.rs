@@ -1,6 +1,5 @@
 //! What `pegel replay` writes beside its output: a report, and evidence.
 
-use super::replay::ReplayArgs;
 use super::report_sender::{Sender, What};
 use super::report_source;
 use crate::base::Timestamp;
@@ -24,14 +23,19 @@ pub(super) struct Documents {
 
 impl Documents {
     /// `None` where nothing is.
-    pub(super) fn new(args: &ReplayArgs, config: &Config) -> Option<Documents> {
-        if args.report.is_none() && args.evidence.is_none() {
+    pub(super) fn new(
+        report: Option<&PathBuf>,
+        language: Language,
+        evidence: Option<&PathBuf>,
+        config: &Config,
+    ) -> Option<Documents> {
+        if report.is_none() && evidence.is_none() {
             return None;
         }
         Some(Documents {
-            report: args.report.clone(),
-            language: args.language.language(),
-            evidence: args.evidence.clone(),
+            report: report.cloned(),
+            language,
+            evidence: evidence.cloned(),
             signing_key: config.evidence.signing_key.clone(),
             snaplen: config.tally.kept_octets,
             config: config.report.clone(),

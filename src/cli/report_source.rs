@@ -8,7 +8,7 @@ use crate::store::{
 };
 use std::collections::BTreeSet;
 
-/// Days before an incident whose minutes show what is usual.
+/// Days before an incident whose minutes show the normal traffic.
 const USUAL_DAYS: f64 = 28.0;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 /// Minutes that one report holds: a month of ten guests. Beyond it, a report on everything leaves the traffic out.

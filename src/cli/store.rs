@@ -5,10 +5,11 @@ use super::exit;
 use super::print::print_out;
 use crate::base::Timestamp;
 use crate::base::{Addr, grouped};
-use crate::store::{Database, Filter, Reader, StoreError, SubjectKind, evidence};
+use crate::store::{Database, EVIDENCE, Filter, Reader, StateDir, StoreError, SubjectKind, evidence};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::fmt::Write;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ Examples:
   pegel store forget 198.51.100.9      delete what is stored about an address
   pegel store vacuum                   return the space of what was deleted
 
-The daemon may run meanwhile; vacuum makes it keep its news in memory for as long as it takes.
+The daemon may run meanwhile, except for forget; vacuum makes it keep its news in memory for as long as it takes.
 
 Exit codes: 0 success; 1 the store is damaged or cannot be read or written; 2 wrong usage; 3 invalid configuration.";
 
@@ -41,7 +42,8 @@ enum Action {
     Vacuum,
     /// Print everything as JSON, one object per line
     Export,
-    /// Delete what is stored about an address: its minutes, the incidents about it, and its mention in others
+    /// Delete what is stored about an address: its minutes, the incidents about it, its mention in others, and the evidence
+    /// of all these
     Forget {
         /// The address
         address: IpAddr,
@@ -57,7 +59,10 @@ pub(super) fn run(args: &StoreArgs) -> ExitCode {
         Action::Check => check(&directory),
         Action::Vacuum => vacuum(&directory),
         Action::Export => return export(&directory),
-        Action::Forget { address } => forget(&directory, address.into()),
+        Action::Forget { address } => match args.state.signing_key() {
+            Ok(key) => forget(&directory, key.as_deref(), address.into()),
+            Err(code) => return code,
+        },
     };
     match outcome {
         Ok(text) => print_out(&text).err().unwrap_or(ExitCode::from(exit::OK)),
@@ -191,7 +196,11 @@ fn export_all(reader: &Reader) -> Result<Result<(), ExitCode>, StoreError> {
     Ok(Ok(()))
 }
 
-fn forget(directory: &Path, address: Addr) -> Result<String, StoreError> {
+fn forget(directory: &Path, signing_key: Option<&Path>, address: Addr) -> Result<String, StoreError> {
+    // The daemon has the order of the evidence, and open incidents, in memory.
+    let Some(_lock) = StateDir::at(directory).lock_store()? else {
+        return Err(io::Error::other("the daemon writes it at present; stop it, and run this again").into());
+    };
     let mut database = writable(directory)?;
     let forgotten = database.forget(address)?;
     let mut text = String::new();
@@ -202,17 +211,21 @@ fn forget(directory: &Path, address: Addr) -> Result<String, StoreError> {
         forgotten.incidents.len(),
         forgotten.mentions.len()
     );
-    let folder = directory.join("evidence");
+    let folder = directory.join(EVIDENCE);
     let all = forgotten.incidents.iter().chain(&forgotten.mentions);
     let sealed: Vec<&String> = all.filter(|id| evidence::is_id(id) && folder.join(id).is_dir()).collect();
-    if !sealed.is_empty() {
-        let _ = writeln!(
-            text,
-            "Evidence may name it still, as it cannot be altered without breaking its checksums. To delete it, remove:"
-        );
-        for id in sealed {
-            let _ = writeln!(text, "  {}", folder.join(id).display());
-        }
+    if sealed.is_empty() {
+        return Ok(text);
     }
+    let key = signing_key.map(evidence::SigningKey::read).transpose().map_err(io::Error::other)?;
+    let mut chain = evidence::Chain::open(&folder, key)?;
+    for id in &sealed {
+        chain.forget(id)?;
+    }
+    let _ = writeln!(
+        text,
+        "Deleted: the evidence of {} incidents; that of the others can be verified as before.",
+        sealed.len()
+    );
     Ok(text)
 }

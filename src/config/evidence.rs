@@ -40,8 +40,8 @@ const SIGNING_KEY: Key = Key {
     name: "signing_key",
     kind: Kind::Text("a file name"),
     default: DefaultValue::Absent("\"/etc/pegel/evidence.pem\""),
-    doc: "Private key that signs evidence, as openssl genpkey -algorithm ed25519 writes it. Without it, whoever can write \
-          the state directory can also change evidence and its checksums.",
+    doc: "Private key that signs evidence, as openssl genpkey -algorithm ed25519 writes it. Without it, a program \
+          that can write the state directory can also change evidence and its checksums.",
 };
 
 const URL: Key = Key {

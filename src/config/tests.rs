@@ -114,6 +114,21 @@ from = "2026-01-01T02:00:00Z"
 to = "2026-01-01T04:00:00Z"
 [baseline]
 hosts = 20
+[store]
+enabled = false
+incident_days = 30
+minute_days = 7
+max_mib = 100
+[evidence]
+enabled = false
+snaplen = 256
+memory_mib = 8
+signing_key = "/etc/pegel/evidence.pem"
+url = "https://pegel.example/evidence/{id}/"
+[report]
+organisation = "Example Hosting"
+contact = "abuse@pegel.example"
+mmdb = ["/usr/share/GeoIP/asn.mmdb"]
 [[group]]
 name = "web"
 networks = ["203.0.113.7"]
@@ -337,8 +352,18 @@ fn a_restart_is_needed_by_the_sections_that_declare_it() {
     let old = Config::default();
     let new = Config::parse(FULL, "full").expect("valid");
     assert_eq!(old.needs_restart(&old), Vec::<&str>::new());
-    let expected =
-        ["[capture]", "[decode]", "[baseline]", "[http]", "[output]", "[[alertmanager]]", "[[webhook]]", "[[hook]]"];
+    let expected = [
+        "[capture]",
+        "[decode]",
+        "[baseline]",
+        "[store]",
+        "[evidence]",
+        "[http]",
+        "[output]",
+        "[[alertmanager]]",
+        "[[webhook]]",
+        "[[hook]]",
+    ];
     assert_eq!(old.needs_restart(&new), expected);
     let kept = Config { reloadable: new.reloadable.clone(), ..old.clone() };
     assert_eq!((old.needs_restart(&kept), new.needs_restart(&kept)), (Vec::new(), expected.to_vec()));

@@ -35,7 +35,10 @@ impl Resumed {
 
     /// Takes all that have been quiet for `quiet` seconds at `now`.
     pub(super) fn take_quiet(&mut self, now: Timestamp, quiet: f64) -> Vec<Arc<Incident>> {
-        self.0.extract_if(.., |_, incident| now.seconds_since(incident.updated_at) >= quiet).map(|(_, i)| i).collect()
+        let is_quiet = |incident: &Incident| now.seconds_since(incident.updated_at) >= quiet;
+        let quiet = self.0.values().filter(|incident| is_quiet(incident)).cloned().collect();
+        self.0.retain(|_, incident| !is_quiet(incident));
+        quiet
     }
 
     /// Takes all.

@@ -14,11 +14,11 @@ pub const KEPT: usize = 64;
 pub const KEPT_PER_HOST: u8 = 4;
 /// Packets per host once half of the tick's have been kept: there are many hosts, and each shall have one.
 const FEW_PER_HOST: u8 = 1;
-/// Hosts are told apart by this many values of a hash.
+/// Values of the hash that distinguishes hosts.
 const BUCKETS: usize = 1024;
 /// Any number that no other hash begins with.
 const SEED: u64 = 0x6b65_6570;
-/// Octets of a VLAN tag, and where it stands in an Ethernet frame.
+/// Octets of a VLAN tag, and its offset in an Ethernet frame.
 const TAG: usize = 4;
 const TAG_AT: usize = 12;
 

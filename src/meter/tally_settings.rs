@@ -1,4 +1,4 @@
-//! What a tally is told while it counts: networks, interfaces, assigned addresses.
+//! What changes while a tally counts: networks, interfaces, assigned addresses.
 
 use super::link::AssignedAddrs;
 use super::tally::Tally;

@@ -146,7 +146,7 @@ impl Recorder {
                 }
             }
         }
-        if end.nanos() % 1_000_000_000 == 0 || second > self.second + 1 {
+        if end.nanos().is_multiple_of(1_000_000_000) || second > self.second + 1 {
             self.finish_second(engine, second, end);
         }
     }

@@ -127,7 +127,7 @@ impl Recording {
             self.interfaces.iter().map(|name| InterfaceCounters::of(workers, name)).collect();
         recorder.interfaces(&counters, end);
         recorder.progress(engine.incidents().open(), end);
-        if let Err(batch) = writer.offer(recorder.take()) {
+        if let Some(batch) = writer.offer(recorder.take()) {
             recorder.put_back(batch);
         }
         let trouble = writer.trouble();

@@ -8,7 +8,8 @@ use crate::incident::{CloseReason, Incident};
 use crate::meter::{KEPT, KEPT_PER_HOST};
 use crate::metrics::{Metrics, StateOperation};
 use crate::store::evidence::{Chain, EvidenceInput, SigningKey};
-use crate::store::{Batch, Database, Retention, StateDir, StoreError};
+use crate::store::{Batch, Database, EVIDENCE, Retention, StateDir, StoreError};
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -23,8 +24,6 @@ const UPKEEP: Duration = Duration::from_secs(300);
 const RETRY_SECONDS: f64 = 5.0;
 /// Incidents whose evidence is written between two batches: writing goes on while many close at the same time.
 const SEALED_AT_A_TIME: usize = 16;
-/// The folder of the evidence in the state directory.
-const EVIDENCE: &str = "evidence";
 
 /// What fails at present, if anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +84,8 @@ struct Writer {
     run: u64,
     /// Closed incidents may wait for their evidence.
     is_sealing: bool,
+    /// Held while this process writes the store.
+    lock: Option<File>,
 }
 
 impl StoreWriter {
@@ -112,6 +113,7 @@ impl StoreWriter {
             opened_at: Timestamp::ZERO,
             run: wall_clock().nanos(),
             is_sealing: true,
+            lock: None,
         };
         let mut restored = Restored::default();
         writer.open(wall_clock());
@@ -134,10 +136,10 @@ impl StoreWriter {
     }
 
     /// Hands over a batch; returns it where the thread is busy.
-    pub(super) fn offer(&self, batch: Batch) -> Result<(), Batch> {
+    pub(super) fn offer(&self, batch: Batch) -> Option<Batch> {
         match self.sender.try_send(batch) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => Err(batch),
+            Ok(()) => None,
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => Some(batch),
         }
     }
 
@@ -208,6 +210,13 @@ impl Writer {
     fn open(&mut self, now: Timestamp) {
         self.opened_at = now;
         let path = self.settings.state.path().to_owned();
+        if self.lock.is_none() {
+            match self.settings.state.lock_store() {
+                Ok(Some(lock)) => self.lock = Some(lock),
+                Ok(None) => return self.fails(&format!("another Pegel writes the store in {}", path.display())),
+                Err(error) => return self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
+            }
+        }
         match Database::open(&path, self.run) {
             Ok(database) => self.database = Some(database),
             Err(error) if error.is_damage() => {

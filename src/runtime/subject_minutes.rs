@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const STORED: usize = 256;
 /// Hosts that are counted in a minute. Beyond it, hosts that become busy later in the minute are not.
 const COUNTED: usize = 1024;
-/// Packets of a second from which a host is counted: less is no traffic to tell of.
+/// Packets of a second from which a host is counted: less is of no interest.
 const LEAST_PACKETS: u64 = 10;
 
 /// One direction of a host in the present minute.

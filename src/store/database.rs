@@ -40,7 +40,7 @@ impl Database {
     /// It cannot be written, or is damaged.
     pub fn open(directory: &Path, run: u64) -> Result<Database, StoreError> {
         let path = directory.join(DATABASE);
-        // Whom somebody talks to is not for every user of the machine; SQLite gives its other files the same mode.
+        // Not every user of the machine may read who communicates with which host. SQLite gives its other files the same mode.
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o640).custom_flags(libc::O_NOFOLLOW);
         options.open(&path)?;

@@ -88,6 +88,21 @@ impl StateDir {
         fs::rename(&temporary, self.file(name))
     }
 
+    /// Locks the store for this process, for as long as the file is open; `None` while another process has it.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn lock_store(&self) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(self.file("store.lock"))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Renames an unusable file to `NAME.corrupt-STAMP`, and deletes the oldest such files; returns its new name.
     pub fn set_aside(&self, name: &str, stamp: u64) -> io::Result<PathBuf> {
         let aside = self.file(&format!("{name}.corrupt-{stamp}"));

@@ -21,6 +21,9 @@ mod tests;
 mod upkeep;
 
 pub use arp_dat::{ArpDatLine, arp_dat_line};
+/// The folder of the evidence in the state directory.
+pub const EVIDENCE: &str = "evidence";
+
 pub use batch::{Batch, InterfaceMinute, Note};
 pub use database::Database;
 pub use dir::StateDir;

@@ -122,7 +122,7 @@ impl Database {
         Ok(ids)
     }
 
-    /// Writes every open incident as closed: those that were open when another process ended, and that nobody goes on with.
+    /// Writes an incident as closed that was open when an earlier run ended, and that this one does not go on with.
     ///
     /// # Errors
     /// The disk is full or fails.

@@ -14,7 +14,12 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     // Beside the directory of the profile: target/debug/pegel, target/tools/promtool.
     let target = Path::new(env!("CARGO_BIN_EXE_pegel")).ancestors().nth(2).map(|target| target.join("tools"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).chain(target).map(|folder| folder.join(name)).find(|file| file.is_file());
+    // What was fetched for the tests comes first: its Python has the packages that they need.
+    let found = target
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no {name}: run .ci/deps test");
         eprintln!("skipped: no {name} on the PATH or in target/tools (.ci/deps test)");
