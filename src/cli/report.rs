@@ -61,7 +61,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_enum, default_value_t = Tongue::En)]
     language: Tongue,
     /// Write to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print XARF v4 reports on the sources instead
     #[arg(long, requires = "id", conflicts_with_all = ["abuse_mail", "format"])]

@@ -103,6 +103,9 @@ pub(super) fn annotations(incident: &Incident, replaced: bool, links: &Links) ->
     if let Some(maintenance) = &incident.maintenance {
         annotations.insert("maintenance", maintenance.why.clone());
     }
+    if let Some(url) = &incident.evidence_url {
+        annotations.insert("evidence_url", url.clone());
+    }
     for (name, link) in [("dashboard", &links.dashboard_url), ("runbook", &links.runbook_url)] {
         if !link.is_empty() {
             annotations.insert(name, link.clone());
