@@ -27,6 +27,8 @@ pub struct OpenIncident<'a> {
     pub direction: Direction,
     /// Whether it warrants no page, such as a scan.
     pub is_note: bool,
+    /// Whether it goes on after a restart.
+    pub is_resumed: bool,
     /// The estimated onset.
     pub onset: Timestamp,
     /// What it counted in the tick; nothing while it is quiet.
@@ -41,6 +43,7 @@ impl<'a> OpenIncident<'a> {
             target,
             direction: incident.direction,
             is_note: incident.vector.is_note(),
+            is_resumed: true,
             onset: incident.onset(),
             counted: &[],
         }

@@ -149,6 +149,7 @@ impl Record {
             target,
             direction: self.direction,
             is_note: self.vectors().all(Vector::is_note),
+            is_resumed: self.earlier.is_some(),
             onset: self.since,
             counted: if self.updated_at == now { &self.counted } else { &[] },
         }

@@ -509,6 +509,13 @@ impl<'a> HostDirection<'a> {
         Timestamp::from_tick(second.saturating_sub(lasting).saturating_mul(TICKS_PER_SECOND as u64))
     }
 
+    /// All forward packets of one of the last nine full seconds, counted since 1970.
+    pub fn forward_in_second(&self, second: u64) -> Count {
+        let sum = self.host.seconds.get((second.wrapping_add(1) % SECONDS as u64) as usize);
+        let counts = sum.map(|sum| if self.outbound { &sum.sent } else { &sum.received });
+        counts.map_or_else(Count::default, |counts| SpanCounts::Sum(counts).of_all(Class::ALL))
+    }
+
     /// Forward count of the given classes in one tick: for [`HostDirection::onset`].
     pub fn in_tick(&self, tick: &HostTick, classes: &[Class]) -> Count {
         if self.outbound { tick.sent.of_all(classes) } else { tick.received.of_all(classes) }

@@ -5,10 +5,10 @@ use super::coverage_minutes::{CoverageMinutes, InterfaceCounters};
 use super::engine::Engine;
 use super::packet_ring::{PacketRing, RingPacket};
 use super::subject_minutes::SubjectMinutes;
-use crate::base::{Addr, Direction, Timestamp, Vector};
+use crate::base::{Addr, Direction, TICK_NANOS, Timestamp};
 use crate::detect::Target;
 use crate::incident::{Change, Event, Incident, OpenIncident};
-use crate::meter::{Count, KeptHeader, KeptPackets, Span};
+use crate::meter::{Count, HostDirection, KeptHeader, KeptPackets, Span};
 use crate::packet::Class;
 use crate::store::{Batch, IncidentSecond, KeptPacket, Note};
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Seconds before the onset of an incident of which it has packets.
 const BEFORE_SECONDS: f64 = 10.0;
+/// Full seconds for which the meter has the packets of a busy host.
+const SECONDS_MEASURED: u64 = 9;
 /// Packets of an incident per second: all that were kept in the first half minute, fewer of one that goes on.
 const PACKETS_AT_FIRST: u32 = 200;
 const FIRST_SECONDS: f64 = 30.0;
@@ -44,6 +46,8 @@ struct Recorded {
     is_note: bool,
     /// When something was last counted.
     active: Timestamp,
+    /// Nothing of it was recorded before this tick.
+    is_new: bool,
 }
 
 /// See the module.
@@ -146,13 +150,25 @@ impl Recorder {
                 }
             }
         }
-        if end.nanos().is_multiple_of(1_000_000_000) || second > self.second + 1 {
+        // A tick at the end of a second may be missing: then the next one ends it.
+        let ends_second = end.nanos().is_multiple_of(1_000_000_000) || self.second != 0 && second > self.second + 1;
+        if ends_second || self.second == 0 {
+            self.second = if ends_second { second } else { second.saturating_sub(1) };
+        }
+        let ended = self.minutes.tick(engine, &self.named, end, ends_second);
+        self.batch.subjects.extend(ended);
+        self.count_targets(engine, end);
+        if ends_second {
+            self.has_ended = true;
             self.finish_second(engine, second, end);
         }
     }
 
-    fn finish_second(&mut self, engine: &Engine, second: u64, end: Timestamp) {
-        (self.second, self.has_ended) = (second, true);
+    /// Adds the packets of the tick to and from the targets of open incidents.
+    fn count_targets(&mut self, engine: &Engine, end: Timestamp) {
+        if self.open.is_empty() {
+            return;
+        }
         let window = engine.meter().window(end, &engine.interfaces);
         for incident in engine.incidents().counted(end) {
             let Some(recorded) = self.open.get_mut(incident.id) else { continue };
@@ -161,19 +177,33 @@ impl Recorder {
                 Target::Prefix(network) => {
                     window.prefixes().map(|(host, _)| host).find(|host| host.address() == Addr::from(network.addr()))
                 }
-                _ => None,
+                _ => continue,
             };
-            let forward =
-                host.map(|host| host.in_direction(incident.direction).forward(Span::Second).of_all(Class::ALL));
-            recorded.row.target =
-                forward.or_else(|| matches!(incident.target, Target::Host(_) | Target::Prefix(_)).then(Count::default));
+            let count = match host.map(|host| host.in_direction(incident.direction)) {
+                None => Count::default(),
+                Some(host) if std::mem::take(&mut recorded.is_new) => {
+                    if !incident.is_resumed {
+                        self.batch.seconds.extend(before(&incident, &host, recorded.second));
+                    }
+                    // What there was of this second before the incident opened.
+                    let ticks = (end.nanos().saturating_sub(1) % 1_000_000_000 / TICK_NANOS) as usize;
+                    let of = |back| host.forward_in_tick(host.window().tick_back(back)).of_all(Class::ALL);
+                    Count::sum((0..=ticks).map(of))
+                }
+                Some(host) => host.forward(Span::Tick).of_all(Class::ALL),
+            };
+            recorded.row.target.get_or_insert_default().merge(count);
+        }
+    }
+
+    fn finish_second(&mut self, engine: &Engine, second: u64, end: Timestamp) {
+        for incident in engine.incidents().counted(end) {
+            let Some(recorded) = self.open.get_mut(incident.id) else { continue };
             let row = recorded.next_second(second + 1);
             if !is_empty(&row) {
                 self.batch.seconds.push((incident.id.to_owned(), row));
             }
         }
-        let ended = self.minutes.second(engine, &self.named, end);
-        self.batch.subjects.extend(ended);
         self.batch.running = self.minutes.running(&self.named);
     }
 
@@ -251,6 +281,7 @@ impl Recorded {
             packets_now: 0,
             is_note: incident.is_note,
             active: incident.onset,
+            is_new: true,
         }
     }
 
@@ -260,7 +291,7 @@ impl Recorded {
             self.active = end;
             self.classes |= counted.classes;
             if !counted.count.is_zero() {
-                add(&mut self.row.vectors, counted.vector, counted.count);
+                self.row.add(&[(counted.vector, counted.count)], None);
             }
         }
     }
@@ -322,15 +353,20 @@ impl Recorded {
     }
 }
 
-fn is_empty(row: &IncidentSecond) -> bool {
-    row.vectors.is_empty() && row.target.is_none_or(|count| count.is_zero())
+/// The seconds before the onset, as far back as the target is measured.
+fn before(incident: &OpenIncident<'_>, host: &HostDirection<'_>, second: u64) -> Vec<(String, IncidentSecond)> {
+    let onset = incident.onset.nanos() / 1_000_000_000;
+    let seconds = second.saturating_sub(SECONDS_MEASURED)..onset.min(second);
+    let rows = seconds.map(|second| IncidentSecond {
+        at: Timestamp::from_parts(second, 0),
+        vectors: Vec::new(),
+        target: Some(host.forward_in_second(second)),
+    });
+    rows.filter(|row| !is_empty(row)).map(|row| (incident.id.to_owned(), row)).collect()
 }
 
-fn add(vectors: &mut Vec<(Vector, Count)>, vector: Vector, count: Count) {
-    match vectors.iter_mut().find(|(known, _)| *known == vector) {
-        Some((_, sum)) => sum.merge(count),
-        None => vectors.push((vector, count)),
-    }
+fn is_empty(row: &IncidentSecond) -> bool {
+    row.vectors.is_empty() && row.target.is_none_or(|count| count.is_zero())
 }
 
 /// Whether a packet is to or from a target, or on its segment.

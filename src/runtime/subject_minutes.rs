@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::base::{Addr, Direction, Timestamp};
 use crate::detect::Quantity;
-use crate::meter::{Count, HostDirection, Span};
+use crate::meter::{Count, HostDirection, Span, Window};
 use crate::packet::Class;
 use crate::store::{DirectionMinute, SubjectKind, SubjectMinute};
 use std::collections::BTreeMap;
@@ -14,6 +14,8 @@ const STORED: usize = 256;
 const COUNTED: usize = 1024;
 /// Packets of a second from which a host is counted: less is of no interest.
 const LEAST_PACKETS: u64 = 10;
+
+const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
 
 /// One direction of a host in the present minute.
 #[derive(Clone)]
@@ -36,18 +38,20 @@ impl Default for DirectionSums {
 }
 
 impl DirectionSums {
-    /// Adds the last second.
-    fn add(&mut self, host: &HostDirection<'_>) {
+    /// Adds a span that has just ended.
+    fn add(&mut self, host: &HostDirection<'_>, span: Span) {
+        let counts = host.forward(span);
+        for (sum, &class) in self.classes.iter_mut().zip(Class::ALL) {
+            sum.merge(counts.of(class));
+        }
+    }
+
+    /// Compares the last second with the busiest one.
+    fn compare(&mut self, host: &HostDirection<'_>) {
         if host.forward_packets() == 0 {
             return;
         }
-        let second = host.forward(Span::Second);
-        let mut all = Count::default();
-        for (sum, &class) in self.classes.iter_mut().zip(Class::ALL) {
-            let count = second.of(class);
-            sum.merge(count);
-            all.merge(count);
-        }
+        let all = host.forward(Span::Second).of_all(Class::ALL);
         self.peak.packets = self.peak.packets.max(all.packets);
         self.peak.bytes = self.peak.bytes.max(all.bytes);
         for (peak, quantity) in self.peaks.iter_mut().zip(Quantity::ALL) {
@@ -117,21 +121,43 @@ pub(super) struct SubjectMinutes {
 }
 
 impl SubjectMinutes {
-    /// Adds the second that ends at `end`. Returns the minute before, once it is over.
-    pub(super) fn second(&mut self, engine: &Engine, named: &[Addr], end: Timestamp) -> Vec<SubjectMinute> {
+    /// Adds the tick that ends at `end`; with `ends_second`, a second ends with it. Returns the minute before, once it is over.
+    pub(super) fn tick(
+        &mut self,
+        engine: &Engine,
+        named: &[Addr],
+        end: Timestamp,
+        ends_second: bool,
+    ) -> Vec<SubjectMinute> {
         let minute = end.nanos().saturating_sub(1) / 60_000_000_000;
         let ended = if minute == self.minute { Vec::new() } else { self.finish(named) };
         self.minute = minute;
         let window = engine.meter().window(end, &engine.interfaces);
+        for (address, sums) in &mut self.hosts {
+            let Some(host) = window.host(*address) else { continue };
+            for (sums, direction) in sums.iter_mut().zip(DIRECTIONS) {
+                sums.add(&host.in_direction(direction), Span::Tick);
+            }
+        }
+        if ends_second {
+            self.second(engine, named, &window);
+            self.guests(engine);
+        }
+        ended
+    }
+
+    /// Admits hosts that have become busy, and compares the last second of all.
+    fn second(&mut self, engine: &Engine, named: &[Addr], window: &Window<'_>) {
         let networks = engine.networks();
         for host in window.hosts() {
             let address = host.address();
             if address.is_group_or_none() || !(networks.is_unknown() || networks.contains(address)) {
                 continue;
             }
-            let directions = [Direction::Inbound, Direction::Outbound].map(|direction| host.in_direction(direction));
-            let packets: u64 = directions.iter().map(HostDirection::forward_packets).sum();
-            if !self.hosts.contains_key(&address) {
+            let directions = DIRECTIONS.map(|direction| host.in_direction(direction));
+            let is_new = !self.hosts.contains_key(&address);
+            if is_new {
+                let packets: u64 = directions.iter().map(HostDirection::forward_packets).sum();
                 let is_named = named.contains(&address);
                 if packets == 0 || packets < LEAST_PACKETS && !is_named {
                     continue;
@@ -143,11 +169,12 @@ impl SubjectMinutes {
             }
             let sums = self.hosts.entry(address).or_default();
             for (sums, direction) in sums.iter_mut().zip(&directions) {
-                sums.add(direction);
+                if is_new {
+                    sums.add(direction, Span::Second);
+                }
+                sums.compare(direction);
             }
         }
-        self.guests(engine);
-        ended
     }
 
     /// The counters of the guests; those of all NICs of a guest together.

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::error::StoreError;
-use super::model::{DirectionMinute, SubjectMinute};
+use super::model::{DirectionMinute, IncidentSecond, SubjectMinute};
 use super::reader::{self, DATABASE, Reader};
 use super::rows;
 use super::schema;
@@ -257,13 +257,8 @@ fn write_incident(
 
 /// Seconds and packets of incidents, and minutes of interfaces.
 fn write_traffic(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
-    const SECOND: &str = "INSERT OR REPLACE INTO second SELECT number, ?2, ?3, ?4, ?5 FROM incident WHERE id = ?1";
-    let mut insert = transaction.prepare_cached(SECOND)?;
     for (id, second) in &batch.seconds {
-        let at = rows::seconds(second.at);
-        let (packets, bytes) =
-            (second.target.map(|count| count.packets as i64), second.target.map(|count| count.bytes as i64));
-        insert.execute(params![id, at, rows::vectors_to_text(&second.vectors), packets, bytes])?;
+        write_second(transaction, id, second)?;
     }
     const PACKET: &str = "INSERT INTO packet SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM incident WHERE id = ?1";
     let mut insert = transaction.prepare_cached(PACKET)?;
@@ -295,6 +290,26 @@ fn write_traffic(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Sto
             minute.seconds as i64,
         ])?;
     }
+    Ok(())
+}
+
+/// A second that is there already was begun before a restart.
+fn write_second(transaction: &Transaction<'_>, id: &str, second: &IncidentSecond) -> Result<(), StoreError> {
+    const EARLIER: &str = "SELECT vectors, packets, bytes FROM second \
+                           WHERE incident = (SELECT number FROM incident WHERE id = ?1) AND second = ?2";
+    let at = rows::seconds(second.at);
+    let mut whole = second.clone();
+    let mut select = transaction.prepare_cached(EARLIER)?;
+    let earlier: Option<(String, Option<i64>, Option<i64>)> =
+        select.query_row(params![id, at], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    if let Some((vectors, packets, bytes)) = earlier {
+        whole.add(&rows::vectors(&vectors), rows::count(packets, bytes));
+    }
+    const INSERT: &str = "INSERT OR REPLACE INTO second SELECT number, ?2, ?3, ?4, ?5 FROM incident WHERE id = ?1";
+    let mut insert = transaction.prepare_cached(INSERT)?;
+    let (packets, bytes) =
+        (whole.target.map(|count| count.packets as i64), whole.target.map(|count| count.bytes as i64));
+    insert.execute(params![id, at, rows::vectors_to_text(&whole.vectors), packets, bytes])?;
     Ok(())
 }
 

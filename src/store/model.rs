@@ -43,6 +43,21 @@ pub struct IncidentSecond {
     pub target: Option<Count>,
 }
 
+impl IncidentSecond {
+    /// Adds another part of the same second.
+    pub fn add(&mut self, vectors: &[(Vector, Count)], target: Option<Count>) {
+        for (vector, count) in vectors {
+            match self.vectors.iter_mut().find(|(known, _)| known == vector) {
+                Some((_, sum)) => sum.merge(*count),
+                None => self.vectors.push((*vector, *count)),
+            }
+        }
+        if let Some(count) = target {
+            self.target.get_or_insert_default().merge(count);
+        }
+    }
+}
+
 /// A captured packet that was kept as evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptPacket {

@@ -9,7 +9,6 @@ use super::{rows, schema};
 use crate::base::{Severity, Timestamp, Vector};
 use crate::capture::LinkType;
 use crate::incident::Incident;
-use crate::meter::Count;
 use crate::packet::Class;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,11 +222,10 @@ impl Reader {
             .prepare_cached("SELECT second, vectors, packets, bytes FROM second WHERE incident = ?1 ORDER BY second")?;
         let seconds = select.query_map([number], |row| {
             let (packets, bytes): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-            let count = |packets: i64, bytes: i64| Count { packets: packets.max(0) as u64, bytes: bytes.max(0) as u64 };
             Ok(IncidentSecond {
                 at: rows::from_seconds(row.get(0)?),
                 vectors: rows::vectors(&row.get::<_, String>(1)?),
-                target: packets.zip(bytes).map(|(packets, bytes)| count(packets, bytes)),
+                target: rows::count(packets, bytes),
             })
         })?;
         let seconds = seconds.collect::<Result<_, _>>()?;

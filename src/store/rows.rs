@@ -43,6 +43,10 @@ pub(super) fn direction(number: i64) -> FrameDirection {
     }
 }
 
+pub(super) fn count(packets: Option<i64>, bytes: Option<i64>) -> Option<Count> {
+    packets.zip(bytes).map(|(packets, bytes)| Count { packets: packets.max(0) as u64, bytes: bytes.max(0) as u64 })
+}
+
 pub(super) fn vectors_to_text(vectors: &[(Vector, Count)]) -> String {
     let all: Vec<_> = vectors.iter().map(|(vector, count)| (vector, count.packets, count.bytes)).collect();
     serde_json::to_string(&all).unwrap_or_default()
