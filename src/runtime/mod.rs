@@ -11,19 +11,21 @@
 //! worker has finished a tick, [`engine`] turns its reports into changes of incidents: it merges them into the meter's
 //! windows, runs the detectors, and updates the incidents. The reports then return to the pools of their workers, and
 //! `publisher` passes the outcome on: events to the queues of the outputs, figures to the metrics, snapshots to the
-//! state that the HTTP server reads.
+//! state that the HTTP server reads. `recorder` keeps the packets, seconds and minutes that outlive the process; once a second,
+//! `recording` hands them to the thread of `store_writer`.
 //!
 //! ```text
 //! source ─▶ capture worker ──WorkerMessage──▶ judge: collector ─▶ engine ─▶ publisher ─▶ output threads
-//!             ▲   ▲                             │  │                                  ─▶ metrics ─▶ HTTP thread
+//!             ▲   ▲                             │  │                    │             ─▶ metrics ─▶ HTTP thread
+//!             │   │                             │  │                    └─ recorder ──Batch──▶ store thread
 //!             │   └──── empty TickReport ───────┘  │
 //!             └──────── WorkerCommand ─────────────┘
 //! ```
 //!
 //! No thread waits for a slower one. A worker without an empty report continues its tally into the next tick and counts
 //! the tick as late; outputs drop from full queues; whatever may block on files, tools or the kernel has a thread that
-//! the judge polls: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state
-//! (`persistence`, `saved_pairings`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
+//! the judge polls or feeds: the inventory (`inventory_poller`), the host checks (`host_check_poller`), saved state
+//! (`persistence`, `saved_pairings`), the store (`store_writer`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
 //! configuration.
 //!
 //! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the
