@@ -63,7 +63,7 @@ impl Case {
                 packets.push(kept(&frame, class));
             }
         }
-        let stored = StoredIncident { incident, mitigations, changes: Vec::new(), seconds };
+        let stored = StoredIncident { incident, mitigations, changes: Vec::new(), seconds, gaps: Vec::new() };
         Case { stored, packets, interfaces: vec!["vmbr0".to_owned()] }
     }
 
@@ -103,7 +103,7 @@ fn count(seconds: &mut Vec<IncidentSecond>, frame: &Frame<'_>, incident: &Incide
     let at = Timestamp::from_parts(frame.time.nanos() / 1_000_000_000, 0);
     if seconds.last().is_none_or(|last| last.at != at) {
         let vectors = vec![(incident.vector, Count::default())];
-        seconds.push(IncidentSecond { at, vectors, target: Some(Count::default()) });
+        seconds.push(IncidentSecond { at, length: 1, vectors, target: Some(Count::default()) });
     }
     let last = seconds.last_mut().unwrap();
     last.target.as_mut().unwrap().add(1, frame.wire_len);

@@ -96,13 +96,14 @@ pub(super) fn period(
     let coverage = reader.coverage(from, to, interface)?;
     let (subjects, left_out) = subjects(reader, scope, from, to)?;
     let mut minutes = Vec::new();
-    let captured = if subjects.is_empty() { BTreeSet::new() } else { reader.captured_minutes(from, to)? };
+    let captured = if subjects.is_empty() { BTreeSet::new() } else { reader.complete_minutes(from, to)? };
     for (kind, subject) in subjects {
         let found = reader.minutes(kind, Some(&subject), from, to)?;
         let known: BTreeSet<Timestamp> = found.iter().map(|minute| minute.minute).collect();
         minutes.extend(found);
-        // Captured, and nothing stored: there was next to no traffic.
-        minutes.extend(captured.difference(&known).map(|&minute| SubjectMinute {
+        // A guest of which nothing is stored had no traffic; of a host, nothing is known: it may have been below what is counted.
+        let silent = if kind == SubjectKind::Guest { captured.clone() } else { BTreeSet::new() };
+        minutes.extend(silent.difference(&known).map(|&minute| SubjectMinute {
             minute,
             kind,
             subject: subject.clone(),

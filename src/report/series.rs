@@ -128,6 +128,7 @@ fn from_timeline(incident: &Incident) -> Vec<IncidentSecond> {
         let (at, vector) = (point.at.nanos().saturating_sub(1) / SECOND, incident.vector);
         (0..width).rev().map(move |back| IncidentSecond {
             at: Timestamp::from_parts(at.saturating_sub(back), 0),
+            length: 1,
             vectors: vec![(vector, count)],
             target: None,
         })

@@ -142,6 +142,7 @@ mod tests {
     #[test]
     fn the_second_of_the_onset_is_not_normal() {
         let second = |at: u64, packets: u64| IncidentSecond {
+            length: 1,
             at: Timestamp::from_parts(at, 0),
             vectors: Vec::new(),
             target: Some(Count { packets, bytes: packets * 100 }),

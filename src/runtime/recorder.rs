@@ -358,6 +358,7 @@ fn before(incident: &OpenIncident<'_>, host: &HostDirection<'_>, second: u64) ->
     let onset = incident.onset.nanos() / 1_000_000_000;
     let seconds = second.saturating_sub(SECONDS_MEASURED)..onset.min(second);
     let rows = seconds.map(|second| IncidentSecond {
+        length: 1,
         at: Timestamp::from_parts(second, 0),
         vectors: Vec::new(),
         target: Some(host.forward_in_second(second)),

@@ -112,7 +112,7 @@ impl Database {
         for incident in &batch.progress {
             write_incident(&transaction, incident, None)?;
         }
-        write_traffic(&transaction, batch)?;
+        write_traffic(&transaction, batch, run)?;
         for minute in &batch.subjects {
             write_subject(&transaction, minute)?;
         }
@@ -256,7 +256,7 @@ fn write_incident(
 }
 
 /// Seconds and packets of incidents, and minutes of interfaces.
-fn write_traffic(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+fn write_traffic(transaction: &Transaction<'_>, batch: &Batch, run: u64) -> Result<(), StoreError> {
     for (id, second) in &batch.seconds {
         write_second(transaction, id, second)?;
     }
@@ -275,14 +275,13 @@ fn write_traffic(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Sto
             &*packet.data,
         ])?;
     }
-    const MINUTE: &str = "INSERT INTO interface_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-                          ON CONFLICT (minute, interface) DO UPDATE SET packets = max(packets, ?3), bytes = max(bytes, ?4), \
-                          dropped = max(dropped, ?5), sampled = max(sampled, ?6), seconds = seconds | ?7";
+    const MINUTE: &str = "INSERT OR REPLACE INTO interface_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let mut insert = transaction.prepare_cached(MINUTE)?;
     for minute in &batch.interfaces {
         insert.execute(params![
             minute.minute as i64,
             minute.interface,
+            run as i64,
             minute.packets as i64,
             minute.bytes as i64,
             minute.dropped as i64,
@@ -305,11 +304,11 @@ fn write_second(transaction: &Transaction<'_>, id: &str, second: &IncidentSecond
     if let Some((vectors, packets, bytes)) = earlier {
         whole.add(&rows::vectors(&vectors), rows::count(packets, bytes));
     }
-    const INSERT: &str = "INSERT OR REPLACE INTO second SELECT number, ?2, ?3, ?4, ?5 FROM incident WHERE id = ?1";
+    const INSERT: &str = "INSERT OR REPLACE INTO second SELECT number, ?2, ?6, ?3, ?4, ?5 FROM incident WHERE id = ?1";
     let mut insert = transaction.prepare_cached(INSERT)?;
     let (packets, bytes) =
         (whole.target.map(|count| count.packets as i64), whole.target.map(|count| count.bytes as i64));
-    insert.execute(params![id, at, rows::vectors_to_text(&whole.vectors), packets, bytes])?;
+    insert.execute(params![id, at, rows::vectors_to_text(&whole.vectors), packets, bytes, whole.length])?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod arp_dat;
 mod batch;
+mod captured;
 mod database;
 mod dir;
 mod error;

@@ -17,6 +17,9 @@ pub struct StoredIncident {
     pub changes: Vec<StoredChange>,
     /// Its traffic by second, in order of time, from before its onset to after its end. Seconds without packets are left out.
     pub seconds: Vec<IncidentSecond>,
+    /// Beginning and length in seconds of the times within it in which nothing was captured, such as a restart: seconds that are
+    /// left out there are unknown, not without packets.
+    pub gaps: Vec<(Timestamp, f64)>,
 }
 
 /// A change of an incident.
@@ -32,15 +35,24 @@ pub struct StoredChange {
     pub vector: Vector,
 }
 
-/// One second of an incident.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// One second of an incident; of one that lasts for hours, a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentSecond {
     /// The beginning of the second.
     pub at: Timestamp,
+    /// Its length in seconds: 1, or 60 after the first two hours of an incident.
+    pub length: u32,
     /// Packets that findings counted, by vector. None before the onset and after the end.
     pub vectors: Vec<(Vector, Count)>,
     /// All packets of the target in the direction of the incident; `None` where the target has no such counter.
     pub target: Option<Count>,
+}
+
+impl Default for IncidentSecond {
+    /// A second at the epoch, without packets.
+    fn default() -> IncidentSecond {
+        IncidentSecond { at: Timestamp::ZERO, length: 1, vectors: Vec::new(), target: None }
+    }
 }
 
 impl IncidentSecond {
@@ -159,6 +171,8 @@ pub struct PeriodCoverage {
     pub dropped: u64,
     /// Packets were sampled 1 in N: the largest N.
     pub sampled: u32,
+    /// Whether `dropped` is unknown: a capture file does not say what it misses.
+    pub is_file: bool,
     /// Beginning and length in seconds of the longest time without capture, where there was one.
     pub longest_gap: Option<(Timestamp, f64)>,
     /// Names of the interfaces in question.
@@ -180,8 +194,10 @@ impl PeriodCoverage {
         time * kept
     }
 
-    /// Whether "no attack" may be said of the period.
+    /// Whether "no attack" may be said of the period: enough of it was captured, and every packet was inspected.
     pub fn allows_no(&self) -> bool {
-        self.ratio() >= LEAST_COVERAGE && self.longest_gap.is_none_or(|(_, seconds)| seconds <= LONGEST_GAP)
+        self.sampled <= 1
+            && self.ratio() >= LEAST_COVERAGE
+            && self.longest_gap.is_none_or(|(_, seconds)| seconds <= LONGEST_GAP)
     }
 }

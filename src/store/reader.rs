@@ -1,5 +1,6 @@
 //! Reads the store while the daemon writes it, or without a daemon.
 
+use super::captured::Captured;
 use super::error::StoreError;
 use super::filter::{Cursor, Filter};
 use super::model::{
@@ -11,7 +12,7 @@ use crate::capture::LinkType;
 use crate::incident::Incident;
 use crate::packet::Class;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub const DATABASE: &str = "store.sqlite";
 /// How long a reader waits for a writer.
 const BUSY: Duration = Duration::from_secs(5);
 const SECONDS_PER_MINUTE: u64 = 60;
+
+fn minute_after(time: Timestamp) -> i64 {
+    time.nanos().div_ceil(60_000_000_000) as i64
+}
 
 /// Something that happened to Pegel, as it was noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,19 +222,21 @@ impl Reader {
             })
         })?;
         let changes = changes.collect::<Result<_, _>>()?;
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT second, vectors, packets, bytes FROM second WHERE incident = ?1 ORDER BY second")?;
+        let mut select = self.connection.prepare_cached(
+            "SELECT second, length, vectors, packets, bytes FROM second WHERE incident = ?1 ORDER BY second",
+        )?;
         let seconds = select.query_map([number], |row| {
-            let (packets, bytes): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+            let (packets, bytes): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
             Ok(IncidentSecond {
                 at: rows::from_seconds(row.get(0)?),
-                vectors: rows::vectors(&row.get::<_, String>(1)?),
+                length: row.get(1)?,
+                vectors: rows::vectors(&row.get::<_, String>(2)?),
                 target: rows::count(packets, bytes),
             })
         })?;
         let seconds = seconds.collect::<Result<_, _>>()?;
-        Ok(Some(StoredIncident { incident, mitigations, changes, seconds }))
+        let gaps = self.gaps(&incident)?;
+        Ok(Some(StoredIncident { incident, mitigations, changes, seconds, gaps }))
     }
 
     /// Packets of an incident, in order of time, with the names of their interfaces: all before its evidence was written, some
@@ -264,7 +271,7 @@ impl Reader {
         Ok((packets, interfaces))
     }
 
-    /// How much of a period was captured, on one interface or on all.
+    /// How much of a period was captured, on one interface or on all that were captured at any time in it.
     ///
     /// # Errors
     /// It cannot be read.
@@ -274,56 +281,52 @@ impl Reader {
         to: Timestamp,
         interface: Option<&str>,
     ) -> Result<PeriodCoverage, StoreError> {
-        const SQL: &str = "SELECT minute, interface, packets, dropped, sampled, seconds FROM interface_minute \
-                           WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR interface = ?3) ORDER BY minute";
+        const SQL: &str = "SELECT interface, packets, dropped, sampled FROM interface_minute \
+                           WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR interface = ?3)";
         let mut coverage = PeriodCoverage { from, to, sampled: 1, ..PeriodCoverage::default() };
         let mut select = self.connection.prepare_cached(SQL)?;
         // The packets of a minute count as a whole, even where the period has a part of it.
-        let after = to.nanos().div_ceil(60_000_000_000) as i64;
-        let mut found = select.query(params![rows::minutes(from), after, interface])?;
-        // Of each minute, the seconds in which every interface was captured.
-        let mut minutes: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut found = select.query(params![rows::minutes(from), minute_after(to), interface])?;
         while let Some(row) = found.next()? {
-            let (minute, name): (i64, String) = (row.get(0)?, row.get(1)?);
-            let (packets, dropped, sampled): (i64, i64, u32) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            let seconds: i64 = row.get(5)?;
+            let (packets, dropped, sampled): (i64, i64, u32) = (row.get(1)?, row.get(2)?, row.get(3)?);
             coverage.packets += packets.max(0) as u64;
             coverage.dropped += dropped.max(0) as u64;
             coverage.sampled = coverage.sampled.max(sampled);
-            *minutes.entry(minute.max(0) as u64).or_insert(u64::MAX) &= seconds as u64;
+            let name: String = row.get(0)?;
             if !coverage.interfaces.contains(&name) {
                 coverage.interfaces.push(name);
             }
         }
         coverage.interfaces.sort();
-        let (first, end) = (from.nanos() / 1_000_000_000, to.nanos().div_ceil(1_000_000_000));
-        let is_captured = |second: u64| {
-            let of_minute = minutes.get(&(second / SECONDS_PER_MINUTE)).copied().unwrap_or(0);
-            of_minute >> (second % SECONDS_PER_MINUTE) & 1 == 1
-        };
-        let mut gap: Option<u64> = None;
-        let mut second = first;
-        while second < end {
-            let next = second + 1;
-            if is_captured(second) {
-                let part =
-                    Timestamp::from_parts(next, 0).min(to).seconds_since(Timestamp::from_parts(second, 0).max(from));
-                coverage.captured_seconds += part;
-                coverage.end_gap(&mut gap, second);
-                second = next;
-            } else {
-                gap.get_or_insert(second);
-                // Minutes that are not there at all are passed at once: a year has half a million.
-                let minute = second / SECONDS_PER_MINUTE;
-                second = match minutes.range(minute..).next() {
-                    Some((known, _)) if *known == minute => next,
-                    Some((known, _)) => (known * SECONDS_PER_MINUTE).min(end),
-                    None => end,
-                };
+        let gaps = self.captured(from, to, interface)?.gaps(from, to);
+        coverage.captured_seconds = to.seconds_since(from) - gaps.iter().map(|(_, seconds)| seconds).sum::<f64>();
+        for (since, seconds) in gaps {
+            if coverage.longest_gap.is_none_or(|(_, longest)| seconds > longest) {
+                coverage.longest_gap = Some((since, seconds));
             }
         }
-        coverage.end_gap(&mut gap, end);
         Ok(coverage)
+    }
+
+    /// The seconds that were captured, by minute.
+    fn captured(&self, from: Timestamp, to: Timestamp, interface: Option<&str>) -> Result<Captured, StoreError> {
+        const SQL: &str = "SELECT minute, interface, seconds FROM interface_minute \
+                           WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR interface = ?3)";
+        let mut select = self.connection.prepare_cached(SQL)?;
+        let mut found = select.query(params![rows::minutes(from), minute_after(to), interface])?;
+        let mut captured = Captured::default();
+        while let Some(row) = found.next()? {
+            let (minute, name, seconds): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            captured.add(minute.max(0) as u64, &name, seconds as u64);
+        }
+        Ok(captured)
+    }
+
+    /// Times within an incident in which nothing was captured. None where interfaces are not recorded, as of a capture file.
+    fn gaps(&self, incident: &Incident) -> Result<Vec<(Timestamp, f64)>, StoreError> {
+        let (from, to) = (incident.onset(), incident.updated_at);
+        let captured = self.captured(from, to, incident.target.interface.as_deref())?;
+        Ok(if captured.is_empty() { Vec::new() } else { captured.gaps(from, to) })
     }
 
     /// Minutes of one host or guest, or of all of a kind, in order of time.
@@ -340,7 +343,7 @@ impl Reader {
         const SQL: &str = "SELECT subject, minute, received, sent FROM subject_minute WHERE kind = ?1 \
                            AND (?2 IS NULL OR subject = ?2) AND minute >= ?3 AND minute < ?4 ORDER BY minute, subject";
         let mut select = self.connection.prepare_cached(SQL)?;
-        let end = to.nanos().div_ceil(60_000_000_000) as i64;
+        let end = minute_after(to);
         let found = select.query_map(params![kind as i64, subject, rows::minutes(from), end], |row| {
             Ok(SubjectMinute {
                 minute: rows::from_seconds(row.get::<_, i64>(1)?.saturating_mul(60)),
@@ -361,24 +364,23 @@ impl Reader {
         const SQL: &str = "SELECT DISTINCT subject FROM subject_minute WHERE kind = ?1 AND minute >= ?2 AND minute < ?3 \
                            ORDER BY subject";
         let mut select = self.connection.prepare_cached(SQL)?;
-        let after = to.nanos().div_ceil(60_000_000_000) as i64;
+        let after = minute_after(to);
         let found = select.query_map([kind as i64, rows::minutes(from), after], |row| row.get(0))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    /// Minutes of a period of which each second was captured on every interface.
+    /// Minutes of a period of which each second was captured on every interface, and of which the traffic of guests is stored.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn captured_minutes(&self, from: Timestamp, to: Timestamp) -> Result<BTreeSet<Timestamp>, StoreError> {
-        const SQL: &str = "SELECT minute FROM interface_minute WHERE minute >= ?1 AND minute < ?2 \
-                           GROUP BY minute HAVING min(seconds) = (1 << 60) - 1";
-        let mut select = self.connection.prepare_cached(SQL)?;
-        let after = to.nanos().div_ceil(60_000_000_000) as i64;
-        let found = select.query_map([rows::minutes(from), after], |row| {
-            Ok(rows::from_seconds(row.get::<_, i64>(0)?.saturating_mul(60)))
-        })?;
-        Ok(found.collect::<Result<_, _>>()?)
+    pub fn complete_minutes(&self, from: Timestamp, to: Timestamp) -> Result<BTreeSet<Timestamp>, StoreError> {
+        // The oldest one may be deleted in part.
+        const OLDEST: &str = "SELECT min(minute) FROM subject_minute WHERE kind = 1";
+        let oldest: Option<i64> = self.connection.query_row(OLDEST, (), |row| row.get(0))?;
+        let Some(oldest) = oldest else { return Ok(BTreeSet::new()) };
+        let captured = self.captured(from, to, None)?;
+        let whole = captured.whole_minutes().filter(|minute| *minute > oldest.max(0) as u64);
+        Ok(whole.map(|minute| Timestamp::from_parts(minute * SECONDS_PER_MINUTE, 0)).collect())
     }
 
     /// What was noted within a period.
@@ -399,22 +401,18 @@ impl Reader {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn last_written(&self) -> Result<Option<Timestamp>, StoreError> {
-        last_written(&self.connection)
+    pub fn last_written(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    const SQL: &str = "SELECT minute, seconds FROM interface_minute \
+                       WHERE minute = (SELECT max(minute) FROM interface_minute)";
+    let mut select = connection.prepare_cached(SQL)?;
+    let rows = select.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    let mut last = None;
+    for row in rows {
+        let (minute, seconds) = row?;
+        let second = u64::from((seconds as u64).checked_ilog2().map_or(0, |bit| bit + 1));
+        last = last.max(Some(Timestamp::from_parts(minute.max(0) as u64 * SECONDS_PER_MINUTE + second, 0)));
     }
-}
-
-impl PeriodCoverage {
-    /// A gap ends at the beginning of `second`.
-    fn end_gap(&mut self, gap: &mut Option<u64>, second: u64) {
-        let Some(since) = gap.take() else { return };
-        let (since, until) =
-            (Timestamp::from_parts(since, 0).max(self.from), Timestamp::from_parts(second, 0).min(self.to));
-        let seconds = until.seconds_since(since);
-        if self.longest_gap.is_none_or(|(_, longest)| seconds > longest) {
-            self.longest_gap = Some((since, seconds));
-        }
-    }
+    Ok(last)
 }
 
 fn has_log(path: &Path) -> bool {

@@ -48,6 +48,7 @@ CREATE INDEX change_incident ON change (incident);
 CREATE TABLE second (
     incident      INTEGER NOT NULL REFERENCES incident (number) ON DELETE CASCADE,
     second        INTEGER NOT NULL,
+    length        INTEGER NOT NULL,
     -- A JSON list of [vector, packets, bytes].
     vectors       TEXT NOT NULL,
     packets       INTEGER,
@@ -69,13 +70,15 @@ CREATE INDEX packet_incident ON packet (incident, time);
 CREATE TABLE interface_minute (
     minute        INTEGER NOT NULL,
     interface     TEXT NOT NULL,
+    -- Which run counted it: those of several add up.
+    run           INTEGER NOT NULL,
     packets       INTEGER NOT NULL,
     bytes         INTEGER NOT NULL,
     dropped       INTEGER NOT NULL,
     sampled       INTEGER NOT NULL,
     -- Bit n: the n-th second was captured.
     seconds       INTEGER NOT NULL,
-    PRIMARY KEY (minute, interface)
+    PRIMARY KEY (minute, interface, run)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE subject_minute (
     kind          INTEGER NOT NULL,

@@ -57,7 +57,7 @@ impl Case {
         let usual = Usual::before_onset(&seconds, incident.onset());
         let changes = changes.into_iter().filter(|(id, _)| *id == incident.id).map(|(_, change)| change).collect();
         let mitigations = incident.mitigations().iter().map(|one| serde_json::to_value(one).expect("JSON")).collect();
-        let stored = StoredIncident { incident, mitigations, changes, seconds };
+        let stored = StoredIncident { incident, mitigations, changes, seconds, gaps: Vec::new() };
         Case { stored, usual, packets, origins: Origins::none(), related: incidents }
     }
 
@@ -264,6 +264,7 @@ pub fn coverage(from: Timestamp, to: Timestamp) -> PeriodCoverage {
         packets: 1_000_000_000,
         dropped: 200_000,
         sampled: 1,
+        is_file: false,
         longest_gap: Some((from.plus_seconds(7200.0), 0.4)),
         interfaces: vec!["vmbr0".to_owned(), "eno1".to_owned()],
     }
