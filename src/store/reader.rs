@@ -401,18 +401,19 @@ impl Reader {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn last_written(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    const SQL: &str = "SELECT minute, seconds FROM interface_minute \
+    pub fn last_written(&self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "SELECT minute, seconds FROM interface_minute \
                        WHERE minute = (SELECT max(minute) FROM interface_minute)";
-    let mut select = connection.prepare_cached(SQL)?;
-    let rows = select.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-    let mut last = None;
-    for row in rows {
-        let (minute, seconds) = row?;
-        let second = u64::from((seconds as u64).checked_ilog2().map_or(0, |bit| bit + 1));
-        last = last.max(Some(Timestamp::from_parts(minute.max(0) as u64 * SECONDS_PER_MINUTE + second, 0)));
+        let mut select = self.connection.prepare_cached(SQL)?;
+        let rows = select.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        let mut last = None;
+        for row in rows {
+            let (minute, seconds) = row?;
+            let second = u64::from((seconds as u64).checked_ilog2().map_or(0, |bit| bit + 1));
+            last = last.max(Some(Timestamp::from_parts(minute.max(0) as u64 * SECONDS_PER_MINUTE + second, 0)));
+        }
+        Ok(last)
     }
-    Ok(last)
 }
 
 fn has_log(path: &Path) -> bool {
@@ -472,18 +473,4 @@ pub(super) fn check(connection: &Connection, everything: bool) -> Result<(), Sto
     let mut select = connection.prepare(pragma)?;
     let found: Vec<String> = select.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
     if found == ["ok"] { Ok(()) } else { Err(StoreError::Damaged(found.join("; "))) }
-}
-
-/// The time of the last tick that was written to a database, whatever it was about.
-fn last_written(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let last: Option<(i64, i64)> = connection
-        .query_row("SELECT minute, seconds FROM interface_minute ORDER BY minute DESC LIMIT 1", (), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .map(Some)
-        .or_else(|error| if error == rusqlite::Error::QueryReturnedNoRows { Ok(None) } else { Err(error) })?;
-    Ok(last.map(|(minute, seconds)| {
-        let second = u64::from(63 - (seconds as u64 | 1).leading_zeros());
-        Timestamp::from_parts(minute.max(0) as u64 * 60 + second + 1, 0)
-    }))
 }
