@@ -135,12 +135,13 @@ fn unreadable(directory: &Path, error: &StoreError) -> String {
 
 fn list(directory: &Path, filter: Filter, args: &IncidentsArgs) -> Result<String, String> {
     let reader = reader(directory)?;
-    let (mut incidents, mut more) = (Vec::new(), false);
+    let (mut incidents, mut more, mut lost) = (Vec::new(), false, 0);
     let mut rest =
         Filter { limit: if filter.limit == 0 { 0 } else { filter.limit.min(crate::store::MAX_PAGE) }, ..filter };
     loop {
         let page = reader.incidents(&rest).map_err(|error| unreadable(directory, &error))?;
         incidents.extend(page.incidents);
+        lost += page.unreadable;
         rest.before = page.next;
         if args.limit > 0 && incidents.len() >= args.limit {
             more = rest.before.is_some() || incidents.len() > args.limit;
@@ -150,6 +151,9 @@ fn list(directory: &Path, filter: Filter, args: &IncidentsArgs) -> Result<String
         if rest.before.is_none() {
             break;
         }
+    }
+    if lost > 0 {
+        eprintln!("pegel: note: {lost} incidents cannot be read; were they written by a newer version?");
     }
     // For people and spreadsheets as it happened; programs read on from the latest.
     if args.format != Format::Json {

@@ -76,13 +76,14 @@ impl Documents {
     pub(super) fn write(&self, replay: &mut Replay) -> Result<Vec<String>, String> {
         let text = |error: StoreError| error.to_string();
         let (span, packets) = (replay.span(), replay.engine().totals().frames.packets);
+        let spans = replay.spans().to_vec();
         let Some(mut database) = replay.take_record().map_err(text)? else { return Ok(Vec::new()) };
         let mut lines = Vec::new();
         if let Some(path) = &self.report {
             // What no packet shows has no report.
             let (from, to) =
                 span.ok_or_else(|| format!("{}: not written, the capture has no packets", path.display()))?;
-            self.write_reports(path, &database, (from, to), packets, &mut lines)?;
+            self.write_reports(path, &database, (from, to), (&spans, packets), &mut lines)?;
         }
         if let Some(folder) = &self.evidence {
             let mut chain = self.chain(folder)?;
@@ -98,7 +99,7 @@ impl Documents {
         path: &Path,
         database: &Database,
         (from, to): (Timestamp, Timestamp),
-        packets: u64,
+        (spans, packets): (&[(Timestamp, Timestamp)], u64),
         lines: &mut Vec<String>,
     ) -> Result<(), String> {
         let text = |error: StoreError| error.to_string();
@@ -112,10 +113,7 @@ impl Documents {
         // The last packet is within the period.
         let to = Timestamp::from_nanos(to.nanos().saturating_add(1));
         let mut material = report_source::period(reader, from, to, &Scope::All).map_err(text)?;
-        // A capture has no record of what it missed: its own span is covered as far as is known.
-        let captured_seconds = to.seconds_since(from);
-        material.coverage =
-            PeriodCoverage { from, to, captured_seconds, packets, sampled: 1, ..PeriodCoverage::default() };
+        material.coverage = coverage(spans, (from, to), packets);
         let incidents = std::mem::take(&mut material.incidents);
         let report_on = |id: &str| -> Result<String, String> {
             let found = report_source::incident(reader, id).map_err(text)?.ok_or("an incident has vanished")?;
@@ -131,6 +129,33 @@ impl Documents {
         }
         material.incidents = incidents;
         write(path, sender.period(&material, (from, to), Scope::All, format, self.language, now))
+    }
+}
+
+/// A file covers the time from its first to its last packet; what it misses in between, it does not say.
+fn coverage(spans: &[(Timestamp, Timestamp)], (from, to): (Timestamp, Timestamp), packets: u64) -> PeriodCoverage {
+    let mut spans = spans.to_vec();
+    spans.sort();
+    let (mut covered, mut until, mut longest_gap) = (0.0, from, None::<(Timestamp, f64)>);
+    for (first, last) in spans {
+        if first > until {
+            let gap = first.seconds_since(until);
+            if longest_gap.is_none_or(|(_, longest)| gap > longest) {
+                longest_gap = Some((until, gap));
+            }
+        }
+        covered += last.seconds_since(first.max(until));
+        until = until.max(last);
+    }
+    PeriodCoverage {
+        from,
+        to,
+        captured_seconds: covered,
+        packets,
+        sampled: 1,
+        is_file: true,
+        longest_gap,
+        ..PeriodCoverage::default()
     }
 }
 

@@ -73,25 +73,10 @@ pub(super) fn period(
     to: Timestamp,
     scope: &Scope,
 ) -> Result<PeriodMaterial, StoreError> {
-    let mut filter = Filter { from: Some(from), to: Some(to), ..Filter::default() };
-    let mut interface = None;
-    match scope {
-        Scope::All | Scope::Network(_) => {}
-        Scope::Host(address) => filter.target = Some(address.to_string()),
-        Scope::Guest(guest) => filter.guest = Some(guest.clone()),
-        Scope::Interface(name) => {
-            filter.interface = Some(name.clone());
-            interface = Some(name.as_str());
-        }
-    }
+    let filter = Filter { from: Some(from), to: Some(to), ..Filter::default() };
+    let interface = if let Scope::Interface(name) = scope { Some(name.as_str()) } else { None };
     let mut incidents = reader.all_incidents(&filter)?;
-    if let Scope::Network(network) = scope {
-        incidents.retain(|incident| {
-            let prefix = incident.target.prefix.as_ref().and_then(|prefix| prefix.parse::<ipnet::IpNet>().ok());
-            incident.target.address.is_some_and(|address| network.contains(&address.ip()))
-                || prefix.is_some_and(|prefix| network.contains(&prefix) || prefix.contains(network))
-        });
-    }
+    incidents.retain(|incident| is_in_scope(incident, scope));
     incidents.reverse();
     let coverage = reader.coverage(from, to, interface)?;
     let (subjects, left_out) = subjects(reader, scope, from, to)?;
@@ -114,6 +99,28 @@ pub(super) fn period(
     Ok(PeriodMaterial { incidents, coverage, minutes, left_out })
 }
 
+/// Whether an incident is about what is in scope, or may be: a flood of a network is one of its hosts and guests as well.
+fn is_in_scope(incident: &Incident, scope: &Scope) -> bool {
+    let target = &incident.target;
+    let prefix = target.prefix.as_ref().and_then(|prefix| prefix.parse::<ipnet::IpNet>().ok());
+    match scope {
+        Scope::All => true,
+        Scope::Host(host) => target.address == Some(*host) || prefix.is_some_and(|prefix| prefix.contains(&host.ip())),
+        Scope::Guest(guest) => prefix.is_some() || target.guest.as_ref().is_some_and(|label| is_guest(label, guest)),
+        Scope::Network(network) => {
+            target.address.is_some_and(|address| network.contains(&address.ip()))
+                || prefix.is_some_and(|prefix| network.contains(&prefix) || prefix.contains(network))
+        }
+        // Floods are counted over all interfaces.
+        Scope::Interface(name) => target.interface.as_ref().is_none_or(|interface| interface == name),
+    }
+}
+
+/// Whether a label is that of a guest, which is given by its label or ID.
+fn is_guest(label: &str, guest: &str) -> bool {
+    label == guest || label.split(" (").next() == Some(guest)
+}
+
 /// Hosts and guests in scope that have minutes; and whether they were left out, because they have too many.
 fn subjects(
     reader: &Reader,
@@ -127,8 +134,7 @@ fn subjects(
     let all = match scope {
         Scope::Host(address) => vec![(SubjectKind::Host, address.to_string())],
         Scope::Guest(guest) => {
-            let id = |label: &str| label.split(" (").next() == Some(guest) || label == guest;
-            of(SubjectKind::Guest)?.into_iter().filter(|(_, label)| id(label)).collect()
+            of(SubjectKind::Guest)?.into_iter().filter(|(_, label)| is_guest(label, guest)).collect()
         }
         Scope::Network(network) => {
             let is_in = |text: &str| text.parse().is_ok_and(|address: std::net::IpAddr| network.contains(&address));

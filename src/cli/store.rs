@@ -11,13 +11,14 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
   pegel store check                    is the store whole, how large is it, what is in it
-  pegel store export > store.jsonl     everything, one JSON object per line
+  pegel store export > store.jsonl     incidents, minutes and notes, one JSON object per line
   pegel store forget 198.51.100.9      delete what is stored about an address
   pegel store vacuum                   return the space of what was deleted
 
@@ -40,7 +41,7 @@ enum Action {
     Check,
     /// Rewrite the database without the space of what was deleted
     Vacuum,
-    /// Print everything as JSON, one object per line
+    /// Print incidents, minutes of hosts and guests, and what happened to Pegel as JSON, one object per line
     Export,
     /// Delete what is stored about an address: its minutes, the incidents about it, its mention in others, and the evidence
     /// of all these
@@ -201,6 +202,10 @@ fn forget(directory: &Path, signing_key: Option<&Path>, address: Addr) -> Result
     let Some(_lock) = StateDir::at(directory).lock_store()? else {
         return Err(io::Error::other("the daemon writes it at present; stop it, and run this again").into());
     };
+    // What can fail comes first: the database no longer knows afterwards which evidence is concerned.
+    let folder = directory.join(EVIDENCE);
+    let key = signing_key.map(evidence::SigningKey::read).transpose().map_err(io::Error::other)?;
+    let mut chain = if folder.is_dir() { Some(evidence::Chain::open(&folder, key)?) } else { None };
     let mut database = writable(directory)?;
     let forgotten = database.forget(address)?;
     let mut text = String::new();
@@ -211,21 +216,32 @@ fn forget(directory: &Path, signing_key: Option<&Path>, address: Addr) -> Result
         forgotten.incidents.len(),
         forgotten.mentions.len()
     );
-    let folder = directory.join(EVIDENCE);
-    let all = forgotten.incidents.iter().chain(&forgotten.mentions);
-    let sealed: Vec<&String> = all.filter(|id| evidence::is_id(id) && folder.join(id).is_dir()).collect();
-    if sealed.is_empty() {
-        return Ok(text);
+    StateDir::at(directory).forget_running_minute()?;
+    if let Some(chain) = &mut chain {
+        let mut deleted = 0;
+        for id in forgotten.incidents.iter().chain(&forgotten.mentions) {
+            deleted += usize::from(chain.forget(id)?);
+        }
+        let _ = writeln!(
+            text,
+            "Deleted: the evidence of {deleted} incidents; that of the others can be verified as before. Their packets may hold the \
+             address still."
+        );
+        keep_owner(&folder)?;
     }
-    let key = signing_key.map(evidence::SigningKey::read).transpose().map_err(io::Error::other)?;
-    let mut chain = evidence::Chain::open(&folder, key)?;
-    for id in &sealed {
-        chain.forget(id)?;
-    }
-    let _ = writeln!(
-        text,
-        "Deleted: the evidence of {} incidents; that of the others can be verified as before.",
-        sealed.len()
-    );
+    keep_owner(directory)?;
     Ok(text)
+}
+
+/// Gives the files of a folder to its owner: the daemon must be able to write what root has written here.
+fn keep_owner(folder: &Path) -> io::Result<()> {
+    let owner = folder.metadata()?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let file = path.symlink_metadata()?;
+        if file.is_file() && file.uid() != owner.uid() {
+            std::os::unix::fs::lchown(&path, Some(owner.uid()), Some(owner.gid()))?;
+        }
+    }
+    Ok(())
 }

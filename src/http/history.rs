@@ -115,10 +115,10 @@ pub(super) async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<S
     }
     let known = snapshot.open.iter().chain(snapshot.recent.iter().map(Arc::as_ref)).find(|incident| incident.id == id);
     let wanted = id.clone();
-    match (read(&shared, move |reader| reader.incident(&wanted)).await, known) {
-        (Ok(Some(found)), known) => {
-            let incident = known.cloned().unwrap_or(found.incident);
-            json(StatusCode::OK, &Stored { incident, mitigations: found.mitigations })
+    match (read(&shared, move |reader| reader.summary(&wanted)).await, known) {
+        (Ok(Some((incident, mitigations))), known) => {
+            let incident = known.cloned().unwrap_or(incident);
+            json(StatusCode::OK, &Stored { incident, mitigations })
         }
         (_, Some(incident)) => json(StatusCode::OK, &Detailed::new(incident)),
         (Ok(None), None) => failure(StatusCode::NOT_FOUND, "no incident has this ID"),
@@ -138,11 +138,15 @@ async fn read<T: Send + 'static>(
     let Some(directory) = shared.store().map(PathBuf::from) else {
         return Err(unavailable("nothing is stored: store.enabled is false"));
     };
-    let Ok(_permit) = shared.store_questions.try_acquire() else {
+    let Ok(permit) = Arc::clone(&shared.store_questions).try_acquire_owned() else {
         return Err(unavailable("the store is busy with other requests; try again"));
     };
-    let answer =
-        tokio::task::spawn_blocking(move || Reader::open(&directory).and_then(|reader| question(&reader))).await;
+    // The permit ends with the question, not with the patience of the client.
+    let ask = move || {
+        let _permit = permit;
+        Reader::open(&directory).and_then(|reader| question(&reader))
+    };
+    let answer = tokio::task::spawn_blocking(ask).await;
     match answer {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(unavailable(&format!("the store cannot be read: {error}"))),

@@ -66,7 +66,7 @@ pub struct Shared {
     /// The state directory with the store.
     store: Option<PathBuf>,
     /// Requests that read the store.
-    pub(super) store_questions: Semaphore,
+    pub(super) store_questions: Arc<Semaphore>,
 }
 
 /// A host that a request wants explained, and where the answer goes.
@@ -101,7 +101,7 @@ impl Shared {
             captures: Mutex::new(captures),
             questions: Mutex::default(),
             store: None,
-            store_questions: Semaphore::new(MOST_STORE_QUESTIONS),
+            store_questions: Arc::new(Semaphore::new(MOST_STORE_QUESTIONS)),
         }
     }
 

@@ -335,7 +335,7 @@ impl Incidents {
     /// Merges an informational incident that turns out to be the first tenths of a second of an attack.
     fn merge_note(&mut self, attack: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let note = Key { is_note: true, ..attack.clone() };
-        let is_new = |record: &Record| now.seconds_since(record.opened_at) <= MERGE_SECONDS;
+        let is_new = |record: &Record| now.seconds_since(record.first_opened_at()) <= MERGE_SECONDS;
         if !attack.is_note {
             self.merge(attack, |key, record| *key == note && is_new(record), now, events);
         }
@@ -367,7 +367,7 @@ impl Incidents {
         }
         let is_part = |key: &Key, record: &Record| {
             matches!(key.target, Target::Station { .. })
-                && now.seconds_since(record.opened_at) <= MERGE_SECONDS
+                && now.seconds_since(record.first_opened_at()) <= MERGE_SECONDS
                 && record.vectors().all(|part| explains(vector, part))
         };
         self.merge(lan, is_part, now, events);

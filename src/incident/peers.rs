@@ -132,8 +132,9 @@ impl PeerRecord {
             }
         }
         if is_complete && (least > 0 || self.of_syns) {
-            // Those of which packets were sampled are as many at least.
-            return (least.max(self.sampled.sketch().num_active_items() as u64).max(1), None);
+            // Those of which packets were sampled are as many at least; of SYNs, honest clients are among them.
+            let sampled = if self.of_syns { 0 } else { self.sampled.sketch().num_active_items() as u64 };
+            return (least.max(sampled).max(1), None);
         }
         // Of a SYN flood they are behind.
         if !self.close.is_empty() && !self.of_syns {

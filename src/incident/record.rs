@@ -142,6 +142,11 @@ impl Record {
         self.earlier = Some(earlier);
     }
 
+    /// When it opened, before a restart or after.
+    pub(super) fn first_opened_at(&self) -> Timestamp {
+        self.earlier.as_ref().map_or(self.opened_at, |earlier| earlier.opened_at)
+    }
+
     /// What it counted in the tick that ended at `now`.
     pub(super) fn counted<'r>(&'r self, target: &'r Target, now: Timestamp) -> OpenIncident<'r> {
         OpenIncident {

@@ -35,6 +35,8 @@ pub struct KeptHeader {
     pub source_mac: Mac,
     /// Index of the interface.
     pub interface: u16,
+    /// Outermost VLAN ID; zero if untagged.
+    pub vlan: u16,
     /// What the octets begin with.
     pub link: LinkType,
     /// Whether it entered or left the machine.
@@ -97,6 +99,7 @@ impl KeptPackets {
             destination: packet.destination,
             source_mac: packet.source_mac,
             interface: packet.interface,
+            vlan: packet.vlan,
             link: frame.link,
             direction: packet.direction,
             wire_len: packet.wire_len,

@@ -2,7 +2,7 @@
 //! closes only if it was opened.
 
 use crate::base::Severity;
-use crate::incident::{Change, Event};
+use crate::incident::{Change, CloseReason, Event};
 use std::collections::BTreeSet;
 
 /// A change of an incident as one receiver sees it.
@@ -53,7 +53,10 @@ impl Stages {
     pub(super) fn next(&mut self, event: &Event) -> Option<Stage> {
         let id = &event.incident.id;
         if event.change == Change::Closed {
-            return self.open.remove(id).then_some(Stage::Close);
+            // One that ended while Pegel was not running was opened by an earlier run.
+            let was_open = event.incident.close_reason == Some(CloseReason::Interrupted)
+                && event.incident.severity >= self.min_severity;
+            return (self.open.remove(id) || was_open).then_some(Stage::Close);
         }
         if self.open.contains(id) {
             return Some(Stage::Update);

@@ -37,10 +37,9 @@ impl CoverageMinutes {
     /// that changed, as they are now.
     pub(super) fn second(&mut self, end: Timestamp, all: &[InterfaceCounters]) -> Vec<InterfaceMinute> {
         let second = (end.nanos() / 1_000_000_000).saturating_sub(1);
-        let from = match self.last {
-            Some(last) if last < second && second - last <= LATE_SECONDS => last + 1,
-            _ => second,
-        };
+        // Of the first second, only a part may have been captured.
+        let is_first = self.last.is_none_or(|last| last >= second || second - last > LATE_SECONDS);
+        let from = self.last.filter(|_| !is_first).map_or(second, |last| last + 1);
         self.last = Some(second);
         let mut changed = Vec::new();
         for counters in all {
@@ -53,7 +52,7 @@ impl CoverageMinutes {
             let Some(Interface { minute, before }) = self.interfaces.get_mut(at) else { continue };
             for second in from..=second {
                 if minute.minute != second / SECONDS_PER_MINUTE {
-                    if minute.seconds != 0 && second > from {
+                    if minute.minute != 0 && second > from {
                         changed.push(minute.clone());
                     }
                     let interface = std::mem::take(&mut minute.interface);
@@ -63,7 +62,7 @@ impl CoverageMinutes {
                         ..InterfaceMinute::default()
                     };
                 }
-                if counters.is_up {
+                if counters.is_up && before.is_up && !is_first {
                     minute.seconds |= 1 << (second % SECONDS_PER_MINUTE);
                 }
             }
@@ -104,12 +103,14 @@ mod tests {
         let mut second = |number: u64, packets, is_up| {
             of(&minutes.second(Timestamp::from_parts(600 + number, 0), &counters(packets, is_up)))
         };
-        assert_eq!(second(1, 10, true), [(10, 10, 1)]);
-        assert_eq!(second(2, 30, true), [(10, 30, 2)]);
-        assert_eq!(second(5, 50, true), [(10, 50, 5)], "late, but captured");
-        assert_eq!(second(15, 60, true), [(10, 60, 6)], "a gap of nine seconds");
-        assert_eq!(second(16, 60, false), [(10, 60, 6)], "the interface was down");
-        assert_eq!(second(59, 70, true), [(10, 70, 7)]);
-        assert_eq!(second(61, 100, true), [(10, 70, 8), (11, 30, 1)], "the last second of a minute comes late");
+        assert_eq!(second(1, 10, true), [(10, 10, 0)], "it may have begun within the second");
+        assert_eq!(second(2, 30, true), [(10, 30, 1)]);
+        assert_eq!(second(5, 50, true), [(10, 50, 4)], "late, but captured");
+        assert_eq!(second(15, 60, true), [(10, 60, 4)], "a gap");
+        assert_eq!(second(16, 60, false), [(10, 60, 4)], "the interface was down");
+        assert_eq!(second(17, 60, true), [(10, 60, 4)], "and came back within the second");
+        assert_eq!(second(18, 65, true), [(10, 65, 5)]);
+        assert_eq!(second(59, 70, true), [(10, 70, 5)]);
+        assert_eq!(second(61, 100, true), [(10, 70, 6), (11, 30, 1)], "the last second of a minute comes late");
     }
 }

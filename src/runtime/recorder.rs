@@ -18,6 +18,11 @@ use std::sync::Arc;
 const BEFORE_SECONDS: f64 = 10.0;
 /// Full seconds for which the meter has the packets of a busy host.
 const SECONDS_MEASURED: u64 = 9;
+/// Of the packets of an incident, at most this part is from before its onset: one in N.
+const BEFORE_PART: u32 = 4;
+/// Seconds after which an incident is recorded by minute, so that one of weeks takes no more than others.
+const BY_SECOND: f64 = 7200.0;
+const MINUTE: u32 = 60;
 /// Packets of an incident per second: all that were kept in the first half minute, fewer of one that goes on.
 const PACKETS_AT_FIRST: u32 = 200;
 const FIRST_SECONDS: f64 = 30.0;
@@ -136,18 +141,17 @@ impl Recorder {
             let is_new = !open.contains_key(incident.id);
             let recorded = open.entry(incident.id.to_owned()).or_insert_with(|| Recorded::new(&incident, second));
             recorded.count(&incident, end);
+            let is_of_it = |packet: &&RingPacket| concerns(incident.target, &packet.header, engine);
             if is_new {
                 let since = incident.onset.minus_seconds(BEFORE_SECONDS);
-                for packet in
-                    ring.since(since).filter(|packet| concerns(incident.target, &packet.header, &engine.interfaces))
-                {
-                    keep(&incident, recorded, packet);
-                }
+                let is_before = |packet: &&RingPacket| packet.header.time < incident.onset;
+                let before = || ring.since(since).filter(is_of_it).filter(is_before);
+                // Evenly, so that they show all of the time.
+                let each = before().count().div_ceil((recorded.most() / BEFORE_PART) as usize).max(1);
+                before().step_by(each).for_each(|packet| keep(&incident, recorded, packet));
+                ring.since(incident.onset).filter(is_of_it).for_each(|packet| keep(&incident, recorded, packet));
             } else if packets > 0 {
-                let tick = ring.last(packets);
-                for packet in tick.filter(|packet| concerns(incident.target, &packet.header, &engine.interfaces)) {
-                    keep(&incident, recorded, packet);
-                }
+                ring.last(packets).filter(is_of_it).for_each(|packet| keep(&incident, recorded, packet));
             }
         }
         // A tick at the end of a second may be missing: then the next one ends it.
@@ -200,9 +204,7 @@ impl Recorder {
         for incident in engine.incidents().counted(end) {
             let Some(recorded) = self.open.get_mut(incident.id) else { continue };
             let row = recorded.next_second(second + 1);
-            if !is_empty(&row) {
-                self.batch.seconds.push((incident.id.to_owned(), row));
-            }
+            self.batch.seconds.extend(row.filter(|row| !is_empty(row)).map(|row| (incident.id.to_owned(), row)));
         }
         self.batch.running = self.minutes.running(&self.named);
     }
@@ -296,6 +298,11 @@ impl Recorded {
         }
     }
 
+    /// Packets that are kept altogether.
+    fn most(&self) -> u32 {
+        if self.is_note { PACKETS_OF_NOTE } else { PACKETS }
+    }
+
     /// Whether another packet may be kept.
     fn has_room(&mut self, now: Timestamp) -> bool {
         let lasted = now.seconds_since(self.since);
@@ -327,7 +334,8 @@ impl Recorded {
             (Target::Station { mac, .. }, _) => header.source_mac == *mac,
             _ => true,
         };
-        // Where findings are not about classes of packets, all that the station or segment sends is in question.
+        // Where findings are not about classes of packets, all that the station sends is in question; of a segment, no packet can
+        // be said to belong to it.
         let is_of_class = match self.classes {
             0 => matches!(incident.target, Target::Station { .. }),
             classes => classes >> header.class as u32 & 1 == 1,
@@ -344,12 +352,18 @@ impl Recorded {
         }
     }
 
-    /// Starts the next second; returns the row of this one.
-    fn next_second(&mut self, second: u64) -> IncidentSecond {
+    /// Starts the next second; returns the row of this one. Of an incident that has lasted for long, a row is a minute.
+    fn next_second(&mut self, second: u64) -> Option<IncidentSecond> {
         self.second = second;
         self.packets_now = 0;
-        let next = IncidentSecond { at: Timestamp::from_parts(second, 0), ..IncidentSecond::default() };
-        std::mem::replace(&mut self.row, next)
+        let at = Timestamp::from_parts(second, 0);
+        let is_long = self.row.at.seconds_since(self.since) >= BY_SECOND;
+        if is_long && !second.is_multiple_of(u64::from(MINUTE)) {
+            self.row.length = MINUTE.min(at.seconds_since(self.row.at).round() as u32).max(1);
+            return None;
+        }
+        self.row.length = (at.seconds_since(self.row.at).round() as u32).clamp(1, MINUTE);
+        Some(std::mem::replace(&mut self.row, IncidentSecond { at, ..IncidentSecond::default() }))
     }
 }
 
@@ -371,15 +385,20 @@ fn is_empty(row: &IncidentSecond) -> bool {
 }
 
 /// Whether a packet is to or from a target, or on its segment.
-fn concerns(target: &Target, header: &KeptHeader, interfaces: &[String]) -> bool {
-    let is_on = |name: &String| interfaces.get(usize::from(header.interface)) == Some(name);
+fn concerns(target: &Target, header: &KeptHeader, engine: &Engine) -> bool {
+    let name = |index: u16| engine.interfaces.get(usize::from(index));
     match target {
         Target::Host(address) => header.source == *address || header.destination == *address,
         Target::Prefix(network) => {
             [header.source, header.destination].iter().any(|address| network.contains(&address.ip()))
         }
         Target::Station { mac, .. } => header.source_mac == *mac,
-        Target::Segment { interface, .. } | Target::Interface { name: interface } => is_on(interface),
+        // A segment has the name of its first interface.
+        Target::Segment { interface, vlan } => {
+            name(engine.meter().lan().interface(header.interface).segment) == Some(interface)
+                && vlan.is_none_or(|vlan| vlan == header.vlan)
+        }
+        Target::Interface { name: interface } => name(header.interface) == Some(interface),
         Target::Sensor { .. } => false,
     }
 }

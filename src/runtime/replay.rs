@@ -17,8 +17,10 @@ use std::sync::Arc;
 struct InlineJudge {
     pub engine: Engine,
     report: TickReport,
-    /// First and last packet so far.
-    span: Option<(Timestamp, Timestamp)>,
+    /// First and last packet of each source so far.
+    spans: Vec<(Timestamp, Timestamp)>,
+    /// Another source begins after this tick.
+    starts_after: Option<Option<u64>>,
     /// Where evidence or a report is wanted.
     record: Option<Box<ReplayRecord>>,
 }
@@ -28,8 +30,13 @@ impl TickSink for InlineJudge {
         tally.finish_tick(tick, &mut self.report);
         self.report.scale = scale;
         if let Some(first) = self.report.first {
-            let (from, to) = self.span.unwrap_or((first, first));
-            self.span = Some((from.min(first), to.max(self.report.last).max(first)));
+            let starts = self.spans.is_empty() || self.starts_after.take_if(|last| *last != Some(tick)).is_some();
+            if starts {
+                self.spans.push((first, first));
+            }
+            if let Some((from, to)) = self.spans.last_mut() {
+                (*from, *to) = ((*from).min(first), (*to).max(self.report.last).max(first));
+            }
         }
         let received = self.engine.totals().frames.packets + self.report.totals.frames.packets;
         self.engine.set_losses(LossCounts { received, dropped: 0, sampled: 1 });
@@ -57,7 +64,13 @@ impl Replay {
         let site = site(config, Arc::clone(&networks), configured_inventory(config));
         let hasher = Hasher::fixed();
         let engine = Engine::new(config, site, hasher);
-        let judge = InlineJudge { engine, report: TickReport::with_room(config.tally), span: None, record: None };
+        let judge = InlineJudge {
+            engine,
+            report: TickReport::with_room(config.tally),
+            spans: Vec::new(),
+            starts_after: None,
+            record: None,
+        };
         let tally = Tally::new(config.tally, networks, hasher);
         Replay { worker: TallyWorker::new(Decoder { tunnels: config.tunnels }, tally, judge) }
     }
@@ -111,6 +124,8 @@ impl Replay {
         source: &mut S,
         mut observe: impl FnMut(&mut S, Vec<Event>, &mut Vec<String>),
     ) -> Result<(), CaptureError> {
+        // The last tick of the source before is still to be judged.
+        self.worker.sink.starts_after = Some(self.worker.current_tick());
         observe(source, Vec::new(), &mut self.worker.sink.engine.interfaces);
         loop {
             if let Some(lan) = self.worker.sink.engine.lan_change().cloned() {
@@ -171,7 +186,13 @@ impl Replay {
 
     /// Timestamps of the first and the last packet.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        self.worker.sink.span
+        let first = self.spans().iter().map(|(first, _)| *first).min()?;
+        Some((first, self.spans().iter().map(|(_, last)| *last).max()?))
+    }
+
+    /// Timestamps of the first and the last packet of each source that had any.
+    pub fn spans(&self) -> &[(Timestamp, Timestamp)] {
+        &self.worker.sink.spans
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that writes the store and the evidence. The judge hands it what happened, once a second, and never waits: while the
 //! disk is slow, full or read-only, everything stays in memory within bounds, and is written once that is possible.
 
-use super::clock::wall_clock;
+use super::clock::{instant, wall_clock};
 use crate::base::Timestamp;
 use crate::config::Config;
 use crate::incident::{CloseReason, Incident};
@@ -9,19 +9,20 @@ use crate::meter::{KEPT, KEPT_PER_HOST};
 use crate::metrics::{Metrics, StateOperation};
 use crate::store::evidence::{Chain, EvidenceInput, SigningKey};
 use crate::store::{Batch, Database, EVIDENCE, Retention, StateDir, StoreError};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Batches that may wait for the thread.
 const BATCHES: usize = 2;
 /// How often upkeep runs, and a database is tried that could not be opened.
 const UPKEEP: Duration = Duration::from_secs(300);
-const RETRY_SECONDS: f64 = 5.0;
+const RETRY: Duration = Duration::from_secs(5);
 /// Incidents whose evidence is written between two batches: writing goes on while many close at the same time.
 const SEALED_AT_A_TIME: usize = 16;
 
@@ -36,10 +37,18 @@ pub(super) struct Trouble {
     pub failures: u32,
 }
 
+/// What may fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Store,
+    Evidence,
+}
+
 /// What the thread lets others know.
 #[derive(Debug, Default)]
 struct Shared {
-    trouble: Option<Trouble>,
+    /// Of the database, and of the evidence.
+    troubles: [Option<Trouble>; 2],
     bytes: u64,
     /// Entries that were dropped.
     dropped: u64,
@@ -79,7 +88,10 @@ struct Writer {
     pending: Batch,
     shared: Arc<Mutex<Shared>>,
     metrics: Arc<Metrics>,
-    opened_at: Timestamp,
+    opened_at: Instant,
+    upkeep_at: Instant,
+    /// Incidents whose evidence could not be written, until the next upkeep.
+    unwritable: BTreeSet<String>,
     /// Tells this run from earlier ones.
     run: u64,
     /// Closed incidents may wait for their evidence.
@@ -110,18 +122,21 @@ impl StoreWriter {
             pending: Batch::default(),
             shared: Arc::clone(&shared),
             metrics: Arc::clone(metrics),
-            opened_at: Timestamp::ZERO,
+            opened_at: instant(),
+            upkeep_at: instant(),
+            unwritable: BTreeSet::new(),
             run: wall_clock().nanos(),
             is_sealing: true,
             lock: None,
         };
         let mut restored = Restored::default();
-        writer.open(wall_clock());
+        writer.open();
         writer.add_running_minute();
+        writer.close_drills();
         if let Some(database) = &writer.database {
             match restore(database, config.incident.max_recent) {
                 Ok(found) => restored = found,
-                Err(error) => writer.fails(&format!("incidents of the last run cannot be read: {error}")),
+                Err(error) => writer.fails(Part::Store, &format!("incidents of the last run cannot be read: {error}")),
             }
         }
         let (sender, batches) = sync_channel(BATCHES);
@@ -145,7 +160,8 @@ impl StoreWriter {
 
     /// What fails at present.
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        lock(&self.shared).trouble.clone()
+        let [store, evidence] = lock(&self.shared).troubles.clone();
+        store.or(evidence)
     }
 
     /// Bytes of database and evidence, and entries that were dropped.
@@ -194,56 +210,71 @@ impl Writer {
     }
 
     fn add(&mut self, batch: Batch) {
-        let now = wall_clock();
         let dropped = self.pending.append(batch);
         lock(&self.shared).dropped += dropped;
-        if self.database.is_none() && now.seconds_since(self.opened_at) >= RETRY_SECONDS {
-            self.open(now);
-            self.close_interrupted();
+        let is_whole = self.database.is_some() && (self.chain.is_some() || self.settings.evidence.is_none());
+        if !is_whole && self.opened_at.elapsed() >= RETRY {
+            let had_none = self.database.is_none();
+            self.open();
+            if had_none {
+                self.close_interrupted();
+            }
         }
         self.write();
-        if now.seconds_since(self.opened_at) >= UPKEEP.as_secs_f64() {
-            self.upkeep(now);
+        if self.upkeep_at.elapsed() >= UPKEEP {
+            self.upkeep(wall_clock());
         }
     }
 
-    fn open(&mut self, now: Timestamp) {
-        self.opened_at = now;
+    /// Opens what is not open yet.
+    fn open(&mut self) {
+        self.opened_at = instant();
         let path = self.settings.state.path().to_owned();
         if self.lock.is_none() {
             match self.settings.state.lock_store() {
                 Ok(Some(lock)) => self.lock = Some(lock),
-                Ok(None) => return self.fails(&format!("another Pegel writes the store in {}", path.display())),
-                Err(error) => return self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
-            }
-        }
-        match Database::open(&path, self.run) {
-            Ok(database) => self.database = Some(database),
-            Err(error) if error.is_damage() => {
-                self.metrics.state_failure(StateOperation::Store);
-                self.set_aside(&error, now);
-                match Database::open(&path, self.run) {
-                    Ok(database) => self.database = Some(database),
-                    Err(error) => self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
+                Ok(None) => {
+                    return self.fails(Part::Store, &format!("another Pegel writes the store in {}", path.display()));
                 }
+                Err(error) => return self.cannot_open(&error.into()),
             }
-            Err(error) => self.fails(&format!("the store in {} cannot be opened: {error}", path.display())),
         }
-        if let Some(folder) = self.settings.evidence.clone()
-            && self.database.is_some()
-            && self.chain.is_none()
-        {
-            match self.open_chain(&folder) {
-                Ok(chain) => {
-                    for problem in chain.problems() {
-                        self.metrics.state_failure(StateOperation::Evidence);
-                        tracing::warn!("evidence in {}: {problem}", folder.display());
+        if self.database.is_none() {
+            match Database::open(&path, self.run) {
+                Ok(database) => self.database = Some(database),
+                Err(error) if error.is_damage() => {
+                    self.metrics.state_failure(StateOperation::Store);
+                    self.set_aside(&error, wall_clock());
+                    match Database::open(&path, self.run) {
+                        Ok(database) => self.database = Some(database),
+                        Err(error) => return self.cannot_open(&error),
                     }
-                    self.chain = Some(chain);
                 }
-                Err(error) => self.fails(&format!("evidence cannot be written to {}: {error}", folder.display())),
+                Err(error) => return self.cannot_open(&error),
             }
         }
+        let Some(folder) = self.settings.evidence.clone().filter(|_| self.chain.is_none()) else { return };
+        match self.open_chain(&folder) {
+            Ok(chain) => {
+                for problem in chain.problems() {
+                    self.metrics.state_failure(StateOperation::Evidence);
+                    tracing::warn!("evidence in {}: {problem}", folder.display());
+                }
+                self.chain = Some(chain);
+                self.is_sealing = true;
+                self.works(Part::Evidence);
+            }
+            Err(error) => {
+                self.fails(Part::Evidence, &format!("evidence cannot be written to {}: {error}", folder.display()));
+            }
+        }
+    }
+
+    fn cannot_open(&self, error: &StoreError) {
+        self.fails(
+            Part::Store,
+            &format!("the store in {} cannot be opened: {error}", self.settings.state.path().display()),
+        );
     }
 
     /// Adds the minute that was running when the last run was killed.
@@ -256,6 +287,7 @@ impl Writer {
                 let is_new = minutes.first().is_some_and(|first| last != Some((run, first.minute)));
                 if is_new {
                     self.pending.subjects = minutes;
+                    self.pending.run = Some(run);
                     self.write();
                 }
             }
@@ -285,6 +317,16 @@ impl Writer {
         }
     }
 
+    fn close_drills(&mut self) {
+        let Some(database) = &mut self.database else { return };
+        for mut drill in database.interrupted_drills().unwrap_or_default() {
+            (drill.closed_at, drill.close_reason) = (Some(drill.updated_at), Some(CloseReason::Interrupted));
+            if let Err(error) = database.close(&drill) {
+                tracing::warn!("the drill {} stays open in the store: {error}", drill.id);
+            }
+        }
+    }
+
     /// A database that could be opened only now has incidents that were open in the last run: nothing goes on with them.
     fn close_interrupted(&mut self) {
         let Some(database) = &mut self.database else { return };
@@ -304,21 +346,22 @@ impl Writer {
             return;
         }
         let Some(database) = &mut self.database else { return self.fails_again() };
-        let running = std::mem::take(&mut self.pending.running);
-        if let Err(error) = self.settings.state.write_running_minute(self.run, &running) {
-            self.metrics.state_failure(StateOperation::Save);
-            tracing::debug!("the running minute cannot be saved: {error}");
-        }
         match database.write(&self.pending) {
             Ok(()) => {
                 self.is_sealing |= self.pending.closes();
-                self.pending = Batch::default();
-                self.works();
+                let running = std::mem::take(&mut self.pending).running;
+                // After the minute before is in the database, which this one replaces in the file.
+                if let Err(error) = self.settings.state.write_running_minute(self.run, &running) {
+                    self.metrics.state_failure(StateOperation::Save);
+                    tracing::debug!("the running minute cannot be saved: {error}");
+                }
+                self.works(Part::Store);
             }
             Err(error) => {
                 let is_damage = error.is_damage();
                 let directory = self.settings.state.path().display().to_string();
-                self.fails(&format!("incidents cannot be stored in {directory}: {error}; they are kept in memory"));
+                let message = format!("incidents cannot be stored in {directory}: {error}; they are kept in memory");
+                self.fails(Part::Store, &message);
                 if is_damage {
                     self.database = None;
                 }
@@ -326,41 +369,54 @@ impl Writer {
         }
     }
 
-    /// Writes the evidence of some closed incidents.
+    /// Writes the evidence of some closed incidents. Where it is kept but cannot be opened, they wait.
     fn seal_some(&mut self) {
         self.is_sealing = false;
         let Some(database) = &mut self.database else { return };
+        if self.settings.evidence.is_some() && self.chain.is_none() {
+            return;
+        }
         let due = match database.unsealed() {
             Ok(due) => due,
-            Err(error) => return self.fails(&format!("the store cannot be read: {error}")),
+            Err(error) => return self.fails(Part::Store, &format!("the store cannot be read: {error}")),
         };
-        let is_more = due.len() > SEALED_AT_A_TIME;
+        let due: Vec<String> = due.into_iter().filter(|id| !self.unwritable.contains(id)).collect();
+        let mut failure = None;
         for id in due.iter().take(SEALED_AT_A_TIME) {
             if let Err(message) = seal(database, self.chain.as_mut(), id, self.settings.snaplen) {
                 self.metrics.state_failure(StateOperation::Evidence);
-                return self.fails(&format!("the evidence of {id} cannot be written: {message}"));
+                failure = Some(format!("the evidence of {id} cannot be written: {message}"));
+                self.unwritable.insert(id.clone());
             }
         }
-        self.is_sealing = is_more;
+        match failure {
+            Some(message) => self.fails(Part::Evidence, &message),
+            None if self.unwritable.is_empty() => self.works(Part::Evidence),
+            None => {}
+        }
+        self.is_sealing = due.len() > SEALED_AT_A_TIME;
     }
 
     /// Deletes what is too old or too much.
     fn upkeep(&mut self, now: Timestamp) {
-        self.opened_at = now;
+        self.upkeep_at = instant();
+        self.unwritable.clear();
         let Some(database) = &mut self.database else { return };
         let sizes = |chain: &Chain| chain.ids().filter_map(|id| chain.size(id).ok()).sum::<u64>();
         let mut evidence = self.chain.as_ref().map_or(0, sizes);
         loop {
             let deleted = match database.retain(&self.settings.retention, evidence, now) {
                 Ok(deleted) => deleted,
-                Err(error) => return self.fails(&format!("old entries of the store cannot be deleted: {error}")),
+                Err(error) => {
+                    return self.fails(Part::Store, &format!("old entries of the store cannot be deleted: {error}"));
+                }
             };
             if let Some(chain) = &mut self.chain {
                 for id in &deleted.incidents {
                     // Evidence is deleted in the order in which it was written, so that what is left is a chain.
                     while chain.contains(id) {
                         if let Err(error) = chain.retire_oldest() {
-                            return self.fails(&format!("old evidence cannot be deleted: {error}"));
+                            return self.fails(Part::Evidence, &format!("old evidence cannot be deleted: {error}"));
                         }
                     }
                 }
@@ -375,32 +431,35 @@ impl Writer {
         self.is_sealing = true;
     }
 
-    fn works(&mut self) {
+    fn works(&self, part: Part) {
         let mut shared = lock(&self.shared);
-        if let Some(trouble) = shared.trouble.take() {
-            tracing::info!("the store is written again, after {} failures", trouble.failures);
+        if let Some(trouble) = shared.troubles.get_mut(part as usize).and_then(Option::take) {
+            let what = if part == Part::Store { "the store" } else { "evidence" };
+            tracing::info!("{what} is written again, after {} failures", trouble.failures);
         }
     }
 
-    fn fails(&self, message: &str) {
-        self.metrics.state_failure(StateOperation::Store);
+    fn fails(&self, part: Part, message: &str) {
+        self.metrics.state_failure(if part == Part::Store { StateOperation::Store } else { StateOperation::Evidence });
         let mut shared = lock(&self.shared);
-        match &mut shared.trouble {
-            Some(trouble) => {
+        match shared.troubles.get_mut(part as usize) {
+            Some(Some(trouble)) => {
                 trouble.failures = trouble.failures.saturating_add(1);
                 message.clone_into(&mut trouble.message);
             }
-            None => {
+            Some(slot) => {
                 tracing::warn!("{message}");
-                shared.trouble = Some(Trouble { message: message.to_owned(), since: wall_clock(), failures: 1 });
+                *slot = Some(Trouble { message: message.to_owned(), since: wall_clock(), failures: 1 });
             }
+            None => {}
         }
     }
 
     /// It still fails as before.
     fn fails_again(&self) {
-        let message = lock(&self.shared).trouble.as_ref().map(|trouble| trouble.message.clone());
-        self.fails(&message.unwrap_or_else(|| "the store cannot be opened".to_owned()));
+        let [store, _] = lock(&self.shared).troubles.clone();
+        let message = store.map_or_else(|| "the store cannot be opened".to_owned(), |trouble| trouble.message);
+        self.fails(Part::Store, &message);
     }
 }
 

@@ -1,12 +1,12 @@
 //! The traffic of hosts and guests by minute: the busiest hosts, those that the operator named, and every guest.
 
 use super::engine::Engine;
-use crate::base::{Addr, Direction, Timestamp};
+use crate::base::{Addr, Direction, Mac, Timestamp};
 use crate::detect::Quantity;
 use crate::meter::{Count, HostDirection, Span, Window};
 use crate::packet::Class;
 use crate::store::{DirectionMinute, SubjectKind, SubjectMinute};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Hosts whose minute is stored: the busiest.
 const STORED: usize = 256;
@@ -80,33 +80,34 @@ impl DirectionSums {
     }
 }
 
-/// A guest in the present minute: its counters at the beginning and now, and its busiest second.
-#[derive(Clone, Copy, Default)]
+/// A guest in the present minute: what its NICs received and sent, and its busiest second.
+#[derive(Clone, Default)]
 struct GuestSums {
-    before: [Count; 2],
-    now: [Count; 2],
+    /// Counters of each NIC when they were last read.
+    nics: BTreeMap<Mac, [Count; 2]>,
+    minute: [Count; 2],
     peak: [Count; 2],
 }
 
 impl GuestSums {
     /// Nothing of a guest without traffic.
     fn minute(&self, minute: Timestamp, label: &str) -> Option<SubjectMinute> {
-        let [received, sent] = [0, 1].map(|at: usize| {
-            let of = |counts: &[Count; 2]| counts.get(at).copied().unwrap_or_default();
-            let (before, now, peak) = (of(&self.before), of(&self.now), of(&self.peak));
-            DirectionMinute {
-                count: Count {
-                    packets: now.packets.saturating_sub(before.packets),
-                    bytes: now.bytes.saturating_sub(before.bytes),
-                },
-                peak_packets_per_second: peak.packets,
-                peak_bits_per_second: peak.bytes.saturating_mul(8),
-                ..DirectionMinute::default()
-            }
-        });
-        let is_silent = received.count.packets + sent.count.packets == 0;
-        let subject = label.to_owned();
-        (!is_silent).then_some(SubjectMinute { minute, kind: SubjectKind::Guest, subject, received, sent })
+        let of = |count: Count, peak: Count| DirectionMinute {
+            count,
+            peak_packets_per_second: peak.packets,
+            peak_bits_per_second: peak.bytes.saturating_mul(8),
+            ..DirectionMinute::default()
+        };
+        let ([received, sent], [peak_received, peak_sent]) = (self.minute, self.peak);
+        let is_silent = received.packets + sent.packets == 0;
+        let (received, sent) = (of(received, peak_received), of(sent, peak_sent));
+        (!is_silent).then(|| SubjectMinute {
+            minute,
+            kind: SubjectKind::Guest,
+            subject: label.to_owned(),
+            received,
+            sent,
+        })
     }
 }
 
@@ -177,35 +178,36 @@ impl SubjectMinutes {
         }
     }
 
-    /// The counters of the guests; those of all NICs of a guest together.
+    /// Adds what the counters of the guests' NICs have grown by.
     fn guests(&mut self, engine: &Engine) {
-        let mut now: BTreeMap<String, ([Count; 2], [Count; 2])> = BTreeMap::new();
+        let mut present = BTreeSet::new();
         for guest in &engine.site().inventory().guests {
-            for rates in guest.nics.iter().filter_map(|nic| engine.guests().nic(guest, nic)) {
+            let label = guest.to_string();
+            let sums = self.guests.entry(label.clone()).or_default();
+            let (mut nics, mut second) = (BTreeMap::new(), [Count::default(); 2]);
+            for nic in &guest.nics {
+                let Some(rates) = engine.guests().nic(guest, nic) else { continue };
+                let now = [rates.received, rates.sent];
+                let before = sums.nics.get(&nic.mac).copied().unwrap_or_default();
+                // Counters that are lower began anew.
+                let is_new = now.iter().zip(before).any(|(now, before)| now.packets < before.packets);
+                let before = if is_new { Default::default() } else { before };
+                for ((sum, now), before) in sums.minute.iter_mut().zip(now).zip(before) {
+                    sum.packets += now.packets.saturating_sub(before.packets);
+                    sum.bytes += now.bytes.saturating_sub(before.bytes);
+                }
+                nics.insert(nic.mac, now);
                 let (received, sent) = rates.last_second(engine.guests().tick());
-                let (all, second) = now.entry(guest.to_string()).or_default();
-                for (sum, count) in all.iter_mut().zip([rates.received, rates.sent]) {
-                    sum.merge(count);
-                }
-                for (sum, count) in second.iter_mut().zip([received, sent]) {
-                    sum.merge(count);
-                }
+                second.iter_mut().zip([received, sent]).for_each(|(sum, count)| sum.merge(count));
             }
-        }
-        self.guests.retain(|label, _| now.contains_key(label));
-        for (label, (all, second)) in now {
-            let sums = self.guests.entry(label).or_default();
-            // Counters that are lower belong to another guest of that name.
-            let is_new = all.iter().zip(sums.now).any(|(now, before)| now.packets < before.packets);
-            if is_new {
-                *sums = GuestSums::default();
-            }
-            sums.now = all;
+            sums.nics = nics;
             for (peak, count) in sums.peak.iter_mut().zip(second) {
                 peak.packets = peak.packets.max(count.packets);
                 peak.bytes = peak.bytes.max(count.bytes);
             }
+            present.insert(label);
         }
+        self.guests.retain(|label, sums| present.contains(label) || sums.minute.iter().any(|count| !count.is_zero()));
     }
 
     /// The minute so far.
@@ -229,7 +231,7 @@ impl SubjectMinutes {
         let ended = self.running(named);
         self.hosts.clear();
         for sums in self.guests.values_mut() {
-            *sums = GuestSums { before: sums.now, now: sums.now, peak: Default::default() };
+            (sums.minute, sums.peak) = Default::default();
         }
         ended
     }

@@ -60,6 +60,11 @@ impl<S: TickSink> TallyWorker<S> {
         &mut self.tally
     }
 
+    /// The tick that is being counted.
+    pub(super) fn current_tick(&self) -> Option<u64> {
+        self.tick
+    }
+
     /// Advances packet time while no packets do: every tick before `now` is complete.
     pub fn advance(&mut self, now: Timestamp) {
         match self.tick {

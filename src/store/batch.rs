@@ -9,8 +9,8 @@ use std::sync::Arc;
 const PACKET_BYTES: usize = 4 << 20;
 /// Rows of other kinds that may wait: an hour of 256 hosts.
 const ROWS: usize = 16_384;
-/// Changes of incidents that may wait; a thousand incidents have a few each.
-const EVENTS: usize = 16_384;
+/// Changes of incidents that may wait, about 20 KB each. Of more, those between opening and closing are dropped first.
+const EVENTS: usize = 2048;
 
 /// One minute of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Batch {
     pub subjects: Vec<SubjectMinute>,
     /// The minute that is not over, of hosts and guests.
     pub running: Vec<SubjectMinute>,
+    /// The run that counted `subjects`, where that was not this one.
+    pub run: Option<u64>,
     /// Everything else that happened.
     pub notes: Vec<Note>,
     /// Octets of `packets`.
@@ -113,8 +115,23 @@ impl Batch {
                 None => dropped += append(&mut self.progress, vec![incident], ROWS),
             }
         }
-        let lost = append(&mut self.events, later.events, EVENTS);
-        dropped + lost
+        for event in later.events {
+            if self.events.len() >= EVENTS {
+                let between = |event: &Event| !matches!(event.change, Change::Opened | Change::Closed);
+                match self.events.iter().position(between) {
+                    Some(at) => drop(self.events.remove(at)),
+                    None if between(&event) => {
+                        dropped += 1;
+                        continue;
+                    }
+                    // The last one of an incident has everything that matters.
+                    None => drop(self.events.remove(0)),
+                }
+                dropped += 1;
+            }
+            self.events.push(event);
+        }
+        dropped
     }
 
     /// Whether an incident ends with this batch: its evidence is then written.

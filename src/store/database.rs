@@ -110,16 +110,21 @@ impl Database {
             write_event(&transaction, event)?;
         }
         for incident in &batch.progress {
-            write_incident(&transaction, incident, None)?;
+            // Of batches that waited, it may be older than the end of the incident.
+            if !is_closed(&transaction, &incident.id)? {
+                write_incident(&transaction, incident, None)?;
+            }
         }
         write_traffic(&transaction, batch, run)?;
+        delete_packets_of_merged(&transaction, batch)?;
         for minute in &batch.subjects {
             write_subject(&transaction, minute)?;
         }
         if let Some(last) = batch.subjects.last() {
             transaction.execute("DELETE FROM last_minute", ())?;
             let minute = rows::minutes(last.minute);
-            transaction.execute("INSERT INTO last_minute VALUES (?1, ?2)", params![run as i64, minute])?;
+            transaction
+                .execute("INSERT INTO last_minute VALUES (?1, ?2)", params![batch.run.unwrap_or(run) as i64, minute])?;
         }
         for note in &batch.notes {
             let mut insert = transaction.prepare_cached("INSERT INTO note VALUES (?1, ?2, ?3)")?;
@@ -127,6 +132,15 @@ impl Database {
         }
         transaction.commit()?;
         Ok(())
+    }
+
+    /// Drills that were open when Pegel stopped: they do not go on.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn interrupted_drills(&self) -> Result<Vec<Incident>, StoreError> {
+        const SQL: &str = "SELECT json FROM incident WHERE drill = 1 AND closed IS NULL";
+        reader::incidents_by(&self.reader.connection, SQL, ())
     }
 
     /// Incidents that were open when Pegel stopped, however it stopped; drills are not among them.
@@ -139,12 +153,12 @@ impl Database {
         reader::incidents_by(&self.reader.connection, SQL, ())
     }
 
-    /// The incidents that closed last, oldest first, at most `most`; without those that were merged or interrupted.
+    /// The incidents that closed last, oldest first, at most `most`; without drills and those that were merged or go on.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn last_closed(&self, most: usize) -> Result<Vec<Incident>, StoreError> {
-        const SQL: &str = "SELECT json FROM incident WHERE closed IS NOT NULL AND reason NOT IN ('merged', 'shutdown') ORDER BY closed DESC, id DESC LIMIT ?1";
+        const SQL: &str = "SELECT json FROM incident WHERE closed IS NOT NULL AND drill = 0 AND reason NOT IN ('merged', 'shutdown') ORDER BY closed DESC, id DESC LIMIT ?1";
         let mut found = reader::incidents_by(&self.reader.connection, SQL, [most.min(i64::MAX as usize) as i64])?;
         found.reverse();
         Ok(found)
@@ -192,14 +206,23 @@ impl Database {
     }
 }
 
+fn is_closed(transaction: &Transaction<'_>, id: &str) -> Result<bool, StoreError> {
+    let mut select = transaction.prepare_cached("SELECT closed IS NOT NULL FROM incident WHERE id = ?1")?;
+    Ok(select.query_row([id], |row| row.get(0)).optional()?.unwrap_or(false))
+}
+
+/// The incidents that they are part of have their packets.
+fn delete_packets_of_merged(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM packet WHERE incident = (SELECT number FROM incident WHERE id = ?1)";
+    let mut delete = transaction.prepare_cached(SQL)?;
+    for event in batch.events.iter().filter(|event| event.change == Change::Closed && event.incident.is_merged()) {
+        delete.execute([&event.incident.id])?;
+    }
+    Ok(())
+}
+
 fn write_event(transaction: &Transaction<'_>, event: &Event) -> Result<(), StoreError> {
     let incident = &*event.incident;
-    if event.change == Change::Closed && incident.is_merged() {
-        // The other incident has its packets.
-        let mut delete = transaction
-            .prepare_cached("DELETE FROM packet WHERE incident = (SELECT number FROM incident WHERE id = ?1)")?;
-        delete.execute([&incident.id])?;
-    }
     let mitigations = serde_json::to_string(&incident.mitigations()).unwrap_or_default();
     let number = write_incident(transaction, incident, Some(&mitigations))?;
     let at = match event.change {

@@ -62,6 +62,8 @@ pub struct Page {
     pub incidents: Vec<Incident>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
+    /// Incidents of the page that cannot be read, such as those of a newer program.
+    pub unreadable: u64,
 }
 
 /// Reads a database.
@@ -167,11 +169,14 @@ impl Reader {
         ])?;
         let (mut page, mut last) = (Page::default(), None);
         while let Some(row) = found.next()? {
-            if page.incidents.len() == wanted {
+            if page.incidents.len() + page.unreadable as usize == wanted {
                 page.next = last;
                 break;
             }
-            page.incidents.push(incident(&row.get::<_, String>(0)?)?);
+            match incident(&row.get::<_, String>(0)?) {
+                Ok(incident) => page.incidents.push(incident),
+                Err(_) => page.unreadable += 1,
+            }
             last = Some(Cursor { opened: row.get(1)?, id: row.get(2)? });
         }
         Ok(page)
@@ -194,11 +199,15 @@ impl Reader {
         }
     }
 
-    /// An incident with everything that is known of it; `None` where there is none.
+    /// An incident with its suggested filters and routes, without its traffic; `None` where there is none.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn incident(&self, id: &str) -> Result<Option<StoredIncident>, StoreError> {
+    pub fn summary(&self, id: &str) -> Result<Option<(Incident, Vec<serde_json::Value>)>, StoreError> {
+        Ok(self.numbered(id)?.map(|(_, incident, mitigations)| (incident, mitigations)))
+    }
+
+    fn numbered(&self, id: &str) -> Result<Option<(i64, Incident, Vec<serde_json::Value>)>, StoreError> {
         let found: Option<(i64, String, Option<String>)> = self
             .connection
             .query_row("SELECT number, json, mitigations FROM incident WHERE id = ?1", [id], |row| {
@@ -206,8 +215,16 @@ impl Reader {
             })
             .optional()?;
         let Some((number, json, mitigations)) = found else { return Ok(None) };
-        let incident = incident(&json)?;
         let mitigations = mitigations.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(Some((number, incident(&json)?, mitigations)))
+    }
+
+    /// An incident with everything that is known of it; `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn incident(&self, id: &str) -> Result<Option<StoredIncident>, StoreError> {
+        let Some((number, incident, mitigations)) = self.numbered(id)? else { return Ok(None) };
         let mut select = self
             .connection
             .prepare_cached("SELECT at, change, severity, vector FROM change WHERE incident = ?1 ORDER BY at, rowid")?;
@@ -463,7 +480,10 @@ pub(super) fn incidents_by<P: Params>(
     let mut found = select.query(params)?;
     let mut all = Vec::new();
     while let Some(row) = found.next()? {
-        all.push(incident(&row.get::<_, String>(0)?)?);
+        match incident(&row.get::<_, String>(0)?) {
+            Ok(incident) => all.push(incident),
+            Err(error) => tracing::warn!("{error}"),
+        }
     }
     Ok(all)
 }

@@ -37,6 +37,17 @@ impl StateDir {
         self.replace(NAME, &serde_json::to_vec(&content)?)
     }
 
+    /// Deletes the running minute.
+    ///
+    /// # Errors
+    /// It cannot be deleted.
+    pub fn forget_running_minute(&self) -> io::Result<()> {
+        match std::fs::remove_file(self.path().join(NAME)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// The minute that was running when the last run ended, and that run. None after a run that was stopped.
     ///
     /// # Errors

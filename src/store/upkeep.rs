@@ -36,6 +36,9 @@ pub struct Deleted {
     pub incidents: Vec<String>,
 }
 
+/// Stands for an address that was deleted.
+const DELETED: &str = "(an address that was deleted)";
+
 /// What was forgotten of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
@@ -150,16 +153,30 @@ impl Database {
         {
             let mut delete = transaction.prepare("DELETE FROM incident WHERE address = ?1 RETURNING id")?;
             forgotten.incidents = delete.query_map([&text], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            // Each address of a list stands between quotes; in sentences it stands as it is.
             let like = format!("%{text}%");
             const MENTION: &str = "SELECT json FROM incident WHERE json LIKE ?1 OR mitigations LIKE ?1";
             let mut update = transaction.prepare("UPDATE incident SET json = ?2, mitigations = NULL WHERE id = ?1")?;
+            let mut delete = transaction.prepare("DELETE FROM incident WHERE id = ?1")?;
             for mut incident in reader::incidents_by(&transaction, MENTION, [&like])? {
-                if !remove(&mut incident, address, &text) {
-                    continue;
+                remove(&mut incident, address);
+                let json = serde_json::to_string(&incident).unwrap_or_default();
+                // Sentences, names, the network that it is a part of: in each of them it is a whole word or another address.
+                let json = without(&json, &text).unwrap_or(json);
+                if serde_json::from_str::<Incident>(&json).is_ok() {
+                    update.execute(params![incident.id, json])?;
+                    forgotten.mentions.push(incident.id);
+                } else {
+                    // It is about this address alone, as a network of one.
+                    delete.execute([&incident.id])?;
+                    forgotten.incidents.push(incident.id);
                 }
-                update.execute(params![incident.id, serde_json::to_string(&incident).unwrap_or_default()])?;
-                forgotten.mentions.push(incident.id);
+            }
+            let mut select = transaction.prepare("SELECT rowid, text FROM note WHERE text LIKE ?1")?;
+            let notes: Vec<(i64, String)> =
+                select.query_map([&like], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            for (row, note) in notes {
+                let note = without(&note, &text).unwrap_or(note);
+                transaction.execute("UPDATE note SET text = ?2 WHERE rowid = ?1", params![row, note])?;
             }
             // Packets of others stay, those with the octets of the address in a header's place do not.
             let octets: Vec<u8> = match address.ip() {
@@ -182,24 +199,14 @@ impl Database {
     }
 }
 
-/// Removes an address from the lists and sentences of an incident; returns whether it was there.
-fn remove(incident: &mut Incident, address: Addr, text: &str) -> bool {
-    let mut found = false;
+/// Removes an address from the lists of an incident.
+fn remove(incident: &mut Incident, address: Addr) {
     for peers in [Some(&mut incident.sources), incident.victims.as_mut()].into_iter().flatten() {
-        let before = peers.top.len();
         peers.top.retain(|peer| peer.address != address);
-        found |= peers.top.len() != before;
     }
-    for evidence in &mut incident.evidence {
-        if let Some(message) = without(&evidence.message, text) {
-            evidence.message = message;
-            found = true;
-        }
-    }
-    found
 }
 
-/// A sentence without an address; `None` where it is not in it. Addresses that begin or end with it are others.
+/// A text without an address; `None` where it is not in it. Addresses that begin or end with it are others.
 fn without(sentence: &str, address: &str) -> Option<String> {
     let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     let (mut left, mut rest, mut found) = (String::new(), sentence, false);
@@ -210,7 +217,7 @@ fn without(sentence: &str, address: &str) -> Option<String> {
         if left.ends_with(is_part) || goes_on {
             left.push_str(address);
         } else {
-            left.push_str("(an address that was deleted)");
+            left.push_str(DELETED);
             found = true;
         }
         rest = after;

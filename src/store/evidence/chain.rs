@@ -79,20 +79,21 @@ impl Chain {
     /// # Errors
     /// Those of the file system. The directory is removed last, and at the next start if that was interrupted.
     pub fn retire_oldest(&mut self) -> io::Result<Option<String>> {
-        let before = self.content.entries.len();
+        let before = self.content.clone();
         while !self.content.entries.is_empty() {
             let oldest = self.content.entries.remove(0);
             let id = oldest.id.clone();
             let count = self.content.retired.as_ref().map_or(0, |(count, _)| *count);
             self.content.retired = Some((count.saturating_add(1), oldest));
             if !self.content.forgotten.remove(&id) {
-                self.write()?;
+                // What could not be written has not happened: the next line must follow what the file says.
+                self.write().inspect_err(|_| self.content.clone_from(&before))?;
                 self.remove(&id)?;
                 return Ok(Some(id));
             }
         }
-        if before > 0 {
-            self.write()?;
+        if !before.entries.is_empty() {
+            self.write().inspect_err(|_| self.content.clone_from(&before))?;
         }
         Ok(None)
     }
@@ -106,8 +107,9 @@ impl Chain {
         if !self.ids().any(|known| known == id) {
             return Ok(false);
         }
+        let before = self.content.clone();
         self.content.forgotten.insert(id.to_owned());
-        self.write()?;
+        self.write().inspect_err(|_| self.content.clone_from(&before))?;
         self.remove(id)?;
         Ok(true)
     }

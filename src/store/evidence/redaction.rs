@@ -53,6 +53,8 @@ impl Redaction {
 pub(super) fn redacted(incident: &Incident, pseudonyms: Option<&mut Pseudonyms>) -> Incident {
     let mut incident = incident.clone();
     incident.names.clear();
+    // It names the original: its ID, whose checksum gives the target away.
+    incident.evidence_url = None;
     for evidence in &mut incident.evidence {
         let from = evidence.limit_from.map(|from| format!(" ({})", from.name())).unwrap_or_default();
         let limit = evidence.limit.map(|limit| format!(", limit {limit}{from}")).unwrap_or_default();
