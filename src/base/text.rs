@@ -30,16 +30,19 @@ pub(super) fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(des
 pub fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
     static KNOWN: Mutex<BTreeSet<Word>> = Mutex::new(BTreeSet::new());
     let text = <Cow<'_, str>>::deserialize(deserializer)?;
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(kept(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner), text))
+}
+
+fn kept(known: &mut BTreeSet<Word>, text: Cow<'_, str>) -> Word {
     if let Some(word) = known.get(&*text) {
-        return Ok(word);
+        return word;
     }
     if known.len() >= WORDS || text.len() > LONGEST {
-        return Ok(UNKNOWN);
+        return UNKNOWN;
     }
     let word: Word = Box::leak(text.into_owned().into_boxed_str());
     known.insert(word);
-    Ok(word)
+    word
 }
 
 #[cfg(test)]
@@ -48,7 +51,8 @@ mod tests {
 
     #[test]
     fn words_are_kept_once_and_bounded() {
-        let read = |text: &str| word(serde_json::Value::String(text.to_owned())).unwrap();
+        let mut known = BTreeSet::new();
+        let mut read = |text: &str| kept(&mut known, Cow::Owned(text.to_owned()));
         assert!(std::ptr::eq(read("syn_per_second"), read("syn_per_second")));
         assert_eq!(read(&"x".repeat(65)), UNKNOWN);
         for number in 0..2 * WORDS {

@@ -64,10 +64,10 @@ pub(super) struct ReportArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print XARF v4 reports on the sources instead
-    #[arg(long, requires = "id", conflicts_with_all = ["abuse_mail", "format"])]
+    #[arg(long, conflicts_with_all = ["from", "abuse_mail", "format"])]
     xarf: bool,
     /// Print text for the ticket of a provider instead
-    #[arg(long, requires = "id", conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["from", "format"])]
     abuse_mail: bool,
     /// Organisation that reports, for --xarf and --abuse-mail [default: report.organisation of the configuration]
     #[arg(long, value_name = "NAME")]

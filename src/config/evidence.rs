@@ -39,17 +39,17 @@ const MEMORY_MIB: Key = Key {
 const SIGNING_KEY: Key = Key {
     name: "signing_key",
     kind: Kind::Text("a file name"),
-    default: DefaultValue::Absent("\"/etc/pegel/evidence.pem\""),
-    doc: "Private key that signs evidence, as openssl genpkey -algorithm ed25519 writes it. Without it, a program \
+    default: DefaultValue::Text(""),
+    doc: "Private key that signs evidence, as in /etc/pegel/evidence.pem, in the form that openssl genpkey -algorithm ed25519 writes. Empty: evidence is not signed, so that a program \
           that can write the state directory can also change evidence and its checksums.",
 };
 
 const URL: Key = Key {
     name: "url",
     kind: Kind::Text("a URL with {id}"),
-    default: DefaultValue::Absent("\"https://pegel.example/evidence/{id}/\""),
-    doc: "Where people find the evidence of an incident: evidence_url in JSON and in the annotations of alerts. {id} is the \
-          ID of the incident. Without it, the directory is given.",
+    default: DefaultValue::Text(""),
+    doc: "Where people find the evidence of an incident, as in https://pegel.example/evidence/{id}/: evidence_url in JSON and in the annotations of alerts. {id} is the \
+          ID of the incident. Empty: the directory is given.",
 };
 
 /// What is kept as evidence.
@@ -76,14 +76,10 @@ impl EvidenceConfig {
 
 fn url(text: &str) -> Result<String, String> {
     let is_url = text.starts_with("https://") || text.starts_with("http://");
-    match is_url && text.contains("{id}") && !text.contains(|c: char| c.is_control() || c == ' ') {
+    match text.is_empty() || is_url && text.contains("{id}") && !text.contains(|c: char| c.is_control() || c == ' ') {
         true => Ok(text.to_owned()),
         false => Err("must be an http or https URL that contains {id}".to_owned()),
     }
-}
-
-fn file(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("must be a file name".to_owned()) } else { Ok(Path::new(text).to_owned()) }
 }
 
 pub(super) fn read(section: &mut Reader<'_>) -> EvidenceConfig {
@@ -91,8 +87,8 @@ pub(super) fn read(section: &mut Reader<'_>) -> EvidenceConfig {
         enabled: section.bool(&ENABLED),
         snaplen: section.whole(&SNAPLEN),
         memory_bytes: section.whole::<usize>(&MEMORY_MIB) << 20,
-        signing_key: section.parsed(&SIGNING_KEY, file),
-        url: section.parsed(&URL, url),
+        signing_key: Some(section.text(&SIGNING_KEY)).filter(|path| !path.is_empty()).map(PathBuf::from),
+        url: section.parsed(&URL, url).filter(|url| !url.is_empty()),
     }
 }
 
@@ -101,10 +97,6 @@ pub(super) fn write(evidence: &EvidenceConfig, page: &mut Page) {
     page.bool(&ENABLED, evidence.enabled);
     page.number(&SNAPLEN, evidence.snaplen);
     page.number(&MEMORY_MIB, evidence.memory_bytes >> 20);
-    if let Some(path) = &evidence.signing_key {
-        page.path(&SIGNING_KEY, path);
-    }
-    if let Some(url) = &evidence.url {
-        page.text(&URL, url);
-    }
+    page.path(&SIGNING_KEY, evidence.signing_key.as_deref().unwrap_or(Path::new("")));
+    page.text(&URL, evidence.url.as_deref().unwrap_or_default());
 }

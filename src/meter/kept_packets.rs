@@ -12,7 +12,7 @@ use crate::packet::{Class, Packet};
 pub const KEPT: usize = 64;
 /// Packets kept per worker, tick and host: 40 a second.
 pub const KEPT_PER_HOST: u8 = 4;
-/// Packets per host once half of the tick's have been kept: there are many hosts, and each shall have one.
+/// Packets per host once half of the tick's have been kept, and until each of many hosts has had one: that may take some ticks.
 const FEW_PER_HOST: u8 = 1;
 /// Values of the hash that distinguishes hosts.
 const BUCKETS: usize = 1024;
@@ -182,9 +182,16 @@ impl PacketKeeper {
         }
         std::mem::swap(&mut self.kept, into);
         self.kept.clear();
-        self.sent.fill(0);
-        self.received.fill(0);
-        (self.left, self.per_host) = (KEPT, KEPT_PER_HOST);
+        if self.left > 0 {
+            // Every host has had its share.
+            self.sent.fill(0);
+            self.received.fill(0);
+            self.per_host = KEPT_PER_HOST;
+        } else {
+            // The others come first in the next tick.
+            self.per_host = FEW_PER_HOST;
+        }
+        self.left = KEPT;
     }
 }
 
