@@ -3,10 +3,11 @@
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
 use pegel::http::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
-use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
+use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Hasher, HostEntry, HostTable, StationCounts, StationEntry, StationTable};
 use pegel::metrics::Metrics;
+use pegel::store::{Batch, Database};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,11 +31,16 @@ fn run() -> Running {
 }
 
 fn run_since(origin: Instant) -> Running {
+    run_with(origin, |shared| shared)
+}
+
+fn run_with(origin: Instant, change: impl FnOnce(Shared) -> Shared) -> Running {
     let interfaces = vec!["eth0".to_owned(), "vmbr0".to_owned()];
     let metrics = Arc::new(Metrics::new(&interfaces, &["jsonl".to_owned()]).expect("valid metrics"));
     let hosts = Arc::new(HostTable::for_hosts(100, Hasher::fixed()));
     let stations = Arc::new(StationTable::for_stations(100, Hasher::fixed()));
-    let shared = Arc::new(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
+    let shared = change(Shared::new(metrics, Arc::clone(&hosts), Arc::clone(&stations), interfaces, origin));
+    let shared = Arc::new(shared);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = start(listener, Arc::clone(&shared), Web::open_to_all()).expect("a server");
     Running { server, shared, hosts, stations }
@@ -517,4 +523,64 @@ fn stopping_is_quick_even_with_a_half_request() {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
     drop(running.shared);
+}
+
+#[test]
+fn stored_incidents_are_filtered_and_paged() {
+    let directory = std::env::temp_dir().join(format!("pegel-http-store-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut database = Database::open(&directory, 1).unwrap();
+    let mut events = Vec::new();
+    for (number, vector, severity) in [
+        (0, Vector::SynFlood, Severity::Critical),
+        (1, Vector::UdpFlood, Severity::Warning),
+        (2, Vector::PortScan, Severity::Info),
+    ] {
+        let at = Timestamp::from_parts(1_767_225_600 + number * 3600, 0);
+        let one = incident(&format!("2026010{number}T000000Z-00000000"));
+        let closed_at = Some(at.plus_seconds(60.0)).filter(|_| number < 2);
+        let vectors = vec![vector];
+        let one = Incident { vector, vectors, severity, opened_at: at, updated_at: at, closed_at, ..one };
+        events.push(Event { change: Change::Opened, incident: Arc::new(one) });
+    }
+    database.write(&Batch { events, ..Batch::default() }).unwrap();
+    let running = run_with(now(), |shared| shared.with_store(&directory));
+    let ids = |query: &str| -> Vec<String> {
+        let answer = get(&running, &format!("/api/v1/incidents?{query}"));
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        let found = answer.json();
+        found["incidents"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()[7..8].to_owned()).collect()
+    };
+    assert_eq!(ids("limit=10"), ["2", "1", "0"], "the latest first");
+    assert_eq!(ids("severity=warning"), ["1", "0"]);
+    assert_eq!(ids("vector=udp_flood&target=203.0.113.7"), ["1"]);
+    assert_eq!(ids("open=true"), ["2"]);
+    assert_eq!(ids("from=2026-01-01T01:30:00Z"), ["2"]);
+    assert_eq!(ids("to=2026-01-01T01:00:00Z"), ["0"]);
+    assert_eq!(ids("target=%27%20OR%201%3D1%20--"), [""; 0], "no SQL");
+    let first = get(&running, "/api/v1/incidents?limit=2").json();
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(ids(&format!("limit=2&before={next}")), ["0"]);
+    assert!(get(&running, "/api/v1/incidents?limit=3").json()["next"].is_null());
+    // One that is not in memory, with its suggestions.
+    let one = get(&running, "/api/v1/incidents/20260101T000000Z-00000000").json();
+    assert_eq!((&one["vector"], one["mitigations"].is_array()), (&"udp_flood".into(), true));
+    assert_eq!(get(&running, "/api/v1/incidents/20260109T000000Z-00000000").status, 404);
+    for (query, message) in [
+        ("severity=high", "severity=\"high\" must be info, warning or critical"),
+        ("limit=0", "limit=\"0\" must be a number from 1 to 1000"),
+        ("open=yes", "open must be true or false"),
+        ("limit=1&limit=2", "limit is there twice"),
+        ("state=open&limit=1", "state has no other parameters beside it; use open=true or open=false"),
+    ] {
+        let answer = get(&running, &format!("/api/v1/incidents?{query}"));
+        assert_eq!((answer.status, answer.error()), (400, message.to_owned()), "{query}");
+    }
+    running.server.stop();
+    // Without a store, the API says so.
+    let running = run();
+    let answer = get(&running, "/api/v1/incidents?limit=1");
+    assert_eq!((answer.status, answer.error()), (503, "nothing is stored: store.enabled is false".to_owned()));
+    running.server.stop();
+    std::fs::remove_dir_all(&directory).unwrap();
 }

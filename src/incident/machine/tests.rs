@@ -182,3 +182,78 @@ fn identifiers_are_stable_and_differ() {
     assert_ne!(open(7), open(8));
     assert!(open(7)[0].starts_with("20260101T000001Z-"), "{:?}", open(7));
 }
+
+/// The same machine after a restart: what was open goes on.
+fn resumed(open: Vec<Incident>, at: f64) -> (Incidents, Vec<(Change, Option<CloseReason>)>) {
+    let (mut machine, mut events) = (full(8), Vec::new());
+    // As it is stored.
+    let read = |incident: &Incident| serde_json::from_str(&serde_json::to_string(incident).unwrap()).unwrap();
+    machine.resume(open.iter().map(read).collect(), Vec::new(), time(at), &mut events);
+    let told = events.iter().map(|event| (event.change, event.incident.close_reason)).collect();
+    (machine, told)
+}
+
+#[test]
+fn an_incident_goes_on_after_a_restart() {
+    let mut machine = full(8);
+    for tick in 0..20 {
+        observe(&mut machine, &[finding(7, Inbound, SynFlood, Critical, 1.0)], 1.0 + f64::from(tick) / 10.0);
+    }
+    let before = machine.open().next().unwrap();
+    let (mut machine, told) = resumed(vec![before.clone()], 5.0);
+    assert_eq!(told, [(Change::Resumed, None)]);
+    assert_eq!((machine.open_count(), machine.open().next().unwrap().id), (1, before.id.clone()), "before any packet");
+    // The same vector is no news, another one is.
+    assert_eq!(observe(&mut machine, &[finding(7, Inbound, SynFlood, Warning, 6.0)], 6.0), []);
+    assert_eq!(
+        observe(&mut machine, &[finding(7, Inbound, UdpFlood, Warning, 6.1)], 6.1),
+        [(Change::Extended, SynFlood)]
+    );
+    let whole = machine.open().next().unwrap();
+    assert_eq!((whole.id, whole.opened_at, whole.severity), (before.id.clone(), before.opened_at, Critical));
+    assert_eq!(whole.vectors, [SynFlood, UdpFlood]);
+    assert_eq!(whole.totals.packets, before.totals.packets + 200);
+    assert_eq!(whole.detected_after_seconds, before.detected_after_seconds);
+    // Nothing was captured from 2.9 s to 6 s; it lasts from 0.8 s to 6.1 s.
+    assert!((whole.coverage.captured - (1.0 - 3.1 / 5.3)).abs() < 0.01, "{:?}", whole.coverage);
+    let closed = observe(&mut machine, &[], 70.0);
+    assert_eq!(closed, [(Change::Closed, SynFlood)]);
+    assert_eq!(machine.recent().next().unwrap().id, before.id);
+}
+
+#[test]
+fn incidents_that_ended_meanwhile_are_closed() {
+    let mut machine = full(8);
+    observe(&mut machine, &[finding(7, Inbound, SynFlood, Critical, 1.0)], 1.0);
+    let before = machine.open().next().unwrap();
+    let (machine, told) = resumed(vec![before.clone()], 100.0);
+    assert_eq!(told, [(Change::Closed, Some(CloseReason::Interrupted))]);
+    assert_eq!((machine.open_count(), machine.recent().next().unwrap().closed_at), (0, Some(before.updated_at)));
+    // One that is quiet from the restart on ends as any other.
+    let (mut machine, _) = resumed(vec![before.clone()], 30.0);
+    assert_eq!(observe(&mut machine, &[], 60.9), []);
+    assert_eq!(observe(&mut machine, &[], 62.0), [(Change::Closed, SynFlood)]);
+    // A clock that was set back says nothing of how long it was quiet.
+    let (_, told) = resumed(vec![before], 0.5);
+    assert_eq!(told, [(Change::Closed, Some(CloseReason::Interrupted))]);
+}
+
+#[test]
+fn a_station_that_was_known_before_a_restart_is_not_merged_as_new() {
+    let station = |vector, at| Finding {
+        target: Target::Station { mac: crate::base::Mac([2, 0, 0, 0, 0, 1]), interface: "vmbr0".to_owned() },
+        ..finding(7, Inbound, vector, Critical, at)
+    };
+    let mut machine = full(8);
+    observe(&mut machine, &[station(Vector::MacNotAllowed, 1.0)], 1.0);
+    let before = machine.open().next().unwrap();
+    let (mut machine, _) = resumed(vec![before.clone()], 20.0);
+    observe(&mut machine, &[station(Vector::MacNotAllowed, 20.5)], 20.5);
+    let segment = Finding {
+        target: Target::Segment { interface: "vmbr0".to_owned(), vlan: None },
+        ..finding(7, Inbound, Vector::MacFlood, Critical, 20.6)
+    };
+    observe(&mut machine, &[segment], 20.6);
+    assert!(machine.open().any(|incident| incident.id == before.id), "it has lasted for longer than the flood");
+    assert_eq!(machine.open_count(), 2);
+}
