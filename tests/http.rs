@@ -543,7 +543,9 @@ fn stored_incidents_are_filtered_and_paged() {
         let one = Incident { vector, vectors, severity, opened_at: at, updated_at: at, closed_at, ..one };
         events.push(Event { change: Change::Opened, incident: Arc::new(one) });
     }
-    database.write(&Batch { events, ..Batch::default() }).unwrap();
+    let mut batch = Batch::default();
+    batch.events.extend(events);
+    database.write(&batch).unwrap();
     let running = run_with(now(), |shared| shared.with_store(&directory));
     let ids = |query: &str| -> Vec<String> {
         let answer = get(&running, &format!("/api/v1/incidents?{query}"));
