@@ -107,8 +107,14 @@ impl Extent {
 /// second late. Where nothing was captured after that second, the finding is all that is known.
 fn end(stored: &StoredIncident) -> Timestamp {
     let updated_at = stored.incident.updated_at;
-    let counted = |vectors: &[(crate::base::Vector, crate::meter::Count)]| vectors.iter().any(|(_, count)| count.packets > 0);
-    let last = stored.seconds.iter().filter(|second| counted(&second.vectors)).map(|second| second.at.plus_seconds(f64::from(second.length))).max();
+    let counted =
+        |vectors: &[(crate::base::Vector, crate::meter::Count)]| vectors.iter().any(|(_, count)| count.packets > 0);
+    let last = stored
+        .seconds
+        .iter()
+        .filter(|second| counted(&second.vectors))
+        .map(|second| second.at.plus_seconds(f64::from(second.length)))
+        .max();
     match last {
         Some(last) if !stored.gaps.iter().any(|(at, seconds)| at.plus_seconds(*seconds) > last && *at < updated_at) => {
             last.min(updated_at)

@@ -32,7 +32,8 @@ pub(super) fn blocks(stored: &StoredIncident, language: Language) -> Vec<Block> 
     let head: Vec<(&str, bool)> = head.iter().zip([false, false, true, true]).map(|(t, n)| (t.as_str(), n)).collect();
     let mut table = Table::new(String::new(), &head);
     let (mut texts, mut notes) = (Vec::new(), BTreeSet::new());
-    let mut sentences = vec![say(language, if stored.incident.vectors.len() > 1 { P::FiltersSeveral } else { P::FiltersOne }, &[])];
+    let mut sentences =
+        vec![say(language, if stored.incident.vectors.len() > 1 { P::FiltersSeveral } else { P::FiltersOne }, &[])];
     for one in rules {
         let word = |field: &str| one[field].as_str().unwrap_or_default();
         let action = match word("action") {

@@ -38,10 +38,12 @@ pub(super) fn section(first: &[&str], sections: &[Section], language: Language) 
     let occurs = |needle: &str| {
         ours.iter().any(|text| match needle {
             needle if needle.starts_with('/') => text.contains(needle),
-            needle => text.split(|c: char| !c.is_alphanumeric() && c != '/').any(|word| match BEGINNINGS.contains(&needle) {
-                true => word.starts_with(needle),
-                false => word == needle,
-            }),
+            needle => {
+                text.split(|c: char| !c.is_alphanumeric() && c != '/').any(|word| match BEGINNINGS.contains(&needle) {
+                    true => word.starts_with(needle),
+                    false => word == needle,
+                })
+            }
         })
     };
     let found = TERMS.iter().filter(|(en, de, _)| {

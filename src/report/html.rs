@@ -80,7 +80,8 @@ const STACKED: usize = 4;
 /// A text of ours, in which numbers, times and addresses are not broken.
 fn write_ours(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for word in text.split_inclusive(' ') {
-        let is_number = word.contains(|c: char| c.is_ascii_digit()) && word.contains(['-', '/', ':', '.', ',', '\u{a0}']);
+        let is_number =
+            word.contains(|c: char| c.is_ascii_digit()) && word.contains(['-', '/', ':', '.', ',', '\u{a0}']);
         match is_number {
             true => {
                 let bare = word.trim_end_matches(' ');
@@ -128,8 +129,10 @@ fn unbroken(text: &str) -> String {
             && before.ends_with(|c: char| c.is_ascii_digit())
             && before.get(before.len() - 10..).is_some_and(|date| date.bytes().filter(|b| *b == b'-').count() == 2)
             && unit.starts_with(|c: char| c.is_ascii_digit());
-        let is_tied =
-            is_date || (is_number && UNITS.contains(&unit)) || before.ends_with('±') || (before.ends_with('%') && unit == "±");
+        let is_tied = is_date
+            || (is_number && UNITS.contains(&unit))
+            || before.ends_with('±')
+            || (before.ends_with('%') && unit == "±");
         out.push(if is_tied { '\u{a0}' } else { ' ' });
         rest = after;
     }

@@ -279,7 +279,8 @@ fn done(stored: &StoredIncident, language: Language) -> Vec<Block> {
 fn related(input: &IncidentInput<'_>, language: Language) -> Option<Section> {
     let own = &input.incident.incident.id;
     let others: Vec<&Incident> = input.related.iter().filter(|other| other.id != *own).collect();
-    let mut blocks = vec![Block::Table(tables::incidents(others.iter().take(ROWS).copied(), input.generated_at, language))];
+    let mut blocks =
+        vec![Block::Table(tables::incidents(others.iter().take(ROWS).copied(), input.generated_at, language))];
     if others.len() > ROWS {
         let more = (others.len() - ROWS) as u64;
         blocks.push(Block::Paragraph(say(language, P::MoreIncidents, &[&language.count(more)])));

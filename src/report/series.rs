@@ -238,7 +238,11 @@ impl Series {
             .zip(values)
             .map(|(bucket, value)| Some((bucket.at.plus_seconds(self.width as f64 / 2.0), (*value)?)))
             .collect();
-        points.split(Option::is_none).map(|run| run.iter().flatten().copied().collect()).filter(|run: &Vec<_>| !run.is_empty()).collect()
+        points
+            .split(Option::is_none)
+            .map(|run| run.iter().flatten().copied().collect())
+            .filter(|run: &Vec<_>| !run.is_empty())
+            .collect()
     }
 
     fn plot(
@@ -299,7 +303,9 @@ impl Series {
                 let value = column.get(row).copied().flatten();
                 value.map(|value| language.count(value.round() as u64)).unwrap_or_default().into()
             };
-            table.rows.push(std::iter::once(language.time(bucket.at).into()).chain(columns.iter().map(value)).collect());
+            table
+                .rows
+                .push(std::iter::once(language.time(bucket.at).into()).chain(columns.iter().map(value)).collect());
         }
         table
     }
@@ -331,7 +337,8 @@ mod tests {
 
     #[test]
     fn what_was_not_captured_has_no_value_and_breaks_the_line() {
-        let seconds: Vec<IncidentSecond> = (100..120).filter(|at| !(105..112).contains(at)).map(|at| second(at, 1, 50)).collect();
+        let seconds: Vec<IncidentSecond> =
+            (100..120).filter(|at| !(105..112).contains(at)).map(|at| second(at, 1, 50)).collect();
         let (_, silent) = values(&seconds, &[]);
         assert_eq!((silent[4], silent[5], silent[12]), (Some(50.0), Some(0.0), Some(50.0)));
         let gaps = [(Timestamp::from_parts(106, 0), 4.0), (Timestamp::from_parts(108, 0), 3.0)];
@@ -350,6 +357,9 @@ mod tests {
         let (series, values) = values(&seconds, &[]);
         assert_eq!(series.width, 38);
         let last = values.len() - 1;
-        assert!(values[..last].iter().all(|value| value.is_some_and(|value| (value - 50.0).abs() < 1e-6)), "{values:?}");
+        assert!(
+            values[..last].iter().all(|value| value.is_some_and(|value| (value - 50.0).abs() < 1e-6)),
+            "{values:?}"
+        );
     }
 }

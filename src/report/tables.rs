@@ -152,17 +152,9 @@ pub(super) fn incidents<'a>(
     generated_at: Timestamp,
     language: Language,
 ) -> Table {
-    let words = [
-        P::BeginUtc,
-        P::EndUtc,
-        P::Lasted,
-        P::TargetLabel,
-        P::Kind,
-        P::PeakRate,
-        P::SeverityLabel,
-        P::IncidentLabel,
-    ]
-    .map(|word| say(language, word, &[]));
+    let words =
+        [P::BeginUtc, P::EndUtc, P::Lasted, P::TargetLabel, P::Kind, P::PeakRate, P::SeverityLabel, P::IncidentLabel]
+            .map(|word| say(language, word, &[]));
     let head: Vec<(&str, bool)> = words
         .iter()
         .zip([false, false, true, false, false, true, false, false])

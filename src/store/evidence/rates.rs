@@ -98,6 +98,22 @@ fn row(text: &mut String, second: u64, length: u64, vectors: &[Vector], counts: 
 mod tests {
     use super::*;
 
+    fn incident() -> serde_json::Value {
+        let peers = serde_json::json!({"distinct": 0, "distinct_error": 0.0, "spoofing_likely": false, "top": []});
+        serde_json::json!({
+            "id": "a", "vector": "syn_flood", "vectors": ["syn_flood"], "patterns": [], "direction": "inbound",
+            "severity": "warning", "confidence": 1.0,
+            "target": {"kind": "host", "address": "203.0.113.7", "mac": null, "guest": null, "prefix": null,
+                       "interface": null, "vlan": null, "sensor": null},
+            "opened_at": "1970-01-01T00:00:01Z", "updated_at": "1970-01-01T00:05:00Z", "closed_at": null,
+            "close_reason": null, "part_of": null, "detected_after_seconds": 1.0,
+            "peak": {"packets_per_second": 7, "bits_per_second": 3360}, "totals": {"packets": 28, "bytes": 1680},
+            "sources": peers, "ports": {"destination": [], "source": []}, "pulses": 0, "names": [], "evidence": [],
+            "coverage": {"captured": 1.0, "kernel_dropped": 0, "sampled": 1}, "maintenance": null, "drill": false,
+            "timeline": []
+        })
+    }
+
     #[test]
     fn nothing_is_counted_where_nothing_was_captured() {
         let second = |at: u64, length: u32| IncidentSecond {
@@ -106,7 +122,7 @@ mod tests {
             vectors: vec![(Vector::SynFlood, Count { packets: 7, bytes: 420 })],
             target: Some(Count { packets: 9, bytes: 540 }),
         };
-        let incident: crate::incident::Incident = serde_json::from_str(INCIDENT).expect("an incident");
+        let incident = serde_json::from_value(incident()).expect("an incident");
         let stored = StoredIncident {
             incident,
             mitigations: Vec::new(),
@@ -123,12 +139,15 @@ mod tests {
             assert!(line.ends_with("Z,,,,,1"), "{text}");
         }
         assert_eq!(lines[6], "1970-01-01T00:00:05Z,0,0,0,0,1");
-        assert_eq!(lines[61..], [
-            "1970-01-01T00:01:00Z,9,540,7,420,60",
-            "1970-01-01T00:02:00Z,0,0,0,0,60",
-            "1970-01-01T00:03:00Z,0,0,0,0,60",
-            "1970-01-01T00:04:00Z,9,540,7,420,60",
-        ]);
+        assert_eq!(
+            lines[61..],
+            [
+                "1970-01-01T00:01:00Z,9,540,7,420,60",
+                "1970-01-01T00:02:00Z,0,0,0,0,60",
+                "1970-01-01T00:03:00Z,0,0,0,0,60",
+                "1970-01-01T00:04:00Z,9,540,7,420,60",
+            ]
+        );
         assert_eq!((rows.rows, rows.gaps, rows.not_captured.len()), (64, 0, 1));
     }
 }
