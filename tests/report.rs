@@ -125,11 +125,13 @@ fn a_customer_reads_who_what_when_how_much_and_whether_it_is_over() {
     let case = cases::syn_and_ntp();
     let page = incident_report(&case.input(), Format::Html, Language::En);
     let verdict = page.split("class=\"verdict\">").nth(1).unwrap().split("</p>").next().unwrap();
+    let verdict = markup::read(verdict).1.replace('\u{a0}', " ");
     for part in ["from 00:00:3", "203.0.113.7", "104 shop", "SYN flood", "NTP amplification", "UTC", "It is over."] {
         assert!(verdict.contains(part), "{part} in {verdict}");
     }
     let page = incident_report(&case.input(), Format::Html, Language::De);
     let verdict = page.split("class=\"verdict\">").nth(1).unwrap().split("</p>").next().unwrap();
+    let verdict = markup::read(verdict).1.replace('\u{a0}', " ");
     for part in [
         "von 00:00:3",
         "203.0.113.7",

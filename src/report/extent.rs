@@ -142,6 +142,17 @@ fn peak(stored: &StoredIncident) -> Rates {
     peak
 }
 
+/// The same as one sentence.
+pub(super) fn gaps_in_short(stored: &StoredIncident, language: Language) -> Option<String> {
+    match stored.gaps.len() {
+        0 | 1 => gaps(stored, language).pop(),
+        number => {
+            let sum = language.lasting(stored.gaps.iter().map(|(_, seconds)| seconds).sum());
+            Some(say(language, P::SeveralGaps, &[&language.count(number as u64), &sum]))
+        }
+    }
+}
+
 /// `from 03:12:07 to 03:13:00 nothing was captured (53 s)`, one sentence for each gap; of many, the longest.
 pub(super) fn gaps(stored: &StoredIncident, language: Language) -> Vec<String> {
     /// Most gaps that are listed.

@@ -53,7 +53,7 @@ pub(super) fn blocks(stored: &StoredIncident, language: Language) -> Vec<Block> 
         texts.push(Block::Folded(say(language, P::RuleText, &[&name(word("kind"))]), lines(word("text"))));
     }
     let mut blocks = vec![Block::Heading(say(language, P::FiltersTitle, &[]))];
-    blocks.extend(sentences.into_iter().map(Block::Paragraph));
+    blocks.push(Block::Paragraph(sentences.join(" ")));
     blocks.push(Block::Table(table));
     if !notes.is_empty() {
         blocks.push(Block::Paragraph(say(language, P::FilterNotes, &[])));

@@ -1,6 +1,7 @@
 //! HTML: one file with inline style and SVG, without scripts and without requests.
 
 use super::model::{Block, Plot, Report, Shape, Table};
+use super::numbers::is_month;
 use super::svg;
 use super::text::{Part, parts, unmarked};
 use askama::Template;
@@ -125,11 +126,13 @@ fn unbroken(text: &str) -> String {
         out.push_str(before);
         let unit = after.split(|c: char| c == ' ' || ",.;:()".contains(c)).next().unwrap_or_default();
         let is_number = before.ends_with(|c: char| c.is_ascii_digit());
+        let is_day = before.trim_end_matches('.').ends_with(|c: char| c.is_ascii_digit()) && is_month(unit);
         let is_date = before.len() >= 10
             && before.ends_with(|c: char| c.is_ascii_digit())
             && before.get(before.len() - 10..).is_some_and(|date| date.bytes().filter(|b| *b == b'-').count() == 2)
             && unit.starts_with(|c: char| c.is_ascii_digit());
         let is_tied = is_date
+            || is_day
             || (is_number && UNITS.contains(&unit))
             || before.ends_with('±')
             || (before.ends_with('%') && unit == "±");

@@ -215,7 +215,8 @@ fn peers(input: &IncidentInput<'_>, language: Language) -> Option<Section> {
         true => (P::VictimsTitle, P::VictimsNumber),
         false => (P::SourcesTitle, P::SourcesNumber),
     };
-    let mut blocks = vec![Block::Paragraph(say(language, number, &[&tables::peers_number(peers, language)]))];
+    let number = say(language, number, &[&tables::peers_number(peers, language)]);
+    let (mut sentences, mut blocks) = (vec![number], Vec::new());
     match (peers.spoofing_likely, peers.top.is_empty()) {
         (true, _) if incident.victims.is_none() && advice::is_mixed(incident) => {
             let of = |amplified: bool| {
@@ -223,21 +224,21 @@ fn peers(input: &IncidentInput<'_>, language: Language) -> Option<Section> {
                 let names: Vec<String> = incident.vectors.iter().filter(is_of).map(|v| label(language, *v)).collect();
                 verdict::list(&names, language)
             };
-            blocks.push(Block::Paragraph(say(language, P::SpoofedMixed, &[&of(false), &of(true)])));
+            sentences.push(say(language, P::SpoofedMixed, &[&of(false), &of(true)]));
         }
-        (true, _) => blocks.push(Block::Paragraph(say(language, P::SpoofedLong, &[]))),
-        (false, true) => blocks.push(Block::Paragraph(say(language, P::NoneListed, &[]))),
+        (true, _) => sentences.push(say(language, P::SpoofedLong, &[])),
+        (false, true) => sentences.push(say(language, P::NoneListed, &[])),
         (false, false) => {
             let share = peers.top.iter().map(|peer| peer.share).sum::<f64>().min(1.0);
             let (number, share) = (language.count(peers.top.len() as u64), language.percent(share));
-            blocks.push(Block::Paragraph(match peers.top.len() {
+            sentences.push(match peers.top.len() {
                 1 => say(language, P::ListedOne, &[&share]),
                 _ => say(language, P::Listed, &[&number, &share]),
-            }));
+            });
             blocks.push(Block::Table(tables::networks(&peers.top, input.origins, language)));
-            blocks.push(Block::Paragraph(say(language, P::LowerBounds, &[])));
         }
     }
+    blocks.insert(0, Block::Paragraph(sentences.join(" ")));
     Some(Section::new("peers", say(language, title, &[]), blocks))
 }
 

@@ -134,6 +134,11 @@ impl Language {
     }
 }
 
+/// Whether it is the name of a month.
+pub(super) fn is_month(word: &str) -> bool {
+    MONTHS.iter().any(|(en, de)| word == *en || word == *de)
+}
+
 /// Whether two times are on the same day in UTC.
 pub(super) fn same_day(a: Timestamp, b: Timestamp) -> bool {
     const DAY_NANOS: u64 = 86_400_000_000_000;

@@ -88,6 +88,7 @@ phrases! {
     NormalIs: "Normal for this target at this time of day is {0} packets/s." | "Normal sind für dieses Ziel zu dieser Tageszeit {0} Pakete/s.";
     NormalBefore: "Just before, there were {0} packets/s." | "Unmittelbar davor waren es {0} Pakete/s.";
     FromTo: "{0} to {1}" | "{0} bis {1}";
+    ToTime: "{0} to {1}" | "{0} bis {1}";
     SiteExact: "The site that most requests name is {0} ({1} of the requests)." | "Die meisten Anfragen nennen die Site {0} ({1} der Anfragen).";
     Over: "It is over." | "Der Vorfall ist vorbei.";
     StillGoing: "It was still going on at the time of this report ({0}), and was last seen on {1}." | "Zum Zeitpunkt dieses Berichts ({0}) dauerte es noch an; zuletzt gesehen wurde es am {1}.";
@@ -95,6 +96,7 @@ phrases! {
     OverUnknown: "Whether it is over is not known." | "Ob es vorbei ist, ist nicht bekannt.";
     NothingCaptured: "From {0} to {1} nothing was captured ({2}): what happened then is in none of the figures." | "Vom {0} bis {1} wurde nichts aufgezeichnet ({2}): Was da geschah, ist in keiner der Zahlen enthalten.";
     MoreGaps: "In {0} further, shorter times nothing was captured either ({1} in sum)." | "Auch in {0} weiteren, kürzeren Zeiten wurde nichts aufgezeichnet (zusammen {1}).";
+    SeveralGaps: "In {0} times nothing was captured ({1} in sum, see below): what happened then is in none of the figures." | "In {0} Zeiten wurde nichts aufgezeichnet (zusammen {1}, siehe unten): Was da geschah, ist in keiner der Zahlen enthalten.";
     Merged: "This is part of a larger incident, on {0}, whose report contains these packets as well." | "Das ist Teil eines größeren Vorfalls ({0}), dessen Bericht auch diese Pakete enthält.";
     OverUnknownStopped: "Whether it is over is not known: Pegel was stopped at {0} while it went on." | "Ob es vorbei ist, ist nicht bekannt: Pegel wurde am {0} beendet, während es andauerte.";
     OverUnknownClock: "Whether it is over is not known: the clock of the capture jumped at {0}." | "Ob es vorbei ist, ist nicht bekannt: Die Uhr der Aufzeichnung sprang am {0}.";
@@ -185,7 +187,6 @@ phrases! {
     Listed: "Listed are the {0} addresses with the most packets. Together they account for at least {1} of all packets." | "Aufgeführt sind die {0} Adressen mit den meisten Paketen. Zusammen entfallen auf sie mindestens {1} aller Pakete.";
     ListedOne: "Listed is the address with the most packets. It accounts for at least {0} of all packets." | "Aufgeführt ist die Adresse mit den meisten Paketen. Auf sie entfallen mindestens {0} aller Pakete.";
     NoneListed: "None of the addresses can be shown to have sent a definite part of it, so none is listed." | "Keiner der Adressen lässt sich ein bestimmter Anteil nachweisen; deshalb ist keine aufgeführt.";
-    LowerBounds: "Packets and shares of addresses are lower bounds: each sent or received at least as many." | "Pakete und Anteile von Adressen sind Untergrenzen: Auf jede entfallen mindestens so viele.";
     NetworkLabel: "Network" | "Netz";
     AddressesLabel: "Addresses" | "Adressen";
     OriginLabel: "Operator and country" | "Betreiber und Land";
@@ -264,7 +265,7 @@ phrases! {
     NoneOf: "none of {0}, so below about {1}" | "keines von {0}, also unter etwa {1}";
     Technical: "For technicians" | "Für Techniker";
     AdviceTitle: "What you can do" | "Was Sie tun können";
-    AdviceProvider: "Ask your provider to filter before your line, and hand over this report with the suggested filters. A filter on the server itself helps only while the line is not full." | "Bitten Sie Ihren Provider, vor Ihrer Leitung zu filtern, und geben Sie ihm diesen Bericht mit den vorgeschlagenen Filtern. Ein Filter auf dem Server selbst hilft nur, solange die Leitung nicht voll ist.";
+    AdviceProvider: "Ask your provider to filter before your line, and hand over this report and the filters it suggests, if any. A filter on the server itself helps only while the line is not full." | "Bitten Sie Ihren Provider, vor Ihrer Leitung zu filtern, und geben Sie ihm diesen Bericht und gegebenenfalls die darin vorgeschlagenen Filter. Ein Filter auf dem Server selbst hilft nur, solange die Leitung nicht voll ist.";
     AdviceSpoofed: "Do not block single source addresses: they are probably spoofed, and real visitors may use them." | "Sperren Sie keine einzelnen Quelladressen: Sie sind wahrscheinlich gefälscht und können echten Besuchern gehören.";
     AdviceAmplified: "The replies come from the source ports that are listed for technicians. Check whether this host needs replies from these ports, as DNS and NTP clients do; if not, they can be filtered as a whole." | "Die Antworten kommen von den Quellports, die für Techniker aufgeführt sind. Prüfen Sie, ob dieser Host Antworten von diesen Ports braucht, wie es bei DNS und NTP der Fall ist; wenn nicht, können sie ganz gefiltert werden.";
     AdviceMisused: "The operators of the misused servers can be asked to secure them. That does not stop this attack at once." | "Die Betreiber der missbrauchten Server kann man bitten, sie abzusichern. Das beendet diesen Angriff nicht sofort.";
@@ -295,8 +296,7 @@ phrases! {
     TermUtc: "UTC: the common time of the world. Central European Time is one hour ahead, in summer two." | "UTC: die Weltzeit. Die Mitteleuropäische Zeit ist ihr eine Stunde voraus, im Sommer zwei.";
     Related: "Related incidents" | "Zusammenhängende Vorfälle";
     MoreIncidents: "{0} further incidents are not shown." | "{0} weitere Vorfälle sind nicht gezeigt.";
-    BeginUtc: "Start (UTC)" | "Beginn (UTC)";
-    EndUtc: "End (UTC)" | "Ende (UTC)";
+    BeginUtc: "Start and end (UTC)" | "Beginn und Ende (UTC)";
     IncidentLabel: "Incident" | "Vorfall";
     OutboundShort: "from" | "von";
 
@@ -354,7 +354,7 @@ phrases! {
     Received: "Received" | "Empfangen";
     Sent: "Sent" | "Gesendet";
     Octets: "Volume" | "Menge";
-    MeanRate: "Mean of the minutes on record" | "Mittel der vorliegenden Minuten";
+    MeanRate: "Mean of minutes on record" | "Mittel der vorliegenden Minuten";
     PeakSecond: "Peak second" | "Stärkste Sekunde";
     BilledNote: "The 95th percentile is that of means over 5 minutes, as it is used for billing transit: the highest 5 % of the values are discarded. It rests on {0} of {1} such values; values with missing minutes are left out." | "Das 95. Perzentil ist das von Mitteln über 5 Minuten, wie es zur Abrechnung von Transit dient: Die höchsten 5 % der Werte entfallen. Es beruht auf {0} von {1} solchen Werten; Werte mit fehlenden Minuten sind ausgelassen.";
     MissingMinutes: "For {0} of {1} minutes there is nothing on record (the first on {2}): either there was too little traffic, or it was not captured. They are left out, not estimated." | "Zu {0} von {1} Minuten liegt nichts vor (die erste am {2}): Entweder gab es zu wenig Verkehr, oder er wurde nicht aufgezeichnet. Sie sind ausgelassen, nicht geschätzt.";

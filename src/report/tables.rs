@@ -3,6 +3,7 @@
 use super::extent::State;
 use super::language::Language;
 use super::model::{Cell, Table};
+use super::numbers::same_day;
 use super::origins::Origins;
 use super::phrases::{P, say};
 use super::target::target_name;
@@ -157,7 +158,7 @@ pub(super) fn incidents<'a>(
             .map(|word| say(language, word, &[]));
     let head: Vec<(&str, bool)> = words
         .iter()
-        .zip([false, false, true, false, false, true, false, false])
+        .zip([false, true, false, false, true, false, false])
         .map(|(text, right)| (text.as_str(), right))
         .collect();
     let mut table = Table::new(String::new(), &head);
@@ -165,13 +166,17 @@ pub(super) fn incidents<'a>(
         let kinds: Vec<String> = incident.vectors.iter().take(4).map(|vector| label(language, *vector)).collect();
         let state = State::new(incident, incident.updated_at, generated_at);
         let lasted = language.lasting(incident.lasted_seconds());
+        let until = match same_day(incident.onset(), incident.updated_at) {
+            true => language.time(incident.updated_at),
+            false => short_moment(incident.updated_at),
+        };
         let (end, lasted) = match state {
-            State::GoingOn => (say(language, state.phrase(), &[]), lasted),
+            State::GoingOn => (format!("… ({})", say(language, state.phrase(), &[])), lasted),
             State::Unobserved(_) | State::Unknown => {
-                let end = format!("{} ({})", short_moment(incident.updated_at), say(language, state.phrase(), &[]));
+                let end = format!("{until} ({})", say(language, state.phrase(), &[]));
                 (end, say(language, P::AtLeast, &[&lasted]))
             }
-            State::Over | State::Merged => (short_moment(incident.updated_at), lasted),
+            State::Over | State::Merged => (until, lasted),
         };
         let direction = match incident.direction {
             crate::base::Direction::Outbound => say(language, P::OutboundShort, &[]),
@@ -182,8 +187,7 @@ pub(super) fn incidents<'a>(
             None => target_name(incident),
         };
         table.rows.push(vec![
-            short_moment(incident.onset()).into(),
-            end.into(),
+            say(language, P::ToTime, &[&short_moment(incident.onset()), &end]).into(),
             lasted.into(),
             [direction, target].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ").into(),
             kinds.join(", ").into(),

@@ -46,7 +46,7 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Stri
     }
     sentences.extend(site(incident, language));
     sentences.push(over(incident, &extent, input, language));
-    sentences.extend(extent::gaps(input.incident, language));
+    sentences.extend(extent::gaps_in_short(input.incident, language));
     sentences.join(" ")
 }
 
