@@ -153,9 +153,8 @@ pub(super) fn incidents<'a>(
     generated_at: Timestamp,
     language: Language,
 ) -> Table {
-    let words =
-        [P::BeginUtc, P::EndUtc, P::Lasted, P::TargetLabel, P::Kind, P::PeakRate, P::SeverityLabel, P::IncidentLabel]
-            .map(|word| say(language, word, &[]));
+    let words = [P::BeginUtc, P::Lasted, P::TargetLabel, P::Kind, P::PeakRate, P::SeverityLabel, P::IncidentLabel]
+        .map(|word| say(language, word, &[]));
     let head: Vec<(&str, bool)> = words
         .iter()
         .zip([false, true, false, false, true, false, false])
