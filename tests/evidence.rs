@@ -520,6 +520,7 @@ fn gaps_become_rows_up_to_an_hour() {
     let scratch = Scratch::new("gaps");
     let mut case = Case::new(0, 1000);
     let mut last = case.stored.seconds.last().unwrap().clone();
+    case.stored.gaps = vec![(last.at.plus_seconds(2.0), 4.0)];
     for seconds in [10.0, 1e9] {
         last.at = last.at.plus_seconds(seconds);
         case.stored.seconds.push(last.clone());
@@ -529,6 +530,10 @@ fn gaps_become_rows_up_to_an_hour() {
     let table = fs::read_to_string(scratch.path(case.id()).join("rates.csv")).unwrap();
     assert_eq!(table.lines().count(), rows + 1);
     assert!(table.contains(",0,0,0,0,1\n"));
+    assert_eq!(table.matches("Z,,,,,1\n").count(), 4, "not zero where nothing was captured: {table}");
+    assert_eq!(json(&scratch.path(case.id()).join("manifest.json"))["rates"]["not_captured"][0]["seconds"], 4.0);
+    let summary = fs::read_to_string(scratch.path(case.id()).join("summary.txt")).unwrap();
+    assert!(summary.contains("nothing was captured (4.0 s)"), "{summary}");
     assert_eq!(json(&scratch.path(case.id()).join("manifest.json"))["rates"]["gaps"], 1);
 }
 

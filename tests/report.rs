@@ -497,6 +497,11 @@ fn a_quiet_period_says_no_attack_only_if_it_may() {
             }
         };
         assert!(text.contains(wanted), "{text}");
+        let below = match language {
+            Language::En => ["An attack below the limits would not have been noticed.", "Captured at: vmbr0, eno1."],
+            Language::De => ["unterhalb der Grenzwerte wäre nicht bemerkt worden.", "Aufgezeichnet an: vmbr0, eno1."],
+        };
+        assert!(below.iter().all(|part| text.contains(part)), "{text}");
         let file = pegel::store::PeriodCoverage { is_file: true, longest_gap: None, ..good.clone() };
         let text = text_of(&report(&file, Format::Html));
         let wanted = language.code() == "en"
@@ -544,6 +549,15 @@ fn a_month_counts_attacks_and_names_the_rest() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(page.matches("<figure>").count(), 30, "a plot per day");
+    assert!(
+        text.contains("packets/s, ") && !text.contains("pps") && page.contains("data-label=\"Incident\""),
+        "{text}"
+    );
+    // A single minute has no course.
+    let brief = cases::coverage(from, from.plus_seconds(60.0));
+    let input = cases::period(&[], &brief, &minutes, Scope::Guest("104 shop".to_owned()));
+    assert!(!period_report(&input, Format::Html, Language::En).contains("<figure>"));
+    let input = cases::period(&incidents, &coverage, &minutes, Scope::Guest("104 shop".to_owned()));
     let json: Value = serde_json::from_str(&period_report(&input, Format::Json, Language::En)).unwrap();
     let ids: Vec<&str> =
         json["data"]["attacks"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();

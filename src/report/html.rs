@@ -68,7 +68,7 @@ impl fmt::Display for Text<'_> {
             match part {
                 Part::Ours(text) => write_ours(f, &unbroken(text))?,
                 Part::Name(text) => write!(f, "<bdi class=\"name\">{}</bdi>", svg::escaped(text))?,
-                Part::Prose(text) => write!(f, "<bdi>{}</bdi>", svg::escaped(text))?,
+                Part::Prose(text) => write!(f, "<bdi>{}</bdi>", svg::escaped(&unbroken(text)))?,
             }
         }
         Ok(())

@@ -132,7 +132,7 @@ pub(super) fn ports(ports: &[Port], title: String, language: Language) -> Table 
 pub(super) fn names(names: &[Name], language: Language) -> Table {
     let words = [P::NameLabel, P::NameKind, P::ShareOfRequests].map(|word| say(language, word, &[]));
     let head = [(words[0].as_str(), false), (words[1].as_str(), false), (words[2].as_str(), true)];
-    let mut table = Table::new(say(language, P::NamesTitle, &[]), &head);
+    let mut table = Table::new(String::new(), &head);
     for found in names.iter().take(MOST) {
         let shown = if found.name.is_empty() { say(language, P::NameUnreadable, &[]) } else { name(&found.name) };
         let kind = match found.kind {
