@@ -54,7 +54,7 @@ impl Side {
         }
     }
 
-    /// Kept packets are told apart by target, direction and class: honest ones can be among those of the attack.
+    /// Kept packets are distinguished by target, direction and class: honest ones can be among those of the attack.
     const fn groups(self) -> (P, P) {
         match self {
             Side::Target => (P::GroupAttack, P::GroupOther),
