@@ -492,7 +492,7 @@ fn shares_and_rates_are_those_of_the_flood() {
     assert_eq!(manifest["sampling"], SAMPLING);
     let table = fs::read_to_string(directory.join("rates.csv")).unwrap();
     let rows: Vec<&str> = table.lines().collect();
-    assert_eq!(rows[0], "time,target_packets,target_bytes,syn_flood_packets,syn_flood_bytes");
+    assert_eq!(rows[0], "time,target_packets,target_bytes,syn_flood_packets,syn_flood_bytes,seconds");
     assert!(rows[1].starts_with("2026-01-01T00:00:00Z,"), "{table}");
     let sum = |column: usize| -> u64 {
         rows[1..].iter().map(|row| row.split(',').nth(column).unwrap().parse::<u64>().unwrap()).sum()
@@ -520,6 +520,7 @@ fn gaps_become_rows_up_to_an_hour() {
     let scratch = Scratch::new("gaps");
     let mut case = Case::new(0, 1000);
     let mut last = case.stored.seconds.last().unwrap().clone();
+    case.stored.gaps = vec![(last.at.plus_seconds(2.0), 4.0)];
     for seconds in [10.0, 1e9] {
         last.at = last.at.plus_seconds(seconds);
         case.stored.seconds.push(last.clone());
@@ -528,7 +529,11 @@ fn gaps_become_rows_up_to_an_hour() {
     folder(&scratch.0, std::slice::from_ref(&case), false);
     let table = fs::read_to_string(scratch.path(case.id()).join("rates.csv")).unwrap();
     assert_eq!(table.lines().count(), rows + 1);
-    assert!(table.contains(",0,0,0,0\n"));
+    assert!(table.contains(",0,0,0,0,1\n"));
+    assert_eq!(table.matches("Z,,,,,1\n").count(), 4, "not zero where nothing was captured: {table}");
+    assert_eq!(json(&scratch.path(case.id()).join("manifest.json"))["rates"]["not_captured"][0]["seconds"], 4.0);
+    let summary = fs::read_to_string(scratch.path(case.id()).join("summary.txt")).unwrap();
+    assert!(summary.contains("nothing was captured (4.0 s)"), "{summary}");
     assert_eq!(json(&scratch.path(case.id()).join("manifest.json"))["rates"]["gaps"], 1);
 }
 

@@ -6,7 +6,7 @@ mod tools;
 use pegel::base::{Severity, Timestamp};
 use pegel::incident::model::Name;
 use pegel::report::{Format, Language, Origins, Reporter, Scope, abuse_mail, incident_report, period_report, xarf};
-use pegel::store::SubjectKind;
+use pegel::store::{IncidentSecond, SubjectKind};
 use report_parts::cases::{self, Case};
 use report_parts::markup;
 use report_parts::picture::{self, Picture};
@@ -50,6 +50,7 @@ const TAGS: &[&str] = &[
     "bdi",
     "details",
     "summary",
+    "span",
     "pre",
     "figure",
     "figcaption",
@@ -84,6 +85,7 @@ const ATTRIBUTES: &[&str] = &[
     "rx",
     "d",
     "text-anchor",
+    "data-label",
 ];
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
@@ -123,11 +125,13 @@ fn a_customer_reads_who_what_when_how_much_and_whether_it_is_over() {
     let case = cases::syn_and_ntp();
     let page = incident_report(&case.input(), Format::Html, Language::En);
     let verdict = page.split("class=\"verdict\">").nth(1).unwrap().split("</p>").next().unwrap();
+    let verdict = markup::read(verdict).1.replace('\u{a0}', " ");
     for part in ["from 00:00:3", "203.0.113.7", "104 shop", "SYN flood", "NTP amplification", "UTC", "It is over."] {
         assert!(verdict.contains(part), "{part} in {verdict}");
     }
     let page = incident_report(&case.input(), Format::Html, Language::De);
     let verdict = page.split("class=\"verdict\">").nth(1).unwrap().split("</p>").next().unwrap();
+    let verdict = markup::read(verdict).1.replace('\u{a0}', " ");
     for part in [
         "von 00:00:3",
         "203.0.113.7",
@@ -141,8 +145,22 @@ fn a_customer_reads_who_what_when_how_much_and_whether_it_is_over() {
     }
     let mut open = cases::syn_and_ntp();
     (open.stored.incident.closed_at, open.stored.incident.close_reason) = (None, None);
-    let text = text_of(&incident_report(&open.input(), Format::Html, Language::En));
-    assert!(text.contains("has been the target of") && text.contains("It is not over") && !text.contains("It is over"));
+    let now = open.stored.seconds.last().unwrap().at.plus_seconds(20.0);
+    let input = pegel::report::IncidentInput { generated_at: now, ..open.input() };
+    let text = text_of(&incident_report(&input, Format::Html, Language::En));
+    assert!(text.contains("has been the target of") && text.contains("It was still going on at"), "{text}");
+    assert!(text.contains("Attack, going on") && !text.contains("It is over"), "{text}");
+    // An hour later, with nothing on record since.
+    for (language, parts) in [
+        (Language::En, ["was the target of", "The observation ended on", "Attack, end not known", "at least"]),
+        (Language::De, ["war", "Die Beobachtung endete am", "Angriff, Ende unbekannt", "mindestens"]),
+    ] {
+        let text = text_of(&incident_report(&open.input(), Format::Html, language));
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("going on") && !text.contains("dauert an"), "{text}");
+    }
 }
 
 #[test]
@@ -164,10 +182,18 @@ fn numbers_equal_the_incident_json() {
             serde_json::from_str(&incident_report(&case.input(), Format::Json, Language::En)).expect("JSON");
         assert_eq!(json["data"]["incident"], serde_json::to_value(incident).unwrap(), "{name}");
         let grouped = pegel::base::grouped;
+        let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
+        let second = |second: &IncidentSecond| second.vectors.iter().map(|(_, count)| count.packets).sum::<u64>();
+        let highest = case.stored.seconds.iter().map(second).max().unwrap_or(0);
+        let peak = incident.peak.packets_per_second.max(highest);
         let wanted = [
-            grouped(incident.peak.packets_per_second) + " packets/s",
+            grouped(peak) + " packets/s",
             grouped(incident.totals.packets),
-            grouped(incident.victims.as_ref().unwrap_or(&incident.sources).distinct),
+            match peers.distinct_error {
+                // An estimate, in two digits.
+                Some(error) if error > 0.0 => grouped(rounded(peers.distinct)),
+                _ => grouped(peers.distinct),
+            },
         ];
         let pages = [Format::Html, Format::Markdown].map(|format| incident_report(&case.input(), format, Language::En));
         for text in wanted.iter().filter(|_| incident.totals.packets > 0) {
@@ -179,6 +205,147 @@ fn numbers_equal_the_incident_json() {
         let shown = json["data"]["seconds"].as_array().unwrap();
         assert_eq!(shown.iter().filter_map(|second| second["target"]["packets"].as_u64()).sum::<u64>(), sum);
     }
+}
+
+fn rounded(value: u64) -> u64 {
+    let unit = 10u64.pow(value.max(1).ilog10().saturating_sub(1));
+    (value + unit / 2) / unit * unit
+}
+
+#[test]
+fn times_without_capture_are_neither_zero_nor_concealed() {
+    let mut case = cases::syn_and_ntp();
+    let start = cases::time("1970-01-01T00:00:40Z").max(case.stored.incident.opened_at.plus_seconds(4.0));
+    let start = Timestamp::from_parts(start.nanos() / 1_000_000_000, 0);
+    case.stored.seconds.retain(|second| second.at < start || second.at >= start.plus_seconds(5.0));
+    let silent = incident_report(&case.input(), Format::Html, Language::En);
+    assert!(!silent.contains("class=\"gap\"") && !text_of(&silent).contains("nothing was captured"));
+    assert!(text_of(&silent).contains("The recording is complete"));
+    case.stored.gaps = vec![(start, 5.0)];
+    for (language, part, complete) in [
+        (Language::En, "nothing was captured (5.0 s)", "recording is complete"),
+        (Language::De, "wurde nichts aufgezeichnet (5,0 s)", "Aufzeichnung ist vollständig"),
+    ] {
+        let page = incident_report(&case.input(), Format::Html, language);
+        let text = text_of(&page);
+        assert!(text.contains(part) && !text.contains(complete), "{text}");
+        assert_eq!(page.matches("<rect class=\"gap\"").count(), 2, "shaded in both plots");
+        let table = page.split("<figure>").nth(1).unwrap().split("<tbody>").nth(1).unwrap();
+        assert_eq!(table.split("</tbody>").next().unwrap().matches("<td class=\"number\"></td>").count(), 5 * 3);
+        assert!(abuse_mail(&case.input(), &reporter(), language).contains(part));
+        let markdown = incident_report(&case.input(), Format::Markdown, language);
+        assert!(markdown.contains(part) && markdown.contains('␣'), "{markdown}");
+    }
+    let json: Value = serde_json::from_str(&incident_report(&case.input(), Format::Json, Language::En)).unwrap();
+    assert_eq!(json["data"]["gaps"][0]["seconds"], 5.0);
+}
+
+#[test]
+fn minutes_of_long_incidents_are_rates_and_sums_stay_exact() {
+    let mut case = cases::ntp();
+    let (first, count) = (case.stored.seconds[0].at, pegel::meter::Count { packets: 600_000, bytes: 60_000_000 });
+    let vector = case.stored.incident.vector;
+    case.stored.seconds = (0..10)
+        .map(|minute| IncidentSecond {
+            at: first.plus_seconds(60.0 * f64::from(minute)),
+            length: 60,
+            vectors: vec![(vector, count)],
+            target: Some(count),
+        })
+        .collect();
+    let json: Value = serde_json::from_str(&incident_report(&case.input(), Format::Json, Language::En)).unwrap();
+    let seconds = json["data"]["seconds"].as_array().unwrap();
+    assert!(seconds.iter().all(|second| second["seconds"] == 60 && second["target"]["packets"] == 600_000));
+    let text = text_of(&incident_report(&case.input(), Format::Html, Language::En));
+    assert!(text.contains("10,000 packets/s") && !text.contains("600,000 packets/s"), "{text}");
+}
+
+#[test]
+fn the_end_is_that_of_the_last_counted_second() {
+    let mut case = cases::ntp();
+    let incident = &mut case.stored.incident;
+    let last = case.stored.seconds.iter().rev().find(|second| !second.vectors.is_empty()).unwrap().at;
+    incident.updated_at = last.plus_seconds(1.9);
+    incident.closed_at = Some(last.plus_seconds(61.0));
+    let (start, end) = (incident.onset().nanos() + 500_000_000, last.plus_seconds(1.0));
+    let lasted = end.nanos() / 1_000_000_000 - start / 1_000_000_000;
+    let text = text_of(&incident_report(&case.input(), Format::Html, Language::En));
+    let time = |at: Timestamp| at.to_string()[11..19].to_owned();
+    let shown = format!("from {} to {} UTC", time(Timestamp::from_nanos(start)), time(end));
+    assert!(text.contains(&shown) && text.contains(&format!("{lasted} s")), "{shown}, {lasted}: {text}");
+    assert!(text.contains("declared over after 60 s without attack traffic"), "{text}");
+    // A second higher than the detectors saw is the peak.
+    case.stored.seconds[20].vectors =
+        vec![(case.stored.incident.vector, pegel::meter::Count { packets: 98_765, bytes: 1 })];
+    let text = text_of(&incident_report(&case.input(), Format::Html, Language::En));
+    assert!(text.contains("98,765 packets/s"), "{text}");
+}
+
+#[test]
+fn labels_fit_the_side_that_is_watched() {
+    let text = text_of(&incident_report(&cases::outbound().input(), Format::Html, Language::En));
+    assert!(text.contains("All traffic of the host") && !text.contains("of the target"), "{text}");
+    let text = text_of(&incident_report(&cases::ntp().input(), Format::Html, Language::En));
+    assert!(text.contains("Packets like those of the attack (") && !text.contains("Attack ("), "{text}");
+    assert!(text.contains("Listed are the 10 addresses") || text.contains("Listed are the 12 addresses"), "{text}");
+    let mixed = text_of(&incident_report(&cases::syn_and_ntp().input(), Format::Html, Language::En));
+    assert!(
+        mixed.contains("(NTP amplification) are misused servers") && !mixed.contains("the wrong people"),
+        "{mixed}"
+    );
+}
+
+#[test]
+fn each_class_of_incident_has_its_advice() {
+    for (case, en, de) in [
+        (cases::syn_and_ntp(), "Do not block single source addresses", "Sperren Sie keine einzelnen Quelladressen"),
+        (cases::ntp(), "The operators of the misused servers can be asked", "Die Betreiber der missbrauchten Server"),
+        (cases::http(), "Limit or block the busiest source addresses", "Begrenzen oder sperren Sie"),
+        (cases::outbound(), "Look for programs and logins", "Suchen Sie nach Programmen"),
+        (cases::lan(), "Find the station by its MAC address", "Suchen Sie die Station"),
+        (cases::scan(), "Nothing has to be done at once", "Sofort ist nichts zu tun"),
+    ] {
+        for (language, part) in [(Language::En, en), (Language::De, de)] {
+            let text = text_of(&incident_report(&case.input(), Format::Html, language));
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn only_terms_that_occur_are_explained() {
+    let terms = |case: &Case| {
+        let page = incident_report(&case.input(), Format::Html, Language::En);
+        page.split("id=\"terms\"").nth(1).unwrap().to_owned()
+    };
+    let flood = terms(&cases::syn_and_ntp());
+    assert!(flood.contains("SYN: ") && flood.contains("Spoofed: ") && !flood.contains("ARP: "), "{flood}");
+    let lan = terms(&cases::lan());
+    assert!(lan.contains("ARP: ") && lan.contains("MAC address: ") && !lan.contains("SYN: "), "{lan}");
+}
+
+#[test]
+fn filters_claim_no_more_than_samples_show() {
+    let mut case = cases::ntp();
+    let rule = |kind: &str, action: &str| {
+        serde_json::json!({"kind": kind, "action": action, "text": "x", "matches_attack": 1.0, "collateral": 0.0,
+                           "attack_samples": 500, "background_samples": 300, "notes": ["a note"]})
+    };
+    case.stored.mitigations = vec![rule("nftables", "drop"), rule("blackhole", "blackhole")];
+    let text = text_of(&incident_report(&case.input(), Format::Html, Language::En));
+    for part in ["none of 300, so below about 1 %", "unreachable for everyone", "For your network technician", "a note"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn shares_with_an_error_stay_within_bounds() {
+    let mut case = cases::http();
+    case.stored.incident.names =
+        vec![Name { name: "shop.example".to_owned(), kind: "http_host", share: 1.0, error: 0.09 }];
+    let text = text_of(&incident_report(&case.input(), Format::Html, Language::En));
+    assert!(text.contains("(at least 91 % of the requests)") && !text.contains("100 % ±"), "{text}");
 }
 
 #[test]
@@ -330,7 +497,24 @@ fn a_quiet_period_says_no_attack_only_if_it_may() {
             }
         };
         assert!(text.contains(wanted), "{text}");
-        for coverage in [&few, &gap] {
+        let below = match language {
+            Language::En => ["An attack below the limits would not have been noticed.", "Captured at: vmbr0, eno1."],
+            Language::De => ["unterhalb der Grenzwerte wäre nicht bemerkt worden.", "Aufgezeichnet an: vmbr0, eno1."],
+        };
+        assert!(below.iter().all(|part| text.contains(part)), "{text}");
+        let file = pegel::store::PeriodCoverage { is_file: true, longest_gap: None, ..good.clone() };
+        let text = text_of(&report(&file, Format::Html));
+        let wanted = language.code() == "en"
+            && text.contains("as far as this capture file shows; what it misses is not known")
+            || text.contains("soweit diese Aufzeichnungsdatei zeigt; was ihr fehlt, ist nicht bekannt");
+        assert!(wanted && !text.contains("99.98 %") && !text.contains("100 %"), "{text}");
+        let sampled = pegel::store::PeriodCoverage { sampled: 8, ..good.clone() };
+        let text = text_of(&report(&sampled, Format::Html));
+        assert!(
+            text.contains(if language.code() == "en" { "only 1 in 8 packets" } else { "nur 1 von 8 Paketen" }),
+            "{text}"
+        );
+        for coverage in [&few, &gap, &sampled] {
             for format in [Format::Html, Format::Markdown, Format::Json] {
                 let page = report(coverage, format);
                 let text = if format == Format::Html { text_of(&page) } else { page };
@@ -365,6 +549,15 @@ fn a_month_counts_attacks_and_names_the_rest() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(page.matches("<figure>").count(), 30, "a plot per day");
+    assert!(
+        text.contains("packets/s, ") && !text.contains("pps") && page.contains("data-label=\"Incident\""),
+        "{text}"
+    );
+    // A single minute has no course.
+    let brief = cases::coverage(from, from.plus_seconds(60.0));
+    let input = cases::period(&[], &brief, &minutes, Scope::Guest("104 shop".to_owned()));
+    assert!(!period_report(&input, Format::Html, Language::En).contains("<figure>"));
+    let input = cases::period(&incidents, &coverage, &minutes, Scope::Guest("104 shop".to_owned()));
     let json: Value = serde_json::from_str(&period_report(&input, Format::Json, Language::En)).unwrap();
     let ids: Vec<&str> =
         json["data"]["attacks"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();

@@ -5,6 +5,7 @@ use crate::base::Timestamp;
 use crate::meter::Count;
 use crate::store::{DirectionMinute, SubjectKind, SubjectMinute};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const MINUTE: u64 = 60_000_000_000;
 /// Minutes of one value of the 95th percentile.
@@ -18,9 +19,11 @@ pub(super) struct Bill<'a> {
     pub subject: &'a str,
     pub received: Sum,
     pub sent: Sum,
-    /// Minutes of the period, and those of them on record.
+    /// Minutes that the period overlaps, and those of them on record.
     pub minutes: u64,
     pub present: u64,
+    /// Seconds of the period in the minutes on record.
+    pub measured_seconds: f64,
     /// The first minute that is missing.
     pub first_missing: Option<Timestamp>,
     /// Values of the 95th percentile in the period, and those of which every minute is on record.
@@ -41,7 +44,13 @@ pub(super) struct Sum {
 
 /// Every host and guest, the one with the most bytes first.
 pub(super) fn bills(minutes: &[SubjectMinute], from: Timestamp, to: Timestamp) -> Vec<Bill<'_>> {
-    let range = from.nanos().div_ceil(MINUTE)..to.nanos() / MINUTE;
+    // The first and the last minute may be in it in part.
+    let range = from.nanos() / MINUTE..to.nanos().div_ceil(MINUTE);
+    let whole = from.nanos().div_ceil(MINUTE)..to.nanos() / MINUTE;
+    let overlap = |minute: u64| {
+        let (begin, end) = (Timestamp::from_nanos(minute * MINUTE), Timestamp::from_nanos((minute + 1) * MINUTE));
+        end.min(to).seconds_since(begin.max(from))
+    };
     let mut subjects: BTreeMap<(SubjectKind, &str), BTreeMap<u64, &SubjectMinute>> = BTreeMap::new();
     for row in minutes {
         let minute = row.minute.nanos() / MINUTE;
@@ -52,8 +61,8 @@ pub(super) fn bills(minutes: &[SubjectMinute], from: Timestamp, to: Timestamp) -
     let mut bills: Vec<Bill<'_>> = subjects
         .into_iter()
         .map(|((kind, subject), rows)| {
-            let (received, complete_values) = sum(&rows, |row| &row.received);
-            let (sent, _) = sum(&rows, |row| &row.sent);
+            let (received, complete_values) = sum(&rows, &whole, |row| &row.received);
+            let (sent, _) = sum(&rows, &whole, |row| &row.sent);
             let first = range.clone().find(|minute| !rows.contains_key(minute));
             Bill {
                 kind,
@@ -62,8 +71,9 @@ pub(super) fn bills(minutes: &[SubjectMinute], from: Timestamp, to: Timestamp) -
                 sent,
                 minutes: range.end.saturating_sub(range.start),
                 present: rows.len() as u64,
+                measured_seconds: rows.keys().map(|minute| overlap(*minute)).sum(),
                 first_missing: first.map(|minute| Timestamp::from_nanos(minute * MINUTE)),
-                values: (range.end / VALUE_MINUTES).saturating_sub(range.start.div_ceil(VALUE_MINUTES)),
+                values: (whole.end / VALUE_MINUTES).saturating_sub(whole.start.div_ceil(VALUE_MINUTES)),
                 complete_values,
                 rows,
             }
@@ -73,7 +83,12 @@ pub(super) fn bills(minutes: &[SubjectMinute], from: Timestamp, to: Timestamp) -
     bills
 }
 
-fn sum(rows: &BTreeMap<u64, &SubjectMinute>, direction: impl Fn(&SubjectMinute) -> &DirectionMinute) -> (Sum, u64) {
+/// Sums, and the number of values of the 95th percentile: those of `whole` minutes only.
+fn sum(
+    rows: &BTreeMap<u64, &SubjectMinute>,
+    whole: &Range<u64>,
+    direction: impl Fn(&SubjectMinute) -> &DirectionMinute,
+) -> (Sum, u64) {
     let mut sum = Sum::default();
     let mut values: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
     for (minute, row) in rows {
@@ -81,6 +96,9 @@ fn sum(rows: &BTreeMap<u64, &SubjectMinute>, direction: impl Fn(&SubjectMinute) 
         sum.count.merge(row.count);
         sum.peak_packets_per_second = sum.peak_packets_per_second.max(row.peak_packets_per_second);
         sum.peak_bits_per_second = sum.peak_bits_per_second.max(row.peak_bits_per_second);
+        if !whole.contains(minute) {
+            continue;
+        }
         let (present, bytes) = values.entry(minute / VALUE_MINUTES).or_default();
         *present += 1;
         *bytes = bytes.saturating_add(row.count.bytes);
@@ -166,6 +184,18 @@ mod tests {
         assert_eq!((bills[0].values, bills[0].complete_values), (20, 20));
         assert_eq!((bills[0].first_missing, bills[0].present), (None, 100));
         assert_eq!(bills[0].received.peak_bits_per_second, 7_500_000);
+    }
+
+    #[test]
+    fn minutes_at_the_edges_count_in_part() {
+        // From 00:00:30 to 00:20:15, as a capture file may be.
+        let rows: Vec<SubjectMinute> = (0..=20).map(|at| minute(at, 75_000)).collect();
+        let (from, to) = (Timestamp::from_parts(30, 0), Timestamp::from_parts(1215, 0));
+        let bills = bills(&rows, from, to);
+        let bill = &bills[0];
+        assert_eq!((bill.minutes, bill.present, bill.first_missing), (21, 21, None));
+        assert_eq!((bill.received.count.bytes, bill.measured_seconds), (21 * 75_000, 1185.0));
+        assert_eq!((bill.values, bill.complete_values), (3, 3));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! HTML: one file with inline style and SVG, without scripts and without requests.
 
 use super::model::{Block, Plot, Report, Shape, Table};
+use super::numbers::is_month;
 use super::svg;
 use super::text::{Part, parts, unmarked};
 use askama::Template;
@@ -27,6 +28,15 @@ struct Body<'r> {
 #[template(path = "table.html")]
 struct TableView<'r> {
     table: &'r Table,
+    /// Rows become blocks on a narrow screen.
+    is_stacked: bool,
+}
+
+impl TableView<'_> {
+    /// Name of a column, for each of its cells.
+    fn label(&self, column: usize) -> String {
+        self.table.head.get(column).filter(|_| self.is_stacked).map(|head| unmarked(&head.text)).unwrap_or_default()
+    }
 }
 
 #[derive(Template)]
@@ -56,17 +66,38 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in parts(self.0) {
             match part {
-                Part::Ours(text) => f.write_str(&svg::escaped(&unbroken(text)))?,
+                Part::Ours(text) => write_ours(f, &unbroken(text))?,
                 Part::Name(text) => write!(f, "<bdi class=\"name\">{}</bdi>", svg::escaped(text))?,
-                Part::Prose(text) => write!(f, "<bdi>{}</bdi>", svg::escaped(text))?,
+                Part::Prose(text) => write!(f, "<bdi>{}</bdi>", svg::escaped(&unbroken(text)))?,
             }
         }
         Ok(())
     }
 }
 
+/// Columns from which on a table does not fit a phone.
+const STACKED: usize = 4;
+
+/// A text of ours, in which numbers, times and addresses are not broken.
+fn write_ours(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for word in text.split_inclusive(' ') {
+        let is_number =
+            word.contains(|c: char| c.is_ascii_digit()) && word.contains(['-', '/', ':', '.', ',', '\u{a0}']);
+        match is_number {
+            true => {
+                let bare = word.trim_end_matches(' ');
+                let space = if bare.len() < word.len() { " " } else { "" };
+                write!(f, "<span class=\"n\">{}</span>{space}", svg::escaped(bare))?;
+            }
+            false => f.write_str(&svg::escaped(word))?,
+        }
+    }
+    Ok(())
+}
+
 /// Units that no line break may part from their number.
-const UNITS: [&str; 18] = [
+const UNITS: [&str; 19] = [
+    "UTC",
     "%",
     "±",
     "s",
@@ -95,8 +126,16 @@ fn unbroken(text: &str) -> String {
         out.push_str(before);
         let unit = after.split(|c: char| c == ' ' || ",.;:()".contains(c)).next().unwrap_or_default();
         let is_number = before.ends_with(|c: char| c.is_ascii_digit());
-        let is_tied =
-            (is_number && UNITS.contains(&unit)) || before.ends_with('±') || (before.ends_with('%') && unit == "±");
+        let is_day = before.trim_end_matches('.').ends_with(|c: char| c.is_ascii_digit()) && is_month(unit);
+        let is_date = before.len() >= 10
+            && before.ends_with(|c: char| c.is_ascii_digit())
+            && before.get(before.len() - 10..).is_some_and(|date| date.bytes().filter(|b| *b == b'-').count() == 2)
+            && unit.starts_with(|c: char| c.is_ascii_digit());
+        let is_tied = is_date
+            || is_day
+            || (is_number && UNITS.contains(&unit))
+            || before.ends_with('±')
+            || (before.ends_with('%') && unit == "±");
         out.push(if is_tied { '\u{a0}' } else { ' ' });
         rest = after;
     }
@@ -135,7 +174,7 @@ fn rendered(template: &impl Template) -> String {
 
 fn block(block: &Block) -> String {
     let inner = match block {
-        Block::Table(table) => vec![self::table(table)],
+        Block::Table(table) => vec![self::table(table, table.head.len() >= STACKED)],
         Block::Plot(plot) => vec![self::plot(plot)],
         Block::Pair(blocks) => blocks.iter().map(|inner| Safe(self::block(inner))).collect(),
         _ => Vec::new(),
@@ -143,8 +182,8 @@ fn block(block: &Block) -> String {
     rendered(&BlockView { block, inner })
 }
 
-fn table(table: &Table) -> Safe {
-    Safe(rendered(&TableView { table }))
+fn table(table: &Table, is_stacked: bool) -> Safe {
+    Safe(rendered(&TableView { table, is_stacked }))
 }
 
 fn plot(plot: &Plot) -> Safe {
@@ -170,6 +209,6 @@ fn plot(plot: &Plot) -> Safe {
             (svg::bars(bars, &title, &description, plot.language), legend.collect())
         }
     };
-    let table = table(&plot.table);
+    let table = table(&plot.table, false);
     Safe(rendered(&PlotView { plot, svg: Safe(svg), legend, table }))
 }

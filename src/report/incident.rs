@@ -1,15 +1,16 @@
 //! The report on one incident.
 
+use super::extent::{Extent, State};
 use super::input::IncidentInput;
 use super::language::Language;
 use super::model::{Block, Figure, Report, Section, Table, Tone};
 use super::phrases::{P, say};
 use super::target::target_name;
-use super::text::{lines, name, prose};
+use super::text::{name, prose};
 use super::vectors::{explanation, label};
-use super::{packets, period, series, tables, unknown, verdict};
-use crate::base::{Direction, Pattern, Severity};
-use crate::incident::Incident;
+use super::{advice, filters, glossary, packets, period, series, tables, unknown, verdict};
+use crate::base::{Direction, Pattern, Severity, Vector, VectorClass};
+use crate::incident::{CloseReason, Incident};
 use crate::store::StoredIncident;
 use serde_json::{Value, json};
 
@@ -19,21 +20,27 @@ const ROWS: usize = 12;
 pub(super) fn report(input: &IncidentInput<'_>, language: Language) -> Report {
     let incident = &input.incident.incident;
     let tone = if incident.severity == Severity::Info { Tone::Note } else { Tone::Attack };
-    let badge = match (tone, incident.closed_at) {
+    let extent = Extent::of(input);
+    let badge = match (tone, extent.state) {
         (Tone::Note, _) => P::BadgeNote,
         _ if incident.vectors.iter().all(|vector| period::is_fault(*vector)) => P::BadgeFault,
-        (_, None) => P::BadgeOpen,
-        (..) => P::BadgeClosed,
+        (_, State::GoingOn) => P::BadgeOpen,
+        (_, State::Unobserved(_) | State::Unknown) => P::BadgeEndUnknown,
+        (_, State::Over | State::Merged) => P::BadgeClosed,
     };
     let kept = packets::Kept::read(input.packets);
     let mut sections = vec![
-        Section::new("known", say(language, P::Known, &[]), known(input, &kept, language)),
+        Section::new("known", say(language, P::Known, &[]), known(input, &extent, &kept, language)),
         Section::new("course", say(language, P::Course, &[]), course(input, language)),
     ];
+    let advice = advice::of_incident(incident, language);
+    if !advice.is_empty() {
+        sections.push(Section::new("advice", say(language, P::AdviceTitle, &[]), vec![Block::List(advice)]));
+    }
     sections.extend(peers(input, language));
-    let carried = carried(incident, &kept, language);
-    if !carried.is_empty() {
-        sections.push(Section::new("packets", say(language, P::Carried, &[]), carried));
+    if !incident.names.is_empty() {
+        let names = vec![Block::Table(tables::names(&incident.names, language))];
+        sections.push(Section::new("names", say(language, P::NamesTitle, &[]), names));
     }
     sections.push(Section::new(
         "unknown",
@@ -42,6 +49,12 @@ pub(super) fn report(input: &IncidentInput<'_>, language: Language) -> Report {
     ));
     sections.push(Section::new("done", say(language, P::Done, &[]), done(input.incident, language)));
     sections.extend(related(input, language));
+    let technical = technical(input.incident, &kept, language);
+    if !technical.is_empty() {
+        sections.push(Section::new("technical", say(language, P::Technical, &[]), technical));
+    }
+    let verdict = verdict::of_incident(input, language);
+    sections.extend(glossary::section(&[&verdict], &sections, language));
     let drill = incident.drill.then(|| say(language, P::Drill, &[]));
     Report {
         kind: "incident",
@@ -54,26 +67,30 @@ pub(super) fn report(input: &IncidentInput<'_>, language: Language) -> Report {
         ),
         tone,
         badge: say(language, badge, &[]),
-        verdict: drill.into_iter().chain([verdict::of_incident(input, language)]).collect::<Vec<_>>().join(" "),
-        figures: figures(incident, language),
+        verdict: drill.into_iter().chain([verdict]).collect::<Vec<_>>().join(" "),
+        figures: figures(incident, &extent, language),
         sections,
         footer: vec![say(language, P::FooterIncident, &[]), say(language, P::FooterUtc, &[])],
         data: data(input, &kept),
     }
 }
 
-fn figures(incident: &Incident, language: Language) -> Vec<Figure> {
+fn figures(incident: &Incident, extent: &Extent, language: Language) -> Vec<Figure> {
     let figure = |label: P, value: String, note: String| Figure { label: say(language, label, &[]), value, note };
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let peers_label = if incident.victims.is_some() { P::Victims } else { P::Sources };
-    let spoofed = if peers.spoofing_likely { say(language, P::SpoofedShort, &[]) } else { String::new() };
-    let lasted = language.lasting(incident.lasted_seconds());
+    let spoofed = match peers.spoofing_likely {
+        true if advice::is_mixed(incident) => say(language, P::SpoofedPartly, &[]),
+        true => say(language, P::SpoofedShort, &[]),
+        false => String::new(),
+    };
+    let lasted = extent.lasted(language);
     let mut figures = vec![
-        figure(P::Lasted, lasted, say(language, verdict::state(incident), &[])),
+        figure(P::Lasted, lasted, say(language, extent.state.phrase(), &[])),
         figure(
             P::PeakRate,
-            language.packets(incident.peak.packets_per_second),
-            language.bits(incident.peak.bits_per_second),
+            language.packets(extent.peak.packets_per_second),
+            language.bits(extent.peak.bits_per_second),
         ),
         figure(P::Total, language.count(incident.totals.packets), language.bytes(incident.totals.bytes)),
     ];
@@ -83,7 +100,7 @@ fn figures(incident: &Incident, language: Language) -> Vec<Figure> {
     figures
 }
 
-fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) -> Vec<Block> {
+fn known(input: &IncidentInput<'_>, extent: &Extent, kept: &packets::Kept, language: Language) -> Vec<Block> {
     let incident = &input.incident.incident;
     let target = &incident.target;
     let mut table = Table::default();
@@ -101,13 +118,9 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
         let vlan = target.vlan.map(|vlan| say(language, P::Vlan, &[&vlan.to_string()]));
         fact(P::InterfaceLabel, [name(interface)].into_iter().chain(vlan).collect::<Vec<_>>().join(", "));
     }
-    fact(P::Begin, format!("{}, {} UTC", language.date(incident.onset()), language.exact_time(incident.onset())));
-    let delay = language.lasting(incident.detected_after_seconds);
-    fact(P::Detected, say(language, P::DetectedAfter, &[&language.exact_time(incident.opened_at), &delay]));
-    fact(
-        if incident.closed_at.is_some() { P::End } else { P::LastSeen },
-        format!("{}, {} UTC", language.date(incident.updated_at), language.exact_time(incident.updated_at)),
-    );
+    fact(P::Begin, extent.moment(extent.from, language));
+    fact(P::Detected, say(language, P::DetectedAfter, &[&language.lasting(incident.detected_after_seconds)]));
+    fact(if extent.state == State::Over { P::End } else { P::LastSeen }, extent.moment(extent.to, language));
     let kinds: Vec<String> = incident.vectors.iter().map(|vector| label(language, *vector)).collect();
     fact(P::Kinds, kinds.join(", "));
     let patterns: Vec<String> =
@@ -115,13 +128,19 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
     if !patterns.is_empty() {
         fact(P::Patterns, patterns.join(", "));
     }
-    let severity = match incident.severity {
-        Severity::Info => P::SeverityInfo,
-        Severity::Warning => P::SeverityWarning,
-        Severity::Critical => P::SeverityCritical,
+    let meaning = match incident.severity {
+        Severity::Info => P::InfoMeans,
+        Severity::Warning => P::WarningMeans,
+        Severity::Critical => P::CriticalMeans,
     };
-    let confidence = language.percent(incident.confidence);
-    fact(P::SeverityLabel, say(language, P::SeverityAndConfidence, &[&say(language, severity, &[]), &confidence]));
+    let severity = tables::severity(incident.severity, language);
+    fact(P::SeverityLabel, format!("{severity}: {}", say(language, meaning, &[])));
+    fact(P::ConfidenceLabel, say(language, P::ConfidenceOf, &[&language.percent(incident.confidence)]));
+    let coverage = &incident.coverage;
+    let is_complete = coverage.kernel_dropped == 0 && coverage.captured >= 1.0 && coverage.sampled <= 1;
+    if is_complete && input.incident.gaps.is_empty() {
+        fact(P::RecordingLabel, say(language, P::CapturedAll, &[]));
+    }
     let mut blocks = vec![Block::Table(table)];
     // The main vector is explained in the verdict.
     let others: Vec<String> = incident
@@ -132,10 +151,6 @@ fn known(input: &IncidentInput<'_>, kept: &packets::Kept, language: Language) ->
         .collect();
     if !others.is_empty() {
         blocks.push(Block::List(others));
-    }
-    if !incident.evidence.is_empty() {
-        blocks.push(Block::Heading(say(language, P::Measured, &[])));
-        blocks.push(Block::List(incident.evidence.iter().map(|evidence| prose(&evidence.message)).collect()));
     }
     blocks
 }
@@ -150,6 +165,7 @@ fn pattern(pattern: Pattern, incident: &Incident, language: Language) -> String 
 
 fn course(input: &IncidentInput<'_>, language: Language) -> Vec<Block> {
     let mut blocks = series::of_incident(input, language);
+    let (incident, extent) = (&input.incident.incident, Extent::of(input));
     // Updates change figures only.
     let changes: Vec<_> = input.incident.changes.iter().filter(|change| change.change != "updated").collect();
     if changes.len() > 1 {
@@ -166,9 +182,16 @@ fn course(input: &IncidentInput<'_>, language: Language) -> Vec<Block> {
                 "closed" => P::ChangeClosed,
                 _ => P::ChangeUpdated,
             };
+            let (at, text) = match (word, incident.closed_at, incident.close_reason) {
+                (P::ChangeClosed, Some(closed), Some(CloseReason::Quiet)) => {
+                    let quiet = language.lasting(closed.seconds_since(extent.to));
+                    (closed, say(language, P::ChangeOver, &[&quiet]))
+                }
+                _ => (change.at, say(language, word, &[])),
+            };
             table.rows.push(vec![
-                language.exact_time(change.at).into(),
-                say(language, word, &[]).into(),
+                language.exact_time(at).into(),
+                text.into(),
                 tables::severity(change.severity, language).into(),
                 label(language, change.vector).into(),
             ]);
@@ -192,22 +215,40 @@ fn peers(input: &IncidentInput<'_>, language: Language) -> Option<Section> {
         true => (P::VictimsTitle, P::VictimsNumber),
         false => (P::SourcesTitle, P::SourcesNumber),
     };
-    let mut blocks = vec![Block::Paragraph(say(language, number, &[&tables::peers_number(peers, language)]))];
+    let number = say(language, number, &[&tables::peers_number(peers, language)]);
+    let (mut sentences, mut blocks) = (vec![number], Vec::new());
     match (peers.spoofing_likely, peers.top.is_empty()) {
-        (true, _) => blocks.push(Block::Paragraph(say(language, P::SpoofedLong, &[]))),
-        (false, true) => blocks.push(Block::Paragraph(say(language, P::NoneListed, &[]))),
+        (true, _) if incident.victims.is_none() && advice::is_mixed(incident) => {
+            let of = |amplified: bool| {
+                let is_of = |vector: &&Vector| (vector.class() == VectorClass::Amplification) == amplified;
+                let names: Vec<String> = incident.vectors.iter().filter(is_of).map(|v| label(language, *v)).collect();
+                verdict::list(&names, language)
+            };
+            sentences.push(say(language, P::SpoofedMixed, &[&of(false), &of(true)]));
+        }
+        (true, _) => sentences.push(say(language, P::SpoofedLong, &[])),
+        (false, true) => sentences.push(say(language, P::NoneListed, &[])),
         (false, false) => {
+            let share = peers.top.iter().map(|peer| peer.share).sum::<f64>().min(1.0);
+            let (number, share) = (language.count(peers.top.len() as u64), language.percent(share));
+            sentences.push(match peers.top.len() {
+                1 => say(language, P::ListedOne, &[&share]),
+                _ => say(language, P::Listed, &[&number, &share]),
+            });
             blocks.push(Block::Table(tables::networks(&peers.top, input.origins, language)));
-            blocks.push(Block::Paragraph(say(language, P::LowerBounds, &[])));
         }
     }
+    blocks.insert(0, Block::Paragraph(sentences.join(" ")));
     Some(Section::new("peers", say(language, title, &[]), blocks))
 }
 
-fn carried(incident: &Incident, kept: &packets::Kept, language: Language) -> Vec<Block> {
+/// Measurements, ports, distributions and filters: for readers who know these terms.
+fn technical(stored: &StoredIncident, kept: &packets::Kept, language: Language) -> Vec<Block> {
+    let incident = &stored.incident;
     let mut blocks = Vec::new();
-    if !incident.names.is_empty() {
-        blocks.push(Block::Table(tables::names(&incident.names, language)));
+    if !incident.evidence.is_empty() {
+        blocks.push(Block::Heading(say(language, P::Measured, &[])));
+        blocks.push(Block::List(incident.evidence.iter().map(|evidence| prose(&evidence.message)).collect()));
     }
     let ports = [(&incident.ports.destination, P::DestinationPorts), (&incident.ports.source, P::SourcePorts)];
     let ports: Vec<Block> = ports
@@ -218,10 +259,12 @@ fn carried(incident: &Incident, kept: &packets::Kept, language: Language) -> Vec
     if !ports.is_empty() {
         blocks.push(Block::Pair(ports));
     }
-    let plots = kept.plots(language);
+    let plots = kept.plots(packets::Side::of(incident), language);
     if !plots.is_empty() {
+        blocks.push(Block::Heading(say(language, P::Carried, &[])));
         blocks.push(Block::Pair(plots));
     }
+    blocks.extend(filters::blocks(stored, language));
     blocks
 }
 
@@ -230,45 +273,15 @@ fn done(stored: &StoredIncident, language: Language) -> Vec<Block> {
     if let Some(mark) = &stored.incident.maintenance {
         list.push(say(language, P::InMaintenance, &[&prose(&mark.why), &language.moment(mark.until)]));
     }
-    let rules: Vec<&Value> =
-        stored.mitigations.iter().filter(|one| one["text"].as_str().is_some_and(|text| !text.is_empty())).collect();
-    if rules.is_empty() {
-        list.push(say(language, P::NoSuggestions, &[]));
-        return vec![Block::List(list)];
-    }
-    list.push(say(language, P::Suggestions, &[]));
-    let head = [P::RuleKind, P::RuleAction, P::MatchesAttack, P::Collateral].map(|word| say(language, word, &[]));
-    let head: Vec<(&str, bool)> = head.iter().zip([false, false, true, true]).map(|(t, n)| (t.as_str(), n)).collect();
-    let mut table = Table::new(String::new(), &head);
-    let mut texts = Vec::new();
-    for one in rules {
-        let word = |field: &str| one[field].as_str().unwrap_or_default();
-        let share = |field: &str| match one[field].as_f64() {
-            Some(share) => language.percent(share),
-            None => say(language, P::Unknown, &[]),
-        };
-        let action = match word("action") {
-            "drop" => say(language, P::ActionDrop, &[]),
-            "rate_limit" => say(language, P::ActionLimit, &[]),
-            "blackhole" => say(language, P::ActionBlackhole, &[]),
-            "match" => say(language, P::ActionMatch, &[]),
-            other => name(other),
-        };
-        table.rows.push(vec![
-            name(word("kind")).into(),
-            action.into(),
-            share("matches_attack").into(),
-            share("collateral").into(),
-        ]);
-        texts.push(Block::Folded(say(language, P::RuleText, &[&name(word("kind"))]), lines(word("text"))));
-    }
-    [Block::List(list), Block::Table(table)].into_iter().chain(texts).collect()
+    list.push(say(language, if filters::are_suggested(stored) { P::Suggestions } else { P::NoSuggestions }, &[]));
+    vec![Block::List(list)]
 }
 
 fn related(input: &IncidentInput<'_>, language: Language) -> Option<Section> {
     let own = &input.incident.incident.id;
     let others: Vec<&Incident> = input.related.iter().filter(|other| other.id != *own).collect();
-    let mut blocks = vec![Block::Table(tables::incidents(others.iter().take(ROWS).copied(), language))];
+    let mut blocks =
+        vec![Block::Table(tables::incidents(others.iter().take(ROWS).copied(), input.generated_at, language))];
     if others.len() > ROWS {
         let more = (others.len() - ROWS) as u64;
         blocks.push(Block::Paragraph(say(language, P::MoreIncidents, &[&language.count(more)])));
@@ -289,6 +302,7 @@ fn data(input: &IncidentInput<'_>, kept: &packets::Kept) -> Value {
         let origin = json!({"asn": origin.asn, "organisation": origin.organisation, "country": origin.country});
         Some((address.to_string(), origin))
     });
+    let gaps = input.incident.gaps.iter().map(|(at, seconds)| json!({"at": at, "seconds": seconds}));
     let seconds: Vec<Value> = input.incident.seconds.iter().map(series::second_json).collect();
     json!({
         "incident": input.incident.incident,
@@ -296,6 +310,7 @@ fn data(input: &IncidentInput<'_>, kept: &packets::Kept) -> Value {
         "normal": usual,
         "origins": origins.collect::<serde_json::Map<_, _>>(),
         "seconds": seconds,
+        "gaps": gaps.collect::<Vec<_>>(),
         "kept_packets": kept.json(),
         "related": input.related.iter().map(|other| other.id.as_str()).collect::<Vec<_>>(),
     })

@@ -37,7 +37,9 @@ fn block(block: &Block) -> Value {
     match block {
         Block::Paragraph(text) => json!({"text": unmarked(text)}),
         Block::Heading(text) => json!({"heading": unmarked(text)}),
-        Block::List(items) => json!({"list": items.iter().map(|item| unmarked(item)).collect::<Vec<_>>()}),
+        Block::List(items) | Block::FoldedList(_, items) => {
+            json!({"list": items.iter().map(|item| unmarked(item)).collect::<Vec<_>>()})
+        }
         Block::Folded(title, content) => json!({"title": unmarked(title), "text": content}),
         Block::Pair(blocks) => json!({"content": blocks.iter().map(self::block).collect::<Vec<_>>()}),
         Block::Table(table) => self::table(table),

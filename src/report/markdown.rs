@@ -35,7 +35,7 @@ fn block(page: &mut String, block: &Block) {
         Block::Heading(text) => {
             let _ = writeln!(page, "\n### {}", inline(text, false));
         }
-        Block::List(items) => {
+        Block::List(items) | Block::FoldedList(_, items) => {
             page.push('\n');
             for item in items {
                 let _ = writeln!(page, "- {}", inline(item, false));
@@ -76,6 +76,9 @@ fn plot(page: &mut String, plot: &Plot) {
             for line in &lines.lines {
                 let _ = writeln!(page, "- {}: {}", inline(&line.name, false), sparkline(line, highest));
             }
+            if !lines.gaps.is_empty() {
+                let _ = writeln!(page, "- ␣: {}", inline(&lines.gap_name, false));
+            }
             if let Some((_, _, name)) = &lines.band {
                 let _ = writeln!(page, "- {}", inline(name, false));
             }
@@ -86,13 +89,18 @@ fn plot(page: &mut String, plot: &Plot) {
 
 /// A line of text as high as the values: the highest of each part.
 fn sparkline(line: &Line, highest: f64) -> String {
-    let values: Vec<f64> = line.runs.iter().flatten().map(|(_, value)| *value).collect();
     let level = |part: &[f64]| {
         let value = part.iter().copied().fold(0.0, f64::max) / highest.max(f64::MIN_POSITIVE);
         let level = (value * (LEVELS.len() - 1) as f64).round() as usize;
         LEVELS.get(level).copied().unwrap_or('█')
     };
-    values.chunks(values.len().div_ceil(POINTS).max(1)).map(level).collect()
+    let all: usize = line.runs.iter().map(Vec::len).sum();
+    let run = |run: &Vec<(crate::base::Timestamp, f64)>| {
+        let values: Vec<f64> = run.iter().map(|(_, value)| *value).collect();
+        values.chunks(all.div_ceil(POINTS).max(1)).map(level).collect::<String>()
+    };
+    // Where values are missing, there is a gap.
+    line.runs.iter().map(run).collect::<Vec<_>>().join("␣")
 }
 
 /// A text of the model on one line; in a table, bars are escaped.

@@ -5,7 +5,11 @@
 //! guests, interfaces) is neutralised where it enters the model and marked as foreign, so that no renderer can take it for
 //! markup.
 
+mod advice;
 mod bill;
+mod extent;
+mod filters;
+mod glossary;
 mod html;
 mod incident;
 mod input;

@@ -76,6 +76,8 @@ pub(super) enum Block {
     Pair(Vec<Block>),
     /// A text that is shown on request: heading and content, which has several lines.
     Folded(String, String),
+    /// A list that is shown on request.
+    FoldedList(String, Vec<String>),
     /// A smaller heading.
     Heading(String),
 }

@@ -1,6 +1,7 @@
 //! Numbers and times as each language writes them. Times are in UTC and say so.
 
 use super::language::Language;
+use super::model::Unit;
 use crate::base::{Timestamp, grouped, lasting, scaled};
 
 const MONTHS: [(&str, &str); 12] = [
@@ -93,6 +94,28 @@ impl Language {
         at.to_string().get(11..19).unwrap_or_default().to_owned()
     }
 
+    /// `03:12:07.2`, to a tenth of a second.
+    pub(super) fn tenths(self, at: Timestamp) -> String {
+        self.point(at.to_string().get(11..21).unwrap_or_default().to_owned())
+    }
+
+    /// The unit of a plot, for the head of a column.
+    pub(super) const fn unit(self, unit: Unit) -> &'static str {
+        match unit {
+            Unit::Packets => self.of("packets/s", "Pakete/s"),
+            Unit::Bits => "bit/s",
+        }
+    }
+
+    /// An estimate, rounded to two digits: more are not known of it.
+    pub(super) fn estimate(self, value: u64) -> String {
+        let mut unit = 1u64;
+        while value / unit >= 100 {
+            unit = unit.saturating_mul(10);
+        }
+        self.count((value.saturating_add(unit / 2) / unit).saturating_mul(unit))
+    }
+
     /// `03:12:07.250`, to the millisecond.
     pub(super) fn exact_time(self, at: Timestamp) -> String {
         self.point(at.to_string().get(11..23).unwrap_or_default().to_owned())
@@ -109,6 +132,11 @@ impl Language {
             Language::De => text.replace('.', ","),
         }
     }
+}
+
+/// Whether it is the name of a month.
+pub(super) fn is_month(word: &str) -> bool {
+    MONTHS.iter().any(|(en, de)| word == *en || word == *de)
 }
 
 /// Whether two times are on the same day in UTC.
@@ -131,6 +159,8 @@ mod tests {
         assert_eq!(en.moment(at), "9 March 2026, 03:12:07 UTC");
         assert_eq!(de.moment(at), "9. März 2026, 03:12:07 UTC");
         assert_eq!(de.exact_time(at), "03:12:07,250");
+        assert_eq!(en.tenths(at), "03:12:07.2");
+        assert_eq!([7, 99, 104, 389_712].map(|value| en.estimate(value)), ["7", "99", "100", "390,000"]);
     }
 
     #[test]

@@ -22,6 +22,49 @@ const MACS: usize = 4;
 /// Octets of an Ethernet header without tags.
 const ETHERNET: usize = 14;
 
+/// What an incident is about, for the names of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Packets to a target.
+    Target,
+    /// Packets of one of our hosts.
+    Host,
+    /// Frames of a station.
+    Station,
+    /// Frames of a LAN or link.
+    Lan,
+}
+
+impl Side {
+    pub(super) fn of(incident: &Incident) -> Side {
+        match incident.target.kind {
+            "station" => Side::Station,
+            "segment" | "interface" | "sensor" => Side::Lan,
+            _ if incident.direction == Direction::Outbound => Side::Host,
+            _ => Side::Target,
+        }
+    }
+
+    pub(super) const fn all_traffic(self) -> P {
+        match self {
+            Side::Target => P::AllOfTarget,
+            Side::Host => P::AllOfHost,
+            Side::Station => P::AllOfStation,
+            Side::Lan => P::AllOfLan,
+        }
+    }
+
+    /// Kept packets are distinguished by target, direction and class: honest ones can be among those of the attack.
+    const fn groups(self) -> (P, P) {
+        match self {
+            Side::Target => (P::GroupAttack, P::GroupOther),
+            Side::Host => (P::GroupAttack, P::GroupOtherHost),
+            Side::Station => (P::GroupStation, P::GroupOtherLan),
+            Side::Lan => (P::GroupLan, P::GroupOtherLan),
+        }
+    }
+}
+
 /// The packets, read.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -68,18 +111,27 @@ impl Kept {
         busiest(self.attack.iter().filter(|seen| seen.source == Some(address)).filter_map(|seen| seen.source_port))
     }
 
-    pub(super) fn plots(&self, language: Language) -> Vec<Block> {
+    pub(super) fn plots(&self, side: Side, language: Language) -> Vec<Block> {
         if self.attack.len() < LEAST {
             return Vec::new();
         }
         let length = |seen: &Seen| Some(seen.length);
         let ttl = |seen: &Seen| seen.ttl.map(u32::from);
         let plots =
-            [self.plot(P::PlotLengths, &LENGTHS, &length, language), self.plot(P::PlotTtls, &TTLS, &ttl, language)];
-        plots.into_iter().flatten().map(|plot| Block::Plot(Box::new(plot))).collect()
+            [(P::PlotLengths, &LENGTHS[..], &length as &dyn Fn(&Seen) -> Option<u32>), (P::PlotTtls, &TTLS, &ttl)];
+        let plot = |(title, ends, value)| self.plot(title, ends, value, side, language);
+        plots.into_iter().filter_map(plot).map(|plot| Block::Plot(Box::new(plot))).collect()
     }
 
-    fn plot(&self, title: P, ends: &[u32], value: &dyn Fn(&Seen) -> Option<u32>, language: Language) -> Option<Plot> {
+    fn plot(
+        &self,
+        title: P,
+        ends: &[u32],
+        value: &dyn Fn(&Seen) -> Option<u32>,
+        side: Side,
+        language: Language,
+    ) -> Option<Plot> {
+        let (attack, rest) = side.groups();
         let count = |side: &[Seen]| {
             let mut counts = vec![0u64; ends.len()];
             for value in side.iter().filter_map(value) {
@@ -89,10 +141,10 @@ impl Kept {
             }
             counts
         };
-        let mut groups = vec![(say(language, P::GroupAttack, &[]), count(&self.attack))];
+        let mut groups = vec![(say(language, attack, &[]), count(&self.attack))];
         let other = count(&self.other);
         if other.iter().sum::<u64>() >= LEAST as u64 {
-            groups.push((say(language, P::GroupOther, &[]), other));
+            groups.push((say(language, rest, &[]), other));
         }
         let sums: Vec<u64> = groups.iter().map(|(_, counts)| counts.iter().sum()).collect();
         if sums.first().is_none_or(|sum| *sum < LEAST as u64) {

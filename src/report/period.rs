@@ -1,6 +1,8 @@
 //! The report on a period: attacks, and traffic of hosts and guests.
 
 use super::bill::{Bill, Runs, Sum, bills};
+use super::extent::State;
+use super::glossary;
 use super::input::{PeriodInput, Scope};
 use super::language::Language;
 use super::model::{Block, Figure, Line, Lines, Plot, Report, Section, Shape, Table, Tone, Unit};
@@ -11,7 +13,7 @@ use super::text::name;
 use super::vectors::label;
 use crate::base::{Direction, Severity, Timestamp, Vector, VectorClass};
 use crate::incident::Incident;
-use crate::store::{LEAST_COVERAGE, LONGEST_GAP, SubjectKind};
+use crate::store::{LEAST_COVERAGE, LONGEST_GAP, PeriodCoverage, SubjectKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -64,16 +66,18 @@ pub(super) fn report(input: &PeriodInput<'_>, language: Language) -> Report {
     };
     let mut sections = Vec::new();
     if !sorted.attacks.is_empty() {
-        sections.push(attacks(&sorted.attacks, language));
+        sections.push(attacks(&sorted.attacks, input.generated_at, language));
     }
     sections.extend(traffic(input, &sorted, &bills, language));
     if !sorted.notes.is_empty() {
-        let table = Block::Table(tables::incidents(sorted.notes.iter().take(INCIDENTS).copied(), language));
-        let mut blocks = vec![table];
+        let notes = sorted.notes.iter().take(INCIDENTS).copied();
+        let mut blocks = vec![Block::Table(tables::incidents(notes, input.generated_at, language))];
         blocks.extend(more(sorted.notes.len(), language));
         sections.push(Section::new("notes", say(language, P::NotesTitle, &[]), blocks));
     }
     sections.push(captured(input, language));
+    let verdict = verdict(input, &sorted, language);
+    sections.extend(glossary::section(&[&verdict], &sections, language));
     Report {
         kind: "period",
         language,
@@ -90,7 +94,7 @@ pub(super) fn report(input: &PeriodInput<'_>, language: Language) -> Report {
         ),
         tone,
         badge,
-        verdict: verdict(input, &sorted, language),
+        verdict,
         figures: figures(input, &sorted, &bills, language),
         sections,
         footer: vec![say(language, P::FooterPeriod, &[]), say(language, P::FooterUtc, &[])],
@@ -118,11 +122,19 @@ fn gap(input: &PeriodInput<'_>, language: Language) -> String {
 fn verdict(input: &PeriodInput<'_>, sorted: &Sorted<'_>, language: Language) -> String {
     let (what, from, to) = (scope(&input.scope, language), language.moment(input.from), language.moment(input.to));
     let (ratio, gap) = (language.percent(input.coverage.ratio()), gap(input, language));
-    let coverage = say(language, P::CoverageIs, &[&ratio, &gap]);
+    let (time, dropped) = shares(input.coverage);
+    let coverage = match input.coverage.is_file {
+        true => say(language, P::CoverageFile, &[]),
+        false => say(language, P::CoverageIs, &[&language.percent(time), &gap, &language.percent(dropped)]),
+    };
+    let why = shortfall(input.coverage, language);
     let needed = say(language, P::Needed, &[&language.percent(LEAST_COVERAGE), &language.lasting(LONGEST_GAP)]);
     let mut sentences = match (sorted.attacks.len(), input.coverage.allows_no()) {
-        (0, true) => vec![say(language, P::NoAttack, &[&what, &from, &to, &ratio, &gap])],
-        (0, false) => vec![say(language, P::CannotSay, &[&what, &from, &to]), coverage, needed],
+        (0, true) => {
+            let no = if input.coverage.is_file { P::NoAttackFile } else { P::NoAttack };
+            vec![say(language, no, &[&what, &from, &to, &ratio, &gap]), say(language, P::BelowLimits, &[])]
+        }
+        (0, false) => vec![say(language, P::CannotSay, &[&what, &from, &to, &why]), coverage, needed],
         (count, is_enough) => {
             let number = match count {
                 1 => say(language, P::OneAttack, &[]),
@@ -130,14 +142,25 @@ fn verdict(input: &PeriodInput<'_>, sorted: &Sorted<'_>, language: Language) -> 
             };
             let mut sentences = vec![say(language, P::SomeAttacks, &[&what, &from, &to, &number]), coverage];
             if !is_enough {
-                sentences.push(say(language, P::MayBeMore, &[]));
+                sentences.push(say(language, P::MayBeMore, &[&why]));
             }
             sentences
         }
     };
-    let open = sorted.attacks.iter().filter(|incident| incident.closed_at.is_none()).count();
+    let states = |wanted: fn(State) -> bool| {
+        let state = |incident: &&&Incident| wanted(state(incident, input));
+        sorted.attacks.iter().filter(state).count() as u64
+    };
+    let open = states(|state| state == State::GoingOn);
     if open > 0 {
-        sentences.push(say(language, P::StillOpen, &[&language.count(open as u64)]));
+        sentences.push(say(language, P::StillOpen, &[&language.count(open)]));
+    }
+    let unknown = states(|state| matches!(state, State::Unobserved(_) | State::Unknown));
+    if unknown > 0 {
+        sentences.push(say(language, P::EndUnknownToo, &[&language.count(unknown)]));
+    }
+    if sorted.attacks.is_empty() && !input.coverage.interfaces.is_empty() {
+        sentences.push(say(language, P::CapturedAt, &[&interfaces(input.coverage)]));
     }
     match sorted.notes.len() {
         0 => {}
@@ -148,6 +171,36 @@ fn verdict(input: &PeriodInput<'_>, sorted: &Sorted<'_>, language: Language) -> 
         sentences.push(say(language, P::DrillsToo, &[&language.count(sorted.drills as u64)]));
     }
     sentences.join(" ")
+}
+
+/// Whether an incident is over: the store keeps open ones up to date.
+fn state(incident: &Incident, input: &PeriodInput<'_>) -> State {
+    State::new(incident, incident.updated_at, input.generated_at)
+}
+
+/// The part of the time that was captured, and that of the packets in it which the kernel dropped.
+fn shares(coverage: &PeriodCoverage) -> (f64, f64) {
+    let whole = coverage.to.seconds_since(coverage.from);
+    let time = if whole > 0.0 { (coverage.captured_seconds / whole).min(1.0) } else { 0.0 };
+    (time, (coverage.dropped as f64 / coverage.packets.max(1) as f64).min(1.0))
+}
+
+fn interfaces(coverage: &PeriodCoverage) -> String {
+    coverage.interfaces.iter().map(|interface| name(interface)).collect::<Vec<_>>().join(", ")
+}
+
+/// Why "no attack" cannot be said.
+fn shortfall(coverage: &PeriodCoverage, language: Language) -> String {
+    let mut why = Vec::new();
+    if coverage.ratio() < LEAST_COVERAGE {
+        why.push(say(language, P::TooLittle, &[]));
+    } else if coverage.longest_gap.is_some_and(|(_, seconds)| seconds > LONGEST_GAP) {
+        why.push(say(language, P::GapTooLong, &[]));
+    }
+    if coverage.sampled > 1 {
+        why.push(say(language, P::OnlySampled, &[&language.count(u64::from(coverage.sampled))]));
+    }
+    super::verdict::list(&why, language)
 }
 
 fn figures(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], language: Language) -> Vec<Figure> {
@@ -163,10 +216,13 @@ fn figures(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
         count(true),
         say(language, P::AsSource, &[])
     );
-    let under = under_attack(&sorted.attacks, input.from, input.to);
+    let under = under_attack(&sorted.attacks, input);
     let mut figures = vec![
         figure(P::AttacksLabel, language.count(sorted.attacks.len() as u64), directions),
-        figure(P::CoverageLabel, language.percent(input.coverage.ratio()), gap(input, language)),
+        match input.coverage.is_file {
+            true => figure(P::CoverageLabel, say(language, P::OneFile, &[]), say(language, P::FileNote, &[])),
+            false => figure(P::CoverageLabel, language.percent(input.coverage.ratio()), gap(input, language)),
+        },
     ];
     if under > 0.0 {
         figures.push(figure(P::LongestLabel, language.lasting(under), String::new()));
@@ -183,12 +239,14 @@ fn figures(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
 }
 
 /// Seconds of the period in which at least one attack went on.
-fn under_attack(attacks: &[&Incident], from: Timestamp, to: Timestamp) -> f64 {
+fn under_attack(attacks: &[&Incident], input: &PeriodInput<'_>) -> f64 {
+    let (from, to) = (input.from, input.to);
     let mut seconds = 0.0;
     let mut reached = from;
     // In order of onset.
     for incident in attacks {
-        let end = if incident.closed_at.is_none() { to } else { incident.updated_at.min(to) };
+        let is_open = state(incident, input) == State::GoingOn;
+        let end = if is_open { to.min(input.generated_at) } else { incident.updated_at.min(to) };
         seconds += end.seconds_since(incident.onset().max(reached));
         reached = reached.max(end);
     }
@@ -200,8 +258,9 @@ fn more(count: usize, language: Language) -> Option<Block> {
     Some(Block::Paragraph(say(language, P::MoreIncidents, &[&language.count(rest as u64)])))
 }
 
-fn attacks(attacks: &[&Incident], language: Language) -> Section {
-    let mut blocks = vec![Block::Table(tables::incidents(attacks.iter().take(INCIDENTS).copied(), language))];
+fn attacks(attacks: &[&Incident], generated_at: Timestamp, language: Language) -> Section {
+    let table = tables::incidents(attacks.iter().take(INCIDENTS).copied(), generated_at, language);
+    let mut blocks = vec![Block::Table(table)];
     blocks.extend(more(attacks.len(), language));
     if attacks.len() > 1 {
         let by_kind = |incident: &Incident| label(language, incident.vector);
@@ -273,7 +332,7 @@ fn traffic(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
         for (word, sum, attacks) in
             [(P::Received, &bill.received, (as_victim, P::AsVictim)), (P::Sent, &bill.sent, (as_source, P::AsSource))]
         {
-            let seconds = (bill.present * 60).max(1) as f64;
+            let seconds = bill.measured_seconds.max(1.0);
             let mean = (sum.count.bytes as f64 * 8.0 / seconds).round() as u64;
             let billed = sum.billed.map(|bits| language.bits(bits.round() as u64));
             table.rows.push(vec![
@@ -283,9 +342,9 @@ fn traffic(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
                 language.bits(mean).into(),
                 billed.unwrap_or_else(|| say(language, P::Unknown, &[])).into(),
                 format!(
-                    "{}, {}pps",
+                    "{}, {}",
                     language.bits(sum.peak_bits_per_second),
-                    language.scaled(sum.peak_packets_per_second)
+                    language.packets(sum.peak_packets_per_second)
                 )
                 .into(),
                 format!("{} {}", language.count(attacks.0), say(language, attacks.1, &[])).into(),
@@ -310,7 +369,10 @@ fn traffic(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>], lan
             let of = language.count(bill.minutes);
             blocks.push(Block::Paragraph(say(language, P::MissingMinutes, &[&missing, &of, &language.moment(first)])));
         }
-        blocks.push(Block::Pair(plots(input, bill, is_single, language)));
+        let plots = plots(input, bill, is_single, language);
+        if !plots.is_empty() {
+            blocks.push(Block::Pair(plots));
+        }
     }
     Some(Section::new("traffic", title, blocks))
 }
@@ -326,10 +388,10 @@ fn plots(input: &PeriodInput<'_>, bill: &Bill<'_>, is_single: bool, language: La
             let title = say(language, P::PlotDay, &[&language.date(start)]);
             plot(bill, title, from, to, language)
         };
-        return days.map(day).collect();
+        return days.filter_map(day).collect();
     }
     let width = width(input.from, input.to).to_string();
-    vec![plot(bill, say(language, P::PlotDays, &[&width]), input.from, input.to, language)]
+    plot(bill, say(language, P::PlotDays, &[&width]), input.from, input.to, language).into_iter().collect()
 }
 
 /// Minutes of one point: those of a round length that give few enough points.
@@ -338,12 +400,17 @@ fn width(from: Timestamp, to: Timestamp) -> u64 {
     [1, 5, 10, 15, 30, 60, 120, 180, 360].into_iter().find(|width| minutes / width <= POINTS).unwrap_or(1440)
 }
 
-fn plot(bill: &Bill<'_>, title: String, from: Timestamp, to: Timestamp, language: Language) -> Block {
+/// `None` where there is no course: a single value is in the table.
+fn plot(bill: &Bill<'_>, title: String, from: Timestamp, to: Timestamp, language: Language) -> Option<Block> {
     let width = width(from, to);
     let [received, sent] = bill.series(from, to, width);
+    if received.iter().map(Vec::len).sum::<usize>() < 2 {
+        return None;
+    }
     let names = [P::Received, P::Sent].map(|word| say(language, word, &[]));
+    let units = names.each_ref().map(|name| format!("{name} ({})", language.unit(Unit::Bits)));
     let time = say(language, P::TimeUtc, &[]);
-    let head = [(time.as_str(), false), (names[0].as_str(), true), (names[1].as_str(), true)];
+    let head = [(time.as_str(), false), (units[0].as_str(), true), (units[1].as_str(), true)];
     let mut table = Table::new(String::new(), &head);
     for ((at, value), (_, other)) in received.iter().flatten().zip(sent.iter().flatten()) {
         let begin = at.minus_seconds(width as f64 * 30.0);
@@ -365,7 +432,7 @@ fn plot(bill: &Bill<'_>, title: String, from: Timestamp, to: Timestamp, language
     let gap_name = say(language, P::Gap, &[]);
     let shape = Shape::Lines(Lines { from, to, unit: Unit::Bits, lines, gaps, gap_name, ..Lines::default() });
     let table_title = say(language, P::AsTable, &[]);
-    Block::Plot(Box::new(Plot { title, description, shape, table, table_title, language }))
+    Some(Block::Plot(Box::new(Plot { title, description, shape, table, table_title, language })))
 }
 
 /// Times without values.
@@ -387,24 +454,22 @@ fn gaps(runs: &[Vec<(Timestamp, f64)>], from: Timestamp, to: Timestamp, width: u
 fn captured(input: &PeriodInput<'_>, language: Language) -> Section {
     let coverage = input.coverage;
     let whole = coverage.to.seconds_since(coverage.from);
-    let mut list = vec![say(
-        language,
-        P::CoverageLine,
-        &[
-            &language.percent(coverage.ratio()),
-            &language.lasting(coverage.captured_seconds.min(whole)),
-            &language.lasting(whole),
-            &language.count(coverage.dropped),
-            &language.count(coverage.packets),
-        ],
-    )];
-    list.push(gap(input, language) + ".");
+    let (time, dropped) = shares(coverage);
+    let mut list = Vec::new();
+    if coverage.is_file {
+        list.push(say(language, P::FileLine, &[&language.moment(coverage.from), &language.moment(coverage.to)]));
+    } else {
+        let captured = language.lasting(coverage.captured_seconds.min(whole));
+        list.push(say(language, P::CoverageLine, &[&language.percent(time), &captured, &language.lasting(whole)]));
+        let (lost, all) = (language.count(coverage.dropped), language.count(coverage.packets));
+        list.push(say(language, P::DroppedLine, &[&lost, &all, &language.percent(dropped)]));
+        list.push(gap(input, language) + ".");
+    }
     if coverage.sampled > 1 {
         list.push(say(language, P::SampledPeriod, &[&language.count(u64::from(coverage.sampled))]));
     }
-    let interfaces: Vec<String> = coverage.interfaces.iter().map(|interface| name(interface)).collect();
-    if !interfaces.is_empty() {
-        list.push(say(language, P::Interfaces, &[&interfaces.join(", ")]));
+    if !coverage.interfaces.is_empty() {
+        list.push(say(language, P::Interfaces, &[&interfaces(coverage)]));
     }
     if !coverage.allows_no() {
         let needed = [language.percent(LEAST_COVERAGE), language.lasting(LONGEST_GAP)];
@@ -451,11 +516,12 @@ fn data(input: &PeriodInput<'_>, sorted: &Sorted<'_>, bills: &[Bill<'_>]) -> Val
             "packets": coverage.packets,
             "dropped": coverage.dropped,
             "sampled": coverage.sampled,
+            "is_file": coverage.is_file,
             "longest_gap_seconds": coverage.longest_gap.map_or(0.0, |(_, seconds)| seconds),
             "longest_gap_at": coverage.longest_gap.map(|(at, _)| at),
             "interfaces": coverage.interfaces,
         },
-        "seconds_under_attack": under_attack(&sorted.attacks, input.from, input.to),
+        "seconds_under_attack": under_attack(&sorted.attacks, input),
         "attacks": sorted.attacks,
         "notes": sorted.notes,
         "traffic": bills.iter().map(bill).collect::<Vec<_>>(),

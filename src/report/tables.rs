@@ -1,13 +1,15 @@
 //! Tables of peers, ports, names and incidents.
 
+use super::extent::State;
 use super::language::Language;
 use super::model::{Cell, Table};
+use super::numbers::same_day;
 use super::origins::Origins;
 use super::phrases::{P, say};
 use super::target::target_name;
 use super::text::name;
 use super::vectors::label;
-use crate::base::{Addr, Severity};
+use crate::base::{Addr, Severity, Timestamp};
 use crate::incident::Incident;
 use crate::incident::model::{Name, Peer, Peers, Port};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +26,9 @@ const MOST: usize = 8;
 pub(super) fn peers_number(peers: &Peers, language: Language) -> String {
     let number = language.count(peers.distinct);
     match peers.distinct_error {
-        Some(error) if error > 0.0 => say(language, P::About, &[&number, &language.percent(error)]),
+        Some(error) if error > 0.0 => {
+            say(language, P::About, &[&language.estimate(peers.distinct), &language.percent(error)])
+        }
         Some(_) => number,
         None => say(language, P::AtLeast, &[&number]),
     }
@@ -39,9 +43,12 @@ pub(super) fn severity(severity: Severity, language: Language) -> String {
     say(language, word, &[])
 }
 
-/// Shares of up to one, as percent with an error: `72 % ±3 %`.
-fn with_error(share: f64, error: f64, language: Language) -> String {
+/// Shares of up to one, as percent with an error: `72 % ± 3 %`. Where the error reaches beyond nothing or all, only the other
+/// bound is said.
+pub(super) fn with_error(share: f64, error: f64, language: Language) -> String {
     match error > 0.0 {
+        true if share + error > 1.0 => say(language, P::AtLeast, &[&language.percent((share - error).max(0.0))]),
+        true if share <= error => say(language, P::AtMost, &[&language.percent(share + error)]),
         true => format!("{} ± {}", language.percent(share), language.percent(error)),
         false => language.percent(share),
     }
@@ -125,7 +132,7 @@ pub(super) fn ports(ports: &[Port], title: String, language: Language) -> Table 
 pub(super) fn names(names: &[Name], language: Language) -> Table {
     let words = [P::NameLabel, P::NameKind, P::ShareOfRequests].map(|word| say(language, word, &[]));
     let head = [(words[0].as_str(), false), (words[1].as_str(), false), (words[2].as_str(), true)];
-    let mut table = Table::new(say(language, P::NamesTitle, &[]), &head);
+    let mut table = Table::new(String::new(), &head);
     for found in names.iter().take(MOST) {
         let shown = if found.name.is_empty() { say(language, P::NameUnreadable, &[]) } else { name(&found.name) };
         let kind = match found.kind {
@@ -141,20 +148,34 @@ pub(super) fn names(names: &[Name], language: Language) -> Table {
 }
 
 /// Incidents, one line each.
-pub(super) fn incidents<'a>(incidents: impl Iterator<Item = &'a Incident>, language: Language) -> Table {
-    let words = [P::BeginUtc, P::Lasted, P::TargetLabel, P::Kind, P::PeakRate, P::SeverityLabel]
+pub(super) fn incidents<'a>(
+    incidents: impl Iterator<Item = &'a Incident>,
+    generated_at: Timestamp,
+    language: Language,
+) -> Table {
+    let words = [P::BeginUtc, P::Lasted, P::TargetLabel, P::Kind, P::PeakRate, P::SeverityLabel, P::IncidentLabel]
         .map(|word| say(language, word, &[]));
     let head: Vec<(&str, bool)> = words
         .iter()
-        .zip([false, true, false, false, true, false])
+        .zip([false, true, false, false, true, false, false])
         .map(|(text, right)| (text.as_str(), right))
         .collect();
     let mut table = Table::new(String::new(), &head);
     for incident in incidents {
         let kinds: Vec<String> = incident.vectors.iter().take(4).map(|vector| label(language, *vector)).collect();
-        let lasted = match incident.closed_at {
-            Some(_) => language.lasting(incident.lasted_seconds()),
-            None => say(language, P::StateOpen, &[]),
+        let state = State::new(incident, incident.updated_at, generated_at);
+        let lasted = language.lasting(incident.lasted_seconds());
+        let until = match same_day(incident.onset(), incident.updated_at) {
+            true => language.time(incident.updated_at),
+            false => short_moment(incident.updated_at),
+        };
+        let (end, lasted) = match state {
+            State::GoingOn => (format!("… ({})", say(language, state.phrase(), &[])), lasted),
+            State::Unobserved(_) | State::Unknown => {
+                let end = format!("{until} ({})", say(language, state.phrase(), &[]));
+                (end, say(language, P::AtLeast, &[&lasted]))
+            }
+            State::Over | State::Merged => (until, lasted),
         };
         let direction = match incident.direction {
             crate::base::Direction::Outbound => say(language, P::OutboundShort, &[]),
@@ -165,23 +186,24 @@ pub(super) fn incidents<'a>(incidents: impl Iterator<Item = &'a Incident>, langu
             None => target_name(incident),
         };
         table.rows.push(vec![
-            short_moment(incident.onset()).into(),
+            say(language, P::ToTime, &[&short_moment(incident.onset()), &end]).into(),
             lasted.into(),
             [direction, target].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ").into(),
             kinds.join(", ").into(),
             format!(
-                "{}pps, {}",
-                language.scaled(incident.peak.packets_per_second),
+                "{}, {}",
+                language.packets(incident.peak.packets_per_second),
                 language.bits(incident.peak.bits_per_second)
             )
             .into(),
             severity(incident.severity, language).into(),
+            name(&incident.id).into(),
         ]);
     }
     table
 }
 
 /// `2026-11-30 03:12:07`.
-pub(super) fn short_moment(at: crate::base::Timestamp) -> String {
+pub(super) fn short_moment(at: Timestamp) -> String {
     at.to_string().get(..19).unwrap_or_default().replace('T', " ")
 }

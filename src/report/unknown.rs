@@ -5,17 +5,21 @@ use super::language::Language;
 use super::packets::Kept;
 use super::phrases::{P, say};
 use super::text::prose;
+use super::{advice, extent};
 use crate::base::{Direction, VectorClass};
 use crate::incident::Incident;
 
 pub(super) fn of_incident(input: &IncidentInput<'_>, kept: &Kept, language: Language) -> Vec<String> {
     let incident = &input.incident.incident;
     let class = incident.vector.class();
-    let mut list = coverage(incident, language);
+    let mut list = extent::gaps(input.incident, language);
+    list.extend(coverage(incident, language));
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let is_traffic = matches!(class, VectorClass::Flood | VectorClass::Amplification | VectorClass::Application);
     if incident.target.kind == "station" {
         list.push(say(language, P::UnknownStation, &[]));
+    } else if advice::is_mixed(incident) {
+        list.extend([say(language, P::UnknownSpoofedPart, &[]), say(language, P::UnknownBehindPart, &[])]);
     } else if incident.sources.spoofing_likely {
         list.push(say(language, P::UnknownSpoofed, &[]));
     } else if class == VectorClass::Amplification && incident.direction != Direction::Outbound {
@@ -63,8 +67,6 @@ fn coverage(incident: &Incident, language: Language) -> Vec<String> {
     if coverage.kernel_dropped > 0 || coverage.captured < 1.0 {
         let (share, dropped) = (language.percent(coverage.captured), language.count(coverage.kernel_dropped));
         list.push(say(language, P::CapturedPart, &[&share, &dropped]));
-    } else {
-        list.push(say(language, P::CapturedAll, &[]));
     }
     if coverage.sampled > 1 {
         list.push(say(language, P::Sampled, &[&language.count(u64::from(coverage.sampled))]));

@@ -77,7 +77,7 @@ impl Usual {
         // A second that the onset falls into already has packets of the attack.
         let counts: Vec<Count> = seconds
             .iter()
-            .filter(|second| second.at.plus_seconds(1.0) <= onset)
+            .filter(|second| second.length == 1 && second.at.plus_seconds(1.0) <= onset)
             .filter_map(|second| second.target)
             .collect();
         let basis = UsualBasis::BeforeOnset { seconds: counts.len() as u64 };

@@ -1,5 +1,6 @@
 //! The first paragraph: who, what, when, how much, which site, and whether it is over.
 
+use super::extent::{self, Extent, State};
 use super::input::IncidentInput;
 use super::language::Language;
 use super::numbers::same_day;
@@ -19,13 +20,14 @@ const SITE: f64 = 0.1;
 
 pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> String {
     let incident = &input.incident.incident;
-    let mut sentences = vec![event(incident, language), explanation(language, incident.vector).to_owned()];
+    let extent = Extent::of(input);
+    let mut sentences = vec![event(incident, &extent, language), explanation(language, incident.vector).to_owned()];
     if incident.direction == Direction::Internal && incident.target.kind == "host" {
         sentences.push(say(language, P::FromWithin, &[]));
     }
     if incident.totals.packets > 0 {
-        let peak = language.packets(incident.peak.packets_per_second);
-        let bits = language.bits(incident.peak.bits_per_second);
+        let peak = language.packets(extent.peak.packets_per_second);
+        let bits = language.bits(extent.peak.bits_per_second);
         let (packets, bytes) = (language.count(incident.totals.packets), language.bytes(incident.totals.bytes));
         sentences.push(say(language, P::HowMuch, &[&peak, &bits, &packets, &bytes]));
     }
@@ -43,14 +45,15 @@ pub(super) fn of_incident(input: &IncidentInput<'_>, language: Language) -> Stri
         });
     }
     sentences.extend(site(incident, language));
-    sentences.push(over(incident, input, language));
+    sentences.push(over(incident, &extent, input, language));
+    sentences.extend(extent::gaps_in_short(input.incident, language));
     sentences.join(" ")
 }
 
 /// Who, what and when, as a sentence.
-fn event(incident: &Incident, language: Language) -> String {
-    let (when, what) = (when(incident, language), what(incident, language));
-    let is_open = incident.closed_at.is_none();
+fn event(incident: &Incident, extent: &Extent, language: Language) -> String {
+    let (when, what) = (when(extent, language), what(incident, language));
+    let is_open = extent.state == State::GoingOn;
     let is_note = incident.severity == Severity::Info || incident.vector.is_note();
     let target = target_in_sentence(incident, language);
     let pick = |closed: P, open: P| if is_open { open } else { closed };
@@ -84,12 +87,12 @@ fn event(incident: &Incident, language: Language) -> String {
     }
 }
 
-fn when(incident: &Incident, language: Language) -> String {
-    let (from, to) = (incident.onset(), incident.updated_at);
-    if incident.closed_at.is_none() {
-        return say(language, P::Since, &[&language.moment(from)]);
+fn when(extent: &Extent, language: Language) -> String {
+    let (from, to) = (extent.from, extent.to);
+    if extent.state == State::GoingOn {
+        return say(language, P::Since, &[&extent.moment(from, language)]);
     }
-    let (first, last) = (language.time(from), language.time(to));
+    let (first, last) = (extent.time(from, language), extent.time(to, language));
     match same_day(from, to) {
         true if first == last => say(language, P::At1, &[&language.date(from), &first]),
         true => say(language, P::OneDay, &[&language.date(from), &first, &last]),
@@ -155,20 +158,21 @@ fn with_guest(base: String, incident: &Incident, language: Language) -> String {
 /// The site that most requests name.
 fn site(incident: &Incident, language: Language) -> Option<String> {
     let first = incident.names.iter().find(|found| !found.name.is_empty() && found.share >= SITE)?;
-    let (share, error) = (language.percent(first.share), language.percent(first.error));
-    Some(match first.error > 0.0 {
-        true => say(language, P::SiteAbout, &[&name(&first.name), &share, &error]),
-        false => say(language, P::SiteExact, &[&name(&first.name), &share]),
-    })
+    let share = tables::with_error(first.share, first.error, language);
+    Some(say(language, P::SiteExact, &[&name(&first.name), &share]))
 }
 
 /// Whether it is over.
-fn over(incident: &Incident, input: &IncidentInput<'_>, language: Language) -> String {
+fn over(incident: &Incident, extent: &Extent, input: &IncidentInput<'_>, language: Language) -> String {
+    let last = extent.moment(extent.to, language);
+    match extent.state {
+        State::GoingOn => return say(language, P::StillGoing, &[&language.moment(input.generated_at), &last]),
+        State::Unobserved(end) => return say(language, P::Unobserved, &[&last, &language.moment(end)]),
+        State::Over | State::Merged | State::Unknown => {}
+    }
     let closed = incident.closed_at.map(|at| language.moment(at)).unwrap_or_default();
     match incident.close_reason {
-        None => {
-            say(language, P::NotOver, &[&language.moment(input.generated_at), &language.moment(incident.updated_at)])
-        }
+        None => say(language, P::OverUnknown, &[]),
         Some(CloseReason::Quiet) => say(language, P::Over, &[]),
         Some(CloseReason::Merged) => {
             say(language, P::Merged, &[&name(incident.part_of.as_deref().unwrap_or_default())])
@@ -176,15 +180,5 @@ fn over(incident: &Incident, input: &IncidentInput<'_>, language: Language) -> S
         Some(CloseReason::Shutdown | CloseReason::Interrupted) => say(language, P::OverUnknownStopped, &[&closed]),
         Some(CloseReason::ClockChange) => say(language, P::OverUnknownClock, &[&closed]),
         Some(CloseReason::Evicted) => say(language, P::OverUnknownEvicted, &[&closed]),
-    }
-}
-
-/// The state in a word or two.
-pub(super) fn state(incident: &Incident) -> P {
-    match incident.close_reason {
-        None => P::StateOpen,
-        Some(CloseReason::Quiet) => P::StateOver,
-        Some(CloseReason::Merged) => P::StateMerged,
-        Some(_) => P::StateUnknown,
     }
 }

@@ -67,11 +67,28 @@ pub(super) struct Part {
 }
 
 /// Rows of a table with one a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rows {
     pub(super) rows: u64,
     /// Gaps of more than an hour without packets, of which no rows are written.
     pub(super) gaps: u64,
+    /// Times in which nothing was captured, such as a restart. Cells of rows within them are empty: not zero, but not known.
+    #[serde(default)]
+    pub(super) not_captured: Vec<NotCaptured>,
+}
+
+/// A time in which nothing was captured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct NotCaptured {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    pub(super) seconds: f64,
+}
+
+impl NotCaptured {
+    pub(super) fn new((from, seconds): (Timestamp, f64)) -> NotCaptured {
+        NotCaptured { from, to: from.plus_seconds(seconds), seconds }
+    }
 }
 
 /// The original of a redacted copy.

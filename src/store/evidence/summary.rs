@@ -171,6 +171,10 @@ fn packets(text: &mut String, manifest: &Manifest) {
 fn unknown(text: &mut String, incident: &Incident, manifest: &Manifest) {
     let coverage = &incident.coverage;
     say!(text, "\nWhat is not known:");
+    for gap in &manifest.rates.not_captured {
+        let lasted = lasting(gap.seconds);
+        say!(text, "  From {} to {} nothing was captured ({lasted}): no figure covers that time.", gap.from, gap.to);
+    }
     say!(
         text,
         "  {:.3} % of the packets that reached this machine while the incident was open were captured; the kernel dropped {}.",
