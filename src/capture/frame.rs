@@ -25,7 +25,7 @@ pub enum LinkType {
 }
 
 impl LinkType {
-    /// From the number in a capture file's header (LINKTYPE_*, https://www.tcpdump.org/linktypes.html).
+    /// From the number in a capture file's header (LINKTYPE_*, <https://www.tcpdump.org/linktypes.html>).
     pub const fn from_number(number: u16) -> Self {
         match number {
             0 => LinkType::Null,

@@ -1,4 +1,4 @@
-//! Reports: what the store holds of one incident or of a period, for people who were not there. A neutral [`model`] of
+//! Reports: what the store holds of one incident or of a period, for people who were not there. A neutral `model` of
 //! facts and sentences is built from the input; the renderers for HTML, Markdown and JSON add nothing to it.
 //!
 //! All text is in one table of phrases in two languages. Whatever comes from the network or from an operator (names,
