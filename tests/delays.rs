@@ -320,3 +320,25 @@ fn pulses_of_a_fifth_of_a_second_are_one_incident_at_any_phase() {
     let wrong: Vec<String> = results.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// However few of its packets are in its first tick.
+#[test]
+fn a_flood_is_counted_from_its_first_packet_at_any_phase() {
+    let phases: Vec<u32> = (0..50).collect();
+    let results = on_all_cores(&phases, |phase| {
+        let onset = 1.0 + f64::from(*phase) * 0.002;
+        let attack = attack(Vector::SynFlood, TrafficModel::SynFlood, 300.0);
+        let config = Config::for_networks(NETWORKS.iter().map(|network| network.parse().expect("a network")).collect());
+        let scenario = Scenario::new(u64::from(*phase), vec![attack.part(onset, onset + 2.0, 5.0)]);
+        let mut frames = scenario.source();
+        let mut sent = 0;
+        while frames.next_frame().is_some() {
+            sent += 1;
+        }
+        let incidents = play(&config, &[], scenario.source());
+        let counted: Vec<u64> = incidents.iter().map(|incident| incident.totals.packets).collect();
+        if counted == [sent] { Ok(()) } else { Err(format!("from {onset} s: {counted:?} of {sent}")) }
+    });
+    let wrong: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

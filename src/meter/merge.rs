@@ -7,6 +7,7 @@ use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
 use super::inside::Inside;
 use super::lan::LanState;
+use super::last_tick::{LastTick, QuietHost};
 use super::link::AssignedAddrs;
 use super::prefixes::{HostTickCounts, HostTraffic, Prefixes};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
@@ -113,6 +114,7 @@ pub struct Meter {
     hosts: Arc<HostTable>,
     station_table: Arc<StationTable>,
     windows: Windows,
+    last_tick: LastTick,
     prefixes: Prefixes,
     requests: RecentRequests,
     totals: Totals,
@@ -140,6 +142,7 @@ impl Meter {
             hosts: Arc::new(HostTable::for_hosts(sizes.hosts, hasher)),
             station_table: Arc::new(StationTable::for_stations(sizes.stations, hasher)),
             windows: Windows::new(sizes.busy_hosts, hasher),
+            last_tick: LastTick::new(),
             prefixes: Prefixes::new(sizes.prefixes, sizes.prefix_lengths, hasher),
             requests: RecentRequests::default(),
             totals: Totals::default(),
@@ -241,6 +244,7 @@ impl Meter {
         self.requests.open(tick);
         self.active.open(tick, &self.hosts);
         self.windows.open(tick);
+        self.last_tick.open(tick);
         self.prefixes.open(tick);
         self.prefixes.start_collecting();
         self.lan.open(tick);
@@ -261,6 +265,7 @@ impl Meter {
         self.evictions.requests += self.requests.absorb(self.tick, &report.requests);
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
         let tick = self.tick;
+        self.last_tick.start_report();
         for host in &report.hosts {
             let (index, activity, new) = self.active.count(host, self.tick, &self.hosts);
             if new && let Some(active) = self.active.get_mut(index) {
@@ -274,6 +279,8 @@ impl Meter {
             if let Some(slot) = self.window_of(index, host.address, activity, BUSY) {
                 slot.window.absorb_quiet(host, at, report.scale);
                 slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
+            } else {
+                self.last_tick.keep(QuietHost { counts: *host, at, scale: report.scale });
             }
         }
         for host in &mut report.details {
@@ -333,7 +340,7 @@ impl Meter {
         let window = if self.windows.get_mut(known, address).is_some() {
             known
         } else if activity >= least {
-            let window = self.windows.add(address, activity)?;
+            let window = self.windows.add(address, activity, Some(&mut self.last_tick))?;
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
             }

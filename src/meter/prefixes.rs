@@ -286,7 +286,7 @@ impl Prefixes {
         self.candidates.sort_unstable_by_key(|&network| (std::cmp::Reverse(packets(network)), network));
         for &network in &self.candidates {
             // As much as it gains within about a second at this rate.
-            self.windows.add(network, packets(network) as f32 / (1.0 - FADING));
+            self.windows.add(network, packets(network) as f32 / (1.0 - FADING), None);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::fading::FADING;
 use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
+use super::last_tick::LastTick;
 use crate::base::{Addr, TICKS_PER_SECOND};
 use std::collections::HashMap;
 
@@ -137,8 +138,8 @@ impl Windows {
     }
 
     /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
-    /// less active.
-    pub(super) fn add(&mut self, address: Addr, activity: f32) -> Option<usize> {
+    /// less active. They begin with what the host had in the last tick, as far as that is known.
+    pub(super) fn add(&mut self, address: Addr, activity: f32, last: Option<&mut LastTick>) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
         }
@@ -155,8 +156,13 @@ impl Windows {
         self.opened_this_tick += 1;
         let slot = self.slots.get_mut(index)?;
         slot.address = address;
-        slot.window.reuse(address, self.tick);
+        slot.window.reuse(address, self.tick.wrapping_sub(1));
+        slot.window.roll(self.tick.wrapping_sub(1));
+        let (before, now) = last.map(|last| last.of(address)).unwrap_or_default();
+        before.iter().for_each(|host| slot.window.absorb_quiet(&host.counts, host.at, host.scale));
         slot.window.roll(self.tick);
+        let now = now.iter().filter(|host| host.counts.address == address);
+        now.for_each(|host| slot.window.absorb_quiet(&host.counts, host.at, host.scale));
         slot.in_use = true;
         slot.last_active = self.tick;
         // This tick's packets are included and will be added once more: a new host gets time before it can be replaced.
