@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // guards against hanging
 
 mod bed;
+mod tools;
 
 use bed::{Background, Bed, GUARD, LISTEN, Pegel, WATCHED, flood, ip};
 use pegel::base::Timestamp;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use tools::tool;
 
 /// Kills without PEGEL_KILLS.
 const KILLS: u32 = 6;
@@ -234,18 +236,12 @@ fn a_read_only_disk_stops_nothing_and_is_used_once_it_is_writable() {
 #[test]
 fn a_slow_disk_delays_nothing_but_itself() {
     let Some(bed) = Bed::new("slow") else { return };
-    let has_strace =
-        Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !has_strace {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no strace: run .ci/deps test");
-        eprintln!("skipped: strace is not installed");
-        return;
-    }
+    let Some(strace) = tool("strace") else { return };
     let pegel = bed.pegel(&[]);
     pegel.wait_for_packet_time(1.2);
     // Only the thread of the store writes so: every write and sync of it takes a second.
     let thread = thread_of(&pegel, "store");
-    let mut strace = Command::new("strace");
+    let mut strace = Command::new(strace);
     strace.args(["-q", "-p", &thread, "-e", "trace=pwrite64,fdatasync,fsync", "-o", "/dev/null"]);
     strace.args(["-e", "inject=pwrite64,fdatasync,fsync:delay_enter=1000000"]);
     let _slow = Background(strace.stderr(Stdio::null()).spawn().unwrap());

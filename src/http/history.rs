@@ -69,12 +69,10 @@ fn filter(parameters: &[(String, String)]) -> Result<Filter, String> {
             ("state", _) => {
                 return Err("state has no other parameters beside it; use open=true or open=false".to_owned());
             }
-            (name, value) if filter.set(name, value).is_err() => {
-                let reason = filter.set(name, value).err().unwrap_or_default();
+            (name, value) => filter.set(name, value).map_err(|reason| {
                 let is_unknown = reason.ends_with("is no parameter");
-                return Err(if is_unknown { format!("{reason}; {PARAMETERS}") } else { reason });
-            }
-            _ => {}
+                if is_unknown { format!("{reason}; {PARAMETERS}") } else { reason }
+            })?,
         }
     }
     Ok(filter)
@@ -106,14 +104,12 @@ pub(super) async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<S
         mitigations: Vec<serde_json::Value>,
     }
     let snapshot = shared.snapshot();
-    // Those of an earlier run have their suggestions in the store.
     let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
-    if let Some(incident) = all.find(|incident| incident.id == id)
-        && (shared.store().is_none() || !incident.suggestions.is_empty())
-    {
+    let known = all.find(|incident| incident.id == id);
+    // Those of an earlier run have their suggestions in the store.
+    if let Some(incident) = known.filter(|known| shared.store().is_none() || !known.suggestions.is_empty()) {
         return json(StatusCode::OK, &Detailed::new(incident));
     }
-    let known = snapshot.open.iter().chain(snapshot.recent.iter().map(Arc::as_ref)).find(|incident| incident.id == id);
     let wanted = id.clone();
     match (read(&shared, move |reader| reader.summary(&wanted)).await, known) {
         (Ok(Some((incident, mitigations))), known) => {

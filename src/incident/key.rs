@@ -14,11 +14,15 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn new(finding: &Finding) -> Key {
+        Key::of(finding.target.clone(), finding.direction, finding.vector.is_note())
+    }
+
+    pub(super) fn of(target: Target, direction: Direction, is_note: bool) -> Key {
         // A station is the source of its frames in either direction.
-        let direction = match finding.target {
+        let direction = match target {
             Target::Station { .. } | Target::Segment { .. } => Direction::Internal,
-            _ => finding.direction,
+            _ => direction,
         };
-        Key { target: finding.target.clone(), direction, is_note: finding.vector.is_note() }
+        Key { target, direction, is_note }
     }
 }

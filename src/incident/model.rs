@@ -317,6 +317,15 @@ pub struct Point {
     pub bits_per_second: u64,
 }
 
+/// Discards every second point, the first one not.
+pub(super) fn thin(timeline: &mut Vec<Point>) {
+    let mut keep = false;
+    timeline.retain(|_| {
+        keep = !keep;
+        keep
+    });
+}
+
 /// `part` of `whole`, rounded.
 pub(super) fn share(part: u64, whole: u64) -> f64 {
     rounded(part as f64 / whole.max(1) as f64)

@@ -3,7 +3,8 @@
 use super::losses::LossCounts;
 use super::maintenance::MaintenanceMark;
 use super::model::{
-    CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, rounded, share,
+    CloseReason, Coverage, Incident, Name, Peer, Peers, Point, Port, Ports, Rates, TIMELINE, TargetView, rounded,
+    share, thin,
 };
 use super::open::{OpenIncident, VectorCount};
 use super::peers::PeerRecord;
@@ -330,11 +331,7 @@ impl Record {
             return;
         }
         if self.timeline.len() >= TIMELINE {
-            let mut keep = false;
-            self.timeline.retain(|_| {
-                keep = !keep;
-                keep
-            });
+            thin(&mut self.timeline);
             self.spacing = self.spacing.saturating_mul(2);
         }
         self.timeline.push(Point {

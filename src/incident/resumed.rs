@@ -1,8 +1,8 @@
 //! Incidents that were open when Pegel stopped: they go on under the same ID.
 
 use super::key::Key;
-use super::model::{Incident, Peer, Peers, Rates, TIMELINE, TargetView};
-use crate::base::{Direction, Pattern, Timestamp};
+use super::model::{Incident, Peer, Peers, Rates, TIMELINE, TargetView, Totals, rounded, share, thin};
+use crate::base::{Pattern, Timestamp};
 use crate::detect::Target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct Resumed(BTreeMap<Key, Arc<Incident>>);
 
 impl Resumed {
-    /// Adds one; false where its target can no longer be told from its JSON.
+    /// Adds one; false where its JSON no longer identifies its target.
     pub(super) fn add(&mut self, incident: Arc<Incident>) -> bool {
         let key = key(&incident);
         let is_known = key.is_some();
@@ -48,12 +48,7 @@ impl Resumed {
 }
 
 fn key(incident: &Incident) -> Option<Key> {
-    let target = target(&incident.target)?;
-    let direction = match target {
-        Target::Station { .. } | Target::Segment { .. } => Direction::Internal,
-        _ => incident.direction,
-    };
-    Some(Key { target, direction, is_note: incident.vector.is_note() })
+    Some(Key::of(target(&incident.target)?, incident.direction, incident.vector.is_note()))
 }
 
 fn target(view: &TargetView) -> Option<Target> {
@@ -91,22 +86,17 @@ pub(super) fn whole(earlier: &Incident, later: Incident) -> Incident {
     let larger = if earlier.totals.packets > later.totals.packets { earlier } else { &later };
     let (ports, names, vector) = (larger.ports.clone(), larger.names.clone(), larger.vector);
     let packets = earlier.totals.packets.saturating_add(later.totals.packets);
-    let received = |incident: &Incident| incident.coverage.kernel_dropped;
     let mut coverage = later.coverage;
     // Nothing was captured from the last finding before to the first one after.
     let unseen = later.opened_at.seconds_since(earlier.updated_at);
     let whole = later.updated_at.seconds_since(earlier.onset()).max(unseen);
     let seen = if whole > 0.0 { 1.0 - unseen / whole } else { 1.0 };
-    coverage.captured = super::model::rounded(earlier.coverage.captured.min(later.coverage.captured) * seen);
-    coverage.kernel_dropped = received(earlier).saturating_add(received(&later));
+    coverage.captured = rounded(earlier.coverage.captured.min(later.coverage.captured) * seen);
+    coverage.kernel_dropped = coverage.kernel_dropped.saturating_add(earlier.coverage.kernel_dropped);
     coverage.sampled = earlier.coverage.sampled.max(later.coverage.sampled);
     let mut timeline = [&earlier.timeline[..], &later.timeline[..]].concat();
     while timeline.len() > TIMELINE {
-        let mut keep = false;
-        timeline.retain(|_| {
-            keep = !keep;
-            keep
-        });
+        thin(&mut timeline);
     }
     Incident {
         id: earlier.id.clone(),
@@ -121,7 +111,7 @@ pub(super) fn whole(earlier: &Incident, later: Incident) -> Incident {
             packets_per_second: earlier.peak.packets_per_second.max(later.peak.packets_per_second),
             bits_per_second: earlier.peak.bits_per_second.max(later.peak.bits_per_second),
         },
-        totals: super::model::Totals { packets, bytes: earlier.totals.bytes.saturating_add(later.totals.bytes) },
+        totals: Totals { packets, bytes: earlier.totals.bytes.saturating_add(later.totals.bytes) },
         sources: peers(&earlier.sources, &later.sources, packets),
         victims: match (&earlier.victims, &later.victims) {
             (Some(earlier), Some(later)) => Some(peers(earlier, later, packets)),
@@ -150,7 +140,7 @@ fn peers(earlier: &Peers, later: &Peers, packets: u64) -> Peers {
     let most = earlier.top.len().max(later.top.len());
     let mut top: Vec<Peer> = counts
         .into_iter()
-        .map(|(address, count)| Peer { address, packets: count, share: super::model::share(count, packets) })
+        .map(|(address, count)| Peer { address, packets: count, share: share(count, packets) })
         .collect();
     top.sort_by_key(|peer| std::cmp::Reverse(peer.packets));
     top.truncate(most);

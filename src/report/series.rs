@@ -14,7 +14,7 @@ use crate::meter::Count;
 use crate::store::IncidentSecond;
 use serde_json::{Value, json};
 
-/// Most points of a line: more cannot be told apart.
+/// Most points of a line: more are too close together to be distinguished.
 const POINTS: u64 = 240;
 /// Most vectors with a line of their own.
 const VECTORS: usize = 6;

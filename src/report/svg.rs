@@ -91,20 +91,7 @@ pub(super) fn lines(plot: &Lines, title: &str, description: &str, language: Lang
         let _ =
             write!(svg, "<rect class=\"gap\" x=\"{a:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\"/>", b - a);
     }
-    let mut value = 0.0;
-    while value <= top + step / 2.0 {
-        let at = y(value);
-        let _ = write!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text class=\"tick\" \
-             x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            at + 4.0,
-            axis(value, step, plot.unit, language)
-        );
-        value += step;
-    }
+    grid(&mut svg, (top, step), y, |value| axis(value, step, plot.unit, language));
     time_axis(&mut svg, plot, &x, floor);
     if let Some((low, high, _)) = &plot.band {
         let (upper, lower) = (y(*high), y(*low));
@@ -200,14 +187,8 @@ fn draw(svg: &mut String, line: &Line, x: &dyn Fn(Timestamp) -> f64, y: &dyn Fn(
     }
 }
 
-pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Language) -> String {
-    let highest = plot.bars.iter().flat_map(|(_, shares)| shares).fold(0.0f64, |a, b| a.max(*b));
-    let (top, step) = scale(highest.min(1.0));
-    let top = top.min(1.0);
-    let (width, height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
-    let y = |value: f64| TOP + height * (1.0 - (value / top).clamp(0.0, 1.0));
-    let floor = TOP + height;
-    let mut svg = open(title, description, BARE_TOP);
+/// Lines from 0 to `top`, each with its value at the left.
+fn grid(svg: &mut String, (top, step): (f64, f64), y: impl Fn(f64) -> f64, label: impl Fn(f64) -> String) {
     let mut value = 0.0;
     while value <= top + step / 2.0 {
         let at = y(value);
@@ -218,10 +199,21 @@ pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Langua
             WIDTH - RIGHT,
             LEFT - 6.0,
             at + 4.0,
-            escaped(&language.percent(value))
+            label(value)
         );
         value += step;
     }
+}
+
+pub(super) fn bars(plot: &Bars, title: &str, description: &str, language: Language) -> String {
+    let highest = plot.bars.iter().flat_map(|(_, shares)| shares).fold(0.0f64, |a, b| a.max(*b));
+    let (top, step) = scale(highest.min(1.0));
+    let top = top.min(1.0);
+    let (width, height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
+    let y = |value: f64| TOP + height * (1.0 - (value / top).clamp(0.0, 1.0));
+    let floor = TOP + height;
+    let mut svg = open(title, description, BARE_TOP);
+    grid(&mut svg, (top, step), y, |value| escaped(&language.percent(value)));
     let slot = width / plot.bars.len().max(1) as f64;
     let wide = (slot * 0.76) / plot.groups.len().max(1) as f64;
     for (index, (name, shares)) in plot.bars.iter().enumerate() {

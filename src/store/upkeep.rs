@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::reader;
 use super::rows;
 use crate::base::{Addr, Timestamp};
-use crate::incident::Incident;
+use crate::incident::{CloseReason, Incident};
 use rusqlite::params;
 
 /// Rows that one step of a deletion takes: a writer never waits long.
@@ -131,7 +131,7 @@ impl Database {
     /// The disk is full or fails.
     pub fn close(&mut self, incident: &Incident) -> Result<(), StoreError> {
         let json = serde_json::to_string(incident).unwrap_or_default();
-        let reason = incident.close_reason.map(crate::incident::CloseReason::name);
+        let reason = incident.close_reason.map(CloseReason::name);
         let closed = incident.closed_at.map(rows::millis);
         self.connection().execute(
             "UPDATE incident SET closed = ?2, reason = ?3, json = ?4 WHERE id = ?1",

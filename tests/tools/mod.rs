@@ -9,6 +9,11 @@ use std::process::Command;
 /// Arguments of openssl for a key and a request.
 const NEW_KEY: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
+/// Whether a missing tool is a failure: in continuous integration, nothing is skipped.
+pub fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| ci == "true")
+}
+
 /// The path of a program; `None`, with a message, if it is missing. If `CI` is "true", that is a failure.
 pub fn tool(name: &str) -> Option<PathBuf> {
     // Beside the directory of the profile: target/debug/pegel, target/tools/promtool.
@@ -21,7 +26,7 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file());
     if found.is_none() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no {name}: run .ci/deps test");
+        assert!(!is_ci(), "no {name}: run .ci/deps test");
         eprintln!("skipped: no {name} on the PATH or in target/tools (.ci/deps test)");
     }
     found
