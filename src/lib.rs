@@ -27,6 +27,7 @@
 //! | [`incident`] | a pure state machine: open, extend, close | [`Incident`](incident::Incident) |
 //! | [`output`] | sinks with bounded queues | |
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
+//! | [`view`] | what people look at: one second of everything, for page, terminal and API | [`Overview`](view::Overview) |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
 //! | [`config`] | the TOML file, checked, with every default filled in | [`Config`](config::Config) |
 //! | [`store`] | what outlives the process: incidents, minutes, evidence, baseline, maintenance windows | |
@@ -99,3 +100,4 @@ pub mod report;
 pub mod runtime;
 pub mod store;
 pub mod traffic;
+pub mod view;

@@ -1,13 +1,13 @@
 //! The HTTP server, through a plain socket with minimal HTTP.
 
 use pegel::base::{Addr, Direction, Mac, Severity, Timestamp, Vector};
-use pegel::http::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use pegel::http::{STUCK_AFTER_MILLIS, Server, Shared, Snapshot, Web, start};
 use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Hasher, HostEntry, HostTable, StationCounts, StationEntry, StationTable};
 use pegel::metrics::Metrics;
 use pegel::store::{Batch, Database};
+use pegel::view::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

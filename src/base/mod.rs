@@ -9,6 +9,7 @@ mod network;
 mod numbers;
 mod pairing;
 mod posture;
+mod schema;
 pub mod text;
 mod time;
 pub mod words;

@@ -3,9 +3,10 @@
 use super::limit::{Limit, LimitFrom};
 use crate::base::text::{Word, word};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One measurement that supports or qualifies a finding. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
     /// Name of the measurement, snake case with its unit.
     #[serde(deserialize_with = "word")]

@@ -7,9 +7,10 @@ use crate::base::{Direction, Timestamp};
 use crate::meter::Span;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
+use utoipa::ToSchema;
 
 /// One figure that a detector compared with a limit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Comparison {
     /// Packets (or requests, connections) of the last second.
     pub last_second: u64,
@@ -24,7 +25,7 @@ pub struct Comparison {
 }
 
 /// What one detector did with one direction of a host in one tick.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Name of the detector.
     pub detector: &'static str,

@@ -1,12 +1,13 @@
 //! A limit in force, and its origin.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Times a limit from which traffic is reported whatever its shape, unless the operator sets another.
 pub const DEFAULT_CEILING: f64 = 10.0;
 
 /// Where a limit came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitFrom {
     /// As shipped.

@@ -14,11 +14,9 @@ mod server;
 mod shared;
 mod tables;
 mod tls;
-mod views;
 mod web;
 mod web_config;
 
 pub use server::{Server, start};
 pub use shared::{AllowedView, STUCK_AFTER_MILLIS, Shared, Snapshot};
-pub use views::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 pub use web::Web;

@@ -1,11 +1,11 @@
 //! Data shared by the runtime, which writes it, and the server, which reads it.
 
-use super::views::InventoryView;
 use crate::base::{Addr, Timestamp};
 use crate::detect::{Allowed, Explanation};
 use crate::incident::Incident;
 use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
+use crate::view::InventoryView;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

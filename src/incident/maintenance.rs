@@ -5,6 +5,7 @@ use crate::detect::{Finding, Target};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// A finding above this many times its limit keeps its severity within a window.
 const FULL_SEVERITY_FACTOR: f64 = 3.0;
@@ -116,7 +117,7 @@ impl MaintenanceWindow {
 }
 
 /// Marks an incident that opened within a maintenance window. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MaintenanceMark {
     /// The operator's reason.
     pub why: String,

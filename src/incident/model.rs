@@ -6,9 +6,10 @@ use crate::base::{Addr, Direction, Mac, Pattern, Severity, Timestamp, Vector, gr
 use crate::detect::{Evidence, Target};
 use crate::mitigation::{Mitigation, Suggestions};
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// One incident: an attack or anomaly on one target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Incident {
     /// The time of opening and a checksum of target and direction: the same in every replay of the same packets.
     pub id: String,
@@ -126,7 +127,7 @@ impl<'a> Detailed<'a> {
 pub(super) const TIMELINE: usize = 120;
 
 /// Why an incident was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
     /// No detector found its limit exceeded for the quiet period.
@@ -158,7 +159,7 @@ impl CloseReason {
 }
 
 /// What the incident is about; fields that do not apply are `null`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TargetView {
     /// `host`, `prefix`, `station`, `segment`, `interface` or `sensor`.
     #[serde(deserialize_with = "word")]
@@ -219,7 +220,7 @@ impl TargetView {
 }
 
 /// Rates of the last second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rates {
     /// Packets per second.
     pub packets_per_second: u64,
@@ -228,7 +229,7 @@ pub struct Rates {
 }
 
 /// Sums since the estimated onset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Packets.
     pub packets: u64,
@@ -238,7 +239,7 @@ pub struct Totals {
 
 /// The peers of the target. While it is attacked, the packets of up to 384 peers are counted one by one in each tick and worker;
 /// beyond that, a HyperLogLog estimates how many there are, and sampled packets show the busiest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Peers {
     /// Number of addresses.
     pub distinct: u64,
@@ -251,7 +252,7 @@ pub struct Peers {
 }
 
 /// One peer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Peer {
     /// Its address.
     pub address: Addr,
@@ -262,7 +263,7 @@ pub struct Peer {
 }
 
 /// The most frequent ports, busiest first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Ports {
     /// Destination ports.
     pub destination: Vec<Port>,
@@ -271,7 +272,7 @@ pub struct Ports {
 }
 
 /// One port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Port {
     /// Its number.
     pub port: u16,
@@ -282,7 +283,7 @@ pub struct Port {
 }
 
 /// One name that requests carry.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Name {
     /// Escaped for display; empty for requests whose name could not be read (no handshake, encrypted, truncated).
     pub name: String,
@@ -296,7 +297,7 @@ pub struct Name {
 }
 
 /// How much of the traffic was captured and inspected while the incident was open.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Coverage {
     /// Share of the packets that reached Pegel, 0 to 1.
     pub captured: f64,
@@ -307,7 +308,7 @@ pub struct Coverage {
 }
 
 /// One point of a timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Point {
     /// The end of the second.
     pub at: Timestamp,

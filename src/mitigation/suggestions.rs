@@ -8,9 +8,10 @@ use crate::detect::{self, Target};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// One suggestion. Public API: part of the incident JSON.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Mitigation {
     /// The format of the text: `nftables`, `bpf`, `exabgp`, `gobgp` or `blackhole`.
     pub kind: &'static str,

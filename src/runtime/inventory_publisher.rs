@@ -1,9 +1,10 @@
 //! Publishes guests and interfaces to the metrics and the HTTP API, about once per second.
 
 use super::engine::Engine;
-use crate::http::{self, GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
+use crate::http;
 use crate::inventory::{Guest, Nic};
 use crate::metrics::{Metrics, NicTotals, Table};
+use crate::view::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

@@ -22,7 +22,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("output", &["base", "incident"]),
     ("config", &["base", "detect", "incident", "inventory", "meter", "output", "packet", "posture"]),
     ("metrics", &["base", "incident", "meter", "packet"]),
-    ("http", &["base", "detect", "incident", "meter", "metrics", "store"]),
+    ("view", &["base", "incident", "meter"]),
+    ("http", &["base", "detect", "incident", "meter", "metrics", "report", "store", "view"]),
+    ("tui", &["base", "incident", "view"]),
     ("store", &["base", "capture", "incident", "meter", "packet"]),
     ("report", &["base", "capture", "incident", "meter", "store"]),
     (
@@ -42,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "posture",
             "store",
             "traffic",
+            "view",
         ],
     ),
     (
@@ -60,6 +63,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "posture",
             "report",
             "store",
+            "tui",
+            "view",
         ],
     ),
 ];

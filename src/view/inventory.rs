@@ -1,9 +1,11 @@
 //! Guests and interfaces in the API, at one point in time.
 
+use crate::base::text::{Word, word};
 use crate::base::{InterfaceRole, Mac, Timestamp};
 use crate::meter::Count;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Guests with their traffic, and captured interfaces. Replaced as a whole about once a second.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +23,7 @@ pub struct InventoryView {
 }
 
 /// Traffic in one direction, from the point of view of the guest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TrafficView {
     /// Since it was first seen.
     pub packets: u64,
@@ -54,14 +56,15 @@ impl TrafficView {
 }
 
 /// A virtual machine or container.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GuestView {
     /// Its ID at its hypervisor.
     pub id: String,
     /// Its name; may be empty.
     pub name: String,
     /// The inventory source.
-    pub origin: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub origin: Word,
     /// ID and name, as in incidents and metrics.
     pub label: String,
     /// To all of its NICs.
@@ -73,7 +76,7 @@ pub struct GuestView {
 }
 
 /// A network interface of a guest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NicView {
     /// Its MAC address.
     pub mac: Mac,
@@ -96,12 +99,13 @@ pub struct NicView {
 }
 
 /// A captured interface.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct InterfaceView {
     /// Its name.
     pub name: String,
     /// Its role in a bridge, such as uplink or port.
-    pub role: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub role: Word,
     /// The bridge that it belongs to.
     pub bridge: Option<String>,
     /// The LAN that it belongs to, named after the first captured interface of that LAN.
@@ -110,16 +114,17 @@ pub struct InterfaceView {
 
 impl InterfaceView {
     /// Whether frames of stations enter a bridge here.
-    pub(super) fn is_entry_port(&self) -> bool {
+    pub fn is_entry_port(&self) -> bool {
         [InterfaceRole::Port.name(), InterfaceRole::Uplink.name()].contains(&self.role)
     }
 }
 
 /// A problem of an inventory source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemView {
     /// The inventory source.
-    pub source: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub source: Word,
     /// File and line.
     pub at: String,
     /// What is wrong there.

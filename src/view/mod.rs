@@ -1,0 +1,12 @@
+//! What people look at: one second of a running Pegel, for the web page, the terminal and the API. Types only; the runtime
+//! fills them in.
+
+mod inventory;
+mod overview;
+mod sensor;
+
+pub use inventory::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
+pub use overview::{
+    ClassRates, HostRates, KEPT_SECONDS, Overview, Rate, SourceNetwork, SourceNetworks, StationRates, TrafficSecond,
+};
+pub use sensor::{CaptureView, CheckView, OutputView, SensorView, StoreView, TableView};
