@@ -1,10 +1,9 @@
 //! What `pegel replay` writes beside its output: a report, and evidence.
 
-use super::report_sender::{Sender, What};
-use super::report_source;
+use super::report_settings::sender;
 use crate::base::Timestamp;
 use crate::config::{Config, ReportConfig};
-use crate::report::{Format, Language, Scope};
+use crate::report::{Format, Language, Scope, What, incident_material, period_material};
 use crate::runtime::replay::Replay;
 use crate::runtime::{wall_clock, write_evidence};
 use crate::store::evidence::{Chain, SigningKey};
@@ -103,7 +102,7 @@ impl Documents {
         lines: &mut Vec<String>,
     ) -> Result<(), String> {
         let text = |error: StoreError| error.to_string();
-        let sender = Sender::new(&self.config, None, None, &[]);
+        let sender = sender(&self.config, None, None, &[]);
         let (format, now) = (format(path), wall_clock());
         let reader = database.reader();
         let mut write = |path: &Path, report: String| {
@@ -112,11 +111,11 @@ impl Documents {
         };
         // The last packet is within the period.
         let to = Timestamp::from_nanos(to.nanos().saturating_add(1));
-        let mut material = report_source::period(reader, from, to, &Scope::All).map_err(text)?;
+        let mut material = period_material(reader, from, to, &Scope::All).map_err(text)?;
         material.coverage = coverage(spans, (from, to), packets);
         let incidents = std::mem::take(&mut material.incidents);
         let report_on = |id: &str| -> Result<String, String> {
-            let found = report_source::incident(reader, id).map_err(text)?.ok_or("an incident has vanished")?;
+            let found = incident_material(reader, id).map_err(text)?.ok_or("an incident has vanished")?;
             sender.incident(&found, What::Report(format), self.language, now)
         };
         if let [only] = incidents.as_slice() {

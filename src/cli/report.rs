@@ -4,11 +4,10 @@ use super::common::Common;
 use super::exit;
 use super::incidents;
 use super::print::print_out;
-use super::report_sender::{Sender, What};
-use super::report_source;
+use super::report_settings::sender;
 use super::time::time;
 use crate::base::{Addr, Timestamp};
-use crate::report::{Format, Language, Scope};
+use crate::report::{Format, Language, Scope, Sender, What, incident_material, period_material};
 use crate::runtime::wall_clock;
 use crate::store::Reader;
 use clap::{ArgGroup, Args, ValueEnum};
@@ -110,7 +109,7 @@ pub(super) fn run(args: &ReportArgs) -> ExitCode {
         Err(code) => return code,
     };
     let state_dir = args.state_dir.as_ref().unwrap_or(&config.state_dir);
-    let sender = Sender::new(&config.report, args.organisation.clone(), args.contact.clone(), &args.mmdb);
+    let sender = sender(&config.report, args.organisation.clone(), args.contact.clone(), &args.mmdb);
     let written = incidents::reader(state_dir).and_then(|reader| text(&reader, args, &sender)).and_then(|text| {
         match &args.output {
             Some(path) => match std::fs::write(path, text) {
@@ -130,7 +129,7 @@ fn text(reader: &Reader, args: &ReportArgs, sender: &Sender) -> Result<String, S
     let unreadable = |error| format!("the store cannot be read: {error}");
     match (&args.id, args.from, args.to) {
         (Some(id), ..) => {
-            let material = report_source::incident(reader, id).map_err(unreadable)?;
+            let material = incident_material(reader, id).map_err(unreadable)?;
             let material =
                 material.ok_or_else(|| format!("no incident has the ID {id:?}; pegel incidents lists them"))?;
             let what = match (args.xarf, args.abuse_mail) {
@@ -144,7 +143,7 @@ fn text(reader: &Reader, args: &ReportArgs, sender: &Sender) -> Result<String, S
             let (scope, now) = (args.scope(), wall_clock());
             // What has not been yet cannot have been captured.
             let to = to.min(now);
-            let material = report_source::period(reader, from, to, &scope).map_err(unreadable)?;
+            let material = period_material(reader, from, to, &scope).map_err(unreadable)?;
             if material.left_out {
                 eprintln!(
                     "pegel: note: the traffic is left out, there is too much; choose a --guest, --host or --network"

@@ -5,14 +5,14 @@ use crate::detect::{Allowed, Explanation};
 use crate::incident::Incident;
 use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
-use crate::view::InventoryView;
+use crate::view::{InventoryView, Overview};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Milliseconds without a tick after which the pipeline is considered stuck.
 pub const STUCK_AFTER_MILLIS: u64 = 5_000;
@@ -57,6 +57,10 @@ pub struct Shared {
     pub(super) interfaces: Vec<String>,
     incidents: Mutex<Arc<Snapshot>>,
     inventory: Mutex<Arc<InventoryView>>,
+    /// Without guests and incidents, which have places of their own.
+    overview: Mutex<Arc<Overview>>,
+    /// Counts what was published: open pages wait for the next.
+    news: watch::Sender<u64>,
     origin: Instant,
     /// Milliseconds from `origin` to the last tick.
     beat: AtomicU64,
@@ -95,6 +99,8 @@ impl Shared {
             interfaces,
             incidents: Mutex::default(),
             inventory: Mutex::default(),
+            overview: Mutex::default(),
+            news: watch::Sender::new(0),
             origin,
             beat: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -121,6 +127,7 @@ impl Shared {
         let old = std::mem::replace(&mut *lock(&self.incidents), new);
         // Freed here, outside the lock, unless a request still reads it.
         drop(old);
+        self.tell();
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -137,6 +144,45 @@ impl Shared {
 
     pub(super) fn inventory(&self) -> Arc<InventoryView> {
         Arc::clone(&lock(&self.inventory))
+    }
+
+    /// Replaces what people look at; its guests and incidents are those of the API.
+    pub fn publish_overview(&self, overview: Overview) {
+        let new = Arc::new(overview);
+        let old = std::mem::replace(&mut *lock(&self.overview), new);
+        // Freed outside the lock, as above.
+        drop(old);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Receives a number whenever something was published.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// What people look at: the last `seconds` of traffic, and at most `most` guests and closed incidents.
+    pub(super) fn overview(&self, seconds: usize, most: usize) -> Overview {
+        let known = Arc::clone(&lock(&self.overview));
+        let (snapshot, inventory) = (self.snapshot(), self.inventory());
+        let Overview { at, hosts_known, stations_known, .. } = *known;
+        let traffic = known.traffic.get(known.traffic.len().saturating_sub(seconds)..).unwrap_or_default();
+        Overview {
+            at,
+            sensor: known.sensor.clone(),
+            traffic: traffic.to_vec(),
+            hosts: known.hosts.clone(),
+            hosts_known,
+            networks: known.networks.clone(),
+            guests: inventory.guests.iter().take(most).cloned().collect(),
+            stations: known.stations.clone(),
+            stations_known,
+            open: snapshot.open.clone(),
+            recent: snapshot.recent.iter().rev().take(most).map(|incident| Incident::clone(incident)).collect(),
+        }
     }
 
     /// Asks what the detectors make of a host in the next tick; `None` if too many questions wait already.

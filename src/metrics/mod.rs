@@ -331,6 +331,14 @@ impl Metrics {
         }
     }
 
+    /// Name, entries, capacity and evictions of every table, as the page shows them.
+    pub fn tables(&self) -> impl Iterator<Item = (&'static str, [u64; 3])> {
+        let number = |gauge: &IntGauge| u64::try_from(gauge.get()).unwrap_or(0);
+        Table::ALL.iter().zip(&self.tables).map(move |(table, series)| {
+            (table.name(), [number(&series.entries), number(&series.capacity), series.evictions.total()])
+        })
+    }
+
     /// Follows the entries that a table did not admit since the start.
     pub fn table_refusals(&self, table: Table, total: u64) {
         if let Some(series) = self.tables.get(table as usize) {

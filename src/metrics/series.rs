@@ -76,6 +76,11 @@ impl Follower {
         Follower { counter, last: AtomicU64::new(0) }
     }
 
+    /// The total as last followed.
+    pub(super) fn total(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
     pub(super) fn follow(&self, total: u64) {
         self.counter.inc_by(growth(self.last.swap(total, Ordering::Relaxed), total));
     }

@@ -7,6 +7,7 @@
 
 mod advice;
 mod bill;
+mod documents;
 mod extent;
 mod filters;
 mod glossary;
@@ -17,12 +18,14 @@ mod json;
 mod language;
 mod mail;
 mod markdown;
+mod material;
 mod model;
 mod numbers;
 mod origins;
 mod packets;
 mod period;
 mod phrases;
+mod sender;
 mod series;
 mod svg;
 mod tables;
@@ -36,41 +39,10 @@ mod vectors_lan;
 mod verdict;
 mod xarf;
 
+pub use documents::{abuse_mail, incident_report, period_report, xarf};
 pub use input::{Format, IncidentInput, PeriodInput, Reporter, Scope};
 pub use language::Language;
+pub use material::{IncidentMaterial, PeriodMaterial, incident_material, period_material};
 pub use origins::{Origin, Origins};
+pub use sender::{Sender, What};
 pub use usual::{Band, Usual, UsualBasis};
-
-/// The report on one incident, as a whole file.
-pub fn incident_report(input: &IncidentInput<'_>, format: Format, language: Language) -> String {
-    render(&incident::report(input, language), format)
-}
-
-/// The report on a period, as a whole file. It says "no attack" only where [`PeriodCoverage::allows_no`] does.
-///
-/// [`PeriodCoverage::allows_no`]: crate::store::PeriodCoverage::allows_no
-pub fn period_report(input: &PeriodInput<'_>, format: Format, language: Language) -> String {
-    render(&period::report(input, language), format)
-}
-
-/// XARF v4 reports (<https://xarf.org>), one per source address: on one of our hosts that attacks, or on each reflector of an
-/// amplification attack.
-///
-/// # Errors
-/// Why there is none, as a sentence for the operator: for instance that the sources are probably spoofed.
-pub fn xarf(input: &IncidentInput<'_>, reporter: &Reporter) -> Result<Vec<serde_json::Value>, String> {
-    xarf::reports(input, reporter)
-}
-
-/// Plain text for the ticket of a provider: which host, guest and MAC address, since when, and what was done.
-pub fn abuse_mail(input: &IncidentInput<'_>, reporter: &Reporter, language: Language) -> String {
-    mail::text(input, reporter, language)
-}
-
-fn render(report: &model::Report, format: Format) -> String {
-    match format {
-        Format::Html => html::page(report),
-        Format::Markdown => markdown::page(report),
-        Format::Json => json::page(report),
-    }
-}

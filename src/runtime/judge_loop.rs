@@ -128,9 +128,10 @@ impl JudgeLoop {
         self.publish_changes();
         self.publisher.answer(&self.engine);
         self.publisher.tick_judged(start);
-        self.recording.second(&self.engine, &self.collector.workers, &self.publisher, end);
+        self.recording.second(&self.engine, &self.collector.workers, &mut self.publisher, end);
         if self.publisher.starts_second(tick) {
             self.publisher.every_second(&self.engine, &self.drills, losses);
+            self.publisher.overview(&self.engine, &self.collector.workers, end);
             if let Some(inventory) = self.inventory.poll() {
                 self.adopt(inventory);
             }

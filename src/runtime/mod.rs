@@ -51,6 +51,8 @@ mod live_config;
 mod live_error;
 mod live_source;
 mod outputs;
+mod overview;
+mod overview_publisher;
 mod packet_ring;
 mod persistence;
 mod publisher;

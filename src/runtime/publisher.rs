@@ -4,6 +4,7 @@ use super::clock::{instant, wall_clock};
 use super::drill::Drills;
 use super::engine::Engine;
 use super::inventory_publisher;
+use super::overview_publisher::OverviewPublisher;
 use super::table_metrics;
 use super::tick_collector::WorkerReport;
 use super::worker_handles::WorkerHandles;
@@ -41,6 +42,7 @@ pub(super) struct Publisher {
     now: Timestamp,
     /// (received, lost) at the end of each of the last seconds.
     coverage: VecDeque<(u64, u64)>,
+    overview: OverviewPublisher,
     status_logged: bool,
 }
 
@@ -62,6 +64,7 @@ impl Publisher {
             second: 0,
             now: Timestamp::ZERO,
             coverage: VecDeque::new(),
+            overview: OverviewPublisher::new(),
             status_logged: false,
         }
     }
@@ -100,7 +103,8 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn host_checks(&self, results: &[PostureResult]) {
+    pub(crate) fn host_checks(&mut self, results: &[PostureResult]) {
+        self.overview.checks(results);
         self.metrics.posture(results);
     }
 
@@ -133,6 +137,7 @@ impl Publisher {
     /// The engine has processed the reports of the tick that ends at `end`.
     pub(crate) fn tick_processed(&mut self, end: Timestamp, reports: &[WorkerReport], engine: &Engine, workers: usize) {
         self.now = end;
+        self.overview.tick(engine, end);
         self.metrics.tick_time(end.seconds_since(Timestamp::ZERO));
         table_metrics::workers(&self.metrics, engine.meter(), reports, self.tally_sizes, workers);
     }
@@ -205,6 +210,7 @@ impl Publisher {
         self.output_counters();
         let coverage = self.add_coverage(losses);
         self.metrics.coverage(coverage);
+        self.overview.coverage(coverage);
         // The counters of the allow list change without any incident.
         if engine.incidents().open_count() > 0
             || drills.open().next().is_some()
@@ -221,12 +227,18 @@ impl Publisher {
     }
 
     /// The state of the store; `tables`: the kept packets and the hosts of the minute, with capacity and evictions or refusals.
-    pub(crate) fn store(&self, bytes: u64, dropped: u64, is_failing: bool, tables: [(usize, usize, u64); 2]) {
+    pub(crate) fn store(&mut self, bytes: u64, dropped: u64, is_failing: bool, tables: [(usize, usize, u64); 2]) {
         self.metrics.store(bytes, dropped, is_failing);
+        self.overview.store(bytes, dropped, is_failing);
         let [(packets, room, evictions), (hosts, most, refusals)] = tables;
         self.metrics.table(Table::KeptPackets, packets, room, evictions);
         self.metrics.table(Table::MinuteHosts, hosts, most, 0);
         self.metrics.table_refusals(Table::MinuteHosts, refusals);
+    }
+
+    /// What people look at, once per second.
+    pub(crate) fn overview(&self, engine: &Engine, workers: &WorkerHandles, end: Timestamp) {
+        self.overview.publish(engine, workers, &self.metrics, &self.outputs, &self.shared, end);
     }
 
     fn output_counters(&self) {

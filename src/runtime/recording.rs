@@ -118,7 +118,13 @@ impl Recording {
     }
 
     /// At the end of a second, hands over what happened in it.
-    pub(super) fn second(&mut self, engine: &Engine, workers: &WorkerHandles, publisher: &Publisher, end: Timestamp) {
+    pub(super) fn second(
+        &mut self,
+        engine: &Engine,
+        workers: &WorkerHandles,
+        publisher: &mut Publisher,
+        end: Timestamp,
+    ) {
         let Some((recorder, writer)) = &mut self.store else { return };
         if !recorder.takes_second() {
             return;

@@ -52,7 +52,7 @@ pub(super) fn start(
     let (hosts, stations) = engine.meter().tables();
     let shared = http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin);
     let shared = Arc::new(if config.store.enabled { shared.with_store(&config.state_dir) } else { shared });
-    let publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
+    let mut publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
     publisher.watch_hosts(&config.metrics_hosts);
     publisher.host_checks(host_checks.known());
     let server = start_http(config, &shared)?;

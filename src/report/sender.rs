@@ -1,17 +1,17 @@
 //! Reports of one sender: an organisation, with its databases of origins.
 
-use super::report_source::{IncidentMaterial, PeriodMaterial};
+use super::documents::{abuse_mail, incident_report, period_report, xarf};
+use super::input::{Format, IncidentInput, PeriodInput, Reporter, Scope};
+use super::language::Language;
+use super::material::{IncidentMaterial, PeriodMaterial};
+use super::origins::Origins;
+use super::usual::Usual;
 use crate::base::Timestamp;
-use crate::config::ReportConfig;
-use crate::report::{
-    Format, IncidentInput, Language, Origins, PeriodInput, Reporter, Scope, Usual, abuse_mail, incident_report,
-    period_report, xarf,
-};
 use std::path::PathBuf;
 
 /// What is written of an incident.
 #[derive(Clone, Copy)]
-pub(super) enum What {
+pub enum What {
     /// A report.
     Report(Format),
     /// XARF, a line each.
@@ -21,33 +21,21 @@ pub(super) enum What {
 }
 
 /// Who reports.
-pub(super) struct Sender {
+pub struct Sender {
     reporter: Reporter,
     mmdb: Vec<PathBuf>,
     sensor: String,
 }
 
 impl Sender {
-    /// As configured, unless the command line says otherwise.
-    pub(super) fn new(
-        config: &ReportConfig,
-        organisation: Option<String>,
-        contact: Option<String>,
-        mmdb: &[PathBuf],
-    ) -> Sender {
-        Sender {
-            reporter: Reporter {
-                organisation: organisation.unwrap_or_else(|| config.organisation.clone()),
-                contact: contact.unwrap_or_else(|| config.contact.clone()),
-            },
-            mmdb: if mmdb.is_empty() { config.mmdb.clone() } else { mmdb.to_vec() },
-            sensor: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        }
+    /// `mmdb`: databases in which the origin of addresses is looked up; `sensor`: name of the machine.
+    pub fn new(reporter: Reporter, mmdb: Vec<PathBuf>, sensor: String) -> Sender {
+        Sender { reporter, mmdb, sensor }
     }
 
     /// # Errors
     /// Why there is no XARF report.
-    pub(super) fn incident(
+    pub fn incident(
         &self,
         material: &IncidentMaterial,
         what: What,
@@ -75,7 +63,7 @@ impl Sender {
     }
 
     /// A report on a period.
-    pub(super) fn period(
+    pub fn period(
         &self,
         material: &PeriodMaterial,
         (from, to): (Timestamp, Timestamp),

@@ -1,8 +1,8 @@
-//! Where reports get their material from: the only place of theirs that reads the store.
+//! Where reports get their material from: the only file of this room that reads the store.
 
+use super::input::Scope;
 use crate::base::Timestamp;
 use crate::incident::Incident;
-use crate::report::Scope;
 use crate::store::{
     DirectionMinute, Filter, KeptPacket, PeriodCoverage, Reader, StoreError, StoredIncident, SubjectKind, SubjectMinute,
 };
@@ -15,34 +15,34 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 const MOST_MINUTES: u64 = 500_000;
 
 /// What is known of one incident.
-pub(super) struct IncidentMaterial {
+pub struct IncidentMaterial {
     /// The incident.
-    pub(super) stored: StoredIncident,
+    pub stored: StoredIncident,
     /// Incidents of the same target within a day.
-    pub(super) related: Vec<Incident>,
+    pub related: Vec<Incident>,
     /// Packets kept as evidence.
-    pub(super) packets: Vec<KeptPacket>,
+    pub packets: Vec<KeptPacket>,
     /// Minutes of the target on the days before.
-    pub(super) minutes: Vec<SubjectMinute>,
+    pub minutes: Vec<SubjectMinute>,
 }
 
 /// What is known of a period.
-pub(super) struct PeriodMaterial {
+pub struct PeriodMaterial {
     /// Incidents in scope that overlap it.
-    pub(super) incidents: Vec<Incident>,
+    pub incidents: Vec<Incident>,
     /// How much was captured.
-    pub(super) coverage: PeriodCoverage,
+    pub coverage: PeriodCoverage,
     /// Minutes of the hosts and guests in scope.
-    pub(super) minutes: Vec<SubjectMinute>,
+    pub minutes: Vec<SubjectMinute>,
     /// The traffic was left out, because there is too much.
-    pub(super) left_out: bool,
+    pub left_out: bool,
 }
 
 /// The incident with this ID; `None` where there is none.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) fn incident(reader: &Reader, id: &str) -> Result<Option<IncidentMaterial>, StoreError> {
+pub fn incident_material(reader: &Reader, id: &str) -> Result<Option<IncidentMaterial>, StoreError> {
     let Some(stored) = reader.incident(id)? else { return Ok(None) };
     let incident = &stored.incident;
     let (packets, _) = reader.packets(id)?;
@@ -67,7 +67,7 @@ pub(super) fn incident(reader: &Reader, id: &str) -> Result<Option<IncidentMater
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) fn period(
+pub fn period_material(
     reader: &Reader,
     from: Timestamp,
     to: Timestamp,
