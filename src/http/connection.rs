@@ -5,6 +5,7 @@
 //! the time of its first request.
 
 use super::maybe_tls::MaybeTlsStream;
+use super::stream::MOST_STREAMS;
 use super::web::Web;
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
@@ -19,8 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-/// Maximum number of concurrent connections. HTTP/1 serves one request at a time on each, so this also bounds requests.
-pub(super) const MAX_CONNECTIONS: usize = 32;
+/// Maximum number of concurrent connections: open pages, and as many as before for all other requests. HTTP/1 serves one request at a
+/// time on each, so this also bounds requests.
+pub(super) const MAX_CONNECTIONS: usize = MOST_STREAMS + 32;
 /// Maximum size of a request in bytes, head and body. Every request to the API is far smaller.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// From the first byte of a request to the first byte of its response.

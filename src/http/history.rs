@@ -1,8 +1,10 @@
 //! `/api/v1/incidents`: what is open and what closed lately, from memory; everything else, from the store.
 
-use super::response::{bad_request, failure, json};
+use super::response::{Failure, bad_request, failure, json};
 use super::shared::Shared;
-use crate::incident::{Detailed, Incident};
+use crate::base::{Severity, Timestamp, Vector};
+use crate::incident::Incident;
+use crate::mitigation::Mitigation;
 use crate::store::{Filter, Reader, StoreError};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -11,6 +13,7 @@ use axum::response::Response;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 const PARAMETERS: &str = "the parameters are state (open, recent or all), or from, to, target, guest, interface, vector, \
                           severity, open, limit and before";
@@ -19,6 +22,7 @@ const PARAMETERS: &str = "the parameters are state (open, recent or all), or fro
 type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// Incidents from memory; with a filter, from the store.
+#[utoipa::path(get, path = "/api/v1/incidents", summary = "Open and recent incidents, or stored ones that a filter selects", params(("state" = Option<String>, Query, description = "open, recent or all: from memory, without another parameter"), ("from" = Option<Timestamp>, Query, description = "Open at this time or later"), ("to" = Option<Timestamp>, Query, description = "Opened before this time"), ("target" = Option<String>, Query, description = "An address, network, MAC address, interface or check"), ("guest" = Option<String>, Query, description = "Its label or ID"), ("interface" = Option<String>, Query, description = "On this interface"), ("vector" = Option<Vector>, Query, description = "With this vector"), ("severity" = Option<Severity>, Query, description = "At least this severe"), ("open" = Option<bool>, Query, description = "Open, or closed"), ("limit" = Option<u64>, Query, description = "At most this many"), ("before" = Option<String>, Query, description = "The value of `next` of a page")), responses((status = 200, description = "From memory: open and recent; from the store: incidents and next", body = Answer)))]
 pub(super) async fn incidents(State(shared): State<Arc<Shared>>, parameters: Parameters) -> Response {
     let Ok(Query(parameters)) = parameters else { return bad_request(PARAMETERS) };
     match parameters.as_slice() {
@@ -31,15 +35,34 @@ pub(super) async fn incidents(State(shared): State<Arc<Shared>>, parameters: Par
     }
 }
 
+/// What is in memory.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Incidents<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<&'a [Incident]>,
+    /// Closed ones, latest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent: Option<Vec<&'a Incident>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct StoredPage {
+    /// The latest first.
+    incidents: Vec<Incident>,
+    /// For the parameter `before` of the next page; `null` where there is none.
+    next: Option<String>,
+}
+
+/// Either of both.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the response")]
+pub(super) enum Answer<'a> {
+    Memory(Incidents<'a>),
+    Store(StoredPage),
+}
+
 fn current(shared: &Shared, state: Option<&str>) -> Response {
-    #[derive(Serialize)]
-    struct Incidents<'a> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        open: Option<&'a [Incident]>,
-        /// Closed ones, latest first.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        recent: Option<Vec<&'a Incident>>,
-    }
     let (open, recent) = match state {
         None | Some("all") => (true, true),
         Some("open") => (true, false),
@@ -79,54 +102,68 @@ fn filter(parameters: &[(String, String)]) -> Result<Filter, String> {
 }
 
 async fn stored(shared: &Shared, filter: Filter) -> Response {
-    #[derive(Serialize)]
-    struct Found {
-        /// The latest first.
-        incidents: Vec<Incident>,
-        /// For the parameter `before` of the next page; `null` where there is none.
-        next: Option<String>,
-    }
     match read(shared, move |reader| reader.incidents(&filter)).await {
         Ok(page) => {
             let next = page.next.map(|cursor| cursor.to_string());
-            json(StatusCode::OK, &Found { incidents: page.incidents, next })
+            json(StatusCode::OK, &StoredPage { incidents: page.incidents, next })
         }
         Err(response) => *response,
     }
 }
 
 /// One incident, with suggested filters and routes.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", summary = "One incident, with suggested filters and routes", params(("id" = String, Path, description = "Its ID")), responses((status = 200, description = "The incident", body = Found), (status = 404, description = "There is none", body = Failure)))]
 pub(super) async fn incident(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    #[derive(Serialize)]
-    struct Stored {
-        #[serde(flatten)]
-        incident: Incident,
-        mitigations: Vec<serde_json::Value>,
+    match find(&shared, &id).await {
+        Ok(found) => json(StatusCode::OK, &found),
+        Err(response) => *response,
     }
+}
+
+/// An incident with its suggestions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Found {
+    #[serde(flatten)]
+    pub incident: Incident,
+    /// Suggested filters and routes.
+    #[schema(value_type = Vec<Mitigation>)]
+    pub mitigations: Vec<serde_json::Value>,
+}
+
+impl Found {
+    fn of(incident: &Incident) -> Found {
+        let mitigations = incident.mitigations().iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
+        Found { incident: incident.clone(), mitigations }
+    }
+}
+
+/// The incident with this ID, from memory or else from the store; or the response that says why there is none.
+pub(super) async fn find(shared: &Shared, id: &str) -> Result<Found, Box<Response>> {
     let snapshot = shared.snapshot();
-    let mut all = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref));
-    let known = all.find(|incident| incident.id == id);
+    let known = snapshot.open.iter().chain(snapshot.recent.iter().rev().map(Arc::as_ref)).find(|one| one.id == id);
     // Those of an earlier run have their suggestions in the store.
-    if let Some(incident) = known.filter(|known| shared.store().is_none() || !known.suggestions.is_empty()) {
-        return json(StatusCode::OK, &Detailed::new(incident));
+    if let Some(incident) = known
+        && (shared.store().is_none() || !incident.suggestions.is_empty())
+    {
+        return Ok(Found::of(incident));
     }
-    let wanted = id.clone();
-    match (read(&shared, move |reader| reader.summary(&wanted)).await, known) {
+    let wanted = id.to_owned();
+    match (read(shared, move |reader| reader.summary(&wanted)).await, known) {
         (Ok(Some((incident, mitigations))), known) => {
-            let incident = known.cloned().unwrap_or(incident);
-            json(StatusCode::OK, &Stored { incident, mitigations })
+            Ok(Found { incident: known.cloned().unwrap_or(incident), mitigations })
         }
-        (_, Some(incident)) => json(StatusCode::OK, &Detailed::new(incident)),
-        (Ok(None), None) => failure(StatusCode::NOT_FOUND, "no incident has this ID"),
-        (Err(_), None) if shared.store().is_none() => {
-            failure(StatusCode::NOT_FOUND, "no open or recent incident has this ID; older ones are not stored")
-        }
-        (Err(response), None) => *response,
+        (_, Some(incident)) => Ok(Found::of(incident)),
+        (Ok(None), None) => Err(Box::new(failure(StatusCode::NOT_FOUND, "no incident has this ID"))),
+        (Err(_), None) if shared.store().is_none() => Err(Box::new(failure(
+            StatusCode::NOT_FOUND,
+            "no open or recent incident has this ID; older ones are not stored",
+        ))),
+        (Err(response), None) => Err(response),
     }
 }
 
 /// Asks the store, in a thread that may wait for the disk.
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     shared: &Shared,
     question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Box<Response>> {

@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A JSON response. The body ends with a newline, for terminals.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -18,12 +19,15 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
+/// Why a request has no other response.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Failure<'a> {
+    /// A sentence.
+    error: &'a str,
+}
+
 /// An error response: `{"error": "…"}`.
 pub(super) fn failure(status: StatusCode, message: &str) -> Response {
-    #[derive(Serialize)]
-    struct Failure<'a> {
-        error: &'a str,
-    }
     json(status, &Failure { error: message })
 }
 

@@ -1,10 +1,12 @@
 //! Data shared by the runtime, which writes it, and the server, which reads it.
 
+use super::stream::{LastEvent, MOST_STREAMS};
 use crate::base::{Addr, Timestamp};
 use crate::detect::{Allowed, Explanation};
 use crate::incident::Incident;
 use crate::meter::{HostTable, StationTable};
 use crate::metrics::Metrics;
+use crate::report::Sender;
 use crate::view::{InventoryView, Overview};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot, watch};
+use utoipa::ToSchema;
 
 /// Milliseconds without a tick after which the pipeline is considered stuck.
 pub const STUCK_AFTER_MILLIS: u64 = 5_000;
@@ -29,7 +32,7 @@ pub struct Snapshot {
 }
 
 /// An allow rule in the API.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct AllowedView {
     /// Its name.
     pub rule: String,
@@ -71,6 +74,11 @@ pub struct Shared {
     store: Option<PathBuf>,
     /// Requests that read the store.
     pub(super) store_questions: Arc<Semaphore>,
+    /// Open pages.
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) last_event: LastEvent,
+    /// Writes reports, where incidents are stored.
+    pub(super) reports: Option<Arc<Sender>>,
 }
 
 /// A host that a request wants explained, and where the answer goes.
@@ -108,12 +116,16 @@ impl Shared {
             questions: Mutex::default(),
             store: None,
             store_questions: Arc::new(Semaphore::new(MOST_STORE_QUESTIONS)),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            last_event: LastEvent::default(),
+            reports: None,
         }
     }
 
-    /// Incidents are stored in this directory.
-    pub fn with_store(mut self, directory: &Path) -> Self {
+    /// Incidents are stored in this directory, and reported by this sender.
+    pub fn with_store(mut self, directory: &Path, reports: Sender) -> Self {
         self.store = Some(directory.to_owned());
+        self.reports = Some(Arc::new(reports));
         self
     }
 
@@ -162,6 +174,11 @@ impl Shared {
     /// Receives a number whenever something was published.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+
+    /// The end of the last second in packet time.
+    pub(super) fn now(&self) -> Timestamp {
+        lock(&self.overview).at.unwrap_or(Timestamp::ZERO)
     }
 
     /// What people look at: the last `seconds` of traffic, and at most `most` guests and closed incidents.

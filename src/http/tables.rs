@@ -6,8 +6,9 @@ use crate::meter::{Count, FadingCount, HostEntry, StationEntry};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CountView {
     packets: u64,
     bytes: u64,
@@ -20,7 +21,7 @@ impl From<Count> for CountView {
 }
 
 /// Totals cover the lifetime of the table entry.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HostView {
     address: Addr,
     /// Exponentially decaying average over about a second, both directions.
@@ -32,7 +33,7 @@ struct HostView {
 }
 
 /// One direction of a station: totals, and rates as exponentially decaying averages over about a second.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StationTrafficView {
     packets: u64,
     bytes: u64,
@@ -61,7 +62,7 @@ fn tenths(value: f32) -> f64 {
     (f64::from(value) * 10.0).round() / 10.0
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StationView {
     mac: Mac,
     interface: Option<String>,
@@ -84,7 +85,7 @@ struct StationView {
     last_seen: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Hosts {
     /// The packet time that the rates are of.
     at: Option<Timestamp>,
@@ -95,7 +96,7 @@ pub(super) struct Hosts {
     evictions: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Stations {
     at: Option<Timestamp>,
     stations: Vec<StationView>,

@@ -24,6 +24,6 @@ pub use event::{Change, Event};
 pub use losses::LossCounts;
 pub use machine::{IncidentSettings, Incidents};
 pub use maintenance::{MaintenanceMark, MaintenanceWindow, Schedule, Scope};
-pub use model::{CloseReason, Detailed, Incident};
+pub use model::{CloseReason, Detailed, Incident, Peers, Point, Port};
 pub use open::{OpenIncident, VectorCount};
 pub use room::Usage;

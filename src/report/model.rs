@@ -154,29 +154,39 @@ pub(super) enum Shape {
 
 /// Values over time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines {
+pub struct Lines {
+    /// Beginning of the time axis.
     pub from: Timestamp,
+    /// End of the time axis.
     pub to: Timestamp,
+    /// Unit of the values.
     pub unit: Unit,
+    /// What is drawn.
     pub lines: Vec<Line>,
     /// A shaded band: lowest and highest, and its name.
     pub band: Option<(f64, f64, String)>,
     /// Vertical lines.
     pub marks: Vec<(Timestamp, String)>,
-    /// Shaded times, without values, and what they are called.
+    /// Shaded times, without values.
     pub gaps: Vec<(Timestamp, Timestamp)>,
+    /// What these times are called.
     pub gap_name: String,
 }
 
+/// Unit of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Unit {
+pub enum Unit {
+    /// Packets per second, or any number.
     #[default]
     Packets,
+    /// Bits per second.
     Bits,
 }
 
+/// One series of a plot.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub struct Line {
+    /// Its name in the legend.
     pub name: String,
     /// An area below it, in the colour with this number; `None` for a thin line: everything that the target received.
     pub colour: Option<usize>,

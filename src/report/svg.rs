@@ -76,7 +76,8 @@ fn axis(value: f64, step: f64, unit: Unit, language: Language) -> String {
     format!("{number}{space}{prefix}{suffix}")
 }
 
-pub(super) fn lines(plot: &Lines, title: &str, description: &str, language: Language) -> String {
+/// A plot of values over time as an SVG element. Colours are classes of `templates/style.css`.
+pub fn lines(plot: &Lines, title: &str, description: &str, language: Language) -> String {
     let values = plot.lines.iter().flat_map(|line| line.runs.iter().flatten().map(|(_, value)| *value));
     let high = plot.band.as_ref().map_or(0.0, |(_, high, _)| *high);
     let (top, step) = scale(values.fold(high, f64::max));

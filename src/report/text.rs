@@ -36,7 +36,7 @@ pub(super) fn lines(text: &str) -> String {
 
 /// Replaces what changes more than its own place: control characters, line breaks, bidirectional and invisible formatting,
 /// private use and what is no character. Shortens to `most` characters.
-pub(super) fn plain(text: &str, most: usize) -> String {
+pub fn plain(text: &str, most: usize) -> String {
     let mut plain = String::new();
     for (count, c) in text.trim().chars().enumerate() {
         if count == most {

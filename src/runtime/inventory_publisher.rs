@@ -29,13 +29,7 @@ pub(super) fn publish(engine: &Engine, metrics: &Metrics, shared: &http::Shared)
 
 fn view(engine: &Engine) -> InventoryView {
     let inventory = engine.site().inventory();
-    let mut guests: Vec<GuestView> = inventory.guests.iter().map(|guest| guest_view(engine, guest)).collect();
-    // Busiest first; guests without traffic stay in the order of the inventory.
-    guests.sort_by_key(|guest| {
-        let (receive, transmit) = (&guest.receive, &guest.transmit);
-        let packets = receive.packets_per_second + transmit.packets_per_second;
-        Reverse((packets, receive.bits_per_second.saturating_add(transmit.bits_per_second)))
-    });
+    let guests = guest_views(engine);
     let labels = inventory.guests.iter().flat_map(|guest| {
         let label = guest.to_string();
         guest.nics.iter().map(move |nic| (nic.mac, label.clone()))
@@ -52,6 +46,19 @@ fn view(engine: &Engine) -> InventoryView {
         interfaces: interfaces(engine),
         problems: problems.collect(),
     }
+}
+
+/// Guests with their traffic.
+pub(super) fn guest_views(engine: &Engine) -> Vec<GuestView> {
+    let inventory = engine.site().inventory();
+    let mut guests: Vec<GuestView> = inventory.guests.iter().map(|guest| guest_view(engine, guest)).collect();
+    // Busiest first; guests without traffic stay in the order of the inventory.
+    guests.sort_by_key(|guest| {
+        let (receive, transmit) = (&guest.receive, &guest.transmit);
+        let packets = receive.packets_per_second + transmit.packets_per_second;
+        Reverse((packets, receive.bits_per_second.saturating_add(transmit.bits_per_second)))
+    });
+    guests
 }
 
 fn guest_view(engine: &Engine, guest: &Guest) -> GuestView {

@@ -55,6 +55,7 @@ mod overview;
 mod overview_publisher;
 mod packet_ring;
 mod persistence;
+pub mod playback;
 mod publisher;
 mod recorder;
 mod recording;

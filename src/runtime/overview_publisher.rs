@@ -35,7 +35,7 @@ impl OverviewPublisher {
 
     /// A tick was judged.
     pub(crate) fn tick(&mut self, engine: &Engine, end: Timestamp) {
-        self.seconds.tick(end.tick().saturating_sub(1), engine.totals());
+        self.seconds.tick(end.tick().saturating_sub(1), engine.meter().window(end, &engine.interfaces).totals);
     }
 
     pub(crate) fn coverage(&mut self, coverage: f64) {

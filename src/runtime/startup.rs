@@ -10,16 +10,18 @@ use super::link_poller::LinkPoller;
 use super::live_config::{LiveConfig, LiveRequest};
 use super::live_error::LiveError;
 use super::outputs::start_outputs;
+use super::overview_publisher::machine_name;
 use super::persistence::Persistence;
 use super::publisher::Publisher;
 use super::recording::Recording;
 use super::systemd_notifier::SystemdNotifier;
 use super::tick_collector::TickCollector;
 use super::worker_handles::WorkerHandles;
-use crate::config::Config;
+use crate::config::{Config, ReportConfig};
 use crate::http;
 use crate::meter::Hasher;
 use crate::metrics::Metrics;
+use crate::report::{Reporter, Sender};
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -51,7 +53,11 @@ pub(super) fn start(
     let origin = instant();
     let (hosts, stations) = engine.meter().tables();
     let shared = http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin);
-    let shared = Arc::new(if config.store.enabled { shared.with_store(&config.state_dir) } else { shared });
+    let shared = Arc::new(if config.store.enabled {
+        shared.with_store(&config.state_dir, reports(&config.report))
+    } else {
+        shared
+    });
     let mut publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
     publisher.watch_hosts(&config.metrics_hosts);
     publisher.host_checks(host_checks.known());
@@ -82,6 +88,12 @@ pub(super) fn start(
 }
 
 /// The first log lines: what is captured, and where to read the results.
+/// Who signs the reports of the web page.
+fn reports(config: &ReportConfig) -> Sender {
+    let (organisation, contact) = (config.organisation.clone(), config.contact.clone());
+    Sender::new(Reporter { organisation, contact }, config.mmdb.clone(), machine_name())
+}
+
 fn log_start(live: &LiveConfig, server: Option<&http::Server>) {
     let networks: Vec<String> = live.networks.iter().map(ToString::to_string).collect();
     let networks = if networks.is_empty() { "unknown".to_owned() } else { networks.join(" ") };

@@ -1,0 +1,134 @@
+//! How values are written on pages. Templates escape everything but the types of this file, which escape themselves.
+
+use crate::base::{Timestamp, grouped, lasting, scaled};
+use crate::report::plain;
+use crate::view::Rate;
+use askama::Template;
+use askama::filters::HtmlSafe;
+use std::fmt;
+
+/// Most characters of a foreign text.
+const MOST: usize = 300;
+
+/// Text from the network or the operator: escaped, without what changes its surroundings, and isolated from their direction.
+pub(super) struct Shown<'t, T: AsRef<str> + ?Sized>(pub &'t T);
+
+impl<T: AsRef<str> + ?Sized> fmt::Display for Shown<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = plain(self.0.as_ref(), MOST);
+        let escaped = askama::filters::escape(&text, askama::filters::Html).map_err(|_| fmt::Error)?;
+        write!(f, "<bdi>{escaped}</bdi>")
+    }
+}
+
+impl<T: AsRef<str> + ?Sized> HtmlSafe for Shown<'_, T> {}
+
+/// A moment, in UTC; the page's script adds the viewer's time.
+pub(super) struct Moment(pub Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let (day, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
+        write!(f, "<time datetime=\"{text}\">{day} {time} UTC</time>")
+    }
+}
+
+impl HtmlSafe for Moment {}
+
+/// HTML that a template or another type of this file has written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Html(pub String);
+
+impl fmt::Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Html {}
+
+impl Html {
+    /// Writes a template.
+    pub(super) fn of(template: &impl Template) -> Html {
+        // Writing into a String cannot fail.
+        Html(template.render().unwrap_or_default())
+    }
+
+    /// Text of ours.
+    pub(super) fn text(text: &str) -> Html {
+        Html(askama::filters::escape(text, askama::filters::Html).map(|text| text.to_string()).unwrap_or_default())
+    }
+
+    /// Text of others.
+    pub(super) fn shown(text: &str) -> Html {
+        Html(Shown(text).to_string())
+    }
+
+    pub(super) fn moment(at: Timestamp) -> Html {
+        Html(Moment(at).to_string())
+    }
+}
+
+/// A rate in packets per second and in bits per second, as people read it.
+pub(super) fn rate(rate: Rate) -> (String, String) {
+    (format!("{}pps", scaled(rate.packets_per_second)), format!("{}bit/s", scaled(rate.bits_per_second)))
+}
+
+/// A rate in one cell.
+pub(super) fn rate_cell(value: Rate) -> Html {
+    let (packets, bits) = rate(value);
+    Html(format!("{packets}<br><small>{bits}</small>"))
+}
+
+pub(super) fn number(value: u64) -> Html {
+    Html(grouped(value))
+}
+
+/// `since` to `until` as people say it: "for 2 min".
+pub(super) fn for_how_long(since: Timestamp, until: Timestamp) -> String {
+    format!("for {}", lasting(until.seconds_since(since).max(0.0)))
+}
+
+pub(super) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    // Less than all is never shown as all.
+    match percent {
+        value if value > 99.9 && value < 100.0 => "99.9 %".to_owned(),
+        value if value < 10.0 && value > 0.0 => format!("{value:.1} %"),
+        value => format!("{:.1} %", (value * 10.0).floor() / 10.0),
+    }
+}
+
+/// A word of the API as people read it: `syn_flood` is "SYN flood".
+pub(super) fn words(name: &str) -> String {
+    const SHOUTED: &[&str] = &[
+        "syn", "ack", "rst", "fin", "tcp", "udp", "icmp", "icmpv6", "gre", "ip", "quic", "dns", "ntp", "cldap", "ssdp",
+        "chargen", "snmp", "qotd", "netbios", "tftp", "ripv1", "mdns", "slp", "stun", "sip", "dhip", "l2tp", "rdp",
+        "coap", "arms", "tls", "http", "arp", "mac", "dhcp", "nd", "ra", "stp", "l2",
+    ];
+    let shown = |word: &str| if SHOUTED.contains(&word) { word.to_uppercase() } else { word.to_owned() };
+    name.split('_').map(shown).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_in_its_place() {
+        let hostile = "<script>alert(1)</script>\u{202e}\u{1b}[31m\"'";
+        let shown = Shown(hostile).to_string();
+        assert!(!shown.contains("<script") && !shown.contains('\u{202e}') && !shown.contains('\u{1b}'), "{shown}");
+        assert!(shown.starts_with("<bdi>") && shown.ends_with("</bdi>") && !shown.contains('"'), "{shown}");
+    }
+
+    #[test]
+    fn figures_are_those_of_people() {
+        assert_eq!(words("icmpv6_flood"), "ICMPV6 flood");
+        assert_eq!(percent(0.99999), "99.9 %");
+        assert_eq!((percent(1.0), percent(0.004), percent(0.0)), ("100.0 %".into(), "0.4 %".into(), "0.0 %".into()));
+        let at = Timestamp::from_parts(1_767_225_600, 250_000_000);
+        assert!(Moment(at).to_string().contains(">2026-01-01 00:00:00 UTC</time>"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Server-sent events (WHATWG HTML §9.2): tells open pages that there is news. What an event contains is written once for all
+//! of them.
+
+use super::page;
+use super::response::{bad_request, failure};
+use super::shared::Shared;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// Pages that may be open at the same time. There are more connections, so that they do not stop scrapes.
+pub(super) const MOST_STREAMS: usize = 96;
+/// Shortest time between two events of a stream: changes within it are told together.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Without news, a comment keeps the connection open: it has this long.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamQuery {
+    fragments: Option<String>,
+}
+
+/// The last event, by the number of the news that it tells.
+#[derive(Default)]
+pub(super) struct LastEvent(Mutex<(u64, Bytes)>);
+
+impl LastEvent {
+    /// The event that tells this news, written unless another stream has done so.
+    fn of(&self, news: u64, write: impl FnOnce() -> String) -> Bytes {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != news || last.1.is_empty() {
+            *last = (news, format!("event: now\ndata: {}\n\n", write()).into());
+        }
+        last.1.clone()
+    }
+}
+
+struct Listener {
+    shared: Arc<Shared>,
+    news: watch::Receiver<u64>,
+    /// Whether the stream has the parts of the first page; otherwise it only tells that there is news.
+    has_fragments: bool,
+    is_first: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Listener)> {
+        if std::mem::take(&mut self.is_first) {
+            // The page may be older than this connection.
+            self.news.mark_changed();
+        } else {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let event = match tokio::time::timeout(KEEP_ALIVE, self.news.changed()).await {
+            Err(_) => Bytes::from_static(b": nothing new\n\n"),
+            // The server ends.
+            Ok(Err(_)) => return None,
+            Ok(Ok(())) => {
+                let news = *self.news.borrow_and_update();
+                match self.has_fragments {
+                    true => self.shared.last_event.of(news, || page::fragments(&self.shared)),
+                    false => Bytes::from(format!("event: news\ndata: {news}\n\n")),
+                }
+            }
+        };
+        Some((Ok(event), self))
+    }
+}
+
+#[utoipa::path(get, path = "/api/v1/stream", summary = "Server-sent events: `news` whenever something was published, at most four times per second", params(("fragments" = Option<String>, Query, description = "now: events `now` with the parts of the first page as HTML instead")), responses((status = 200, description = "A stream without end", body = String, content_type = "text/event-stream")))]
+pub(super) async fn events(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<StreamQuery>, QueryRejection>,
+) -> Response {
+    let has_fragments = match query.map(|Query(query)| query.fragments) {
+        Ok(None) => false,
+        Ok(Some(page)) if page == "now" => true,
+        _ => return bad_request("the only parameter is fragments, and its only value is now"),
+    };
+    let Ok(permit) = Arc::clone(&shared.streams).try_acquire_owned() else {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open; try again later");
+    };
+    let news = shared.news();
+    let listener = Listener { shared, news, has_fragments, is_first: true, _permit: permit };
+    let body = Body::from_stream(stream::unfold(listener, Listener::next));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_written_once() {
+        let last = LastEvent::default();
+        let first = last.of(1, || "one".to_owned());
+        assert_eq!(last.of(1, || unreachable!("it is known")), first);
+        assert_eq!(&*last.of(2, || "two".to_owned()), b"event: now\ndata: two\n\n");
+    }
+}
