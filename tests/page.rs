@@ -155,7 +155,9 @@ fn an_attack_appears_on_an_open_page() {
     let delay = seen - opened.seconds_since(Timestamp::ZERO);
     println!("the incident was on the open page {delay:.2} s after it was opened (goal {GOAL_SECONDS} s)");
     assert!(delay < GOAL_SECONDS * GUARD_TIMES, "{delay}");
-    browser.run("await tools.open.waitForFunction(() => document.title.startsWith('Under attack'), null, { timeout: 60000 })");
+    browser.run(
+        "await tools.open.waitForFunction(() => document.title.startsWith('Under attack'), null, { timeout: 60000 })",
+    );
 
     // The plot has the flood, and the figures behind it are those of the API.
     browser.run("await tools.open.waitForFunction(() => (document.querySelector('#packets-now-figures tbody td')?.textContent ?? 0) > 2500, null, { timeout: 60000 })");
@@ -166,7 +168,8 @@ fn an_attack_appears_on_an_open_page() {
     for (name, options) in [("page-attack-dark", DARK), ("page-attack-phone", PHONE)] {
         browser.open(&base, "/", options);
         browser.run("await tools.open.waitForSelector('#incidents a')");
-        let width = browser.run("return tools.open.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)");
+        let width =
+            browser.run("return tools.open.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)");
         assert!(width.as_i64().unwrap() <= 0, "{name} scrolls sideways by {width}");
         browser.picture(name);
     }
@@ -191,7 +194,8 @@ fn an_attack_appears_on_an_open_page() {
     let report = format!("{base}/incidents/{id}/report");
     browser.run(&format!("await tools.open.goto('{report}')"));
     assert!(browser.run("return tools.open.textContent('h1')").as_str().unwrap().contains(WATCHED));
-    let style = browser.run("return tools.open.evaluate(() => getComputedStyle(document.querySelector('header')).borderTopWidth)");
+    let style = browser
+        .run("return tools.open.evaluate(() => getComputedStyle(document.querySelector('header')).borderTopWidth)");
     assert_eq!(style, "5px", "the policy lets the report's style apply");
     browser.assert_nothing_noticed();
 
@@ -290,7 +294,8 @@ fn hostile_overview(second: u64) -> Overview {
         receive: pegel::view::Rate { packets_per_second: back * second % 1009, bits_per_second: 8 * back },
         ..TrafficSecond::default()
     });
-    let check = CheckView { name: HOSTILE.to_owned(), what: HOSTILE.to_owned(), state: "failed", message: HOSTILE.to_owned() };
+    let check =
+        CheckView { name: HOSTILE.to_owned(), what: HOSTILE.to_owned(), state: "failed", message: HOSTILE.to_owned() };
     Overview {
         at: Some(Timestamp::from_parts(begin, 0)),
         sensor: SensorView { name: HOSTILE.to_owned(), coverage: 1.0, checks: vec![check], ..SensorView::default() },
@@ -358,7 +363,10 @@ fn hostile_names_are_inert_and_pages_are_for_everybody() {
     // With the keyboard alone: the first stop leads past the navigation.
     browser.open(&base, "/", LIGHT);
     browser.run("await tools.open.keyboard.press('Tab')");
-    assert_eq!(browser.run("return tools.open.evaluate(() => document.activeElement.textContent)"), "Skip to the content");
+    assert_eq!(
+        browser.run("return tools.open.evaluate(() => document.activeElement.textContent)"),
+        "Skip to the content"
+    );
     // Focus and opened details outlive an update.
     browser.run("await tools.open.click('#packets-now-figures summary')");
     browser.run("await tools.open.focus('#incidents a')");

@@ -21,6 +21,7 @@ mod replay_documents;
 mod report;
 mod report_settings;
 mod run;
+mod status_line;
 mod store;
 mod suggest;
 mod table;

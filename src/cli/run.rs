@@ -2,6 +2,7 @@
 
 use super::common::Common;
 use super::exit;
+use super::status_line::{Above, StatusLine};
 use crate::config::{ConfigErrors, DEFAULT_PATH};
 use crate::runtime;
 use crate::runtime::live::{self, LiveRequest, Signals};
@@ -80,14 +81,25 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         eprintln!("{}", ConfigErrors { source, errors });
         return ExitCode::from(exit::CONFIG);
     }
-    log_to_stderr();
+    let status = StatusLine::new();
+    log_to_stderr(status.as_ref());
     let signals = Signals::default();
     if let Err(error) = register(&signals) {
         eprintln!("pegel: cannot handle signals: {error}");
         return ExitCode::from(exit::FAILED);
     }
-    let request = LiveRequest { config, file_config, config_path: args.common.config, networks: args.common.network };
-    match live::run(request, &signals) {
+    let request = LiveRequest {
+        config,
+        file_config,
+        config_path: args.common.config,
+        networks: args.common.network,
+        watcher: status.as_ref().map(StatusLine::watcher),
+    };
+    let outcome = live::run(request, &signals);
+    if let Some(status) = &status {
+        status.finish();
+    }
+    match outcome {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
             eprintln!("pegel: {error}");
@@ -109,7 +121,7 @@ fn register(signals: &Signals) -> std::io::Result<()> {
 /// Logs to standard error at the level in PEGEL_LOG (error, warn, info, debug), with colours only on a terminal. If
 /// standard error is connected to the journal, its native protocol is used: each value is a field, such as
 /// PEGEL_TARGET.
-fn log_to_stderr() {
+fn log_to_stderr(status: Option<&StatusLine>) {
     let filter = EnvFilter::try_from_env("PEGEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     if is_journal() {
         match tracing_journald::layer() {
@@ -122,9 +134,10 @@ fn log_to_stderr() {
             Err(error) => eprintln!("pegel: cannot use the journal socket: {error}"),
         }
     }
+    let status = status.cloned();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || Above(status.clone()))
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .init();

@@ -60,7 +60,7 @@ const EXTERNAL_URL: Key = Key {
     kind: Kind::Text("a URL"),
     default: DefaultValue::Text(""),
     doc: "URL under which people reach Pegel's HTTP server, for example \"https://gate.example:7343\". Alerts link \
-          to the incident there. Empty: no link.",
+          to the page of the incident there. Empty: no link.",
 };
 
 const DASHBOARD_URL: Key = Key {
@@ -70,11 +70,15 @@ const DASHBOARD_URL: Key = Key {
     doc: "Dashboard that alerts link to. Empty: none.",
 };
 
+/// The runbook of the package.
+const RUNBOOK: &str = "/usr/share/doc/pegel/runbooks/PegelIncident.md";
+
 const RUNBOOK_URL: Key = Key {
     name: "runbook_url",
     kind: Kind::Text("a URL"),
-    default: DefaultValue::Text("/usr/share/doc/pegel/runbooks/PegelIncident.md"),
-    doc: "Runbook that alerts link to, a URL or a path. Empty: none.",
+    default: DefaultValue::Text(RUNBOOK),
+    doc: "Runbook that alerts link to, a URL or a path. Empty: none. Where external_url is set and this is not, the one that \
+          Pegel serves: external_url with /runbooks/PegelIncident.",
 };
 
 /// Where incidents are recorded, and who is notified of them.
@@ -102,6 +106,11 @@ pub struct OutputConfig {
 pub(super) fn read(section: &mut Reader<'_>) -> OutputConfig {
     let mut url = |key: &Key| section.parsed(key, link).unwrap_or_default();
     let (external_url, dashboard_url, runbook_url) = (url(&EXTERNAL_URL), url(&DASHBOARD_URL), url(&RUNBOOK_URL));
+    // A path of this machine is no link for somebody who opens the alert elsewhere.
+    let runbook_url = match external_url.trim_end_matches('/') {
+        base if !base.is_empty() && runbook_url == RUNBOOK => format!("{base}/runbooks/PegelIncident"),
+        _ => runbook_url,
+    };
     OutputConfig {
         log: section.bool(&LOG),
         jsonl: section.text(&JSONL).into(),

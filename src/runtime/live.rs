@@ -5,7 +5,7 @@ use super::{reloader, shutdown, startup};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use super::live_config::LiveRequest;
+pub use super::live_config::{LiveRequest, Watcher};
 
 /// Flags that signal handlers set.
 #[derive(Clone, Default)]

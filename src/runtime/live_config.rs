@@ -6,6 +6,7 @@ use super::site::site;
 use crate::base::Networks;
 use crate::config::{Config, ConfigErrors};
 use crate::inventory::{Inventory, Site};
+use crate::view::Overview;
 use ipnet::IpNet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +21,12 @@ pub struct LiveRequest {
     pub config_path: Option<PathBuf>,
     /// Networks from the command line, which also override those of a reloaded file.
     pub networks: Vec<IpNet>,
+    /// Is told once per second what there is to see: a line on a terminal.
+    pub watcher: Option<Watcher>,
 }
+
+/// Somebody who watches.
+pub type Watcher = Box<dyn FnMut(&Overview)>;
 
 /// The configuration in force.
 pub(super) struct LiveConfig {
@@ -37,7 +43,7 @@ pub(super) struct LiveConfig {
 impl LiveConfig {
     /// Chooses the interfaces and the inside networks.
     pub(crate) fn new(request: LiveRequest) -> Result<LiveConfig, LiveError> {
-        let LiveRequest { config, file_config, config_path: path, networks: command_line_networks } = request;
+        let LiveRequest { config, file_config, config_path: path, networks: command_line_networks, .. } = request;
         let interfaces = interfaces::choose(&config.capture)?;
         let networks = Arc::default();
         let mut live = LiveConfig { config, file_config, path, command_line_networks, interfaces, networks };

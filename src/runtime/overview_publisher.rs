@@ -2,6 +2,7 @@
 
 use super::clock::wall_clock;
 use super::engine::Engine;
+use super::live_config::Watcher;
 use super::overview::{SecondsOfTraffic, overview};
 use super::worker_handles::WorkerHandles;
 use crate::base::{PostureResult, Timestamp};
@@ -19,6 +20,7 @@ pub(super) struct OverviewPublisher {
     coverage: f64,
     store: Option<StoreView>,
     checks: Vec<CheckView>,
+    watcher: Option<Watcher>,
 }
 
 impl OverviewPublisher {
@@ -30,6 +32,7 @@ impl OverviewPublisher {
             coverage: 1.0,
             store: None,
             checks: Vec::new(),
+            watcher: None,
         }
     }
 
@@ -50,8 +53,12 @@ impl OverviewPublisher {
         self.checks = results.iter().map(CheckView::from).collect();
     }
 
+    pub(crate) fn set_watcher(&mut self, watcher: Option<Watcher>) {
+        self.watcher = watcher;
+    }
+
     pub(crate) fn publish(
-        &self,
+        &mut self,
         engine: &Engine,
         workers: &WorkerHandles,
         metrics: &Metrics,
@@ -60,7 +67,13 @@ impl OverviewPublisher {
         end: Timestamp,
     ) {
         let sensor = self.sensor(engine, workers, metrics, outputs);
-        shared.publish_overview(overview(engine, &self.seconds, sensor, end));
+        let mut shown = overview(engine, &self.seconds, sensor, end);
+        if let Some(watcher) = &mut self.watcher {
+            shown.open = engine.incidents().open().collect();
+            watcher(&shown);
+            shown.open = Vec::new();
+        }
+        shared.publish_overview(shown);
     }
 
     fn sensor(&self, engine: &Engine, workers: &WorkerHandles, metrics: &Metrics, outputs: &Outputs) -> SensorView {

@@ -4,6 +4,7 @@ use super::clock::{instant, wall_clock};
 use super::drill::Drills;
 use super::engine::Engine;
 use super::inventory_publisher;
+use super::live_config::Watcher;
 use super::overview_publisher::OverviewPublisher;
 use super::table_metrics;
 use super::tick_collector::WorkerReport;
@@ -236,8 +237,13 @@ impl Publisher {
         self.metrics.table_refusals(Table::MinuteHosts, refusals);
     }
 
+    /// Is told once per second what there is to see.
+    pub(crate) fn set_watcher(&mut self, watcher: Option<Watcher>) {
+        self.overview.set_watcher(watcher);
+    }
+
     /// What people look at, once per second.
-    pub(crate) fn overview(&self, engine: &Engine, workers: &WorkerHandles, end: Timestamp) {
+    pub(crate) fn overview(&mut self, engine: &Engine, workers: &WorkerHandles, end: Timestamp) {
         self.overview.publish(engine, workers, &self.metrics, &self.outputs, &self.shared, end);
     }
 

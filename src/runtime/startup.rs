@@ -30,9 +30,10 @@ use std::sync::atomic::AtomicBool;
 /// Starts every thread of a live run but the caller's, which is to run the judge's loop. The workers end when `stop` is
 /// set.
 pub(super) fn start(
-    request: LiveRequest,
+    mut request: LiveRequest,
     stop: &Arc<AtomicBool>,
 ) -> Result<(JudgeLoop, Option<http::Server>), LiveError> {
+    let watcher = request.watcher.take();
     let live = LiveConfig::new(request)?;
     let (config, interfaces, networks) = (&live.config, &live.interfaces, &live.networks);
     let inventory = InventoryPoller::start(&config.inventory);
@@ -60,6 +61,7 @@ pub(super) fn start(
     });
     let mut publisher = Publisher::new(metrics, Arc::clone(&shared), outputs, config.tally, origin);
     publisher.watch_hosts(&config.metrics_hosts);
+    publisher.set_watcher(watcher);
     publisher.host_checks(host_checks.known());
     let server = start_http(config, &shared)?;
 

@@ -4,9 +4,11 @@
 mod inventory;
 mod overview;
 mod sensor;
+mod words;
 
 pub use inventory::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 pub use overview::{
     ClassRates, HostRates, KEPT_SECONDS, Overview, Rate, SourceNetwork, SourceNetworks, StationRates, TrafficSecond,
 };
 pub use sensor::{CaptureView, CheckView, OutputView, SensorView, StoreView, TableView};
+pub use words::{attack, words};

@@ -5,6 +5,7 @@ use super::text::{Html, number, percent};
 use crate::base::{Severity, Timestamp, Vector, lasting};
 use crate::incident::Incident;
 use crate::store::{Filter, Page, PeriodCoverage, Reader, StoreError};
+use crate::view::attack;
 use askama::Template;
 
 /// Incidents of one page.
@@ -133,7 +134,7 @@ pub(super) fn history(days: Result<&[Day], &str>) -> String {
         let worst = day.incidents.iter().max_by_key(|one| (one.severity, one.peak.packets_per_second));
         let worst = worst.map_or_else(Html::default, |worst| {
             let target = Html::shown(&worst.target.label());
-            Html(format!("<a href=\"incidents/{}\">{target}</a> {}", worst.id, super::parts::attack(worst)))
+            Html(format!("<a href=\"incidents/{}\">{target}</a> {}", worst.id, attack(worst)))
         });
         // What was not captured cannot be said to be free of attacks.
         let verdict = match (day.coverage.allows_no(), day.coverage.captured_seconds > 0.0) {

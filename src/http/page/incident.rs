@@ -1,10 +1,11 @@
 //! The page of one incident: what happened, how it was found, who took part, what to do, what to show.
 
-use super::parts::{NAVIGATION, Table, VERSION, attack, peak, plot, section, state};
-use super::text::{Html, Shown, for_how_long, number, percent, rate, words};
+use super::parts::{NAVIGATION, Table, VERSION, peak, plot, section, state};
+use super::text::{Html, Shown, for_how_long, number, percent, rate};
 use crate::base::{Severity, Timestamp, grouped};
 use crate::incident::{Incident, Peers, Point, Port};
 use crate::report::{Line, Lines, Unit, plain};
+use crate::view::{attack, words};
 use askama::Template;
 use serde_json::Value;
 

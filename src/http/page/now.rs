@@ -1,11 +1,11 @@
 //! The first page: what happens at the moment. Its parts are written once per second for all who look.
 
 use super::parts::{IncidentLine, NAVIGATION, Table, VERSION, incident_table, plot, section};
-use super::text::{Html, Shown, number, percent, rate, rate_cell, words};
+use super::text::{Html, Shown, number, percent, rate, rate_cell};
 use crate::base::{Severity, Timestamp, grouped};
 use crate::incident::Incident;
 use crate::report::{Line, Lines, Unit};
-use crate::view::{Overview, Rate, TrafficSecond};
+use crate::view::{Overview, Rate, TrafficSecond, words};
 use askama::Template;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ struct Status<'a> {
 
 /// The page as a whole.
 pub(super) fn page(overview: &Overview) -> String {
-    let (title, fragments) = (headline(overview), fragments(overview));
+    let (title, fragments) = (overview.headline(), fragments(overview));
     Html::of(&Now { root: "./", here: "Now", title: &title, fragments: &fragments }).0
 }
 
@@ -60,29 +60,8 @@ pub(super) fn fragments(overview: &Overview) -> Vec<(&'static str, Html)> {
     ]
 }
 
-/// The worst open incident: the most severe, then the largest.
-fn worst(overview: &Overview) -> Option<&Incident> {
-    let attacks = overview.open.iter().filter(|incident| !incident.drill);
-    attacks.max_by_key(|incident| (incident.severity, incident.peak.packets_per_second, Reverse(&incident.id)))
-}
-
-fn headline(overview: &Overview) -> String {
-    let open = |severity| overview.open.iter().filter(|i| !i.drill && i.severity == severity).count();
-    let (critical, warning) = (open(Severity::Critical), open(Severity::Warning));
-    let several = |count: usize, what: &str| match count {
-        1 => format!("1 {what} incident"),
-        count => format!("{count} {what} incidents"),
-    };
-    match (critical, warning) {
-        (0, 0) => "Quiet: no attack is under way".to_owned(),
-        (0, warning) => format!("Attention: {}", several(warning, "warning")),
-        (critical, 0) => format!("Under attack: {}", several(critical, "critical")),
-        (critical, warning) => format!("Under attack: {} critical, {} warning incidents", critical, warning),
-    }
-}
-
 fn status(overview: &Overview) -> Html {
-    let worst = worst(overview).filter(|incident| incident.severity > Severity::Info);
+    let worst = overview.worst().filter(|incident| incident.severity > Severity::Info);
     let problems = overview.sensor.problems();
     let (tone, badge) = match (worst.map(|incident| incident.severity), problems.is_empty(), overview.at) {
         (_, _, None) => ("unknown", "Starting"),
@@ -97,7 +76,7 @@ fn status(overview: &Overview) -> Html {
         root: "./",
         tone,
         badge,
-        headline: &headline(overview),
+        headline: &overview.headline(),
         worst,
         worst_words: worst.map_or("none is severe", |incident| incident.severity.name()),
         message,

@@ -1,10 +1,10 @@
 //! Parts that several pages have: the frame, sections, tables, plots, lists of incidents.
 
-use super::text::{Html, Moment, Shown, for_how_long, rate, words};
+use super::text::{Html, Moment, Shown, for_how_long, rate};
 use crate::base::Timestamp;
 use crate::incident::Incident;
 use crate::report::{Language, Line, Lines, line_plot};
-use crate::view::Rate;
+use crate::view::{Rate, attack};
 use askama::Template;
 
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -184,14 +184,6 @@ pub(super) fn state(incident: &Incident) -> &'static str {
         (_, Some(crate::incident::CloseReason::Evicted)) => "displaced",
         (_, Some(_)) => "interrupted",
     }
-}
-
-/// Its vectors as people say them.
-pub(super) fn attack(incident: &Incident) -> String {
-    let vectors: Vec<String> = incident.vectors.iter().map(|vector| words(vector.name())).collect();
-    let patterns: Vec<String> = incident.patterns.iter().map(|pattern| words(pattern.name())).collect();
-    let patterns = if patterns.is_empty() { String::new() } else { format!(" ({})", patterns.join(", ")) };
-    vectors.join(", ") + &patterns
 }
 
 pub(super) fn peak(incident: &Incident) -> Rate {

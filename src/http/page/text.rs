@@ -100,17 +100,6 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// A word of the API as people read it: `syn_flood` is "SYN flood".
-pub(super) fn words(name: &str) -> String {
-    const SHOUTED: &[&str] = &[
-        "syn", "ack", "rst", "fin", "tcp", "udp", "icmp", "icmpv6", "gre", "ip", "quic", "dns", "ntp", "cldap", "ssdp",
-        "chargen", "snmp", "qotd", "netbios", "tftp", "ripv1", "mdns", "slp", "stun", "sip", "dhip", "l2tp", "rdp",
-        "coap", "arms", "tls", "http", "arp", "mac", "dhcp", "nd", "ra", "stp", "l2",
-    ];
-    let shown = |word: &str| if SHOUTED.contains(&word) { word.to_uppercase() } else { word.to_owned() };
-    name.split('_').map(shown).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +114,6 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_people() {
-        assert_eq!(words("icmpv6_flood"), "ICMPV6 flood");
         assert_eq!(percent(0.99999), "99.9 %");
         assert_eq!((percent(1.0), percent(0.004), percent(0.0)), ("100.0 %".into(), "0.4 %".into(), "0.0 %".into()));
         let at = Timestamp::from_parts(1_767_225_600, 250_000_000);

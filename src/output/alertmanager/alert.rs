@@ -114,10 +114,10 @@ pub(super) fn annotations(incident: &Incident, replaced: bool, links: &Links) ->
     annotations
 }
 
-/// The URL of an incident.
+/// The URL of an incident's page.
 pub(super) fn generator(incident: &Incident, links: &Links) -> String {
     match links.external_url.trim_end_matches('/') {
         "" => String::new(),
-        base => format!("{base}/api/v1/incidents/{}", incident.id),
+        base => format!("{base}/incidents/{}", incident.id),
     }
 }
