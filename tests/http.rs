@@ -6,6 +6,7 @@ use pegel::incident::model::{Coverage, Peers, Ports, Rates, TargetView, Totals};
 use pegel::incident::{Change, Event, Incident};
 use pegel::meter::{Count, Hasher, HostEntry, HostTable, StationCounts, StationEntry, StationTable};
 use pegel::metrics::Metrics;
+use pegel::report::{Reporter, Sender};
 use pegel::store::{Batch, Database};
 use pegel::view::{GuestView, InterfaceView, InventoryView, NicView, ProblemView, TrafficView};
 use serde_json::Value;
@@ -135,29 +136,201 @@ fn incident(id: &str) -> Incident {
     }
 }
 
+fn sender() -> Sender {
+    let reporter = Reporter { organisation: String::new(), contact: String::new() };
+    Sender::new(reporter, Vec::new(), "gate".to_owned())
+}
+
 fn ids(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().filter_map(|incident| incident["id"].as_str()).collect()
 }
 
+/// What the description of the API says of itself.
+fn description(running: &Running) -> Value {
+    let description = get(running, "/api/v1/openapi.json").json();
+    assert!(description["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{description}");
+    description
+}
+
 #[test]
-fn the_index_lists_the_paths() {
+fn every_path_of_the_description_answers_as_described() {
     let running = run();
-    let index = get(&running, "/");
-    assert_eq!(index.status, 200);
-    let paths: Vec<&str> =
-        index.body.lines().filter_map(|l| l.starts_with('/').then(|| l.split(' ').next())?).collect();
-    assert_eq!(paths.len(), 12, "{}", index.body);
     running.shared.set_ready(true);
     running.shared.set_capture("eth0", true);
-    for path in paths.iter().filter(|path| !path.contains('{')) {
+    running.shared.publish(Snapshot { open: vec![incident("now")], ..Snapshot::default() });
+    let description = description(&running);
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 10, "{paths:?}");
+    for (path, item) in paths.iter().filter(|(path, _)| *path != "/api/v1/stream" && !path.ends_with("/why")) {
+        let path = path.replace("{id}", "now");
         for method in ["GET", "HEAD"] {
-            let answer = ask(&running, method, path);
+            let answer = ask(&running, method, &path);
             assert_eq!(answer.status, 200, "{method} {path}");
             assert!(answer.has("x-content-type-options: nosniff") && answer.has("cache-control: no-store"), "{path}");
             assert_eq!(answer.body.is_empty(), method == "HEAD", "{method} {path}");
         }
+        let content = &item["get"]["responses"]["200"]["content"];
+        let Some(schema) = content.get("application/json").map(|content| &content["schema"]) else { continue };
+        let answer = get(&running, &path).json();
+        let mut wrong = Vec::new();
+        check(&description, schema, &answer, "", &mut wrong);
+        assert!(wrong.is_empty(), "{path}: {wrong:#?}");
     }
     running.server.stop();
+}
+
+/// Whether a value is as its schema says: types, required and unknown fields, enumerations.
+fn check(description: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let schema = description.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("no {name}"));
+        return check(description, schema, value, at, wrong);
+    }
+    for key in ["oneOf", "anyOf"] {
+        if let Some(options) = schema[key].as_array() {
+            let fits = |option: &Value| {
+                let mut found = Vec::new();
+                check(description, option, value, at, &mut found);
+                found.is_empty()
+            };
+            if !options.iter().any(fits) {
+                wrong.push(format!("{at}: {value} is none of {key}"));
+            }
+            return;
+        }
+    }
+    // The parts of a flattened object: each field must be known to one of them.
+    let parts: Vec<&Value> = schema["allOf"].as_array().map_or(vec![schema], |all| all.iter().collect());
+    let resolve = |part: &'_ Value| -> Value {
+        part["$ref"].as_str().map_or_else(|| part.clone(), |name| description.pointer(&name[1..]).unwrap().clone())
+    };
+    let parts: Vec<Value> = parts.into_iter().map(resolve).collect();
+    let kinds: Vec<&str> = match &parts[0]["type"] {
+        Value::String(kind) => vec![kind],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => vec![],
+    };
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        _ => false,
+    };
+    if !kinds.is_empty() && !kinds.iter().any(|kind| is(kind)) {
+        wrong.push(format!("{at}: {value} is not {kinds:?}"));
+        return;
+    }
+    if let (Some(values), Some(text)) = (parts[0]["enum"].as_array(), value.as_str())
+        && !values.iter().any(|known| known == text)
+    {
+        wrong.push(format!("{at}: {text} is not in the enumeration"));
+    }
+    if let (Some(items), Some(list)) = (parts[0].get("items"), value.as_array()) {
+        for (index, one) in list.iter().enumerate() {
+            check(description, items, one, &format!("{at}/{index}"), wrong);
+        }
+    }
+    if let Some(fields) = value.as_object() {
+        for required in parts.iter().flat_map(|part| part["required"].as_array().into_iter().flatten()) {
+            if !fields.contains_key(required.as_str().unwrap()) {
+                wrong.push(format!("{at}: no field {required}"));
+            }
+        }
+        for (name, one) in fields {
+            match parts.iter().find_map(|part| part["properties"].get(name)) {
+                Some(schema) => check(description, schema, one, &format!("{at}/{name}"), wrong),
+                None => wrong.push(format!("{at}: the field {name} is not described")),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_schema_that_is_wrong_is_noticed() {
+    let running = run();
+    running.shared.publish(Snapshot { open: vec![incident("now")], ..Snapshot::default() });
+    let description = description(&running);
+    let schema = &description["paths"]["/api/v1/incidents/{id}"]["get"]["responses"]["200"]["content"];
+    let schema = &schema["application/json"]["schema"];
+    let good = get(&running, "/api/v1/incidents/now").json();
+    let faults = |change: &dyn Fn(&mut Value)| {
+        let (mut value, mut wrong) = (good.clone(), Vec::new());
+        change(&mut value);
+        check(&description, schema, &value, "", &mut wrong);
+        wrong.len()
+    };
+    assert_eq!(faults(&|_| {}), 0);
+    assert_eq!(faults(&|value| value["severity"] = "high".into()), 1);
+    assert_eq!(faults(&|value| value["peak"]["packets_per_second"] = "many".into()), 1);
+    assert_eq!(faults(&|value| value["peak"]["new"] = 1.into()), 1);
+    assert_eq!(faults(&|value| drop(value.as_object_mut().unwrap().remove("totals"))), 1);
+    running.server.stop();
+}
+
+#[test]
+fn pages_may_load_nothing_but_themselves() {
+    let running = run();
+    for path in ["/", "/incidents", "/guests", "/stations", "/history", "/sensor", "/runbooks", "/api"] {
+        let page = get(&running, path);
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.has("content-type: text/html; charset=utf-8"), "{path}: {}", page.head);
+        let policy = page
+            .head
+            .to_lowercase()
+            .lines()
+            .find_map(|l| Some(l.strip_prefix("content-security-policy: ")?.to_owned()));
+        let policy = policy.unwrap_or_else(|| panic!("no policy: {path}"));
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        // Links are relative, so that pages work below another path of a proxy.
+        assert!(!page.body.contains("href=\"/") && !page.body.contains("src=\"/"), "{path}");
+    }
+    let runbook = get(&running, "/runbooks/PegelIncident");
+    assert!(runbook.body.contains("<h1>PegelIncident</h1>") && runbook.body.contains("href=\"../static/pegel.css\""));
+    assert_eq!(get(&running, "/runbooks/PegelIncident.md").status, 200, "as alerts of the package name it");
+    assert_eq!(get(&running, "/runbooks/..%2f..%2fetc%2fpasswd").status, 404);
+    for path in ["/incidents/now/evidence/packets.pcapng", "/incidents/..%2f..%2fx/evidence/CHAIN", "/static/x"] {
+        assert_eq!(get(&running, path).status, 404, "{path}");
+    }
+    running.server.stop();
+}
+
+#[test]
+fn a_stream_tells_at_once_what_is_new_and_leaves_connections_to_others() {
+    let running = run();
+    let mut streams: Vec<TcpStream> = (0..96)
+        .map(|_| {
+            let mut stream = connect(&running);
+            write!(stream, "GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+            read_until(&mut stream, "event: news");
+            stream
+        })
+        .collect();
+    let refused = get(&running, "/api/v1/stream");
+    assert_eq!((refused.status, refused.error().as_str()), (503, "too many pages are open; try again later"));
+    assert_eq!(get(&running, "/metrics").status, 200, "scrapes have connections of their own");
+    running.shared.publish(Snapshot { open: vec![incident("now")], ..Snapshot::default() });
+    streams.iter_mut().for_each(|stream| read_until(stream, "event: news"));
+    drop(streams);
+    // The parts of the first page, once for each that is open.
+    let mut page = connect(&running);
+    write!(page, "GET /api/v1/stream?fragments=now HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+    read_until(&mut page, "incidents/now");
+    assert_eq!(get(&running, "/api/v1/stream?fragments=all").status, 400);
+    running.server.stop();
+}
+
+fn read_until(stream: &mut TcpStream, text: &str) {
+    let mut read = Vec::new();
+    let mut part = [0; 4096];
+    while !String::from_utf8_lossy(&read).contains(text) {
+        let length = stream.read(&mut part).expect("events");
+        assert!(length > 0, "the stream ended: {}", String::from_utf8_lossy(&read));
+        read.extend_from_slice(&part[..length]);
+    }
 }
 
 #[test]
@@ -467,7 +640,7 @@ fn readiness_needs_one_capture() {
 fn connections_are_kept_and_limited() {
     let running = run();
     // Each sends requests and stays open, so that it is certainly counted.
-    let kept: Vec<TcpStream> = (0..32)
+    let kept: Vec<TcpStream> = (0..128)
         .map(|_| {
             let mut stream = connect(&running);
             for _ in 0..2 {
@@ -546,7 +719,7 @@ fn stored_incidents_are_filtered_and_paged() {
     let mut batch = Batch::default();
     batch.events.extend(events);
     database.write(&batch).unwrap();
-    let running = run_with(now(), |shared| shared.with_store(&directory));
+    let running = run_with(now(), |shared| shared.with_store(&directory, sender()));
     let ids = |query: &str| -> Vec<String> {
         let answer = get(&running, &format!("/api/v1/incidents?{query}"));
         assert_eq!(answer.status, 200, "{query}: {}", answer.body);

@@ -214,7 +214,7 @@ fn an_alert_has_identity_in_labels_and_figures_in_annotations() {
         "severity": "critical", "site": "fra1", "target": "203.0.113.7",
     });
     assert_eq!(alerts[0]["labels"], labels);
-    assert_eq!(alerts[0]["generatorURL"], format!("https://gate.example/api/v1/incidents/{}", FLOOD.id));
+    assert_eq!(alerts[0]["generatorURL"], format!("https://gate.example/incidents/{}", FLOOD.id));
     let annotations = &alerts[0]["annotations"];
     assert!(annotations["summary"].as_str().unwrap().starts_with("critical syn_flood to 203.0.113.7, up to "));
     assert!(annotations["evidence"].as_str().unwrap().contains("SYN/s to 203.0.113.7, limit"), "{annotations}");

@@ -4,8 +4,8 @@
 //! The limits are applied outside TLS: a connection is counted before its handshake, and the handshake counts towards
 //! the time of its first request.
 
+use super::last_event::MOST_STREAMS;
 use super::maybe_tls::MaybeTlsStream;
-use super::stream::MOST_STREAMS;
 use super::web::Web;
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;

@@ -4,9 +4,11 @@
 //! tables and metrics are copied before a response is written. Access is controlled by a web configuration file as in
 //! the exporters of Prometheus: TLS, client certificates and passwords.
 
+mod api;
 mod auth;
 mod connection;
 mod history;
+mod last_event;
 mod maybe_tls;
 mod openapi;
 mod page;

@@ -1,7 +1,7 @@
 //! The description of the API as OpenAPI 3.1: paths from the handlers, schemas from the types that they write.
 
 use super::response::Failure;
-use super::{history, routes, stream};
+use super::{api, history, stream};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter};
 
@@ -12,19 +12,19 @@ use utoipa::openapi::path::{Operation, Parameter};
         description = "What a running Pegel sees. All paths are read with GET. Errors are a JSON object with a sentence in `error`. Fields are only added, never changed or removed; ignore those that you do not know.",
     ),
     paths(
-        routes::metrics_page,
-        routes::healthz,
-        routes::readyz,
-        routes::overview,
+        api::metrics_page,
+        api::healthz,
+        api::readyz,
+        api::overview,
         history::incidents,
         history::incident,
-        routes::allowed,
-        routes::hosts,
-        routes::why,
-        routes::stations,
-        routes::guests,
-        routes::inventory,
-        routes::version,
+        api::allowed,
+        api::hosts,
+        api::why,
+        api::stations,
+        api::guests,
+        api::inventory,
+        api::version,
         stream::events,
     ),
     components(schemas(Failure))
@@ -51,13 +51,14 @@ pub(super) fn paths() -> Vec<(String, String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::routes;
     use super::*;
     use std::collections::BTreeSet;
 
     #[test]
     fn every_path_is_described() {
         let described: BTreeSet<String> = paths().into_iter().map(|(path, ..)| path).collect();
-        let served: BTreeSet<String> = routes::api().into_iter().map(|(path, _)| path.to_owned()).collect();
+        let served: BTreeSet<String> = routes::paths().into_iter().map(|(path, _)| path.to_owned()).collect();
         let itself = BTreeSet::from(["/api/v1/openapi.json".to_owned()]);
         assert_eq!(described.union(&itself).cloned().collect::<BTreeSet<_>>(), served);
         assert!(paths().iter().all(|(_, summary, _)| !summary.is_empty()));

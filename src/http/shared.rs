@@ -1,6 +1,6 @@
 //! Data shared by the runtime, which writes it, and the server, which reads it.
 
-use super::stream::{LastEvent, MOST_STREAMS};
+use super::last_event::{LastEvent, MOST_STREAMS};
 use crate::base::{Addr, Timestamp};
 use crate::detect::{Allowed, Explanation};
 use crate::incident::Incident;

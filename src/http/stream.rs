@@ -12,12 +12,10 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// Pages that may be open at the same time. There are more connections, so that they do not stop scrapes.
-pub(super) const MOST_STREAMS: usize = 96;
 /// Shortest time between two events of a stream: changes within it are told together.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Without news, a comment keeps the connection open: it has this long.
@@ -27,21 +25,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamQuery {
     fragments: Option<String>,
-}
-
-/// The last event, by the number of the news that it tells.
-#[derive(Default)]
-pub(super) struct LastEvent(Mutex<(u64, Bytes)>);
-
-impl LastEvent {
-    /// The event that tells this news, written unless another stream has done so.
-    fn of(&self, news: u64, write: impl FnOnce() -> String) -> Bytes {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != news || last.1.is_empty() {
-            *last = (news, format!("event: now\ndata: {}\n\n", write()).into());
-        }
-        last.1.clone()
-    }
 }
 
 struct Listener {
@@ -94,17 +77,4 @@ pub(super) async fn events(
     let listener = Listener { shared, news, has_fragments, is_first: true, _permit: permit };
     let body = Body::from_stream(stream::unfold(listener, Listener::next));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_written_once() {
-        let last = LastEvent::default();
-        let first = last.of(1, || "one".to_owned());
-        assert_eq!(last.of(1, || unreachable!("it is known")), first);
-        assert_eq!(&*last.of(2, || "two".to_owned()), b"event: now\ndata: two\n\n");
-    }
 }

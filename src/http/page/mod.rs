@@ -13,7 +13,6 @@ mod runbooks;
 mod text;
 
 use super::history as stored;
-use super::openapi;
 use super::response::failure;
 use super::shared::Shared;
 use crate::store::Reader;
@@ -46,7 +45,6 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/sensor", get(sensor))
         .route("/runbooks", get(async || Html(runbooks::index())))
         .route("/runbooks/{name}", get(runbook))
-        .route("/api", get(async || Html(api())))
         .route("/static/{name}", get(files::asset))
 }
 
@@ -115,9 +113,9 @@ async fn days(State(shared): State<Arc<Shared>>) -> Html<String> {
     Html(history::history(days))
 }
 
-/// The paths of the API, from its description.
-fn api() -> String {
-    let rows = openapi::paths().into_iter().map(|(path, summary, parameters)| {
+/// The paths for programs: path, summary and parameters of each.
+pub(super) fn api(paths: Vec<(String, String, String)>) -> String {
+    let rows = paths.into_iter().map(|(path, summary, parameters)| {
         vec![text::Html::text(&path), text::Html::text(&summary), text::Html::text(&parameters)]
     });
     let table = Table {
