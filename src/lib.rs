@@ -28,6 +28,7 @@
 //! | [`output`] | sinks with bounded queues | |
 //! | [`metrics`] | every metric a constant; the page for Prometheus | |
 //! | [`view`] | what people look at: one second of everything, for page, terminal and API | [`Overview`](view::Overview) |
+//! | [`tui`] | `pegel top`: that second on a terminal | |
 //! | [`http`] | `/metrics`, `/healthz`, `/readyz`, `/api/v1` | |
 //! | [`config`] | the TOML file, checked, with every default filled in | [`Config`](config::Config) |
 //! | [`store`] | what outlives the process: incidents, minutes, evidence, baseline, maintenance windows | |
@@ -100,4 +101,5 @@ pub mod report;
 pub mod runtime;
 pub mod store;
 pub mod traffic;
+pub mod tui;
 pub mod view;

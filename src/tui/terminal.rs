@@ -1,0 +1,83 @@
+//! The terminal: taken over while the view is shown, and given back whatever happens.
+
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+use std::io::{self, Stdout};
+use std::panic;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// The terminal while it is taken over.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Panics of other threads: printed over the screen, they would be lost.
+    panics: Arc<Mutex<Vec<String>>>,
+}
+
+impl Screen {
+    /// Takes it over.
+    pub(super) fn open(mouse: bool) -> io::Result<Screen> {
+        let panics = Arc::default();
+        give_back_on_panic(&panics);
+        enable_raw_mode()?;
+        let opened = enter(mouse).and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
+        match opened {
+            Ok(terminal) => Ok(Screen { terminal, panics }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws one frame.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(draw).map(|_| ())
+    }
+
+    /// Gives it back, and tells of panics that were not shown.
+    pub(super) fn close(self) {
+        let panics = Arc::clone(&self.panics);
+        drop(self);
+        for message in panics.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            eprintln!("pegel: {message}");
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+        if !thread::panicking() {
+            // Back to the default; nothing else in this program sets a hook.
+            drop(panic::take_hook());
+        }
+    }
+}
+
+fn enter(mouse: bool) -> io::Result<()> {
+    execute!(io::stdout(), EnterAlternateScreen)?;
+    if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// As it was. There is nobody to tell of errors: the terminal may be gone.
+fn give_back() {
+    let _ = disable_raw_mode();
+    let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, crossterm::cursor::Show);
+}
+
+/// The message of a panic of this thread must be readable; one of another thread must wait.
+fn give_back_on_panic(panics: &Arc<Mutex<Vec<String>>>) {
+    let (mine, panics, before) = (thread::current().id(), Arc::clone(panics), panic::take_hook());
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() == mine {
+            give_back();
+            before(info);
+        } else {
+            panics.lock().unwrap_or_else(PoisonError::into_inner).push(info.to_string());
+        }
+    }));
+}
