@@ -26,6 +26,8 @@ mod store;
 mod suggest;
 mod table;
 mod time;
+mod top;
+mod top_feed;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,6 +40,7 @@ const AFTER_HELP: &str = "\
 Examples:
   pegel run                                 monitor the interface of the default route
   pegel run -i vmbr0 -i eno1                monitor two interfaces
+  pegel top                                 watch it on a terminal
   pegel replay attack.pcap                  list the incidents in a capture file
   zcat big.pcap.gz | pegel replay -         read the capture from a pipe
   pegel replay --format json *.pcap | jq    print one JSON object per incident
@@ -79,6 +82,8 @@ pub struct Cli {
 enum Command {
     /// Monitor interfaces: capture packets, detect attacks, expose metrics, send alerts
     Run(run::RunArgs),
+    /// Watch the daemon, or a capture, on a terminal: attacks, targets, sources, guests, stations
+    Top(top::TopArgs),
     /// Analyse capture files (pcap or pcapng, plain or gzip) and print the incidents
     Replay(replay::ReplayArgs),
     /// Check a configuration file and print all its errors
@@ -124,6 +129,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Run(args) => run::run(args),
+            Command::Top(args) => top::run(args),
             Command::Replay(args) => replay::run(args),
             Command::CheckConfig(args) => config::check(&args),
             Command::PrintConfig(args) => config::print(&args),
