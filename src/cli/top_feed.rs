@@ -65,6 +65,8 @@ impl Poller {
     /// An error of the connection, and what to do.
     fn unreachable(&self, error: &std::io::Error) -> String {
         let text = error.to_string();
+        // The number tells an operator nothing.
+        let text = text.split(" (os error").next().unwrap_or_default().to_owned();
         let is_of_certificate = ["certificate", "UnknownIssuer", "tls", "TLS"].iter().any(|word| text.contains(word));
         let hint = match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "is Pegel running?",

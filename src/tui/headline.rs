@@ -2,7 +2,7 @@
 
 use super::text::{ago, moment, neutral, packets};
 use super::theme::Tone;
-use crate::base::{Direction, Severity, Timestamp, VectorClass, lasting};
+use crate::base::{Addr, Direction, Severity, Timestamp, VectorClass, lasting};
 use crate::incident::Incident;
 use crate::view::Overview;
 use std::cmp::Reverse;
@@ -32,6 +32,11 @@ pub(super) fn worst_first(overview: &Overview) -> Vec<&Incident> {
 /// A drill wakes nobody; then severity, then whether it is an attack on us, then size.
 fn urgency(incident: &Incident) -> (bool, Severity, bool, u64) {
     (!incident.drill, incident.severity, is_attack_on_us(incident), incident.peak.packets_per_second)
+}
+
+/// The most urgent open incident of a host, drills aside.
+pub(super) fn attack_on(overview: &Overview, host: Addr) -> Option<&Incident> {
+    worst_first(overview).into_iter().find(|incident| incident.target.address == Some(host) && !incident.drill)
 }
 
 /// How loudly an incident is shown.

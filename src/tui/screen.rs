@@ -1,4 +1,4 @@
-//! Draws the state: three lines of header, the pane, one line of keys.
+//! Draws the state: some lines of header, the pane, one line of keys.
 
 use super::feed::Source;
 use super::headline::headline;
@@ -6,7 +6,7 @@ use super::help;
 use super::pane::{Column, Look, Pane, Row};
 use super::panes::PANES;
 use super::state::{Health, State};
-use super::text::{clip, fitted, folded, moment, neutral, width};
+use super::text::{clip, fitted, folded, moment, neutral, width, wrapped};
 use super::theme::{Theme, Tone};
 use crate::base::lasting;
 use crate::view::Overview;
@@ -21,6 +21,9 @@ const LEAST: (u16, u16) = (80, 24);
 const WIDE: u16 = 120;
 /// Rows of a table that are kept in view above further lines.
 const LEAST_ROWS: usize = 5;
+
+/// Longest reason for a loss, in columns: three lines on the smallest terminal.
+const LONGEST_REASON: usize = 180;
 
 /// Draws everything, and remembers where.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, theme: Theme) {
@@ -56,7 +59,7 @@ fn header(state: &mut State, theme: Theme, columns: u16) -> Vec<Line<'static>> {
     };
     // Who and since when must not be cut off, however long an address is.
     lines.extend(folded(&text, columns).iter().map(|line| banner(theme, tone, line, columns)));
-    lines.push(origin(state, theme, columns));
+    lines.extend(origin(state, theme, columns));
     let problems = state.overview().map(|overview| overview.sensor.problems()).unwrap_or_default();
     if let Some(first) = problems.first() {
         let more =
@@ -92,7 +95,7 @@ fn titles(state: &mut State, theme: Theme) -> Line<'static> {
 }
 
 /// Where the data comes from, how old it is, and whether it goes on.
-fn origin(state: &State, theme: Theme, columns: usize) -> Line<'static> {
+fn origin(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let now = state.latest_at();
     let data = match state.overview().and_then(|overview| overview.at) {
         Some(at) => format!("data from {}", moment(at, now)),
@@ -102,34 +105,28 @@ fn origin(state: &State, theme: Theme, columns: usize) -> Line<'static> {
         Source::Daemon(name) | Source::Files(name) => neutral(name),
     };
     let is_paused = state.controls.is_paused();
+    let pause = if is_paused { "PAUSED (space goes on)  " } else { "" };
+    let calm = if is_paused { Tone::Warning } else { Tone::Dim };
     let (tone, text) = match &state.health {
-        Health::Lost(why) => {
-            // The reason is cut first: how old the data is must be read.
-            let room = columns.saturating_sub(width(&data) + 19);
-            (Tone::Critical, format!("connection lost: {}; {data}", clip(why, room)))
-        }
+        Health::Lost(why) => (Tone::Critical, format!("{pause}connection lost: {}; {data}", clip(why, LONGEST_REASON))),
         Health::Failed(why) => {
-            let room = columns.saturating_sub(width(&data) + 19);
-            (Tone::Critical, format!("playback failed: {}; {data}", clip(why, room)))
+            (Tone::Critical, format!("{pause}playback failed: {}; {data}", clip(why, LONGEST_REASON)))
         }
-        Health::Ended => (Tone::Notice, format!("END OF CAPTURE  {}  {source}", position(state))),
+        Health::Ended => (Tone::Notice, format!("{pause}END OF CAPTURE  {}  {source}", position(state))),
         Health::Live if state.is_playback() => {
-            let pause = if is_paused { "PAUSED (space goes on)  " } else { "" };
-            let speed = state.controls.speed().label();
-            (
-                if is_paused { Tone::Warning } else { Tone::Dim },
-                format!("{pause}{}  {speed}  {source}", position(state)),
-            )
+            (calm, format!("{pause}{}  {}  {source}", position(state), state.controls.speed().label()))
         }
         Health::Live if is_paused => {
             let live = now.map_or_else(|| "nothing yet".to_owned(), |at| moment(at, Some(at)));
-            (Tone::Warning, format!("PAUSED (space goes on)  {data}; latest {live}  {source}"))
+            (calm, format!("{pause}{data}; latest {live}  {source}"))
         }
-        Health::Live => (Tone::Dim, format!("{source}  {data}")),
+        Health::Live => (calm, format!("{source}  {data}")),
     };
     match tone {
-        Tone::Dim => Line::from(Span::styled(clip(&text, columns), theme.style(tone))),
-        _ => banner(theme, tone, &text, columns),
+        Tone::Dim => vec![Line::from(Span::styled(clip(&text, columns), theme.style(tone)))],
+        // What to do about it is at the end of a reason, so it is not cut off.
+        Tone::Critical => wrapped(&text, columns).iter().map(|line| banner(theme, tone, line, columns)).collect(),
+        _ => vec![banner(theme, tone, &text, columns)],
     }
 }
 

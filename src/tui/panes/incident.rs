@@ -30,14 +30,18 @@ pub(super) fn detail(look: &Look<'_>, incident: &Incident) -> Vec<Line<'static>>
 
 fn facts(sheet: &mut Sheet, incident: &Incident, now: Option<Timestamp>) {
     let (state, loud) = match (incident.closed_at, incident.close_reason) {
-        (None, _) => ("OPEN".to_owned(), tone(incident)),
+        (None, _) => {
+            let quiet = now.map_or(0.0, |now| now.seconds_since(incident.updated_at));
+            let quiet = if quiet > 0.0 { format!(", quiet for {}", lasting(quiet)) } else { String::new() };
+            (format!("OPEN{quiet}"), tone(incident))
+        }
         (Some(at), reason) => {
             let why = reason.map_or("", |reason| reason.name()).replace('_', " ");
             (format!("closed at {} ({why})", moment(at, now)), Tone::Plain)
         }
     };
     let target = incident.target.label();
-    sheet.say(Tone::Strong, &format!("{}  {target}  {state}", incident.vector));
+    sheet.say(Tone::Strong, &format!("{}  {target}", incident.vector));
     sheet.toned_fact("State", loud, &state);
     if incident.drill {
         sheet.toned_fact("Drill", Tone::Notice, "none of its packets was ever on a wire");

@@ -1,5 +1,6 @@
 //! Hosts with the most traffic.
 
+use super::super::headline::{attack_on, tone};
 use super::super::pane::{Cell, Column, Look, Pane, Row, no_lines};
 use super::super::sheet::Sheet;
 use super::super::text::{moment, rate};
@@ -12,12 +13,13 @@ pub(super) const PANE: Pane = Pane {
     title: "Targets",
     help: "our hosts with the most packets in the last second, received and sent",
     columns: &[
-        Column::words("ADDRESS", 20).growing(),
+        Column::words("ADDRESS", 17).growing(),
         Column::words("GUEST", 12),
         Column::figures("RECV PPS", 9),
         Column::figures("RECV BIT/S", 10),
         Column::figures("SENT PPS", 9),
         Column::figures("SENT BIT/S", 10),
+        Column::words("INCIDENT", 18).wide(),
     ],
     rows,
     above,
@@ -27,25 +29,32 @@ pub(super) const PANE: Pane = Pane {
 };
 
 fn rows(overview: &Overview) -> Vec<Row> {
-    overview.hosts.iter().map(row).collect()
+    overview.hosts.iter().map(|host| row(overview, host)).collect()
 }
 
-fn row(host: &HostRates) -> Row {
+fn row(overview: &Overview, host: &HostRates) -> Row {
+    let incident = attack_on(overview, host.address);
     let address = host.address.to_string();
+    let mark = if incident.is_some() { "!" } else { " " };
     let cells = vec![
-        Cell::bits(&address, host.address.bits()),
+        Cell::bits(&format!("{mark} {address}"), host.address.bits()),
         Cell::text(host.guest.as_deref().unwrap_or_default()),
         Cell::count(host.receive.packets_per_second),
         Cell::count(host.receive.bits_per_second),
         Cell::count(host.transmit.packets_per_second),
         Cell::count(host.transmit.bits_per_second),
+        Cell::text(incident.map_or("", |incident| incident.vector.name())),
     ];
-    Row::new(address, cells)
+    Row::new(address, cells).toned(incident.map_or(Tone::Plain, tone))
 }
 
 fn above(look: &Look<'_>) -> Vec<Line<'static>> {
     let (listed, known) = (look.overview.hosts.len() as u64, look.overview.hosts_known as u64);
-    let text = format!("The {} busiest of {} known hosts, in the last second", grouped(listed), grouped(known));
+    let text = format!(
+        "The {} busiest of {} known hosts, in the last second; ! has an open incident",
+        grouped(listed),
+        grouped(known)
+    );
     vec![look.line(Tone::Dim, &text)]
 }
 
