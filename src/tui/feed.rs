@@ -1,4 +1,4 @@
-//! What reaches the view, and what it asks of whoever feeds it.
+//! What reaches the view, and what it asks of the thread that feeds it.
 
 use crate::view::Overview;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl std::str::FromStr for Speed {
     }
 }
 
-/// What the user wants of whoever feeds the view. Shared with the feeding thread.
+/// What the user wants of the thread that feeds the view, which shares it.
 #[derive(Debug)]
 pub struct Controls {
     paused: AtomicBool,

@@ -29,7 +29,7 @@ pub(super) fn worst_first(overview: &Overview) -> Vec<&Incident> {
     open
 }
 
-/// A drill wakes nobody; then severity, then whether it is an attack on us, then size.
+/// A drill comes last; then severity, then whether it is an attack on us, then size.
 fn urgency(incident: &Incident) -> (bool, Severity, bool, u64) {
     (!incident.drill, incident.severity, is_attack_on_us(incident), incident.peak.packets_per_second)
 }

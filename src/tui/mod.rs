@@ -1,6 +1,7 @@
-//! The terminal view: everything of one second on a terminal, for whoever is woken at night.
+//! The terminal view: everything of one second on a terminal, for an operator who is woken at night.
 //!
-//! [`run`] draws what arrives on a channel; whoever feeds it decides whether that is a daemon or a capture, and how fast.
+//! [`run`] draws what arrives on a channel; the thread that feeds it decides whether that is a daemon or a
+//! capture, and how fast.
 //! `state` is pure and changes with seconds and keys; `screen` draws it. What a pane is, `pane` defines; each is a file
 //! under `panes` and a row in its registry.
 

@@ -168,7 +168,7 @@ impl State {
         }
     }
 
-    /// Whoever fed it is gone. Returns whether that is news.
+    /// The feeding thread is gone. Returns whether that is news.
     pub(super) fn abandoned(&mut self) -> bool {
         let is_news = matches!(self.health, Health::Live);
         if is_news {

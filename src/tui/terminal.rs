@@ -38,7 +38,7 @@ impl Screen {
         self.terminal.draw(draw).map(|_| ())
     }
 
-    /// Gives it back, and tells of panics that were not shown.
+    /// Gives it back, and prints the panics that could not be shown.
     pub(super) fn close(self) {
         let panics = Arc::clone(&self.panics);
         drop(self);
@@ -63,7 +63,7 @@ fn enter(mouse: bool) -> io::Result<()> {
     if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
 }
 
-/// As it was. There is nobody to tell of errors: the terminal may be gone.
+/// As it was. Errors have no place to go: the terminal may be gone.
 fn give_back() {
     let _ = disable_raw_mode();
     let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, crossterm::cursor::Show);

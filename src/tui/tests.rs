@@ -308,7 +308,7 @@ fn each_pane_shows_its_subject() {
     has(&view.page(), &["hosts", "95.0 %  95 of 100, 3 pushed out"]);
     let mut none = View::new(quiet());
     has(&none.keys("4").page(), &["no packets"]);
-    has(&none.keys("7").page(), &["No problems", "none: nobody is told of incidents"]);
+    has(&none.keys("7").page(), &["No problems", "none: incidents are not reported to anyone"]);
     // Every row opens.
     for key in ["1", "2", "3", "4", "5", "6"] {
         view.keys(key).code(KeyCode::Home).code(KeyCode::Enter);

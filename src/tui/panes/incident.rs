@@ -138,7 +138,7 @@ fn evidence(sheet: &mut Sheet, incident: &Incident) {
     }
 }
 
-/// A measured value: its unit is in the name of the measure.
+/// A measured value. The measure names its unit.
 fn figure(value: f64) -> String {
     // Saturates at values that nothing measures.
     if value.abs() >= 10.0 { grouped(value.max(0.0).round() as u64) } else { format!("{value:.2}") }

@@ -73,7 +73,7 @@ fn interfaces(sheet: &mut Sheet, interfaces: &[CaptureView]) {
 fn outputs(sheet: &mut Sheet, sensor: &SensorView) {
     sheet.heading("Outputs");
     if sensor.outputs.is_empty() {
-        sheet.item(Tone::Dim, "none: nobody is told of incidents");
+        sheet.item(Tone::Dim, "none: incidents are not reported to anyone");
     }
     for one in &sensor.outputs {
         let (state, tone) = if one.is_failing { ("FAILING", Tone::Critical) } else { ("ok", Tone::Plain) };
