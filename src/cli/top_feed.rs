@@ -1,5 +1,6 @@
 //! What feeds `pegel top`: a daemon that is asked every second, or captures that are played.
 
+use crate::base::Timestamp;
 use crate::config::Config;
 use crate::output::endpoint::{Client, Endpoint};
 use crate::runtime::playback;
@@ -18,6 +19,25 @@ const FEW_SECONDS: usize = 5;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a pause, or another speed, is noticed.
 const NOTICED: Duration = Duration::from_millis(50);
+
+/// Answers with the same second after which a daemon is taken to be stuck: its time advances without packets as well.
+const MOST_SAME: u32 = 5;
+const STUCK: &str = "it answers, but its time stands still: see /healthz and its log";
+
+/// Notices that a daemon answers and no longer works.
+#[derive(Default)]
+struct Standstill {
+    last: Option<Timestamp>,
+    same: u32,
+}
+
+impl Standstill {
+    fn is_stuck(&mut self, at: Option<Timestamp>) -> bool {
+        self.same = if at.is_some() && at == self.last { self.same.saturating_add(1) } else { 0 };
+        self.last = at;
+        self.same >= MOST_SAME
+    }
+}
 
 /// Asks a daemon for each second.
 pub(super) struct Poller {
@@ -38,10 +58,11 @@ impl Poller {
 
     /// Feeds the view until it is gone.
     pub(super) fn run(&self, sender: &SyncSender<Feed>) {
-        let mut is_connected = false;
+        let (mut is_connected, mut stand) = (false, Standstill::default());
         loop {
             let started = now();
             let message = match self.ask(if is_connected { &self.few } else { &self.all }) {
+                Ok(overview) if stand.is_stuck(overview.at) => Feed::Lost(STUCK.to_owned()),
                 Ok(overview) => Feed::Overview(Box::new(overview)),
                 Err(message) => Feed::Lost(message),
             };
@@ -70,6 +91,7 @@ impl Poller {
         let is_of_certificate = ["certificate", "UnknownIssuer", "tls", "TLS"].iter().any(|word| text.contains(word));
         let hint = match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "is Pegel running?",
+            _ if text.contains("InvalidContentType") => "does it speak http:// instead of https://?",
             std::io::ErrorKind::TimedOut => "is the address right, and no firewall in between?",
             _ if is_of_certificate && self.endpoint.ca_file.as_os_str().is_empty() => {
                 "name the CA of its certificate with --ca-file"
@@ -183,6 +205,14 @@ mod tests {
         assert!(poller.unreachable(&Error::other("invalid peer certificate")).contains("--ca-file"));
         assert!(poller.refused(401).contains("--user") && poller.refused(404).contains("is it Pegel"));
         assert!(self::poller("", "ops").refused(401).contains("wrong"));
+    }
+
+    #[test]
+    fn a_daemon_whose_time_stands_still_is_noticed() {
+        let (mut stand, at) = (Standstill::default(), |second| Some(Timestamp::from_parts(second, 0)));
+        assert!((0..20).all(|_| !stand.is_stuck(None)));
+        assert_eq!((0..7).filter(|_| stand.is_stuck(at(1))).count(), 2);
+        assert!(!stand.is_stuck(at(2)));
     }
 
     #[test]

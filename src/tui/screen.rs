@@ -261,12 +261,13 @@ fn keys(state: &State, theme: Theme, columns: u16) -> Line<'static> {
             columns,
         );
     }
-    if !state.filter.is_empty() {
+    let is_sheet = state.has_help || state.opened.is_some();
+    if !state.filter.is_empty() && !is_sheet {
         let count = state.rows().len();
         let text = format!("FILTERED by {:?}: {count} rows here   Esc clears it   / changes it", state.filter);
         return banner(theme, Tone::Notice, &text, columns);
     }
-    let text = match (state.has_help || state.opened.is_some(), state.is_playback()) {
+    let text = match (is_sheet, state.is_playback()) {
         (true, _) => "Esc back   Up/Down scroll   1-7 panes   ? help   q quit",
         (false, true) => "Enter open   / filter   s/S sort   space pause   +/- speed   1-7 panes   ? help   q quit",
         (false, false) => "Enter open   / filter   s/S sort   space pause   1-7 panes   ? help   q quit",

@@ -209,10 +209,12 @@ fn quiet_is_said_so() {
     let lines = view.lines();
     assert_eq!(lines[1], "QUIET  nothing open, and no recent incident");
     has(&lines[2], &["http://127.0.0.1:7343", "data from 14:05:05 UTC"]);
-    has(&view.page(), &["No incident is open.", "1.0 kpps", "Top classes", "udp", "600 pps"]);
+    has(&view.page(), &["No incident is open, and none", "1.0 kpps", "Top classes", "udp", "600 pps"]);
     let mut ended = quiet();
     ended.recent = vec![Incident { updated_at: at(NOW - 720), closed_at: Some(at(NOW - 700)), ..incident("a", "web") }];
-    has(&View::new(ended).lines()[1], &["QUIET  nothing open; last incident ended 12 min ago (syn_flood 203.0.113.7)"]);
+    let page = View::new(ended).page();
+    has(&page, &["\nQUIET  nothing open; last incident ended 12 min ago (syn_flood 203.0.113.7)"]);
+    has(&page, &["No incident is open. The latest:", "> !! crit ended 203.0.113.7"]);
     has(&View::new(Overview::default()).lines()[1], &["STARTING"]);
 }
 
@@ -322,6 +324,8 @@ fn rows_are_filtered_sorted_and_kept_selected() {
     let mut view = View::new(busy("web"));
     view.keys("3/113.27").code(KeyCode::Enter);
     has(&view.page(), &["FILTERED by \"113.27\": 1 rows here", ">   203.0.113.27"]);
+    view.code(KeyCode::Enter);
+    has(&view.page(), &["Host 203.0.113.27", "Esc back"]);
     view.keys("4");
     has(&view.page(), &["Nothing here matches the filter"]);
     view.keys("3").code(KeyCode::Esc);

@@ -5,7 +5,7 @@ use super::super::pane::{Look, Pane, Row};
 use super::super::text::{bars, columns, fitted, neutral, packets, rate, width};
 use super::super::theme::Tone;
 use super::incidents::{COLUMNS, of_incident, row};
-use crate::base::{Timestamp, grouped};
+use crate::base::Timestamp;
 use crate::view::{HostRates, KEPT_SECONDS, Overview, Rate, TrafficSecond};
 use ratatui::text::Line;
 use std::cmp::Reverse;
@@ -16,6 +16,8 @@ const PLOT: (usize, usize) = (4, 10);
 const HIGH: usize = 36;
 /// Columns of the scale beside the plot.
 const SCALE: usize = 11;
+/// Incidents that have ended, where none is open.
+const LATEST: usize = 5;
 /// Columns between the two lists.
 const BETWEEN: usize = 3;
 
@@ -26,15 +28,17 @@ pub(super) const PANE: Pane = Pane {
     rows,
     above: plot,
     below: top,
-    empty: |overview| match overview.recent.len() {
-        0 => "No incident is open.".to_owned(),
-        count => format!("No incident is open; {} in pane 2 have ended.", grouped(count as u64)),
-    },
+    empty: |_| "No incident is open, and none is kept of the past.".to_owned(),
     detail: of_incident,
 };
 
+/// Open incidents; where there are none, the latest of the others.
 fn rows(overview: &Overview) -> Vec<Row> {
-    worst_first(overview).into_iter().map(|incident| row(incident, overview.at)).collect()
+    let mut shown = worst_first(overview);
+    if shown.is_empty() {
+        shown.extend(overview.recent.iter().take(LATEST));
+    }
+    shown.into_iter().map(|incident| row(incident, overview.at)).collect()
 }
 
 fn plot(look: &Look<'_>) -> Vec<Line<'static>> {
@@ -61,7 +65,12 @@ fn plot(look: &Look<'_>) -> Vec<Line<'static>> {
         lines
             .push(Line::from(vec![look.span(Tone::Dim, &format!("{scale:>SCALE$} ")), look.span(Tone::Notice, &line)]));
     }
-    lines.push(look.line(Tone::Heading, "Open incidents"));
+    let heading = match (look.overview.open.is_empty(), look.overview.recent.is_empty()) {
+        (false, _) => "Open incidents",
+        (true, false) => "No incident is open. The latest:",
+        (true, true) => "Incidents",
+    };
+    lines.push(look.line(Tone::Heading, heading));
     lines
 }
 
