@@ -21,6 +21,7 @@ Examples:
   pegel top                                           the daemon on this machine
   pegel top --url https://gw1.example.net:7343 --user ops --password-file ~/.pegel-password
   pegel top --network 203.0.113.0/24 attack.pcap      a capture, as it happened; + and - change the speed
+  zcat big.pcap.gz | pegel top --speed max -          a capture from a pipe
   pegel top --speed 16 day1.pcap day2.pcap            sixteen times as fast
   NO_COLOR=1 pegel top                                without colours
 
@@ -37,7 +38,7 @@ const WAITING: usize = 64;
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct TopArgs {
-    /// Capture files to play, in this order as one timeline, instead of the daemon
+    /// Capture files to play, in this order as one timeline, instead of the daemon; `-` is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// URL of the running daemon
@@ -125,7 +126,11 @@ fn start(args: &TopArgs, controls: &Arc<Controls>) -> Result<Started, ExitCode> 
             return Err(ExitCode::from(exit::FAILED));
         }
     }
-    let names: Vec<String> = args.files.iter().map(|path| path.display().to_string()).collect();
+    let name = |path: &PathBuf| match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    };
+    let names: Vec<String> = args.files.iter().map(name).collect();
     let (files, controls) = (args.files.clone(), Arc::clone(controls));
     let reader = thread::spawn(move || play(&files, &config, &controls, &sender));
     Ok((Source::Files(names.join(" ")), receiver, reader))
