@@ -1,40 +1,49 @@
 //! One changing line on a terminal: what `pegel run` sees. Log lines appear above it.
+//!
+//! A progress bar would do it, but fills its line up to the edge: the ^C that a terminal echoes then breaks it.
 
 use crate::runtime::live::Watcher;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The line; it draws nothing where standard error is no terminal.
-#[derive(Clone)]
+/// Columns for what the terminal echoes behind the line.
+const ECHO: usize = 4;
+/// To the first column, and everything behind it is erased (ECMA-48 §8.3.41, EL).
+const ERASE: &str = "\r\x1b[2K";
+
+/// The line on standard error.
+#[derive(Clone, Default)]
 pub(super) struct StatusLine {
-    bar: ProgressBar,
+    /// What is shown; empty: nothing.
+    shown: Arc<Mutex<String>>,
 }
 
 impl StatusLine {
     /// `None` where standard error is no terminal, or one that cannot move its cursor.
     pub(super) fn new() -> Option<StatusLine> {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        if !io::stderr().is_terminal() || is_dumb {
-            return None;
-        }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        // Cut off at the width of the terminal.
-        bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Some(StatusLine { bar })
+        (io::stderr().is_terminal() && !is_dumb).then(StatusLine::default)
     }
 
     /// Shows every second.
     pub(super) fn watcher(&self) -> Watcher {
-        let bar = self.bar.clone();
+        let line = self.clone();
         Box::new(move |overview| {
-            bar.set_message(overview.line());
-            bar.tick();
+            let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            line.show(overview.line().chars().take(columns.saturating_sub(ECHO)).collect());
         })
     }
 
     /// Removes the line.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.show(String::new());
+    }
+
+    fn show(&self, text: String) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        // A terminal that is gone is no reason to stop.
+        let _ = write!(io::stderr(), "{ERASE}{text}");
+        *shown = text;
     }
 }
 
@@ -43,10 +52,13 @@ pub(super) struct Above(pub Option<StatusLine>);
 
 impl Write for Above {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.0 {
-            Some(line) => line.bar.suspend(|| io::stderr().write(bytes)),
-            None => io::stderr().write(bytes),
-        }
+        let Some(line) = &self.0 else { return io::stderr().write(bytes) };
+        let shown = line.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{ERASE}")?;
+        stderr.write_all(bytes)?;
+        write!(stderr, "{shown}")?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -6,7 +6,7 @@ use super::top_feed::{Poller, play};
 use crate::output::endpoint::Endpoint;
 use crate::tui::{self, Controls, Feed, Settings, Source, Speed};
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ pub(super) fn run(args: TopArgs) -> ExitCode {
         Err(code) => return code,
     };
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
+    // SIGHUP ends it at once: there is no terminal to be given back.
+    for signal in [SIGTERM, SIGINT] {
         if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
             eprintln!("pegel: cannot handle signals: {error}");
             return ExitCode::from(exit::FAILED);

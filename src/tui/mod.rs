@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
-use terminal::Screen;
+use terminal::{Input, Screen};
 use theme::Theme;
 
 /// How long to wait for a key while seconds of a daemon arrive.
@@ -59,15 +59,18 @@ fn show(screen: &mut Screen, feed: &Receiver<Feed>, controls: Arc<Controls>, set
             screen.draw(|frame| screen::draw(frame, &mut state, theme))?;
         }
         is_changed = false;
-        let mut wait = if state.is_playback() && !state.controls.is_paused() { HASTY } else { PATIENT };
+        let wait = if state.is_playback() && !state.controls.is_paused() { HASTY } else { PATIENT };
+        if terminal::wait_for_input(wait)? == Input::Gone {
+            return Ok(());
+        }
         // All that was typed meanwhile is drawn at once.
-        while event::poll(wait)? {
+        while event::poll(Duration::ZERO)? {
             match event::read()? {
                 Event::Key(key) => state.key(key),
                 Event::Mouse(mouse) => state.mouse(mouse),
                 _ => {}
             }
-            (is_changed, wait) = (true, Duration::ZERO);
+            is_changed = true;
         }
     }
     Ok(())

@@ -5,10 +5,13 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::io::{self, Stdout};
 use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// The terminal while it is taken over.
 pub(super) struct Screen {
@@ -61,6 +64,30 @@ impl Drop for Screen {
 fn enter(mouse: bool) -> io::Result<()> {
     execute!(io::stdout(), EnterAlternateScreen)?;
     if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// What waiting for input has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Perhaps a key, perhaps nothing yet.
+    Any,
+    /// There is no terminal any more: its window was closed, or the connection to it.
+    Gone,
+}
+
+/// Waits until something was typed, but no longer than `time`. Crossterm itself would read a terminal that is gone for ever.
+pub(super) fn wait_for_input(time: Duration) -> io::Result<Input> {
+    let stdout = io::stdout();
+    let mut terminal = [PollFd::new(&stdout, PollFlags::IN)];
+    let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    match poll(&mut terminal, Some(&time)) {
+        // A change of size, or a signal to end.
+        Err(Errno::INTR) => return Ok(Input::Any),
+        found => found?,
+    };
+    let [terminal] = terminal;
+    let is_gone = terminal.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+    Ok(if is_gone { Input::Gone } else { Input::Any })
 }
 
 /// As it was. Errors have no place to go: the terminal may be gone.

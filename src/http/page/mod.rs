@@ -91,7 +91,7 @@ async fn incidents(
         Ok(filter) => stored::read(&shared, move |reader| reader.incidents(&filter)).await,
     };
     let found = page.as_ref().map_err(|_| "The store cannot be asked at the moment, or nothing is stored");
-    Html(history::incidents(&wanted, found.map_err(|why| &*why), &known, now)).into_response()
+    Html(history::incidents(&wanted, found, &known, now)).into_response()
 }
 
 async fn incident_page(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {

@@ -56,11 +56,15 @@ pub(super) fn row(incident: &Incident, now: Option<Timestamp>) -> Row {
     let guest = incident.target.guest.as_deref().unwrap_or_default();
     let address = incident.target.address.map(|address| address.bits());
     let target = incident.target.label();
+    let vector = match incident.vectors.len() {
+        0 | 1 => incident.vector.name().to_owned(),
+        count => format!("{} +{}", incident.vector.name(), count - 1),
+    };
     let cells = vec![
         Cell::number(severity, f64::from(incident.severity as u8)),
         Cell::text(state),
         address.map_or_else(|| Cell::text(&target), |bits| Cell::bits(&target, bits)),
-        Cell::text(incident.vector.name()),
+        Cell::text(&vector),
         Cell::number(&brief_moment(onset, now), onset.nanos() as f64),
         Cell::number(&lasting(lasted), lasted),
         Cell::text(guest),

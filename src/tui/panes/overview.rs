@@ -18,12 +18,16 @@ const HIGH: usize = 36;
 const SCALE: usize = 11;
 /// Incidents that have ended, where none is open.
 const LATEST: usize = 5;
+/// Measurements of the most urgent incident.
+const EVIDENCE: usize = 3;
+/// Lines that the lists have at least, with their heading.
+const LEAST_LISTED: usize = 5;
 /// Columns between the two lists.
 const BETWEEN: usize = 3;
 
 pub(super) const PANE: Pane = Pane {
     title: "Overview",
-    help: "traffic of the last two minutes, open incidents, top targets and classes",
+    help: "traffic of the last two minutes, open incidents with evidence, top targets and classes",
     columns: COLUMNS,
     rows,
     above: plot,
@@ -74,11 +78,20 @@ fn plot(look: &Look<'_>) -> Vec<Line<'static>> {
     lines
 }
 
-/// Top targets beside top classes.
+/// Why the most urgent incident is one; then top targets beside top classes.
 fn top(look: &Look<'_>) -> Vec<Line<'static>> {
+    let worst = worst_first(look.overview).into_iter().next();
+    let evidence = worst.into_iter().flat_map(|incident| &incident.evidence).take(EVIDENCE);
+    let mut lines: Vec<Line<'static>> =
+        evidence.map(|one| look.line(Tone::Plain, &fitted(&neutral(&one.message), look.width))).collect();
+    if !lines.is_empty() {
+        lines.insert(0, look.line(Tone::Heading, "Evidence"));
+        lines.push(Line::default());
+    }
+    lines.truncate(look.height.saturating_sub(LEAST_LISTED));
     let left = look.width.saturating_sub(BETWEEN) * 3 / 5;
     let right = look.width.saturating_sub(BETWEEN + left);
-    let most = look.height.saturating_sub(1);
+    let most = look.height.saturating_sub(lines.len() + 1);
     let mut hosts: Vec<&HostRates> = look.overview.hosts.iter().collect();
     hosts.sort_by_key(|host| Reverse(host.receive.packets_per_second));
     let target = |host: &HostRates| {
@@ -90,7 +103,7 @@ fn top(look: &Look<'_>) -> Vec<Line<'static>> {
     let classes: Vec<String> = classes.into_iter().map(|(class, receive)| listed(class, receive, right)).collect();
     let gap = " ".repeat(BETWEEN);
     let heading = format!("{}{gap}{}", fitted("Top targets (received)", left), "Top classes (received)");
-    let mut lines = vec![look.line(Tone::Heading, &heading)];
+    lines.push(look.line(Tone::Heading, &heading));
     for number in 0..targets.len().max(classes.len()).max(1) {
         let none = if number == 0 { "no packets" } else { "" };
         let of = |list: &[String]| list.get(number).map_or(none, String::as_str).to_owned();

@@ -51,10 +51,10 @@ fn above(look: &Look<'_>) -> Vec<Line<'static>> {
     let sampled = look.overview.networks.sampled as u64;
     let text = match sampled {
         0 => "Nothing was sampled in the last second: no packets".to_owned(),
-        1 => "Estimated from 1 sampled packet of the last second".to_owned(),
-        _ => format!("Estimated from {} sampled packets of the last second", grouped(sampled)),
+        1 => "Estimated from 1 packet of the last second; sources may be forged".to_owned(),
+        _ => format!("Estimated from {} packets of the last second; sources may be forged", grouped(sampled)),
     };
-    vec![look.line(Tone::Dim, &format!("{text}. Source addresses may be forged."))]
+    vec![look.line(Tone::Dim, &text)]
 }
 
 fn detail(look: &Look<'_>, key: &str) -> Option<Vec<Line<'static>>> {
