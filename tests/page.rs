@@ -38,6 +38,13 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_pegel")).ancestors().nth(2).expect("the build directory").to_owned()
 }
 
+/// Pictures of the book.
+const BOOK: &[&str] = &["page-attack", "page-attack-phone", "page-incident"];
+
+fn renews_book() -> bool {
+    std::env::var_os("PEGEL_RENEW_DOCS").is_some()
+}
+
 /// Where pictures go.
 fn pictures() -> PathBuf {
     let folder = target().join("page");
@@ -98,7 +105,7 @@ impl Browser {
     fn picture(&mut self, name: &str) {
         let path = pictures().join(format!("{name}.png"));
         self.run(&format!("await tools.open.screenshot({{ path: '{}', fullPage: true }})", path.display()));
-        if std::env::var_os("PEGEL_RENEW_DOCS").is_some() && name.starts_with("page-") {
+        if renews_book() && BOOK.contains(&name) {
             let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/guide");
             fs::copy(&path, book.join(format!("{name}.png"))).unwrap();
         }
@@ -131,7 +138,7 @@ fn an_attack_appears_on_an_open_page() {
     ip(&format!("-n {} link set {hostile} up", bed.ns("b")));
     let config = bed.file(
         "pegel.toml",
-        "[incident]\nquiet_seconds = 2\n[[guest]]\nname = \"<script>alert(1)</script>\"\nmac = \"52:54:00:12:34:56\"\naddresses = [\"10.231.7.2\"]\n",
+        "[incident]\nquiet_seconds = 2\n[[guest]]\nname = \"shop\"\nmac = \"52:54:00:12:34:56\"\naddresses = [\"10.231.7.2\"]\n",
     );
     let arguments = ["--config", config.as_str(), "-i", hostile];
     let pegel = bed.pegel(&arguments);
@@ -164,6 +171,10 @@ fn an_attack_appears_on_an_open_page() {
     let drawn = browser.run("return tools.open.evaluate(() => [...document.querySelectorAll('#traffic path.line')].map((line) => line.getBBox().height))");
     let highest = drawn.as_array().unwrap().iter().filter_map(Value::as_f64).fold(0.0, f64::max);
     assert!(highest > 50.0, "the plot is flat: {drawn}");
+    if renews_book() {
+        // A picture of more than the first seconds.
+        browser.run("await tools.open.waitForFunction(() => document.querySelectorAll('#packets-now-figures tbody tr').length > 24, null, { timeout: 60000 })");
+    }
     browser.picture("page-attack");
     for (name, options) in [("page-attack-dark", DARK), ("page-attack-phone", PHONE)] {
         browser.open(&base, "/", options);

@@ -295,7 +295,7 @@ fn pegel_run_says_in_one_changing_line_what_it_sees() {
     let Some(tmux) = Tmux::start(&bed.dir, "line", (200, 40), &command) else { return };
     tmux.wait_for("Quiet: no attack is under way; 0 pps");
     let sending = bed.sending(&flood("syn_flood", 3000, 600.0));
-    let screen = tmux.wait_for("Under attack: 1 critical incident; SYN flood on");
+    let screen = tmux.wait_for("Under attack: SYN flood on 10.231.7.2, for");
     // The line is the last one, and there is one only; what was logged stands above it.
     let lines: Vec<&str> = screen.lines().filter(|line| !line.trim().is_empty()).collect();
     assert!(lines.last().unwrap().starts_with("Under attack"), "{screen}");

@@ -2,18 +2,13 @@
 
 use super::text::{ago, moment, neutral, packets};
 use super::theme::Tone;
-use crate::base::{Addr, Direction, Severity, Timestamp, VectorClass, lasting};
+use crate::base::{Addr, Timestamp, lasting};
 use crate::incident::Incident;
-use crate::view::Overview;
-use std::cmp::Reverse;
-
-/// Seconds without a finding after which an open incident is said to subside: longer than the gap between two findings of
-/// a slow detector.
-const SUBSIDING_SECONDS: f64 = 3.0;
+use crate::view::{Overview, event, is_subsiding};
 
 /// What is going on, in words.
 pub(super) fn headline(overview: &Overview) -> (Tone, String) {
-    let open = worst_first(overview);
+    let open = overview.by_urgency();
     let Some(worst) = open.first() else { return (Tone::Good, quiet(overview)) };
     let others = match open.len() {
         1 => String::new(),
@@ -22,21 +17,9 @@ pub(super) fn headline(overview: &Overview) -> (Tone, String) {
     (tone(worst), format!("{}{others}", said(worst, overview.at)))
 }
 
-/// Open incidents, the most urgent first.
-pub(super) fn worst_first(overview: &Overview) -> Vec<&Incident> {
-    let mut open: Vec<&Incident> = overview.open.iter().collect();
-    open.sort_by_key(|incident| Reverse(urgency(incident)));
-    open
-}
-
-/// A drill comes last; then severity, then whether it is an attack on us, then size.
-fn urgency(incident: &Incident) -> (bool, Severity, bool, u64) {
-    (!incident.drill, incident.severity, is_attack_on_us(incident), incident.peak.packets_per_second)
-}
-
 /// The most urgent open incident of a host, drills aside.
 pub(super) fn attack_on(overview: &Overview, host: Addr) -> Option<&Incident> {
-    worst_first(overview).into_iter().find(|incident| incident.target.address == Some(host) && !incident.drill)
+    overview.by_urgency().into_iter().find(|incident| incident.target.address == Some(host) && !incident.drill)
 }
 
 /// How loudly an incident is shown.
@@ -44,39 +27,20 @@ pub(super) fn tone(incident: &Incident) -> Tone {
     if incident.drill { Tone::Notice } else { incident.severity.into() }
 }
 
-fn is_attack_on_us(incident: &Incident) -> bool {
-    use VectorClass::{Amplification, Application, Flood, Recon};
-    incident.direction != Direction::Outbound
-        && matches!(incident.vector.class(), Amplification | Application | Flood | Recon)
-}
-
-/// What kind of event it is, in capitals.
-fn event(incident: &Incident) -> &'static str {
-    match incident.vector.class() {
-        _ if incident.drill => "DRILL",
-        VectorClass::Sensor => "PROBLEM",
-        _ if incident.severity == Severity::Info => "NOTICE",
-        VectorClass::Layer2 => "LAN PROBLEM",
-        VectorClass::Egress => "ABUSE FROM INSIDE",
-        _ if incident.direction == Direction::Outbound => "ATTACK FROM INSIDE",
-        _ => "UNDER ATTACK",
-    }
-}
-
 /// An open incident in one line.
 fn said(incident: &Incident, now: Option<Timestamp>) -> String {
     let now = now.unwrap_or(incident.updated_at);
     let onset = incident.onset();
     let silent = now.seconds_since(incident.updated_at);
-    let is_subsiding = silent > SUBSIDING_SECONDS;
+    let is_subsiding = is_subsiding(incident, now);
     let lasted = if is_subsiding { incident.lasted_seconds() } else { now.seconds_since(onset) };
     let since = format!("since {} ({})", moment(onset, Some(now)), lasting(lasted));
     let (event, state) = if is_subsiding {
-        ("SUBSIDING", format!("quiet for {}", lasting(silent)))
+        ("SUBSIDING".to_owned(), format!("quiet for {}", lasting(silent)))
     } else if incident.peak.packets_per_second > 0 {
-        (event(incident), format!("peak {}", packets(incident.peak.packets_per_second)))
+        (event(incident).to_uppercase(), format!("peak {}", packets(incident.peak.packets_per_second)))
     } else {
-        (event(incident), String::new())
+        (event(incident).to_uppercase(), String::new())
     };
     let drill = if incident.drill && event != "DRILL" { "(drill)  " } else { "" };
     let target = neutral(&incident.target.label());

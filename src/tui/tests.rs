@@ -299,7 +299,7 @@ fn each_pane_shows_its_subject() {
         ("1", &["[1 Overview]", "Received", "last 120 s"][..]),
         ("2", &["[2 Incidents]", "01-01 13:05", "ended", "1.2 M"]),
         ("3", &["The 50 busiest of 1,234 known hosts", "RECV BIT/S", "! 203.0.113.7", "  203.0.113.8", "web"]),
-        ("4", &["512 sampled packets", "198.51.0.0/24", "10.0 %", "1.0 %"]),
+        ("4", &["512 packets of the last second", "198.51.0.0/24", "10.0 %", "1.0 %"]),
         ("5", &["100 (web)", "proxmox"]),
         ("6", &["The 60 busiest of 99 known stations", "BCAST PPS", "web0"]),
         ("7", &["4 problems", "50.0 % of the packets of the last minute", "NOT CAPTURED", "FAILING", "more lines"]),

@@ -11,4 +11,4 @@ pub use overview::{
     ClassRates, HostRates, KEPT_SECONDS, Overview, Rate, SourceNetwork, SourceNetworks, StationRates, TrafficSecond,
 };
 pub use sensor::{CaptureView, CheckView, OutputView, SensorView, StoreView, TableView};
-pub use words::{attack, words};
+pub use words::{attack, event, is_subsiding, words};

@@ -1,9 +1,13 @@
 //! What people are told in a line.
 
 use super::overview::Overview;
-use crate::base::{Severity, lasting, scaled};
+use crate::base::{Direction, Severity, Timestamp, VectorClass, lasting, scaled};
 use crate::incident::Incident;
 use std::cmp::Reverse;
+
+/// Seconds without a finding after which an open incident is said to subside: longer than the gap between two findings of a slow
+/// detector.
+const SUBSIDING_SECONDS: f64 = 3.0;
 
 /// A word of the API as people read it: `syn_flood` is "SYN flood".
 pub fn words(name: &str) -> String {
@@ -29,51 +33,83 @@ pub fn attack(incident: &Incident) -> String {
     vectors.join(", ") + &patterns
 }
 
+/// What kind of event an incident is.
+pub fn event(incident: &Incident) -> &'static str {
+    match incident.vector.class() {
+        _ if incident.drill => "Drill",
+        VectorClass::Sensor => "Problem",
+        _ if incident.severity == Severity::Info => "Notice",
+        VectorClass::Layer2 => "LAN problem",
+        VectorClass::Egress => "Abuse from inside",
+        _ if incident.direction == Direction::Outbound => "Attack from inside",
+        _ => "Under attack",
+    }
+}
+
+/// Whether an incident that is open has had no finding for a while, at `now`.
+pub fn is_subsiding(incident: &Incident, now: Timestamp) -> bool {
+    now.seconds_since(incident.updated_at) > SUBSIDING_SECONDS
+}
+
+/// A drill comes last; then severity, then whether it is an attack on us, then size.
+fn urgency(incident: &Incident) -> (bool, Severity, bool, u64) {
+    let is_attack_on_us = matches!(event(incident), "Under attack");
+    (!incident.drill, incident.severity, is_attack_on_us, incident.peak.packets_per_second)
+}
+
+/// The name of a target without any text of others.
+fn own_name(incident: &Incident) -> String {
+    let target = &incident.target;
+    let name = target.address.map(|address| address.to_string()).or_else(|| target.prefix.clone());
+    name.or_else(|| target.mac.map(|mac| mac.to_string())).unwrap_or_else(|| format!("a {}", target.kind))
+}
+
 impl Overview {
-    /// The worst open incident: the most severe, then the largest.
-    pub fn worst(&self) -> Option<&Incident> {
-        let attacks = self.open.iter().filter(|incident| !incident.drill);
-        attacks.max_by_key(|incident| (incident.severity, incident.peak.packets_per_second, Reverse(&incident.id)))
+    /// Open incidents, the most urgent first.
+    pub fn by_urgency(&self) -> Vec<&Incident> {
+        let mut open: Vec<&Incident> = self.open.iter().collect();
+        open.sort_by_key(|incident| Reverse(urgency(incident)));
+        open
     }
 
-    /// Whether we are attacked, in a sentence.
+    /// Open incidents that warrant more than a note, the most urgent first.
+    pub fn severe(&self) -> Vec<&Incident> {
+        let mut open = self.by_urgency();
+        open.retain(|incident| incident.severity > Severity::Info && !incident.drill);
+        open
+    }
+
+    /// Whether we are attacked, who, and with what. Contains no text of others.
     pub fn headline(&self) -> String {
-        let open = |severity| self.open.iter().filter(|i| !i.drill && i.severity == severity).count();
-        let several = |count: usize, what: &str| match count {
-            1 => format!("1 {what} incident"),
-            count => format!("{count} {what} incidents"),
+        let severe = self.severe();
+        let Some(worst) = severe.first() else { return "Quiet: no attack is under way".to_owned() };
+        let others = match severe.len() {
+            1 => String::new(),
+            2 => " and 1 more incident".to_owned(),
+            count => format!(" and {} more incidents", count - 1),
         };
-        match (open(Severity::Critical), open(Severity::Warning)) {
-            (0, 0) => "Quiet: no attack is under way".to_owned(),
-            (0, warning) => format!("Attention: {}", several(warning, "warning")),
-            (critical, 0) => format!("Under attack: {}", several(critical, "critical")),
-            (critical, warning) => format!("Under attack: {critical} critical, {warning} warning incidents"),
-        }
+        let is_subsiding = self.at.is_some_and(|now| is_subsiding(worst, now));
+        let event = if is_subsiding { "Subsiding" } else { event(worst) };
+        format!("{event}: {} on {}{others}", attack(worst), own_name(worst))
     }
 
     /// All of it in one line, for a terminal. Contains no text of others.
     pub fn line(&self) -> String {
         let receive = self.traffic.last().map(|second| second.receive).unwrap_or_default();
-        let traffic = format!(
-            "{}pps, {}bit/s received, {} captured",
-            scaled(receive.packets_per_second),
-            scaled(receive.bits_per_second),
-            share(self.sensor.coverage)
-        );
-        let worst = self.worst().filter(|incident| incident.severity > Severity::Info);
-        let what = worst.map(|incident| {
-            let lasts = self.at.map_or(0.0, |at| at.seconds_since(incident.onset()).max(0.0));
-            let target = &incident.target;
-            let name = target.address.map(|address| address.to_string()).or_else(|| target.prefix.clone());
-            let name = name.or_else(|| target.mac.map(|mac| mac.to_string())).unwrap_or_else(|| target.kind.to_owned());
-            format!("; {} on {name} for {}", attack(incident), lasting(lasts))
-        });
+        let lasts = self.severe().first().and_then(|worst| Some(self.at?.seconds_since(worst.onset()).max(0.0)));
+        let lasts = lasts.map(|seconds| format!(", for {}", lasting(seconds))).unwrap_or_default();
         let problems = match self.sensor.problems().len() {
             0 => String::new(),
             1 => "; 1 problem of Pegel itself".to_owned(),
             count => format!("; {count} problems of Pegel itself"),
         };
-        format!("{}{}{problems}; {traffic}", self.headline(), what.unwrap_or_default())
+        format!(
+            "{}{lasts}{problems}; {}pps, {}bit/s received, {} captured",
+            self.headline(),
+            scaled(receive.packets_per_second),
+            scaled(receive.bits_per_second),
+            share(self.sensor.coverage)
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first page: what happens at the moment. Its parts are written once per second for all who look.
 
 use super::parts::{IncidentLine, NAVIGATION, Table, VERSION, incident_table, plot, section};
-use super::text::{Html, Shown, number, percent, rate, rate_cell};
+use super::text::{Html, Moment, Shown, for_how_long, number, percent, rate, rate_cell};
 use crate::base::{Severity, Timestamp, grouped};
 use crate::incident::Incident;
 use crate::report::{Line, Lines, Unit};
@@ -35,6 +35,7 @@ struct Status<'a> {
     headline: &'a str,
     worst: Option<&'a Incident>,
     worst_words: &'static str,
+    lasts: String,
     message: &'a str,
     receive: (String, String),
     transmit: (String, String),
@@ -61,7 +62,7 @@ pub(super) fn fragments(overview: &Overview) -> Vec<(&'static str, Html)> {
 }
 
 fn status(overview: &Overview) -> Html {
-    let worst = overview.worst().filter(|incident| incident.severity > Severity::Info);
+    let worst = overview.severe().first().copied();
     let problems = overview.sensor.problems();
     let (tone, badge) = match (worst.map(|incident| incident.severity), problems.is_empty(), overview.at) {
         (_, _, None) => ("unknown", "Starting"),
@@ -79,6 +80,8 @@ fn status(overview: &Overview) -> Html {
         headline: &overview.headline(),
         worst,
         worst_words: worst.map_or("none is severe", |incident| incident.severity.name()),
+        lasts: worst
+            .map_or_else(String::new, |worst| for_how_long(worst.onset(), overview.at.unwrap_or(worst.updated_at))),
         message,
         receive: rate(last.map(|second| second.receive).unwrap_or_default()),
         transmit: rate(last.map(|second| second.transmit).unwrap_or_default()),
@@ -91,10 +94,7 @@ fn status(overview: &Overview) -> Html {
 
 fn incidents(overview: &Overview) -> Html {
     let now = overview.at.unwrap_or(Timestamp::ZERO);
-    let mut open: Vec<&Incident> = overview.open.iter().collect();
-    open.sort_by_key(|incident| {
-        (Reverse(incident.severity), Reverse(incident.peak.packets_per_second), incident.id.clone())
-    });
+    let open = overview.by_urgency();
     let left_out = open.len().saturating_sub(OPEN);
     let lines = open.into_iter().take(OPEN).map(|incident| IncidentLine::new(incident, now)).collect();
     let recent = overview.recent.iter().take(ROWS).map(|incident| IncidentLine::new(incident, now)).collect();

@@ -1,6 +1,6 @@
 //! Incidents, open ones first.
 
-use super::super::headline::{tone, worst_first};
+use super::super::headline::tone;
 use super::super::pane::{Cell, Column, Look, Pane, Row, no_lines};
 use super::super::text::brief_moment;
 use super::incident::detail;
@@ -34,7 +34,7 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 
 fn rows(overview: &Overview) -> Vec<Row> {
-    let all = worst_first(overview).into_iter().chain(&overview.recent);
+    let all = overview.by_urgency().into_iter().chain(&overview.recent);
     all.map(|incident| row(incident, overview.at)).collect()
 }
 

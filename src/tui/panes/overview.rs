@@ -1,6 +1,5 @@
 //! Everything at a glance: traffic over two minutes, open incidents, who receives most, and of what.
 
-use super::super::headline::worst_first;
 use super::super::pane::{Look, Pane, Row};
 use super::super::text::{bars, columns, fitted, neutral, packets, rate, width};
 use super::super::theme::Tone;
@@ -38,7 +37,7 @@ pub(super) const PANE: Pane = Pane {
 
 /// Open incidents; where there are none, the latest of the others.
 fn rows(overview: &Overview) -> Vec<Row> {
-    let mut shown = worst_first(overview);
+    let mut shown = overview.by_urgency();
     if shown.is_empty() {
         shown.extend(overview.recent.iter().take(LATEST));
     }
@@ -80,7 +79,7 @@ fn plot(look: &Look<'_>) -> Vec<Line<'static>> {
 
 /// Why the most urgent incident is one; then top targets beside top classes.
 fn top(look: &Look<'_>) -> Vec<Line<'static>> {
-    let worst = worst_first(look.overview).into_iter().next();
+    let worst = look.overview.by_urgency().into_iter().next();
     let evidence = worst.into_iter().flat_map(|incident| &incident.evidence).take(EVIDENCE);
     let mut lines: Vec<Line<'static>> =
         evidence.map(|one| look.line(Tone::Plain, &fitted(&neutral(&one.message), look.width))).collect();
