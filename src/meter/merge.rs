@@ -7,7 +7,7 @@ use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
 use super::inside::Inside;
 use super::lan::LanState;
-use super::last_tick::{LastTick, QuietHost};
+use super::last_tick::LastTick;
 use super::link::AssignedAddrs;
 use super::prefixes::{HostTickCounts, HostTraffic, Prefixes};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
@@ -265,7 +265,7 @@ impl Meter {
         self.evictions.requests += self.requests.absorb(self.tick, &report.requests);
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
         let tick = self.tick;
-        self.last_tick.start_report();
+        self.last_tick.keep(report, at);
         for host in &report.hosts {
             let (index, activity, new) = self.active.count(host, self.tick, &self.hosts);
             if new && let Some(active) = self.active.get_mut(index) {
@@ -279,8 +279,6 @@ impl Meter {
             if let Some(slot) = self.window_of(index, host.address, activity, BUSY) {
                 slot.window.absorb_quiet(host, at, report.scale);
                 slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
-            } else {
-                self.last_tick.keep(QuietHost { counts: *host, at, scale: report.scale });
             }
         }
         for host in &mut report.details {
@@ -340,7 +338,7 @@ impl Meter {
         let window = if self.windows.get_mut(known, address).is_some() {
             known
         } else if activity >= least {
-            let window = self.windows.add(address, activity, Some(&mut self.last_tick))?;
+            let window = self.windows.add(address, activity, Some(&self.last_tick))?;
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
             }

@@ -14,7 +14,7 @@
 //! | worker requests | `requests` | none | 256 a tick | a random half of the sample |
 //! | active hosts | `active` | address | `meter.hosts` | as worker hosts; counts go to the shared table, unless that is full of more active hosts |
 //! | shared hosts | `shared` | address | `meter.hosts` | at most once a tick, the least active eighth; for a second afterwards, new hosts that are hardly more active |
-//! | hosts without windows | `last_tick` | host | 4,096 a tick | the rest of the tick |
+//! | hosts of the last tick | `last_tick` | host | 4,096 a tick | the rest of the tick |
 //! | windows | `windows` | busy host | `meter.busy_hosts` | a host less than a third as busy as the new one |
 //! | prefixes | `prefixes` | network | 4,096 small, `meter.prefixes` with windows | as worker hosts; as windows |
 //! | inside as a whole | `inside` | none | one window; a sample of 128 packets a worker and tick, for a second | the oldest |

@@ -139,7 +139,7 @@ impl Windows {
 
     /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
     /// less active. They begin with what the host had in the last tick, as far as that is known.
-    pub(super) fn add(&mut self, address: Addr, activity: f32, last: Option<&mut LastTick>) -> Option<usize> {
+    pub(super) fn add(&mut self, address: Addr, activity: f32, last: Option<&LastTick>) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
         }
@@ -158,11 +158,14 @@ impl Windows {
         slot.address = address;
         slot.window.reuse(address, self.tick.wrapping_sub(1));
         slot.window.roll(self.tick.wrapping_sub(1));
-        let (before, now) = last.map(|last| last.of(address)).unwrap_or_default();
-        before.iter().for_each(|host| slot.window.absorb_quiet(&host.counts, host.at, host.scale));
-        slot.window.roll(self.tick);
-        let now = now.iter().filter(|host| host.counts.address == address);
-        now.for_each(|host| slot.window.absorb_quiet(&host.counts, host.at, host.scale));
+        match last.map(|last| last.of(address)) {
+            Some((before, now)) => {
+                before.for_each(|host| slot.window.absorb_quiet(host.counts, host.at, host.scale));
+                slot.window.roll(self.tick);
+                now.for_each(|host| slot.window.absorb_quiet(host.counts, host.at, host.scale));
+            }
+            None => slot.window.roll(self.tick),
+        }
         slot.in_use = true;
         slot.last_active = self.tick;
         // This tick's packets are included and will be added once more: a new host gets time before it can be replaced.
