@@ -640,7 +640,7 @@ fn readiness_needs_one_capture() {
 fn connections_are_kept_and_limited() {
     let running = run();
     // Each sends requests and stays open, so that it is certainly counted.
-    let kept: Vec<TcpStream> = (0..128)
+    let kept: Vec<TcpStream> = (0..256)
         .map(|_| {
             let mut stream = connect(&running);
             for _ in 0..2 {

@@ -214,7 +214,7 @@ fn an_attack_appears_on_an_open_page() {
     browser.open(&base, "/", LIGHT);
     browser.run("await tools.open.waitForFunction(() => document.getElementById('connection').textContent === 'Live')");
     pegel.stop();
-    browser.run("await tools.open.waitForFunction(() => document.getElementById('connection').textContent.startsWith('Connection lost'), null, { timeout: 60000 })");
+    browser.run("await tools.open.waitForFunction(() => document.getElementById('connection').textContent.startsWith('Not live'), null, { timeout: 60000 })");
     let _pegel = bed.pegel(&arguments);
     browser.run("await tools.open.waitForFunction(() => document.getElementById('connection').textContent === 'Live', null, { timeout: 60000 })");
 }
@@ -417,7 +417,7 @@ fn a_page_left_open_for_a_day_does_not_grow() {
             "await tools.open.evaluate(async (updates) => {{
                const parts = ['status', 'incidents', 'traffic', 'who'].map((id) => [id, document.getElementById(id).innerHTML]);
                for (let update = 0; update < updates; update++) {{
-                 for (const [id, html] of parts) show(id, html.replaceAll('00 k', update + ' k').replaceAll('<td', '<td title=\"' + update + '\"'));
+                 for (const [id, html] of parts) {{ const moved = html.replaceAll('2026-01-01T00:0', '2026-01-' + String(1 + update % 28).padStart(2, '0') + 'T00:0'); show(id, moved.replaceAll('<td', '<td title=\"' + update + '\"').replaceAll('open-1', 'open-' + update % 7)); }}
                  if (update % 500 === 0) await new Promise((resolve) => setTimeout(resolve));
                }}
              }}, {updates})"

@@ -4,6 +4,7 @@
 
 use crate::runtime::live::Watcher;
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Columns for what the terminal echoes behind the line.
@@ -28,9 +29,20 @@ impl StatusLine {
     /// Shows every second.
     pub(super) fn watcher(&self) -> Watcher {
         let line = self.clone();
+        let (sender, receiver) = sync_channel::<String>(1);
+        // A terminal that takes nothing, after Ctrl-S for instance, must not stop the detection.
+        let writer = std::thread::Builder::new().name("pegel-status".to_owned()).spawn(move || {
+            for text in receiver {
+                let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+                line.show(text.chars().take(columns.saturating_sub(ECHO)).collect());
+            }
+        });
+        let is_running = writer.is_ok();
         Box::new(move |overview| {
-            let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-            line.show(overview.line().chars().take(columns.saturating_sub(ECHO)).collect());
+            // While the last one is being written, this second is not shown.
+            if is_running && is_in_foreground() {
+                let _ = sender.try_send(overview.line());
+            }
         })
     }
 
@@ -45,6 +57,11 @@ impl StatusLine {
         let _ = write!(io::stderr(), "{ERASE}{text}");
         *shown = text;
     }
+}
+
+/// Whether the terminal is ours: in the background, it is that of the shell.
+fn is_in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 /// Writes above the line.

@@ -20,6 +20,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a pause, or another speed, is noticed.
 const NOTICED: Duration = Duration::from_millis(50);
 
+/// Seconds without packets that are played: the rest of a longer gap in a capture is skipped.
+const LONGEST_GAP: f64 = 60.0;
+
 /// Answers with the same second after which a daemon is taken to be stuck: its time advances without packets as well.
 const MOST_SAME: u32 = 5;
 const STUCK: &str = "it answers, but its time stands still: see /healthz and its log";
@@ -128,9 +131,11 @@ pub(super) fn play(
     controls: &Controls,
     sender: &SyncSender<Feed>,
 ) -> Result<(), String> {
-    let mut last = now();
+    let (mut last, mut shown) = (now(), None::<Timestamp>);
     let outcome = playback::play(files, config, &mut |overview| {
-        last = pace(controls, last);
+        let passed = overview.at.zip(shown).map_or(1.0, |(at, before)| at.seconds_since(before));
+        shown = overview.at;
+        last = pace(controls, last, passed.clamp(0.0, LONGEST_GAP));
         // The view is gone once it takes nothing more.
         sender.send(Feed::Overview(Box::new(overview))).is_ok()
     });
@@ -142,8 +147,8 @@ pub(super) fn play(
     outcome
 }
 
-/// Waits until the next second is due, and returns when that was.
-fn pace(controls: &Controls, last: Instant) -> Instant {
+/// Waits until what happened `passed` seconds after the last one is due, and returns when that was.
+fn pace(controls: &Controls, last: Instant, passed: f64) -> Instant {
     let mut last = last;
     loop {
         if controls.is_paused() {
@@ -153,7 +158,7 @@ fn pace(controls: &Controls, last: Instant) -> Instant {
             continue;
         }
         let Some(factor) = controls.speed().factor() else { return now() };
-        let (due, current) = (last + Duration::from_secs_f64(1.0 / factor), now());
+        let (due, current) = (last + Duration::from_secs_f64(passed / factor), now());
         if due <= current {
             // Time that analysis took is made up for, but no more than one second of it.
             return due.max(current.checked_sub(INTERVAL).unwrap_or(due));
@@ -250,10 +255,10 @@ mod tests {
     fn playback_is_paced() {
         let fast = Controls::new("max".parse::<Speed>().expect("a speed"));
         let begun = now();
-        pace(&fast, begun);
+        pace(&fast, begun, 1.0);
         assert!(begun.elapsed() < Duration::from_secs(5));
         let slow = Controls::new("16".parse::<Speed>().expect("a speed"));
-        let due = pace(&slow, begun);
+        let due = pace(&slow, begun, 1.0);
         assert!(now() >= due && due >= begun + Duration::from_millis(62));
     }
 }

@@ -20,9 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-/// Maximum number of concurrent connections: open pages, and as many as before for all other requests. HTTP/1 serves one request at a
-/// time on each, so this also bounds requests.
-pub(super) const MAX_CONNECTIONS: usize = MOST_STREAMS + 32;
+/// Maximum number of concurrent connections: streams of open pages, and others. A page takes one more while it is fetched. HTTP/1
+/// serves one request at a time on each, so this also bounds requests.
+pub(super) const MAX_CONNECTIONS: usize = MOST_STREAMS + 160;
 /// Maximum size of a request in bytes, head and body. Every request to the API is far smaller.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// From the first byte of a request to the first byte of its response.

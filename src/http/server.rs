@@ -21,6 +21,7 @@ pub struct Server {
     address: SocketAddr,
     uses_tls: bool,
     stop: watch::Sender<bool>,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
 
@@ -32,24 +33,25 @@ pub fn start(listener: TcpListener, shared: Arc<Shared>, web: Web) -> io::Result
     let web = Arc::new(web);
     let auth = Arc::new(BasicAuth::new(Arc::clone(&web), Arc::clone(&shared.metrics))?);
     listener.set_nonblocking(true)?;
-    // One additional thread checks passwords, if there are any.
+    // Additional threads wait for the disk, as many as may ask the store and read evidence, and one checks passwords.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
-        .thread_name("pegel-http-auth")
+        .max_blocking_threads(4)
+        .thread_name("pegel-http-wait")
         .build()?;
     let listener = {
         let _guard = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?
     };
     let (stop, stopping) = watch::channel(false);
+    let kept = Arc::clone(&shared);
     let thread = std::thread::Builder::new().name("pegel-http".to_owned()).spawn(move || {
         let listener = LimitedListener::new(listener, web, Arc::clone(&shared.metrics));
         runtime.block_on(serve(listener, router(shared, auth), stopping));
         // Connections that are still open after the grace period are closed here.
         runtime.shutdown_background();
     })?;
-    Ok(Server { address, uses_tls, stop, thread })
+    Ok(Server { address, uses_tls, stop, shared: kept, thread })
 }
 
 async fn serve(listener: LimitedListener, routes: axum::Router, stopping: watch::Receiver<bool>) {
@@ -85,6 +87,7 @@ impl Server {
     /// Accepts no more requests, finishes those in progress if that takes at most half a second, and waits for the
     /// thread.
     pub fn stop(self) {
+        self.shared.end_streams();
         // Fails only if the thread has ended already.
         let _ = self.stop.send(true);
         if self.thread.join().is_err() {

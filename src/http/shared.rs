@@ -64,6 +64,7 @@ pub struct Shared {
     overview: Mutex<Arc<Overview>>,
     /// Counts what was published: open pages wait for the next.
     news: watch::Sender<u64>,
+    ended: watch::Sender<bool>,
     origin: Instant,
     /// Milliseconds from `origin` to the last tick.
     beat: AtomicU64,
@@ -76,6 +77,8 @@ pub struct Shared {
     pub(super) store_questions: Arc<Semaphore>,
     /// Open pages.
     pub(super) streams: Arc<Semaphore>,
+    /// Files of evidence that are being sent.
+    pub(super) downloads: Arc<Semaphore>,
     pub(super) last_event: LastEvent,
     /// Writes reports, where incidents are stored.
     pub(super) reports: Option<Arc<Sender>>,
@@ -88,6 +91,8 @@ type Question = (Addr, oneshot::Sender<Vec<Explanation>>);
 const MOST_QUESTIONS: usize = 8;
 /// Requests that may read the store at the same time.
 const MOST_STORE_QUESTIONS: usize = 2;
+/// Files of evidence that may be sent at the same time.
+const MOST_DOWNLOADS: usize = 4;
 
 impl Shared {
     /// `interfaces` are in the order of the interface indices of the station table; all start as down. `origin` is the
@@ -109,6 +114,7 @@ impl Shared {
             inventory: Mutex::default(),
             overview: Mutex::default(),
             news: watch::Sender::new(0),
+            ended: watch::Sender::new(false),
             origin,
             beat: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -117,6 +123,7 @@ impl Shared {
             store: None,
             store_questions: Arc::new(Semaphore::new(MOST_STORE_QUESTIONS)),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            downloads: Arc::new(Semaphore::new(MOST_DOWNLOADS)),
             last_event: LastEvent::default(),
             reports: None,
         }
@@ -169,6 +176,16 @@ impl Shared {
 
     fn tell(&self) {
         self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Ends the streams of open pages.
+    pub(super) fn end_streams(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Whether the streams of open pages are to end.
+    pub(super) fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
     }
 
     /// Receives a number whenever something was published.

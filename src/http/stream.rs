@@ -7,7 +7,7 @@ use super::shared::Shared;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// Shortest time between two events of a stream: changes within it are told together.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(500);
 /// Without news, a comment keeps the connection open: it has this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -38,6 +38,15 @@ struct Listener {
 
 impl Listener {
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Listener)> {
+        let mut ended = self.shared.ended();
+        tokio::select! {
+            next = self.wait() => next.map(|event| (Ok(event), self)),
+            // The server ends: nobody is kept waiting for news.
+            _ = ended.wait_for(|ended| *ended) => None,
+        }
+    }
+
+    async fn wait(&mut self) -> Option<Bytes> {
         if std::mem::take(&mut self.is_first) {
             // The page may be older than this connection.
             self.news.mark_changed();
@@ -46,7 +55,6 @@ impl Listener {
         }
         let event = match tokio::time::timeout(KEEP_ALIVE, self.news.changed()).await {
             Err(_) => Bytes::from_static(b": nothing new\n\n"),
-            // The server ends.
             Ok(Err(_)) => return None,
             Ok(Ok(())) => {
                 let news = *self.news.borrow_and_update();
@@ -56,11 +64,11 @@ impl Listener {
                 }
             }
         };
-        Some((Ok(event), self))
+        Some(event)
     }
 }
 
-#[utoipa::path(get, path = "/api/v1/stream", summary = "Server-sent events: `news` whenever something was published, at most four times per second", params(("fragments" = Option<String>, Query, description = "now: events `now` with the parts of the first page as HTML instead")), responses((status = 200, description = "A stream without end", body = String, content_type = "text/event-stream")))]
+#[utoipa::path(get, path = "/api/v1/stream", summary = "Server-sent events: `news` whenever something was published, at most twice per second", params(("fragments" = Option<String>, Query, description = "now: events `now` with the parts of the first page as HTML instead")), responses((status = 200, description = "A stream without end", body = String, content_type = "text/event-stream")))]
 pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<StreamQuery>, QueryRejection>,
@@ -76,5 +84,7 @@ pub(super) async fn events(
     let news = shared.news();
     let listener = Listener { shared, news, has_fragments, is_first: true, _permit: permit };
     let body = Body::from_stream(stream::unfold(listener, Listener::next));
-    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+    // A reverse proxy (nginx) must not collect events.
+    const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+    ([(header::CONTENT_TYPE, "text/event-stream"), UNBUFFERED], body).into_response()
 }

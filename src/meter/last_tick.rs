@@ -1,5 +1,5 @@
-//! What hosts had in the last tick, and for other workers in this one. A window that opens begins with it, so that an attack whose
-//! first tick was short is counted from its first packet.
+//! What hosts had in the last tick, and for other workers in this one. A window that opens with a burst begins with it, so that a
+//! flood of a hundred packets per second and more is counted from its first packet, however short its first tick was.
 
 use super::report::{HostCounts, TickReport};
 use super::scale::Scale;
@@ -19,11 +19,14 @@ struct Part {
 }
 
 /// The hosts of one tick.
-#[derive(Default)]
 struct Tick {
     hosts: Vec<HostCounts>,
     parts: Vec<Part>,
+    /// Indices of the first of them, by address: sorted where one is looked up, which is only where a window opens.
+    order: Vec<u16>,
 }
+
+const _: () = assert!(HOSTS <= 1 << 16);
 
 impl Tick {
     /// Allocates and touches all memory here, so that a flood causes no page faults.
@@ -31,20 +34,35 @@ impl Tick {
         let mut hosts = vec![HostCounts::default(); HOSTS];
         hosts.fill(HostCounts { log_len: 1, ..HostCounts::default() });
         hosts.clear();
-        Tick { hosts, parts: Vec::new() }
+        let mut order = vec![1; HOSTS];
+        order.clear();
+        Tick { hosts, parts: Vec::new(), order }
     }
 
     fn clear(&mut self) {
         self.hosts.clear();
         self.parts.clear();
+        self.order.clear();
     }
 
-    /// What a host had, once for each worker that saw it; `reports`: of so many.
-    fn of(&self, address: Addr, reports: usize) -> impl Iterator<Item = QuietHost<'_>> {
-        self.parts.iter().take(reports).flat_map(move |part| {
-            let hosts = self.hosts.get(part.begin..part.end).unwrap_or_default();
-            let found = hosts.iter().find(|host| host.address == address && !host.detailed);
-            found.map(|counts| QuietHost { counts, at: part.at, scale: part.scale })
+    /// What a host had in the first `reports` reports, once for each worker that saw it.
+    fn of(&mut self, address: Addr, reports: usize) -> impl Iterator<Item = QuietHost<'_>> {
+        let Tick { hosts, parts, order } = self;
+        let count = parts.get(..reports).and_then(<[Part]>::last).map_or(0, |part| part.end);
+        let address_of = |index: &u16| hosts.get(usize::from(*index)).map(|host| host.address);
+        if order.len() != count {
+            order.clear();
+            order.extend((0..count).map(|index| index as u16));
+            order.sort_unstable_by_key(address_of);
+        }
+        let from = order.partition_point(|index| address_of(index) < Some(address));
+        let found = order.get(from..).unwrap_or_default();
+        let found = found.get(..found.partition_point(|index| address_of(index) == Some(address))).unwrap_or_default();
+        found.iter().filter_map(|index| {
+            let index = usize::from(*index);
+            let part = parts.get(parts.partition_point(|part| part.end <= index))?;
+            let counts = hosts.get(index).filter(|host| !host.detailed)?;
+            Some(QuietHost { counts, at: part.at, scale: part.scale })
         })
     }
 }
@@ -89,10 +107,11 @@ impl LastTick {
 
     /// What a host without windows had in the tick before the open one; and in earlier reports of the open one than the last.
     pub(super) fn of(
-        &self,
+        &mut self,
         address: Addr,
     ) -> (impl Iterator<Item = QuietHost<'_>>, impl Iterator<Item = QuietHost<'_>>) {
-        (self.before.of(address, usize::MAX), self.now.of(address, self.now.parts.len().saturating_sub(1)))
+        let (before, now) = (self.before.parts.len(), self.now.parts.len().saturating_sub(1));
+        (self.before.of(address, before), self.now.of(address, now))
     }
 }
 
@@ -109,7 +128,7 @@ mod tests {
         TickReport { hosts: hosts.iter().map(host).collect(), ..TickReport::default() }
     }
 
-    fn packets(last: &LastTick, address: u32) -> (Vec<u32>, Vec<u32>) {
+    fn packets(last: &mut LastTick, address: u32) -> (Vec<u32>, Vec<u32>) {
         let (before, now) = last.of(Addr::from_v4_bits(address));
         let count = |host: QuietHost<'_>| host.counts.received.packets;
         (before.map(count).collect(), now.map(count).collect())
@@ -120,17 +139,17 @@ mod tests {
         let mut last = LastTick::new();
         last.open(7);
         last.keep(&report(&[(2, 5), (1, 3)]), Timestamp::ZERO);
-        assert_eq!(packets(&last, 2), (vec![], vec![]), "the report is being added");
+        assert_eq!(packets(&mut last, 2), (vec![], vec![]), "the report is being added");
         last.keep(&report(&[(2, 6)]), Timestamp::ZERO);
-        assert_eq!(packets(&last, 2), (vec![], vec![5]), "what another worker had in the same tick");
+        assert_eq!(packets(&mut last, 2), (vec![], vec![5]), "what another worker had in the same tick");
         last.open(8);
-        assert_eq!(packets(&last, 2), (vec![5, 6], vec![]));
-        assert_eq!(packets(&last, 1), (vec![3], vec![]));
-        assert_eq!(packets(&last, 3), (vec![], vec![]));
+        assert_eq!(packets(&mut last, 2), (vec![5, 6], vec![]));
+        assert_eq!(packets(&mut last, 1), (vec![3], vec![]));
+        assert_eq!(packets(&mut last, 3), (vec![], vec![]));
         last.keep(&report(&[(2, 9)]), Timestamp::ZERO);
         // A tick is missing in between.
         last.open(10);
-        assert_eq!(packets(&last, 2), (vec![], vec![]));
+        assert_eq!(packets(&mut last, 2), (vec![], vec![]));
     }
 
     #[test]

@@ -276,9 +276,10 @@ impl Meter {
             }
             let counts = HostTickCounts::Quiet(host);
             self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
-            if let Some(slot) = self.window_of(index, host.address, activity, BUSY) {
+            let packets = u64::from(host.received.packets.saturating_add(host.sent.packets));
+            if let Some(slot) = self.window_of(index, host.address, (activity, packets), BUSY) {
                 slot.window.absorb_quiet(host, at, report.scale);
-                slot.was_active(tick, u64::from(host.received.packets.saturating_add(host.sent.packets)));
+                slot.was_active(tick, packets);
             }
         }
         for host in &mut report.details {
@@ -287,7 +288,7 @@ impl Meter {
             self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
             let index = self.active.find(host.address).unwrap_or(NO_SLOT);
             let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
-            if let Some(slot) = self.window_of(index, host.address, activity, 0.0) {
+            if let Some(slot) = self.window_of(index, host.address, (activity, packets), 0.0) {
                 slot.window.absorb(host);
                 slot.was_active(tick, packets);
             }
@@ -328,8 +329,14 @@ impl Meter {
         }
     }
 
-    /// The windows of a host; opens them where it has none and is active enough.
-    fn window_of(&mut self, index: SlotIndex, address: Addr, activity: f32, least: f32) -> Option<&mut WindowSlot> {
+    /// The windows of a host with this activity and these packets in this report; opens them where it has none and is active enough.
+    fn window_of(
+        &mut self,
+        index: SlotIndex,
+        address: Addr,
+        (activity, packets): (f32, u64),
+        least: f32,
+    ) -> Option<&mut WindowSlot> {
         let known = match self.active.get_mut(index) {
             Some(active) => active.window as usize,
             // Evicted by more active hosts within this very tick.
@@ -338,7 +345,10 @@ impl Meter {
         let window = if self.windows.get_mut(known, address).is_some() {
             known
         } else if activity >= least {
-            let window = self.windows.add(address, activity, Some(&self.last_tick))?;
+            // What begins suddenly began in the last tick, perhaps; what grew slowly is no flood. One packet in the last tick has
+            // faded by a tenth.
+            let began = packets as f32 >= BUSY && activity - packets as f32 > 0.85;
+            let window = self.windows.add(address, activity, began.then_some(&mut self.last_tick))?;
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
             }

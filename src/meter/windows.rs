@@ -139,7 +139,7 @@ impl Windows {
 
     /// Assigns windows to a newly busy host; where all are in use, those of the least active host if that is clearly
     /// less active. They begin with what the host had in the last tick, as far as that is known.
-    pub(super) fn add(&mut self, address: Addr, activity: f32, last: Option<&LastTick>) -> Option<usize> {
+    pub(super) fn add(&mut self, address: Addr, activity: f32, last: Option<&mut LastTick>) -> Option<usize> {
         if self.opened_this_tick >= NEW_PER_TICK {
             return None;
         }

@@ -27,6 +27,9 @@ pub(super) struct SecondsOfTraffic {
     second: u64,
     sums: Totals,
     kept: VecDeque<TrafficSecond>,
+    is_capture: bool,
+    /// Whether the second under way was counted from its beginning.
+    is_whole: bool,
 }
 
 impl SecondsOfTraffic {
@@ -35,13 +38,15 @@ impl SecondsOfTraffic {
         let second = tick / TICKS_PER_SECOND as u64;
         if second != self.second {
             let sums = std::mem::take(&mut self.sums);
-            if self.second > 0 {
+            // The first second of a live run is not a whole one.
+            if self.second > 0 && (self.is_capture || self.is_whole) {
                 self.keep(traffic(self.second, &sums));
             }
-            // Seconds without a tick had no packets. A clock that was set back starts again.
+            self.is_whole = self.second > 0;
+            // A clock that was set back starts again. In a capture, seconds without a tick had no packets; live, they were missed.
             if second < self.second {
                 self.kept.clear();
-            } else if self.second > 0 {
+            } else if self.second > 0 && self.is_capture {
                 let missing = (self.second + 1)..second;
                 let shown = missing.end.saturating_sub(KEPT_SECONDS as u64).max(missing.start);
                 (shown..second).for_each(|second| self.keep(traffic(second, &Totals::default())));
@@ -49,6 +54,19 @@ impl SecondsOfTraffic {
             self.second = second;
         }
         self.sums.merge(totals);
+    }
+
+    /// Of a capture: it has everything that there was.
+    pub(super) fn of_capture() -> SecondsOfTraffic {
+        SecondsOfTraffic { is_capture: true, ..SecondsOfTraffic::default() }
+    }
+
+    /// The capture is over: its last second is as complete as it will be.
+    pub(super) fn finish(&mut self) {
+        if self.second > 0 {
+            let sums = std::mem::take(&mut self.sums);
+            self.keep(traffic(self.second, &sums));
+        }
     }
 
     fn keep(&mut self, second: TrafficSecond) {
@@ -125,10 +143,10 @@ fn busiest_hosts(engine: &Engine, end: Timestamp) -> Vec<HostRates> {
 fn source_networks(engine: &Engine, end: Timestamp) -> SourceNetworks {
     let window = engine.meter().window(end, &engine.interfaces);
     let mut weights: BTreeMap<IpNet, u64> = BTreeMap::new();
-    let (mut sampled, mut all) = (0_usize, 0_u64);
+    let (mut sampled, mut all, mut squares) = (0_usize, 0_u64, 0.0);
     for received in window.received_lately() {
         let weight = u64::from(received.sample.weight);
-        (sampled, all) = (sampled + 1, all + weight);
+        (sampled, all, squares) = (sampled + 1, all + weight, squares + (weight as f64).powi(2));
         if let Some(network) = network_of(received.sample.peer) {
             *weights.entry(network).or_default() += weight;
         }
@@ -139,7 +157,10 @@ fn source_networks(engine: &Engine, end: Timestamp) -> SourceNetworks {
             let share = weight as f64 / all.max(1) as f64;
             // Of a sample that has every packet, nothing is unknown.
             let is_exact = sampled as u64 == all;
-            let error = (share * (1.0 - share) / sampled.max(1) as f64).sqrt() * STANDARD_ERRORS;
+            // Packets of a tick with many stand for more than those of another: such a sample is worth a smaller one
+            // (the effective sample size of Kish, Survey Sampling, 1965).
+            let worth = (all as f64).powi(2) / squares;
+            let error = (share * (1.0 - share) / worth.max(1.0)).sqrt() * STANDARD_ERRORS;
             SourceNetwork { network: network.to_string(), share, error: if is_exact { 0.0 } else { error } }
         })
         .filter(|network| network.share > network.error)
@@ -194,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_second_has_the_packets_of_its_ten_ticks() {
-        let mut seconds = SecondsOfTraffic::default();
+        let mut seconds = SecondsOfTraffic::of_capture();
         (100..120).for_each(|tick| seconds.tick(tick, &totals(tick)));
         assert_eq!(seconds.kept.len(), 1, "the second one is under way");
         let first = &seconds.kept[0];
@@ -207,7 +228,11 @@ mod tests {
 
     #[test]
     fn seconds_without_ticks_are_empty_and_a_clock_set_back_starts_again() {
-        let mut seconds = SecondsOfTraffic::default();
+        let mut live = SecondsOfTraffic::default();
+        [105, 110, 140, 150].into_iter().for_each(|tick| live.tick(tick, &totals(5)));
+        let ends: Vec<Timestamp> = live.kept.iter().map(|second| second.at).collect();
+        assert_eq!(ends, [Timestamp::from_parts(12, 0), Timestamp::from_parts(15, 0)], "whole seconds only");
+        let mut seconds = SecondsOfTraffic::of_capture();
         [100, 130, 140].into_iter().for_each(|tick| seconds.tick(tick, &totals(5)));
         let packets: Vec<u64> = seconds.kept.iter().map(|second| second.receive.packets_per_second).collect();
         assert_eq!(packets, [5, 0, 0, 5]);

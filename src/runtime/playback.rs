@@ -58,18 +58,16 @@ impl Watcher<'_> {
             return;
         }
         let packets = self.engine.totals().frames.packets;
-        let interfaces = self.engine.interfaces.iter().map(|name| CaptureView {
-            name: name.clone(),
-            is_up: true,
-            packets,
-            sampled: 1,
-            ..CaptureView::default()
-        });
+        // Packets are counted for all interfaces of the capture together.
+        let names: Vec<&str> =
+            self.engine.interfaces.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let name = if names.is_empty() { "capture".to_owned() } else { names.join(", ") };
+        let capture = CaptureView { name, is_up: true, packets, sampled: 1, ..CaptureView::default() };
         let sensor = SensorView {
             name: machine_name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             coverage: 1.0,
-            interfaces: interfaces.collect(),
+            interfaces: vec![capture],
             networks: self.engine.networks().iter().map(|network| network.to_string()).collect(),
             ..SensorView::default()
         };
@@ -97,7 +95,7 @@ pub fn play(files: &[PathBuf], config: &Config, each_second: &mut dyn FnMut(Over
     let watcher = Watcher {
         engine: Engine::new(config, site, hasher),
         report: TickReport::with_room(config.tally),
-        seconds: SecondsOfTraffic::default(),
+        seconds: SecondsOfTraffic::of_capture(),
         second: 0,
         last: None,
         each_second,
@@ -113,6 +111,7 @@ pub fn play(files: &[PathBuf], config: &Config, each_second: &mut dyn FnMut(Over
     }
     worker.finish();
     if let Some(end) = worker.sink.last {
+        worker.sink.seconds.finish();
         worker.sink.show(end);
     }
     Ok(())

@@ -89,13 +89,13 @@ pub(super) fn start(
     Ok((judge, server))
 }
 
-/// The first log lines: what is captured, and where to read the results.
 /// Who signs the reports of the web page.
 fn reports(config: &ReportConfig) -> Sender {
     let (organisation, contact) = (config.organisation.clone(), config.contact.clone());
     Sender::new(Reporter { organisation, contact }, config.mmdb.clone(), machine_name())
 }
 
+/// The first log lines: what is captured, and where to read the results.
 fn log_start(live: &LiveConfig, server: Option<&http::Server>) {
     let networks: Vec<String> = live.networks.iter().map(ToString::to_string).collect();
     let networks = if networks.is_empty() { "unknown".to_owned() } else { networks.join(" ") };

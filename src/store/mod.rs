@@ -36,6 +36,6 @@ pub use model::{
     StoredIncident, SubjectKind, SubjectMinute,
 };
 pub use pairings::{KnownPairings, PAIRINGS, pairings_to_bytes};
-pub use reader::{Counts, DATABASE, Page, Reader, StoredNote};
+pub use reader::{BriefIncident, Counts, DATABASE, Page, Reader, StoredNote};
 
 pub use upkeep::{Deleted, Forgotten, Retention};

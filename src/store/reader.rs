@@ -55,6 +55,23 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// An incident in short.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BriefIncident {
+    /// Its ID.
+    pub id: String,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it was closed; `None` while it is open.
+    pub closed: Option<Timestamp>,
+    /// The highest so far.
+    pub severity: Severity,
+    /// Name of the main vector.
+    pub vector: String,
+    /// Label of the target.
+    pub target: String,
+}
+
 /// A page of incidents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
@@ -197,6 +214,32 @@ impl Reader {
                 return Ok(all);
             }
         }
+    }
+
+    /// Incidents that were open after `from`, without drills and merged ones: the latest `most` of them, in short. Takes little memory
+    /// for each.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn brief_incidents(&self, from: Timestamp, most: usize) -> Result<Vec<BriefIncident>, StoreError> {
+        const SQL: &str = "SELECT id, opened, closed, severity, vector, target FROM incident WHERE \
+            (closed IS NULL OR closed >= ?1) AND drill = 0 AND coalesce(reason, '') != 'merged' \
+            ORDER BY opened DESC LIMIT ?2";
+        let mut select = self.connection.prepare_cached(SQL)?;
+        let mut found = select.query(params![rows::millis(from), most as i64])?;
+        let mut all = Vec::new();
+        while let Some(row) = found.next()? {
+            let severity = usize::try_from(row.get::<_, i64>(3)?).ok().and_then(|index| Severity::ALL.get(index));
+            all.push(BriefIncident {
+                id: row.get(0)?,
+                opened: rows::from_millis(row.get(1)?),
+                closed: row.get::<_, Option<i64>>(2)?.map(rows::from_millis),
+                severity: severity.copied().unwrap_or(Severity::Info),
+                vector: row.get(4)?,
+                target: row.get(5)?,
+            });
+        }
+        Ok(all)
     }
 
     /// An incident with its suggested filters and routes, without its traffic; `None` where there is none.

@@ -9,7 +9,9 @@ use crate::view::{Overview, event, is_subsiding};
 /// What is going on, in words.
 pub(super) fn headline(overview: &Overview) -> (Tone, String) {
     let open = overview.by_urgency();
-    let Some(worst) = open.first() else { return (Tone::Good, quiet(overview)) };
+    let Some(worst) = open.first() else {
+        return (if overview.sensor.sees_everything() { Tone::Good } else { Tone::Strong }, quiet(overview));
+    };
     let others = match open.len() {
         1 => String::new(),
         count => format!("  +{} more", count - 1),
@@ -50,6 +52,9 @@ fn said(incident: &Incident, now: Option<Timestamp>) -> String {
 /// Nothing is open.
 fn quiet(overview: &Overview) -> String {
     let Some(now) = overview.at else { return "STARTING  no second of traffic yet".to_owned() };
+    if !overview.sensor.sees_everything() {
+        return "NOT ALL SEEN  no attack seen, but not all traffic is captured".to_owned();
+    }
     let real = overview.recent.iter().filter(|incident| !incident.is_merged() && !incident.drill);
     match real.max_by_key(|incident| incident.closed_at.unwrap_or(incident.updated_at)) {
         None => "QUIET  nothing open, and no recent incident".to_owned(),

@@ -36,6 +36,8 @@ use theme::Theme;
 const PATIENT: Duration = Duration::from_millis(100);
 /// The same while a capture is played, which may be many times as fast.
 const HASTY: Duration = Duration::from_millis(20);
+/// Messages between two frames.
+const AT_ONCE: usize = 64;
 
 /// Shows what arrives on `feed` until the user leaves or [`Settings::stop`] is set. The terminal is then as it was before,
 /// also after a panic.
@@ -79,7 +81,11 @@ fn show(screen: &mut Screen, feed: &Receiver<Feed>, controls: Arc<Controls>, set
 /// Takes what has arrived. A paused capture is left waiting.
 fn drain(state: &mut State, feed: &Receiver<Feed>) -> bool {
     let mut is_changed = false;
-    while !(state.is_playback() && state.controls.is_paused()) {
+    // No more than these at once: keys must not wait for a capture that is played as fast as possible.
+    for _ in 0..AT_ONCE {
+        if state.is_playback() && state.controls.is_paused() {
+            break;
+        }
         match feed.try_recv() {
             Ok(message) => state.feed(message),
             Err(TryRecvError::Empty) => break,

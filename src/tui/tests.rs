@@ -74,7 +74,17 @@ fn quiet() -> Overview {
     };
     Overview {
         at: Some(at(NOW)),
-        sensor: SensorView { name: "gw1".to_owned(), coverage: 1.0, ..SensorView::default() },
+        sensor: SensorView {
+            name: "gw1".to_owned(),
+            coverage: 1.0,
+            interfaces: vec![CaptureView {
+                name: "eno1".to_owned(),
+                is_up: true,
+                sampled: 1,
+                ..CaptureView::default()
+            }],
+            ..SensorView::default()
+        },
         traffic: (NOW - 119..=NOW).map(second).collect(),
         ..Overview::default()
     }

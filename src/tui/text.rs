@@ -132,11 +132,6 @@ pub(super) fn rate(rate: Rate) -> String {
     format!("{}, {}", packets(rate.packets_per_second), bits(rate.bits_per_second))
 }
 
-/// `93.1 %`.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
 /// `14:03:05 UTC`, with the date where it is not that of `now`.
 pub(super) fn moment(at: Timestamp, now: Option<Timestamp>) -> String {
     match parts(at) {

@@ -3,6 +3,7 @@
 
 mod inventory;
 mod overview;
+mod percent;
 mod sensor;
 mod words;
 
@@ -10,5 +11,6 @@ pub use inventory::{GuestView, InterfaceView, InventoryView, NicView, ProblemVie
 pub use overview::{
     ClassRates, HostRates, KEPT_SECONDS, Overview, Rate, SourceNetwork, SourceNetworks, StationRates, TrafficSecond,
 };
+pub use percent::percent;
 pub use sensor::{CaptureView, CheckView, OutputView, SensorView, StoreView, TableView};
-pub use words::{attack, event, is_subsiding, words};
+pub use words::{attack, event, is_subsiding, lasted, words};

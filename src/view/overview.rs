@@ -15,7 +15,7 @@ pub const KEPT_SECONDS: usize = 120;
 /// Everything at one moment: what the page and `pegel top` show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
-    /// The end of the last second; `null` before there is one.
+    /// Packet time: everything up to it is counted; `null` before anything was.
     pub at: Option<Timestamp>,
     /// Pegel itself.
     pub sensor: SensorView,
@@ -91,7 +91,8 @@ pub struct ClassRates {
     pub transmit: Rate,
 }
 
-/// One host in the last second. Exact: every packet of hosts with ten packets per second or more is counted.
+/// One host in the last second: exact, unless the capture is sampled. Hosts with fewer than ten packets per second, and those for
+/// which the table of busy hosts has no room, are not among them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostRates {
     /// Its address.
@@ -104,7 +105,7 @@ pub struct HostRates {
     pub transmit: Rate,
 }
 
-/// Networks of the senders, estimated from a uniform sample of the packets that our hosts received in the last second.
+/// Networks of the senders, estimated from a sample of the packets that our hosts received in the last second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SourceNetworks {
     /// Packets in the sample.
@@ -120,7 +121,7 @@ pub struct SourceNetwork {
     pub network: String,
     /// Share of the packets, 0 to 1.
     pub share: f64,
-    /// How far the share may be off: two standard errors.
+    /// How far the share may be off: two standard errors; 0 if the sample has every packet.
     pub error: f64,
 }
 

@@ -1,5 +1,6 @@
 //! Pegel itself: whether what it says can be relied upon.
 
+use super::percent::percent;
 use crate::base::text::{Word, word};
 use crate::base::{PostureResult, PostureState, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,21 @@ impl From<&PostureResult> for CheckView {
 }
 
 impl SensorView {
+    /// Whether every packet that reaches the machine is inspected, as far as this is known.
+    pub fn sees_everything(&self) -> bool {
+        let is_whole = |interface: &CaptureView| interface.is_up && interface.sampled <= 1;
+        self.coverage >= LEAST_COVERAGE && !self.interfaces.is_empty() && self.interfaces.iter().all(is_whole)
+    }
+
+    /// How much of the traffic of the last minute is inspected, in words.
+    pub fn captured(&self) -> String {
+        match self.interfaces.iter().filter(|interface| interface.is_up).map(|interface| interface.sampled).max() {
+            None => "nothing".to_owned(),
+            Some(0 | 1) => percent(self.coverage),
+            Some(sampled) => format!("1 in {sampled} packets"),
+        }
+    }
+
     /// What makes it blind or mute at the moment, one line each; none if all is well.
     pub fn problems(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
@@ -131,7 +147,7 @@ impl SensorView {
             lines.push(format!("{:.1} % of the packets of the last minute were lost", (1.0 - self.coverage) * 100.0));
         }
         let failing = self.outputs.iter().filter(|output| output.is_failing);
-        lines.extend(failing.map(|output| format!("output {} fails: its receiver hears nothing", output.name)));
+        lines.extend(failing.map(|output| format!("output {} is failing: nothing is being delivered", output.name)));
         if self.store.as_ref().is_some_and(|store| store.is_failing) {
             lines.push("the store cannot be written: incidents are kept in memory".to_owned());
         }
@@ -164,7 +180,7 @@ mod tests {
                 "eno2 is not captured",
                 "eno3 is sampled: 1 in 16 packets",
                 "25.0 % of the packets of the last minute were lost",
-                "output webhook fails: its receiver hears nothing",
+                "output webhook is failing: nothing is being delivered",
                 "the store cannot be written: incidents are kept in memory",
                 "check guard is failed: it is inactive",
             ]

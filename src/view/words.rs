@@ -79,49 +79,69 @@ impl Overview {
         open
     }
 
-    /// Whether we are attacked, who, and with what. Contains no text of others.
+    /// Whether we are attacked, who, with what, and how many other incidents are open. Contains no text of others.
     pub fn headline(&self) -> String {
+        match self.severe().len() {
+            0 | 1 => self.situation(),
+            2 => format!("{} and 1 more incident", self.situation()),
+            count => format!("{} and {} more incidents", self.situation(), count - 1),
+        }
+    }
+
+    /// The most urgent incident, or that there is none.
+    fn situation(&self) -> String {
         let severe = self.severe();
-        let Some(worst) = severe.first() else { return "Quiet: no attack is under way".to_owned() };
-        let others = match severe.len() {
-            1 => String::new(),
-            2 => " and 1 more incident".to_owned(),
-            count => format!(" and {} more incidents", count - 1),
+        let Some(worst) = severe.first() else {
+            return match (self.at, self.sensor.sees_everything()) {
+                (None, _) => "Starting: nothing has been counted yet".to_owned(),
+                (Some(_), true) => "Quiet: no attack is under way".to_owned(),
+                // What was not captured cannot be said to be free of attacks.
+                (Some(_), false) => "No attack seen, but not all traffic is captured".to_owned(),
+            };
         };
         let is_subsiding = self.at.is_some_and(|now| is_subsiding(worst, now));
         let event = if is_subsiding { "Subsiding" } else { event(worst) };
-        format!("{event}: {} on {}{others}", attack(worst), own_name(worst))
+        format!("{event}: {} on {}", attack(worst), own_name(worst))
     }
 
     /// All of it in one line, for a terminal. Contains no text of others.
     pub fn line(&self) -> String {
         let receive = self.traffic.last().map(|second| second.receive).unwrap_or_default();
-        let lasts = self.severe().first().and_then(|worst| Some(self.at?.seconds_since(worst.onset()).max(0.0)));
-        let lasts = lasts.map(|seconds| format!(", for {}", lasting(seconds))).unwrap_or_default();
+        let severe = self.severe();
+        let lasts = severe.first().and_then(|worst| Some(lasted(worst, self.at?)));
+        let lasts = lasts.map(|seconds| format!(" ({})", lasting(seconds))).unwrap_or_default();
+        let others = match severe.len() {
+            0 | 1 => String::new(),
+            2 => "; 1 more incident is open".to_owned(),
+            count => format!("; {} more incidents are open", count - 1),
+        };
         let problems = match self.sensor.problems().len() {
             0 => String::new(),
             1 => "; 1 problem of Pegel itself".to_owned(),
             count => format!("; {count} problems of Pegel itself"),
         };
         format!(
-            "{}{lasts}{problems}; {}pps, {}bit/s received, {} captured",
-            self.headline(),
+            "{}{lasts}{others}{problems}; {}pps, {}bit/s received, {} captured",
+            self.situation(),
             scaled(receive.packets_per_second),
             scaled(receive.bits_per_second),
-            share(self.sensor.coverage)
+            self.sensor.captured()
         )
     }
 }
 
-/// Less than all is never shown as all.
-fn share(share: f64) -> String {
-    format!("{:.1} %", (share * 1000.0).floor() / 10.0)
+/// How long an incident has lasted at `now`: while it subsides, the quiet time is not counted.
+pub fn lasted(incident: &Incident, now: Timestamp) -> f64 {
+    match incident.closed_at.is_some() || is_subsiding(incident, now) {
+        true => incident.lasted_seconds().max(0.0),
+        false => now.seconds_since(incident.onset()).max(0.0),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{Rate, SensorView, TrafficSecond};
+    use crate::view::{CaptureView, Rate, SensorView, TrafficSecond};
 
     #[test]
     fn words_are_those_of_people() {
@@ -133,11 +153,26 @@ mod tests {
     #[test]
     fn a_quiet_second_is_a_line() {
         let rate = Rate { packets_per_second: 1500, bits_per_second: 12_000_000 };
-        let overview = Overview {
-            sensor: SensorView { coverage: 0.99999, ..SensorView::default() },
+        let mut overview = Overview {
+            at: Some(Timestamp::from_parts(1_767_225_600, 0)),
+            sensor: SensorView { coverage: 0.99999, interfaces: vec![up("eno1")], ..SensorView::default() },
             traffic: vec![TrafficSecond { receive: rate, ..TrafficSecond::default() }],
             ..Overview::default()
         };
         assert_eq!(overview.line(), "Quiet: no attack is under way; 1.5 kpps, 12.0 Mbit/s received, 99.9 % captured");
+        // "No attack" is not said of what was not seen.
+        overview.sensor.interfaces.push(CaptureView { is_up: false, ..up("eno2") });
+        assert!(
+            overview.line().starts_with("No attack seen, but not all traffic is captured; 1 problem of Pegel itself;")
+        );
+        overview.sensor.interfaces.remove(0);
+        assert!(overview.line().ends_with("nothing captured"));
+        overview.sensor.interfaces = vec![CaptureView { sampled: 16, ..up("eno1") }];
+        assert!(overview.line().ends_with("1 in 16 packets captured"));
+        assert_eq!(Overview::default().headline(), "Starting: nothing has been counted yet");
+    }
+
+    fn up(name: &str) -> CaptureView {
+        CaptureView { name: name.to_owned(), is_up: true, sampled: 1, ..CaptureView::default() }
     }
 }

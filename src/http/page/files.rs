@@ -6,15 +6,18 @@ use super::super::shared::Shared;
 use crate::report::{Format, Language, What, incident_material};
 use crate::store::EVIDENCE;
 use crate::store::evidence::is_id;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::stream;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,8 +37,8 @@ const FILES: &[(&str, &str)] = &[
     ("previous.sha256", "text/plain; charset=utf-8"),
     ("public.pem", "application/x-pem-file"),
 ];
-/// Most octets of a file that is served: packets of one incident are fewer.
-const MOST_OCTETS: u64 = 128 << 20;
+/// Bytes of a file that are read at once.
+const PART: usize = 64 * 1024;
 
 /// Style, script and icon.
 pub(super) async fn asset(Path(name): Path<String>) -> Response {
@@ -66,18 +69,41 @@ pub(super) async fn evidence(State(shared): State<Arc<Shared>>, Path((id, name))
     let missing = || failure(StatusCode::NOT_FOUND, "no such file; evidence is sealed when the incident is over");
     let Some((name, kind)) = FILES.iter().find(|(known, _)| *known == name) else { return missing() };
     let Some(path) = folder(&shared, &id).map(|folder| folder.join(name)) else { return missing() };
-    let Ok(permit) = Arc::clone(&shared.store_questions).try_acquire_owned() else {
-        return failure(StatusCode::SERVICE_UNAVAILABLE, "the store is busy with other requests; try again");
+    let Ok(permit) = Arc::clone(&shared.downloads).try_acquire_owned() else {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "too many files are being sent; try again");
     };
-    let read = move || {
-        let _permit = permit;
-        let is_small =
-            std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MOST_OCTETS);
-        is_small.then(|| std::fs::read(&path).ok()).flatten()
+    let open = move || {
+        let is_file = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        let file = is_file.then(|| File::open(&path).ok()).flatten()?;
+        let length = file.metadata().ok()?.len();
+        Some((file, length))
     };
-    let Some(octets) = tokio::task::spawn_blocking(read).await.ok().flatten() else { return missing() };
+    let Some((file, length)) = tokio::task::spawn_blocking(open).await.ok().flatten() else { return missing() };
+    // In parts, so that slow readers take no memory.
+    let body = Body::from_stream(stream::unfold((file, permit), |(file, permit)| async {
+        let (file, part) = tokio::task::spawn_blocking(|| read_part(file)).await.ok()?;
+        match part {
+            Ok(part) if part.is_empty() => None,
+            part => Some((part, (file, permit))),
+        }
+    }));
     let saved = format!("attachment; filename=\"pegel-{id}-{name}\"");
-    ([(header::CONTENT_TYPE, *kind), (header::CONTENT_DISPOSITION, saved.as_str())], octets).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, (*kind).to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CONTENT_DISPOSITION, saved),
+    ];
+    (headers, body).into_response()
+}
+
+/// The next part of a file; empty at its end.
+fn read_part(mut file: File) -> (File, io::Result<Bytes>) {
+    let mut part = vec![0; PART];
+    let read = file.read(&mut part).map(|length| {
+        part.truncate(length);
+        Bytes::from(part)
+    });
+    (file, read)
 }
 
 #[derive(Deserialize)]

@@ -1,11 +1,11 @@
 //! What the store knows: incidents that a reader looks for, and days.
 
 use super::parts::{IncidentLine, List, Table, incident_table};
-use super::text::{Html, number, percent};
+use super::text::{Html, number};
 use crate::base::{Severity, Timestamp, Vector, lasting};
 use crate::incident::Incident;
-use crate::store::{Filter, Page, PeriodCoverage, Reader, StoreError};
-use crate::view::attack;
+use crate::store::{BriefIncident, Filter, Page, PeriodCoverage, Reader, StoreError};
+use crate::view::{percent, words};
 use askama::Template;
 
 /// Incidents of one page.
@@ -83,10 +83,10 @@ pub(super) fn incidents(wanted: &Wanted, found: Result<&Page, &str>, known: &[In
         Err(why) => (vec![format!("{why}. Shown is what is in memory.")], known, None),
     };
     let lines = incidents.iter().map(|incident| IncidentLine::new(incident, now)).collect();
-    let table = incident_table("./", "Latest first", "There are none.", lines);
+    let table = incident_table("./", "Latest first", "No incidents match.", lines);
     let older = next.map(|next| {
         let query = Html::text(&wanted.next(&next)).0;
-        Html(format!("<p><a class=\"button\" href=\"?{query}\" rel=\"next\">Older ones</a></p>"))
+        Html(format!("<p><a class=\"button\" href=\"?{query}\" rel=\"next\">Older</a></p>"))
     });
     let bodies: Vec<Html> = [Some(form), Some(table), older].into_iter().flatten().collect();
     Html::of(&List {
@@ -100,48 +100,71 @@ pub(super) fn incidents(wanted: &Wanted, found: Result<&Page, &str>, known: &[In
     .0
 }
 
+/// Incidents of all days together.
+const MOST: usize = 20_000;
+
 /// One day, in UTC.
+#[derive(Default)]
 pub(super) struct Day {
     from: Timestamp,
     coverage: PeriodCoverage,
-    incidents: Vec<Incident>,
+    /// By severity.
+    counts: [u64; Severity::ALL.len()],
+    /// The most severe, then the one that was open for longest.
+    worst: Option<BriefIncident>,
 }
 
-/// The last days up to `now`, the latest first.
+impl Day {
+    fn add(&mut self, incident: &BriefIncident, now: Timestamp) {
+        if let Some(count) = self.counts.get_mut(incident.severity as usize) {
+            *count += 1;
+        }
+        let rank =
+            |one: &BriefIncident| (one.severity, one.closed.unwrap_or(now).nanos().saturating_sub(one.opened.nanos()));
+        if self.worst.as_ref().is_none_or(|worst| rank(incident) > rank(worst)) {
+            self.worst = Some(incident.clone());
+        }
+    }
+}
+
+/// The last days up to `now`, the latest first; and whether there are more incidents than are counted.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) fn days(reader: &Reader, now: Timestamp) -> Result<Vec<Day>, StoreError> {
+pub(super) fn days(reader: &Reader, now: Timestamp) -> Result<(Vec<Day>, bool), StoreError> {
     let today = now.nanos() / 1_000_000_000 / SECONDS_PER_DAY;
+    let first = today.saturating_sub(DAYS - 1);
     let begin = |day: u64| Timestamp::from_parts(day.saturating_mul(SECONDS_PER_DAY), 0);
-    let filter = Filter { from: Some(begin(today.saturating_sub(DAYS - 1))), ..Filter::default() };
-    let incidents = reader.all_incidents(&filter)?;
+    let incidents = reader.brief_incidents(begin(first), MOST)?;
     let day = |day: u64| {
         let (from, to) = (begin(day), begin(day + 1).min(now));
-        let coverage = reader.coverage(from, to, None)?;
-        let is_in = |incident: &&Incident| incident.onset() < to && incident.updated_at >= from;
-        let incidents = incidents.iter().filter(is_in).filter(|one| !one.is_merged()).cloned().collect();
-        Ok(Day { from, coverage, incidents })
+        let mut found = Day { from, coverage: reader.coverage(from, to, None)?, ..Day::default() };
+        // As the list that the day links to.
+        let is_in =
+            |one: &&BriefIncident| one.opened < begin(day + 1) && one.closed.is_none_or(|closed| closed >= from);
+        incidents.iter().filter(is_in).for_each(|incident| found.add(incident, now));
+        Ok(found)
     };
-    (today.saturating_sub(DAYS - 1)..=today).rev().map(day).collect()
+    let days: Result<Vec<Day>, StoreError> = (first..=today).rev().map(day).collect();
+    Ok((days?, incidents.len() >= MOST))
 }
 
-pub(super) fn history(days: Result<&[Day], &str>) -> String {
+pub(super) fn history(days: Result<&(Vec<Day>, bool), &str>) -> String {
     let row = |day: &Day| {
-        let of = |severity: Severity| {
-            number(day.incidents.iter().filter(|incident| incident.severity == severity).count() as u64)
-        };
-        let worst = day.incidents.iter().max_by_key(|one| (one.severity, one.peak.packets_per_second));
-        let worst = worst.map_or_else(Html::default, |worst| {
-            let target = Html::shown(&worst.target.label());
-            Html(format!("<a href=\"incidents/{}\">{target}</a> {}", worst.id, attack(worst)))
-        });
+        let of = |severity: Severity| number(day.counts.get(severity as usize).copied().unwrap_or(0));
         // What was not captured cannot be said to be free of attacks.
         let verdict = match (day.coverage.allows_no(), day.coverage.captured_seconds > 0.0) {
             (true, _) => "no attack",
             (false, true) => "nothing seen, but not all was captured",
             (false, false) => "nothing was captured",
         };
+        let worst = day.worst.as_ref().map_or_else(
+            || Html::text(verdict),
+            |worst| {
+                let (id, target) = (Html::text(&worst.id), Html::shown(&worst.target));
+                Html(format!("<a href=\"incidents/{id}\">{target}</a> {}", Html::text(&words(&worst.vector))))
+            },
+        );
         let gap = day.coverage.longest_gap.map_or_else(String::new, |(_, seconds)| lasting(seconds));
         let (date, next) = (day.from.to_string(), day.from.plus_seconds(SECONDS_PER_DAY as f64).to_string());
         let (date, next) = (date.get(..10).unwrap_or_default(), next.get(..10).unwrap_or_default());
@@ -150,7 +173,7 @@ pub(super) fn history(days: Result<&[Day], &str>) -> String {
             of(Severity::Critical),
             of(Severity::Warning),
             of(Severity::Info),
-            if worst.0.is_empty() { Html::text(verdict) } else { worst },
+            worst,
             Html(percent(day.coverage.ratio())),
             Html(gap),
         ]
@@ -165,10 +188,13 @@ pub(super) fn history(days: Result<&[Day], &str>) -> String {
         ("Longest gap", true),
     ];
     let (notes, rows) = match days {
-        Ok(days) => (Vec::new(), days.iter().map(row).collect()),
+        Ok((days, false)) => (Vec::new(), days.iter().map(row).collect()),
+        Ok((days, true)) => {
+            (vec![format!("Only the latest {MOST} incidents are counted.")], days.iter().map(row).collect())
+        }
         Err(why) => (vec![format!("{why}.")], Vec::new()),
     };
-    let caption = "Incidents that were open on each day; the day of today up to now";
+    let caption = "Incidents that were open on each day; today so far";
     let table = Table { caption, none: "There is no history.", head, rows };
     let bodies = [table.html()];
     Html::of(&List {

@@ -1,11 +1,11 @@
 //! The page of one incident: what happened, how it was found, who took part, what to do, what to show.
 
 use super::parts::{NAVIGATION, Table, VERSION, peak, plot, section, state};
-use super::text::{Html, Shown, for_how_long, number, percent, rate};
+use super::text::{Html, Shown, for_how_long, number, rate};
 use crate::base::{Severity, Timestamp, grouped};
 use crate::incident::{Incident, Peers, Point, Port};
 use crate::report::{Line, Lines, Unit, plain};
-use crate::view::{attack, words};
+use crate::view::{attack, percent, words};
 use askama::Template;
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ struct Page<'a> {
     title: &'a str,
     tone: &'static str,
     badge: String,
+    /// Whether it may still change.
+    is_live: bool,
     attack: String,
     target: String,
     guest: Option<&'a str>,
@@ -69,6 +71,7 @@ pub(super) fn page(incident: &Incident, beside: &Beside) -> String {
         title: &title,
         tone,
         badge: format!("{}, {}, {}", incident.severity, incident.direction, state(incident)),
+        is_live: incident.closed_at.is_none() || beside.is_stored && beside.files.is_empty(),
         attack,
         target,
         guest: incident.target.guest.as_deref(),
@@ -82,10 +85,8 @@ pub(super) fn page(incident: &Incident, beside: &Beside) -> String {
 fn figures(incident: &Incident, now: Timestamp) -> Vec<(&'static str, Html, Html)> {
     let (packets, bits) = rate(peak(incident));
     let onset = incident.onset();
-    let end = match incident.closed_at {
-        Some(_) => ("Over since", Html::moment(incident.updated_at), for_how_long(onset, incident.updated_at)),
-        None => ("Seen last", Html::moment(incident.updated_at), for_how_long(onset, now.max(incident.updated_at))),
-    };
+    let name = if incident.closed_at.is_some() { "Over since" } else { "Last seen" };
+    let end = (name, Html::moment(incident.updated_at), for_how_long(incident, now));
     let peers = incident.victims.as_ref().unwrap_or(&incident.sources);
     let spoofed = if incident.sources.spoofing_likely { "their addresses are probably spoofed" } else { "" };
     vec![
@@ -93,7 +94,7 @@ fn figures(incident: &Incident, now: Timestamp) -> Vec<(&'static str, Html, Html
         (end.0, end.1, Html(end.2)),
         ("Peak", Html(packets), Html(bits)),
         (
-            "Altogether",
+            "Total",
             Html(format!("{} packets", grouped(incident.totals.packets))),
             Html(format!("{}B", crate::base::scaled(incident.totals.bytes))),
         ),
@@ -182,7 +183,7 @@ fn people(incident: &Incident) -> Html {
         ports("Source ports", &incident.ports.source),
     ];
     let bodies: String = bodies.into_iter().map(|body| format!("<div>{body}</div>")).collect();
-    section("parties", "Who and what", &[], &[Html(format!("<div class=\"columns\">{bodies}</div>"))])
+    section("parties", "Sources and ports", &[], &[Html(format!("<div class=\"columns\">{bodies}</div>"))])
 }
 
 fn busiest(caption: &str, peers: &Peers) -> Html {
@@ -284,5 +285,5 @@ fn proof(incident: &Incident, beside: &Beside) -> Html {
         facts.push(("Maintenance", Html::shown(&maintenance.why)));
     }
     let facts = Html::of(&Facts { facts });
-    section("proof", "What you can show", &notes, &[Html(format!("<ul>{}</ul>", links.concat())), facts])
+    section("proof", "Evidence and reports", &notes, &[Html(format!("<ul>{}</ul>", links.concat())), facts])
 }

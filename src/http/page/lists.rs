@@ -2,9 +2,9 @@
 
 use super::now::known;
 use super::parts::{List, Table};
-use super::text::{Html, Shown, number, percent, rate_cell};
+use super::text::{Html, Shown, number, rate_cell};
 use crate::base::{grouped, scaled};
-use crate::view::{GuestView, Overview, Rate, TrafficView};
+use crate::view::{GuestView, Overview, Rate, TrafficView, percent};
 
 fn list(here: &str, title: &str, notes: &[String], bodies: &[Html]) -> String {
     Html::of(&List { root: "./", here, title, is_live: true, notes, bodies }).0
@@ -93,10 +93,10 @@ pub(super) fn sensor(overview: &Overview) -> String {
     let sensor = &overview.sensor;
     let problems = sensor.problems();
     let mut notes = match problems.is_empty() {
-        true => vec!["All is well.".to_owned()],
+        true => vec!["No problems.".to_owned()],
         false => problems,
     };
-    notes.push(format!("Captured in the last minute: {}.", percent(sensor.coverage)));
+    notes.push(format!("Captured in the last minute: {}.", sensor.captured()));
     if !sensor.networks.is_empty() {
         notes.push(format!("Our networks: {}.", sensor.networks.join(", ")));
     }
@@ -123,14 +123,14 @@ pub(super) fn sensor(overview: &Overview) -> String {
     let outputs = sensor.outputs.iter().map(|one| {
         vec![
             Html::shown(&one.name),
-            Html::text(if one.is_failing { "fails" } else { "works" }),
+            Html::text(if one.is_failing { "failing" } else { "ok" }),
             number(one.delivered),
             number(one.failed),
             number(one.dropped),
         ]
     });
     let head =
-        &[("Output", false), ("State", false), ("Delivered", true), ("Failed attempts", true), ("Given up", true)];
+        &[("Output", false), ("State", false), ("Delivered", true), ("Failed attempts", true), ("Dropped", true)];
     let outputs =
         Table { caption: "Outputs, since the start", none: "None is configured.", head, rows: outputs.collect() };
     let checks = sensor.checks.iter().map(|one| {
@@ -148,12 +148,12 @@ pub(super) fn sensor(overview: &Overview) -> String {
         );
         vec![Html::text(one.name), number(one.entries), number(one.capacity), Html(bar), number(one.evictions)]
     });
-    let head = &[("Table", false), ("Entries", true), ("Room for", true), ("Filled", false), ("Evictions", true)];
+    let head = &[("Table", false), ("Entries", true), ("Capacity", true), ("Filled", false), ("Evictions", true)];
     let tables = Table { caption: "Tables of bounded size", none: "There are none.", head, rows: tables.collect() };
     let store = sensor.store.as_ref().map(|store| {
         let state = if store.is_failing { "cannot be written" } else { "works" };
         format!(
-            "The store {state}; it takes {}B; {} entries were given up.",
+            "The store {state}; it takes {}B; {} entries were dropped.",
             scaled(store.bytes),
             grouped(store.dropped)
         )

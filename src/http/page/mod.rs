@@ -13,7 +13,6 @@ mod runbooks;
 mod text;
 
 use super::history as stored;
-use super::response::failure;
 use super::shared::Shared;
 use crate::store::Reader;
 use axum::Router;
@@ -22,7 +21,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use parts::{List, Table};
+use parts::{Document, List, Table};
 use std::sync::Arc;
 
 /// What pages may load: themselves, and nothing inline.
@@ -74,7 +73,7 @@ async fn sensor(State(shared): State<Arc<Shared>>) -> Html<String> {
 async fn runbook(Path(name): Path<String>) -> Response {
     match runbooks::page(&name) {
         Some(page) => Html(page).into_response(),
-        None => failure(StatusCode::NOT_FOUND, "no runbook has this name; /runbooks lists them"),
+        None => missing(StatusCode::NOT_FOUND, "Runbooks", "No runbook has this name."),
     }
 }
 
@@ -102,14 +101,26 @@ async fn incident_page(State(shared): State<Arc<Shared>>, Path(id): Path<String>
             let beside = incident::Beside { mitigations: found.mitigations, files, is_stored, now: shared.now() };
             Html(incident::page(&found.incident, &beside)).into_response()
         }
-        Err(response) => *response,
+        Err(response) if response.status() == StatusCode::NOT_FOUND => {
+            let why =
+                "No incident has this ID. It may have been deleted: the store keeps incidents for a limited time.";
+            missing(StatusCode::NOT_FOUND, "Incidents", why)
+        }
+        Err(response) => missing(response.status(), "Incidents", "The store cannot be asked at the moment. Try again."),
     }
+}
+
+/// A page that says why there is none.
+fn missing(status: StatusCode, here: &str, why: &str) -> Response {
+    let body = text::Html(format!("<h1>{}</h1><p>{}</p>", text::Html::text(here), text::Html::text(why)));
+    let page = text::Html::of(&Document { root: "../", here, title: here, body });
+    (status, Html(page.0)).into_response()
 }
 
 async fn days(State(shared): State<Arc<Shared>>) -> Html<String> {
     let now = shared.now();
     let days = stored::read(&shared, move |reader: &Reader| history::days(reader, now)).await;
-    let days = days.as_deref().map_err(|_| "The store cannot be asked at the moment, or nothing is stored");
+    let days = days.as_ref().map_err(|_| "The store cannot be asked at the moment, or nothing is stored");
     Html(history::history(days))
 }
 

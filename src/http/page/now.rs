@@ -1,11 +1,11 @@
-//! The first page: what happens at the moment. Its parts are written once per second for all who look.
+//! The first page: what happens at the moment. Its parts are written once per change for all who look, at most twice per second.
 
 use super::parts::{IncidentLine, NAVIGATION, Table, VERSION, incident_table, plot, section};
-use super::text::{Html, Moment, Shown, for_how_long, number, percent, rate, rate_cell};
+use super::text::{Html, Moment, Shown, for_how_long, number, rate, rate_cell};
 use crate::base::{Severity, Timestamp, grouped};
 use crate::incident::Incident;
 use crate::report::{Line, Lines, Unit};
-use crate::view::{Overview, Rate, TrafficSecond, words};
+use crate::view::{Overview, Rate, TrafficSecond, percent, words};
 use askama::Template;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ struct Status<'a> {
     open: usize,
     coverage: String,
     sensor: &'a str,
+    at: Option<Timestamp>,
     problems: &'a [String],
 }
 
@@ -69,6 +70,7 @@ fn status(overview: &Overview) -> Html {
         (Some(Severity::Critical), ..) => ("attack", "Critical"),
         (Some(_), ..) => ("unknown", "Warning"),
         (None, false, _) => ("unknown", "Pegel itself needs attention"),
+        (None, true, _) if !overview.sensor.sees_everything() => ("unknown", "Not everything is seen"),
         (None, true, _) => ("clear", "All clear"),
     };
     let last = overview.traffic.last();
@@ -79,14 +81,14 @@ fn status(overview: &Overview) -> Html {
         badge,
         headline: &overview.headline(),
         worst,
-        worst_words: worst.map_or("none is severe", |incident| incident.severity.name()),
-        lasts: worst
-            .map_or_else(String::new, |worst| for_how_long(worst.onset(), overview.at.unwrap_or(worst.updated_at))),
+        worst_words: worst.map_or("no severe ones", |incident| incident.severity.name()),
+        lasts: worst.map_or_else(String::new, |worst| for_how_long(worst, overview.at.unwrap_or(worst.updated_at))),
         message,
         receive: rate(last.map(|second| second.receive).unwrap_or_default()),
         transmit: rate(last.map(|second| second.transmit).unwrap_or_default()),
         open: overview.open.len(),
-        coverage: percent(overview.sensor.coverage),
+        coverage: overview.sensor.captured(),
+        at: overview.at,
         sensor: &overview.sensor.name,
         problems: &problems,
     })
@@ -100,8 +102,8 @@ fn incidents(overview: &Overview) -> Html {
     let recent = overview.recent.iter().take(ROWS).map(|incident| IncidentLine::new(incident, now)).collect();
     let notes: Vec<String> = (left_out > 0).then(|| format!("{left_out} more are open.")).into_iter().collect();
     let bodies = [
-        incident_table("./", "Open", "Nothing is open.", lines),
-        incident_table("./", "Closed lately", "Nothing was closed since the start.", recent),
+        incident_table("./", "Open", "No incident is open.", lines),
+        incident_table("./", "Recently closed", "None closed since start-up.", recent),
     ];
     section("incident-list", "Incidents", &notes, &bodies)
 }
@@ -115,7 +117,7 @@ fn traffic(seconds: &[TrafficSecond]) -> Html {
     let line = |name: &str, colour, value: &dyn Fn(&TrafficSecond) -> u64| Line {
         name: name.to_owned(),
         colour,
-        runs: vec![seconds.iter().map(|second| (second.at, value(second) as f64)).collect()],
+        runs: runs(seconds, value),
     };
     let mut packets: BTreeMap<&'static str, u64> = BTreeMap::new();
     for rates in seconds.iter().flat_map(|second| &second.classes) {
@@ -124,6 +126,8 @@ fn traffic(seconds: &[TrafficSecond]) -> Html {
     let mut classes: Vec<(&'static str, u64)> = packets.into_iter().filter(|(_, packets)| *packets > 0).collect();
     classes.sort_by_key(|(class, packets)| (Reverse(*packets), *class));
     classes.truncate(CLASSES);
+    // A colour stays with its class while the same ones are drawn.
+    classes.sort_unstable();
     let of = |second: &TrafficSecond, class: &str| {
         let found = second.classes.iter().find(|rates| rates.class == class);
         found.map_or(0, |rates| rates.receive.packets_per_second)
@@ -143,6 +147,13 @@ fn traffic(seconds: &[TrafficSecond]) -> Html {
         plot("bits-now", "Bits per second", &bits)
     );
     section("traffic-plot", "Traffic", &[], &[Html(both)])
+}
+
+/// One run for each time without a gap: what was not counted is not drawn.
+fn runs(seconds: &[TrafficSecond], value: &dyn Fn(&TrafficSecond) -> u64) -> Vec<Vec<(Timestamp, f64)>> {
+    let follows = |a: &TrafficSecond, b: &TrafficSecond| b.at.seconds_since(a.at) < 1.5;
+    let points = |run: &[TrafficSecond]| run.iter().map(|second| (second.at, value(second) as f64)).collect();
+    seconds.chunk_by(follows).map(points).collect()
 }
 
 fn who(overview: &Overview) -> Html {
@@ -215,6 +226,6 @@ mod tests {
     #[test]
     fn it_is_written_before_there_is_anything() {
         let html = page(&Overview::default());
-        assert!(html.contains("Quiet") && html.contains("Nothing is open."), "{html}");
+        assert!(html.contains("Starting") && html.contains("No incident is open."), "{html}");
     }
 }

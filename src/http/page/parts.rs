@@ -108,6 +108,7 @@ pub(super) fn plot(id: &str, title: &str, lines: &Lines) -> Html {
         lines => lines.iter().map(|line| (colour(line), line.name.as_str())).collect(),
     };
     let svg = Html(line_plot(lines, title, &description, Language::En));
+    let title = &format!("{title} (UTC)");
     Html::of(&Plot { id, title, svg, legend, table: figures(lines) })
 }
 
@@ -150,7 +151,6 @@ const NAMES: usize = 2;
 impl IncidentLine {
     /// `now`: packet time, for those that are open.
     pub(super) fn new(incident: &Incident, now: Timestamp) -> IncidentLine {
-        let end = if incident.closed_at.is_some() { incident.updated_at } else { now.max(incident.updated_at) };
         IncidentLine {
             severity: incident.severity.name(),
             state: state(incident),
@@ -160,7 +160,7 @@ impl IncidentLine {
             attack: attack(incident),
             direction: incident.direction.name(),
             since: incident.onset(),
-            lasted: for_how_long(incident.onset(), end),
+            lasted: for_how_long(incident, now),
             peak: rate(peak(incident)),
             names: incident
                 .names
@@ -181,7 +181,7 @@ pub(super) fn state(incident: &Incident) -> &'static str {
         (_, None) => "open",
         (_, Some(crate::incident::CloseReason::Quiet)) => "over",
         (_, Some(crate::incident::CloseReason::Merged)) => "merged",
-        (_, Some(crate::incident::CloseReason::Evicted)) => "displaced",
+        (_, Some(crate::incident::CloseReason::Evicted)) => "evicted",
         (_, Some(_)) => "interrupted",
     }
 }

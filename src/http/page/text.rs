@@ -1,14 +1,15 @@
 //! How values are written on pages. Templates escape everything but the types of this file, which escape themselves.
 
 use crate::base::{Timestamp, grouped, lasting, scaled};
+use crate::incident::Incident;
 use crate::report::plain;
-use crate::view::Rate;
+use crate::view::{Rate, lasted};
 use askama::Template;
 use askama::filters::HtmlSafe;
 use std::fmt;
 
 /// Most characters of a foreign text.
-const MOST: usize = 300;
+const MOST: usize = 2000;
 
 /// Text from the network or the operator: escaped, without what changes its surroundings, and isolated from their direction.
 pub(super) struct Shown<'t, T: AsRef<str> + ?Sized>(pub &'t T);
@@ -85,19 +86,9 @@ pub(super) fn number(value: u64) -> Html {
     Html(grouped(value))
 }
 
-/// `since` to `until` as people say it: "for 2 min".
-pub(super) fn for_how_long(since: Timestamp, until: Timestamp) -> String {
-    format!("for {}", lasting(until.seconds_since(since).max(0.0)))
-}
-
-pub(super) fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    // Less than all is never shown as all.
-    match percent {
-        value if value > 99.9 && value < 100.0 => "99.9 %".to_owned(),
-        value if value < 10.0 && value > 0.0 => format!("{value:.1} %"),
-        value => format!("{:.1} %", (value * 10.0).floor() / 10.0),
-    }
+/// How long an incident has lasted at `now`: "for 2 min".
+pub(super) fn for_how_long(incident: &Incident, now: Timestamp) -> String {
+    format!("for {}", lasting(lasted(incident, now)))
 }
 
 #[cfg(test)]
@@ -113,9 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_those_of_people() {
-        assert_eq!(percent(0.99999), "99.9 %");
-        assert_eq!((percent(1.0), percent(0.004), percent(0.0)), ("100.0 %".into(), "0.4 %".into(), "0.0 %".into()));
+    fn moments_are_in_utc() {
         let at = Timestamp::from_parts(1_767_225_600, 250_000_000);
         assert!(Moment(at).to_string().contains(">2026-01-01 00:00:00 UTC</time>"));
     }

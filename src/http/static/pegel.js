@@ -42,10 +42,43 @@ function morph(old, fresh) {
   for (const { name, value } of [...fresh.attributes]) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  const before = [...old.childNodes];
-  const after = [...fresh.childNodes];
-  after.forEach((child, index) => (index < before.length ? morph(before[index], child) : old.append(child)));
-  before.slice(after.length).forEach((child) => child.remove());
+  children(old, fresh);
+}
+
+const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key : "") || "";
+
+// What has a key, such as the row of an incident, stays the same element wherever it moves: a link keeps its target while it has
+// the focus or is being clicked. All else is matched by position.
+function children(old, fresh) {
+  const keyed = new Map();
+  for (const child of old.childNodes) if (key(child)) keyed.set(key(child), child);
+  let next = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const name = key(child);
+    const same = name ? keyed.get(name) : null;
+    if (name) {
+      keyed.delete(name);
+    } else {
+      // Those with a key are somebody else's, now or later.
+      while (next && key(next)) next = next.nextSibling;
+    }
+    const match = same ?? (name ? null : next);
+    if (!match) {
+      old.insertBefore(child, next);
+    } else if (match === next) {
+      next = next.nextSibling;
+      morph(match, child);
+    } else {
+      old.insertBefore(match, next);
+      morph(match, child);
+    }
+  }
+  while (next) {
+    const gone = next;
+    next = next.nextSibling;
+    if (!key(gone) || keyed.get(key(gone)) === gone) gone.remove();
+  }
+  for (const gone of keyed.values()) gone.remove();
 }
 
 function show(id, html) {
@@ -55,7 +88,10 @@ function show(id, html) {
   template.innerHTML = html;
   const fresh = place.cloneNode(false);
   fresh.append(template.content);
+  const active = document.activeElement;
   morph(place, fresh);
+  // An element that was moved has lost the focus.
+  if (active !== document.activeElement && active.isConnected) active.focus({ preventScroll: true });
   localise(place);
 }
 
@@ -70,9 +106,21 @@ async function refetch() {
   fetching = true;
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (response.ok) {
+    if (!response.ok) {
+      say("Not updated: the server answers with status " + response.status + ".", true);
+    } else {
+      if (stream) say("Live", false);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      for (const fresh of page.querySelectorAll("[data-live]")) show(fresh.id, fresh.innerHTML);
+      for (const place of document.querySelectorAll("[data-live]")) {
+        const fresh = page.getElementById(place.id);
+        if (fresh) show(fresh.id, fresh.innerHTML);
+        // An incident that is over does not change any more.
+        if (fresh && !("live" in fresh.dataset)) delete place.dataset.live;
+      }
+      if (!document.querySelector("[data-live]")) {
+        disconnect();
+        say("", false);
+      }
     }
   } catch {
     // The stream tells that the connection is lost.
@@ -89,6 +137,14 @@ async function refetch() {
 const connection = document.getElementById("connection");
 let stream = null;
 let retry = null;
+let heard = 0;
+
+// Packet time moves on without packets, so that there is news every second: without it for so long, the connection or Pegel is
+// stuck, even if the browser has not noticed.
+const SILENCE = 6000;
+setInterval(() => {
+  if (stream && Date.now() - heard > SILENCE) lose();
+}, 1000);
 
 function say(text, isLost) {
   if (connection.textContent !== text) connection.textContent = text;
@@ -96,9 +152,16 @@ function say(text, isLost) {
 }
 
 function lose() {
-  if (!connection.classList.contains("lost")) say("Connection lost at " + time.format(new Date()) + ". What is shown is from then.", true);
+  const since = heard ? " since " + time.format(new Date(heard)) : "";
+  say("Not live" + since + ": no connection, Pegel is stuck, or too many pages are open.", true);
   disconnect();
-  retry = setTimeout(connect, 2000);
+  // Not all pages at the same time.
+  retry = setTimeout(connect, 2000 + 2000 * Math.random());
+}
+
+function hear() {
+  heard = Date.now();
+  say("Live", false);
 }
 
 function disconnect() {
@@ -110,14 +173,21 @@ function disconnect() {
 function connect() {
   disconnect();
   stream = new EventSource(document.body.dataset.stream);
-  stream.onopen = () => say("Live", false);
+  const opened = Date.now();
+  if (!heard) say("Connecting…", false);
+  // What comes first may be as old as the page.
+  if (heard < opened - SILENCE) heard = opened;
   stream.onerror = lose;
   stream.addEventListener("now", (event) => {
+    hear();
     for (const [id, html] of Object.entries(JSON.parse(event.data))) show(id, html);
     const headline = document.getElementById("headline");
     if (headline) document.title = headline.textContent + " · Pegel";
   });
-  stream.addEventListener("news", refetch);
+  stream.addEventListener("news", () => {
+    hear();
+    refetch();
+  });
 }
 
 document.addEventListener("click", (event) => {
@@ -129,10 +199,13 @@ document.addEventListener("click", (event) => {
   event.target.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it with the keyboard";
 });
 
-if (!isUtc) document.getElementById("zone").textContent = zone + ", with UTC beside them";
+if (!isUtc) document.getElementById("zone").textContent = zone + ", with UTC beside";
 localise(document);
 if (document.querySelector("[data-live]")) {
   // A browser opens six connections to a server at most: pages in the background leave theirs to others.
-  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) disconnect();
+    else if (document.querySelector("[data-live]")) connect();
+  });
   if (!document.hidden) connect();
 }

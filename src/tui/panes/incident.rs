@@ -3,11 +3,12 @@
 use super::super::headline::tone;
 use super::super::pane::Look;
 use super::super::sheet::Sheet;
-use super::super::text::{bars, bits, columns, moment, packets, percent};
+use super::super::text::{bars, bits, columns, moment, packets};
 use super::super::theme::Tone;
 use crate::base::{Timestamp, grouped, lasting, scaled};
 use crate::incident::Incident;
 use crate::incident::model::{Peers, Point, Port};
+use crate::view::percent;
 use ratatui::text::Line;
 
 /// Lines of the plot.

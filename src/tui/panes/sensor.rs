@@ -2,10 +2,10 @@
 
 use super::super::pane::{Look, Pane, no_lines, no_rows};
 use super::super::sheet::Sheet;
-use super::super::text::{fitted, moment, neutral, percent};
+use super::super::text::{fitted, moment, neutral};
 use super::super::theme::Tone;
 use crate::base::{PostureState, grouped, lasting, scaled};
-use crate::view::{CaptureView, SensorView, TableView};
+use crate::view::{CaptureView, SensorView, TableView, percent};
 use ratatui::text::Line;
 
 /// Fill from which a table is shown as full: what comes next pushes something out.

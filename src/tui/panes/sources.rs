@@ -2,10 +2,10 @@
 
 use super::super::pane::{Cell, Column, Look, Pane, Row, no_lines};
 use super::super::sheet::Sheet;
-use super::super::text::{packets, percent};
+use super::super::text::packets;
 use super::super::theme::Tone;
 use crate::base::grouped;
-use crate::view::{Overview, SourceNetwork};
+use crate::view::{Overview, SourceNetwork, percent};
 use ratatui::text::Line;
 
 pub(super) const PANE: Pane = Pane {
