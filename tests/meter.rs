@@ -1,8 +1,9 @@
 //! The meter: large frames, sampled ticks, tables filled by random sources.
 
-use pegel::base::{Addr, Networks, Timestamp};
+use pegel::base::{Addr, Direction, Networks, Timestamp};
 use pegel::capture::{Frame, FrameDirection, LinkType};
-use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Scale, Tally, TallySizes, TickReport};
+use pegel::config::Config;
+use pegel::meter::{BATCH, Count, Hasher, HostEntry, HostTable, Meter, Scale, Tally, TallySizes, TickReport};
 use pegel::packet::{Class, Decoder, Encapsulation, OuterHeaders, Packet, Tunnels};
 use std::sync::Arc;
 
@@ -88,6 +89,27 @@ fn a_sampled_tick_is_scaled_and_handshakes_by_the_square() {
     assert_eq!(tick.handshakes.by_peers().completed, 20 * 16);
     // Peers are not scaled: those that were not captured are unknown.
     assert!((15.0..25.0).contains(&tick.sources.estimate()), "{}", tick.sources.estimate());
+}
+
+/// A flood whose first tick was short, seen by two workers: each has some of it in both ticks.
+#[test]
+fn a_window_begins_with_the_last_tick_and_with_what_another_worker_has() {
+    let syns = |count: u32| (0..count).map(|n| packet(n + 1, Class::TcpSyn, 9)).collect::<Vec<_>>();
+    let (mut first, mut second) = (tally(), tally());
+    let mut meter = Meter::new(Config::default().meter, Hasher::fixed());
+    for (tick, packets) in [(10_000, [3, 2]), (10_001, [8, 40])] {
+        meter.open(tick);
+        for (tally, count) in [&mut first, &mut second].into_iter().zip(packets) {
+            syns(count).chunks(BATCH).for_each(|batch| tally.record(batch));
+            let mut report = TickReport::default();
+            tally.finish_tick(tick, &mut report);
+            meter.absorb(&mut report);
+        }
+        meter.close(Timestamp::from_tick(tick + 1));
+    }
+    let window = meter.window(Timestamp::from_tick(10_002), &[]);
+    let host = window.host(TARGET).expect("it is busy").in_direction(Direction::Inbound);
+    assert_eq!(host.forward_packets(), 3 + 2 + 8 + 40);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const HOSTS: usize = 4096;
 /// The hosts of one report, a part of all.
 #[derive(Clone, Copy)]
 struct Part {
-    begin: usize,
+    /// Index behind its last host.
     end: usize,
     /// Time of the worker's first packet in the tick.
     at: Timestamp,
@@ -102,7 +102,7 @@ impl LastTick {
         let begin = self.now.hosts.len();
         let most = HOSTS.saturating_sub(begin).min(report.hosts.len());
         self.now.hosts.extend_from_slice(report.hosts.get(..most).unwrap_or_default());
-        self.now.parts.push(Part { begin, end: begin + most, at, scale: report.scale });
+        self.now.parts.push(Part { end: begin + most, at, scale: report.scale });
     }
 
     /// What a host without windows had in the tick before the open one; and in earlier reports of the open one than the last.

@@ -347,7 +347,8 @@ impl Meter {
         } else if activity >= least {
             // What begins suddenly began in the last tick, perhaps; what grew slowly is no flood. One packet in the last tick has
             // faded by a tenth.
-            let began = packets as f32 >= BUSY && activity - packets as f32 > 0.85;
+            let earlier = activity - packets as f32;
+            let began = packets as f32 >= earlier && earlier > 0.85;
             let window = self.windows.add(address, activity, began.then_some(&mut self.last_tick))?;
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
