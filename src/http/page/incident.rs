@@ -71,7 +71,7 @@ pub(super) fn page(incident: &Incident, beside: &Beside) -> String {
         title: &title,
         tone,
         badge: format!("{}, {}, {}", incident.severity, incident.direction, state(incident)),
-        is_live: incident.closed_at.is_none() || beside.is_stored && beside.files.is_empty(),
+        is_live: may_change(incident, beside),
         attack,
         target,
         guest: incident.target.guest.as_deref(),
@@ -80,6 +80,16 @@ pub(super) fn page(incident: &Incident, beside: &Beside) -> String {
         sections,
     })
     .0
+}
+
+/// Seconds after its end within which the evidence of an incident is sealed.
+const SEALED_WITHIN: f64 = 300.0;
+
+/// Whether it is open, or its evidence is still being written.
+fn may_change(incident: &Incident, beside: &Beside) -> bool {
+    let is_recent = |closed: Timestamp| beside.now.seconds_since(closed) < SEALED_WITHIN;
+    let has_evidence = incident.evidence_url.is_some() && beside.is_stored;
+    incident.closed_at.is_none_or(|closed| has_evidence && beside.files.is_empty() && is_recent(closed))
 }
 
 fn figures(incident: &Incident, now: Timestamp) -> Vec<(&'static str, Html, Html)> {
