@@ -106,7 +106,7 @@ pub struct OutputConfig {
 pub(super) fn read(section: &mut Reader<'_>) -> OutputConfig {
     let mut url = |key: &Key| section.parsed(key, link).unwrap_or_default();
     let (external_url, dashboard_url, runbook_url) = (url(&EXTERNAL_URL), url(&DASHBOARD_URL), url(&RUNBOOK_URL));
-    // A path of this machine is no link for somebody who opens the alert elsewhere.
+    // A path of this machine is no link on another machine.
     let runbook_url = match external_url.trim_end_matches('/') {
         base if !base.is_empty() && runbook_url == RUNBOOK => format!("{base}/runbooks/PegelIncident"),
         _ => runbook_url,

@@ -1,4 +1,4 @@
-//! What all open pages are told, written once for all of them.
+//! The latest event of open pages, written once for all of them.
 
 use axum::body::Bytes;
 use std::sync::{Mutex, PoisonError};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// Shortest time between two events of a stream: changes within it are told together.
+/// Shortest time between two events of a stream: one event has all changes within it.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Without news, a comment keeps the connection open: it has this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ impl Listener {
         let mut ended = self.shared.ended();
         tokio::select! {
             next = self.wait() => next.map(|event| (Ok(event), self)),
-            // The server ends: nobody is kept waiting for news.
+            // The server ends, and with it every stream.
             _ = ended.wait_for(|ended| *ended) => None,
         }
     }

@@ -25,7 +25,7 @@ pub struct LiveRequest {
     pub watcher: Option<Watcher>,
 }
 
-/// Somebody who watches.
+/// Called once per second with what there is to see.
 pub type Watcher = Box<dyn FnMut(&Overview)>;
 
 /// The configuration in force.

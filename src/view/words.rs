@@ -1,4 +1,4 @@
-//! What people are told in a line.
+//! Incidents and seconds in a line, for people.
 
 use super::overview::Overview;
 use crate::base::{Direction, Severity, Timestamp, VectorClass, lasting, scaled};

@@ -220,7 +220,9 @@ fn suggestions(beside: &Beside) -> Html {
         let mut notes: Vec<String> = Vec::new();
         if let Some(attack) = shares("matches_attack") {
             let collateral = shares("collateral").unwrap_or_else(|| "an unknown part".to_owned());
-            notes.push(format!("Matches {attack} of the attack and {collateral} of the usual traffic, as sampled."));
+            notes.push(format!(
+                "Matches {attack} of the attack and {collateral} of the background traffic, as sampled."
+            ));
         }
         let refused = text(&one["refused"]);
         if !refused.is_empty() {

@@ -59,7 +59,7 @@ function children(old, fresh) {
     if (name) {
       keyed.delete(name);
     } else {
-      // Those with a key are somebody else's, now or later.
+      // Those with a key match another element, now or later.
       while (next && key(next)) next = next.nextSibling;
     }
     const match = same ?? (name ? null : next);
@@ -139,7 +139,7 @@ let stream = null;
 let retry = null;
 let heard = 0;
 
-// Packet time moves on without packets, so that there is news every second: without it for so long, the connection or Pegel is
+// Packet time moves on without packets, so that there is news every second: after six seconds without any, the connection or Pegel is
 // stuck, even if the browser has not noticed.
 const SILENCE = 6000;
 setInterval(() => {
