@@ -27,7 +27,7 @@ fn sensor(look: &Look<'_>) -> Vec<Line<'static>> {
     let mut sheet = Sheet::new(look.width, look.theme);
     let problems = sensor.problems();
     match problems.len() {
-        0 => sheet.say(Tone::Good, "No problems: it sees everything and its outputs deliver."),
+        0 => sheet.say(Tone::Good, "No problems found."),
         count => sheet.say(Tone::Critical, &format!("{count} problem{}", if count == 1 { "" } else { "s" })),
     }
     for problem in &problems {
