@@ -16,7 +16,7 @@ use pegel::incident::Incident;
 use pegel::incident::model::{Coverage, Name, Peers, Ports, Rates, TargetView, Totals};
 use pegel::meter::{Hasher, HostTable, StationTable};
 use pegel::metrics::Metrics;
-use pegel::view::{CheckView, GuestView, InventoryView, Overview, SensorView, TrafficSecond};
+use pegel::view::{CheckView, GuestView, InventoryView, Overview, SensorView, StationRates, TrafficSecond};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -311,7 +311,21 @@ fn hostile_overview(second: u64) -> Overview {
         at: Some(Timestamp::from_parts(begin, 0)),
         sensor: SensorView { name: HOSTILE.to_owned(), coverage: 1.0, checks: vec![check], ..SensorView::default() },
         traffic: traffic.collect(),
+        // A station that is seen on two interfaces, so that two rows have the same name.
+        stations: ["vmbr0", "tap104i0"].map(station).to_vec(),
         ..Overview::default()
+    }
+}
+
+fn station(interface: &str) -> StationRates {
+    StationRates {
+        mac: "52:54:00:12:34:56".parse().unwrap(),
+        interface: Some(interface.to_owned()),
+        guest: None,
+        address: None,
+        receive: pegel::view::Rate::default(),
+        transmit: pegel::view::Rate::default(),
+        broadcast_per_second: 0,
     }
 }
 

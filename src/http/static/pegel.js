@@ -22,63 +22,50 @@ function localise(root) {
   }
 }
 
-// Changes `old` into `fresh` node by node, so that focus, selection, scrolling and opened details stay.
+// Changes `old` into `fresh` node by node, so that focus, selection, scrolling and opened details stay. Returns the node that is now
+// in its place.
 function morph(old, fresh) {
-  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+  const isTime = old.nodeName === "TIME";
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || (isTime && old.dateTime !== fresh.dateTime)) {
     old.replaceWith(fresh);
-    return;
+    return fresh;
   }
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;
-    return;
+  } else if (!isTime) {
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name) && !(old.nodeName === "DETAILS" && name === "open")) old.removeAttribute(name);
+    }
+    for (const { name, value } of [...fresh.attributes]) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    children(old, fresh);
   }
-  if (old.nodeName === "TIME") {
-    if (old.dateTime !== fresh.dateTime) old.replaceWith(fresh);
-    return;
-  }
-  for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(old.nodeName === "DETAILS" && name === "open")) old.removeAttribute(name);
-  }
-  for (const { name, value } of [...fresh.attributes]) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  }
-  children(old, fresh);
+  return old;
 }
 
 const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key : "") || "";
 
 // What has a key, such as the row of an incident, stays the same element wherever it moves: a link keeps its target while it has
-// the focus or is being clicked. All else is matched by position.
+// the focus or is being clicked. All else is matched by position. A key may stand several times: a station on two interfaces.
 function children(old, fresh) {
   const keyed = new Map();
-  for (const child of old.childNodes) if (key(child)) keyed.set(key(child), child);
+  for (const child of old.childNodes) {
+    const name = key(child);
+    if (name) keyed.set(name, [...(keyed.get(name) ?? []), child]);
+  }
+  const kept = new Set();
   let next = old.firstChild;
   for (const child of [...fresh.childNodes]) {
     const name = key(child);
-    const same = name ? keyed.get(name) : null;
-    if (name) {
-      keyed.delete(name);
-    } else {
-      // Those with a key match another element, now or later.
-      while (next && key(next)) next = next.nextSibling;
-    }
-    const match = same ?? (name ? null : next);
-    if (!match) {
-      old.insertBefore(child, next);
-    } else if (match === next) {
-      next = next.nextSibling;
-      morph(match, child);
-    } else {
-      old.insertBefore(match, next);
-      morph(match, child);
-    }
+    // Those with a key match another element, now or later.
+    while (!name && next && key(next)) next = next.nextSibling;
+    const match = name ? keyed.get(name)?.shift() : next;
+    if (match && match === next) next = next.nextSibling;
+    else old.insertBefore(match ?? child, next);
+    kept.add(match ? morph(match, child) : child);
   }
-  while (next) {
-    const gone = next;
-    next = next.nextSibling;
-    if (!key(gone) || keyed.get(key(gone)) === gone) gone.remove();
-  }
-  for (const gone of keyed.values()) gone.remove();
+  for (const child of [...old.childNodes]) if (!kept.has(child)) child.remove();
 }
 
 function show(id, html) {
@@ -137,13 +124,15 @@ async function refetch() {
 const connection = document.getElementById("connection");
 let stream = null;
 let retry = null;
+// When there was last news, and until when to wait for more.
 let heard = 0;
+let patience = 0;
 
-// Packet time moves on without packets, so that there is news every second: after six seconds without any, the connection or Pegel is
-// stuck, even if the browser has not noticed.
+// Packet time moves on without packets, so that there is news every second: after six seconds without any, the connection or Pegel
+// is stuck, even if the browser has not noticed.
 const SILENCE = 6000;
 setInterval(() => {
-  if (stream && Date.now() - heard > SILENCE) lose();
+  if (stream && Date.now() > patience) lose();
 }, 1000);
 
 function say(text, isLost) {
@@ -161,6 +150,7 @@ function lose() {
 
 function hear() {
   heard = Date.now();
+  patience = heard + SILENCE;
   say("Live", false);
 }
 
@@ -173,10 +163,8 @@ function disconnect() {
 function connect() {
   disconnect();
   stream = new EventSource(document.body.dataset.stream);
-  const opened = Date.now();
+  patience = Date.now() + SILENCE;
   if (!heard) say("Connecting…", false);
-  // What comes first may be as old as the page.
-  if (heard < opened - SILENCE) heard = opened;
   stream.onerror = lose;
   stream.addEventListener("now", (event) => {
     hear();
