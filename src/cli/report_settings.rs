@@ -1,7 +1,8 @@
 //! Who sends reports: as configured, unless the command line says otherwise.
 
 use crate::config::ReportConfig;
-use crate::report::{Reporter, Sender};
+use crate::report::Sender;
+use crate::runtime;
 use std::path::PathBuf;
 
 /// The sender of reports.
@@ -11,10 +12,9 @@ pub(super) fn sender(
     contact: Option<String>,
     mmdb: &[PathBuf],
 ) -> Sender {
-    let reporter = Reporter {
+    runtime::report_sender(&ReportConfig {
         organisation: organisation.unwrap_or_else(|| config.organisation.clone()),
         contact: contact.unwrap_or_else(|| config.contact.clone()),
-    };
-    let mmdb = if mmdb.is_empty() { config.mmdb.clone() } else { mmdb.to_vec() };
-    Sender::new(reporter, mmdb, rustix::system::uname().nodename().to_string_lossy().into_owned())
+        mmdb: if mmdb.is_empty() { config.mmdb.clone() } else { mmdb.to_vec() },
+    })
 }

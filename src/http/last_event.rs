@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Pages that may be open at the same time. There are more connections, so that they do not stop scrapes.
 pub(super) const MOST_STREAMS: usize = 96;
+
 /// The last event, by the number of the news that it tells.
 #[derive(Default)]
 pub(super) struct LastEvent(Mutex<(u64, Bytes)>);

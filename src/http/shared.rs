@@ -198,9 +198,14 @@ impl Shared {
         lock(&self.overview).at.unwrap_or(Timestamp::ZERO)
     }
 
+    /// What was published last, without guests and incidents.
+    pub(super) fn last_second(&self) -> Arc<Overview> {
+        Arc::clone(&lock(&self.overview))
+    }
+
     /// What people look at: the last `seconds` of traffic, and at most `most` guests and closed incidents.
     pub(super) fn overview(&self, seconds: usize, most: usize) -> Overview {
-        let known = Arc::clone(&lock(&self.overview));
+        let known = self.last_second();
         let (snapshot, inventory) = (self.snapshot(), self.inventory());
         let Overview { at, hosts_known, stations_known, .. } = *known;
         let traffic = known.traffic.get(known.traffic.len().saturating_sub(seconds)..).unwrap_or_default();

@@ -21,7 +21,7 @@ pub struct LiveRequest {
     pub config_path: Option<PathBuf>,
     /// Networks from the command line, which also override those of a reloaded file.
     pub networks: Vec<IpNet>,
-    /// Is told once per second what there is to see: a line on a terminal.
+    /// Called once per second with what there is to see, for a line on a terminal.
     pub watcher: Option<Watcher>,
 }
 

@@ -83,4 +83,4 @@ pub use live_error::LiveError;
 pub use persistence::read_baseline;
 pub use replay_record::write_evidence;
 pub use site::site;
-pub use startup::web;
+pub use startup::{report_sender, web};

@@ -237,7 +237,7 @@ impl Publisher {
         self.metrics.table_refusals(Table::MinuteHosts, refusals);
     }
 
-    /// Is told once per second what there is to see.
+    /// Calls this once per second with what there is to see.
     pub(crate) fn set_watcher(&mut self, watcher: Option<Watcher>) {
         self.overview.set_watcher(watcher);
     }

@@ -55,7 +55,7 @@ pub(super) fn start(
     let (hosts, stations) = engine.meter().tables();
     let shared = http::Shared::new(Arc::clone(&metrics), hosts, stations, interfaces.clone(), origin);
     let shared = Arc::new(if config.store.enabled {
-        shared.with_store(&config.state_dir, reports(&config.report))
+        shared.with_store(&config.state_dir, report_sender(&config.report))
     } else {
         shared
     });
@@ -89,8 +89,8 @@ pub(super) fn start(
     Ok((judge, server))
 }
 
-/// Who signs the reports of the web page.
-fn reports(config: &ReportConfig) -> Sender {
+/// Who sends reports, as configured, from this machine.
+pub fn report_sender(config: &ReportConfig) -> Sender {
     let (organisation, contact) = (config.organisation.clone(), config.contact.clone());
     Sender::new(Reporter { organisation, contact }, config.mmdb.clone(), machine_name())
 }

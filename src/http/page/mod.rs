@@ -63,11 +63,11 @@ async fn guests(State(shared): State<Arc<Shared>>) -> Html<String> {
 }
 
 async fn stations(State(shared): State<Arc<Shared>>) -> Html<String> {
-    Html(lists::stations(&shared.overview(0, 0)))
+    Html(lists::stations(&shared.last_second()))
 }
 
 async fn sensor(State(shared): State<Arc<Shared>>) -> Html<String> {
-    Html(lists::sensor(&shared.overview(0, 0)))
+    Html(lists::sensor(&shared.last_second()))
 }
 
 async fn runbook(Path(name): Path<String>) -> Response {
