@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `-` is standard output. The parameter after `=` is the quantity that the model is named after: number of sources,
-//! targets or MAC addresses, or octets of a frame.
+//! targets, MAC addresses or conversations, or octets of a frame. A rate in packets/s may follow after `@`.
 
 use pegel::traffic::{Part, Scenario, TrafficModel, write_pcap};
 use std::error::Error;
@@ -36,22 +36,29 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn model_scenario(written: &str, packets: f64) -> Result<Scenario, Box<dyn Error>> {
+    let (written, rate) = match written.split_once('@') {
+        Some((written, rate)) => (written, Some(rate.parse::<f64>()?)),
+        None => (written, None),
+    };
     let (name, number) = match written.split_once('=') {
         Some((name, number)) => (name, Some(number.parse::<u64>()?)),
         None => (written, None),
     };
     let model = TrafficModel::from_name(name).ok_or("unknown model; see src/traffic/models.rs")?;
     // Floods of small packets run at twice the rate of mixed traffic.
-    let rate = match model {
+    let rate = rate.unwrap_or(match model {
+        TrafficModel::BenchConversations => 1e5,
         TrafficModel::BenchMixed | TrafficModel::BenchDnsAmp => 5e5,
         _ if name.starts_with("bench_") => 1e6,
         _ => 5e5,
-    };
+    });
     let mut part = Part::new(model, 0.0, packets / rate);
     part.params.rate = Some(rate);
     match (model, number) {
         (_, None) => {}
-        (TrafficModel::BenchSources | TrafficModel::BenchMacs, number) => part.params.sources = number,
+        (TrafficModel::BenchSources | TrafficModel::BenchMacs | TrafficModel::BenchConversations, number) => {
+            part.params.sources = number
+        }
         (TrafficModel::BenchTargets, number) => part.params.targets = number,
         (TrafficModel::BenchSize, Some(octets)) => {
             part.params.payload = Some(usize::try_from(octets.saturating_sub(UDP_HEADERS))?);

@@ -21,7 +21,7 @@ fn networks() -> Arc<Networks> {
 }
 
 /// The detectors that learn, each with limits of one packet per second: whatever they count, they report.
-fn touchy(site: &Arc<Site>) -> Vec<detect::EnabledDetector> {
+fn touchy(site: &Arc<Site>) -> detect::Detectors {
     let settings: Vec<Settings> = DETECTORS
         .iter()
         .map(|spec| {

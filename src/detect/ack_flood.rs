@@ -6,7 +6,7 @@
 use super::quantities::{self, ACKS};
 use super::settings::Limits;
 use super::shape;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::AckFlood],
     summary: "TCP ACKs, with or without data, of connections on which the host is silent",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Acks, &[PACKETS])],
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

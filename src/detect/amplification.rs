@@ -13,7 +13,9 @@ use super::finding::part_of;
 use super::quantities::unrequested_replies;
 use super::reply_shape::{self, ReplyShape};
 use super::shape::SampleProfile;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold,
+};
 use crate::base::{Networks, Vector};
 use crate::meter::{Count, Sample, ServiceTraffic, Span, Window};
 use crate::packet::{AMPLIFIERS, Amplifier, Class};
@@ -36,7 +38,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &VECTORS,
     summary: "unsolicited replies of services that reflect and amplify, identified by source port, size and payload",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Replies, &[AMBIGUOUS, UNAMBIGUOUS])],
     thresholds: &[UNSEEN_SESSIONS, BURST, amplifier::MOST_REPLIES],
     claims: &[Claim::AmplifierFragments],
     yields_to: &[],

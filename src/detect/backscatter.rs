@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::Backscatter],
     summary: "unprovoked SYN-ACKs and RSTs of one sender, to many addresses or ports",
     settings: &[ANSWERS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

@@ -17,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::BruteForce],
     summary: "connection after connection of one sender to a login service (SSH, RDP, FTP, mailboxes, …)",
     settings: &[CONNECTIONS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[PORTS],
     claims: &[],
     yields_to: &[],

@@ -7,7 +7,7 @@ use super::exceeded::Exceeded;
 use super::limit::Limit;
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{ClientSteps, HostDirection, Span, Window};
 use crate::packet::Class;
@@ -17,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ConnectionFlood],
     summary: "TCP connections that are completed and carry nothing",
     settings: &[CONNECTIONS_PER_SECOND],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::SilentConnections, &[CONNECTIONS_PER_SECOND], SUSTAINED_FRACTION.value)],
     thresholds: &[CLOSED, SILENT_SHARE, SUSTAINED_FRACTION, SUSTAINED_SILENT],
     claims: &[],
     yields_to: &[],

@@ -3,6 +3,7 @@
 use super::claim::Claim;
 use super::finding::Finding;
 use super::host_context::HostContext;
+use super::need::Need;
 use super::settings::{Setting, Settings};
 use super::threshold::Threshold;
 use crate::base::{LinkReading, PostureResult, Vector};
@@ -35,8 +36,9 @@ pub struct DetectorSpec {
     pub summary: &'static str,
     /// Its settings; every detector also has `enabled` and `severity`.
     pub settings: &'static [Setting],
-    /// Whether it inspects hosts and prefixes; if not, only the tick as a whole or the host checks.
-    pub inspects_hosts: bool,
+    /// What a host or prefix must have before the detector can find anything there: any of these. A detector without needs
+    /// inspects no hosts, only the tick as a whole or the host checks.
+    pub needs: &'static [Need],
     /// The numbers of its method that are no settings.
     pub thresholds: &'static [Threshold],
     /// Shapes of traffic that this detector reports, so that others leave these packets to it.

@@ -11,7 +11,7 @@ use super::quantities::{self, dns_queries as queries, dns_replies as replies};
 use super::requests::RequestSample;
 use super::settings::Limits;
 use super::shape::{self, SampleProfile};
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::{App, Class};
@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsQueryFlood],
     summary: "valid DNS queries that stay unanswered or are refused, or one of them over and over",
     settings: &[QUERIES_PER_SECOND],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::DnsQueries, &[QUERIES_PER_SECOND], SUSTAINED_FRACTION.value)],
     thresholds: &[
         SUSTAINED_FRACTION,
         REPEATED,

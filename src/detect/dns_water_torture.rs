@@ -10,7 +10,7 @@ use super::evidence::context;
 use super::quantities::dns_queries as queries;
 use super::requests::RequestSample;
 use super::settings::Limits;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -20,7 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsWaterTorture],
     summary: "DNS queries for constantly changing names below one zone, most of which do not exist",
     settings: &[QUERIES_PER_SECOND],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::DnsQueries, &[QUERIES_PER_SECOND])],
     thresholds: &[SOURCES, FEW, FAILED_SHARE],
     claims: &[],
     yields_to: &[],

@@ -6,7 +6,9 @@
 
 use super::quantities;
 use super::settings::Limits;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting, Threshold,
+};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -16,7 +18,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FragmentFlood],
     summary: "IP fragments without first fragments, or that get no answer",
     settings: &[ORPHANS, UNANSWERED],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Fragments, &[ORPHANS, UNANSWERED])],
     thresholds: &[FIRSTS_SHARE],
     claims: &[],
     yields_to: &[Claim::AmplifierFragments, Claim::ReflectedFragments],

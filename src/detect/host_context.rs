@@ -104,15 +104,15 @@ impl<'a> HostContext<'a> {
         }
     }
 
-    /// A host of the site, with the limits that apply to it.
+    /// A host of a group, or of none, with the limits that apply to it.
     pub fn of_host(
         traffic: HostDirection<'a>,
         direction: Direction,
-        site: &Site,
+        group: Option<GroupId>,
         learned: Option<LearnedLevels<'a>>,
     ) -> HostContext<'a> {
         let address = traffic.window().address();
-        HostContext::new(traffic, direction, (Target::Host(address), None), site.group_of_host(address), learned)
+        HostContext::new(traffic, direction, (Target::Host(address), None), group, learned)
     }
 
     /// A prefix of `length` bits, of which about `hosts` hosts receive, with the limits that apply to it. Nothing is

@@ -11,7 +11,7 @@ use super::limit::Limit;
 use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample, Source};
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::inventory::Site;
 use crate::meter::{Span, Window};
@@ -23,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::HttpFlood],
     summary: "HTTP requests in cleartext for one path over and over, or for made-up paths, faster than people click",
     settings: &[REQUESTS_PER_SECOND],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::HttpRequests, &[REQUESTS_PER_SECOND], SUSTAINED_FRACTION.value)],
     thresholds: &[
         BY_HAND,
         BROWSER,

@@ -6,7 +6,7 @@
 use super::exceeded::LEAST_BURST;
 use super::quantities::{self, IcmpFamily};
 use super::settings::{Limits, Settings};
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 
@@ -15,7 +15,7 @@ pub(super) const ICMP: DetectorSpec = DetectorSpec {
     vectors: &[Vector::IcmpFlood],
     summary: "ICMP echo requests, and unprovoked replies or errors",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Icmp, &[PACKETS])],
     thresholds: &[],
     claims: &[],
     yields_to: &[],
@@ -28,6 +28,7 @@ pub(super) const ICMPV6: DetectorSpec = DetectorSpec {
     name: "icmpv6_flood",
     vectors: &[Vector::Icmpv6Flood],
     summary: "ICMPv6 echo requests, and unprovoked replies or errors",
+    needs: &[Need::half(Gauge::Icmpv6, &[PACKETS])],
     build: |settings, _| build(settings, Vector::Icmpv6Flood, "ICMPv6", &quantities::ICMPV6),
     ..ICMP
 };

@@ -4,7 +4,7 @@
 //! them.
 
 use super::settings::Limits;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::Window;
 use crate::packet::Class;
@@ -14,7 +14,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::LandAttack],
     summary: "TCP or UDP from an address and port to the same address and port",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Land, &[PACKETS])],
     thresholds: &[BURST],
     claims: &[],
     yields_to: &[],

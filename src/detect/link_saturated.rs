@@ -17,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::LinkSaturated],
     summary: "a captured interface carries nearly what its link can; with the hosts that fill it",
     settings: &[PERCENT, SECONDS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

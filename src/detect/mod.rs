@@ -10,6 +10,7 @@
 //! | `shape` | the shape of sampled packets: diversity, concentration, scans, reflected ports |
 //! | `exceeded` | when a rate exceeds its limit, over a second or by a burst |
 //! | `mixture`, `reflection`, `requests`, `dns`, `attempts` | what several detectors of one kind share |
+//! | `need`, `gate` | which detectors can find something on a host at all |
 //! | [`claim`] | which detector reports packets that fit several |
 //! | `threshold` | the numbers of a method, each with its reason and the scenario that guards it |
 //! | [`baseline`] | levels learned per host and hour of the week |
@@ -35,6 +36,7 @@ mod exceeded;
 mod explain;
 mod finding;
 mod fragment_flood;
+mod gate;
 mod host_context;
 mod http_flood;
 mod icmp_flood;
@@ -44,6 +46,7 @@ mod layer2;
 mod limit;
 mod link_saturated;
 mod mixture;
+mod need;
 mod open_reflector;
 mod other_amplification;
 mod posture;
@@ -82,9 +85,10 @@ pub use explain::{Comparison, Explanation};
 pub use finding::{Finding, NameCount, Traffic};
 pub use host_context::HostContext;
 pub use limit::{DEFAULT_CEILING, Limit, LimitFrom};
+pub use need::{Gauge, Need};
 pub use quantities::Quantity;
 pub use registry::{DETECTORS, SHARED_THRESHOLDS, default_limits, spec_of};
-pub use runner::{EnabledDetector, build, explain, run, run_host_checks, run_links};
+pub use runner::{Detectors, build, explain, run, run_host_checks, run_links};
 pub use settings::{GroupLimit, Setting, Settings};
 pub use target::Target;
 pub use threshold::Threshold;

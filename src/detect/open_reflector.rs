@@ -7,7 +7,7 @@
 use super::amplifier::{self, LARGE_ONE_WAY, ReplyLimits};
 use super::evidence::context;
 use super::shape::SampleProfile;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::{Addr, Networks, TICKS_PER_SECOND, Vector};
 use crate::meter::{Sample, ServiceTraffic, Span, Window};
 use crate::packet::{Amplifier, Class};
@@ -19,7 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OpenReflector],
     summary: "one of our hosts answers requests to an amplification service from outside, so that others are attacked",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::AllReplies, &[AMBIGUOUS, UNAMBIGUOUS])],
     thresholds: &[BURST, ONE_VICTIM, OUTSIDE, LARGE_ONE_WAY, LARGE_REPEATED, REPEATED_SHARE],
     claims: &[],
     yields_to: &[],

@@ -6,7 +6,7 @@
 use super::quantities::{self, UDP};
 use super::settings::Limits;
 use super::shape::{self, ReflectedPort, SampleProfile};
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting};
 use crate::base::Vector;
 use crate::meter::{Sample, Span, Window};
 use crate::packet::Class;
@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OtherAmplification],
     summary: "unanswered UDP from one source port of many hosts, large or converging, of no service in the table",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::OneWayUdp, &[PACKETS])],
     thresholds: &[],
     claims: &[Claim::ReflectedUdp, Claim::ReflectedFragments],
     yields_to: &[],

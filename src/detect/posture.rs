@@ -11,7 +11,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::PostureFailed],
     summary: "a required condition on this host is not met ([[posture.check]])",
     settings: &[FAILURES],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

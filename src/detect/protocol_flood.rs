@@ -8,7 +8,7 @@
 use super::exceeded::LEAST_BURST;
 use super::quantities;
 use super::settings::{Limits, Settings};
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -18,7 +18,7 @@ pub(super) const GRE: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GreFlood],
     summary: "GRE that gets no answer: from very many sources, or very much from few",
     settings: &[SCATTERED, STEADY],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Gre, &[SCATTERED, STEADY])],
     thresholds: &[TUNNEL_SHARE, TUNNEL_FACTOR],
     claims: &[],
     yields_to: &[],
@@ -31,6 +31,7 @@ pub(super) const OTHER: DetectorSpec = DetectorSpec {
     name: "ip_proto_flood",
     vectors: &[Vector::IpProtoFlood],
     summary: "other IP protocols that get no answer: from very many sources, or very much from few",
+    needs: &[Need::half(Gauge::OtherProtocols, &[SCATTERED, STEADY])],
     build: |settings, _| build(settings, Vector::IpProtoFlood, &[Class::IpOther, Class::IpTunnel]),
     ..GRE
 };

@@ -5,7 +5,7 @@
 
 use super::quantities;
 use super::settings::Limits;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting};
 use crate::base::Vector;
 use crate::meter::Window;
 use crate::packet::Class;
@@ -15,7 +15,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RstFlood],
     summary: "TCP RSTs of connections, and from peers, that the host has not heard lately",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Rsts, &[PACKETS])],
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

@@ -8,6 +8,7 @@ use super::detector::{Detector, DetectorSpec};
 use super::evidence::{Evidence, context};
 use super::explain::Explanation;
 use super::finding::Finding;
+use super::gate::{Admitted, Gate};
 use super::host_context::HostContext;
 use super::inside::Spread;
 use super::layer2;
@@ -19,10 +20,11 @@ use super::target::Target;
 use crate::base::{Addr, Direction, LinkReading, PostureResult, Severity};
 use crate::inventory::Site;
 use crate::meter::{Span, Window};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// A detector that the configuration leaves on.
-pub struct EnabledDetector {
+struct EnabledDetector {
     detector: Box<dyn Detector>,
     spec: &'static DetectorSpec,
     /// Severity of all its findings, where the operator sets one.
@@ -40,23 +42,45 @@ impl EnabledDetector {
     }
 }
 
+/// Every detector that the configuration leaves on, and the gate before them.
+pub struct Detectors {
+    enabled: Vec<EnabledDetector>,
+    gate: Gate,
+    /// While the gate is audited: findings of detectors that it did not admit.
+    audit: Option<Cell<u64>>,
+}
+
+impl Detectors {
+    /// Audits the gate from now on: every detector inspects every host. For tests.
+    pub fn audit_gate(&mut self) {
+        self.audit = Some(Cell::default());
+    }
+
+    /// Findings since the audit began that the gate would have prevented; an exact gate prevents none.
+    pub fn prevented(&self) -> u64 {
+        self.audit.as_ref().map_or(0, Cell::get)
+    }
+}
+
 /// Builds every detector that is enabled. `settings` are in the order of [`DETECTORS`].
-pub fn build(settings: &[Settings], site: &Arc<Site>) -> Vec<EnabledDetector> {
-    DETECTORS
-        .iter()
-        .zip(settings)
-        .filter(|(_, settings)| settings.enabled)
-        .map(|(spec, settings)| EnabledDetector {
-            detector: (spec.build)(settings, site),
-            spec,
-            severity: settings.severity,
-        })
-        .collect()
+pub fn build(settings: &[Settings], site: &Arc<Site>) -> Detectors {
+    let enabled = || DETECTORS.iter().zip(settings).filter(|(_, settings)| settings.enabled);
+    Detectors {
+        gate: Gate::new(enabled(), site.group_count()),
+        audit: None,
+        enabled: enabled()
+            .map(|(spec, settings)| EnabledDetector {
+                detector: (spec.build)(settings, site),
+                spec,
+                severity: settings.severity,
+            })
+            .collect(),
+    }
 }
 
 /// Runs all detectors on a window. A finding is made anew every tick for as long as it lasts.
 pub fn run(
-    detectors: &[EnabledDetector],
+    detectors: &Detectors,
     site: &Site,
     baseline: Option<&Baseline>,
     window: &Window<'_>,
@@ -68,14 +92,19 @@ pub fn run(
             if traffic.forward_packets() == 0 {
                 continue;
             }
+            let group = site.group_of_host(host.address());
+            let admitted = detectors.gate.admit(&traffic, group);
+            if admitted.is_empty() && detectors.audit.is_none() {
+                continue;
+            }
             let learned = baseline.and_then(|baseline| baseline.levels(host.address(), direction));
-            let context = HostContext::of_host(traffic, direction, site, learned);
-            inspect_host(detectors, &context, site, window, findings);
+            let context = HostContext::of_host(traffic, direction, group, learned);
+            inspect_host(detectors, admitted, &context, site, window, findings);
         }
     }
     inspect_prefixes(detectors, site, window, findings);
     inspect_inside(detectors, site, window, findings);
-    for enabled in detectors {
+    for enabled in &detectors.enabled {
         enabled.run(findings, |detector, findings| detector.inspect_tick(window, findings));
     }
     for finding in findings {
@@ -85,20 +114,22 @@ pub fn run(
 
 /// Explains, for one host, what each detector made of it in this tick.
 pub fn explain(
-    detectors: &[EnabledDetector],
+    detectors: &Detectors,
     site: &Site,
     baseline: Option<&Baseline>,
     window: &Window<'_>,
     address: Addr,
 ) -> Vec<Explanation> {
     let Some(host) = window.host(address) else { return Vec::new() };
+    let detectors = &detectors.enabled;
     let mut explanations = Vec::new();
     for &direction in site.directions() {
         let learned = baseline.and_then(|baseline| baseline.levels(address, direction));
-        let context = HostContext::of_host(host.in_direction(direction), direction, site, learned);
+        let group = site.group_of_host(address);
+        let context = HostContext::of_host(host.in_direction(direction), direction, group, learned);
         context.notes().listen();
         let mut found: Vec<(&EnabledDetector, Vec<Finding>)> = Vec::new();
-        for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
+        for enabled in detectors.iter().filter(|enabled| !enabled.spec.needs.is_empty()) {
             let mut findings = Vec::new();
             enabled.detector.inspect_host(&context, window, &mut findings);
             let (comparisons, silent_because) = context.notes().take();
@@ -150,27 +181,23 @@ fn is_handed_over(
 }
 
 /// Runs all detectors on the counters of the captured interfaces, with the same severities as [`run`].
-pub fn run_links(
-    detectors: &[EnabledDetector],
-    readings: &[LinkReading],
-    window: &Window<'_>,
-    findings: &mut Vec<Finding>,
-) {
-    for enabled in detectors.iter().filter(|_| !readings.is_empty()) {
+pub fn run_links(detectors: &Detectors, readings: &[LinkReading], window: &Window<'_>, findings: &mut Vec<Finding>) {
+    for enabled in detectors.enabled.iter().filter(|_| !readings.is_empty()) {
         enabled.run(findings, |detector, findings| detector.inspect_links(readings, window, findings));
     }
 }
 
 /// Runs all detectors on the latest results of the checks of this host, with the same severities as [`run`].
-pub fn run_host_checks(detectors: &[EnabledDetector], checks: &[PostureResult], findings: &mut Vec<Finding>) {
-    for enabled in detectors {
+pub fn run_host_checks(detectors: &Detectors, checks: &[PostureResult], findings: &mut Vec<Finding>) {
+    for enabled in &detectors.enabled {
         enabled.run(findings, |detector, findings| detector.inspect_host_checks(checks, findings));
     }
 }
 
-/// Runs every detector on one host or prefix, then drops what yields to others.
+/// Runs the admitted detectors on one host or prefix, then drops what yields to others.
 fn inspect_host(
-    detectors: &[EnabledDetector],
+    detectors: &Detectors,
+    admitted: Admitted,
     host: &HostContext<'_>,
     site: &Site,
     window: &Window<'_>,
@@ -179,8 +206,14 @@ fn inspect_host(
     // The detector of each finding, in their order. Of most hosts there is none, and nothing is allocated.
     let before = findings.len();
     let mut found_by: Vec<&EnabledDetector> = Vec::new();
-    for enabled in detectors.iter().filter(|enabled| enabled.spec.inspects_hosts) {
-        enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
+    for (at, enabled) in detectors.enabled.iter().enumerate() {
+        if admitted.contains(at) {
+            enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
+        } else if let Some(prevented) = &detectors.audit {
+            let known = findings.len();
+            enabled.run(findings, |detector, findings| detector.inspect_host(host, window, findings));
+            prevented.set(prevented.get() + (findings.len() - known) as u64);
+        }
         found_by.resize(findings.len() - before, enabled);
     }
     if found_by.is_empty() {
@@ -189,7 +222,7 @@ fn inspect_host(
     let reporting: Vec<&str> = found_by.iter().map(|enabled| enabled.spec.name).collect();
     let mut by = found_by.into_iter();
     let found = findings.split_off(before).into_iter().filter(|finding| {
-        by.next().is_none_or(|enabled| !is_handed_over(detectors, &reporting, enabled, finding, host))
+        by.next().is_none_or(|enabled| !is_handed_over(&detectors.enabled, &reporting, enabled, finding, host))
     });
     findings.extend(found);
     let group = host.group().map(|id| site.group_name(id));
@@ -206,7 +239,7 @@ fn inspect_host(
 }
 
 /// Runs every detector on the busy prefixes, and keeps the floods among what it finds.
-fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+fn inspect_prefixes(detectors: &Detectors, site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
     for (measured, hosts) in window.prefixes() {
         let traffic = measured.in_direction(Direction::Inbound);
         if traffic.forward_packets() == 0 {
@@ -218,8 +251,9 @@ fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<
         let hosts = hosts.min(2f64.powi(width));
         let context = HostContext::of_prefix(traffic, Direction::Inbound, length, hosts, site);
         let Some(context) = context else { continue };
+        let admitted = detectors.gate.admit(&context, context.group());
         let before = findings.len();
-        inspect_host(detectors, &context, site, window, findings);
+        inspect_host(detectors, admitted, &context, site, window, findings);
         let floods = findings.drain(before..).filter(|finding| prefix::is_flood(finding, &context));
         let floods: Vec<Finding> = floods.map(|finding| prefix::with_pattern(finding, hosts)).collect();
         findings.extend(floods);
@@ -228,16 +262,17 @@ fn inspect_prefixes(detectors: &[EnabledDetector], site: &Site, window: &Window<
 
 /// Runs every detector on our networks as a whole: first to learn whether there is a flood and which network it hits, then with
 /// the limits of that network.
-fn inspect_inside(detectors: &[EnabledDetector], site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
+fn inspect_inside(detectors: &Detectors, site: &Site, window: &Window<'_>, findings: &mut Vec<Finding>) {
     let traffic = window.inside().in_direction(Direction::Inbound);
+    let admitted = detectors.gate.admit(&traffic, None);
     let before = findings.len();
-    inspect_host(detectors, &HostContext::of_inside(traffic, None), site, window, findings);
+    inspect_host(detectors, admitted, &HostContext::of_inside(traffic, None), site, window, findings);
     for suspected in findings.split_off(before) {
         let Some(spread) = Spread::of(&suspected, window, &site.networks) else { continue };
         let network = (spread.network, spread.share, spread.receiving);
         let context = HostContext::of_inside(traffic, Some(network));
         let mut found = Vec::new();
-        inspect_host(detectors, &context, site, window, &mut found);
+        inspect_host(detectors, admitted, &context, site, window, &mut found);
         let is_same = |finding: &Finding| finding.vector == suspected.vector && prefix::is_flood(finding, &context);
         let same = found.into_iter().filter(is_same);
         findings.extend(same.map(|finding| spread.mark(finding)));

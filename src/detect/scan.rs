@@ -19,7 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::PortScan, Vector::HostSweep, Vector::ArpScan],
     summary: "one sender that tries many ports, hosts or ARP addresses of which most do not answer",
     settings: &[PORTS, HOSTS, PRIVATE_HOSTS, ARP_ADDRESSES],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[CLEARLY, ECHO_FACTOR, FULL_SET],
     claims: &[],
     yields_to: &[],

@@ -7,7 +7,9 @@
 
 use super::quantities;
 use super::settings::Limits;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold,
+};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -17,7 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SipFlood],
     summary: "SIP REGISTER, INVITE or OPTIONS requests that are not accepted, or far more than clients send",
     settings: &[REQUESTS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::SipRequests, &[REQUESTS])],
     thresholds: &[UNACCEPTED_SHARE, UNACCEPTED_SHARE_OF_BURST, ACCEPTED_FACTOR, ONE_WAY_FACTOR],
     claims: &[Claim::SipRequests],
     yields_to: &[],

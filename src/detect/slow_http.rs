@@ -12,7 +12,7 @@ use super::limit::Limit;
 use super::requests::{HTTP_REQUESTS as REQUESTS, RequestSample};
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -22,7 +22,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SlowHttp],
     summary: "many HTTP requests whose head or body never ends, kept open a few bytes at a time, or whose response is not read",
     settings: &[CONNECTIONS],
-    inspects_hosts: true,
+    needs: &[Need::any(Gauge::SlowHttp)],
     thresholds: &[READ_PER_ACK, LEAST_PROBES, MOST_PROBES, BODY_SIZE, TINY_SHARE, MINUTE_FACTOR],
     claims: &[],
     yields_to: &[],

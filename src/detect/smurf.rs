@@ -6,7 +6,7 @@
 
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::Smurf],
     summary: "unsolicited echo replies from many hosts of a network, or echo requests to a group with a spoofed source",
     settings: &[REPLIES, REQUESTS],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::EchoReplies, &[REPLIES, REQUESTS])],
     thresholds: &[BURST, GROUP_PINGS, REPLIES_PER_PING],
     claims: &[],
     yields_to: &[],

@@ -21,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "packets that leave with a source address outside our networks, to a destination outside them: many at once, or a \
               few that do not end",
     settings: &[PACKETS_PER_TICK, PACKETS_PER_MINUTE],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[STEADY_PERIODS, PACKETS_PER_PERIOD],
     claims: &[],
     yields_to: &[],

@@ -7,7 +7,9 @@ use super::exceeded;
 use super::quantities;
 use super::settings::Limits;
 use super::shape;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold,
+};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -17,7 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SynAckFlood],
     summary: "TCP SYN-ACKs that answer no SYN, from ports of no service",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::SynAcks, &[PACKETS], SUSTAINED_FRACTION.value)],
     thresholds: &[SUSTAINED_FRACTION],
     claims: &[],
     yields_to: &[Claim::ReflectedSynAcks, Claim::FlagMixture],

@@ -11,7 +11,9 @@ use super::limit::Limit;
 use super::quantities::{self, Handshakes};
 use super::settings::Limits;
 use super::shape::{self, SampleProfile};
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting, Threshold,
+};
 use crate::base::{TICKS_PER_SECOND, Vector};
 use crate::meter::{HostDirection, Span, Window};
 use crate::packet::Class;
@@ -21,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SynFlood],
     summary: "TCP SYNs that are neither completed nor retransmitted by their senders",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::Syns, &[PACKETS], SUSTAINED_FRACTION.value)],
     thresholds: &[
         PATIENT_SHARE,
         PATIENT_FACTOR,

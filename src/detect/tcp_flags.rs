@@ -9,7 +9,9 @@ use super::limit::Limit;
 use super::mixture::{FlagMixture, UnmatchedTcp};
 use super::settings::Limits;
 use super::shape;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold,
+};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::Class;
@@ -19,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FinFlood, Vector::TcpNullFlood, Vector::XmasFlood, Vector::TcpFlood],
     summary: "TCP FINs that end nothing, flag patterns that no stack sends, and mixtures of flag patterns",
     settings: &[FINS, ABNORMAL, MIXED],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Unmatched, &[FINS, ABNORMAL, MIXED])],
     thresholds: &[ABNORMAL_BURST, GATHERED_FACTOR],
     claims: &[Claim::FlagMixture],
     yields_to: &[],

@@ -13,7 +13,7 @@ use super::reflection::{self, PAGES, SYN_ACK};
 use super::settings::Limits;
 use super::shape;
 use super::syn_ack_flood::SUSTAINED_FRACTION;
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting};
 use crate::base::Vector;
 use crate::meter::{Span, SpanCounts, Window};
 use crate::packet::Class;
@@ -23,7 +23,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::TcpReflection],
     summary: "SYN-ACKs, or data and RSTs, from service ports of hosts to which no request was sent",
     settings: &[PACKETS],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::SynAcks, &[PACKETS], SUSTAINED_FRACTION.value), Need::half(Gauge::Pages, &[PACKETS])],
     thresholds: &[SUSTAINED_FRACTION],
     claims: &[Claim::ReflectedSynAcks, Claim::MiddleboxReplies],
     yields_to: &[],

@@ -7,7 +7,7 @@ use super::exceeded::Exceeded;
 use super::requests::RequestSample;
 use super::settings::Limits;
 use super::shape;
-use super::{Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Setting, Threshold};
+use super::{Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting, Threshold};
 use crate::base::Vector;
 use crate::meter::{Span, Window};
 use crate::packet::{App, Class};
@@ -17,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::TlsHandshakeFlood],
     summary: "TLS handshakes without data after them, or renegotiated again and again",
     settings: &[HANDSHAKES_PER_SECOND],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::TlsHandshakes, &[HANDSHAKES_PER_SECOND])],
     thresholds: &[EACH, SEGMENTS, FOLLOWED_SHARE, DATA_SHARE, RENEGOTIATED_DATA],
     claims: &[],
     yields_to: &[],

@@ -5,7 +5,7 @@
 
 use super::exceeded::Exceeded;
 use super::settings::Limits;
-use super::{Detector, DetectorSpec, Evidence, Finding, HostContext, Merging, Mitigation, Setting};
+use super::{Detector, DetectorSpec, Evidence, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting};
 use crate::base::Vector;
 use crate::meter::{HostTick, Span, Window};
 use crate::packet::Class;
@@ -24,7 +24,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         RULES[6].setting,
         RULES[7].setting,
     ],
-    inspects_hosts: true,
+    needs: &[Need::half(Gauge::Packets, PACKET_SETTINGS), Need::half(Gauge::Bits, BIT_SETTINGS)],
     thresholds: &[],
     claims: &[],
     yields_to: &[],
@@ -105,6 +105,9 @@ const RULES: &[Rule; 8] = &[
     rule(packets("icmp_packets_per_second", "The same for ICMP and ICMPv6 alone."), "ICMP packets/s", BOTH_ICMP, false),
     rule(bits("icmp_bits_per_second", "The same for ICMP and ICMPv6 alone."), "ICMP bit/s", BOTH_ICMP, true),
 ];
+
+const PACKET_SETTINGS: &[Setting] = &[RULES[0].setting, RULES[2].setting, RULES[4].setting, RULES[6].setting];
+const BIT_SETTINGS: &[Setting] = &[RULES[1].setting, RULES[3].setting, RULES[5].setting, RULES[7].setting];
 
 struct Total {
     rules: Vec<(&'static Rule, Limits)>,

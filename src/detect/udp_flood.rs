@@ -13,7 +13,9 @@ use super::quantities::{self, UDP as UDP_CLASSES};
 use super::reply_shape::{self, ReplyShape};
 use super::settings::{Limits, Settings};
 use super::shape::{self, SampleProfile};
-use super::{Claim, Detector, DetectorSpec, Finding, HostContext, Merging, Mitigation, Quantity, Setting, Threshold};
+use super::{
+    Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting, Threshold,
+};
 use crate::base::{Networks, Vector};
 use crate::inventory::Site;
 use crate::meter::{HostDirection, ServiceTraffic, Span, Window};
@@ -26,7 +28,7 @@ pub(super) const UDP: DetectorSpec = DetectorSpec {
     vectors: &[Vector::UdpFlood],
     summary: "UDP that gets no answer: constantly changing sources or ports, or very many packets in few flows",
     settings: &[LEARNED_SPREAD, LEARNED_STEADY],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::Udp, &[LEARNED_SPREAD, LEARNED_STEADY], SUSTAINED_FRACTION.value)],
     thresholds: THRESHOLDS,
     claims: &[],
     yields_to: &[Claim::ReflectedUdp, Claim::SipRequests],
@@ -40,7 +42,7 @@ pub(super) const QUIC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::QuicFlood],
     summary: "UDP port 443 that gets no answer, or with a new source in each packet",
     settings: &[SPREAD, STEADY],
-    inspects_hosts: true,
+    needs: &[Need::lasting(Gauge::Quic, &[SPREAD, STEADY], SUSTAINED_FRACTION.value)],
     thresholds: THRESHOLDS,
     claims: &[],
     yields_to: &[Claim::ReflectedUdp],

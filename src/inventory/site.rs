@@ -134,6 +134,11 @@ impl Site {
         self
     }
 
+    /// Number of groups.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Sets the networks of proxies.
     pub fn with_proxies(mut self, proxies: Networks) -> Self {
         self.proxies = proxies;

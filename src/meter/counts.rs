@@ -79,10 +79,24 @@ impl From<SmallCount> for Count {
     }
 }
 
+/// The numbers of the bits that are set. Most hosts use few classes: of counts by class, only those are touched.
+#[inline]
+pub(super) fn ones(mut set: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (set != 0).then(|| set.trailing_zeros() as usize);
+        set &= set.wrapping_sub(1);
+        bit
+    })
+}
+
+const _: () = assert!(Class::PER_HOST <= u32::BITS as usize);
+
 /// One direction of one host in one tick, by class of traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassTick {
     all: u32,
+    /// Bits of the classes that may have counts.
+    used: u32,
     cells: [SmallCount; Class::PER_HOST],
     verdicts: VerdictCounts,
 }
@@ -91,7 +105,8 @@ impl ClassTick {
     /// The classes that are counted per host of all `counts`, which are by class, with these verdicts.
     pub(super) fn of_sums(counts: &[Count], verdicts: VerdictCounts) -> ClassTick {
         let small = |number: u64| number.min(u32::MAX.into()) as u32;
-        let mut tick = ClassTick { verdicts, ..ClassTick::default() };
+        let mut tick =
+            ClassTick { verdicts, used: u32::MAX >> (u32::BITS as usize - Class::PER_HOST), ..ClassTick::default() };
         for (cell, count) in tick.cells.iter_mut().zip(counts) {
             *cell = SmallCount { packets: small(count.packets), bytes: small(count.bytes) };
             tick.all = tick.all.saturating_add(cell.packets);
@@ -107,8 +122,12 @@ impl ClassTick {
 
     /// Makes all counts zero.
     pub(super) fn clear(&mut self) {
+        for class in ones(std::mem::take(&mut self.used)) {
+            if let Some(cell) = self.cells.get_mut(class) {
+                *cell = SmallCount::default();
+            }
+        }
         self.all = 0;
-        self.cells = Default::default();
         self.verdicts.clear();
     }
 
@@ -132,6 +151,18 @@ impl ClassTick {
         self.verdicts.unsolicited_at_first() + asking.sum::<u64>()
     }
 
+    /// See [`VerdictCounts::unsolicited_at_most`].
+    #[inline]
+    pub(super) fn unsolicited_at_most(&self, class: Class) -> u64 {
+        self.verdicts.unsolicited_at_most(class)
+    }
+
+    /// See [`VerdictCounts::replies_at_most`].
+    #[inline]
+    pub(super) fn replies_at_most(&self) -> u64 {
+        self.verdicts.replies_at_most()
+    }
+
     /// DNS queries by verdict.
     pub fn dns_queries(&self) -> Verdicts {
         self.verdicts.dns_queries()
@@ -153,6 +184,7 @@ impl ClassTick {
     pub fn add(&mut self, class: Class, packets: u32, bytes: u32) {
         if let Some(cell) = self.cells.get_mut(class.index()) {
             cell.add(packets, bytes);
+            self.used |= 1 << class.index();
             self.all = self.all.wrapping_add(packets);
         }
     }
@@ -160,8 +192,11 @@ impl ClassTick {
     /// Adds all counts of another tick.
     pub fn merge(&mut self, other: &ClassTick) {
         self.all = self.all.saturating_add(other.all);
-        for (mine, theirs) in self.cells.iter_mut().zip(other.cells) {
-            mine.merge(theirs);
+        self.used |= other.used;
+        for class in ones(other.used) {
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), other.cells.get(class)) {
+                mine.merge(*theirs);
+            }
         }
         self.verdicts.merge(&other.verdicts);
     }
@@ -184,68 +219,74 @@ impl ClassTick {
     }
 }
 
+/// Packets and bytes of one class over some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    packets: u32,
+    bytes: u64,
+}
+
 /// Packets and bytes of one direction of one host over some time, by class of traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassSums {
     /// Packets of all classes.
     all: u64,
-    packets: [u32; Class::PER_HOST],
-    bytes: [u64; Class::PER_HOST],
-}
-
-impl Default for ClassSums {
-    fn default() -> Self {
-        ClassSums { all: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
-    }
+    /// Bits of the classes that may have counts.
+    used: u32,
+    cells: [Sum; Class::PER_HOST],
 }
 
 /// Sums wrap: what is subtracted was added before, and no link carries 2³² packets in a minute.
 impl ClassSums {
     fn add_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.wrapping_add(tick.all.into());
-        for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
-            *packets = packets.wrapping_add(cell.packets);
-            *bytes = bytes.wrapping_add(cell.bytes.into());
+        self.used |= tick.used;
+        for class in ones(tick.used) {
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), tick.cells.get(class)) {
+                mine.packets = mine.packets.wrapping_add(theirs.packets);
+                mine.bytes = mine.bytes.wrapping_add(theirs.bytes.into());
+            }
         }
     }
 
     fn subtract_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.wrapping_sub(tick.all.into());
-        for ((packets, bytes), cell) in self.packets.iter_mut().zip(&mut self.bytes).zip(tick.cells) {
-            *packets = packets.wrapping_sub(cell.packets);
-            *bytes = bytes.wrapping_sub(cell.bytes.into());
+        for class in ones(tick.used) {
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), tick.cells.get(class)) {
+                mine.packets = mine.packets.wrapping_sub(theirs.packets);
+                mine.bytes = mine.bytes.wrapping_sub(theirs.bytes.into());
+            }
         }
     }
 
     /// Adds all counts of another period.
     pub(super) fn merge(&mut self, other: &ClassSums) {
         self.all = self.all.wrapping_add(other.all);
-        for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
-            *mine = mine.wrapping_add(theirs);
-        }
-        for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
-            *mine = mine.wrapping_add(theirs);
+        self.used |= other.used;
+        for class in ones(other.used) {
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), other.cells.get(class)) {
+                mine.packets = mine.packets.wrapping_add(theirs.packets);
+                mine.bytes = mine.bytes.wrapping_add(theirs.bytes);
+            }
         }
     }
 
     /// Subtracts counts that were added before.
     pub(super) fn subtract(&mut self, other: &ClassSums) {
         self.all = self.all.wrapping_sub(other.all);
-        for (mine, theirs) in self.packets.iter_mut().zip(other.packets) {
-            *mine = mine.wrapping_sub(theirs);
-        }
-        for (mine, theirs) in self.bytes.iter_mut().zip(other.bytes) {
-            *mine = mine.wrapping_sub(theirs);
+        for class in ones(other.used) {
+            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), other.cells.get(class)) {
+                mine.packets = mine.packets.wrapping_sub(theirs.packets);
+                mine.bytes = mine.bytes.wrapping_sub(theirs.bytes);
+            }
         }
     }
 
     /// Packets and bytes of a class.
     #[inline]
     pub fn of(&self, class: Class) -> Count {
-        Count {
-            packets: self.packets.get(class.index()).copied().unwrap_or(0).into(),
-            bytes: self.bytes.get(class.index()).copied().unwrap_or(0),
-        }
+        let Sum { packets, bytes } = self.cells.get(class.index()).copied().unwrap_or_default();
+        Count { packets: packets.into(), bytes }
     }
 
     /// Packets of all classes together.
@@ -329,6 +370,18 @@ impl ClassCounts {
     #[inline]
     pub fn of(&self, class: Class) -> Count {
         self.sums.of(class)
+    }
+
+    /// See [`VerdictCounts::unsolicited_at_most`].
+    #[inline]
+    pub(super) fn unsolicited_at_most(&self, class: Class) -> u64 {
+        self.verdicts.unsolicited_at_most(class)
+    }
+
+    /// See [`VerdictCounts::replies_at_most`].
+    #[inline]
+    pub(super) fn replies_at_most(&self) -> u64 {
+        self.verdicts.replies_at_most()
     }
 
     /// DNS queries by verdict.

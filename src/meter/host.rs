@@ -1,8 +1,9 @@
 //! A busy host over time: its last ten ticks in full, and sums over 1 s, 10 s and 60 s.
 
 use super::applications::AppCounts;
-use super::counts::{ClassCounts, Count, MinuteCounts};
+use super::counts::Count;
 use super::handshake_counts::{ClientSteps, HandshakeCounts};
+use super::host_sums::{LongSum, Sum};
 use super::host_tick::HostTick;
 use super::peer_ring::{PeerRing, PeerSum};
 use super::peer_table::{PeerCount, PeerTable};
@@ -20,71 +21,6 @@ use std::sync::LazyLock;
 
 const SECONDS: usize = 10;
 const TENS: usize = 6;
-
-/// Counts that are summed over longer spans.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    received: ClassCounts,
-    sent: ClassCounts,
-    handshakes: HandshakeCounts,
-    apps: AppCounts,
-}
-
-impl Sum {
-    fn add_tick(&mut self, tick: &HostTick) {
-        self.received.add_tick(&tick.received);
-        self.sent.add_tick(&tick.sent);
-        self.handshakes.add(&tick.handshakes);
-        self.apps.add(&tick.apps);
-    }
-
-    fn subtract_tick(&mut self, tick: &HostTick) {
-        self.received.subtract_tick(&tick.received);
-        self.sent.subtract_tick(&tick.sent);
-        self.handshakes.subtract(&tick.handshakes);
-        self.apps.subtract(&tick.apps);
-    }
-
-    fn add(&mut self, other: &Sum) {
-        self.received.merge(&other.received);
-        self.sent.merge(&other.sent);
-        self.handshakes.add(&other.handshakes);
-        self.apps.add(&other.apps);
-    }
-
-    fn subtract(&mut self, other: &Sum) {
-        self.received.subtract(&other.received);
-        self.sent.subtract(&other.sent);
-        self.handshakes.subtract(&other.handshakes);
-        self.apps.subtract(&other.apps);
-    }
-}
-
-/// What is kept of a minute: all packets, TCP data, and applications.
-#[derive(Clone, Copy, Debug, Default)]
-struct LongSum {
-    received: MinuteCounts,
-    sent: MinuteCounts,
-    apps: AppCounts,
-}
-
-impl LongSum {
-    fn of(sum: &Sum) -> LongSum {
-        LongSum { received: MinuteCounts::of(&sum.received), sent: MinuteCounts::of(&sum.sent), apps: sum.apps }
-    }
-
-    fn add(&mut self, other: &LongSum) {
-        self.received.merge(&other.received);
-        self.sent.merge(&other.sent);
-        self.apps.add(&other.apps);
-    }
-
-    fn subtract(&mut self, other: &LongSum) {
-        self.received.subtract(&other.received);
-        self.sent.subtract(&other.sent);
-        self.apps.subtract(&other.apps);
-    }
-}
 
 /// A tick without traffic.
 static EMPTY_TICK: LazyLock<HostTick> = LazyLock::new(HostTick::default);
@@ -461,6 +397,14 @@ impl<'a> HostDirection<'a> {
             }
         }
         services
+    }
+
+    /// Forward replies of amplification services in the last second.
+    pub fn service_replies(&self) -> u64 {
+        let rows = self.host.recent(TICKS_PER_SECOND).flat_map(|tick| &tick.services);
+        // Used rows come first.
+        rows.map(|row| u64::from(if self.outbound { row.replies_sent.packets } else { row.replies_received.packets }))
+            .sum()
     }
 
     /// Traffic of one service in one tick: for [`HostDirection::onset`].

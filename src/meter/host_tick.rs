@@ -148,7 +148,7 @@ impl HostTick {
         self.received.clear();
         self.sent.clear();
         self.handshakes = HandshakeCounts::default();
-        self.apps = AppCounts::default();
+        self.apps.clear();
         (self.first_fragments_received, self.first_fragments_sent) = (0, 0);
         self.services = Default::default();
         self.sources.clear();

@@ -38,6 +38,7 @@ mod handshake_counts;
 mod hash;
 mod host;
 mod host_slot;
+mod host_sums;
 mod host_tick;
 mod inside;
 mod inside_counts;

@@ -42,6 +42,28 @@ impl SpanCounts<'_> {
         self.sum_verdicts(ClassTick::amplifier_replies, ClassCounts::amplifier_replies)
     }
 
+    /// At most this many packets of a class were not asked for, in any shorter span as well: cheap, for a first check.
+    #[inline]
+    pub fn unsolicited_at_most(&self, class: Class) -> u64 {
+        self.sum_bounds(|tick| tick.unsolicited_at_most(class), |sum| sum.unsolicited_at_most(class))
+    }
+
+    /// The same of replies of services that amplify.
+    #[inline]
+    pub fn replies_at_most(&self) -> u64 {
+        self.sum_bounds(ClassTick::replies_at_most, ClassCounts::replies_at_most)
+    }
+
+    #[inline]
+    fn sum_bounds(&self, in_tick: impl Fn(&ClassTick) -> u64, in_sum: impl Fn(&ClassCounts) -> u64) -> u64 {
+        match self {
+            SpanCounts::Tick(tick) => in_tick(tick),
+            SpanCounts::Ticks(one, other) => in_tick(one) + in_tick(other),
+            SpanCounts::Sum(sum) => in_sum(sum),
+            SpanCounts::Minute(_) => u64::MAX,
+        }
+    }
+
     /// DNS queries by verdict.
     pub fn dns_queries(&self) -> Verdicts {
         self.sum_verdicts(ClassTick::dns_queries, ClassCounts::dns_queries)

@@ -355,6 +355,28 @@ impl VerdictCounts {
         sum
     }
 
+    /// At most this many packets of a class were not asked for, in any shorter span as well; all others were. 0 for classes that ask.
+    #[inline]
+    pub(super) fn unsolicited_at_most(&self, class: Class) -> u64 {
+        kind(class).map_or(0, |kind| self.doubtful_of(kind))
+    }
+
+    /// The same of replies of services that amplify.
+    #[inline]
+    pub(super) fn replies_at_most(&self) -> u64 {
+        self.doubtful_of(REPLIES) + self.doubtful_of(DNS_QUERIES)
+    }
+
+    #[inline]
+    fn doubtful_of(&self, kind: usize) -> u64 {
+        // Most hosts have none.
+        if self.used >> kind & 1 == 0 {
+            return 0;
+        }
+        let [_, unsolicited @ ..] = self.cells.get(kind).copied().unwrap_or_default().by_verdict;
+        unsolicited.iter().map(|&packets| u64::from(packets)).sum()
+    }
+
     /// DNS queries.
     pub(super) fn dns_queries(&self) -> Verdicts {
         self.cells.get(DNS_QUERIES).map_or_else(Verdicts::default, Cell::verdicts)

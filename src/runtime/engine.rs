@@ -4,7 +4,7 @@
 use super::guest_rates::GuestRates;
 use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult, Timestamp};
 use crate::config::Config;
-use crate::detect::{self, AllowList, Baseline, EnabledDetector, Explanation, Finding};
+use crate::detect::{self, AllowList, Baseline, Detectors, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incident, Incidents, LossCounts, MaintenanceWindow};
 use crate::inventory::{Site, UplinkRule};
 use crate::meter::lan::BroadcastDomain;
@@ -56,7 +56,7 @@ impl Explained {
 /// Meter, detectors, allow list, baseline and incidents of one run.
 pub struct Engine {
     meter: Meter,
-    detectors: Vec<EnabledDetector>,
+    detectors: Detectors,
     allow: AllowList,
     /// `None` where nothing is learned.
     baseline: Option<Baseline>,
@@ -278,6 +278,16 @@ impl Engine {
     /// The explanations so far, in the order of the detectors.
     pub fn explanations(&self) -> &[Explanation] {
         self.explained.as_ref().map_or(&[], |explained| &explained.nearest)
+    }
+
+    /// Audits the gate before the detectors from now on, while the configuration stays: for tests.
+    pub fn audit_gate(&mut self) {
+        self.detectors.audit_gate();
+    }
+
+    /// Findings since then that the gate would have prevented.
+    pub fn prevented(&self) -> u64 {
+        self.detectors.prevented()
     }
 
     /// What the detectors make of a host in the last tick.

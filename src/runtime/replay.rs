@@ -109,6 +109,16 @@ impl Replay {
         record.finish(&self.worker.sink.engine).map(Some)
     }
 
+    /// Audits the gate before the detectors: every detector inspects every busy host. For tests.
+    pub fn audit_gate(&mut self) {
+        self.worker.sink.engine.audit_gate();
+    }
+
+    /// Findings of this audit that the gate would have prevented; an exact gate prevents none.
+    pub fn prevented(&self) -> u64 {
+        self.worker.sink.engine.prevented()
+    }
+
     /// Explains from now on what the detectors make of a host.
     pub fn explain(&mut self, address: Addr) {
         self.worker.sink.engine.explain(address);

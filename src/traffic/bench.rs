@@ -15,14 +15,14 @@ use std::net::Ipv4Addr;
 const HEADERS: usize = 34;
 
 /// Octets with precomputed sums of all prefixes of even length.
-struct Pattern {
-    octets: Vec<u8>,
+pub(super) struct Pattern {
+    pub(super) octets: Vec<u8>,
     /// Sum of the first 2n octets as big-endian words.
     sums: Vec<u64>,
 }
 
 impl Pattern {
-    fn new(octets: Vec<u8>) -> Self {
+    pub(super) fn new(octets: Vec<u8>) -> Self {
         let words = octets.chunks_exact(2).scan(0u64, |sum, pair| {
             *sum += u64::from(u16::from_be_bytes([pair[0], pair[1]]));
             Some(*sum)
@@ -31,26 +31,26 @@ impl Pattern {
         Pattern { octets, sums }
     }
 
-    fn sum(&self, length: usize) -> u64 {
+    pub(super) fn sum(&self, length: usize) -> u64 {
         let odd = if length % 2 == 1 { self.octets.get(length - 1).map_or(0, |&last| u64::from(last) << 8) } else { 0 };
         self.sums.get(length / 2).copied().unwrap_or(0) + odd
     }
 }
 
-/// Addresses and ports of a packet, IPv4 only.
+/// Addresses and ports of a packet.
 #[derive(Clone, Copy)]
-struct Path {
-    source: Addr,
-    target: Addr,
-    source_port: u16,
-    target_port: u16,
-    macs: (Mac, Mac),
-    way: Way,
-    ttl: u8,
+pub(super) struct Path {
+    pub(super) source: Addr,
+    pub(super) target: Addr,
+    pub(super) source_port: u16,
+    pub(super) target_port: u16,
+    pub(super) macs: (Mac, Mac),
+    pub(super) way: Way,
+    pub(super) ttl: u8,
 }
 
 impl Path {
-    fn new(way: Way, gateway: Mac, source: (Addr, u16), target: (Addr, u16)) -> Path {
+    pub(super) fn new(way: Way, gateway: Mac, source: (Addr, u16), target: (Addr, u16)) -> Path {
         let macs = match way {
             Way::Outward => (mac_for(source.0), gateway),
             _ => (gateway, mac_for(target.0)),
@@ -59,9 +59,17 @@ impl Path {
         Path { source: source.0, target: target.0, source_port: source.1, target_port: target.1, macs, way, ttl }
     }
 
-    /// Writes Ethernet and IPv4 headers for `length` octets of content.
-    fn write(&self, frame: &mut FrameBuffer, time: u64, protocol: u8, id: u16, length: usize) {
+    /// Writes Ethernet and IP headers for `length` octets of content.
+    pub(super) fn write(&self, frame: &mut FrameBuffer, time: u64, protocol: u8, id: u16, length: usize) {
         frame.begin(time, self.way, self.macs);
+        if !self.source.is_v4() {
+            frame.data.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            frame.data.extend((length as u16).to_be_bytes());
+            frame.data.extend([protocol, self.ttl]);
+            frame.data.extend(self.source.bits().to_be_bytes());
+            frame.data.extend(self.target.bits().to_be_bytes());
+            return;
+        }
         let total = (length + 20) as u16;
         let source = self.source.bits() as u32;
         let target = self.target.bits() as u32;
@@ -79,15 +87,31 @@ impl Path {
     }
 
     fn tcp(&self, frame: &mut FrameBuffer, time: u64, draw: u64, flags: u8, pattern: &Pattern, length: usize) {
-        self.write(frame, time, TCP, (draw >> 48) as u16, 20 + length);
+        let acknowledgment = ((draw >> 24) as u32) << 16 | u32::from((draw >> 8) as u16);
+        self.segment(frame, time, (draw >> 48) as u16, (draw as u32, acknowledgment), flags, pattern, length);
+    }
+
+    /// A TCP segment with these sequence and acknowledgment numbers.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a segment")]
+    pub(super) fn segment(
+        &self,
+        frame: &mut FrameBuffer,
+        time: u64,
+        id: u16,
+        (sequence, acknowledgment): (u32, u32),
+        flags: u8,
+        pattern: &Pattern,
+        length: usize,
+    ) {
+        self.write(frame, time, TCP, id, 20 + length);
         let mut header = [0u8; 20];
         put(&mut header, 0, self.source_port);
         put(&mut header, 2, self.target_port);
-        put(&mut header, 4, (draw >> 16) as u16);
-        put(&mut header, 6, draw as u16);
+        put(&mut header, 4, (sequence >> 16) as u16);
+        put(&mut header, 6, sequence as u16);
         if flags & ACK != 0 {
-            put(&mut header, 8, (draw >> 24) as u16);
-            put(&mut header, 10, (draw >> 8) as u16);
+            put(&mut header, 8, (acknowledgment >> 16) as u16);
+            put(&mut header, 10, acknowledgment as u16);
         }
         put(&mut header, 12, 0x5000 | u16::from(flags));
         put(&mut header, 14, 512);
@@ -98,7 +122,7 @@ impl Path {
         frame.finish();
     }
 
-    fn udp(&self, frame: &mut FrameBuffer, time: u64, id: u16, pattern: &Pattern, length: usize) {
+    pub(super) fn udp(&self, frame: &mut FrameBuffer, time: u64, id: u16, pattern: &Pattern, length: usize) {
         self.write(frame, time, UDP, id, 8 + length);
         let mut header = [0u8; 8];
         put(&mut header, 0, self.source_port);

@@ -14,6 +14,7 @@ mod bench;
 mod benign_tcp;
 mod benign_udp;
 mod checksum;
+mod conversations;
 mod day;
 mod defaults;
 mod evasion;

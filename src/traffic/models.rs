@@ -11,8 +11,8 @@ use super::services::Exchange;
 use super::setting::{Defaults, Params, Peers, Setting, Span, Target};
 use super::templates::Template;
 use super::{
-    amplification, application, bench, benign_tcp, benign_udp, evasion, flood, foreign, mail, recon, reflection,
-    restart, services, templates,
+    amplification, application, bench, benign_tcp, benign_udp, conversations, evasion, flood, foreign, mail, recon,
+    reflection, restart, services, templates,
 };
 use ipnet::IpNet;
 
@@ -563,6 +563,8 @@ models! {
         Defaults { rate: 1_000_000.0, ..SPOOFED }, Build::Bench(bench::syn);
     BenchMixed = "bench_mixed", false, "for benchmarks: 10,000 bidirectional TCP and UDP flows, frames of 423 octets on average",
         Defaults { rate: 500_000.0, sources: 5_000, ..ATTACK }, Build::Bench(bench::mixed);
+    BenchConversations = "bench_conversations", false, "for benchmarks: `sources` conversations at a time (TCP with handshakes, DNS, QUIC, pings) between clients and servers on either side",
+        Defaults { rate: 100_000.0, sources: 10_000, target: Target::WideNetwork, ..ATTACK }, Build::Bench(conversations::bench);
     BenchDnsAmp = "bench_dns_amp", true, "for benchmarks: DNS responses of 1400 octets from 5,000 reflectors",
         Defaults { rate: 500_000.0, sources: 5_000, payload: 1400, ..ATTACK }, Build::Bench(bench::dns_amplification);
     BenchSources = "bench_sources", true, "for benchmarks: SYN of 60 octets to one host from `sources` addresses in turn",

@@ -1,4 +1,5 @@
 //! Plays synthetic traffic through the whole analysis, for the scenarios and the delays.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use pegel::base::Timestamp;
 use pegel::capture::PacketSource;
@@ -12,6 +13,7 @@ pub const NETWORKS: &[&str] = &["203.0.113.0/24", "2001:db8:10::/48"];
 /// Every incident, in order of opening.
 pub fn play(config: &Config, interfaces: &[String], mut source: impl PacketSource) -> Vec<Incident> {
     let mut replay = Replay::new(config);
+    replay.audit_gate();
     let mut incidents: Vec<Incident> = Vec::new();
     let mut keep = |events: Vec<Event>| {
         let closed = events.into_iter().filter(Event::is_last_word);
@@ -26,6 +28,7 @@ pub fn play(config: &Config, interfaces: &[String], mut source: impl PacketSourc
     replay.run(&mut source, look).expect("synthetic traffic has no errors");
     keep(replay.finish());
     incidents.extend(replay.open());
+    assert_eq!(replay.prevented(), 0, "findings that the gate before the detectors would have prevented");
     incidents.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
     incidents
 }

@@ -24,7 +24,7 @@ pub(in super::super) const ARP_SPOOF: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ArpSpoof],
     summary: "a station that claims another's IPv4 address: by unsolicited replies, or while its holder still uses it",
     settings: &[FORGED],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[UNCONTESTED_FACTOR, PROBERS_ANSWERED, DISPUTE_TURNS, ASKED_IN_NAME],
     claims: &[],
     yields_to: &[],
@@ -48,7 +48,7 @@ pub(in super::super) const GATEWAY_MAC_CHANGED: DetectorSpec = DetectorSpec {
     summary: "a router's address that moved to another MAC; info where the move was announced and the old station stopped \
               claiming it",
     settings: &[],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     mitigation: Mitigation::Station(None),
     build: |_, site| Claims::boxed(Vector::GatewayMacChanged, Limits::once(), site),
@@ -60,7 +60,7 @@ pub(in super::super) const IP_CONFLICT: DetectorSpec = DetectorSpec {
     vectors: &[Vector::IpConflict],
     summary: "two stations that use the same address and have no other",
     settings: &[TURNS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[DISPUTE_TURNS],
     build: |settings, site| Claims::boxed(Vector::IpConflict, settings.limit(&TURNS), site),
     ..ARP_SPOOF

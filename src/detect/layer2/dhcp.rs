@@ -19,7 +19,7 @@ pub(in super::super) const ROGUE: DetectorSpec = DetectorSpec {
     summary: "a DHCP server that is not one of the configured ones, or that names another router or name server than the one \
               known before; info where it names the same",
     settings: &[],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[SETTLED, STILL_SERVES],
     claims: &[],
     yields_to: &[],
@@ -33,7 +33,7 @@ pub(in super::super) const STARVATION: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DhcpStarvation],
     summary: "many DHCP clients that send nothing but DHCP",
     settings: &[CLIENTS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[SILENT_SHARE, PROXIED],
     claims: &[],
     yields_to: &[],
@@ -47,7 +47,7 @@ pub(in super::super) const FLOOD: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DhcpFlood],
     summary: "one DHCP client that sends far more messages than it needs for a lease",
     settings: &[MESSAGES_PER_SECOND],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     build: |settings, site| Box::new(Flood { site: Arc::clone(site), limit: settings.limit(&MESSAGES_PER_SECOND) }),
     ..STARVATION

@@ -17,7 +17,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GatewaySilent],
     summary: "a known router that no longer replies to stations that look it up, or whose advertised lifetime has expired",
     settings: &[SECONDS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[REQUESTS, REQUESTS_NEVER_SEEN],
     claims: &[],
     yields_to: &[],

@@ -19,7 +19,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "broadcast or multicast frames that return to the interface that they left, or identical copies of frames of \
               several stations",
     settings: &[RETURNED_PER_SECOND, COPIES_PER_SECOND],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[STATIONS, STATION_SHARE],
     claims: &[],
     yields_to: &[],

@@ -14,7 +14,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::MacFlap],
     summary: "a MAC address that moves between ports of a bridge repeatedly",
     settings: &[MOVES],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

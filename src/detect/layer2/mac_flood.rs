@@ -20,7 +20,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::MacFlood],
     summary: "constantly changing source MAC addresses that send a few frames at most and receive none",
     settings: &[NEW_STATIONS_PER_SECOND],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[SUSTAINED_FRACTION, MUTE_SHARE, NEW_SHARE, UNKNOWN_DESTINATIONS],
     claims: &[],
     yields_to: &[],

@@ -18,7 +18,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::MacIpMismatch],
     summary: "a guest with known addresses that uses another one as its source, in IP, ARP or neighbour discovery",
     settings: &[PACKETS_PER_TICK],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

@@ -19,7 +19,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "a frame that leaves an uplink with a source MAC address that is neither this host's nor a known guest's, or \
               not on the list of granted addresses ([inventory] tables, or [[interface]] allowed_macs)",
     settings: &[],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[STATIONS_ALONE],
     claims: &[],
     yields_to: &[],

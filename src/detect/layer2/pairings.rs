@@ -17,7 +17,7 @@ pub(in super::super) const NEW_STATION: DetectorSpec = DetectorSpec {
     vectors: &[Vector::NewStation],
     summary: "a station, or an IPv4 address, that was never seen on its LAN before; information only",
     settings: &[EVENTS_PER_MINUTE, LEARNING_MINUTES],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

@@ -22,7 +22,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     summary: "router advertisements of a guest, of a router that is not configured, of a host or a new router beside a known \
               one, or withdrawals of a router whose address another station holds; many routers at the same time",
     settings: &[ROUTERS],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[SETTLED, HASTY, MISSED_INTERVALS],
     claims: &[],
     yields_to: &[],

@@ -25,7 +25,7 @@ pub(in super::super) const ARP_FLOOD: DetectorSpec = DetectorSpec {
     vectors: &[Vector::ArpFlood],
     summary: "one station that sends far more ARP than a router needs",
     settings: &[ARP_FLOOD_FRAMES_LIMIT],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[FAILOVER_SECONDS],
     claims: &[],
     yields_to: &[],
@@ -42,7 +42,7 @@ pub(in super::super) const GRATUITOUS: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GratuitousArpStorm],
     summary: "one station that repeatedly announces the same addresses",
     settings: &[GRATUITOUS_FRAMES_LIMIT],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[ANNOUNCEMENTS_OF_EACH],
     build: |settings, site| {
         Storm::boxed(Vector::GratuitousArpStorm, RateKind::Gratuitous, settings.limit(&GRATUITOUS_FRAMES_LIMIT), site)
@@ -57,7 +57,7 @@ pub(in super::super) const BROADCAST: DetectorSpec = DetectorSpec {
     vectors: &[Vector::BroadcastStorm],
     summary: "excessive broadcast frames of one station, or of a few together",
     settings: &[BROADCAST_FRAMES_LIMIT],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[SEGMENT_FACTOR, FRAMES_PER_STATION],
     mitigation: Mitigation::Station(Some(BROADCAST_FRAMES)),
     build: |settings, site| {

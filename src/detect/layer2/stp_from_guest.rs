@@ -13,7 +13,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::StpFromGuest],
     summary: "spanning-tree frames that a guest sends, or that leave an uplink with a guest's MAC address",
     settings: &[],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

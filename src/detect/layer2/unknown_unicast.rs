@@ -16,7 +16,7 @@ pub(in super::super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::UnknownUnicastFlood],
     summary: "frames to many unknown unicast MAC addresses",
     settings: &[FRAMES_PER_SECOND],
-    inspects_hosts: false,
+    needs: &[],
     thresholds: &[DESTINATIONS, FRAMES_EACH, TIMES_SPEAKERS],
     claims: &[],
     yields_to: &[],
