@@ -3,6 +3,7 @@
 //! On a connection both ends send, and where only one direction is captured the numbers of its segments advance. The
 //! segments of a flood get no answer, or a RST (RFC 9293 §3.5.2), and often use each flow once.
 
+use super::exceeded::LEAST_BURST;
 use super::quantities::{self, ACKS};
 use super::settings::Limits;
 use super::shape;
@@ -16,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::AckFlood],
     summary: "TCP ACKs, with or without data, of connections on which the host is silent",
     settings: &[PACKETS],
-    needs: &[Need::half(Gauge::Acks, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::Acks, &[PACKETS], LEAST_BURST)],
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

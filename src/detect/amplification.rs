@@ -38,7 +38,10 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &VECTORS,
     summary: "unsolicited replies of services that reflect and amplify, identified by source port, size and payload",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
-    needs: &[Need::half(Gauge::Replies, &[AMBIGUOUS, UNAMBIGUOUS])],
+    needs: &[
+        Need::exceeded(Gauge::Replies, &[AMBIGUOUS], BURST.value),
+        Need::exceeded(Gauge::UnambiguousReplies, &[UNAMBIGUOUS], BURST.value),
+    ],
     thresholds: &[UNSEEN_SESSIONS, BURST, amplifier::MOST_REPLIES],
     claims: &[Claim::AmplifierFragments],
     yields_to: &[],

@@ -7,6 +7,7 @@
 
 use super::dns;
 use super::evidence::context;
+use super::exceeded::LEAST_BURST;
 use super::quantities::dns_queries as queries;
 use super::requests::RequestSample;
 use super::settings::Limits;
@@ -20,7 +21,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::DnsWaterTorture],
     summary: "DNS queries for constantly changing names below one zone, most of which do not exist",
     settings: &[QUERIES_PER_SECOND],
-    needs: &[Need::half(Gauge::DnsQueries, &[QUERIES_PER_SECOND])],
+    needs: &[Need::exceeded(Gauge::DnsQueries, &[QUERIES_PER_SECOND], LEAST_BURST)],
     thresholds: &[SOURCES, FEW, FAILED_SHARE],
     claims: &[],
     yields_to: &[],

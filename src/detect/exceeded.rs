@@ -20,7 +20,7 @@ pub(super) const THRESHOLDS: &[Threshold] = &[
     BURST_OVER_SECOND,
 ];
 
-const BURST_SHARE: Threshold = Threshold {
+pub(super) const BURST_SHARE: Threshold = Threshold {
     name: "burst share",
     value: 0.5,
     unit: "of the limit in 0.2 s",

@@ -4,6 +4,7 @@
 //! are answered. A flood leaves first fragments out, or gets no answer. Fragments that belong to the replies of an
 //! amplifier are part of that attack.
 
+use super::exceeded::LEAST_BURST;
 use super::quantities;
 use super::settings::Limits;
 use super::{
@@ -18,7 +19,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FragmentFlood],
     summary: "IP fragments without first fragments, or that get no answer",
     settings: &[ORPHANS, UNANSWERED],
-    needs: &[Need::half(Gauge::Fragments, &[ORPHANS, UNANSWERED])],
+    needs: &[Need::exceeded(Gauge::Fragments, &[ORPHANS, UNANSWERED], LEAST_BURST)],
     thresholds: &[FIRSTS_SHARE],
     claims: &[],
     yields_to: &[Claim::AmplifierFragments, Claim::ReflectedFragments],

@@ -2,7 +2,8 @@
 //!
 //! Each detector declares what a host must have before it can find anything there ([`Need`]): a count that is never too low
 //! ([`Gauge`]) and the part of a limit that it must reach. The floors follow from the limits in force, once for each group and
-//! direction. Most hosts are under all floors, and of most others one or two detectors have to look.
+//! direction. Most hosts are so far below all floors that their points show it (`meter/points.rs`), and of most others one or two
+//! detectors have to look.
 //!
 //! The gate is exact: a detector that it skips would have found nothing. Every scenario, and `tests/gate.rs` on captures, audits
 //! it: all detectors inspect all hosts, and whatever one finds that the gate does not admit is an error.
@@ -12,7 +13,7 @@ use super::need::{Gauge, Need};
 use super::settings::Settings;
 use crate::base::Direction;
 use crate::inventory::GroupId;
-use crate::meter::HostDirection;
+use crate::meter::{HostDirection, PointWeights};
 
 /// A floor of one detector, by its position among the enabled ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +30,8 @@ pub(super) struct Admitted(u64);
 const _: () = assert!(super::DETECTORS.len() <= 64);
 
 impl Admitted {
+    pub(super) const NONE: Admitted = Admitted(0);
+
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -65,6 +68,15 @@ impl Gate {
         let both = |group| [Direction::Inbound, Direction::Outbound].map(|direction| floors_of(group, direction));
         let groups = (0..groups).map(|group| Some(GroupId(group)));
         Gate { floors: std::iter::once(None).chain(groups).map(both).collect() }
+    }
+
+    /// The points that a host gets for its packets: with all of them in a second, it may have reached a floor.
+    pub(super) fn weights(&self) -> PointWeights {
+        let mut weights = PointWeights::none();
+        for floor in self.floors.iter().flatten().flatten() {
+            floor.gauge.weigh(floor.least, &mut weights);
+        }
+        weights
     }
 
     /// The detectors that can find something on this host.

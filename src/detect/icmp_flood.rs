@@ -15,7 +15,7 @@ pub(super) const ICMP: DetectorSpec = DetectorSpec {
     vectors: &[Vector::IcmpFlood],
     summary: "ICMP echo requests, and unprovoked replies or errors",
     settings: &[PACKETS],
-    needs: &[Need::half(Gauge::Icmp, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::Icmp, &[PACKETS], LEAST_BURST)],
     thresholds: &[],
     claims: &[],
     yields_to: &[],
@@ -28,7 +28,7 @@ pub(super) const ICMPV6: DetectorSpec = DetectorSpec {
     name: "icmpv6_flood",
     vectors: &[Vector::Icmpv6Flood],
     summary: "ICMPv6 echo requests, and unprovoked replies or errors",
-    needs: &[Need::half(Gauge::Icmpv6, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::Icmpv6, &[PACKETS], LEAST_BURST)],
     build: |settings, _| build(settings, Vector::Icmpv6Flood, "ICMPv6", &quantities::ICMPV6),
     ..ICMP
 };

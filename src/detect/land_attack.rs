@@ -14,7 +14,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::LandAttack],
     summary: "TCP or UDP from an address and port to the same address and port",
     settings: &[PACKETS],
-    needs: &[Need::half(Gauge::Land, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::Land, &[PACKETS], BURST.value)],
     thresholds: &[BURST],
     claims: &[],
     yields_to: &[],

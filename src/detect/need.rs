@@ -1,10 +1,11 @@
 //! What a host must have before a detector can find anything there: each detector declares it, and the [gate](super::gate)
 //! keeps it to that.
 
+use super::exceeded::BURST_SHARE;
 use super::settings::{Setting, Settings};
 use crate::base::Direction;
 use crate::inventory::GroupId;
-use crate::meter::{HostDirection, Span};
+use crate::meter::{HostDirection, PointWeights, Span};
 use crate::packet::{App, Class};
 
 /// A count of the last second in one direction of a host: at least as high as what a detector compares with its limit, in
@@ -26,6 +27,10 @@ pub enum Gauge {
     Rsts,
     /// Data, ACKs, RSTs and FINs that were not asked for.
     Pages,
+    /// FINs that were not asked for.
+    Fins,
+    /// Segments with flags that no stack sends.
+    Abnormal,
     /// Segments of all flag patterns that belong to no connection: all SYNs and abnormal ones among them.
     Unmatched,
     /// UDP that was not asked for, and flows that were answered for the first time.
@@ -34,10 +39,14 @@ pub enum Gauge {
     Quic,
     /// Mere UDP that was not asked for.
     OneWayUdp,
-    /// Replies of services that amplify which were not asked for.
+    /// Replies of services that amplify which were not asked for: of services that also have honest uses.
     Replies,
-    /// Replies of services that amplify.
+    /// The same of services that no sound network uses across its edge.
+    UnambiguousReplies,
+    /// Replies of services that amplify, asked for or not: of services that also have honest uses.
     AllReplies,
+    /// The same of services that no sound network uses across its edge.
+    AllUnambiguousReplies,
     /// ICMP.
     Icmp,
     /// ICMPv6.
@@ -67,52 +76,126 @@ pub enum Gauge {
 }
 
 impl Gauge {
+    /// The classes of which it counts all packets.
+    fn classes(self) -> &'static [Class] {
+        match self {
+            Gauge::Syns => &[Class::TcpSyn],
+            Gauge::Abnormal => &[Class::TcpNull, Class::TcpXmas, Class::TcpOther],
+            Gauge::Icmp => &[Class::IcmpEcho, Class::IcmpReply, Class::IcmpError, Class::IcmpOther],
+            Gauge::Icmpv6 => {
+                &[Class::Icmpv6Echo, Class::Icmpv6Reply, Class::Icmpv6Error, Class::Icmpv6Nd, Class::Icmpv6Other]
+            }
+            Gauge::EchoReplies => &[Class::IcmpEchoGroup, Class::IcmpReply, Class::Icmpv6Reply],
+            Gauge::Gre => &[Class::Gre],
+            Gauge::OtherProtocols => &[Class::IpOther, Class::IpTunnel],
+            Gauge::Land => &[Class::Land],
+            _ => &[],
+        }
+    }
+
+    /// The applications of which it counts all packets.
+    fn apps(self) -> &'static [App] {
+        match self {
+            Gauge::HttpRequests => super::requests::HTTP_REQUESTS,
+            Gauge::SlowHttp => &[App::HttpIncomplete, App::HttpAwaitingBody, App::TinySegment, App::ZeroWindow],
+            Gauge::TlsHandshakes => &[App::TlsClientHello, App::TlsHandshake],
+            Gauge::DnsQueries => &[App::DnsQuery],
+            Gauge::SipRequests => &[App::SipRequest],
+            _ => &[],
+        }
+    }
+
     /// Reads the gauge.
     pub(super) fn of(self, host: &HostDirection<'_>) -> u64 {
         let forward = host.forward(Span::Second);
-        let of = |classes: &[Class]| forward.of_all(classes).packets;
         let unsolicited =
             |classes: &[Class]| classes.iter().map(|&class| forward.unsolicited_at_most(class)).sum::<u64>();
-        let apps = |apps: &[App]| host.app_packets(Span::Second, apps);
         // Of UDP, replies of services and the first answers to flows are judged as well.
         let udp = |class: Class| {
             let flows = forward.verdicts(&[class]).answered + host.reverse(Span::Second).unsolicited_at_most(class);
-            unsolicited(&[class]) + forward.replies_at_most() + flows
+            unsolicited(&[class]) + host.replies(false).1 + host.replies(true).1 + flows
         };
         match self {
             Gauge::Packets => forward.packets(),
             Gauge::Bits => forward.of_all(Class::ALL).bytes.saturating_mul(8),
-            Gauge::Syns => of(&[Class::TcpSyn]),
             Gauge::SynAcks => unsolicited(&[Class::TcpSynAck]),
             Gauge::Acks => unsolicited(&[Class::TcpAck]),
             Gauge::Rsts => unsolicited(&[Class::TcpRst]),
+            Gauge::Fins => unsolicited(&[Class::TcpFin]),
             Gauge::Pages => unsolicited(&[Class::TcpAck, Class::TcpRst, Class::TcpFin]),
             Gauge::Unmatched => {
                 unsolicited(&[Class::TcpSynAck, Class::TcpAck, Class::TcpRst, Class::TcpFin])
-                    + of(&[Class::TcpSyn, Class::TcpNull, Class::TcpXmas, Class::TcpOther])
+                    + forward.of_all(&[Class::TcpSyn]).packets
+                    + forward.of_all(Gauge::Abnormal.classes()).packets
             }
             Gauge::Udp => udp(Class::Udp),
             Gauge::Quic => udp(Class::Quic),
             Gauge::OneWayUdp => unsolicited(&[Class::Udp]),
-            Gauge::Replies => forward.replies_at_most(),
-            Gauge::AllReplies => host.service_replies(),
-            Gauge::Icmp => of(&[Class::IcmpEcho, Class::IcmpReply, Class::IcmpError, Class::IcmpOther]),
-            Gauge::Icmpv6 => {
-                of(&[Class::Icmpv6Echo, Class::Icmpv6Reply, Class::Icmpv6Error, Class::Icmpv6Nd, Class::Icmpv6Other])
-            }
-            Gauge::EchoReplies => of(&[Class::IcmpEchoGroup, Class::IcmpReply, Class::Icmpv6Reply]),
+            Gauge::Replies => host.replies(false).1,
+            Gauge::UnambiguousReplies => host.replies(true).1,
+            Gauge::AllReplies => host.replies(false).0,
+            Gauge::AllUnambiguousReplies => host.replies(true).0,
             Gauge::Fragments => unsolicited(&[Class::Fragment]),
-            Gauge::Gre => of(&[Class::Gre]),
-            Gauge::OtherProtocols => of(&[Class::IpOther, Class::IpTunnel]),
-            Gauge::Land => of(&[Class::Land]),
-            Gauge::HttpRequests => apps(super::requests::HTTP_REQUESTS),
-            Gauge::SlowHttp => apps(&[App::HttpIncomplete, App::HttpAwaitingBody, App::TinySegment, App::ZeroWindow]),
-            Gauge::TlsHandshakes => apps(&[App::TlsClientHello, App::TlsHandshake]),
-            Gauge::DnsQueries => apps(&[App::DnsQuery]),
-            Gauge::SipRequests => apps(&[App::SipRequest]),
             Gauge::SilentConnections => {
                 let steps = host.client_steps(Span::Second);
                 steps.completed.saturating_sub(steps.used).into()
+            }
+            Gauge::Syns
+            | Gauge::Abnormal
+            | Gauge::Icmp
+            | Gauge::Icmpv6
+            | Gauge::EchoReplies
+            | Gauge::Gre
+            | Gauge::OtherProtocols
+            | Gauge::Land => forward.of_all(self.classes()).packets,
+            Gauge::HttpRequests | Gauge::SlowHttp | Gauge::TlsHandshakes | Gauge::DnsQueries | Gauge::SipRequests => {
+                host.app_packets(Span::Second, self.apps())
+            }
+        }
+    }
+}
+
+impl Gauge {
+    /// Gives points to every packet that the gauge counts, so that a gauge at `floor` has all of them.
+    pub(super) fn weigh(self, floor: u64, weights: &mut PointWeights) {
+        const UNSOLICITED_PAGES: &[Class] = &[Class::TcpAck, Class::TcpRst, Class::TcpFin];
+        match self {
+            Gauge::Packets | Gauge::Bits => weights.any_packet(),
+            Gauge::SynAcks => weights.unsolicited(&[Class::TcpSynAck], floor),
+            Gauge::Acks => weights.unsolicited(&[Class::TcpAck], floor),
+            Gauge::Rsts => weights.unsolicited(&[Class::TcpRst], floor),
+            Gauge::Fins => weights.unsolicited(&[Class::TcpFin], floor),
+            Gauge::Pages => weights.unsolicited(UNSOLICITED_PAGES, floor),
+            Gauge::Unmatched => {
+                weights.unsolicited(UNSOLICITED_PAGES, floor);
+                weights.unsolicited(&[Class::TcpSynAck], floor);
+                weights.packets(Gauge::Syns.classes(), floor);
+                weights.packets(Gauge::Abnormal.classes(), floor);
+            }
+            Gauge::Udp | Gauge::Quic => {
+                let class = if self == Gauge::Udp { Class::Udp } else { Class::Quic };
+                weights.unsolicited(&[class], floor);
+                weights.unsolicited_replies(false, floor);
+                weights.unsolicited_replies(true, floor);
+                weights.answered(class, floor);
+            }
+            Gauge::OneWayUdp => weights.unsolicited(&[Class::Udp], floor),
+            Gauge::Fragments => weights.unsolicited(&[Class::Fragment], floor),
+            Gauge::Replies => weights.unsolicited_replies(false, floor),
+            Gauge::UnambiguousReplies => weights.unsolicited_replies(true, floor),
+            Gauge::AllReplies => weights.replies(false, floor),
+            Gauge::AllUnambiguousReplies => weights.replies(true, floor),
+            Gauge::SilentConnections => weights.silent_connections(floor),
+            Gauge::Syns
+            | Gauge::Abnormal
+            | Gauge::Icmp
+            | Gauge::Icmpv6
+            | Gauge::EchoReplies
+            | Gauge::Gre
+            | Gauge::OtherProtocols
+            | Gauge::Land => weights.packets(self.classes(), floor),
+            Gauge::HttpRequests | Gauge::SlowHttp | Gauge::TlsHandshakes | Gauge::DnsQueries | Gauge::SipRequests => {
+                weights.apps(self.apps(), floor)
             }
         }
     }
@@ -122,49 +205,46 @@ impl Gauge {
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
     pub(super) gauge: Gauge,
-    /// The limits that it is compared with; the lowest counts. A limit of 0 is none.
+    /// The limits that it is compared with; the lowest floor counts. A limit of 0 is none.
     limits: &'static [Setting],
     /// The part of the limit that suffices.
     share: f64,
-    /// What suffices whatever the limit.
-    most: f64,
+    /// Packets below which that part does not suffice, but the whole limit does.
+    least: f64,
 }
 
 impl Need {
-    /// At least this part of the lowest of these limits.
-    pub const fn share(gauge: Gauge, limits: &'static [Setting], share: f64) -> Need {
-        Need { gauge, limits, share, most: f64::INFINITY }
+    /// What [`exceeded_from`](super::exceeded::exceeded_from) asks for: the limit in a second, or half of it in a burst of at least
+    /// `least` packets.
+    pub const fn exceeded(gauge: Gauge, limits: &'static [Setting], least: f64) -> Need {
+        Need { gauge, limits, share: BURST_SHARE.value, least }
     }
 
-    /// Half of the lowest of these limits: what a burst takes ([`exceeded_from`](super::exceeded::exceeded_from)), and a second
-    /// twice that.
+    /// What [`exceeded_from`](super::exceeded::exceeded_from) asks for, or half of the limit in any case.
     pub const fn half(gauge: Gauge, limits: &'static [Setting]) -> Need {
-        Need::share(gauge, limits, 0.5)
+        Need { gauge, limits, share: 0.5, least: 0.0 }
     }
 
     /// Half of what a slow rule takes, which asks for `fraction` of the limit over ten seconds and for half of that in the last
     /// one ([`sustained`](super::exceeded::sustained)).
     pub const fn lasting(gauge: Gauge, limits: &'static [Setting], fraction: f64) -> Need {
-        Need::share(gauge, limits, fraction / 2.0)
-    }
-
-    /// As many as this suffice, whatever the limit.
-    pub const fn or(self, most: f64) -> Need {
-        Need { most, ..self }
+        Need { gauge, limits, share: fraction / 2.0, least: 0.0 }
     }
 
     /// A single one suffices.
     pub const fn any(gauge: Gauge) -> Need {
-        Need { gauge, limits: &[], share: 0.0, most: 1.0 }
+        Need { gauge, limits: &[], share: 0.0, least: 0.0 }
     }
 
     /// The least count that suffices; `None` where no limit is set.
     pub(super) fn floor(&self, settings: &Settings, group: Option<GroupId>, direction: Direction) -> Option<u64> {
+        if self.limits.is_empty() {
+            return Some(1);
+        }
         // What is learned only raises a limit.
         let limits = self.limits.iter().map(|setting| settings.limit(setting).of(group, direction, |_| None).value);
-        let least = limits.filter(|limit| *limit > 0.0).fold(f64::INFINITY, f64::min);
-        let floor = (least * self.share).min(self.most);
+        let floors = limits.filter(|limit| *limit > 0.0).map(|limit| (limit * self.share).max(self.least).min(limit));
         // A count is a whole number.
-        floor.is_finite().then(|| floor.ceil() as u64)
+        floors.min_by(f64::total_cmp).map(|floor| floor.ceil() as u64)
     }
 }

@@ -19,7 +19,10 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OpenReflector],
     summary: "one of our hosts answers requests to an amplification service from outside, so that others are attacked",
     settings: &[AMBIGUOUS, UNAMBIGUOUS],
-    needs: &[Need::half(Gauge::AllReplies, &[AMBIGUOUS, UNAMBIGUOUS])],
+    needs: &[
+        Need::exceeded(Gauge::AllReplies, &[AMBIGUOUS], BURST.value),
+        Need::exceeded(Gauge::AllUnambiguousReplies, &[UNAMBIGUOUS], BURST.value),
+    ],
     thresholds: &[BURST, ONE_VICTIM, OUTSIDE, LARGE_ONE_WAY, LARGE_REPEATED, REPEATED_SHARE],
     claims: &[],
     yields_to: &[],

@@ -3,6 +3,7 @@
 //! Rate: UDP that gets no answer. Shape: all from one source port of many hosts, and large, or small but from the same
 //! hosts again and again to a port or two ([`Claim::ReflectedUdp`]).
 
+use super::exceeded::LEAST_BURST;
 use super::quantities::{self, UDP};
 use super::settings::Limits;
 use super::shape::{self, ReflectedPort, SampleProfile};
@@ -16,7 +17,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::OtherAmplification],
     summary: "unanswered UDP from one source port of many hosts, large or converging, of no service in the table",
     settings: &[PACKETS],
-    needs: &[Need::half(Gauge::OneWayUdp, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::OneWayUdp, &[PACKETS], LEAST_BURST)],
     thresholds: &[],
     claims: &[Claim::ReflectedUdp, Claim::ReflectedFragments],
     yields_to: &[],

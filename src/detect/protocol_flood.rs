@@ -18,7 +18,7 @@ pub(super) const GRE: DetectorSpec = DetectorSpec {
     vectors: &[Vector::GreFlood],
     summary: "GRE that gets no answer: from very many sources, or very much from few",
     settings: &[SCATTERED, STEADY],
-    needs: &[Need::half(Gauge::Gre, &[SCATTERED, STEADY])],
+    needs: &[Need::exceeded(Gauge::Gre, &[SCATTERED, STEADY], LEAST_BURST)],
     thresholds: &[TUNNEL_SHARE, TUNNEL_FACTOR],
     claims: &[],
     yields_to: &[],
@@ -31,7 +31,7 @@ pub(super) const OTHER: DetectorSpec = DetectorSpec {
     name: "ip_proto_flood",
     vectors: &[Vector::IpProtoFlood],
     summary: "other IP protocols that get no answer: from very many sources, or very much from few",
-    needs: &[Need::half(Gauge::OtherProtocols, &[SCATTERED, STEADY])],
+    needs: &[Need::exceeded(Gauge::OtherProtocols, &[SCATTERED, STEADY], LEAST_BURST)],
     build: |settings, _| build(settings, Vector::IpProtoFlood, &[Class::IpOther, Class::IpTunnel]),
     ..GRE
 };

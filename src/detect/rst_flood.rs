@@ -3,6 +3,7 @@
 //! A RST answers a segment that the host sent, or ends a connection with a peer that it has talked with lately, however
 //! long it was idle.
 
+use super::exceeded::LEAST_BURST;
 use super::quantities;
 use super::settings::Limits;
 use super::{Claim, Detector, DetectorSpec, Finding, Gauge, HostContext, Merging, Mitigation, Need, Quantity, Setting};
@@ -15,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::RstFlood],
     summary: "TCP RSTs of connections, and from peers, that the host has not heard lately",
     settings: &[PACKETS],
-    needs: &[Need::half(Gauge::Rsts, &[PACKETS])],
+    needs: &[Need::exceeded(Gauge::Rsts, &[PACKETS], LEAST_BURST)],
     thresholds: &[],
     claims: &[],
     yields_to: &[Claim::FlagMixture, Claim::MiddleboxReplies],

@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::target::Target;
 use crate::base::{Addr, Direction, LinkReading, PostureResult, Severity};
 use crate::inventory::Site;
-use crate::meter::{Span, Window};
+use crate::meter::{PointWeights, Span, Window};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -51,6 +51,11 @@ pub struct Detectors {
 }
 
 impl Detectors {
+    /// The points that the meter shall give to hosts, so that it knows which of them these detectors have to inspect.
+    pub fn weights(&self) -> PointWeights {
+        self.gate.weights()
+    }
+
     /// Audits the gate from now on: every detector inspects every host. For tests.
     pub fn audit_gate(&mut self) {
         self.audit = Some(Cell::default());
@@ -87,13 +92,17 @@ pub fn run(
     findings: &mut Vec<Finding>,
 ) {
     for host in window.hosts() {
+        let is_near = host.has_full_points();
+        if !is_near && detectors.audit.is_none() {
+            continue;
+        }
         for &direction in site.directions() {
             let traffic = host.in_direction(direction);
             if traffic.forward_packets() == 0 {
                 continue;
             }
             let group = site.group_of_host(host.address());
-            let admitted = detectors.gate.admit(&traffic, group);
+            let admitted = if is_near { detectors.gate.admit(&traffic, group) } else { Admitted::NONE };
             if admitted.is_empty() && detectors.audit.is_none() {
                 continue;
             }

@@ -5,6 +5,7 @@
 //! monitor's OPTIONS get 200. A flood is not answered once the server is overloaded, or is challenged and rejected without
 //! end. Requests that are all accepted are a flood only far above the limit. The same over UDP and TCP.
 
+use super::exceeded::LEAST_BURST;
 use super::quantities;
 use super::settings::Limits;
 use super::{
@@ -19,7 +20,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::SipFlood],
     summary: "SIP REGISTER, INVITE or OPTIONS requests that are not accepted, or far more than clients send",
     settings: &[REQUESTS],
-    needs: &[Need::half(Gauge::SipRequests, &[REQUESTS])],
+    needs: &[Need::exceeded(Gauge::SipRequests, &[REQUESTS], LEAST_BURST)],
     thresholds: &[UNACCEPTED_SHARE, UNACCEPTED_SHARE_OF_BURST, ACCEPTED_FACTOR, ONE_WAY_FACTOR],
     claims: &[Claim::SipRequests],
     yields_to: &[],

@@ -16,7 +16,7 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::Smurf],
     summary: "unsolicited echo replies from many hosts of a network, or echo requests to a group with a spoofed source",
     settings: &[REPLIES, REQUESTS],
-    needs: &[Need::half(Gauge::EchoReplies, &[REPLIES, REQUESTS])],
+    needs: &[Need::exceeded(Gauge::EchoReplies, &[REPLIES, REQUESTS], BURST.value)],
     thresholds: &[BURST, GROUP_PINGS, REPLIES_PER_PING],
     claims: &[],
     yields_to: &[],

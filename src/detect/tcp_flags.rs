@@ -21,7 +21,11 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::FinFlood, Vector::TcpNullFlood, Vector::XmasFlood, Vector::TcpFlood],
     summary: "TCP FINs that end nothing, flag patterns that no stack sends, and mixtures of flag patterns",
     settings: &[FINS, ABNORMAL, MIXED],
-    needs: &[Need::half(Gauge::Unmatched, &[FINS, ABNORMAL, MIXED])],
+    needs: &[
+        Need::exceeded(Gauge::Fins, &[FINS], LEAST_BURST),
+        Need::exceeded(Gauge::Abnormal, &[ABNORMAL], ABNORMAL_BURST.value),
+        Need::exceeded(Gauge::Unmatched, &[MIXED], ABNORMAL_BURST.value),
+    ],
     thresholds: &[ABNORMAL_BURST, GATHERED_FACTOR],
     claims: &[Claim::FlagMixture],
     yields_to: &[],

@@ -7,7 +7,7 @@
 
 use super::claim_rules;
 use super::evidence::{Evidence, context};
-use super::exceeded;
+use super::exceeded::{self, LEAST_BURST};
 use super::quantities;
 use super::reflection::{self, PAGES, SYN_ACK};
 use super::settings::Limits;
@@ -23,7 +23,10 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
     vectors: &[Vector::TcpReflection],
     summary: "SYN-ACKs, or data and RSTs, from service ports of hosts to which no request was sent",
     settings: &[PACKETS],
-    needs: &[Need::lasting(Gauge::SynAcks, &[PACKETS], SUSTAINED_FRACTION.value), Need::half(Gauge::Pages, &[PACKETS])],
+    needs: &[
+        Need::lasting(Gauge::SynAcks, &[PACKETS], SUSTAINED_FRACTION.value),
+        Need::exceeded(Gauge::Pages, &[PACKETS], LEAST_BURST),
+    ],
     thresholds: &[SUSTAINED_FRACTION],
     claims: &[Claim::ReflectedSynAcks, Claim::MiddleboxReplies],
     yields_to: &[],

@@ -3,7 +3,7 @@
 //! The one detector without a shape: a download counts like a flood. It is off until a limit is set, which is what groups
 //! are for ("this host never receives more than 1 Gbit/s"). What it finds is named by the protocol that dominates.
 
-use super::exceeded::Exceeded;
+use super::exceeded::{Exceeded, LEAST_BURST};
 use super::settings::Limits;
 use super::{Detector, DetectorSpec, Evidence, Finding, Gauge, HostContext, Merging, Mitigation, Need, Setting};
 use crate::base::Vector;
@@ -24,7 +24,10 @@ pub(super) const SPEC: DetectorSpec = DetectorSpec {
         RULES[6].setting,
         RULES[7].setting,
     ],
-    needs: &[Need::half(Gauge::Packets, PACKET_SETTINGS), Need::half(Gauge::Bits, BIT_SETTINGS)],
+    needs: &[
+        Need::exceeded(Gauge::Packets, PACKET_SETTINGS, LEAST_BURST),
+        Need::exceeded(Gauge::Bits, BIT_SETTINGS, LEAST_BURST),
+    ],
     thresholds: &[],
     claims: &[],
     yields_to: &[],

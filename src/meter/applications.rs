@@ -27,6 +27,12 @@ impl AppCounts {
         }
     }
 
+    /// Bits of the applications that may have counts.
+    #[inline]
+    pub(super) fn used(&self) -> u32 {
+        self.used
+    }
+
     /// Packets of one application, sent or received.
     pub fn of(&self, app: App, sent: bool) -> u64 {
         let counts = self.packets.get(app.index()).copied().unwrap_or_default();

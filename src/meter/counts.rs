@@ -151,16 +151,22 @@ impl ClassTick {
         self.verdicts.unsolicited_at_first() + asking.sum::<u64>()
     }
 
+    /// Bits of the classes that may have counts.
+    #[inline]
+    pub(super) fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// See [`VerdictCounts::visit_unsolicited`].
+    #[inline]
+    pub(super) fn visit_unsolicited(&self, visitor: impl FnMut(usize, u64, u64)) {
+        self.verdicts.visit_unsolicited(visitor);
+    }
+
     /// See [`VerdictCounts::unsolicited_at_most`].
     #[inline]
     pub(super) fn unsolicited_at_most(&self, class: Class) -> u64 {
         self.verdicts.unsolicited_at_most(class)
-    }
-
-    /// See [`VerdictCounts::replies_at_most`].
-    #[inline]
-    pub(super) fn replies_at_most(&self) -> u64 {
-        self.verdicts.replies_at_most()
     }
 
     /// DNS queries by verdict.
@@ -245,16 +251,6 @@ impl ClassSums {
             if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), tick.cells.get(class)) {
                 mine.packets = mine.packets.wrapping_add(theirs.packets);
                 mine.bytes = mine.bytes.wrapping_add(theirs.bytes.into());
-            }
-        }
-    }
-
-    fn subtract_tick(&mut self, tick: &ClassTick) {
-        self.all = self.all.wrapping_sub(tick.all.into());
-        for class in ones(tick.used) {
-            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), tick.cells.get(class)) {
-                mine.packets = mine.packets.wrapping_sub(theirs.packets);
-                mine.bytes = mine.bytes.wrapping_sub(theirs.bytes.into());
             }
         }
     }
@@ -348,12 +344,6 @@ impl ClassCounts {
         self.verdicts.merge(&tick.verdicts);
     }
 
-    /// Subtracts a tick that was added before.
-    pub(super) fn subtract_tick(&mut self, tick: &ClassTick) {
-        self.sums.subtract_tick(tick);
-        self.verdicts.subtract(&tick.verdicts);
-    }
-
     /// Adds all counts of another period.
     pub(super) fn merge(&mut self, other: &ClassCounts) {
         self.sums.merge(&other.sums);
@@ -376,12 +366,6 @@ impl ClassCounts {
     #[inline]
     pub(super) fn unsolicited_at_most(&self, class: Class) -> u64 {
         self.verdicts.unsolicited_at_most(class)
-    }
-
-    /// See [`VerdictCounts::replies_at_most`].
-    #[inline]
-    pub(super) fn replies_at_most(&self) -> u64 {
-        self.verdicts.replies_at_most()
     }
 
     /// DNS queries by verdict.

@@ -4,9 +4,10 @@ use super::applications::AppCounts;
 use super::counts::Count;
 use super::handshake_counts::{ClientSteps, HandshakeCounts};
 use super::host_sums::{LongSum, Sum};
-use super::host_tick::HostTick;
+use super::host_tick::{HostTick, ServiceCounts};
 use super::peer_ring::{PeerRing, PeerSum};
 use super::peer_table::{PeerCount, PeerTable};
+use super::points::{PointRing, PointWeights};
 use super::registers::Registers;
 use super::report::HostCounts;
 use super::samples::Sample;
@@ -16,6 +17,7 @@ use super::span::Span;
 use super::span_counts::SpanCounts;
 use crate::base::{Addr, Direction, TICKS_PER_SECOND, Timestamp};
 use crate::packet::{App, Class};
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -35,9 +37,11 @@ pub struct HostWindow {
     /// Sources and destinations of each of the last ten full seconds.
     second_peers: [(Registers, Registers); SECONDS],
     tens: [LongSum; TENS],
-    second: Sum,
+    /// The last ten ticks together, once somebody asks.
+    second: OnceCell<Sum>,
     ten_seconds: Sum,
     minute: LongSum,
+    points: PointRing,
     /// Its peers, received and sent, counted one by one while it is attacked.
     peers: [Option<Box<PeerRing>>; 2],
     /// Number of the last tick that was opened.
@@ -54,9 +58,10 @@ impl HostWindow {
             seconds: [Sum::default(); SECONDS],
             second_peers: [Default::default(); SECONDS],
             tens: [LongSum::default(); TENS],
-            second: Sum::default(),
+            second: OnceCell::new(),
             ten_seconds: Sum::default(),
             minute: LongSum::default(),
+            points: PointRing::default(),
             peers: [None, None],
             tick: tick.wrapping_sub(1),
         })
@@ -69,7 +74,9 @@ impl HostWindow {
         self.seconds.fill(Sum::default());
         self.second_peers.fill(Default::default());
         self.tens.fill(LongSum::default());
-        (self.second, self.ten_seconds) = Default::default();
+        self.second.take();
+        self.ten_seconds = Sum::default();
+        self.points = PointRing::default();
         self.minute = LongSum::default();
         self.peers = [None, None];
         self.tick = tick.wrapping_sub(1);
@@ -82,13 +89,13 @@ impl HostWindow {
 
     /// Opens tick `tick`, empty; all windows slide. Ticks must be opened in order, without gaps.
     pub(super) fn roll(&mut self, tick: u64) {
-        self.tick = tick;
         if tick.is_multiple_of(TICKS_PER_SECOND as u64) {
             // A second is complete: it is added to the ten seconds.
             let at = (tick / TICKS_PER_SECOND as u64) as usize;
+            let second = *self.second();
             let seconds = &mut self.seconds[at % SECONDS];
             self.ten_seconds.subtract(seconds);
-            *seconds = self.second;
+            *seconds = second;
             self.ten_seconds.add(seconds);
             let mut peers = (Registers::default(), Registers::default());
             for tick in self.recent(TICKS_PER_SECOND) {
@@ -106,17 +113,43 @@ impl HostWindow {
                 self.minute.add(tens);
             }
         }
-        let at = (tick % TICKS_PER_SECOND as u64) as usize;
+        self.tick = tick;
+        self.second.take();
+        self.points.roll(tick);
+        self.filled &= !(1 << (tick % TICKS_PER_SECOND as u64));
+    }
+
+    /// The last ten ticks together. Most hosts are never asked.
+    fn second(&self) -> &Sum {
+        self.second.get_or_init(|| {
+            let mut sum = Sum::default();
+            self.recent(TICKS_PER_SECOND).for_each(|tick| sum.add_tick(tick));
+            sum
+        })
+    }
+
+    /// Weighs what the open tick has by now.
+    pub(super) fn weigh(&mut self, weights: &PointWeights) {
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at != 0 {
-            self.second.subtract_tick(&self.ticks[at]);
-            self.filled &= !(1 << at);
+            self.points.weigh(self.tick, &self.ticks[at], weights);
         }
+    }
+
+    /// The weights have changed: what was weighed before says nothing.
+    pub(super) fn forget_points(&mut self) {
+        self.points.fill(self.tick);
+    }
+
+    /// Whether some count of the last second may have reached what a detector needs; if not, no detector can find anything here.
+    pub fn has_full_points(&self) -> bool {
+        self.points.are_full()
     }
 
     /// Adds counts to the open tick. The first counts of a tick are swapped in, and `counts` has stale content
     /// afterwards.
     pub(super) fn absorb(&mut self, counts: &mut Box<HostTick>) {
-        self.second.add_tick(counts);
+        self.second.take();
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
@@ -135,23 +168,24 @@ impl HostWindow {
 
     /// Adds the counts of a quiet host to the open tick.
     pub(super) fn absorb_quiet(&mut self, host: &HostCounts, first: Timestamp, scale: Scale) {
+        self.second.take();
         let at = (self.tick % TICKS_PER_SECOND as u64) as usize;
         if self.filled & 1 << at == 0 {
             self.filled |= 1 << at;
             self.ticks[at].reset(self.address);
             host.write(&mut self.ticks[at], first, scale);
-            self.second.add_tick(&self.ticks[at]);
         } else {
             let mut tick = HostTick { address: self.address, ..HostTick::default() };
             host.write(&mut tick, first, scale);
-            self.second.add_tick(&tick);
             self.ticks[at].merge(&tick);
         }
     }
 
     /// The tick `back` ticks ago, 0 to 9.
     pub fn tick_back(&self, back: usize) -> &HostTick {
-        let at = (self.tick.wrapping_sub(back as u64) % TICKS_PER_SECOND as u64) as usize;
+        // `back` is at most nine.
+        let at = (self.tick % TICKS_PER_SECOND as u64) as usize + TICKS_PER_SECOND - back.min(TICKS_PER_SECOND);
+        let at = at % TICKS_PER_SECOND;
         if self.filled & 1 << at == 0 { &EMPTY_TICK } else { &self.ticks[at] }
     }
 
@@ -198,7 +232,7 @@ impl<'a> HostDirection<'a> {
         match span {
             Span::Tick => SpanCounts::Tick(of_tick(0)),
             Span::Burst => SpanCounts::Ticks(of_tick(0), of_tick(1)),
-            Span::Second => SpanCounts::Sum(of_sum(&self.host.second)),
+            Span::Second => SpanCounts::Sum(of_sum(self.host.second())),
             Span::TenSeconds => SpanCounts::Sum(of_sum(&self.host.ten_seconds)),
             Span::Minute => {
                 let minute = &self.host.minute;
@@ -219,7 +253,7 @@ impl<'a> HostDirection<'a> {
 
     /// Forward packets of the last second; cheap, for a first check.
     pub fn forward_packets(&self) -> u64 {
-        let second = &self.host.second;
+        let second = self.host.second();
         if self.outbound { second.sent.packets() } else { second.received.packets() }
     }
 
@@ -231,7 +265,7 @@ impl<'a> HostDirection<'a> {
                 handshakes.add(&self.host.tick_back(1).handshakes);
                 handshakes
             }
-            Span::Second => self.host.second.handshakes,
+            Span::Second => self.host.second().handshakes,
             Span::TenSeconds => self.host.ten_seconds.handshakes,
             // Not kept for a minute.
             Span::Minute => self.host.ten_seconds.handshakes,
@@ -243,7 +277,7 @@ impl<'a> HostDirection<'a> {
         match span {
             Span::Tick => of(&self.host.tick_back(0).apps),
             Span::Burst => self.host.recent(2).map(|tick| of(&tick.apps)).sum(),
-            Span::Second => of(&self.host.second.apps),
+            Span::Second => of(&self.host.second().apps),
             Span::TenSeconds => of(&self.host.ten_seconds.apps),
             Span::Minute => of(&self.host.minute.apps),
         }
@@ -399,12 +433,14 @@ impl<'a> HostDirection<'a> {
         services
     }
 
-    /// Forward replies of amplification services in the last second.
-    pub fn service_replies(&self) -> u64 {
-        let rows = self.host.recent(TICKS_PER_SECOND).flat_map(|tick| &tick.services);
-        // Used rows come first.
-        rows.map(|row| u64::from(if self.outbound { row.replies_sent.packets } else { row.replies_received.packets }))
-            .sum()
+    /// Forward replies of amplification services in the last second, all of them and those of which it is not known that they were
+    /// asked for; of services that no sound network uses across its edge, or of all others.
+    pub fn replies(&self, unambiguous: bool) -> (u64, u64) {
+        let rows =
+            self.host.recent(TICKS_PER_SECOND).flat_map(|tick| tick.services.iter().map_while(ServiceCounts::kind));
+        let meant = rows.filter(|(kind, _)| *kind == usize::from(unambiguous));
+        let counts = meant.map(|(_, row)| if self.outbound { row.replies(true) } else { row.replies(false) });
+        counts.fold((0, 0), |(all, doubtful), (more, of_these)| (all + more, doubtful + of_these))
     }
 
     /// Traffic of one service in one tick: for [`HostDirection::onset`].

@@ -22,13 +22,6 @@ impl Sum {
         self.apps.add(&tick.apps);
     }
 
-    pub(super) fn subtract_tick(&mut self, tick: &HostTick) {
-        self.received.subtract_tick(&tick.received);
-        self.sent.subtract_tick(&tick.sent);
-        self.handshakes.subtract(&tick.handshakes);
-        self.apps.subtract(&tick.apps);
-    }
-
     pub(super) fn add(&mut self, other: &Sum) {
         self.received.merge(&other.received);
         self.sent.merge(&other.sent);

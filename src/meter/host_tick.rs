@@ -30,6 +30,21 @@ pub struct ServiceCounts {
 }
 
 impl ServiceCounts {
+    /// The row, and whether its service is one that no sound network uses across its edge, as 0 or 1; `None` for a free row.
+    pub(super) fn kind(&self) -> Option<(usize, &ServiceCounts)> {
+        let service = self.service?;
+        Some((usize::from(service.row().is_some_and(|row| row.unambiguous)), self))
+    }
+
+    /// Replies in one direction, and those of which it is not known that they were asked for.
+    pub(super) fn replies(&self, sent: bool) -> (u64, u64) {
+        let (all, unsolicited, unknown) = match sent {
+            true => (self.replies_sent, self.unsolicited_sent, self.unknown_sent),
+            false => (self.replies_received, self.unsolicited_received, self.unknown_received),
+        };
+        (all.packets.into(), u64::from(unsolicited) + u64::from(unknown))
+    }
+
     /// Counts the verdict on replies that the host received or sent.
     pub(super) fn judge(&mut self, verdict: Verdict, packets: u32, sent: bool) {
         let count = match (verdict, sent) {

@@ -9,6 +9,7 @@ use super::inside::Inside;
 use super::lan::LanState;
 use super::last_tick::LastTick;
 use super::link::AssignedAddrs;
+use super::points::PointWeights;
 use super::prefixes::{HostTickCounts, HostTraffic, Prefixes};
 use super::report::{Evictions, StationCounts, TickReport, Totals};
 use super::requests::{RecentRequests, Request};
@@ -16,13 +17,16 @@ use super::samples::Received;
 use super::set_table::{NO_SLOT, SlotIndex};
 use super::shared::{HostTable, StationEntry, StationTable};
 use super::sizes::MeterSizes;
-use super::windows::{WindowSlot, Windows};
+use super::windows::Windows;
 use crate::base::{Addr, CaptureDirections, CapturedInterface, Mac, Pairing, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Packets within about a second from which a host gets windows.
 const BUSY: f32 = 10.0;
+
+/// Hosts that are looked up together.
+const AHEAD: usize = 32;
 
 /// Everything measured up to the end of one tick.
 pub struct Window<'a> {
@@ -211,6 +215,11 @@ impl Meter {
         self.lan.set_topology(interfaces, assigned, gateways);
     }
 
+    /// Sets how much each packet brings a host nearer to what a detector needs.
+    pub fn set_weights(&mut self, weights: PointWeights) {
+        self.windows.set_weights(weights);
+    }
+
     /// Adds a pairing that was known before this run, on the segment of an interface; `vlan`: 0 without a tag.
     pub fn add_pairing(&mut self, interface: u16, vlan: u16, pairing: &Pairing) {
         self.lan.add_pairing(interface, vlan, pairing);
@@ -266,7 +275,12 @@ impl Meter {
         let at = report.first.unwrap_or(Timestamp::from_tick(self.tick));
         let tick = self.tick;
         self.last_tick.keep(report, at);
-        for host in &report.hosts {
+        // Looked up some at a time, so that their cache misses overlap.
+        for (number, host) in report.hosts.iter().enumerate() {
+            if number.is_multiple_of(AHEAD) {
+                let ahead = report.hosts.get(number..).unwrap_or_default();
+                ahead.iter().take(AHEAD).for_each(|host| self.active.touch(host.address));
+            }
             let (index, activity, new) = self.active.count(host, self.tick, &self.hosts);
             if new && let Some(active) = self.active.get_mut(index) {
                 active.window = self.windows.index_of(host.address).map_or(NO_WINDOW, |window| window as u32);
@@ -277,9 +291,8 @@ impl Meter {
             let counts = HostTickCounts::Quiet(host);
             self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
             let packets = u64::from(host.received.packets.saturating_add(host.sent.packets));
-            if let Some(slot) = self.window_of(index, host.address, (activity, packets), BUSY) {
-                slot.window.absorb_quiet(host, at, report.scale);
-                slot.was_active(tick, packets);
+            if let Some(window) = self.window_of(index, host.address, (activity, packets), BUSY) {
+                self.windows.count(window, packets, |window| window.absorb_quiet(host, at, report.scale));
             }
         }
         for host in &mut report.details {
@@ -288,9 +301,8 @@ impl Meter {
             self.prefixes.count(HostTraffic { address: host.address, counts, at, scale: report.scale });
             let index = self.active.find(host.address).unwrap_or(NO_SLOT);
             let activity = self.active.get_mut(index).map_or(0.0, |active| active.activity_at(tick));
-            if let Some(slot) = self.window_of(index, host.address, (activity, packets), 0.0) {
-                slot.window.absorb(host);
-                slot.was_active(tick, packets);
+            if let Some(window) = self.window_of(index, host.address, (activity, packets), 0.0) {
+                self.windows.count(window, packets, |window| window.absorb(host));
             }
         }
         for table in &report.peers {
@@ -329,21 +341,21 @@ impl Meter {
         }
     }
 
-    /// The windows of a host with this activity and these packets in this report; opens them where it has none and is active enough.
+    /// The index of the windows of a host with this activity and these packets in this report; opens them where it has none and is active enough.
     fn window_of(
         &mut self,
         index: SlotIndex,
         address: Addr,
         (activity, packets): (f32, u64),
         least: f32,
-    ) -> Option<&mut WindowSlot> {
+    ) -> Option<usize> {
         let known = match self.active.get_mut(index) {
             Some(active) => active.window as usize,
             // Evicted by more active hosts within this very tick.
             None => self.windows.index_of(address).unwrap_or(usize::MAX),
         };
-        let window = if self.windows.get_mut(known, address).is_some() {
-            known
+        if self.windows.get_mut(known, address).is_some() {
+            Some(known)
         } else if activity >= least {
             // What begins suddenly began in the last tick, perhaps; what grew slowly is no flood. One packet in the last tick has
             // faded by a tenth.
@@ -353,11 +365,10 @@ impl Meter {
             if let Some(active) = self.active.get_mut(index) {
                 active.window = window as u32;
             }
-            window
+            Some(window)
         } else {
-            return None;
-        };
-        self.windows.get_mut(window, address)
+            None
+        }
     }
 
     fn station(&mut self, counts: &StationCounts) {

@@ -48,12 +48,6 @@ impl SpanCounts<'_> {
         self.sum_bounds(|tick| tick.unsolicited_at_most(class), |sum| sum.unsolicited_at_most(class))
     }
 
-    /// The same of replies of services that amplify.
-    #[inline]
-    pub fn replies_at_most(&self) -> u64 {
-        self.sum_bounds(ClassTick::replies_at_most, ClassCounts::replies_at_most)
-    }
-
     #[inline]
     fn sum_bounds(&self, in_tick: impl Fn(&ClassTick) -> u64, in_sum: impl Fn(&ClassCounts) -> u64) -> u64 {
         match self {

@@ -1,7 +1,7 @@
 //! Verdicts by kind of packet: how many packets of a host are unsolicited.
 
 use super::conversations::{Outcome, Verdict};
-
+use super::counts::ones;
 use super::scale::Scale;
 use crate::packet::{App, Class, Packet};
 
@@ -9,7 +9,7 @@ const _: () = assert!(Verdict::Solicited as usize == 0 && Verdict::Unknown as us
 
 /// Kinds of packets with verdicts of their own. Classes whose packets are never answers have none: all of them are
 /// unsolicited. Classes that are evaluated together, or of which a host has one by its address family, share a kind.
-const KINDS: usize = 14;
+pub(super) const KINDS: usize = 14;
 const UDP: usize = 4;
 const QUIC: usize = 5;
 /// DNS queries, which are no mere UDP.
@@ -48,6 +48,16 @@ fn answered_kind(content: Content) -> Option<usize> {
         (_, App::DnsResponse | App::DnsRecursiveResponse | App::DnsNxdomain | App::DnsFailure) => Some(DNS_QUERIES),
         (Class::TcpFin, _) => kind(Class::TcpAck),
         (class, _) => kind(class),
+    }
+}
+
+/// The kinds of packets with verdicts of their own, for those that weigh them.
+pub(super) struct KindOf;
+
+impl KindOf {
+    /// The kind of a class; `None` where all of its packets ask.
+    pub(super) fn class(class: Class) -> Option<usize> {
+        kind(class)
     }
 }
 
@@ -361,12 +371,6 @@ impl VerdictCounts {
         kind(class).map_or(0, |kind| self.doubtful_of(kind))
     }
 
-    /// The same of replies of services that amplify.
-    #[inline]
-    pub(super) fn replies_at_most(&self) -> u64 {
-        self.doubtful_of(REPLIES) + self.doubtful_of(DNS_QUERIES)
-    }
-
     #[inline]
     fn doubtful_of(&self, kind: usize) -> u64 {
         // Most hosts have none.
@@ -375,6 +379,16 @@ impl VerdictCounts {
         }
         let [_, unsolicited @ ..] = self.cells.get(kind).copied().unwrap_or_default().by_verdict;
         unsolicited.iter().map(|&packets| u64::from(packets)).sum()
+    }
+
+    /// Calls `visitor` with each kind that may have counts, its packets as in [`VerdictCounts::unsolicited_at_most`], and its
+    /// answered flows.
+    #[inline]
+    pub(super) fn visit_unsolicited(&self, mut visitor: impl FnMut(usize, u64, u64)) {
+        for kind in ones(self.used.into()) {
+            let answered = self.flows.get(kind.wrapping_sub(UDP)).map_or(0, |flows| flows.answered.into());
+            visitor(kind, self.doubtful_of(kind), answered);
+        }
     }
 
     /// DNS queries.

@@ -4,6 +4,7 @@ use super::fading::FADING;
 use super::hash::{Hasher, KeyedBuildHasher};
 use super::host::HostWindow;
 use super::last_tick::LastTick;
+use super::points::PointWeights;
 use crate::base::{Addr, TICKS_PER_SECOND};
 use std::collections::HashMap;
 
@@ -34,6 +35,7 @@ pub(super) struct Windows {
     slots: Vec<WindowSlot>,
     by_address: HashMap<Addr, usize, KeyedBuildHasher>,
     free: Vec<usize>,
+    weights: PointWeights,
     tick: u64,
     /// Windows reassigned to busier hosts.
     evictions: u64,
@@ -58,6 +60,7 @@ impl Windows {
             slots: slots.collect(),
             by_address: HashMap::with_capacity_and_hasher(capacity, KeyedBuildHasher::new(hasher)),
             free: (0..capacity).rev().collect(),
+            weights: PointWeights::default(),
             tick: 0,
             evictions: 0,
             refusals: 0,
@@ -132,6 +135,21 @@ impl Windows {
         self.slots.iter().filter(is_active).map(|slot| &*slot.window)
     }
 
+    /// Sets the points that hosts get for their packets.
+    pub(super) fn set_weights(&mut self, weights: PointWeights) {
+        self.weights = weights;
+        self.slots.iter_mut().filter(|slot| slot.in_use).for_each(|slot| slot.window.forget_points());
+    }
+
+    /// Counts packets of the open tick in the windows at `index`, which `absorb` adds.
+    pub(super) fn count(&mut self, index: usize, packets: u64, absorb: impl FnOnce(&mut HostWindow)) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            absorb(&mut slot.window);
+            slot.window.weigh(&self.weights);
+            slot.was_active(self.tick, packets);
+        }
+    }
+
     /// All windows in use.
     pub(super) fn in_use(&self) -> impl Iterator<Item = &HostWindow> {
         self.slots.iter().filter(|slot| slot.in_use).map(|slot| &*slot.window)
@@ -156,15 +174,20 @@ impl Windows {
         self.opened_this_tick += 1;
         let slot = self.slots.get_mut(index)?;
         slot.address = address;
-        slot.window.reuse(address, self.tick.wrapping_sub(1));
-        slot.window.roll(self.tick.wrapping_sub(1));
         match last.map(|last| last.of(address)) {
             Some((before, now)) => {
+                slot.window.reuse(address, self.tick.wrapping_sub(1));
+                slot.window.roll(self.tick.wrapping_sub(1));
                 before.for_each(|host| slot.window.absorb_quiet(host.counts, host.at, host.scale));
+                slot.window.weigh(&self.weights);
                 slot.window.roll(self.tick);
                 now.for_each(|host| slot.window.absorb_quiet(host.counts, host.at, host.scale));
+                slot.window.weigh(&self.weights);
             }
-            None => slot.window.roll(self.tick),
+            None => {
+                slot.window.reuse(address, self.tick);
+                slot.window.roll(self.tick);
+            }
         }
         slot.in_use = true;
         slot.last_active = self.tick;

@@ -88,9 +88,12 @@ impl Engine {
     pub fn new(config: &Config, site: Arc<Site>, hasher: Hasher) -> Self {
         let mut incidents = Incidents::new(config.incident);
         incidents.set_maintenance(config.maintenance.iter());
+        let detectors = detect::build(&config.detect, &site);
+        let mut meter = Meter::new(config.meter, hasher);
+        meter.set_weights(detectors.weights());
         Engine {
-            meter: Meter::new(config.meter, hasher),
-            detectors: detect::build(&config.detect, &site),
+            meter,
+            detectors,
             allow: AllowList::new(&config.allow),
             baseline: None,
             incidents,
@@ -121,6 +124,7 @@ impl Engine {
     /// Puts another site into force: guests, interfaces. The configuration is unchanged.
     pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
         self.detectors = detect::build(&config.detect, &site);
+        self.meter.set_weights(self.detectors.weights());
         self.site = site;
         self.lan_interfaces = None;
     }
