@@ -51,13 +51,21 @@ impl PeerRing {
 
     /// Peers that completed at least half of their handshakes in the second that ends with tick `now`.
     pub(super) fn clients(&self, now: u64) -> BTreeSet<Addr> {
-        let recent = self.0.iter().filter(|slot| now.saturating_sub(slot.tick) < TICKS_PER_SECOND as u64);
+        let recent = || {
+            let slots = self.0.iter().filter(|slot| now.saturating_sub(slot.tick) < TICKS_PER_SECOND as u64);
+            slots.flat_map(|slot| &slot.counts)
+        };
+        // Of the peers of a flood few complete any.
         let mut steps: BTreeMap<Addr, (u64, u64)> = BTreeMap::new();
-        for count in recent.flat_map(|slot| &slot.counts) {
-            let (completed, begun) = steps.entry(count.peer).or_default();
-            if count.is_of_handshakes() {
-                *completed += u64::from(count.packets);
-            } else if count.is_of(&[Class::TcpSyn]) {
+        for count in recent().filter(|count| count.is_of_handshakes()) {
+            let (completed, _) = steps.entry(count.peer).or_default();
+            *completed += u64::from(count.packets);
+        }
+        if steps.is_empty() {
+            return BTreeSet::new();
+        }
+        for count in recent().filter(|count| !count.is_of_handshakes() && count.is_of(&[Class::TcpSyn])) {
+            if let Some((_, begun)) = steps.get_mut(&count.peer) {
                 *begun += u64::from(count.packets);
             }
         }

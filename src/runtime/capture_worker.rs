@@ -8,7 +8,7 @@ use super::report_sender::ReportSender;
 use super::tally_worker::TallyWorker;
 use super::worker_housekeeping::WorkerHousekeeping;
 use super::worker_messages::{WorkerCommand, WorkerMessage};
-use crate::base::Timestamp;
+use crate::base::{TICKS_PER_SECOND, Timestamp};
 use crate::capture::{CaptureError, Poll, SourceStats, pcap_live};
 use crate::meter::{Tally, TickReport};
 use crate::packet::Decoder;
@@ -23,6 +23,10 @@ use std::time::Duration;
 const KERNEL_DELAY_NANOS: u64 = 60_000_000;
 /// Longest wait for frames, after which the worker checks whether to stop.
 const LONGEST_WAIT_NANOS: u64 = 40_000_000;
+/// A worker without a frame for this long is idle: it ends a tick once a second, and the judge waits for it no longer.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// Longest wait for frames while idle, for the same check.
+const LONGEST_IDLE_WAIT_NANOS: u64 = 500_000_000;
 /// Between attempts to open an interface again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -57,6 +61,7 @@ impl CaptureWorker {
         let mut frames = TallyWorker::new(self.decoder, tally, sender);
         let mut housekeeping = WorkerHousekeeping::new(least_sampling);
         let mut source = Some(source);
+        let mut last_frame = instant();
         while !stop.load(Ordering::Relaxed) {
             let now = wall_clock();
             let Some(open) = &mut source else {
@@ -72,8 +77,12 @@ impl CaptureWorker {
                 }
                 continue;
             };
-            // An idle worker must keep ending ticks: the judge waits for all workers.
-            if open.is_drained() {
+            // Without frames a worker must keep ending ticks: the judge waits for all workers.
+            let was_idle = frames.sink.is_idle;
+            let is_idle = open.wakes_for_frames() && instant().saturating_duration_since(last_frame) >= IDLE_AFTER;
+            frames.sink.is_idle = is_idle;
+            let is_due = !was_idle || starts_second(frames.current_tick(), packet_time(now));
+            if open.is_drained() && is_due {
                 frames.advance(packet_time(now));
             }
             let time_wait = |wait: &mut dyn FnMut() -> Result<bool, CaptureError>| {
@@ -82,9 +91,14 @@ impl CaptureWorker {
                 housekeeping.waited += instant().saturating_duration_since(start);
                 ready
             };
-            let outcome = open.poll(&mut frames, wait_time(now), time_wait);
+            let wait = if is_idle { idle_wait_time(now) } else { wait_time(now) };
+            let outcome = open.poll(&mut frames, wait, time_wait);
             let trouble = match outcome {
                 Ok(poll) => {
+                    if poll != Poll::Idle {
+                        last_frame = instant();
+                        frames.sink.is_idle = false;
+                    }
                     housekeeping.idle &= poll == Poll::Idle;
                     housekeeping.run(open, &opener, &mut frames.sink)
                 }
@@ -111,6 +125,27 @@ fn packet_time(now: Timestamp) -> Timestamp {
     Timestamp::from_nanos(now.nanos().saturating_sub(KERNEL_DELAY_NANOS))
 }
 
+/// The last tick that every idle worker has ended, at wall-clock time `now`: what it captured of that tick, it has reported.
+pub(super) fn idle_until(now: Timestamp) -> u64 {
+    /// A worker that got frames needs a moment to wake up and report them.
+    const WAKING_NANOS: u64 = 15_000_000;
+    let sure = packet_time(now).nanos().saturating_sub(WAKING_NANOS);
+    Timestamp::from_nanos(sure).tick().saturating_sub(1)
+}
+
+/// Whether a later second than that of tick `current` has begun.
+fn starts_second(current: Option<u64>, now: Timestamp) -> bool {
+    let second = |tick: u64| tick / TICKS_PER_SECOND as u64;
+    current.is_none_or(|current| second(now.tick()) != second(current))
+}
+
+/// How long an idle worker waits for frames: at most until the current second ends.
+fn idle_wait_time(now: Timestamp) -> Duration {
+    const SECOND_NANOS: u64 = 1_000_000_000;
+    let left = SECOND_NANOS - packet_time(now).nanos() % SECOND_NANOS;
+    Duration::from_nanos(left.saturating_add(500_000).min(LONGEST_IDLE_WAIT_NANOS))
+}
+
 /// How long to wait for frames: at most until the current tick ends without any.
 fn wait_time(now: Timestamp) -> Duration {
     let packet_time = packet_time(now);
@@ -128,6 +163,29 @@ fn pause() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_worker_is_awake_when_a_second_begins() {
+        for nanos in [0, 1, 59_999_999, 60_000_000, 400_000_000, 999_999_999] {
+            let mut now = Timestamp::from_nanos(1_767_225_600_000_000_000 + nanos);
+            let began = packet_time(now).tick();
+            let mut wakes = 0;
+            while !starts_second(Some(began), packet_time(now)) {
+                now = Timestamp::from_nanos(now.nanos() + idle_wait_time(now).as_nanos() as u64);
+                wakes += 1;
+            }
+            assert!(wakes <= 3, "{nanos}: {wakes}");
+            let past = packet_time(now).nanos() % 1_000_000_000;
+            assert!(past <= 500_000, "{nanos}: {past} ns after the second began");
+        }
+    }
+
+    #[test]
+    fn an_idle_worker_has_ended_no_tick_whose_frames_the_kernel_may_hold() {
+        let now = Timestamp::from_nanos(1_767_225_600_000_000_000);
+        let end = Timestamp::from_tick(idle_until(now) + 1).nanos();
+        assert!(now.nanos() - end > KERNEL_DELAY_NANOS && now.nanos() - end < 200_000_000, "{end}");
+    }
 
     #[test]
     fn a_waiting_worker_is_awake_at_the_end_of_a_tick() {

@@ -19,10 +19,6 @@ use crate::incident::Event;
 use crate::inventory::Inventory;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
-
-/// Longest wait for a message, after which the judge checks everything else.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// What the main thread of a live run owns.
 pub(super) struct JudgeLoop {
@@ -42,7 +38,7 @@ pub(super) struct JudgeLoop {
 impl JudgeLoop {
     /// Does everything that is due, after waiting briefly for messages. False once every worker has ended.
     pub(crate) fn step(&mut self) -> bool {
-        match self.collector.receive(LONGEST_WAIT) {
+        match self.collector.receive() {
             Ok(message) => {
                 self.accept(message);
                 while let Some(message) = self.collector.try_receive() {
@@ -65,6 +61,7 @@ impl JudgeLoop {
         if let Some(until) = self.collector.complete_until() {
             self.judge_until(until);
         }
+        self.publisher.answer(&self.engine);
         let drilled = self.drills.take();
         self.publish_events(&drilled);
         let progress = Progress {
@@ -126,7 +123,6 @@ impl JudgeLoop {
             self.collector.workers.recycle(worker, report);
         }
         self.publish_changes();
-        self.publisher.answer(&self.engine);
         self.publisher.tick_judged(start);
         self.recording.second(&self.engine, &self.collector.workers, &mut self.publisher, end);
         if self.publisher.starts_second(tick) {

@@ -157,6 +157,11 @@ impl LiveSource {
         }
     }
 
+    /// Whether a wait of any length ends with the first frame; libpcap waits as long as it was told when it was opened.
+    pub(crate) fn wakes_for_frames(&self) -> bool {
+        matches!(self, LiveSource::Ring(_))
+    }
+
     pub(crate) fn stats(&mut self) -> SourceStats {
         match self {
             LiveSource::Ring(ring) => ring.stats(),

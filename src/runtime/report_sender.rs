@@ -20,6 +20,8 @@ pub(super) struct ReportSender {
     /// Of this tick and the late ones before it.
     scale: Scale,
     late: u32,
+    /// No frame has arrived for a while.
+    pub is_idle: bool,
     /// The worker ends: the judge returns no more reports.
     pub is_last: bool,
 }
@@ -41,6 +43,7 @@ impl ReportSender {
             sampling,
             scale: Scale::default(),
             late: 0,
+            is_idle: false,
             is_last: false,
         }
     }
@@ -70,7 +73,8 @@ impl TickSink for ReportSender {
         let late = std::mem::take(&mut self.late);
         let (worker, stats, sampling) = (self.worker, self.stats, self.sampling);
         // Fails only after the judge has ended, which stops this thread as well.
-        let _ = self.messages.send(WorkerMessage::Tick { worker, report, stats, sampling, late });
+        let is_idle = self.is_idle && report.totals.frames.is_zero() && report.elsewhere.is_zero();
+        let _ = self.messages.send(WorkerMessage::Tick { worker, report, stats, sampling, late, is_idle });
     }
 
     fn clock_changed(&mut self) {

@@ -16,7 +16,7 @@ pub(super) fn stop(mut judge: JudgeLoop, server: Option<http::Server>) {
     judge.systemd.stopping();
     let start = instant();
     while let Some(left) = LAST_REPORTS.checked_sub(start.elapsed()) {
-        match judge.collector.receive(left) {
+        match judge.collector.receive_within(left) {
             Ok(message) => judge.accept(message),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => tracing::error!("a capture worker does not stop and is left behind"),

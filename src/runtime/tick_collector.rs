@@ -1,6 +1,7 @@
 //! Collects the workers' reports by tick. A tick is complete when every worker that is still alive has finished it.
 
-use super::clock::instant;
+use super::capture_worker::idle_until;
+use super::clock::{instant, wall_clock};
 use super::worker_handles::WorkerHandles;
 use super::worker_messages::WorkerMessage;
 use crate::meter::{Count, TickReport};
@@ -8,6 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+/// Longest wait for a message, after which the judge checks everything else: while frames arrive, while none do, and while a tick
+/// waits to be complete.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_IDLE_WAIT: Duration = Duration::from_millis(500);
+const WHILE_PENDING: Duration = Duration::from_millis(10);
 /// A worker that was silent for this long is no longer waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Messages of several workers within this time that the clock was set back are about the same change.
@@ -44,11 +50,25 @@ impl TickCollector {
         TickCollector { workers, messages, pending: BTreeMap::new(), last: None, clock_set_back: None }
     }
 
+    /// Waits for a message, at most until something else may be due.
+    ///
+    /// # Errors
+    /// `Disconnected` once every worker has ended and all messages were received.
+    pub(crate) fn receive(&self) -> Result<WorkerMessage, RecvTimeoutError> {
+        let is_idle = self.workers.iter().all(|worker| worker.is_idle);
+        self.receive_within(match self.pending.is_empty() {
+            true if is_idle => LONGEST_IDLE_WAIT,
+            true => LONGEST_WAIT,
+            // Time alone completes a tick that only idle workers have not reported.
+            false => WHILE_PENDING,
+        })
+    }
+
     /// Waits for a message, at most for `timeout`.
     ///
     /// # Errors
     /// `Disconnected` once every worker has ended and all messages were received.
-    pub(crate) fn receive(&self, timeout: Duration) -> Result<WorkerMessage, RecvTimeoutError> {
+    pub(crate) fn receive_within(&self, timeout: Duration) -> Result<WorkerMessage, RecvTimeoutError> {
         self.messages.recv_timeout(timeout)
     }
 
@@ -66,10 +86,11 @@ impl TickCollector {
     pub(crate) fn accept(&mut self, message: WorkerMessage) -> Option<Update> {
         let now = instant();
         match message {
-            WorkerMessage::Tick { worker, report, stats, sampling, late } => {
+            WorkerMessage::Tick { worker, report, stats, sampling, late, is_idle } => {
                 let state = self.workers.get_mut(worker)?;
                 state.last_heard = now;
                 state.done = Some(report.tick);
+                state.is_idle = is_idle;
                 state.stats = stats;
                 state.sampling = sampling;
                 state.directions = report.directions;
@@ -87,6 +108,7 @@ impl TickCollector {
                 let were_up = self.workers.are_up(&interface);
                 let state = self.workers.get_mut(worker)?;
                 state.last_heard = now;
+                state.is_idle = false;
                 state.goes_down(stats);
                 // The other workers of the interface report the same failure.
                 were_up.then_some(Update::Down { interface, why })
@@ -121,12 +143,12 @@ impl TickCollector {
     /// The last tick that every worker has finished, ignoring workers that are silent. With all workers silent, every
     /// tick for which there is a report.
     pub(crate) fn complete_until(&self) -> Option<u64> {
-        let now = instant();
+        let (now, idle) = (instant(), idle_until(wall_clock()));
         let complete = self
             .workers
             .iter()
-            .filter(|worker| now.saturating_duration_since(worker.last_heard) < PATIENCE)
-            .map(|worker| worker.done.unwrap_or(0))
+            .filter(|worker| worker.is_idle || now.saturating_duration_since(worker.last_heard) < PATIENCE)
+            .map(|worker| if worker.is_idle { idle.max(worker.done.unwrap_or(0)) } else { worker.done.unwrap_or(0) })
             .min();
         complete.or_else(|| self.pending.keys().next_back().copied())
     }

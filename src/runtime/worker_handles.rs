@@ -34,6 +34,8 @@ pub(super) struct WorkerHandle {
     /// Last complete tick.
     pub done: Option<u64>,
     pub up: bool,
+    /// It captures nothing at present, and reports once a second.
+    pub is_idle: bool,
     pub last_heard: Instant,
     /// It captures 1 in `sampling` frames.
     pub sampling: u16,
@@ -119,6 +121,7 @@ impl WorkerHandles {
                 thread: Some(thread),
                 done: None,
                 up: true,
+                is_idle: false,
                 last_heard: instant(),
                 sampling,
                 directions: CaptureDirections::Unknown,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Between two rounds.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Rounds without frames between checks that the interface is up.
-const IDLE_ROUNDS: u32 = 2;
+/// Without frames, time between checks that the interface is up. A ring is told at once when it goes down.
+const CHECK: Duration = Duration::from_millis(900);
 
 pub(super) struct WorkerHousekeeping {
     start: Instant,
@@ -20,7 +20,7 @@ pub(super) struct WorkerHousekeeping {
     pub waited: Duration,
     /// No frame arrived since the last round.
     pub idle: bool,
-    idle_rounds: u32,
+    checked: Instant,
     /// Counters of the source at the last round.
     dropped: u64,
     freezes: u64,
@@ -37,7 +37,7 @@ impl WorkerHousekeeping {
             last: now,
             waited: Duration::ZERO,
             idle: true,
-            idle_rounds: 0,
+            checked: now,
             dropped: 0,
             freezes: 0,
             adaptive: AdaptiveSampling::new(least_sampling),
@@ -78,8 +78,13 @@ impl WorkerHousekeeping {
             }
             reports.sampling = ring.sampling();
         }
-        self.idle_rounds = if std::mem::replace(&mut self.idle, true) { self.idle_rounds + 1 } else { 0 };
-        let check = self.idle_rounds > 0 && self.idle_rounds.is_multiple_of(IDLE_ROUNDS);
+        if !std::mem::replace(&mut self.idle, true) {
+            self.checked = now;
+        }
+        let check = now.saturating_duration_since(self.checked) >= CHECK;
+        if check {
+            self.checked = now;
+        }
         (check && !pcap_live::is_up(&opener.name)).then(|| format!("{} is down", opener.name))
     }
 

@@ -17,6 +17,8 @@ pub(super) enum WorkerMessage {
         sampling: u16,
         /// Earlier ticks that this report includes because no empty report was available for them.
         late: u32,
+        /// It has captured nothing for a while, and reports once a second until it does.
+        is_idle: bool,
     },
     /// The source was closed after an error. The worker keeps trying to open it again.
     Down {

@@ -12,24 +12,24 @@ const SWEEP_TICKS: usize = 2048;
 
 const WAYS: usize = 7;
 
-/// One set: a mark for each conversation (a set bit and seven bits of its hash, zero where there is none), and the
-/// conversations.
+/// The conversations of one set.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line {
-    marks: u64,
-    entries: [Entry; WAYS],
-}
+struct Line([Entry; WAYS]);
 
-// One cache line: every packet pays for one.
+// One cache line.
 const _: () = assert!(size_of::<Line>() == 64);
 
-const EMPTY: Line = Line { marks: 0, entries: [Entry(0); WAYS] };
+const EMPTY: Line = Line([Entry(0); WAYS]);
+/// A mark for each conversation of a set: a set bit and seven bits of its hash, zero where there is none.
+type Marks = u64;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// The table, and the packet time that it is at.
 pub(super) struct Memory {
+    /// By set. The marks stay in the cache: a flood, whose packets belong to no conversation, misses nothing else.
+    marks: Box<[Marks]>,
     lines: Box<[Line]>,
     tick: u64,
     now: u8,
@@ -44,8 +44,10 @@ pub(super) struct Memory {
 impl Memory {
     /// Room for at least `capacity` conversations, touched in full.
     pub(super) fn new(capacity: usize) -> Self {
+        let sets = capacity.div_ceil(WAYS).next_power_of_two();
         Memory {
-            lines: vec![EMPTY; capacity.div_ceil(WAYS).next_power_of_two()].into_boxed_slice(),
+            marks: vec![0; sets].into_boxed_slice(),
+            lines: vec![EMPTY; sets].into_boxed_slice(),
             tick: 0,
             now: 1,
             sweep: 0,
@@ -71,11 +73,26 @@ impl Memory {
         self.now
     }
 
-    /// Loads the line of a conversation, so that the misses of a batch overlap.
+    fn set(&self, hash: u64) -> usize {
+        hash as usize & self.lines.len().wrapping_sub(1)
+    }
+
+    /// Bits of the ways whose mark is that of this hash, the highest of each byte.
+    #[inline]
+    fn candidates(&self, set: usize, hash: u64) -> u64 {
+        // Equal bytes become zero, and their highest bits are set; a borrow sometimes sets that of the byte above, which the
+        // comparison of fingerprints rules out.
+        let differences = self.marks.get(set).copied().unwrap_or(0) ^ Self::mark(hash).wrapping_mul(LOW_BITS);
+        differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS
+    }
+
+    /// Loads the line of a conversation that is probably there, so that the misses of a batch overlap.
     #[inline]
     pub(super) fn load(&self, hash: u64) {
-        let line = hash as usize & self.lines.len().wrapping_sub(1);
-        std::hint::black_box(self.lines.get(line).map(|line| line.marks));
+        let set = self.set(hash);
+        if self.candidates(set, hash) != 0 {
+            std::hint::black_box(self.lines.get(set).map(|Line([first, ..])| first.0));
+        }
     }
 
     #[inline]
@@ -91,16 +108,13 @@ impl Memory {
 
     #[inline]
     pub(super) fn find(&self, hash: u64) -> Option<(usize, usize)> {
-        let index = hash as usize & self.lines.len().wrapping_sub(1);
-        let line = self.lines.get(index)?;
-        // Equal bytes become zero, and their highest bits are set; a borrow sometimes sets that of the byte above, which the
-        // comparison of fingerprints rules out.
-        let differences = line.marks ^ Self::mark(hash).wrapping_mul(LOW_BITS);
-        let mut candidates = differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS;
+        let set = self.set(hash);
+        let mut candidates = self.candidates(set, hash);
         while candidates != 0 {
             let way = candidates.trailing_zeros() as usize / 8;
-            if line.entries.get(way).is_some_and(|entry| entry.0 & FINGERPRINT == Self::fingerprint(hash)) {
-                return Some((index, way));
+            let entry = self.lines.get(set).and_then(|Line(entries)| entries.get(way));
+            if entry.is_some_and(|entry| entry.0 & FINGERPRINT == Self::fingerprint(hash)) {
+                return Some((set, way));
             }
             candidates &= candidates - 1;
         }
@@ -109,7 +123,8 @@ impl Memory {
 
     #[inline]
     pub(super) fn entry(&mut self, (line, way): (usize, usize)) -> Option<&mut Entry> {
-        self.lines.get_mut(line)?.entries.get_mut(way)
+        let Line(entries) = self.lines.get_mut(line)?;
+        entries.get_mut(way)
     }
 
     /// The conversation with this hash.
@@ -157,18 +172,18 @@ impl Memory {
         }
         let now = self.now;
         entry.set_owner(if ends.to_us || !ends.from_us { ends.destination } else { ends.source });
-        let index = hash as usize & self.lines.len().wrapping_sub(1);
-        let Some(line) = self.lines.get_mut(index) else { return };
-        let free = line.entries.iter().position(|entry| entry.0 == 0);
-        let way = free.or_else(|| line.entries.iter().position(|entry| entry.is_forgotten(now)));
+        let set = self.set(hash);
+        let (Some(Line(entries)), Some(marks)) = (self.lines.get_mut(set), self.marks.get_mut(set)) else { return };
+        let free = entries.iter().position(|entry| entry.0 == 0);
+        let way = free.or_else(|| entries.iter().position(|entry| entry.is_forgotten(now)));
         self.entries += usize::from(free.is_some());
         let way = way.unwrap_or_else(|| {
             self.evictions += 1;
-            least_worth(line, entry.owner(), now)
+            least_worth(entries, entry.owner(), now)
         });
-        if let Some(slot) = line.entries.get_mut(way) {
+        if let Some(slot) = entries.get_mut(way) {
             *slot = entry;
-            line.marks = line.marks & !(0xff << (way * 8)) | Self::mark(hash) << (way * 8);
+            *marks = *marks & !(0xff << (way * 8)) | Self::mark(hash) << (way * 8);
         }
     }
 
@@ -178,6 +193,7 @@ impl Memory {
         let starts_anew = self.tick != 0 && gap > u64::from(TCP_LIFE) << STEP_BITS;
         if starts_anew {
             self.lines.fill(EMPTY);
+            self.marks.fill(0);
             self.entries = 0;
         }
         (self.tick, self.now) = (tick, clock(tick));
@@ -201,11 +217,12 @@ impl Memory {
         let now = self.now;
         for _ in 0..(self.lines.len() / SWEEP_TICKS).max(1) * ticks {
             self.sweep = (self.sweep + 1) % self.lines.len();
-            let Some(line) = self.lines.get_mut(self.sweep) else { return };
-            for (way, entry) in line.entries.iter_mut().enumerate().filter(|(_, entry)| entry.0 != 0) {
+            let Some(marks) = self.marks.get_mut(self.sweep).filter(|marks| **marks != 0) else { continue };
+            let Some(Line(entries)) = self.lines.get_mut(self.sweep) else { return };
+            for (way, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.0 != 0) {
                 if entry.is_forgotten(now) {
                     *entry = Entry(0);
-                    line.marks &= !(0xff << (way * 8));
+                    *marks &= !(0xff << (way * 8));
                     self.entries -= 1;
                 }
             }
@@ -216,10 +233,10 @@ impl Memory {
 /// The way to be replaced: of the owner with most conversations in the line, counting the new one; of these one that is
 /// incomplete or one-way, and the one that was silent longest.
 #[cold]
-fn least_worth(line: &Line, owner: u64, now: u8) -> usize {
+fn least_worth(entries: &[Entry; WAYS], owner: u64, now: u8) -> usize {
     let mut worst = (0u32, 0);
-    for (way, entry) in line.entries.iter().enumerate() {
-        let of_owner = line.entries.iter().filter(|other| other.owner() == entry.owner()).count() as u32;
+    for (way, entry) in entries.iter().enumerate() {
+        let of_owner = entries.iter().filter(|other| other.owner() == entry.owner()).count() as u32;
         let one_way = entry.heard(false) == 0 || entry.heard(true) == 0 || entry.phase() == phase::SYN_ACK;
         let score =
             (of_owner + u32::from(entry.owner() == owner)) << 16 | u32::from(one_way) << 8 | u32::from(entry.idle(now));
