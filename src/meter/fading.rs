@@ -1,16 +1,23 @@
 //! Fading: an exponentially decaying activity, about that of the last second, in one number.
 
 use super::counts::Count;
+use std::sync::LazyLock;
 
 /// Factor by which an activity decreases per tick without packets.
 pub(super) const FADING: f32 = 0.9;
+
+/// The powers of [`FADING`] that are asked for most.
+static POWERS: LazyLock<[f32; 64]> = LazyLock::new(|| std::array::from_fn(|exponent| FADING.powi(exponent as i32)));
 
 /// An activity after `idle` ticks without packets.
 pub(super) fn faded(activity: f32, idle: u64) -> f32 {
     match idle {
         0 => activity,
         1 => activity * FADING,
-        idle => activity * FADING.powi(idle.min(1000) as i32),
+        idle => {
+            let power = POWERS.get(idle.min(1000) as usize).copied();
+            activity * power.unwrap_or_else(|| FADING.powi(idle.min(1000) as i32))
+        }
     }
 }
 

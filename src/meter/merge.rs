@@ -136,7 +136,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Allocates and touches all windows here, so that a flood causes no page faults.
+    /// Tables of these sizes, empty. Windows are allocated when hosts become busy; [`Meter::prepare`] does it now.
     pub fn new(sizes: MeterSizes, hasher: Hasher) -> Self {
         // Touched in full, like everything else.
         let mut tick_stations = vec![StationCounts::default(); sizes.stations];
@@ -162,6 +162,12 @@ impl Meter {
             lan: LanState::new(hasher),
             sizes,
         }
+    }
+
+    /// Allocates and touches all windows now, so that a flood causes no page faults.
+    pub fn prepare(&mut self) {
+        self.windows.prepare();
+        self.prefixes.prepare();
     }
 
     /// The shared tables, for readers.

@@ -154,6 +154,11 @@ impl Prefixes {
         }
     }
 
+    /// Allocates all windows now.
+    pub(super) fn prepare(&mut self) {
+        self.windows.prepare();
+    }
+
     pub(super) fn lengths(&self) -> PrefixLengths {
         self.lengths
     }

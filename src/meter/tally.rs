@@ -19,7 +19,7 @@ use super::packet_hosts::PacketHosts;
 use super::peer_table::{NO_TABLE, PeerTables};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
 use super::requests::Requests;
-use super::run::Run;
+use super::run::{Run, Turns};
 use super::samples::{Received, Sample, SpreadSample};
 use super::scale::Scale;
 use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
@@ -267,6 +267,7 @@ impl Tally {
         }
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
+        let mut turns = Turns::default();
         for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
             self.sums.add(packet, ends.ends.to_us, ends.ends.from_us);
             if let Some(anomaly) = packet.anomaly
@@ -274,8 +275,11 @@ impl Tally {
             {
                 *count += 1;
             }
-            if !run.continues_with(packet) {
+            if !run.continues_with(packet) && !turns.turn(&mut run, packet) {
                 self.end_run(&run, batch.get(run_start..index));
+                if let Some(run) = turns.end(&run, packet, self.link.checks_sources()) {
+                    self.end_run(&run, None);
+                }
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
@@ -299,6 +303,9 @@ impl Tally {
         }
         self.conversations.end_batch(batch.len());
         self.end_run(&run, batch.get(run_start..));
+        if let Some(run) = turns.take() {
+            self.end_run(&run, None);
+        }
         if self.encapsulated.has_outer() {
             self.record_outer();
         }

@@ -47,17 +47,10 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Allocates and touches all windows here, so that a flood causes no page faults.
+    /// Windows are allocated when they are first used, or all by [`Windows::prepare`].
     pub(super) fn new(capacity: usize, hasher: Hasher) -> Self {
-        let slots = (0..capacity).map(|_| WindowSlot {
-            address: Addr::UNSPECIFIED,
-            window: HostWindow::new(Addr::UNSPECIFIED, 0),
-            in_use: false,
-            last_active: 0,
-            activity: 0.0,
-        });
         Windows {
-            slots: slots.collect(),
+            slots: Vec::with_capacity(capacity),
             by_address: HashMap::with_capacity_and_hasher(capacity, KeyedBuildHasher::new(hasher)),
             free: (0..capacity).rev().collect(),
             weights: PointWeights::default(),
@@ -67,6 +60,22 @@ impl Windows {
             opened_this_tick: 0,
             quietest: None,
         }
+    }
+
+    /// Allocates and touches all windows now, so that a flood causes no page faults.
+    pub(super) fn prepare(&mut self) {
+        self.prepare_until(self.free.len().saturating_sub(1));
+    }
+
+    /// Allocates those up to this index.
+    fn prepare_until(&mut self, index: usize) {
+        self.slots.resize_with((index + 1).max(self.slots.len()), || WindowSlot {
+            address: Addr::UNSPECIFIED,
+            window: HostWindow::new(Addr::UNSPECIFIED, 0),
+            in_use: false,
+            last_active: 0,
+            activity: 0.0,
+        });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -172,6 +181,7 @@ impl Windows {
             },
         };
         self.opened_this_tick += 1;
+        self.prepare_until(index);
         let slot = self.slots.get_mut(index)?;
         slot.address = address;
         match last.map(|last| last.of(address)) {

@@ -114,6 +114,11 @@ impl Engine {
         }
     }
 
+    /// Allocates everything now that a flood may need: for live runs.
+    pub fn prepare(&mut self) {
+        self.meter.prepare();
+    }
+
     /// Puts another configuration into force: limits, networks, rules. Open incidents and measurement windows stay.
     pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
         self.allow.replace(&config.allow);

@@ -41,6 +41,7 @@ pub(super) fn start(
     // A random key, so that an attacker cannot choose addresses that share a set of the tables.
     let hasher = Hasher::keyed(RandomState::new().hash_one(std::process::id()));
     let mut engine = Engine::new(config, site, hasher);
+    engine.prepare();
     engine.interfaces.clone_from(interfaces);
     let outputs = start_outputs(config)?;
     let metrics = Metrics::new(interfaces, &outputs.names()).map_err(|error| LiveError::Other(error.to_string()))?;
