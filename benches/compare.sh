@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Compares pegel replay with an empty libpcap loop on the same captures: see benches/README.md.
-#   benches/compare.sh [FILE…]      PAIRS=11  BENCH_DIR=target/bench
+#   benches/compare.sh [FILE…]      PAIRS=11  BENCH_DIR=target/bench  NETWORKS="172.16.0.0/12 2001:db8:10::/48"
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 pairs=${PAIRS:-11}
 target=${CARGO_TARGET_DIR:-target}
 captures=${BENCH_DIR:-$target/bench}
+# Our networks; unknown unless given.
+networks=${NETWORKS:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -44,7 +46,7 @@ cargo build --release --locked --quiet --bin pegel --example generate
 files=("$@")
 if [ $# -eq 0 ]; then
     mkdir -p "$captures"
-    for row in bench_syn:5000000 bench_mixed:5000000 bench_dns_amp:1000000; do
+    for row in bench_syn:5000000 bench_mixed:5000000 bench_conversations=10000:5000000 bench_dns_amp:1000000; do
         file="$captures/${row%:*}-${row#*:}.pcap"
         if [ ! -s "$file" ]; then
             "$target/release/examples/generate" "${row%:*}" "${row#*:}" "$work/capture" >/dev/null
@@ -54,10 +56,10 @@ if [ $# -eq 0 ]; then
     done
 fi
 
-python3 - "$pairs" "$work/loop" "$target/release/pegel" "${files[@]}" <<'END'
+python3 - "$pairs" "$work/loop" "$target/release/pegel" "$networks" "${files[@]}" <<'END'
 import os, statistics, subprocess, sys
 
-pairs, loop, pegel, files = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
+pairs, loop, pegel, networks, files = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4].split(), sys.argv[5:]
 environment = dict(os.environ, PEGEL_CONFIG="/dev/null")
 
 
@@ -83,7 +85,8 @@ print(f"{'capture':28} {'packets':>9}  {'libpcap loop':^23}  {'pegel replay':^23
 for file in files:
     packets = int(subprocess.run([loop, file], check=True, capture_output=True).stdout)
     theirs, ours, ratios, memory = [], [], [], 0
-    replay = [pegel, "replay", "--format", "json", file]
+    known = [word for network in networks for word in ("--network", network)]
+    replay = [pegel, "replay", "--format", "json", *known, file]
     run(replay)
     for pair in range(pairs):
         # The first run of a pair may be slower: alternate.

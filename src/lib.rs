@@ -59,9 +59,10 @@
 //!
 //! 1. The vector's name in [`base::words`], under its class.
 //! 2. A file under `detect/` with `pub(super) const SPEC:` [`DetectorSpec`](detect::DetectorSpec) (name, vectors,
-//!    summary, settings, thresholds with their reasons, precedence, mitigation) and a type that implements
-//!    [`Detector`](detect::Detector): `inspect_host` for one host in one direction, `inspect_tick` for the tick as a whole.
-//!    Require a rate *and* a shape, and give evidence that is understood without the source.
+//!    summary, settings, what a host [needs](detect::Need) before the detector looks at it, thresholds with their reasons,
+//!    precedence, mitigation) and a type that implements [`Detector`](detect::Detector): `inspect_host` for one host in one
+//!    direction, `inspect_tick` for the tick as a whole. Require a rate *and* a shape, and give evidence that is understood
+//!    without the source.
 //! 3. Its row in [`DETECTORS`](detect::DETECTORS). Command line, configuration, sample file, metrics and the tables of the
 //!    book follow.
 //! 4. Under `tests/scenarios/CLASS/`, one scenario that fires each vector and one benign look-alike that lists the detector

@@ -22,17 +22,33 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
 from plot import figure  # noqa: E402
 from rig import TARGET, add_binaries, find_binaries, machine, machine_line  # noqa: E402
 
-NETWORKS = ["--network", "203.0.113.0/24", "--network", "172.16.0.0/12"]
+NETWORKS = ["--network", "203.0.113.0/24", "--network", "172.16.0.0/12", "--network", "2001:db8:10::/48"]
 GOAL = ("goal: 64 MiB", 64.0)
-# Name, title, axis, model of the generator, numbers, packets for a number.
+
+
+def hosts(rate):
+    """As many conversations as this number of hosts has, at `rate` packets a second of capture time."""
+    return lambda number: f"bench_conversations={number * 100 // 85}@{rate}"
+
+
+def counted(model):
+    return lambda number: f"{model}={number}"
+
+
+# Name, title, axis, the generator's model for a number, numbers, packets for a number.
 AXES = [
-    ("sources", "Cost against the number of sources", "distinct source addresses, one target, 60 octets", "bench_sources",
+    ("hosts", "Cost against the number of hosts, at 100,000 packets/s", "hosts with conversations, mixed traffic of 680 octets on average",
+     hosts(100_000), [10**n for n in range(2, 6)], lambda n: 3_000_000),
+    ("hosts_1m", "Cost against the number of hosts, at a million packets/s",
+     "hosts with conversations, mixed traffic of 680 octets on average", hosts(1_000_000), [10**n for n in range(2, 6)],
+     lambda n: 3_000_000),
+    ("sources", "Cost against the number of sources", "distinct source addresses, one target, 60 octets", counted("bench_sources"),
      [10**n for n in range(3, 8)], lambda n: max(5_000_000, n)),
-    ("targets", "Cost against the number of targets", "distinct target addresses, 2,000 sources, 60 octets", "bench_targets",
+    ("targets", "Cost against the number of targets", "distinct target addresses, 2,000 sources, 60 octets", counted("bench_targets"),
      [10**n for n in range(7)], lambda n: 5_000_000),
-    ("stations", "Cost against the number of stations", "distinct source MAC addresses, one target, 60 octets", "bench_macs",
+    ("stations", "Cost against the number of stations", "distinct source MAC addresses, one target, 60 octets", counted("bench_macs"),
      [10**n for n in range(2, 8)], lambda n: max(5_000_000, n)),
-    ("size", "Cost against the size of packets", "octets of the Ethernet frame (UDP, 2,000 sources, one target)", "bench_size",
+    ("size", "Cost against the size of packets", "octets of the Ethernet frame (UDP, 2,000 sources, one target)", counted("bench_size"),
      [60, 128, 256, 512, 1024, 1500], lambda n: 2_000_000 if n < 1000 else 1_000_000),
 ]
 KINDS = [("bench_syn", 5_000_000), ("bench_mixed", 5_000_000), ("bench_dns_amp", 1_000_000)]
@@ -149,7 +165,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--axes", type=lambda text: text.split(","), default=[axis[0] for axis in AXES])
     parser.add_argument("--no-live", action="store_true", help="leave out one and two workers over a veth pair")
-    parser.add_argument("--captures", default=str(TARGET.parent / "bench"), metavar="DIR", help="for a capture at a time, 1.5 GB at most")
+    parser.add_argument("--captures", default=str(TARGET.parent / "bench"), metavar="DIR", help="for a capture at a time, 2.5 GB at most")
     parser.add_argument("--out", default=str(HERE), metavar="DIR")
     options = parser.parse_args()
     find_binaries(options)
@@ -172,7 +188,7 @@ def main():
                 continue
             rows = []
             for number in numbers:
-                row = measure(options, work, f"{profile}={number}", packets(number), configs)
+                row = measure(options, work, profile(number), packets(number), configs)
                 rows.append({"number": number, **row})
             result["axes"][name] = rows
             ns = [(mode, [row[mode]["ns"] for row in rows]) for mode in MODES]

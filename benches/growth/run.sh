@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures growth, then memory, with the build of this checkout: see README.md in this folder. Takes about six minutes.
+# Measures growth, then memory, with the build of this checkout: see README.md in this folder. Takes about eight minutes.
 #   benches/growth/run.sh [--pegel PATH --generate PATH]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

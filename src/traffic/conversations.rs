@@ -17,7 +17,7 @@ const CLIENTS_OF_TEN: u64 = 4;
 const CONVERSATIONS_PER_SERVER: u64 = 40;
 /// Packets after which one more conversation begins, until all have: they do not begin in the same instant.
 const RAMP: u64 = 10;
-/// The router of our networks: so many hosts are no single segment.
+/// The router of our networks: thousands of hosts are no single segment.
 const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
