@@ -132,7 +132,7 @@ impl ClassTick {
     }
 
     /// Adds packets of a class and their bytes, with the verdict on them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_judged(&mut self, content: Content, outcome: &Outcome, packets: u32, bytes: u32) {
         self.add(content.class, packets, bytes);
         self.verdicts.add(content, outcome, packets);
@@ -186,7 +186,7 @@ impl ClassTick {
     }
 
     /// Adds packets of a class and their bytes.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, class: Class, packets: u32, bytes: u32) {
         if let Some(cell) = self.cells.get_mut(class.index()) {
             cell.add(packets, bytes);
@@ -225,32 +225,39 @@ impl ClassTick {
     }
 }
 
-/// Packets and bytes of one class over some time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    packets: u32,
-    bytes: u64,
-}
-
 /// Packets and bytes of one direction of one host over some time, by class of traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassSums {
     /// Packets of all classes.
     all: u64,
     /// Bits of the classes that may have counts.
     used: u32,
-    cells: [Sum; Class::PER_HOST],
+    /// Apart, since a pair of both would be a quarter larger, and every window has a dozen sums.
+    packets: [u32; Class::PER_HOST],
+    bytes: [u64; Class::PER_HOST],
+}
+
+impl Default for ClassSums {
+    fn default() -> Self {
+        ClassSums { all: 0, used: 0, packets: [0; Class::PER_HOST], bytes: [0; Class::PER_HOST] }
+    }
 }
 
 /// Sums wrap: what is subtracted was added before, and no link carries 2³² packets in a minute.
 impl ClassSums {
+    /// The sums of a class.
+    #[inline]
+    fn cell(&mut self, class: usize) -> Option<(&mut u32, &mut u64)> {
+        Some((self.packets.get_mut(class)?, self.bytes.get_mut(class)?))
+    }
+
     fn add_tick(&mut self, tick: &ClassTick) {
         self.all = self.all.wrapping_add(tick.all.into());
         self.used |= tick.used;
         for class in ones(tick.used) {
-            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), tick.cells.get(class)) {
-                mine.packets = mine.packets.wrapping_add(theirs.packets);
-                mine.bytes = mine.bytes.wrapping_add(theirs.bytes.into());
+            if let (Some((packets, bytes)), Some(cell)) = (self.cell(class), tick.cells.get(class)) {
+                *packets = packets.wrapping_add(cell.packets);
+                *bytes = bytes.wrapping_add(cell.bytes.into());
             }
         }
     }
@@ -260,9 +267,10 @@ impl ClassSums {
         self.all = self.all.wrapping_add(other.all);
         self.used |= other.used;
         for class in ones(other.used) {
-            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), other.cells.get(class)) {
-                mine.packets = mine.packets.wrapping_add(theirs.packets);
-                mine.bytes = mine.bytes.wrapping_add(theirs.bytes);
+            let theirs = other.at(class);
+            if let Some((packets, bytes)) = self.cell(class) {
+                *packets = packets.wrapping_add(theirs.0);
+                *bytes = bytes.wrapping_add(theirs.1);
             }
         }
     }
@@ -271,17 +279,23 @@ impl ClassSums {
     pub(super) fn subtract(&mut self, other: &ClassSums) {
         self.all = self.all.wrapping_sub(other.all);
         for class in ones(other.used) {
-            if let (Some(mine), Some(theirs)) = (self.cells.get_mut(class), other.cells.get(class)) {
-                mine.packets = mine.packets.wrapping_sub(theirs.packets);
-                mine.bytes = mine.bytes.wrapping_sub(theirs.bytes);
+            let theirs = other.at(class);
+            if let Some((packets, bytes)) = self.cell(class) {
+                *packets = packets.wrapping_sub(theirs.0);
+                *bytes = bytes.wrapping_sub(theirs.1);
             }
         }
+    }
+
+    #[inline]
+    fn at(&self, class: usize) -> (u32, u64) {
+        (self.packets.get(class).copied().unwrap_or(0), self.bytes.get(class).copied().unwrap_or(0))
     }
 
     /// Packets and bytes of a class.
     #[inline]
     pub fn of(&self, class: Class) -> Count {
-        let Sum { packets, bytes } = self.cells.get(class.index()).copied().unwrap_or_default();
+        let (packets, bytes) = self.at(class.index());
         Count { packets: packets.into(), bytes }
     }
 

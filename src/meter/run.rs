@@ -40,17 +40,6 @@ impl<'a> Run<'a> {
             && first.direction == packet.direction
     }
 
-    /// Whether a packet goes the opposite way between the same two stations.
-    #[inline]
-    fn is_answered_by(&self, packet: &Packet) -> bool {
-        let first = self.first;
-        first.source_mac == packet.destination_mac
-            && first.destination_mac == packet.source_mac
-            && first.interface == packet.interface
-            && !packet.source_mac.is_group()
-            && !packet.destination_mac.is_group()
-    }
-
     /// Adds a packet that leaves with neither address ours, or whose source is a group.
     #[cold]
     pub(super) fn add_spoofed(&mut self, packet: &'a Packet) {
@@ -79,47 +68,5 @@ impl<'a> Run<'a> {
             let dhcp = matches!(packet.destination_port, 67 | 68 | 546 | 547) && packet.class == Class::Udp;
             self.dhcp += u32::from(dhcp);
         }
-    }
-}
-
-/// Two runs of one pair of stations that take turns, as those of two routers do: both go on until something else comes. They begin
-/// to once both stations were counted as senders, so that each of them is known.
-#[derive(Default)]
-pub(super) struct Turns<'a> {
-    /// The run of the opposite direction that goes on.
-    back: Option<Run<'a>>,
-    /// Runs in a row, each in the direction opposite to the one before.
-    ended: u32,
-}
-
-impl<'a> Turns<'a> {
-    /// Changes to the other run, if the packet continues it, or begins one, if both stations were counted.
-    #[inline]
-    pub(super) fn turn(&mut self, run: &mut Run<'a>, packet: &'a Packet) -> bool {
-        match &mut self.back {
-            Some(back) if back.continues_with(packet) => {
-                std::mem::swap(run, back);
-                true
-            }
-            None if self.ended >= 2 && run.is_answered_by(packet) => {
-                self.back = Some(std::mem::replace(run, Run::new(packet)));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// `run` ends since `packet` does not continue it; returns the run that went on beside it. Where sources are checked, every
-    /// run is of neighbouring packets.
-    #[inline]
-    pub(super) fn end(&mut self, run: &Run<'a>, packet: &Packet, checks_sources: bool) -> Option<Run<'a>> {
-        let takes_turns = !checks_sources && self.back.is_none() && run.is_answered_by(packet);
-        self.ended = if takes_turns { self.ended + 1 } else { 0 };
-        self.back.take()
-    }
-
-    /// The run that goes on.
-    pub(super) fn take(&mut self) -> Option<Run<'a>> {
-        self.back.take()
     }
 }

@@ -19,7 +19,7 @@ use super::packet_hosts::PacketHosts;
 use super::peer_table::{NO_TABLE, PeerTables};
 use super::report::{Evictions, HostCounts, TickReport, Totals};
 use super::requests::Requests;
-use super::run::{Run, Turns};
+use super::run::Run;
 use super::samples::{Received, Sample, SpreadSample};
 use super::scale::Scale;
 use super::set_table::{Inserted, Keyed, NO_SLOT, SetTable, SlotIndex};
@@ -54,6 +54,8 @@ pub struct Tally {
     stations: Stations,
     pub(super) conversations: Conversations,
     capture_point: CapturePoint,
+    /// Where the hosts of a batch are, while none is being recorded.
+    located: Option<Box<[PacketHosts; BATCH]>>,
     /// Interface of the last packet.
     interface: u16,
     attempts: AttemptTable,
@@ -98,6 +100,7 @@ impl Tally {
             stations: Stations::new(sizes.stations, hasher),
             conversations: Conversations::new(sizes.conversations, hasher),
             capture_point: CapturePoint::default(),
+            located: Some(Box::new([PacketHosts::default(); BATCH])),
             interface: 0,
             attempts: AttemptTable::new(hasher),
             received: SpreadSample::default(),
@@ -259,27 +262,24 @@ impl Tally {
         self.last = last.time;
         self.interface = last.interface;
         self.conversations.set_tick(last.time.tick());
-        // Look up all hosts and conversations first, so that their cache misses overlap.
-        let mut located = [PacketHosts::default(); BATCH];
+        // Look up all hosts and conversations first, so that their cache misses overlap. There always is a table to put them in: it is
+        // put back below.
+        let Some(mut located) = self.located.take() else { return };
         self.locate(batch, &mut located);
         if self.has_uplink {
             self.disown_forged(batch, &mut located);
         }
         let (version, unknown) = (self.hosts.version(), self.networks.is_unknown());
         let (mut run, mut run_start) = (Run::new(first), 0);
-        let mut turns = Turns::default();
-        for (index, (packet, ends)) in batch.iter().zip(&mut located).enumerate() {
+        for (index, (packet, ends)) in batch.iter().zip(located.iter_mut()).enumerate() {
             self.sums.add(packet, ends.ends.to_us, ends.ends.from_us);
             if let Some(anomaly) = packet.anomaly
                 && let Some(count) = self.anomalies.get_mut(anomaly as usize)
             {
                 *count += 1;
             }
-            if !run.continues_with(packet) && !turns.turn(&mut run, packet) {
+            if !run.continues_with(packet) {
                 self.end_run(&run, batch.get(run_start..index));
-                if let Some(run) = turns.end(&run, packet, self.link.checks_sources()) {
-                    self.end_run(&run, None);
-                }
                 (run, run_start) = (Run::new(packet), index);
             }
             run.add(packet);
@@ -301,11 +301,9 @@ impl Tally {
             }
             self.count_hosts(packet, ends);
         }
+        self.located = Some(located);
         self.conversations.end_batch(batch.len());
         self.end_run(&run, batch.get(run_start..));
-        if let Some(run) = turns.take() {
-            self.end_run(&run, None);
-        }
         if self.encapsulated.has_outer() {
             self.record_outer();
         }
@@ -327,6 +325,7 @@ impl Tally {
         let mut previous_destination = None;
         for (packet, ends) in batch.iter().zip(located) {
             if !packet.has_ip {
+                *ends = PacketHosts::default();
                 ends.ends.from_us = packet.direction == FrameDirection::Egress;
                 ends.ends.to_us = !ends.ends.from_us;
                 continue;

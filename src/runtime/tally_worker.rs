@@ -163,19 +163,18 @@ impl<S: TickSink> FrameSink for TallyWorker<S> {
                 *slot = packet;
             }
         }
-        let counts = match self.batch.get_mut(self.filled) {
-            Some(packet) if packet.is_inner | packet.unopened.is_some() => {
-                self.tally.note_encapsulated(packet, &self.outer, frame.data)
-            }
-            Some(packet) => self.tally.note(packet, frame.data),
-            None => false,
+        let Some(packet) = self.batch.get_mut(self.filled) else { return };
+        let counts = match packet.is_inner | packet.unopened.is_some() {
+            true => self.tally.note_encapsulated(packet, &self.outer, frame.data),
+            false => self.tally.note(packet, frame.data),
         };
-        if counts && let Some(packet) = self.batch.get(self.filled) {
-            self.tally.keep(packet, &frame);
-        }
         self.scale.add(frame.sampled);
-        self.filled += usize::from(counts);
-        if counts && frame.segments > 1 {
+        if !counts {
+            return;
+        }
+        self.tally.keep(packet, &frame);
+        self.filled += 1;
+        if frame.segments > 1 {
             self.split_off_fin();
         }
     }
