@@ -135,7 +135,7 @@ impl Conversations {
             Kind::Tcp => return self.tcp(conversation, step, draw, time, frame),
             Kind::Quic => {
                 // Two packets of the server for each of the client.
-                let back = step % 3 != 0;
+                let back = !step.is_multiple_of(3);
                 let length = if back { 1252 } else { 40 };
                 conversation.paths[usize::from(back)].udp(frame, time, draw as u16, &self.quic, length);
             }
@@ -177,7 +177,7 @@ impl Conversations {
     fn ping(&self, path: &Path, step: u32, time: u64, frame: &mut FrameBuffer) {
         const LENGTH: usize = 56;
         let v4 = path.source.is_v4();
-        let kind = match (v4, step % 2 == 0) {
+        let kind = match (v4, step.is_multiple_of(2)) {
             (true, true) => 8,
             (true, false) => 0,
             (false, true) => 128,
