@@ -1,6 +1,6 @@
 //! Packets of a host by the application protocol of their payload.
 
-use super::counts::ones;
+use super::bits::ones;
 use super::scale::Scale;
 use crate::packet::App;
 

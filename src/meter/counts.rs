@@ -1,5 +1,6 @@
 //! Plain counters: packets and bytes, in total and by class.
 
+use super::bits::ones;
 use super::conversations::Outcome;
 use super::scale::Scale;
 use super::verdicts::{Content, VerdictCounts, Verdicts, asks};
@@ -77,16 +78,6 @@ impl From<SmallCount> for Count {
     fn from(small: SmallCount) -> Count {
         Count { packets: small.packets.into(), bytes: small.bytes.into() }
     }
-}
-
-/// The numbers of the bits that are set. Most hosts use few classes: of counts by class, only those are touched.
-#[inline]
-pub(super) fn ones(mut set: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (set != 0).then(|| set.trailing_zeros() as usize);
-        set &= set.wrapping_sub(1);
-        bit
-    })
 }
 
 const _: () = assert!(Class::PER_HOST <= u32::BITS as usize);

@@ -30,6 +30,7 @@
 mod active;
 mod applications;
 mod attempts;
+mod bits;
 mod capture_point;
 mod conversations;
 mod counts;

@@ -4,7 +4,7 @@
 //! points for the counts that it belongs to, the more the lower the floor; a count at its floor gives [`FULL`]. So a host with
 //! fewer points in a second is under all floors, and nothing else has to be asked of it: its counts are not even added up.
 
-use super::counts::ones;
+use super::bits::ones;
 use super::host_tick::{HostTick, ServiceCounts};
 use super::verdicts::{KINDS, KindOf};
 use crate::base::TICKS_PER_SECOND;

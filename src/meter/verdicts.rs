@@ -1,7 +1,7 @@
 //! Verdicts by kind of packet: how many packets of a host are unsolicited.
 
+use super::bits::ones;
 use super::conversations::{Outcome, Verdict};
-use super::counts::ones;
 use super::scale::Scale;
 use crate::packet::{App, Class, Packet};
 
