@@ -214,19 +214,19 @@ pub struct Need {
 }
 
 impl Need {
-    /// What [`exceeded_from`](super::exceeded::exceeded_from) asks for: the limit in a second, or half of it in a burst of at least
+    /// What a rate above its limit takes (`exceeded.rs`): the limit in a second, or half of it in a burst of at least
     /// `least` packets.
     pub const fn exceeded(gauge: Gauge, limits: &'static [Setting], least: f64) -> Need {
         Need { gauge, limits, share: BURST_SHARE.value, least }
     }
 
-    /// What [`exceeded_from`](super::exceeded::exceeded_from) asks for, or half of the limit in any case.
+    /// Half of the limit, whatever that is in packets.
     pub const fn half(gauge: Gauge, limits: &'static [Setting]) -> Need {
         Need { gauge, limits, share: 0.5, least: 0.0 }
     }
 
     /// Half of what a slow rule takes, which asks for `fraction` of the limit over ten seconds and for half of that in the last
-    /// one ([`sustained`](super::exceeded::sustained)).
+    /// one (`exceeded.rs`).
     pub const fn lasting(gauge: Gauge, limits: &'static [Setting], fraction: f64) -> Need {
         Need { gauge, limits, share: fraction / 2.0, least: 0.0 }
     }

@@ -37,7 +37,7 @@ pub struct HostWindow {
     /// Sources and destinations of each of the last ten full seconds.
     second_peers: [(Registers, Registers); SECONDS],
     tens: [LongSum; TENS],
-    /// The last ten ticks together, once somebody asks.
+    /// The last ten ticks together, once they are asked for.
     second: OnceCell<Sum>,
     ten_seconds: Sum,
     minute: LongSum,

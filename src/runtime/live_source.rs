@@ -157,7 +157,7 @@ impl LiveSource {
         }
     }
 
-    /// Whether a wait of any length ends with the first frame; libpcap waits as long as it was told when it was opened.
+    /// Whether a wait of any length ends with the first frame; libpcap waits as long as it was opened for.
     pub(crate) fn wakes_for_frames(&self) -> bool {
         matches!(self, LiveSource::Ring(_))
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Between two rounds.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Without frames, time between checks that the interface is up. A ring is told at once when it goes down.
+/// Without frames, time between checks that the interface is up. A ring reports at once that it went down.
 const CHECK: Duration = Duration::from_millis(900);
 
 pub(super) struct WorkerHousekeeping {
