@@ -75,12 +75,14 @@ pub enum Gauge {
     SilentConnections,
 }
 
+/// Each gauge is described once, by what it counts: reading it and giving points for it follow from that.
 impl Gauge {
     /// The classes of which it counts all packets.
     fn classes(self) -> &'static [Class] {
         match self {
             Gauge::Syns => &[Class::TcpSyn],
             Gauge::Abnormal => &[Class::TcpNull, Class::TcpXmas, Class::TcpOther],
+            Gauge::Unmatched => &[Class::TcpSyn, Class::TcpNull, Class::TcpXmas, Class::TcpOther],
             Gauge::Icmp => &[Class::IcmpEcho, Class::IcmpReply, Class::IcmpError, Class::IcmpOther],
             Gauge::Icmpv6 => {
                 &[Class::Icmpv6Echo, Class::Icmpv6Reply, Class::Icmpv6Error, Class::Icmpv6Nd, Class::Icmpv6Other]
@@ -89,6 +91,22 @@ impl Gauge {
             Gauge::Gre => &[Class::Gre],
             Gauge::OtherProtocols => &[Class::IpOther, Class::IpTunnel],
             Gauge::Land => &[Class::Land],
+            _ => &[],
+        }
+    }
+
+    /// The classes of which it counts what was not asked for, as far as known. ACKs stand for data as well.
+    fn unsolicited(self) -> &'static [Class] {
+        match self {
+            Gauge::SynAcks => &[Class::TcpSynAck],
+            Gauge::Acks => &[Class::TcpAck],
+            Gauge::Rsts => &[Class::TcpRst],
+            Gauge::Fins => &[Class::TcpFin],
+            Gauge::Pages => &[Class::TcpAck, Class::TcpRst, Class::TcpFin],
+            Gauge::Unmatched => &[Class::TcpSynAck, Class::TcpAck, Class::TcpRst, Class::TcpFin],
+            Gauge::Udp | Gauge::OneWayUdp => &[Class::Udp],
+            Gauge::Quic => &[Class::Quic],
+            Gauge::Fragments => &[Class::Fragment],
             _ => &[],
         }
     }
@@ -107,96 +125,51 @@ impl Gauge {
 
     /// Reads the gauge.
     pub(super) fn of(self, host: &HostDirection<'_>) -> u64 {
-        let forward = host.forward(Span::Second);
-        let unsolicited =
-            |classes: &[Class]| classes.iter().map(|&class| forward.unsolicited_at_most(class)).sum::<u64>();
-        // Of UDP, replies of services and the first answers to flows are judged as well.
-        let udp = |class: Class| {
-            let flows = forward.verdicts(&[class]).answered + host.reverse(Span::Second).unsolicited_at_most(class);
-            unsolicited(&[class]) + host.replies(false).1 + host.replies(true).1 + flows
+        let (forward, reverse) = (host.forward(Span::Second), host.reverse(Span::Second));
+        let unsolicited = self.unsolicited().iter().map(|&class| forward.unsolicited_at_most(class)).sum::<u64>();
+        let counted = match self.apps() {
+            [] => forward.of_all(self.classes()).packets + unsolicited,
+            apps => host.app_packets(Span::Second, apps),
         };
         match self {
             Gauge::Packets => forward.packets(),
             Gauge::Bits => forward.of_all(Class::ALL).bytes.saturating_mul(8),
-            Gauge::SynAcks => unsolicited(&[Class::TcpSynAck]),
-            Gauge::Acks => unsolicited(&[Class::TcpAck]),
-            Gauge::Rsts => unsolicited(&[Class::TcpRst]),
-            Gauge::Fins => unsolicited(&[Class::TcpFin]),
-            Gauge::Pages => unsolicited(&[Class::TcpAck, Class::TcpRst, Class::TcpFin]),
-            Gauge::Unmatched => {
-                unsolicited(&[Class::TcpSynAck, Class::TcpAck, Class::TcpRst, Class::TcpFin])
-                    + forward.of_all(&[Class::TcpSyn]).packets
-                    + forward.of_all(Gauge::Abnormal.classes()).packets
+            // Replies of services and the first answers to flows are judged as well.
+            Gauge::Udp | Gauge::Quic => {
+                let answers = self.unsolicited().iter().map(|&class| reverse.unsolicited_at_most(class)).sum::<u64>();
+                let flows = forward.verdicts(self.unsolicited()).answered + answers;
+                counted + host.replies(false).1 + host.replies(true).1 + flows
             }
-            Gauge::Udp => udp(Class::Udp),
-            Gauge::Quic => udp(Class::Quic),
-            Gauge::OneWayUdp => unsolicited(&[Class::Udp]),
             Gauge::Replies => host.replies(false).1,
             Gauge::UnambiguousReplies => host.replies(true).1,
             Gauge::AllReplies => host.replies(false).0,
             Gauge::AllUnambiguousReplies => host.replies(true).0,
-            Gauge::Fragments => unsolicited(&[Class::Fragment]),
             Gauge::SilentConnections => {
                 let steps = host.client_steps(Span::Second);
                 steps.completed.saturating_sub(steps.used).into()
             }
-            Gauge::Syns
-            | Gauge::Abnormal
-            | Gauge::Icmp
-            | Gauge::Icmpv6
-            | Gauge::EchoReplies
-            | Gauge::Gre
-            | Gauge::OtherProtocols
-            | Gauge::Land => forward.of_all(self.classes()).packets,
-            Gauge::HttpRequests | Gauge::SlowHttp | Gauge::TlsHandshakes | Gauge::DnsQueries | Gauge::SipRequests => {
-                host.app_packets(Span::Second, self.apps())
-            }
+            _ => counted,
         }
     }
-}
 
-impl Gauge {
     /// Gives points to every packet that the gauge counts, so that a gauge at `floor` has all of them.
     pub(super) fn weigh(self, floor: u64, weights: &mut PointWeights) {
-        const UNSOLICITED_PAGES: &[Class] = &[Class::TcpAck, Class::TcpRst, Class::TcpFin];
+        weights.packets(self.classes(), floor);
+        weights.unsolicited(self.unsolicited(), floor);
+        weights.apps(self.apps(), floor);
         match self {
             Gauge::Packets | Gauge::Bits => weights.any_packet(),
-            Gauge::SynAcks => weights.unsolicited(&[Class::TcpSynAck], floor),
-            Gauge::Acks => weights.unsolicited(&[Class::TcpAck], floor),
-            Gauge::Rsts => weights.unsolicited(&[Class::TcpRst], floor),
-            Gauge::Fins => weights.unsolicited(&[Class::TcpFin], floor),
-            Gauge::Pages => weights.unsolicited(UNSOLICITED_PAGES, floor),
-            Gauge::Unmatched => {
-                weights.unsolicited(UNSOLICITED_PAGES, floor);
-                weights.unsolicited(&[Class::TcpSynAck], floor);
-                weights.packets(Gauge::Syns.classes(), floor);
-                weights.packets(Gauge::Abnormal.classes(), floor);
-            }
             Gauge::Udp | Gauge::Quic => {
-                let class = if self == Gauge::Udp { Class::Udp } else { Class::Quic };
-                weights.unsolicited(&[class], floor);
                 weights.unsolicited_replies(false, floor);
                 weights.unsolicited_replies(true, floor);
-                weights.answered(class, floor);
+                weights.answered(self.unsolicited(), floor);
             }
-            Gauge::OneWayUdp => weights.unsolicited(&[Class::Udp], floor),
-            Gauge::Fragments => weights.unsolicited(&[Class::Fragment], floor),
             Gauge::Replies => weights.unsolicited_replies(false, floor),
             Gauge::UnambiguousReplies => weights.unsolicited_replies(true, floor),
             Gauge::AllReplies => weights.replies(false, floor),
             Gauge::AllUnambiguousReplies => weights.replies(true, floor),
             Gauge::SilentConnections => weights.silent_connections(floor),
-            Gauge::Syns
-            | Gauge::Abnormal
-            | Gauge::Icmp
-            | Gauge::Icmpv6
-            | Gauge::EchoReplies
-            | Gauge::Gre
-            | Gauge::OtherProtocols
-            | Gauge::Land => weights.packets(self.classes(), floor),
-            Gauge::HttpRequests | Gauge::SlowHttp | Gauge::TlsHandshakes | Gauge::DnsQueries | Gauge::SipRequests => {
-                weights.apps(self.apps(), floor)
-            }
+            _ => {}
         }
     }
 }

@@ -347,7 +347,8 @@ impl Meter {
         }
     }
 
-    /// The index of the windows of a host with this activity and these packets in this report; opens them where it has none and is active enough.
+    /// The index of the windows of a host with this activity and these packets in this report; opens them where it has none and is
+    /// active enough.
     fn window_of(
         &mut self,
         index: SlotIndex,

@@ -6,7 +6,7 @@
 
 use super::bits::ones;
 use super::host_tick::{HostTick, ServiceCounts};
-use super::verdicts::{KINDS, KindOf};
+use super::verdicts::{KINDS, kind};
 use crate::base::TICKS_PER_SECOND;
 use crate::packet::{App, Class};
 
@@ -41,9 +41,12 @@ impl Default for PointWeights {
     }
 }
 
-/// The points of one packet of a count with this floor.
-fn points(floor: u64) -> u32 {
-    u32::try_from(u64::from(FULL).div_ceil(floor.max(1))).unwrap_or(FULL)
+/// Raises the points of one packet to those of a count with this floor.
+fn raise(weight: Option<&mut u32>, floor: u64) {
+    let points = u32::try_from(u64::from(FULL).div_ceil(floor.max(1))).unwrap_or(FULL);
+    if let Some(weight) = weight {
+        *weight = points.max(*weight);
+    }
 }
 
 impl PointWeights {
@@ -71,62 +74,48 @@ impl PointWeights {
     /// All packets of these classes together suffice from `floor` on.
     pub fn packets(&mut self, classes: &[Class], floor: u64) {
         for class in classes {
-            if let Some(weight) = self.classes.get_mut(class.index()) {
-                *weight = (*weight).max(points(floor));
-                self.classes_used |= 1 << class.index();
-            }
+            raise(self.classes.get_mut(class.index()), floor);
+            self.classes_used |= 1 << class.index();
         }
     }
 
     /// Packets of these classes of which it is not known that they were asked for suffice from `floor` on; see
     /// [`SpanCounts::unsolicited_at_most`](super::SpanCounts::unsolicited_at_most).
     pub fn unsolicited(&mut self, classes: &[Class], floor: u64) {
-        for kind in classes.iter().filter_map(|&class| KindOf::class(class)) {
-            self.kind(kind, floor);
+        for kind in classes.iter().filter_map(|&class| kind(class)) {
+            raise(self.unsolicited.get_mut(kind), floor);
         }
     }
 
-    fn kind(&mut self, kind: usize, floor: u64) {
-        if let Some(weight) = self.unsolicited.get_mut(kind) {
-            *weight = (*weight).max(points(floor));
-        }
-    }
-
-    /// Answered flows of this class suffice from `floor` on.
-    pub fn answered(&mut self, class: Class, floor: u64) {
-        if let Some(weight) = KindOf::class(class).and_then(|kind| self.answered.get_mut(kind)) {
-            *weight = (*weight).max(points(floor));
+    /// Answered flows of these classes suffice from `floor` on.
+    pub fn answered(&mut self, classes: &[Class], floor: u64) {
+        for kind in classes.iter().filter_map(|&class| kind(class)) {
+            raise(self.answered.get_mut(kind), floor);
         }
     }
 
     /// Packets of these applications suffice from `floor` on.
     pub fn apps(&mut self, apps: &[App], floor: u64) {
         for app in apps {
-            if let Some(weight) = self.apps.get_mut(app.index()) {
-                *weight = (*weight).max(points(floor));
-                self.apps_used |= 1 << app.index();
-            }
+            raise(self.apps.get_mut(app.index()), floor);
+            self.apps_used |= 1 << app.index();
         }
     }
 
     /// Replies of services that amplify suffice from `floor` on: of services that no sound network uses across its edge, or of all
     /// others.
     pub fn replies(&mut self, unambiguous: bool, floor: u64) {
-        if let Some(weight) = self.replies.get_mut(usize::from(unambiguous)) {
-            *weight = (*weight).max(points(floor));
-        }
+        raise(self.replies.get_mut(usize::from(unambiguous)), floor);
     }
 
     /// The same of replies of which it is not known that they were asked for.
     pub fn unsolicited_replies(&mut self, unambiguous: bool, floor: u64) {
-        if let Some(weight) = self.unsolicited_replies.get_mut(usize::from(unambiguous)) {
-            *weight = (*weight).max(points(floor));
-        }
+        raise(self.unsolicited_replies.get_mut(usize::from(unambiguous)), floor);
     }
 
     /// Completed connections on which nothing was sent suffice from `floor` on.
     pub fn silent_connections(&mut self, floor: u64) {
-        self.silent_connections = self.silent_connections.max(points(floor));
+        raise(Some(&mut self.silent_connections), floor);
     }
 
     /// The points of a tick, both directions together.

@@ -51,16 +51,6 @@ fn answered_kind(content: Content) -> Option<usize> {
     }
 }
 
-/// The kinds of packets with verdicts of their own, for those that weigh them.
-pub(super) struct KindOf;
-
-impl KindOf {
-    /// The kind of a class; `None` where all of its packets ask.
-    pub(super) fn class(class: Class) -> Option<usize> {
-        kind(class)
-    }
-}
-
 /// What decides the kind of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Content {
@@ -77,8 +67,9 @@ impl Content {
     }
 }
 
+/// The kind of a class; `None` where all of its packets ask.
 #[inline]
-const fn kind(class: Class) -> Option<usize> {
+pub(super) const fn kind(class: Class) -> Option<usize> {
     Some(match class {
         Class::TcpAck | Class::TcpData => 0,
         Class::TcpSynAck => 1,

@@ -86,7 +86,7 @@ impl Memory {
         differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS
     }
 
-    /// Loads the line of a conversation that is probably there, so that the misses of a batch overlap.
+    /// Loads the marks of a set, so that the misses of a batch overlap.
     #[inline]
     pub(super) fn load(&self, hash: u64) {
         std::hint::black_box(self.marks.get(self.set(hash)));

@@ -4,8 +4,8 @@
 //! the other end is silent but the packet continues a flow that its own packets excuse, and *unknown* where the memory
 //! cannot tell.
 //!
-//! The memory is a table of fixed size: sets of one cache line with seven conversations each, their marks apart. A conversation is a TCP or
-//! UDP 5-tuple; for all other protocols it is the pair of hosts and the protocol. Whatever our hosts send enters it. What
+//! The memory is a table of fixed size: sets of one cache line with seven conversations each, their marks apart. A
+//! conversation is a TCP or UDP 5-tuple; for all other protocols it is the pair of hosts and the protocol. Whatever our hosts send enters it. What
 //! comes from outside enters within a budget per receiver and tick; beyond the budget, as in a flood, it is only looked
 //! up. In a full set the conversation of the host that has most of them there is replaced, so that a flooded host
 //! displaces its own conversations and not its neighbours'.
