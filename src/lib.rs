@@ -17,6 +17,7 @@
 //! | room | task | result |
 //! |---|---|---|
 //! | [`base`] | names and types that all share: time, addresses, networks, vectors, severities | |
+//! | [`sandbox`] | what the process may do, and the helper that keeps what it may not | |
 //! | [`capture`] | frames from files or interfaces (the kernel's ring, libpcap), borrowed, one at a time | [`Frame`](capture::Frame) |
 //! | [`packet`] | octets to one small `Copy` record; malformed packets get the name of an anomaly | [`Packet`](packet::Packet) |
 //! | [`meter`] | tallies per worker, which remember conversations; merged every 100 ms into shared tables and windows | [`Window`](meter::Window) |
@@ -100,6 +101,7 @@ pub mod packet;
 pub mod posture;
 pub mod report;
 pub mod runtime;
+pub mod sandbox;
 pub mod store;
 pub mod traffic;
 pub mod tui;

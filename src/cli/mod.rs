@@ -116,6 +116,9 @@ enum Command {
     Posture(posture::PostureArgs),
     /// List detectors, vectors, metrics, outputs and other registries
     List(list::ListArgs),
+    /// The helper process of a run, which starts it
+    #[command(hide = true)]
+    Helper,
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -146,6 +149,7 @@ impl Cli {
             Command::Drill(args) => drill::run(&args),
             Command::Posture(args) => posture::run(&args),
             Command::List(args) => list::run(&args),
+            Command::Helper => run::help(),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "pegel", &mut std::io::stdout());
                 ExitCode::from(exit::OK)

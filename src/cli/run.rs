@@ -3,14 +3,15 @@
 use super::common::Common;
 use super::exit;
 use super::status_line::{Above, StatusLine};
-use crate::config::{ConfigErrors, DEFAULT_PATH};
+use super::print::print_out;
+use crate::config::{Config, ConfigErrors, DEFAULT_PATH};
 use crate::runtime;
 use crate::runtime::live::{self, LiveRequest, Signals};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -23,6 +24,7 @@ Examples:
   pegel run -i vmbr0 -i eno1 --network 203.0.113.0/24
   pegel run --bpf 'not port 22' --listen 127.0.0.1:9343
   PEGEL_LOG=debug pegel run
+  pegel run --print-sandbox                       what a run may still do once it captures
 
 SIGHUP reloads the configuration; an invalid one is refused and the current one stays in force.
 SIGTERM and SIGINT stop the daemon; a second one ends it immediately.
@@ -55,6 +57,9 @@ pub(super) struct RunArgs {
     /// Directory for state that is kept across restarts
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Enter the sandbox of a run, print what holds, and try what it must refuse; captures nothing
+    #[arg(long)]
+    print_sandbox: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -81,6 +86,9 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         eprintln!("{}", ConfigErrors { source, errors });
         return ExitCode::from(exit::CONFIG);
     }
+    if args.print_sandbox {
+        return print_sandbox(&config, args.common.config.as_deref());
+    }
     let status = StatusLine::new();
     log_to_stderr(status.as_ref());
     let signals = Signals::default();
@@ -104,6 +112,45 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         Err(error) => {
             eprintln!("pegel: {error}");
             ExitCode::from(if error.is_privilege() { exit::PRIVILEGE } else { exit::FAILED })
+        }
+    }
+}
+
+/// Prints the steps, then each attempt with its outcome. Fails where something is possible that must not be.
+fn print_sandbox(config: &Config, path: Option<&Path>) -> ExitCode {
+    let (steps, attempts) = match runtime::print_sandbox(config, path) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            eprintln!("pegel: {error}");
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let mut text: String = steps.iter().map(|step| format!("{step}\n")).collect();
+    let mut code = exit::OK;
+    for attempt in attempts {
+        let outcome = attempt.refused.as_deref().map_or_else(|| "POSSIBLE".to_owned(), |error| format!("refused: {error}"));
+        text += &format!("try to {}: {outcome}\n", attempt.what);
+        code = if attempt.refused.is_some() { code } else { exit::FAILED };
+    }
+    match print_out(&text) {
+        Ok(()) => ExitCode::from(code),
+        Err(closed) => closed,
+    }
+}
+
+/// `pegel helper`: the process that [`runtime`] starts; of no use to anyone else.
+pub(super) fn help() -> ExitCode {
+    // A signal to the group of the service must not end it before the daemon has stopped. It ends when the daemon has.
+    let ignored = Arc::default();
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        // Without a handler, it only ends earlier.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&ignored));
+    }
+    match runtime::serve_as_helper() {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            eprintln!("pegel: the helper process cannot work: {error}; it is started by pegel run");
+            ExitCode::from(exit::FAILED)
         }
     }
 }

@@ -10,11 +10,12 @@ use super::output::OutputConfig;
 use super::page::Page;
 use super::reader::Reader;
 use super::report::ReportConfig;
+use super::sandbox::SandboxConfig;
 use super::store::StoreConfig;
 use super::values::Names;
 use super::{
     alertmanager, allow, baseline, capture, decode, detect, detection, endpoint, evidence, group, guest, hook, http,
-    incident, interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, report, state, store,
+    incident, interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, report, sandbox, state, store,
     webhook,
 };
 use crate::detect::{AllowRule, Settings};
@@ -30,7 +31,7 @@ use std::path::PathBuf;
 use toml::Table;
 
 /// Every section, in the order of the sample file.
-pub(super) const SECTIONS: [&Section; 27] = [
+pub(super) const SECTIONS: [&Section; 28] = [
     &networks::SECTION,
     &state::SECTION,
     &capture::SECTION,
@@ -42,6 +43,7 @@ pub(super) const SECTIONS: [&Section; 27] = [
     &evidence::SECTION,
     &report::SECTION,
     &http::SECTION,
+    &sandbox::SECTION,
     &inventory::SECTION,
     &metrics::SECTION,
     &lan::SECTION,
@@ -83,6 +85,8 @@ pub struct Config {
     pub evidence: EvidenceConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[sandbox]`
+    pub sandbox: SandboxConfig,
     /// `[output]`, `[[alertmanager]]`, `[[webhook]]` and `[[hook]]`
     pub output: OutputConfig,
     /// Directory of the saved state.
@@ -169,6 +173,7 @@ impl Config {
         tally.kept_octets = evidence.kept_octets();
         let report = top.table(&report::SECTION, report::read);
         let http = top.table(&http::SECTION, http::read);
+        let sandbox = top.table(&sandbox::SECTION, sandbox::read);
         let mut inventory = top.table(&inventory::SECTION, inventory::read);
         let metrics_hosts = top.table(&metrics::SECTION, metrics::read);
         let lan = top.table(&lan::SECTION, lan::read);
@@ -213,7 +218,7 @@ impl Config {
             detection,
             detect,
         };
-        Config { capture, tunnels, meter, tally, baseline, store, evidence, http, output, state_dir, reloadable }
+        Config { capture, tunnels, meter, tally, baseline, store, evidence, http, sandbox, output, state_dir, reloadable }
     }
 
     /// Everything that is in force, in the order of [`SECTIONS`].
@@ -230,6 +235,7 @@ impl Config {
         evidence::write(&self.evidence, &mut page);
         report::write(&self.report, &mut page);
         http::write(&self.http, &mut page);
+        sandbox::write(&self.sandbox, &mut page);
         inventory::write(&self.inventory, &mut page);
         metrics::write(&self.metrics_hosts, &mut page);
         lan::write(&self.lan, &mut page);

@@ -74,6 +74,12 @@ impl Web {
         Ok(Web { file: file.to_owned(), refusal, state: Mutex::new(state) })
     }
 
+    /// The files that are read again when they change.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.files.iter().map(|(path, _)| path.clone()).collect()
+    }
+
     /// Whether connections use TLS.
     pub(super) fn uses_tls(&self) -> bool {
         self.policy().tls.is_some()

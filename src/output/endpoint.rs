@@ -10,11 +10,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
+use crate::sandbox::helper;
 use ureq::Agent;
+use ureq::config::Config as AgentConfig;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 /// Bytes of a response body that are read: enough for an error message.
 const MAX_RESPONSE: u64 = 4096;
+/// Addresses of a host that are tried.
+const MAX_ADDRESSES: usize = 16;
+/// Longest wait for a name server: no request takes longer.
+const MOST_FOR_NAMES: Duration = Duration::from_secs(60);
 /// Characters of a response body that an error message contains.
 const MAX_MESSAGE: usize = 300;
 
@@ -33,6 +42,24 @@ pub struct Endpoint {
     pub bearer_token_file: PathBuf,
     /// Time limit for a whole request, 1 to 60.
     pub timeout_seconds: u32,
+}
+
+impl Endpoint {
+    /// The files that requests need beside the system's certificate authorities.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.ca_file, &self.password_file, &self.bearer_token_file].into_iter().filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// The TCP port that requests go to; `None` for a URL without a host.
+    pub fn port(&self) -> Option<u16> {
+        port_of(&self.url.parse().ok()?)
+    }
+}
+
+fn port_of(uri: &Uri) -> Option<u16> {
+    uri.host()?;
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    Some(uri.port_u16().unwrap_or(default))
 }
 
 /// Why a POST was not accepted.
@@ -146,7 +173,24 @@ fn agent(endpoint: &Endpoint) -> io::Result<Agent> {
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()));
         config = config.tls_config(tls.build());
     }
-    Ok(config.build().new_agent())
+    Ok(Agent::with_parts(config.build(), DefaultConnector::default(), Names))
+}
+
+/// Resolves names through the helper process, which may read the files that this takes.
+#[derive(Debug)]
+struct Names;
+
+impl Resolver for Names {
+    fn resolve(&self, uri: &Uri, _: &AgentConfig, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().ok_or(ureq::Error::HostNotFound)?.trim_start_matches('[').trim_end_matches(']');
+        let port = port_of(uri).ok_or(ureq::Error::HostNotFound)?;
+        let limit = Duration::min(*timeout.after, MOST_FOR_NAMES);
+        let mut found = self.empty();
+        let addresses = helper::resolve(host, port, limit)?;
+        // The first ones are tried; there is room for 16.
+        addresses.into_iter().take(MAX_ADDRESSES).for_each(|address| found.push(address));
+        if found.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(found) }
+    }
 }
 
 /// The trusted certificate authorities.

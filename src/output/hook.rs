@@ -1,30 +1,23 @@
 //! The hook sink: runs a program when an incident opens, changes and closes.
 //!
 //! No shell is involved: the configured strings are the program and its arguments. The program gets the incident on
-//! standard input and the main facts in its environment. At the time limit it is killed with its process group. Each
-//! thread of a hook runs one program at a time, and all changes of an incident go to the same thread: this bounds how
-//! many programs run at the same time, and keeps changes in order.
+//! standard input and the main facts in its environment. At the time limit it is killed, and whenever it ends, so do the processes
+//! that it has started. Each thread of a hook runs one program at a time, and all changes of an incident go to the same
+//! thread: this bounds how many programs run at the same time, and keeps changes in order.
 //!
 //! In FastNetMon mode the program is called like FastNetMon's `notify_script_path`: address, `incoming` or `outgoing`,
 //! packets per second, `ban` or `unban`, with a plain-text report on standard input for `ban`
 //! (`src/notify_about_attack.sh` in pavel-odintsov/fastnetmon). Scripts written for FastNetMon work unchanged.
 
-use super::clock::instant;
 use super::sink::{Delivery, Sink};
 use super::stages::{NO_STAGE, Stage, Stages};
 use super::text;
 use crate::base::{Direction, Severity};
 use crate::incident::{CloseReason, Detailed, Event, Incident};
+use crate::sandbox::helper::{self, HookRun};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
-
-/// How often to check whether a program has exited.
-const POLL: Duration = Duration::from_millis(10);
 
 /// What a program gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +75,9 @@ impl Hook {
     }
 
     fn run(&self, stage: Stage, incident: &Incident) -> io::Result<()> {
-        let Some((program, arguments)) = self.config.command.split_first() else { return Ok(()) };
-        let mut command = Command::new(program);
-        command.args(arguments);
+        let HookConfig { name, command, timeout_seconds, .. } = &self.config;
+        let Some(program) = command.first() else { return Ok(()) };
+        let mut arguments = Vec::new();
         let input = match self.config.mode {
             HookMode::Json => {
                 let mut line = serde_json::to_vec(&Detailed::new(incident))?;
@@ -92,31 +85,19 @@ impl Hook {
                 line
             }
             HookMode::FastNetMon => {
-                command.args(fastnetmon_arguments(stage, incident));
+                arguments.extend(fastnetmon_arguments(stage, incident));
                 match stage {
                     Stage::Close => Vec::new(),
                     _ => text::report(incident).into_bytes(),
                 }
             }
         };
-        let inherited = ["PATH", "HOME", "LANG", "TZ"].map(|name| (name, std::env::var_os(name)));
-        command
-            .env_clear()
-            .envs(inherited.into_iter().filter_map(|(name, value)| Some((name, value?))))
-            .envs(environment(stage, incident))
-            // A file in memory: unlike with a pipe, the program need not read it.
-            .stdin(file(&input)?)
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .process_group(0);
-        let mut child = command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
-        match wait(&mut child, Duration::from_secs(self.config.timeout_seconds.into()))? {
+        let environment = environment(stage, incident).map(|(name, value)| (name.to_owned(), value)).into();
+        let run = HookRun { name: name.clone(), arguments, environment, limit_seconds: *timeout_seconds };
+        match helper::run_hook(command, &run, file(&input)?)?.exit() {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(io::Error::other(format!("{program}: {status}"))),
-            None => {
-                let seconds = self.config.timeout_seconds;
-                Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: killed after {seconds} s")))
-            }
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: killed after {timeout_seconds} s"))),
         }
     }
 }
@@ -140,25 +121,6 @@ impl Sink for Hook {
             return Ok(Delivery::Skipped("FastNetMon scripts need a single address"));
         }
         self.run(stage, incident).map(|()| Delivery::Delivered)
-    }
-}
-
-/// Waits for the program to exit. At the time limit, kills its process group and returns `None`.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = instant() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if instant() >= deadline {
-            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                // Fails only if all its processes have just exited.
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::park_timeout(POLL);
     }
 }
 

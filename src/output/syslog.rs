@@ -5,9 +5,10 @@ use super::sink::{Delivery, Sink};
 use super::text;
 use crate::base::{Severity, Timestamp};
 use crate::incident::{Change, Event, Incident};
+use crate::sandbox::helper;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::str::FromStr;
 use std::time::Duration;
@@ -109,7 +110,12 @@ impl Syslog {
 }
 
 fn first(address: &str) -> io::Result<SocketAddr> {
-    address.to_socket_addrs()?.next().ok_or_else(|| io::Error::other(format!("{address}: no such host")))
+    let none = || io::Error::other(format!("{address}: no such host"));
+    let (host, port) = address.rsplit_once(':').ok_or_else(none)?;
+    // An IPv6 address is in brackets.
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().map_err(|_| none())?;
+    helper::resolve(host, port, TIMEOUT)?.into_iter().next().ok_or_else(none)
 }
 
 impl Sink for Syslog {

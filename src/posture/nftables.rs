@@ -4,7 +4,8 @@
 //! both empty. There must be a rule or a drop policy.
 
 use super::outcome::Outcome;
-use super::tool::{ToolOutput, Tools};
+use super::tool::{Tools, first_line};
+use crate::sandbox::helper::ToolOutput;
 use serde_json::Value;
 
 pub(super) fn table(tools: &mut Tools, family: &str, table: &str) -> Outcome {
@@ -19,7 +20,7 @@ pub(super) fn chain(tools: &mut Tools, family: &str, table: &str, chain: &str) -
 
 fn evaluate(what: &str, result: &ToolOutput) -> Outcome {
     if !result.success {
-        let message = result.first_line();
+        let message = first_line(result);
         let has = |words: &[&str]| words.iter().any(|word| result.error.to_lowercase().contains(word));
         if has(&["not permitted", "permission denied", "must be root"]) {
             return Outcome::unknown(format!(

@@ -2,11 +2,14 @@
 //! line.
 
 use super::outcome::Outcome;
-use super::tool::{ToolOutput, Tools};
+use super::tool::{Tools, first_line};
+use crate::sandbox::helper::ToolOutput;
+
+/// The option that names what is asked of a unit.
+pub(super) const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState";
 
 pub(super) fn unit_active(tools: &mut Tools, unit: &str) -> Outcome {
-    let properties = "--property=LoadState,ActiveState,SubState";
-    let arguments = ["show", "--no-pager", "--no-ask-password", properties, "--", unit];
+    let arguments = ["show", "--no-pager", "--no-ask-password", PROPERTIES, "--", unit];
     tools.run("systemctl", &arguments).map(|result| evaluate(unit, &result)).into()
 }
 
@@ -17,7 +20,7 @@ fn evaluate(unit: &str, result: &ToolOutput) -> Outcome {
     };
     let (load, active, sub) = (value("LoadState"), value("ActiveState"), value("SubState"));
     if active.is_empty() {
-        return Outcome::unknown(format!("systemctl cannot show {unit}: {}", result.first_line()));
+        return Outcome::unknown(format!("systemctl cannot show {unit}: {}", first_line(result)));
     }
     let loaded = match load {
         "loaded" | "" => String::new(),

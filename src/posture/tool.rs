@@ -1,10 +1,13 @@
 //! Runs external tools: without a shell, with a time limit and a limit on their output, and never a second instance of
 //! a tool that hangs.
 
+use crate::sandbox::helper::{self, ToolOutput, ToolRun};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -20,20 +23,11 @@ const MAX_OUTPUT: usize = 4 << 20;
 /// Directories searched in addition to the search path, which may be short in a service.
 const STANDARD_DIRECTORIES: [&str; 5] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/run/current-system/sw/bin"];
 
-/// The result of a tool that exited.
-pub(super) struct ToolOutput {
-    pub(super) success: bool,
-    pub(super) output: String,
-    pub(super) error: String,
-}
-
-impl ToolOutput {
-    /// The first line of its error output or, if that is empty, of its output.
-    pub(super) fn first_line(&self) -> String {
-        let lines = self.error.lines().chain(self.output.lines()).map(str::trim);
-        let line = lines.into_iter().find(|line| !line.is_empty()).unwrap_or("no error message");
-        line.chars().filter(|c| !c.is_control()).take(200).collect()
-    }
+/// The first line of a tool's error output or, if that is empty, of its output.
+pub(super) fn first_line(result: &ToolOutput) -> String {
+    let lines = result.error.lines().chain(result.output.lines()).map(str::trim);
+    let line = lines.into_iter().find(|line| !line.is_empty()).unwrap_or("no error message");
+    line.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// State of a tool that exceeded the time limit.
@@ -50,6 +44,8 @@ pub struct Tools {
     limit: Duration,
     /// Tools that exceeded the time limit, by program.
     timed_out: BTreeMap<String, TimedOut>,
+    /// Errors of this round from the helper, by program: one that hangs is not waited for again.
+    failed: BTreeMap<String, String>,
 }
 
 impl Tools {
@@ -62,11 +58,12 @@ impl Tools {
 
     /// Looks for tools in these directories.
     pub(super) fn in_directories(directories: Vec<PathBuf>) -> Tools {
-        Tools { directories, limit: TIME_LIMIT, timed_out: BTreeMap::new() }
+        Tools { directories, limit: TIME_LIMIT, timed_out: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
     /// Begins a round of checks: tools that exceeded the time limit may be retried if they have exited.
     pub(super) fn begin_round(&mut self) {
+        self.failed.clear();
         self.timed_out.retain(|_, timed_out| match timed_out {
             TimedOut::Killed => false,
             TimedOut::Running(child) => matches!(child.try_wait(), Ok(None)),
@@ -75,6 +72,20 @@ impl Tools {
 
     /// Runs a program. `Err` says why there is no result.
     pub(super) fn run(&mut self, program: &str, arguments: &[&str]) -> Result<ToolOutput, String> {
+        let request =
+            ToolRun { program: program.to_owned(), arguments: arguments.iter().map(ToString::to_string).collect() };
+        if let Some(error) = self.failed.get(program) {
+            return Err(error.clone());
+        }
+        let Some(result) = helper::run_tool(&request) else { return self.run_here(program, arguments) };
+        if let Err(error) = &result {
+            self.failed.insert(program.to_owned(), error.clone());
+        }
+        result
+    }
+
+    /// Runs a program in this process.
+    pub(super) fn run_here(&mut self, program: &str, arguments: &[&str]) -> Result<ToolOutput, String> {
         match self.timed_out.get(program) {
             Some(TimedOut::Killed) => {
                 return Err(format!("{program} did not respond to an earlier check of this round"));
@@ -92,6 +103,7 @@ impl Tools {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .map_err(|error| format!("{program} cannot be run: {error}"))?;
         let (mut output, mut error) = (Vec::new(), Vec::new());
@@ -99,8 +111,10 @@ impl Tools {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             return Ok(ToolOutput { success: status.success(), output: text(&output), error: text(&error) });
         }
-        // An error means that it has exited in the meantime.
-        let _ = child.kill();
+        // With what it has started. An error means that it has exited in the meantime.
+        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let has_exited = wait_for_exit(&mut child, KILL_TIME, &mut output, &mut error).is_some();
         self.timed_out.insert(program.to_owned(), if has_exited { TimedOut::Killed } else { TimedOut::Running(child) });
         Err(format!("{program} did not respond within {} s", self.limit.as_secs_f64()))
@@ -187,7 +201,7 @@ mod tests {
         let mut tools = tools(&root);
         let result = tools.run("speaks", &["a b; exit 0"]).expect("an answer");
         assert_eq!(
-            (result.success, result.output.as_str(), result.first_line().as_str()),
+            (result.success, result.output.as_str(), first_line(&result).as_str()),
             (false, "out a b; exit 0\n", "oh no")
         );
         tools.limit = TIME_LIMIT;

@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::inventory::{Inventory, Site};
 use crate::view::Overview;
 use ipnet::IpNet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What `pegel run` starts with.
@@ -57,6 +57,11 @@ impl LiveConfig {
             false => &self.command_line_networks,
         };
         self.networks = Arc::new(interfaces::inside_networks(configured, &self.interfaces));
+    }
+
+    /// Path of the configuration file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The site with this inventory.

@@ -28,7 +28,8 @@
 //! (`persistence`, `saved_pairings`), the store (`store_writer`), drills ([`drill`]). What flows back to the workers are commands with new networks or a new LAN
 //! configuration.
 //!
-//! `startup`, `reloader` and `shutdown` build, change and end all this. `systemd_notifier` reports progress to the
+//! `startup`, `reloader` and `shutdown` build, change and end all this; before the first thread starts, `confinement` gives up what
+//! is needed no more. `systemd_notifier` reports progress to the
 //! service manager. Clocks are read in `clock` only, for liveness, durations, and packet time while no packets arrive.
 //!
 //! A [`replay`] runs tally and engine in one thread over files; a drill is a replay of generated traffic.
@@ -36,6 +37,7 @@
 mod adaptive_sampling;
 mod capture_worker;
 mod clock;
+mod confinement;
 mod coverage_minutes;
 pub mod drill;
 pub mod engine;
@@ -78,9 +80,10 @@ mod worker_housekeeping;
 mod worker_messages;
 
 pub use clock::wall_clock;
+pub use confinement::{print_sandbox, serve_as_helper, web};
 pub use interfaces::choose as captured_interfaces;
 pub use live_error::LiveError;
 pub use persistence::read_baseline;
 pub use replay_record::write_evidence;
 pub use site::site;
-pub use startup::{report_sender, web};
+pub use startup::report_sender;

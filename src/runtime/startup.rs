@@ -1,6 +1,7 @@
 //! Starts a live run: what can fail comes first, so that nothing is captured by a run that cannot report it.
 
 use super::clock::{instant, wall_clock};
+use super::confinement::Confined;
 use super::drill::Drills;
 use super::engine::Engine;
 use super::host_check_poller::HostCheckPoller;
@@ -17,7 +18,7 @@ use super::recording::Recording;
 use super::systemd_notifier::SystemdNotifier;
 use super::tick_collector::TickCollector;
 use super::worker_handles::WorkerHandles;
-use crate::config::{Config, ReportConfig};
+use crate::config::ReportConfig;
 use crate::http;
 use crate::meter::Hasher;
 use crate::metrics::Metrics;
@@ -36,6 +37,9 @@ pub(super) fn start(
     let watcher = request.watcher.take();
     let live = LiveConfig::new(request)?;
     let (config, interfaces, networks) = (&live.config, &live.interfaces, &live.networks);
+    // Before any thread starts, which would keep what it has.
+    let confined = Confined::enter(config, live.path(), interfaces)?;
+    let Confined { sources, listener, web } = confined;
     let inventory = InventoryPoller::start(&config.inventory);
     let site = live.site(Arc::clone(inventory.known()));
     // A random key, so that an attacker cannot choose addresses that share a set of the tables.
@@ -64,9 +68,9 @@ pub(super) fn start(
     publisher.watch_hosts(&config.metrics_hosts);
     publisher.set_watcher(watcher);
     publisher.host_checks(host_checks.known());
-    let server = start_http(config, &shared)?;
+    let server = start_http(listener, web, &shared)?;
 
-    let (workers, messages) = WorkerHandles::start(config, interfaces, networks, hasher, stop)?;
+    let (workers, messages) = WorkerHandles::start(config, sources, networks, hasher, stop)?;
     tracing::debug!("capturing after {:.1} ms", origin.elapsed().as_secs_f64() * 1000.0);
     let mut judge = JudgeLoop {
         config: live,
@@ -113,27 +117,12 @@ fn log_start(live: &LiveConfig, server: Option<&http::Server>) {
     }
 }
 
-/// Access rules of the HTTP server, with the files of the web configuration.
-///
-/// # Errors
-/// One line per error, which names its key.
-pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
-    let http = &config.http;
-    if !http.enabled {
-        return Ok(http::Web::open_to_all());
-    }
-    http::Web::read(&http.web_config, http.listen, http.allow_unauthenticated)
-}
-
-fn start_http(config: &Config, shared: &Arc<http::Shared>) -> Result<Option<http::Server>, LiveError> {
-    if !config.http.enabled {
-        return Ok(None);
-    }
-    let address = config.http.listen;
-    let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
-    let listener = TcpListener::bind(address).map_err(|error| {
-        LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
-    })?;
+fn start_http(
+    listener: Option<TcpListener>,
+    web: http::Web,
+    shared: &Arc<http::Shared>,
+) -> Result<Option<http::Server>, LiveError> {
+    let Some(listener) = listener else { return Ok(None) };
     http::start(listener, Arc::clone(shared), web)
         .map(Some)
         .map_err(|error| LiveError::Other(format!("cannot start the HTTP server: {error}")))

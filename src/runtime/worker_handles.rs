@@ -4,7 +4,7 @@ use super::capture_worker::CaptureWorker;
 use super::clock::instant;
 use super::interfaces::explain;
 use super::live_error::LiveError;
-use super::live_source::open_all;
+use super::live_source::{LiveSource, SourceOpener, open_all};
 use super::worker_messages::{WorkerCommand, WorkerMessage};
 use crate::base::CaptureDirections;
 use crate::base::Networks;
@@ -71,24 +71,40 @@ fn sum(a: SourceStats, b: SourceStats) -> SourceStats {
     }
 }
 
-/// All workers, by index.
-pub(super) struct WorkerHandles(Vec<WorkerHandle>);
+/// The opened sources of all workers, by index.
+pub(super) struct Opened(Vec<(SourceOpener, LiveSource)>);
 
-impl WorkerHandles {
-    /// Opens every interface and starts its workers, which end when `stop` is set.
-    pub(crate) fn start(
-        config: &Config,
-        interfaces: &[String],
-        networks: &Arc<Networks>,
-        hasher: Hasher,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<(WorkerHandles, Receiver<WorkerMessage>), LiveError> {
+impl Opened {
+    /// Opens every interface.
+    pub(crate) fn all(config: &Config, interfaces: &[String]) -> Result<Opened, LiveError> {
         let mut opened = Vec::new();
         for (index, name) in interfaces.iter().enumerate() {
             let index = index.min(usize::from(u16::MAX)) as u16;
             let failed = |error| LiveError::Capture { interface: name.clone(), error: explain(error) };
             opened.extend(open_all(&config.capture, name, index).map_err(failed)?);
         }
+        Ok(Opened(opened))
+    }
+
+    /// Whether libpcap captures somewhere: it opens its own sockets.
+    pub(crate) fn uses_libpcap(&self) -> bool {
+        self.0.iter().any(|(_, source)| matches!(source, LiveSource::Pcap { .. }))
+    }
+}
+
+/// All workers, by index.
+pub(super) struct WorkerHandles(Vec<WorkerHandle>);
+
+impl WorkerHandles {
+    /// Starts the workers of the opened interfaces, which end when `stop` is set.
+    pub(crate) fn start(
+        config: &Config,
+        opened: Opened,
+        networks: &Arc<Networks>,
+        hasher: Hasher,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<(WorkerHandles, Receiver<WorkerMessage>), LiveError> {
+        let Opened(opened) = opened;
         let (sender, messages) = sync_channel(opened.len() * (REPORTS + 4));
         let mut workers = Vec::with_capacity(opened.len());
         let is_divided = opened.len() > 1;

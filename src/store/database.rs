@@ -55,6 +55,8 @@ impl Database {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // In its sandbox, the daemon cannot write into the directories for temporary files. What it sorts is small.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "secure_delete", true)?;
         if schema::version(&connection)? == 0 {
@@ -72,6 +74,7 @@ impl Database {
     /// There is no memory for it.
     pub fn in_memory() -> Result<Database, StoreError> {
         let mut connection = Connection::open_in_memory()?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         schema::migrate(&mut connection)?;
         Ok(Database { reader: Reader::of(connection), path: None, run: 0 })

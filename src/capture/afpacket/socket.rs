@@ -1,9 +1,9 @@
 //! The packet socket and its options, packet(7), as safe functions.
 #![allow(unsafe_code, reason = "socket options and addresses of packet(7) that rustix does not support")]
 
+use crate::sandbox::helper;
 use libc::{c_int, sock_filter, sockaddr_ll, socklen_t};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Octets of `struct sockaddr_ll`.
@@ -51,9 +51,8 @@ fn last_error() -> Errno {
 impl PacketSocket {
     /// A `cooked` socket receives frames from the network layer on, others with their link header.
     pub(super) fn open(cooked: bool) -> Result<PacketSocket, Errno> {
-        let kind = if cooked { SocketType::DGRAM } else { SocketType::RAW };
-        // Protocol 0: nothing is received before `bind` names one.
-        let fd = socket_with(AddressFamily::PACKET, kind, SocketFlags::CLOEXEC, None)?;
+        // Nothing is received before `bind` names a protocol.
+        let fd = helper::packet_socket(cooked).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Ok(PacketSocket { fd })
     }
 

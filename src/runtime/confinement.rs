@@ -1,0 +1,205 @@
+//! Gives up what the daemon needs no more, between opening what only privileges can open and the start of the first thread.
+
+use super::live_error::LiveError;
+use super::worker_handles::Opened;
+use crate::config::{Config, DEFAULT_PATH};
+use crate::output::syslog::SyslogTarget;
+use crate::sandbox::helper::{self, Permissions};
+use crate::sandbox::{self, Attempt, Plan, Step, StepState};
+use crate::store::StateDir;
+use crate::{http, posture};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+/// Directories whose other content is not Pegel's: of a file in one of them, only the file may be read. If it is replaced, Pegel
+/// can read it again after a restart.
+const BROAD: [&str; 13] =
+    ["/", "/boot", "/dev", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"];
+/// What is read beside the files of the configuration: counters and settings of the kernel, certificate authorities, time zones.
+const ALWAYS_READABLE: [&str; 12] = [
+    "/dev/urandom",
+    "/etc/ca-certificates",
+    "/etc/localtime",
+    "/etc/pki",
+    "/etc/ssl",
+    "/proc",
+    "/sys",
+    "/usr/lib/ssl",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/share/ssl",
+    "/usr/share/zoneinfo",
+];
+/// Variables that name other certificate authorities.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// What was opened before.
+pub(super) struct Confined {
+    pub sources: Opened,
+    pub listener: Option<TcpListener>,
+    pub web: http::Web,
+}
+
+impl Confined {
+    /// Opens the interfaces and the HTTP port, then gives everything else up.
+    pub(crate) fn enter(config: &Config, path: Option<&Path>, interfaces: &[String]) -> Result<Confined, LiveError> {
+        if config.sandbox.enabled {
+            start_helper(config)?;
+        }
+        let sources = Opened::all(config, interfaces)?;
+        let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
+        let listener = listen(config)?;
+        // Creates the directory, where only root may; persistence tells what is wrong with it.
+        let _ = StateDir::open(&config.state_dir);
+        if config.sandbox.enabled {
+            let plan = plan(config, path, &web, sources.uses_libpcap());
+            sandbox::enter(&plan).map_err(LiveError::Other)?.iter().for_each(log);
+        } else {
+            tracing::warn!("sandbox.enabled = false: all privileges are kept");
+        }
+        Ok(Confined { sources, listener, web })
+    }
+}
+
+fn log(step: &Step) {
+    match step.state {
+        StepState::Done => tracing::debug!("sandbox: {step}"),
+        StepState::Degraded => tracing::warn!("sandbox: {step}"),
+    }
+}
+
+fn start_helper(config: &Config) -> Result<(), LiveError> {
+    let hooks = config.output.hooks.iter().map(|hook| (hook.name.clone(), hook.command.clone())).collect();
+    helper::start(&Permissions { hooks }).map_err(|error| {
+        LiveError::Other(format!(
+            "cannot start the helper process: {error}; sandbox.enabled = false runs without it, with all privileges"
+        ))
+    })
+}
+
+fn listen(config: &Config) -> Result<Option<TcpListener>, LiveError> {
+    if !config.http.enabled {
+        return Ok(None);
+    }
+    let address = config.http.listen;
+    TcpListener::bind(address).map(Some).map_err(|error| {
+        LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
+    })
+}
+
+/// Access rules of the HTTP server, with the files of the web configuration.
+///
+/// # Errors
+/// One line per error, which names its key.
+pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
+    let http = &config.http;
+    if !http.enabled {
+        return Ok(http::Web::open_to_all());
+    }
+    http::Web::read(&http.web_config, http.listen, http.allow_unauthenticated)
+}
+
+/// Runs as the helper of another process, whose socket is standard input, until that ends.
+///
+/// # Errors
+/// Standard input is no such socket.
+pub fn serve_as_helper() -> io::Result<()> {
+    helper::serve(io::stdin().as_fd(), posture::run_for)
+}
+
+/// Enters the sandbox of `pegel run` and tries what it must refuse; opens no interface.
+///
+/// # Errors
+/// Why it cannot be entered.
+pub fn print_sandbox(config: &Config, path: Option<&Path>) -> Result<(Vec<Step>, Vec<Attempt>), LiveError> {
+    start_helper(config)?;
+    let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
+    let steps = sandbox::enter(&plan(config, path, &web, false)).map_err(LiveError::Other)?;
+    Ok((steps, sandbox::attempts()))
+}
+
+fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: bool) -> Plan {
+    let user = match config.sandbox.user.as_str() {
+        "" => sandbox::owner_of(&config.state_dir),
+        user => Some(user.to_owned()),
+    };
+    let output = &config.output;
+    let endpoints = output.alertmanagers.iter().map(|one| &one.endpoint);
+    let endpoints: Vec<_> = endpoints.chain(output.webhooks.iter().map(|one| &one.endpoint)).collect();
+
+    let mut readable: BTreeSet<PathBuf> = ALWAYS_READABLE.iter().map(PathBuf::from).collect();
+    readable.extend(CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from));
+    let inventory = &config.inventory;
+    readable.extend(std::iter::once(&inventory.proxmox).chain(&inventory.libvirt).cloned());
+    let mut files = vec![path.unwrap_or(Path::new(DEFAULT_PATH)).to_owned()];
+    files.extend(web.files());
+    files.extend(endpoints.iter().flat_map(|endpoint| endpoint.files()).cloned());
+    files.extend(output.webhooks.iter().map(|webhook| webhook.secret_file.clone()));
+    files.extend(inventory.tables.iter().chain(&config.report.mmdb).cloned());
+    readable.extend(files.iter().map(|file| readable_for(file)));
+
+    let mut connect: BTreeSet<u16> = endpoints.iter().filter_map(|endpoint| endpoint.port()).collect();
+    if let Some(SyslogTarget::Tcp(address)) = &output.syslog {
+        connect.extend(address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
+    }
+    let mut writable = BTreeSet::from([config.state_dir.clone()]);
+    // Its directory, since it is rotated.
+    writable.extend(output.jsonl.parent().filter(|_| !output.jsonl.as_os_str().is_empty()).map(directory));
+    // A path that is not configured is empty, one that does not exist gets no rule.
+    let existing = |paths: BTreeSet<PathBuf>| paths.into_iter().filter(|path| path.exists()).collect();
+    Plan {
+        user,
+        readable: existing(readable),
+        writable: existing(writable),
+        connect: connect.into_iter().collect(),
+        packet_sockets,
+    }
+}
+
+/// The directory of a file, so that it can be replaced, unless that is a broad one.
+fn readable_for(file: &Path) -> PathBuf {
+    let Some(parent) = file.parent().map(directory) else { return file.to_owned() };
+    let is_home = parent.parent() == Some(Path::new("/home"));
+    let is_broad = is_home || BROAD.iter().any(|broad| Path::new(broad) == parent);
+    if is_broad || file.as_os_str().is_empty() { file.to_owned() } else { parent }
+}
+
+/// Of a file without a directory in its name, it is the current one.
+fn directory(parent: &Path) -> PathBuf {
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_in_a_broad_directory_only_the_file_is_readable() {
+        for (file, expected) in [
+            ("/etc/pegel/pegel.toml", "/etc/pegel"),
+            ("/etc/pegel.toml", "/etc/pegel.toml"),
+            ("/srv/pegel/sites/pegel.toml", "/srv/pegel/sites"),
+            ("", ""),
+        ] {
+            assert_eq!(readable_for(Path::new(file)), Path::new(expected), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_plan_has_what_the_configuration_names() {
+        let text = "state_dir = \"/tmp\"\n\
+                    [[alertmanager]]\nname = \"a\"\nurl = \"https://alerts.example\"\n\
+                    [[webhook]]\nname = \"b\"\nurl = \"http://[2001:db8::1]:8080/x\"\n\
+                    [output]\nsyslog = \"tcp:log.example:6514\"";
+        let config = Config::parse(text, "x.toml").expect("valid");
+        let plan = plan(&config, None, &http::Web::open_to_all(), false);
+        assert_eq!(plan.connect, [443, 6514, 8080]);
+        assert_eq!(plan.writable, [Path::new("/tmp")]);
+        assert!(plan.readable.iter().any(|path| path == Path::new("/proc")));
+        assert!(!plan.readable.iter().any(|path| BROAD.iter().any(|broad| Path::new(broad) == path)));
+    }
+}
