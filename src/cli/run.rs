@@ -2,8 +2,8 @@
 
 use super::common::Common;
 use super::exit;
-use super::status_line::{Above, StatusLine};
 use super::print::print_out;
+use super::status_line::{Above, StatusLine};
 use crate::config::{Config, ConfigErrors, DEFAULT_PATH};
 use crate::runtime;
 use crate::runtime::live::{self, LiveRequest, Signals};
@@ -128,7 +128,8 @@ fn print_sandbox(config: &Config, path: Option<&Path>) -> ExitCode {
     let mut text: String = steps.iter().map(|step| format!("{step}\n")).collect();
     let mut code = exit::OK;
     for attempt in attempts {
-        let outcome = attempt.refused.as_deref().map_or_else(|| "POSSIBLE".to_owned(), |error| format!("refused: {error}"));
+        let outcome =
+            attempt.refused.as_deref().map_or_else(|| "POSSIBLE".to_owned(), |error| format!("refused: {error}"));
         text += &format!("try to {}: {outcome}\n", attempt.what);
         code = if attempt.refused.is_some() { code } else { exit::FAILED };
     }

@@ -15,8 +15,8 @@ use super::store::StoreConfig;
 use super::values::Names;
 use super::{
     alertmanager, allow, baseline, capture, decode, detect, detection, endpoint, evidence, group, guest, hook, http,
-    incident, interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, report, sandbox, state, store,
-    webhook,
+    incident, interface, inventory, lan, maintenance, meter, metrics, networks, output, posture, report, sandbox,
+    state, store, webhook,
 };
 use crate::detect::{AllowRule, Settings};
 use crate::incident::{IncidentSettings, MaintenanceWindow};
@@ -218,7 +218,20 @@ impl Config {
             detection,
             detect,
         };
-        Config { capture, tunnels, meter, tally, baseline, store, evidence, http, sandbox, output, state_dir, reloadable }
+        Config {
+            capture,
+            tunnels,
+            meter,
+            tally,
+            baseline,
+            store,
+            evidence,
+            http,
+            sandbox,
+            output,
+            state_dir,
+            reloadable,
+        }
     }
 
     /// Everything that is in force, in the order of [`SECTIONS`].

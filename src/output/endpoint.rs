@@ -3,6 +3,7 @@
 //! `ureq` blocks, which suits sinks in separate threads. It follows no redirects and ignores proxies of the environment,
 //! so that nothing is sent to a server that the operator did not configure.
 
+use crate::sandbox::helper;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::io;
@@ -10,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
-use crate::sandbox::helper;
 use ureq::Agent;
 use ureq::config::Config as AgentConfig;
 use ureq::http::Uri;
@@ -47,7 +47,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// The files that requests need beside the system's certificate authorities.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.ca_file, &self.password_file, &self.bearer_token_file].into_iter().filter(|file| !file.as_os_str().is_empty())
+        [&self.ca_file, &self.password_file, &self.bearer_token_file]
+            .into_iter()
+            .filter(|file| !file.as_os_str().is_empty())
     }
 
     /// The TCP port that requests go to; `None` for a URL without a host.

@@ -97,7 +97,9 @@ impl Hook {
         match helper::run_hook(command, &run, file(&input)?)?.exit() {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(io::Error::other(format!("{program}: {status}"))),
-            None => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: killed after {timeout_seconds} s"))),
+            None => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("{program}: killed after {timeout_seconds} s")))
+            }
         }
     }
 }

@@ -42,7 +42,8 @@ mod tests {
     fn only_questions_are_asked_for_another_process() {
         let refused = |program: &str, arguments: &[&str]| {
             let arguments = arguments.iter().map(ToString::to_string).collect();
-            run_for(&ToolRun { program: program.to_owned(), arguments }).is_err_and(|error| error.contains("not allowed"))
+            run_for(&ToolRun { program: program.to_owned(), arguments })
+                .is_err_and(|error| error.contains("not allowed"))
         };
         assert!(refused("sh", &["-c", "true"]));
         assert!(refused("nft", &["--json", "--terse", "list", "table", "inet", "x; add table inet y"]));

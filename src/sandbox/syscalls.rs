@@ -39,9 +39,9 @@ fn filters(packet_sockets: bool) -> Result<usize, seccompiler::Error> {
 
 /// All conditions on the lower half of an argument, by its index.
 fn rule(conditions: &[(u8, Compare, u64)]) -> Result<SeccompRule, seccompiler::Error> {
-    let conditions = conditions.iter().map(|(argument, compare, value)| {
-        SeccompCondition::new(*argument, Width::Dword, compare.clone(), *value)
-    });
+    let conditions = conditions
+        .iter()
+        .map(|(argument, compare, value)| SeccompCondition::new(*argument, Width::Dword, compare.clone(), *value));
     Ok(SeccompRule::new(conditions.collect::<Result<_, _>>()?)?)
 }
 
@@ -89,6 +89,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
+    libc::SYS_futex_waitv,
+    libc::SYS_get_robust_list,
+    libc::SYS_getcpu,
     libc::SYS_getitimer,
     libc::SYS_gettid,
     libc::SYS_gettimeofday,
@@ -119,7 +122,10 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getpid,
     libc::SYS_getppid,
     libc::SYS_getrandom,
+    libc::SYS_getresgid,
+    libc::SYS_getresuid,
     libc::SYS_getrusage,
+    libc::SYS_prlimit64,
     libc::SYS_getsid,
     libc::SYS_getuid,
     libc::SYS_sysinfo,
@@ -155,6 +161,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_copy_file_range,
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
+    libc::SYS_fadvise64,
     libc::SYS_fallocate,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
@@ -209,10 +216,12 @@ const ALLOWED: &[c_long] = &[
 #[cfg(target_arch = "x86_64")]
 const OF_ARCHITECTURE: &[c_long] = &[
     libc::SYS_access,
+    libc::SYS_arch_prctl,
     libc::SYS_chmod,
     libc::SYS_dup2,
     libc::SYS_epoll_wait,
     libc::SYS_getdents,
+    libc::SYS_getrlimit,
     libc::SYS_link,
     libc::SYS_lstat,
     libc::SYS_mkdir,

@@ -98,7 +98,12 @@ pub fn run_tool(run: &ToolRun) -> Option<Result<ToolOutput, String>> {
     })
 }
 
-fn ask(helper: &OwnedFd, request: &Request, input: Option<BorrowedFd<'_>>, limit: Duration) -> io::Result<(Reply, Option<OwnedFd>)> {
+fn ask(
+    helper: &OwnedFd,
+    request: &Request,
+    input: Option<BorrowedFd<'_>>,
+    limit: Duration,
+) -> io::Result<(Reply, Option<OwnedFd>)> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let descriptors: Vec<BorrowedFd<'_>> = std::iter::once(theirs.as_fd()).chain(input).collect();
     send(helper.as_fd(), request, &descriptors).map_err(|error| match error.kind() {
@@ -133,7 +138,8 @@ fn ask(helper: &OwnedFd, request: &Request, input: Option<BorrowedFd<'_>>, limit
 
 /// Waits until there is something to read.
 fn wait(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
-    let limit = Timespec { tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: limit.subsec_nanos().into() };
+    let limit =
+        Timespec { tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: limit.subsec_nanos().into() };
     loop {
         match poll(&mut [PollFd::from_borrowed_fd(socket, PollFlags::IN)], Some(&limit)) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the helper process does not answer")),

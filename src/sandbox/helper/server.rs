@@ -3,7 +3,7 @@
 use super::program::{self, HookRun};
 use super::protocol::{Reply, Request, ToolOutput, ToolRun, receive, send};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use rustix::thread::clear_ambient_capability_set;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,8 +35,7 @@ pub type ToolRunner = fn(&ToolRun) -> Result<ToolOutput, String>;
 /// # Errors
 /// The socket fails, or the first message is not from this version of the program.
 pub fn serve(socket: BorrowedFd<'_>, tools: ToolRunner) -> io::Result<()> {
-    // Programs that it runs inherit none: a service is started with the capability to capture.
-    let _ = clear_ambient_capability_set();
+    pass_on_no_capability()?;
     let Some((permissions, _)) = receive::<Permissions>(socket)? else { return Ok(()) };
     let permissions = Arc::new(permissions);
     let working = Arc::new(AtomicUsize::new(0));
@@ -73,7 +72,21 @@ pub fn serve(socket: BorrowedFd<'_>, tools: ToolRunner) -> io::Result<()> {
     Ok(())
 }
 
-fn act(request: Request, input: Option<File>, permissions: &Permissions, tools: ToolRunner) -> (Reply, Option<OwnedFd>) {
+/// Programs that the helper runs inherit none: a service is started with the capability to capture.
+fn pass_on_no_capability() -> io::Result<()> {
+    let sets = capabilities(None)?;
+    set_capabilities(None, CapabilitySets { inheritable: CapabilitySet::empty(), ..sets })?;
+    // Kernels before 4.3 have no such set.
+    let _ = clear_ambient_capability_set();
+    Ok(())
+}
+
+fn act(
+    request: Request,
+    input: Option<File>,
+    permissions: &Permissions,
+    tools: ToolRunner,
+) -> (Reply, Option<OwnedFd>) {
     match request {
         Request::PacketSocket { cooked } => match packet_socket(cooked) {
             Ok(socket) => (Reply::PacketSocket, Some(socket)),
