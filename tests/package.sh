@@ -37,6 +37,15 @@ outside() {
     fi
   done
 
+  say "the list of what is in it"
+  dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/share/doc/pegel/pegel.cdx.json >"$scratch/pegel.cdx.json"
+  grep -q '"bomFormat": "CycloneDX"' "$scratch/pegel.cdx.json" || die "the SBOM is not CycloneDX"
+  for crate in rusqlite libsqlite3-sys rustls; do # one that Cargo.toml names, and two that others bring
+    grep -q "\"name\": \"$crate\"" "$scratch/pegel.cdx.json" || die "the SBOM lacks $crate"
+  done
+  ! grep -q '"name": "criterion"' "$scratch/pegel.cdx.json" || die "the SBOM has what only benchmarks use"
+  ! grep -qF "$(pwd -P)" "$scratch/pegel.cdx.json" || die "the SBOM names the directory of the build"
+
   cp "$0" "$scratch/package.sh"
   mkdir "$scratch/system"
   unshare --mount --net --propagation private bash -c '
