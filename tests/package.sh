@@ -37,6 +37,15 @@ outside() {
     fi
   done
 
+  say "the list of what is in it"
+  dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/share/doc/pegel/pegel.cdx.json >"$scratch/pegel.cdx.json"
+  grep -q '"bomFormat": "CycloneDX"' "$scratch/pegel.cdx.json" || die "the SBOM is not CycloneDX"
+  for crate in rusqlite libsqlite3-sys rustls; do # one that Cargo.toml names, and two that others bring
+    grep -q "\"name\": \"$crate\"" "$scratch/pegel.cdx.json" || die "the SBOM lacks $crate"
+  done
+  ! grep -q '"name": "criterion"' "$scratch/pegel.cdx.json" || die "the SBOM has what only benchmarks use"
+  ! grep -qF "$(pwd -P)" "$scratch/pegel.cdx.json" || die "the SBOM names the directory of the build"
+
   cp "$0" "$scratch/package.sh"
   mkdir "$scratch/system"
   unshare --mount --net --propagation private bash -c '
@@ -125,6 +134,20 @@ inside() {
   systemd-analyze security --offline=true --threshold=20 "$scratch/plain/pegel.service" >/dev/null || die "its exposure level is above 2.0"
   grep -Eq '^(Before|Wants|Requires)=' "$unit" && die "other units wait for Pegel, or it pulls them in"
 
+  say "the AppArmor profile"
+  profile=/etc/apparmor.d/usr.bin.pegel
+  expect "$profile" 644 root:root
+  if command -v apparmor_parser >/dev/null; then
+    # Compiled only: not loaded, and not cached.
+    apparmor_parser --skip-kernel-load --skip-cache "$profile" || die "the AppArmor profile is not valid"
+  elif [ "${CI:-}" = true ]; then
+    die "no apparmor_parser"
+  else
+    say "the profile was not compiled: no apparmor_parser"
+  fi
+  named=$(sed -n 's/^AppArmorProfile=-//p' "$unit")
+  grep -q "^profile $named flags=" "$profile" || die "the unit names the profile '$named', which $profile does not define"
+
   say "running as the user pegel with only CAP_NET_RAW, until it is ready"
   cat >"$scratch/inside" <<'INSIDE'
 set -euo pipefail
@@ -162,8 +185,10 @@ INSIDE
   [ -d /var/lib/pegel ] || die "the state is gone"
 
   say "purging leaves nothing"
+  mkdir -p /etc/apparmor.d/local && echo '# ours' >/etc/apparmor.d/local/usr.bin.pegel
   apt-get purge -y -q pegel >/dev/null
-  for path in /etc/pegel /var/lib/pegel /usr/share/doc/pegel "$unit" /etc/systemd/system/pegel.service \
+  for path in /etc/apparmor.d/usr.bin.pegel /etc/apparmor.d/local/usr.bin.pegel /etc/pegel /var/lib/pegel \
+    /usr/share/doc/pegel "$unit" /etc/systemd/system/pegel.service \
     /etc/systemd/system/multi-user.target.wants/pegel.service /var/lib/systemd/deb-systemd-helper-enabled/pegel.service.dsh-also; do
     [ ! -e "$path" ] && [ ! -L "$path" ] || die "$path is left"
   done

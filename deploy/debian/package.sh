@@ -8,6 +8,9 @@ cd "$(dirname "$0")/../.."
 binary=${CARGO_TARGET_DIR:-target}/release/pegel
 [ -x "$binary" ] || { echo "package: no $binary; build it first (make build)" >&2; exit 1; }
 
+# So that the same commit gives the same package.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+
 stage=target/package # as the assets in Cargo.toml have it
 rm -rf "$stage"
 mkdir -p "$stage/completions" "$stage/doc"
@@ -20,6 +23,13 @@ for folder in systemd prometheus grafana runbooks; do
   if [ -d "deploy/$folder" ]; then cp -r "deploy/$folder" "$stage/doc/"; fi
 done
 mkdir "$stage/doc/docs" && cp -r docs/src "$stage/doc/docs/" # the pages that README links to
+
+# What the binary contains (CycloneDX): an operator can look for an advisory without the source. Without build dependencies, since
+# those are not in it. The path of this checkout has no place there, and the file's time is that of the commit.
+cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --override-filename pegel.cdx
+sed "s|path+file://$(pwd -P)#|path+file:///pegel#|g" pegel.cdx.json >"$stage/doc/pegel.cdx.json"
+rm pegel.cdx.json
+
 find "$stage" -type d -exec chmod 755 {} +
 find "$stage" -type f -exec chmod 644 {} +
 
