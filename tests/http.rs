@@ -655,8 +655,17 @@ fn connections_are_kept_and_limited() {
             stream
         })
         .collect();
-    let refused = answer(connect(&running));
-    assert_eq!((refused.status, refused.error().as_str()), (503, "too many connections"));
+    // A client has three quarters of all. Of those that wait, the ones that waited longest have given way.
+    let is_open = |stream: &TcpStream| {
+        let mut stream = stream.try_clone().expect("a handle");
+        stream.set_read_timeout(Some(Duration::from_millis(10))).expect("a timeout");
+        !matches!(stream.read(&mut [0]), Ok(0))
+    };
+    let start = now();
+    let expected: Vec<bool> = (0..256).map(|number| number >= 64).collect();
+    while kept.iter().map(is_open).collect::<Vec<_>>() != expected {
+        assert!(start.elapsed() < Duration::from_secs(60), "the oldest 64 do not end");
+    }
     drop(kept);
     // Slots are free again once the server has seen the connections close.
     let free = (0..100).any(|_| {
@@ -758,4 +767,86 @@ fn stored_incidents_are_filtered_and_paged() {
     assert_eq!((answer.status, answer.error()), (503, "nothing is stored: store.enabled is false".to_owned()));
     running.server.stop();
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn scrapes_are_answered_while_others_open_connections_without_end() {
+    let running = run();
+    running.shared.beat(u64::MAX);
+    let address = running.server.address();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    // Each keeps 100 connections open with an incomplete request, and opens another for the oldest again and again.
+    let attackers: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut held = std::collections::VecDeque::new();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    if let Ok(mut stream) = TcpStream::connect(address) {
+                        let _ = stream.write_all(b"GET / HTTP/1.1\r\nX: ");
+                        held.push_back(stream);
+                    }
+                    if held.len() > 100 {
+                        held.pop_front();
+                    }
+                }
+            })
+        })
+        .collect();
+    let refused = |page: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix("pegel_http_refused_total{reason=\"busy\"} "));
+        line.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let start = now();
+    while refused(&get(&running, "/metrics").body) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(60), "the attack never takes all connections");
+    }
+    let mut longest = Duration::ZERO;
+    for _ in 0..50 {
+        let start = now();
+        assert_eq!(get(&running, "/metrics").status, 200);
+        longest = longest.max(start.elapsed());
+    }
+    println!("50 scrapes, the slowest took {:.0} ms", longest.as_secs_f64() * 1000.0);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    attackers.into_iter().for_each(|attacker| attacker.join().expect("ended"));
+    running.server.stop();
+}
+
+#[test]
+fn requests_for_names_of_others_are_refused() {
+    let Running { server, shared, .. } = run();
+    server.stop();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let web = Web::open_to_all().only_for(["gw1.example".to_owned()]);
+    let server = start(listener, Arc::clone(&shared), web).expect("a server");
+    let ask = |headers: &str| {
+        let mut stream = TcpStream::connect(server.address()).expect("a connection");
+        write!(stream, "GET /metrics HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").expect("a request");
+        answer(stream)
+    };
+    for host in ["127.0.0.1:7343", "localhost", "[::1]:7343", "GW1.example:7343"] {
+        assert_eq!(ask(&format!("Host: {host}\r\n")).status, 200, "{host}");
+    }
+    let refused = ask("Host: rebound.example:7343\r\n");
+    let message = "not a name of this server; http.hosts lists the names that it has";
+    assert_eq!((refused.status, refused.error().as_str()), (421, message));
+    assert!(ask("Host: localhost\r\n").body.contains("pegel_http_refused_total{reason=\"host\"} 1"));
+    server.stop();
+}
+
+#[test]
+fn a_unix_socket_is_served_like_an_address() {
+    let Running { server, shared, .. } = run();
+    server.stop();
+    let path = std::env::temp_dir().join(format!("pegel-http-{}", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let server = start(listener, Arc::clone(&shared), Web::open_to_all()).expect("a server");
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).expect("a connection");
+    write!(stream, "GET /api/v1/version HTTP/1.1\r\nHost: pegel\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    server.stop();
+    std::fs::remove_file(path).expect("removed");
 }

@@ -36,6 +36,9 @@ pub(super) struct PrintArgs {
     /// Print a commented sample file with all defaults instead
     #[arg(long)]
     sample: bool,
+    /// Print URLs of receivers whole, with tokens that they may have
+    #[arg(long)]
+    show_secrets: bool,
 }
 
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
@@ -61,7 +64,8 @@ pub(super) fn print(args: &PrintArgs) -> ExitCode {
         render(&Config::default(), true)
     } else {
         match args.common.load() {
-            Ok(config) => render(&config, false),
+            Ok(config) if args.show_secrets => render(&config, false),
+            Ok(config) => render(&config.without_secrets(), false),
             Err(code) => return code,
         }
     };

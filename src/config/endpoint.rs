@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::Reader;
 use super::values::{NAME as NAME_FORM, Names, is_name, is_plain_url};
 use crate::base::Severity;
-use crate::output::endpoint::Endpoint;
+use crate::output::endpoint::{Endpoint, without_secrets};
 
 pub(super) const NAME: Key = Key {
     name: "name",
@@ -74,7 +74,7 @@ pub(super) fn read(
     let host = host.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if host.is_empty() || host.contains('@') || !is_plain_url(url) {
         let message = "must be a URL with http:// or https:// and a host, without user name and password";
-        section.wrong_value(url_key, url, message);
+        section.wrong_value(url_key, &without_secrets(url), message);
         return None;
     }
     let name = name.unwrap_or_else(|| host.to_owned());

@@ -3,6 +3,7 @@
 use super::sections::Config;
 use std::fmt;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use toml::Table;
 
@@ -57,7 +58,7 @@ impl Config {
             Some(path) => (path, true),
             None => (Path::new(DEFAULT_PATH), false),
         };
-        match std::fs::read_to_string(path) {
+        match text(path) {
             Ok(text) => Config::parse(&text, &path.display().to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Config::default()),
             Err(error) => Err(ConfigErrors {
@@ -66,4 +67,14 @@ impl Config {
             }),
         }
     }
+}
+
+/// The text of a file. A FIFO by name would make the reader wait for a writer that may never come; what a shell passes as `/dev/fd/N`
+/// has one.
+fn text(path: &Path) -> std::io::Result<String> {
+    let is_fifo = std::fs::metadata(path)?.file_type().is_fifo();
+    if is_fifo && !path.starts_with("/dev") && !path.starts_with("/proc") {
+        return Err(std::io::Error::other("a FIFO, which may never have anything to read; name a file"));
+    }
+    std::fs::read_to_string(path)
 }

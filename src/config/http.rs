@@ -11,7 +11,7 @@ pub(super) const SECTION: Section = Section {
     reload: Reload::Restart,
     doc: "HTTP server for metrics, health checks and the API. An address beyond loopback requires passwords or \
           client certificates (web_config), or allow_unauthenticated.",
-    keys: &[&ENABLED, &LISTEN, &WEB_CONFIG, &ALLOW_UNAUTHENTICATED],
+    keys: &[&ENABLED, &LISTEN, &UNIX_SOCKET, &HOSTS, &WEB_CONFIG, &ALLOW_UNAUTHENTICATED],
 };
 
 const ENABLED: Key =
@@ -22,6 +22,23 @@ const LISTEN: Key = Key {
     kind: Kind::Text("an address with port"),
     default: DefaultValue::Text("127.0.0.1:7343"),
     doc: "Address and port to listen on.",
+};
+
+const UNIX_SOCKET: Key = Key {
+    name: "unix_socket",
+    kind: Kind::Text("a file name"),
+    default: DefaultValue::Text(""),
+    doc: "Listen on this Unix socket instead of an address, for a machine whose local users must not read what Pegel shows: only \
+          owner and group of the file may connect. Empty: listen is used.",
+};
+
+const HOSTS: Key = Key {
+    name: "hosts",
+    kind: Kind::List("names"),
+    default: DefaultValue::List(&[]),
+    doc: "On loopback, further names under which browsers and scrapers may ask (Host header), beside addresses, localhost, the \
+          name of the machine and that in output.external_url. Others are refused, so that no web page can read Pegel through a \
+          browser on this machine (DNS rebinding).",
 };
 
 const WEB_CONFIG: Key = Key {
@@ -47,6 +64,10 @@ pub struct HttpConfig {
     pub enabled: bool,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// A Unix socket instead; empty: none.
+    pub unix_socket: PathBuf,
+    /// Further names under which it may be asked on loopback.
+    pub hosts: Vec<String>,
     /// File with certificates and passwords, in the format of the Prometheus exporters; empty: none.
     pub web_config: PathBuf,
     /// Whether clients need no authentication at an address beyond loopback.
@@ -58,8 +79,26 @@ pub(super) fn read(section: &mut Reader<'_>) -> HttpConfig {
         enabled: section.bool(&ENABLED),
         // Where it is wrong, the configuration is refused.
         listen: section.parsed(&LISTEN, listen).unwrap_or((Ipv4Addr::LOCALHOST, 0).into()),
+        unix_socket: section.parsed(&UNIX_SOCKET, unix_socket).unwrap_or_default(),
+        hosts: section.list(&HOSTS, host),
         web_config: section.text(&WEB_CONFIG).into(),
         allow_unauthenticated: section.bool(&ALLOW_UNAUTHENTICATED),
+    }
+}
+
+fn unix_socket(path: &str) -> Result<PathBuf, String> {
+    match path.is_empty() || path.starts_with('/') && path.len() < 108 {
+        true => Ok(path.into()),
+        // sun_path in unix(7).
+        false => Err("must be an absolute path of at most 107 octets".to_owned()),
+    }
+}
+
+fn host(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(name.to_owned()),
+        false => Err("must be a host name without port".to_owned()),
     }
 }
 
@@ -71,6 +110,8 @@ pub(super) fn write(http: &HttpConfig, page: &mut Page) {
     page.table(&SECTION);
     page.bool(&ENABLED, http.enabled);
     page.text(&LISTEN, http.listen);
+    page.path(&UNIX_SOCKET, &http.unix_socket);
+    page.list(&HOSTS, &http.hosts);
     page.path(&WEB_CONFIG, &http.web_config);
     page.bool(&ALLOW_UNAUTHENTICATED, http.allow_unauthenticated);
 }

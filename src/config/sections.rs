@@ -158,6 +158,16 @@ impl Config {
         Config { reloadable, ..defaults }
     }
 
+    /// The same without what may be secret: paths of receivers' URLs. Files with secrets are named, and not read.
+    pub fn without_secrets(mut self) -> Config {
+        let output = &mut self.output;
+        let endpoints = output.alertmanagers.iter_mut().map(|one| &mut one.endpoint);
+        for endpoint in endpoints.chain(output.webhooks.iter_mut().map(|one| &mut one.endpoint)) {
+            *endpoint = endpoint.without_secrets();
+        }
+        self
+    }
+
     /// Reads a file. What is wrong with it is added to `errors`; the configuration is then not to be used.
     pub(super) fn read(table: Table, errors: &mut Vec<String>) -> Config {
         let mut top = Reader::new(String::new(), table, errors);

@@ -5,19 +5,18 @@
 //! the time of its first request.
 
 use super::last_event::MOST_STREAMS;
+use super::listener::{Accepting, Stream};
 use super::maybe_tls::MaybeTlsStream;
+use super::seats::{Offer, Seat, Seats};
 use super::web::Web;
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// Maximum number of concurrent connections: streams of open pages, and others. A page takes one more while it is fetched. HTTP/1
@@ -38,41 +37,46 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: appli
 Connection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n\
 {\"error\":\"too many connections\"}\n";
 
-/// A listener that accepts up to [`MAX_CONNECTIONS`] connections and sends a 503 response to others.
+/// A listener that accepts up to [`MAX_CONNECTIONS`] connections. For others, one that waits for a request gives way; where none does,
+/// they get a 503 response.
 pub(super) struct LimitedListener {
-    listener: TcpListener,
-    slots: Arc<Semaphore>,
+    listener: Accepting,
+    seats: Arc<Seats>,
     web: Arc<Web>,
     metrics: Arc<Metrics>,
 }
 
 impl LimitedListener {
-    pub(super) fn new(listener: TcpListener, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
-        LimitedListener { listener, slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), web, metrics }
+    pub(super) fn new(listener: Accepting, web: Arc<Web>, metrics: Arc<Metrics>) -> Self {
+        LimitedListener { listener, seats: Seats::new(MAX_CONNECTIONS), web, metrics }
     }
 }
 
 impl axum::serve::Listener for LimitedListener {
     type Io = Limited;
-    type Addr = SocketAddr;
+    type Addr = ();
 
-    async fn accept(&mut self) -> (Limited, SocketAddr) {
+    async fn accept(&mut self) -> (Limited, ()) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => match Arc::clone(&self.slots).try_acquire_owned() {
-                    Ok(slot) => {
-                        let tls = self.web.refreshed_policy().tls.clone();
-                        let stream = MaybeTlsStream::new(stream, tls, Arc::clone(&self.metrics));
-                        return (Limited::new(stream, slot, Arc::clone(&self.metrics)), peer);
-                    }
-                    Err(_) => {
+                Ok((stream, client)) => {
+                    let offer = self.seats.take(client);
+                    if !matches!(offer, Offer::Free(_)) {
                         self.metrics.http_refused(HttpRefusal::Busy);
-                        // A client that expects TLS could not read the response.
-                        if !self.web.uses_tls() {
-                            refuse(stream);
-                        }
+                        // Let the accepted ones read their requests before more are accepted, which could take their seats.
+                        tokio::task::yield_now().await;
                     }
-                },
+                    match offer {
+                        Offer::Free(seat) | Offer::Instead(seat) => {
+                            let tls = self.web.refreshed_policy().tls.clone();
+                            let stream = MaybeTlsStream::new(stream, tls, Arc::clone(&self.metrics));
+                            return (Limited::new(stream, seat, Arc::clone(&self.metrics)), ());
+                        }
+                        // A client that expects TLS could not read the response.
+                        Offer::None if self.web.uses_tls() => {}
+                        Offer::None => refuse(stream).await,
+                    }
+                }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept HTTP connections");
@@ -82,22 +86,20 @@ impl axum::serve::Listener for LimitedListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected)
 }
 
-/// Sends the 503 response. It fits into the empty send buffer, so the write does not block; a failure is ignored.
-fn refuse(stream: TcpStream) {
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = io::Write::write(&mut stream, REFUSAL);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-    }
+/// Sends the 503 response. It fits into the empty send buffer, so the write does not wait; a failure is ignored.
+async fn refuse(mut stream: Box<dyn Stream>) {
+    let _ = stream.write(REFUSAL).await;
+    let _ = stream.shutdown().await;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,15 +119,15 @@ pub(super) struct Limited {
     metrics: Arc<Metrics>,
     /// Whether it was counted as refused.
     is_refused: bool,
-    _slot: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 impl Limited {
-    fn new(stream: MaybeTlsStream, slot: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+    fn new(stream: MaybeTlsStream, seat: Seat, metrics: Arc<Metrics>) -> Self {
         // The first request must arrive within the time of a request, and a TLS handshake is part of it.
         let deadline = Box::pin(tokio::time::sleep(REQUEST_TIME));
         let phase = if stream.is_plain() { Phase::Idle } else { Phase::Request };
-        Limited { stream, phase, read: 0, deadline, metrics, is_refused: false, _slot: slot }
+        Limited { stream, phase, read: 0, deadline, metrics, is_refused: false, seat }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -140,10 +142,14 @@ impl Limited {
         };
         self.deadline.as_mut().reset(Instant::now() + time);
         self.read = 0;
+        self.seat.answers(phase == Phase::Response);
     }
 
-    /// Fails after the deadline; before it, schedules a wake-up for it.
+    /// Fails after the deadline, and when the connection gives way to another; schedules a wake-up for both.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.seat.is_lost(context.waker()) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         match self.deadline.as_mut().poll(context) {
             Poll::Ready(()) => {
                 // Closing an idle connection is not a refusal.

@@ -1,5 +1,6 @@
-//! A TCP connection with or without TLS.
+//! A connection with or without TLS.
 
+use super::listener::Stream;
 use crate::metrics::{HttpRefusal, Metrics};
 use std::future::Future;
 use std::io;
@@ -7,16 +8,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
+type Socket = Box<dyn Stream>;
+
 enum State {
-    Plain(TcpStream),
+    Plain(Socket),
     /// Continues with each read or write.
-    Handshake(Box<Accept<TcpStream>>),
-    Tls(Box<TlsStream<TcpStream>>),
+    Handshake(Box<Accept<Socket>>),
+    Tls(Box<TlsStream<Socket>>),
     /// The handshake failed; reads and writes fail.
     Failed,
 }
@@ -27,11 +29,8 @@ pub(super) struct MaybeTlsStream {
     metrics: Arc<Metrics>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
-
 impl MaybeTlsStream {
-    pub(super) fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> MaybeTlsStream {
+    pub(super) fn new(stream: Socket, tls: Option<Arc<ServerConfig>>, metrics: Arc<Metrics>) -> MaybeTlsStream {
         let state = match tls {
             None => State::Plain(stream),
             Some(config) => State::Handshake(Box::new(TlsAcceptor::from(config).accept(stream))),

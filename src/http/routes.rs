@@ -1,9 +1,10 @@
 //! The routes. All are read-only: `GET` and `HEAD`; request bodies are ignored.
 
 use super::auth::{BasicAuth, authenticate};
+use super::hosts::HostCheck;
 use super::response::{failure, json};
 use super::shared::Shared;
-use super::{api, history, openapi, page, stream};
+use super::{api, history, hosts, openapi, page, stream};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
@@ -12,7 +13,7 @@ use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 
 /// All routes, behind authentication.
-pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>) -> Router {
+pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>, names: Arc<HostCheck>) -> Router {
     let pages = page::router().route("/api", get(async || Html(page::api(openapi::paths()))));
     let all = paths().into_iter().fold(pages, |router, (path, handler)| router.route(path, handler));
     all.fallback(async || failure(StatusCode::NOT_FOUND, "not found; /api lists the paths for programs"))
@@ -20,6 +21,7 @@ pub(super) fn router(shared: Arc<Shared>, auth: Arc<BasicAuth>) -> Router {
             failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed; use GET or HEAD")
         })
         .layer(from_fn_with_state(auth, authenticate))
+        .layer(from_fn_with_state(names, hosts::check))
         .layer(map_response(with_security_headers))
         .with_state(shared)
 }

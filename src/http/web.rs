@@ -3,6 +3,7 @@
 //! The files are checked when a client connects, at most once a second. A renewed certificate or a changed password
 //! therefore applies to the next connection, without a signal. An invalid change is logged once and has no effect.
 
+use super::hosts::Hosts;
 use super::tls;
 use super::web_config::{ClientAuth, WebConfig};
 use std::net::SocketAddr;
@@ -48,6 +49,7 @@ pub struct Web {
     file: PathBuf,
     /// The error for a configuration without authentication, where that is refused.
     refusal: Option<String>,
+    hosts: Hosts,
     state: Mutex<State>,
 }
 
@@ -55,7 +57,7 @@ impl Web {
     /// Plain HTTP without authentication.
     pub fn open_to_all() -> Web {
         let state = State { policy: Arc::default(), files: Vec::new(), checked_at: now() };
-        Web { file: PathBuf::new(), refusal: None, state: Mutex::new(state) }
+        Web { file: PathBuf::new(), refusal: None, hosts: Hosts::default(), state: Mutex::new(state) }
     }
 
     /// Loads the web configuration `file`, if the path is not empty, and the files that it names. Returns all errors:
@@ -71,7 +73,16 @@ impl Web {
         });
         let (policy, files) = load(file, refusal.as_deref());
         let state = State { policy: Arc::new(policy?), files, checked_at: now() };
-        Ok(Web { file: file.to_owned(), refusal, state: Mutex::new(state) })
+        Ok(Web { file: file.to_owned(), refusal, hosts: Hosts::default(), state: Mutex::new(state) })
+    }
+
+    /// Answers only requests for these names, beside addresses and localhost. Otherwise for any.
+    pub fn only_for(self, names: impl IntoIterator<Item = String>) -> Web {
+        Web { hosts: Hosts::only(names), ..self }
+    }
+
+    pub(super) fn hosts(&self) -> Hosts {
+        self.hosts.clone()
     }
 
     /// The files that are read again when they change.

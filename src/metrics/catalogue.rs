@@ -272,6 +272,8 @@ label_values! {
         Auth = "auth",
         /// Too many connections, or too many passwords to check.
         Busy = "busy",
+        /// For a name that the server does not have.
+        Host = "host",
         /// The TLS handshake failed.
         Tls = "tls",
         /// Disconnected: too slow or too large.

@@ -52,10 +52,25 @@ impl Endpoint {
             .filter(|file| !file.as_os_str().is_empty())
     }
 
+    /// The same without what may be secret: many receivers know their senders by a token in the path.
+    pub fn without_secrets(&self) -> Endpoint {
+        Endpoint { url: without_secrets(&self.url), ..self.clone() }
+    }
+
     /// The TCP port that requests go to; `None` for a URL without a host.
     pub fn port(&self) -> Option<u16> {
         port_of(&self.url.parse().ok()?)
     }
+}
+
+/// A URL without path, query, user name and password.
+pub fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.find("://").and_then(|at| url.split_at_checked(at + 3)).unwrap_or(("", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("REDACTED@", host));
+    let path = if path.len() > 1 { "/REDACTED" } else { path };
+    format!("{scheme}{user}{host}{path}")
 }
 
 fn port_of(uri: &Uri) -> Option<u16> {
@@ -239,4 +254,21 @@ pub(super) fn secret(path: &std::path::Path) -> io::Result<String> {
         return Err(io::Error::other(format!("{}: first line is empty or has control characters", path.display())));
     }
     Ok(line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_secret_is_left_out_of_a_url() {
+        for (url, expected) in [
+            ("https://hooks.example/services/T0/B0/xyz?key=1", "https://hooks.example/REDACTED"),
+            ("http://user:secret@alerts.example:9093", "http://REDACTED@alerts.example:9093"),
+            ("http://127.0.0.1:9093/", "http://127.0.0.1:9093/"),
+            ("https://[2001:db8::1]:8080?token=1", "https://[2001:db8::1]:8080/REDACTED"),
+        ] {
+            assert_eq!(without_secrets(url), expected);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Gives up what the daemon needs no more, between opening what only privileges can open and the start of the first thread.
 
 use super::live_error::LiveError;
+use super::overview_publisher::machine_name;
+use super::unix_socket;
 use super::worker_handles::Opened;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::output::syslog::SyslogTarget;
@@ -8,9 +10,10 @@ use crate::sandbox::helper::{self, Permissions};
 use crate::sandbox::{self, Attempt, Plan, Step, StepState};
 use crate::store::StateDir;
 use crate::{http, posture};
+use axum::http::Uri;
 use std::collections::BTreeSet;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +42,7 @@ const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What was opened before.
 pub(super) struct Confined {
     pub sources: Opened,
-    pub listener: Option<TcpListener>,
+    pub listener: Option<http::Listener>,
     pub web: http::Web,
 }
 
@@ -80,12 +83,18 @@ fn start_helper(config: &Config) -> Result<(), LiveError> {
     })
 }
 
-fn listen(config: &Config) -> Result<Option<TcpListener>, LiveError> {
-    if !config.http.enabled {
+fn listen(config: &Config) -> Result<Option<http::Listener>, LiveError> {
+    let http = &config.http;
+    if !http.enabled {
         return Ok(None);
     }
-    let address = config.http.listen;
-    TcpListener::bind(address).map(Some).map_err(|error| {
+    if !http.unix_socket.as_os_str().is_empty() {
+        let path = http.unix_socket.display();
+        let failed = |error| LiveError::Other(format!("http.unix_socket: cannot listen on {path}: {error}"));
+        return unix_socket::listen(&http.unix_socket, 0o660).map(|listener| Some(listener.into())).map_err(failed);
+    }
+    let address = http.listen;
+    TcpListener::bind(address).map(|listener| Some(listener.into())).map_err(|error| {
         LiveError::Other(format!("cannot listen on {address}: {error}; choose another address with --listen"))
     })
 }
@@ -99,7 +108,17 @@ pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
     if !http.enabled {
         return Ok(http::Web::open_to_all());
     }
-    http::Web::read(&http.web_config, http.listen, http.allow_unauthenticated)
+    let is_unix = !http.unix_socket.as_os_str().is_empty();
+    // Who may connect to a Unix socket, its permissions say.
+    let listen = if is_unix { (Ipv4Addr::LOCALHOST, 0).into() } else { http.listen };
+    let web = http::Web::read(&http.web_config, listen, http.allow_unauthenticated)?;
+    // Beyond loopback clients authenticate, or others decide who may ask; the names there are not known here.
+    if is_unix || !listen.ip().to_canonical().is_loopback() {
+        return Ok(web);
+    }
+    let external = config.output.links.external_url.parse::<Uri>().ok();
+    let external = external.and_then(|url| url.host().map(str::to_owned));
+    Ok(web.only_for(http.hosts.iter().cloned().chain([machine_name()]).chain(external)))
 }
 
 /// Runs as the helper of another process, whose socket is standard input, until that ends.

@@ -10,6 +10,7 @@
 
 use super::clock::{instant, wall_clock};
 use super::replay::Replay;
+use super::unix_socket;
 use crate::base::{Timestamp, Vector};
 use crate::config::Config;
 use crate::incident::{Change, CloseReason, Event, Incident};
@@ -21,9 +22,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -253,7 +253,7 @@ impl Drills {
         let context = Arc::new(DrillContext { current, outputs: outputs.names() });
         let receipts = outputs.receipts();
         let path = config.state_dir.join(SOCKET);
-        let socket = match listen(&path) {
+        let socket = match unix_socket::listen(&path, 0o600) {
             Ok(listener) => {
                 let (context, receipts) = (Arc::clone(&context), receipts.clone());
                 let serve = move || serve(&listener, &context, &sender, &receipts);
@@ -317,21 +317,6 @@ impl Drop for Drills {
             let _ = std::fs::remove_file(socket);
         }
     }
-}
-
-/// A socket that only the owner of the state directory and root can open.
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    // A socket left behind by an earlier run is removed; a running daemon accepts connections on it.
-    if UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon is listening on it"));
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 /// Runs one drill after another until the live run ends.

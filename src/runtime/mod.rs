@@ -75,6 +75,7 @@ mod systemd_notifier;
 mod table_metrics;
 pub mod tally_worker;
 mod tick_collector;
+mod unix_socket;
 mod worker_handles;
 mod worker_housekeeping;
 mod worker_messages;

@@ -24,7 +24,6 @@ use crate::meter::Hasher;
 use crate::metrics::Metrics;
 use crate::report::{Reporter, Sender};
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -118,7 +117,7 @@ fn log_start(live: &LiveConfig, server: Option<&http::Server>) {
 }
 
 fn start_http(
-    listener: Option<TcpListener>,
+    listener: Option<http::Listener>,
     web: http::Web,
     shared: &Arc<http::Shared>,
 ) -> Result<Option<http::Server>, LiveError> {

@@ -62,7 +62,7 @@ pub fn serve(socket: BorrowedFd<'_>, tools: ToolRunner) -> io::Result<()> {
             at_work.fetch_sub(1, Ordering::AcqRel);
         };
         if std::thread::Builder::new().name("request".to_owned()).spawn(work).is_err() {
-            // Without an answer, the other side sees its socket closed.
+            // Without an answer, the peer sees its socket closed.
             working.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -126,7 +126,7 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 /// The reply is as long as it is; the socket goes with its first octet.
 fn answer(mut to: UnixStream, reply: &Reply, socket: Option<BorrowedFd<'_>>) {
-    // Where the other side has given up waiting, nobody is there to be told.
+    // Where the other side has given up waiting, there is no one to tell.
     let _ = match socket {
         Some(socket) => send(to.as_fd(), reply, &[socket]),
         None => serde_json::to_vec(reply).map_err(io::Error::from).and_then(|text| to.write_all(&text)),
