@@ -25,10 +25,12 @@ impl Problems {
         Problems { source, list: Vec::new() }
     }
 
+    /// Adds a problem, which is one line: a message may quote a file.
     pub(super) fn add(&mut self, at: impl ToString, message: impl Into<String>) {
         if self.list.len() < MAX_PROBLEMS {
-            let message = message.into();
-            self.list.push(Problem { source: self.source, at: at.to_string(), message });
+            let plain = |text: String| text.replace(char::is_control, "\u{fffd}");
+            let (at, message) = (plain(at.to_string()), plain(message.into()));
+            self.list.push(Problem { source: self.source, at, message });
         } else if self.list.len() == MAX_PROBLEMS {
             let message = format!("more than {MAX_PROBLEMS} problems; the rest are ignored");
             self.list.push(Problem { source: self.source, at: self.source.to_owned(), message });
@@ -142,6 +144,13 @@ mod tests {
         assert!(found.is_empty() && problems.list.is_empty());
         assert_eq!(text(Path::new("/dev/zero"), &mut problems), None);
         assert_eq!(problems.list[0].to_string(), "/dev/zero: cannot be read: not a regular file");
+    }
+
+    #[test]
+    fn problems_are_single_lines() {
+        let mut problems = Problems::new("libvirt");
+        problems.add_line(Path::new("a\nb.xml"), 1, "`</name\n\u{1b}[2J>` was found");
+        assert_eq!(problems.list[0].to_string(), "a\u{fffd}b.xml:1: `</name\u{fffd}\u{fffd}[2J>` was found");
     }
 
     #[test]
