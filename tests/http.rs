@@ -655,7 +655,7 @@ fn connections_are_kept_and_limited() {
             stream
         })
         .collect();
-    // A client has three quarters of all. Of those that wait, the ones that waited longest have given way.
+    // A client has three quarters of all. Of those that wait, the ones that waited longest were evicted.
     let is_open = |stream: &TcpStream| {
         let mut stream = stream.try_clone().expect("a handle");
         stream.set_read_timeout(Some(Duration::from_millis(10))).expect("a timeout");

@@ -271,7 +271,7 @@ fn slow_clients_are_disconnected_before_and_inside_tls() {
         for stream in &mut slow {
             let _ = stream.write_all(b"x");
         }
-        // Some have given way to others before.
+        // Some were evicted for others before.
         running.refused("limit") + running.refused("busy") >= 256
     });
     assert_eq!(running.ask_tls(&client, "/healthz", "").unwrap().0, 200);

@@ -3,6 +3,8 @@
 //! A frame from a guest to the Internet passes the guest's tap, possibly a firewall bridge, the bridge and the uplink.
 //! A capture on each of these shows the same frame, so traffic is counted at only one of them.
 
+use std::collections::BTreeMap;
+
 /// The role of an interface on its LAN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InterfaceRole {
@@ -111,25 +113,37 @@ impl CapturedInterface {
     /// counted. Otherwise the uplink shows the frames that pass it, and each port shows the frames that its guest
     /// sends.
     pub fn of_all(interfaces: &[(InterfaceRole, Option<&str>)]) -> Vec<CapturedInterface> {
-        let is_same_bridge =
-            |a: &(InterfaceRole, Option<&str>), b: &(InterfaceRole, Option<&str>)| a.1.is_some() && a.1 == b.1;
-        let assign = |(index, this): (usize, &(InterfaceRole, Option<&str>))| {
-            let on_same_bridge = || interfaces.iter().filter(|other| is_same_bridge(other, this));
-            let has = |role: InterfaceRole| on_same_bridge().any(|(other, _)| *other == role);
-            let first = interfaces.iter().position(|other| is_same_bridge(other, this)).unwrap_or(index);
-            let counted = match this.0 {
-                _ if on_same_bridge().count() < 2 => CountPolicy::All,
-                InterfaceRole::Bridge => CountPolicy::All,
-                _ if has(InterfaceRole::Bridge) => CountPolicy::Nothing,
+        /// What is captured of one bridge.
+        struct Bridge {
+            first: usize,
+            interfaces: usize,
+            itself: bool,
+            uplink: bool,
+        }
+        let mut bridges: BTreeMap<&str, Bridge> = BTreeMap::new();
+        for (index, (role, name)) in interfaces.iter().enumerate() {
+            let Some(name) = name else { continue };
+            let none = Bridge { first: index, interfaces: 0, itself: false, uplink: false };
+            let bridge = bridges.entry(name).or_insert(none);
+            bridge.interfaces += 1;
+            bridge.itself |= *role == InterfaceRole::Bridge;
+            bridge.uplink |= *role == InterfaceRole::Uplink;
+        }
+        let assign = |(index, (role, name)): (usize, &(InterfaceRole, Option<&str>))| {
+            let bridge = name.and_then(|name| bridges.get(name));
+            let counted = match (role, bridge) {
+                (_, None) | (_, Some(Bridge { interfaces: ..2, .. })) => CountPolicy::All,
+                (InterfaceRole::Bridge, _) => CountPolicy::All,
+                (_, Some(Bridge { itself: true, .. })) => CountPolicy::Nothing,
                 // Frames that leave through the uplink came from a port. Not all ports may be captured; counting at the
                 // uplink includes the guests of those that are not.
-                InterfaceRole::Uplink => CountPolicy::All,
-                _ if has(InterfaceRole::Uplink) => CountPolicy::Nothing,
+                (InterfaceRole::Uplink, _) => CountPolicy::All,
+                (_, Some(Bridge { uplink: true, .. })) => CountPolicy::Nothing,
                 _ => CountPolicy::Ingress,
             };
             CapturedInterface {
-                segment: first as u16,
-                role: this.0,
+                segment: bridge.map_or(index, |bridge| bridge.first) as u16,
+                role: *role,
                 counted,
                 directions: CaptureDirections::Unknown,
                 outside: false,

@@ -10,6 +10,9 @@ use crate::store::evidence::{Chain, SigningKey};
 use crate::store::{Database, PeriodCoverage, StoreError};
 use std::path::{Path, PathBuf};
 
+/// Reports on single incidents that a replay writes: a crafted capture may have any number.
+const MOST_REPORTS: usize = 200;
+
 /// What is to be written.
 pub(super) struct Documents {
     report: Option<PathBuf>,
@@ -105,7 +108,7 @@ impl Documents {
         let sender = sender(&self.config, None, None, &[]);
         let (format, now) = (format(path), wall_clock());
         let reader = database.reader();
-        let mut write = |path: &Path, report: String| {
+        let write = |lines: &mut Vec<String>, path: &Path, report: String| {
             lines.push(format!("report in {}", path.display()));
             std::fs::write(path, report).map_err(|error| format!("{}: {error}", path.display()))
         };
@@ -119,15 +122,23 @@ impl Documents {
             sender.incident(&found, What::Report(format), self.language, now)
         };
         if let [only] = incidents.as_slice() {
-            return write(path, report_on(&only.id)?);
+            return write(lines, path, report_on(&only.id)?);
         }
-        for incident in &incidents {
+        if incidents.len() > MOST_REPORTS {
+            lines.push(format!(
+                "{} of {} incidents have a report of their own, the first ones; pegel report writes others from a store",
+                MOST_REPORTS,
+                incidents.len()
+            ));
+        }
+        for incident in incidents.iter().take(MOST_REPORTS) {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let suffix = path.extension().unwrap_or_default().to_string_lossy();
-            write(&path.with_file_name(format!("{name}-{}.{suffix}", incident.id)), report_on(&incident.id)?)?;
+            let file = path.with_file_name(format!("{name}-{}.{suffix}", incident.id));
+            write(lines, &file, report_on(&incident.id)?)?;
         }
         material.incidents = incidents;
-        write(path, sender.period(&material, (from, to), Scope::All, format, self.language, now))
+        write(lines, path, sender.period(&material, (from, to), Scope::All, format, self.language, now))
     }
 }
 

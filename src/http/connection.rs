@@ -37,7 +37,7 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: appli
 Connection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n\
 {\"error\":\"too many connections\"}\n";
 
-/// A listener that accepts up to [`MAX_CONNECTIONS`] connections. For others, one that waits for a request gives way; where none does,
+/// A listener that accepts up to [`MAX_CONNECTIONS`] connections. For others, one that waits for a request is evicted; where none waits,
 /// they get a 503 response.
 pub(super) struct LimitedListener {
     listener: Accepting,
@@ -145,7 +145,7 @@ impl Limited {
         self.seat.answers(phase == Phase::Response);
     }
 
-    /// Fails after the deadline, and when the connection gives way to another; schedules a wake-up for both.
+    /// Fails after the deadline, and when the connection is evicted for another; schedules a wake-up for both.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if self.seat.is_lost(context.waker()) {
             return Err(io::ErrorKind::ConnectionAborted.into());

@@ -47,6 +47,8 @@ fn user_of(local: SocketAddr, remote: SocketAddr) -> io::Result<Option<u32>> {
         destination_port: remote.port(),
         source_address: local.ip(),
         destination_address: remote.ip(),
+        // INET_DIAG_NOCOOKIE: any socket with these ends.
+        cookie: [0xff; 8],
         ..if is_v4 { SocketId::new_v4() } else { SocketId::new_v6() }
     };
     let request = InetRequest {

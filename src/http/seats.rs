@@ -1,7 +1,7 @@
-//! Seats: the connections that may be open at the same time, and which of them gives way to another.
+//! Seats: the connections that may be open at the same time, and which of them is evicted for another.
 //!
 //! A client that opens all connections there are, and never asks, must not keep out those that do. While no seat is free, the
-//! client with the most gives up the one that has been waiting for a request for the longest time; no client may have more than
+//! client with the most loses the one that has been waiting for a request for the longest time; no client may have more than
 //! three quarters.
 
 use super::peer::Client;
@@ -28,11 +28,11 @@ struct Taken {
 
 struct State {
     client: Client,
-    /// A response is under way: such a connection never gives way.
+    /// A response is under way: such a connection is never evicted.
     answers: AtomicBool,
     /// Since when it waits for a request, as a number of [`Taken::next`].
     since: AtomicU64,
-    /// It has to give way.
+    /// It was evicted.
     is_lost: AtomicBool,
     waker: AtomicWaker,
 }
@@ -92,7 +92,7 @@ impl Taken {
         self.next
     }
 
-    /// Ends the connection that gives way to one of `client`: of the client with the most, counting the new one, the one that has
+    /// Evicts a connection for one of `client`: of the client with the most, counting the new one, the one that has
     /// waited for the longest time. `only_own`: of this client's.
     fn make_room(&mut self, client: Client, only_own: bool) -> bool {
         let mut clients: BTreeMap<Client, usize> = BTreeMap::from([(client, 1)]);
@@ -129,7 +129,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // One that gave way has none any more.
+        // One that was evicted has none any more.
         self.seats.lock().by_number.remove(&self.number);
     }
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_most_gives_up_the_oldest_that_waits() {
+    fn who_has_most_loses_the_oldest_that_waits() {
         let seats = Seats::new(8);
         let greedy: Vec<Seat> = (0..5).map(|_| take(&seats, user(1))).collect();
         let modest: Vec<Seat> = (0..3).map(|_| take(&seats, user(2))).collect();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_under_way_give_no_way_and_seats_return() {
+    fn responses_under_way_are_not_evicted_and_seats_return() {
         let seats = Seats::new(4);
         let three: Vec<Seat> = (0..3).map(|_| take(&seats, user(1))).collect();
         three.iter().for_each(|seat| seat.answers(true));

@@ -336,8 +336,8 @@ impl Incidents {
     fn merge_note(&mut self, attack: &Key, now: Timestamp, events: &mut Vec<Event>) {
         let note = Key { is_note: true, ..attack.clone() };
         let is_new = |record: &Record| now.seconds_since(record.first_opened_at()) <= MERGE_SECONDS;
-        if !attack.is_note {
-            self.merge(attack, |key, record| *key == note && is_new(record), now, events);
+        if !attack.is_note && self.open.get(&note).is_some_and(is_new) {
+            self.merge_into(attack, vec![note], now, events);
         }
     }
 
@@ -388,7 +388,11 @@ impl Incidents {
     /// Closes incidents that are now part of `whole`.
     fn merge(&mut self, whole: &Key, is_part: impl Fn(&Key, &Record) -> bool, now: Timestamp, events: &mut Vec<Event>) {
         let open = self.open.iter().filter(|(key, record)| *key != whole && is_part(key, record));
-        let parts: Vec<Key> = open.map(|(key, _)| key.clone()).collect();
+        let parts = open.map(|(key, _)| key.clone()).collect();
+        self.merge_into(whole, parts, now, events);
+    }
+
+    fn merge_into(&mut self, whole: &Key, parts: Vec<Key>, now: Timestamp, events: &mut Vec<Event>) {
         for key in parts {
             let Some(incident) = self.take(&key, now, CloseReason::Merged) else { continue };
             let incident = Arc::new(Incident { part_of: Some(whole.target.to_string()), ..incident });

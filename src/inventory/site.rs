@@ -108,6 +108,8 @@ pub struct Site {
     inventory: Arc<Inventory>,
     /// Indices of guest and NIC by MAC address.
     nics: BTreeMap<Mac, (usize, usize)>,
+    /// Index of each station's entry in the forwarding tables of the inventory.
+    learned_ports: BTreeMap<Mac, usize>,
     /// MAC addresses of this machine.
     own_macs: BTreeSet<Mac>,
     lan_policy: LanPolicy,
@@ -162,8 +164,17 @@ impl Site {
         let nics = guests.flat_map(|(at, guest)| guest.nics.iter().enumerate().map(move |(n, nic)| (nic.mac, (at, n))));
         self.nics = nics.collect();
         self.own_macs = inventory.kernel.links.iter().filter(|link| is_ours(link)).map(|link| link.mac).collect();
+        // Of a station with several entries, the first counts.
+        let learned = inventory.kernel.fdb.iter().enumerate().rev().map(|(at, entry)| (entry.mac, at));
+        self.learned_ports = learned.collect();
         self.inventory = inventory;
         self
+    }
+
+    /// The port on which a bridge of this machine has learned a station.
+    pub fn learned_port(&self, mac: Mac) -> Option<&str> {
+        let at = *self.learned_ports.get(&mac)?;
+        self.inventory.kernel.fdb.get(at).map(|entry| entry.port.as_str())
     }
 
     /// The inventory.

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 /// Days before an incident whose minutes show the normal traffic.
 const USUAL_DAYS: f64 = 28.0;
 const SECONDS_PER_DAY: f64 = 86_400.0;
+/// Other incidents of the same target that a report knows of, the latest ones.
+const RELATED: usize = 200;
 /// Minutes that one report holds: a month of ten guests. Beyond it, a report on everything leaves the traffic out.
 const MOST_MINUTES: u64 = 500_000;
 
@@ -18,7 +20,7 @@ const MOST_MINUTES: u64 = 500_000;
 pub struct IncidentMaterial {
     /// The incident.
     pub stored: StoredIncident,
-    /// Incidents of the same target within a day.
+    /// Incidents of the same target within a day, the latest 200.
     pub related: Vec<Incident>,
     /// Packets kept as evidence.
     pub packets: Vec<KeptPacket>,
@@ -49,8 +51,8 @@ pub fn incident_material(reader: &Reader, id: &str) -> Result<Option<IncidentMat
     let target = Some(incident.target.label());
     let (from, to) =
         (incident.onset().minus_seconds(SECONDS_PER_DAY), incident.updated_at.plus_seconds(SECONDS_PER_DAY));
-    let filter = Filter { target, from: Some(from), to: Some(to), ..Filter::default() };
-    let mut related = reader.all_incidents(&filter)?;
+    let filter = Filter { target, from: Some(from), to: Some(to), limit: RELATED, ..Filter::default() };
+    let mut related = reader.incidents(&filter)?.incidents;
     related.retain(|other| other.id != incident.id);
     related.reverse();
     let minutes = match incident.target.address {

@@ -156,9 +156,12 @@ impl Reader {
     /// # Errors
     /// It cannot be read.
     pub fn incidents(&self, filter: &Filter) -> Result<Page, StoreError> {
-        const SQL: &str = "SELECT json, opened, id FROM incident WHERE \
-            (?1 IS NULL OR closed IS NULL OR closed >= ?1) AND (?2 IS NULL OR opened < ?2) \
-            AND (?3 IS NULL OR target = ?3 OR address = ?3 OR json_extract(json, '$.target.mac') = ?3) \
+        // Each of the three ways to name a target has an index.
+        const OF_TARGET: &str = "number IN (SELECT number FROM incident WHERE target = ?3 \
+            UNION ALL SELECT number FROM incident WHERE address = ?3 \
+            UNION ALL SELECT number FROM incident WHERE json_extract(json, '$.target.mac') = ?3)";
+        const SQL: &str = "SELECT json, opened, id FROM incident WHERE OF_TARGET \
+            AND (?1 IS NULL OR closed IS NULL OR closed >= ?1) AND (?2 IS NULL OR opened < ?2) \
             AND (?4 IS NULL OR guest = ?4 OR guest LIKE ?5 ESCAPE '\\') \
             AND (?6 IS NULL OR number IN (SELECT incident FROM incident_vector WHERE vector = ?6)) \
             AND (?7 IS NULL OR severity >= ?7) AND (?8 IS NULL OR (closed IS NULL) = ?8) AND (?9 OR drill = 0) \
@@ -167,7 +170,8 @@ impl Reader {
         let wanted = filter.page();
         let guest = filter.guest.as_ref().map(|guest| format!("{} (%", escaped(guest)));
         let target = filter.target.as_ref().map(|target| canonical(target));
-        let mut select = self.connection.prepare_cached(SQL)?;
+        let of_target = if target.is_some() { OF_TARGET } else { "?3 IS NULL" };
+        let mut select = self.connection.prepare_cached(&SQL.replacen("OF_TARGET", of_target, 1))?;
         let before = filter.before.as_ref();
         let mut found = select.query(params![
             filter.from.map(rows::millis),

@@ -6,7 +6,8 @@ use super::error::StoreError;
 use rusqlite::Connection;
 
 /// Each brings a database from the version of its index to the next one. Never changed, only added to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE incident (
     number        INTEGER PRIMARY KEY,
     id            TEXT NOT NULL UNIQUE,
@@ -97,7 +98,13 @@ CREATE TABLE note (
 CREATE INDEX note_at ON note (at);
 -- The last minute of hosts and guests that was written as a whole, and by which run.
 CREATE TABLE last_minute (run INTEGER NOT NULL, minute INTEGER NOT NULL) STRICT;
-"];
+",
+    "
+CREATE INDEX incident_target ON incident (target);
+CREATE INDEX incident_mac ON incident (json_extract(json, '$.target.mac'));
+CREATE INDEX incident_unsealed ON incident (closed, id) WHERE closed IS NOT NULL AND sealed IS NULL AND drill = 0;
+",
+];
 
 /// The version of a database of this program.
 pub(super) const VERSION: usize = MIGRATIONS.len();

@@ -16,8 +16,8 @@ const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// Minimum length of a section header block: type, length, byte order, version, section length, length again.
 const SECTION_BYTES: usize = 28;
-/// Interfaces per section at most; a file with more is made to exhaust memory.
-const MAX_INTERFACES: usize = 1 << 16;
+/// Interfaces of all sections at most; a file with more is made to exhaust memory or time. dumpcap captures on as many as a machine has.
+const MAX_INTERFACES: usize = 1024;
 
 /// An interface of the current section.
 struct SectionInterface {
@@ -35,6 +35,8 @@ pub(super) struct Ng {
     section: Vec<SectionInterface>,
     /// Interfaces of all sections.
     interfaces: Vec<Interface>,
+    /// Number of those that the caller knows.
+    shown: usize,
     /// Number of those that earlier sections declared.
     earlier: usize,
     /// Time of the previous packet, which simple packets inherit: they have no timestamp.
@@ -53,6 +55,7 @@ impl Ng {
                 big: false,
                 section: Vec::new(),
                 interfaces: Vec::new(),
+                shown: 0,
                 earlier: 0,
                 last: Timestamp::ZERO,
                 blocks: 0,
@@ -103,6 +106,10 @@ impl Ng {
                 }
             }
         };
+        let is_news = self.interfaces.len() > self.shown;
+        self.shown = self.interfaces.len();
+        // The caller must know of an interface before its packets are delivered.
+        let stop = if is_news && matches!(stop, Stop::Starved) { Stop::Budget } else { stop };
         Step { consumed: window.len() - rest.len(), stop }
     }
 
@@ -136,10 +143,13 @@ impl Ng {
             if kind == SECTION {
                 return Ok(None);
             }
+            // So many interfaces are announced together as are declared together.
+            if self.interfaces.len() > self.shown && kind != INTERFACE {
+                break;
+            }
             let length = block_length(word::<BIG>(*length))?;
             let Some((block, next)) = rest.split_at_checked(length) else { return Ok(Some(Stop::Starved)) };
             let body = block_body::<BIG>(block)?;
-            let known = self.interfaces.len();
             match kind {
                 ENHANCED_PACKET => self.enhanced::<BIG, S>(body, sink)?,
                 INTERFACE => self.declare::<BIG>(body)?,
@@ -150,10 +160,6 @@ impl Ng {
             }
             *rest = next;
             self.blocks = self.blocks.saturating_add(1);
-            if self.interfaces.len() > known {
-                // The caller must know of an interface before its packets are delivered.
-                break;
-            }
         }
         Ok(Some(Stop::Budget))
     }
@@ -180,7 +186,7 @@ impl Ng {
             return Err("is too short for an interface".into());
         };
         if self.section.len() >= MAX_INTERFACES {
-            return Err(format!("declares more than {MAX_INTERFACES} interfaces in one section"));
+            return Err(too_many());
         }
         let snaplen = word::<BIG>([s0, s1, s2, s3]);
         let options = options::interface_options::<BIG>(options);
@@ -191,9 +197,10 @@ impl Ng {
         let index = if id < self.earlier && self.interfaces.get(id) == Some(&interface) {
             id
         } else {
-            if self.interfaces.len() < MAX_INTERFACES {
-                self.interfaces.push(interface);
+            if self.interfaces.len() >= MAX_INTERFACES {
+                return Err(too_many());
             }
+            self.interfaces.push(interface);
             self.interfaces.len().saturating_sub(1)
         };
         let index = u16::try_from(index).unwrap_or(u16::MAX);
@@ -324,6 +331,11 @@ fn block_body<const BIG: bool>(block: &[u8]) -> Result<&[u8], String> {
         return Err(format!("has length {} at its beginning and {} at its end", block.len(), word::<BIG>(*trailer)));
     }
     Ok(start.get(8..).unwrap_or_default())
+}
+
+#[cold]
+fn too_many() -> String {
+    format!("declares more than {MAX_INTERFACES} interfaces")
 }
 
 #[cold]

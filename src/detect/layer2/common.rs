@@ -105,10 +105,7 @@ pub(in super::super) fn port_of(window: &Window<'_>, site: &Site, interface: Opt
 /// in the inventory.
 fn port_name(window: &Window<'_>, site: &Site, interface: u16, mac: Mac) -> Option<String> {
     let observed = observed_port(window, interface, mac).and_then(|port| window.interface(port));
-    let learned = || {
-        let entry = site.inventory().kernel.fdb.iter().find(|entry| entry.mac == mac)?;
-        Some(entry.port.clone())
-    };
+    let learned = || site.learned_port(mac).map(str::to_owned);
     let in_inventory = || site.guest_of_mac(mac).and_then(|(_, nic)| nic.port.clone());
     observed.map(str::to_owned).or_else(learned).or_else(in_inventory)
 }

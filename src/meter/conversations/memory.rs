@@ -189,8 +189,10 @@ impl Memory {
         let gap = tick.wrapping_sub(self.tick);
         let starts_anew = self.tick != 0 && gap > u64::from(TCP_LIFE) << STEP_BITS;
         if starts_anew {
-            self.lines.fill(EMPTY);
-            self.marks.fill(0);
+            // Only what is used: timestamps may leap with every packet, and a line is much larger than its marks.
+            for (line, marks) in self.lines.iter_mut().zip(self.marks.iter_mut()).filter(|(_, marks)| **marks != 0) {
+                (*line, *marks) = (EMPTY, 0);
+            }
             self.entries = 0;
         }
         (self.tick, self.now) = (tick, clock(tick));

@@ -108,8 +108,8 @@ impl LanState {
         assigned: Arc<AssignedAddrs>,
         gateways: Vec<Addr>,
     ) {
-        if self.interfaces != interfaces {
-            // State learned with other interface numbers is invalid.
+        if !interfaces.starts_with(&self.interfaces) {
+            // State learned with other interface numbers is invalid. Interfaces that are added change nothing of it.
             self.clear();
             self.pairings
                 .renumber(|segment| interfaces.get(usize::from(segment)).map_or(segment, |known| known.segment));
