@@ -21,6 +21,7 @@ use crate::base::{Addr, Direction, LinkReading, PostureResult, Severity};
 use crate::inventory::Site;
 use crate::meter::{PointWeights, Span, Window};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A detector that the configuration leaves on.
@@ -29,13 +30,24 @@ struct EnabledDetector {
     spec: &'static DetectorSpec,
     /// Severity of all its findings, where the operator sets one.
     severity: Option<Severity>,
+    /// It has panicked, and is not run again.
+    has_panicked: Cell<bool>,
 }
 
 impl EnabledDetector {
-    /// Runs one inspection and applies the configured severity to what it found: the only place that overrides one.
+    /// Runs one inspection and applies the configured severity to what it found: the only place that overrides one. A panic ends
+    /// this detector and no other.
     fn run(&self, findings: &mut Vec<Finding>, inspect: impl FnOnce(&dyn Detector, &mut Vec<Finding>)) {
+        if self.has_panicked.get() {
+            return;
+        }
         let before = findings.len();
-        inspect(&*self.detector, findings);
+        // A detector keeps no state between inspections; what it has added so far is removed.
+        let outcome = catch_unwind(AssertUnwindSafe(|| inspect(&*self.detector, findings)));
+        if outcome.is_err() {
+            self.has_panicked.set(true);
+            findings.truncate(before);
+        }
         for finding in findings.iter_mut().skip(before) {
             finding.severity = self.severity.unwrap_or(finding.severity);
         }
@@ -54,6 +66,11 @@ impl Detectors {
     /// The points that the meter shall give to hosts, so that it knows which of them these detectors have to inspect.
     pub fn weights(&self) -> PointWeights {
         self.gate.weights()
+    }
+
+    /// Names of the detectors that have panicked and are off until they are built anew.
+    pub fn panicked(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.enabled.iter().filter(|enabled| enabled.has_panicked.get()).map(|enabled| enabled.spec.name)
     }
 
     /// Audits the gate from now on: every detector inspects every host. For tests.
@@ -78,6 +95,7 @@ pub fn build(settings: &[Settings], site: &Arc<Site>) -> Detectors {
                 detector: (spec.build)(settings, site),
                 spec,
                 severity: settings.severity,
+                has_panicked: Cell::new(false),
             })
             .collect(),
     }
@@ -140,7 +158,7 @@ pub fn explain(
         let mut found: Vec<(&EnabledDetector, Vec<Finding>)> = Vec::new();
         for enabled in detectors.iter().filter(|enabled| !enabled.spec.needs.is_empty()) {
             let mut findings = Vec::new();
-            enabled.detector.inspect_host(&context, window, &mut findings);
+            enabled.run(&mut findings, |detector, findings| detector.inspect_host(&context, window, findings));
             let (comparisons, silent_because) = context.notes().take();
             explanations.push(Explanation {
                 detector: enabled.spec.name,
@@ -310,4 +328,50 @@ fn guest(finding: &Finding, site: &Site, window: &Window<'_>) -> Option<String> 
         _ => None,
     };
     guest.map(ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Vector;
+
+    struct Faulty;
+
+    impl Detector for Faulty {
+        fn inspect_host_checks(&self, checks: &[PostureResult], findings: &mut Vec<Finding>) {
+            let target = Target::Sensor { what: "half".to_owned() };
+            findings.push(Finding::about(
+                target,
+                Direction::Internal,
+                Vector::PostureFailed,
+                crate::base::Timestamp::ZERO,
+            ));
+            assert!(checks.is_empty(), "as intended");
+        }
+    }
+
+    #[test]
+    fn a_detector_that_panics_is_off_and_the_others_go_on() {
+        let settings = crate::config::Config::default().detect.clone();
+        let mut detectors = build(&settings, &Arc::new(Site::default()));
+        if let Some(first) = detectors.enabled.first_mut() {
+            first.detector = Box::new(Faulty);
+        }
+        let failing = PostureResult {
+            name: "firewall".to_owned(),
+            what: String::new(),
+            state: crate::base::PostureState::Failed,
+            message: "down".to_owned(),
+            why: String::new(),
+            failures: 100,
+            since: crate::base::Timestamp::ZERO,
+        };
+        for _ in 0..2 {
+            let mut findings = Vec::new();
+            run_host_checks(&detectors, std::slice::from_ref(&failing), &mut findings);
+            let targets: Vec<String> = findings.iter().map(|finding| finding.target.to_string()).collect();
+            assert_eq!(targets, ["host check firewall"], "of the posture detector, and nothing half done");
+            assert_eq!(detectors.panicked().collect::<Vec<_>>(), [DETECTORS[0].name]);
+        }
+    }
 }

@@ -126,6 +126,8 @@ metrics! {
         "Detector findings that did not lead to an incident: too many incidents open, or a side effect of another one";
     Counter FINDINGS_SUPPRESSED "pegel_findings_suppressed_total" ["rule"]
         "Detector findings suppressed by an allow rule; a persistent condition is found again in every tick of 0.1 s";
+    Gauge DETECTORS_PANICKED "pegel_detectors_panicked" []
+        "Detectors that panicked, a fault of Pegel, and are off until a reload or restart";
     // This host
     Gauge POSTURE_OK "pegel_posture_ok" ["check"]
         "Whether a posture check of this host passes (1); 0 if it fails or its state is unknown";

@@ -87,6 +87,7 @@ pub struct Metrics {
     /// By index of [`StateOperation`].
     state_failures: Vec<IntCounter>,
     store_bytes: IntGauge,
+    detectors_panicked: IntGauge,
     store_failing: IntGauge,
     store_dropped: Follower,
     output_events: IntCounterVec,
@@ -165,6 +166,7 @@ impl Metrics {
             state_failures: make.counters_for(spec::STATE_FAILURES, StateOperation::ALL.iter().map(|o| o.name()))?,
             store_bytes: make.gauge(spec::STORE_BYTES)?,
             store_failing: make.gauge(spec::STORE_FAILING)?,
+            detectors_panicked: make.gauge(spec::DETECTORS_PANICKED)?,
             store_dropped: Follower::new(make.counter(spec::STORE_DROPPED)?),
             output_events: by_output(spec::OUTPUT_EVENTS)?,
             output_failures: by_output(spec::OUTPUT_FAILURES)?,
@@ -313,6 +315,11 @@ impl Metrics {
         if let Some(counter) = self.state_failures.get(operation as usize) {
             counter.inc();
         }
+    }
+
+    /// Shows how many detectors are off because they panicked.
+    pub fn detectors_panicked(&self, number: usize) {
+        self.detectors_panicked.set(whole(number as u64));
     }
 
     /// Shows the size of the store, how many entries were dropped since the start, and whether it fails.

@@ -2,7 +2,7 @@
 //! clock, no input or output.
 
 use super::guest_rates::GuestRates;
-use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult, Timestamp};
+use crate::base::{Addr, CapturedInterface, LinkReading, Networks, PostureResult, PostureState, Timestamp};
 use crate::config::Config;
 use crate::detect::{self, AllowList, Baseline, Detectors, Explanation, Finding};
 use crate::incident::{CloseReason, Event, Incident, Incidents, LossCounts, MaintenanceWindow};
@@ -74,6 +74,8 @@ pub struct Engine {
     losses: LossCounts,
     /// The latest results of the checks of this host.
     host_checks: Vec<PostureResult>,
+    /// Detectors that have panicked, as failed checks.
+    panics: Vec<PostureResult>,
     /// What the kernel counted on the captured interfaces in the last seconds.
     links: Vec<LinkReading>,
     totals: Totals,
@@ -107,6 +109,7 @@ impl Engine {
             events: Vec::new(),
             losses: LossCounts::default(),
             host_checks: Vec::new(),
+            panics: Vec::new(),
             links: Vec::new(),
             totals: Totals::default(),
             frozen_ticks: 0,
@@ -129,6 +132,7 @@ impl Engine {
     /// Puts another site into force: guests, interfaces. The configuration is unchanged.
     pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
         self.detectors = detect::build(&config.detect, &site);
+        self.panics.clear();
         self.meter.set_weights(self.detectors.weights());
         self.site = site;
         self.lan_interfaces = None;
@@ -336,10 +340,12 @@ impl Engine {
     }
 
     fn judge(&mut self, end: Timestamp) {
+        self.note_panics(end);
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
-        detect::run_host_checks(&self.detectors, &self.host_checks, &mut self.findings);
+        let checks: Vec<PostureResult> = self.host_checks.iter().chain(&self.panics).cloned().collect();
+        detect::run_host_checks(&self.detectors, &checks, &mut self.findings);
         detect::run_links(&self.detectors, &self.links, &window, &mut self.findings);
         if let Some(explained) = &mut self.explained {
             explained.add(detect::explain(
@@ -356,6 +362,32 @@ impl Engine {
         if let Some(baseline) = &mut self.baseline {
             baseline.observe(&window, &self.site, || self.incidents.under_attack());
         }
+    }
+
+    /// A detector that has panicked is a failed check of this host, until detectors are built anew.
+    fn note_panics(&mut self, end: Timestamp) {
+        for name in self.detectors.panicked() {
+            let check = format!("detector {name}");
+            if self.panics.iter().any(|known| known.name == check) {
+                continue;
+            }
+            tracing::error!(detector = name, "the detector panicked and is off until a reload or restart");
+            self.panics.push(PostureResult {
+                name: check,
+                what: format!("the detector {name} works"),
+                state: PostureState::Failed,
+                message: format!("the detector {name} panicked and is off until a reload or restart; please report it"),
+                why: String::new(),
+                // Nothing has to be repeated to be sure of it.
+                failures: u32::MAX,
+                since: end,
+            });
+        }
+    }
+
+    /// Detectors that have panicked and are off.
+    pub fn panicked_detectors(&self) -> usize {
+        self.panics.len()
     }
 
     /// Passes the ticks before `tick` that had no packets: measurement windows drain, incidents close.

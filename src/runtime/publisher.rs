@@ -199,6 +199,7 @@ impl Publisher {
         table_metrics::shared(&self.metrics, engine);
         let (incident_limit, side_effects) = engine.incidents().dropped_findings();
         self.metrics.findings_dropped(incident_limit, side_effects);
+        self.metrics.detectors_panicked(engine.panicked_detectors());
         for allowed in engine.allowed().iter() {
             self.metrics.allowed_findings(&allowed.rule.name, allowed.findings);
         }

@@ -30,7 +30,7 @@ pub fn attempts() -> Vec<Attempt> {
         inheritable: CapabilitySet::empty(),
     };
     // A port that no receiver has: the connection must be refused by the kernel of this machine before it is by anyone else.
-    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+    let unused = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     vec![
         attempt("run a program (/bin/true)", Command::new("/bin/true").status()),
         attempt("open a packet socket", socket_with(AddressFamily::PACKET, SocketType::RAW, any, None)),
@@ -43,7 +43,7 @@ pub fn attempts() -> Vec<Attempt> {
         Attempt {
             what: "connect to TCP port 9",
             // The host's refusal comes after that of the sandbox.
-            refused: match TcpStream::connect_timeout(&nobody, Duration::from_secs(1)) {
+            refused: match TcpStream::connect_timeout(&unused, Duration::from_secs(1)) {
                 Ok(_) => None,
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(error.to_string()),
                 Err(_) => None,

@@ -126,7 +126,7 @@ pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 /// The reply is as long as it is; the socket goes with its first octet.
 fn answer(mut to: UnixStream, reply: &Reply, socket: Option<BorrowedFd<'_>>) {
-    // Where the other side has given up waiting, there is no one to tell.
+    // Where the peer has given up waiting, there is no one to tell.
     let _ = match socket {
         Some(socket) => send(to.as_fd(), reply, &[socket]),
         None => serde_json::to_vec(reply).map_err(io::Error::from).and_then(|text| to.write_all(&text)),
