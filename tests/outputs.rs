@@ -629,3 +629,34 @@ fn syslog_messages_are_sent_over_datagrams_and_streams() {
     }
     assert_eq!(text, "");
 }
+
+/// Panics on its first event.
+struct Faulty {
+    has_panicked: bool,
+}
+
+impl Sink for Faulty {
+    fn deliver(&mut self, _: &Event) -> std::io::Result<Delivery> {
+        assert!(std::mem::replace(&mut self.has_panicked, true), "as intended");
+        Ok(Delivery::Delivered)
+    }
+}
+
+#[test]
+fn an_output_that_panics_goes_on_with_the_next_event() {
+    let mut outputs = Outputs::default();
+    outputs.start("log", vec![Box::new(Faulty { has_panicked: false })]).unwrap();
+    outputs.offer(&opened());
+    outputs.offer(&closed());
+    let start = Instant::now();
+    loop {
+        let (_, counts) = outputs.counts().next().unwrap();
+        let done = (counts.failed.load(Ordering::Relaxed), counts.delivered.load(Ordering::Relaxed));
+        if done == (1, 1) {
+            break;
+        }
+        assert!(start.elapsed() < GUARD, "{done:?}");
+        std::thread::yield_now();
+    }
+    outputs.finish();
+}

@@ -77,6 +77,10 @@ pub(super) fn read(
         section.wrong_value(url_key, &without_secrets(url), message);
         return None;
     }
+    if endpoint.port().is_none() {
+        section.wrong_value(url_key, &without_secrets(url), "must have a port from 1 to 65535, or none");
+        return None;
+    }
     let name = name.unwrap_or_else(|| host.to_owned());
     if !is_name(&name) && !is_host_and_port(&name) {
         section.wrong_value(&NAME, &name, NAME_FORM);

@@ -57,7 +57,7 @@ impl Endpoint {
         Endpoint { url: without_secrets(&self.url), ..self.clone() }
     }
 
-    /// The TCP port that requests go to; `None` for a URL without a host.
+    /// The TCP port that requests go to; `None` for a URL without a host, or with a port that is none.
     pub fn port(&self) -> Option<u16> {
         port_of(&self.url.parse().ok()?)
     }
@@ -74,9 +74,12 @@ pub fn without_secrets(url: &str) -> String {
 }
 
 fn port_of(uri: &Uri) -> Option<u16> {
-    uri.host()?;
-    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    Some(uri.port_u16().unwrap_or(default))
+    let host = uri.host()?;
+    let written = uri.authority()?.as_str().rsplit('@').next()?.strip_prefix(host)?;
+    match written.strip_prefix(':') {
+        Some(port) => port.parse().ok().filter(|&port| port != 0),
+        None => Some(if uri.scheme_str() == Some("https") { 443 } else { 80 }),
+    }
 }
 
 /// Why a POST was not accepted.
@@ -259,6 +262,21 @@ pub(super) fn secret(path: &std::path::Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_a_number_up_to_65535() {
+        let port = |url: &str| port_of(&url.parse().ok()?);
+        assert_eq!(port("https://alerts.example/x"), Some(443));
+        assert_eq!(port("http://[2001:db8::1]:8080/"), Some(8080));
+        for url in [
+            "http://alerts.example:99999/",
+            "http://alerts.example:0",
+            "http://alerts.example:",
+            "http://alerts.example:9o",
+        ] {
+            assert_eq!(port(url), None, "{url}");
+        }
+    }
 
     #[test]
     fn what_may_be_secret_is_left_out_of_a_url() {

@@ -7,6 +7,7 @@ use crate::incident::{Change, Event};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,14 +226,21 @@ impl SinkWorker {
             }
             // `offer` counts an event before it queues it.
             self.waiting.fetch_sub(waiting.len(), Ordering::Relaxed);
-            for (event, outcome) in waiting.iter().zip(sink.deliver_all(&waiting)) {
+            // A panic is a fault of one sink: these events are lost to it, and it goes on with the next.
+            let outcomes = catch_unwind(AssertUnwindSafe(|| sink.deliver_all(&waiting)));
+            let outcomes =
+                outcomes.unwrap_or_else(|_| waiting.iter().map(|_| Err(io::Error::other("it panicked"))).collect());
+            for (event, outcome) in waiting.iter().zip(outcomes) {
                 self.count_delivery(event, outcome);
             }
             self.count_settled(sink.settled());
         }
-        let outcome = sink.finish();
-        self.count_attempt(outcome);
-        self.count_settled(sink.settled());
+        let (outcome, settled) = (sink.finish(), sink.settled());
+        // Where nothing was left to send, nothing was attempted.
+        if outcome.is_err() || settled.delivered > 0 {
+            self.count_attempt(outcome);
+        }
+        self.count_settled(settled);
     }
 
     fn count_delivery(&self, event: &Event, outcome: io::Result<Delivery>) {

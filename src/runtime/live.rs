@@ -19,10 +19,11 @@ pub struct Signals {
 /// Captures and judges until `signals.stop` is set. Returns when everything is flushed.
 ///
 /// # Errors
-/// Why the run could not start; or that every capture worker has ended before `signals.stop` was raised.
+/// Why the run could not start; or that a capture worker has ended before `signals.stop` was raised.
 pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     let (mut judge, server) = startup::start(request, &signals.stop)?;
-    while !signals.stop.load(Ordering::Relaxed) && judge.step() {
+    // One that ends by itself has panicked. Without it, a part of the traffic would not be seen: better to start anew.
+    while !signals.stop.load(Ordering::Relaxed) && judge.step() && judge.collector.workers.ended().is_none() {
         if signals.reload.swap(false, Ordering::Relaxed) {
             judge.systemd.reloading();
             reloader::reload(&mut judge);
@@ -30,6 +31,11 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
         }
     }
     let requested = signals.stop.load(Ordering::Relaxed);
+    let ended = judge.collector.workers.ended().map(str::to_owned);
     shutdown::stop(judge, server);
-    if requested { Ok(()) } else { Err(LiveError::Other("every capture worker has ended".to_owned())) }
+    match ended {
+        _ if requested => Ok(()),
+        Some(interface) => Err(LiveError::Other(format!("a capture worker of {interface} panicked; please report it"))),
+        None => Err(LiveError::Other("every capture worker has ended".to_owned())),
+    }
 }

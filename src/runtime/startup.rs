@@ -39,6 +39,7 @@ pub(super) fn start(
     // Before any thread starts, which would keep what it has.
     let confined = Confined::enter(config, live.path(), interfaces)?;
     let Confined { sources, listener, web } = confined;
+    warn_of_address_limit();
     let inventory = InventoryPoller::start(&config.inventory);
     let site = live.site(Arc::clone(inventory.known()));
     // A random key, so that an attacker cannot choose addresses that share a set of the tables.
@@ -91,6 +92,19 @@ pub(super) fn start(
     judge.publish_changes();
     judge.systemd.ready();
     Ok((judge, server))
+}
+
+/// Address space in MiB that a limit should leave: threads, tables and rings reserve more than they use, about 1.1 GiB in all.
+const ADDRESS_SPACE_MIB: u64 = 2048;
+
+fn warn_of_address_limit() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    if let Some(mib) = limit.map(|octets| octets >> 20).filter(|&mib| mib < ADDRESS_SPACE_MIB) {
+        tracing::warn!(
+            "the address space is limited to {mib} MiB (ulimit -v, LimitAS=): an allocation that fails ends Pegel; it needs about \
+             {ADDRESS_SPACE_MIB} MiB of addresses, most of them unused; limit its memory by MemoryMax= instead"
+        );
+    }
 }
 
 /// Who sends reports, as configured, from this machine.

@@ -217,6 +217,12 @@ impl WorkerHandles {
         })
     }
 
+    /// The interface of a worker whose thread has ended.
+    pub(crate) fn ended(&self) -> Option<&str> {
+        let ended = |worker: &&WorkerHandle| worker.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        self.iter().find(ended).map(|worker| worker.interface.as_str())
+    }
+
     /// Joins the threads that have ended and leaves the others behind.
     pub(crate) fn join(&mut self) {
         for worker in &mut self.0 {
