@@ -68,6 +68,12 @@ impl Detectors {
         self.gate.weights()
     }
 
+    /// Leaves detectors off that have panicked before.
+    pub fn switch_off(&self, names: &[&str]) {
+        let named = self.enabled.iter().filter(|enabled| names.contains(&enabled.spec.name));
+        named.for_each(|enabled| enabled.has_panicked.set(true));
+    }
+
     /// Names of the detectors that have panicked and are off until they are built anew.
     pub fn panicked(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.enabled.iter().filter(|enabled| enabled.has_panicked.get()).map(|enabled| enabled.spec.name)

@@ -143,6 +143,9 @@ impl Limited {
         self.deadline.as_mut().reset(Instant::now() + time);
         self.read = 0;
         self.seat.answers(phase == Phase::Response);
+        if phase == Phase::Request {
+            self.seat.asks();
+        }
     }
 
     /// Fails after the deadline, and when the connection is evicted for another; schedules a wake-up for both.

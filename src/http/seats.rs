@@ -119,6 +119,11 @@ impl Seat {
         self.state.is_lost.load(Ordering::Acquire)
     }
 
+    /// Notes that a request begins: it waits from now on.
+    pub(super) fn asks(&self) {
+        self.state.since.store(self.seats.lock().tick(), Ordering::Relaxed);
+    }
+
     /// Notes that a response begins or has ended.
     pub(super) fn answers(&self, answers: bool) {
         if self.state.answers.swap(answers, Ordering::Relaxed) && !answers {

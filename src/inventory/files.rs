@@ -1,10 +1,14 @@
 //! Files of the sources: read with limits, and checked for changes by their metadata.
 
 use super::Problem;
+use crate::sandbox::helper;
+use rustix::fs::Dir;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Maximum files of one source, over all its directories. A Proxmox cluster has at most a few thousand guests.
@@ -50,21 +54,21 @@ impl Problems {
 /// Adds the entries of a directory that `wanted` accepts by name to `found`, sorted; none if the directory does not
 /// exist. Stops when `found` has [`MAX_FILES`].
 pub(super) fn list(directory: &Path, wanted: impl Fn(&str) -> bool, found: &mut Vec<PathBuf>, problems: &mut Problems) {
-    let entries = match fs::read_dir(directory) {
+    let entries = match names(directory) {
         Ok(entries) => entries,
         // Another hypervisor, or one without containers.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
         Err(error) => return problems.add(directory.display(), format!("cannot be read: {error}")),
     };
     let start = found.len();
-    for entry in entries {
-        match entry {
-            Ok(entry) if entry.file_name().to_str().is_some_and(&wanted) => {
+    for name in entries {
+        match name {
+            Ok(name) if name.to_str().is_some_and(&wanted) => {
                 if found.len() >= MAX_FILES {
                     problems.add(directory.display(), format!("more than {MAX_FILES} files; the rest are ignored"));
                     break;
                 }
-                found.push(entry.path());
+                found.push(directory.join(name));
             }
             Ok(_) => {}
             Err(error) => {
@@ -100,20 +104,46 @@ pub(super) fn text(path: &Path, problems: &mut Problems) -> Option<String> {
 
 /// The text of a file named in the configuration: if it is missing, that is a problem.
 pub(super) fn named_text(path: &Path, problems: &mut Problems) -> Option<String> {
-    if let Err(error) = fs::metadata(path) {
+    if let Err(error) = metadata(path) {
         problems.add(path.display(), format!("cannot be read: {error}"));
         return None;
     }
     text(path, problems)
 }
 
+/// Opens a file or directory, through the helper where this process may not: it was mounted after the start, or is root's. Opening a
+/// pipe must not block.
+fn open(path: &Path) -> std::io::Result<fs::File> {
+    let opened = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    match opened {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(helper::open(path).map_err(|_| error)?.into()),
+        opened => opened,
+    }
+}
+
+fn metadata(path: &Path) -> std::io::Result<fs::Metadata> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => open(path)?.metadata(),
+        found => found,
+    }
+}
+
+/// The names in a directory.
+fn names(directory: &Path) -> std::io::Result<impl Iterator<Item = std::io::Result<OsString>>> {
+    let entries = Dir::read_from(open(directory)?)?.map(|entry| match entry {
+        Ok(entry) => Ok(OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()),
+        Err(error) => Err(error.into()),
+    });
+    Ok(entries)
+}
+
 fn read(path: &Path) -> std::io::Result<(Vec<u8>, bool)> {
-    // Reading a pipe might block forever.
-    if !fs::metadata(path)?.is_file() {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("not a regular file"));
     }
     let mut octets = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut octets)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut octets)?;
     let is_whole = octets.len() as u64 <= MAX_FILE_BYTES;
     octets.truncate(MAX_FILE_BYTES as usize);
     Ok((octets, is_whole))
@@ -122,7 +152,7 @@ fn read(path: &Path) -> std::io::Result<(Vec<u8>, bool)> {
 /// Hashes what identifies a version of a file: path, inode, size and times.
 pub(super) fn stamp(path: &Path, hasher: &mut impl Hasher) {
     path.hash(hasher);
-    match fs::metadata(path) {
+    match metadata(path) {
         Ok(data) => {
             (data.dev(), data.ino(), data.size(), data.mode()).hash(hasher);
             (data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec()).hash(hasher);

@@ -235,7 +235,8 @@ impl SinkWorker {
             }
             self.count_settled(sink.settled());
         }
-        let (outcome, settled) = (sink.finish(), sink.settled());
+        let outcome = catch_unwind(AssertUnwindSafe(|| sink.finish()));
+        let (outcome, settled) = (outcome.unwrap_or_else(|_| Err(io::Error::other("it panicked"))), sink.settled());
         // Where nothing was left to send, nothing was attempted.
         if outcome.is_err() || settled.delivered > 0 {
             self.count_attempt(outcome);

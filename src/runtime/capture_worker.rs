@@ -61,15 +61,35 @@ impl CaptureWorker {
         let mut frames = TallyWorker::new(self.decoder, tally, sender);
         let mut housekeeping = WorkerHousekeeping::new(least_sampling);
         let mut source = Some(source);
+        // Why an interface that is up could not be opened, as last logged.
+        let mut why_not = None;
         let mut last_frame = instant();
         while !stop.load(Ordering::Relaxed) {
             let now = wall_clock();
             let Some(open) = &mut source else {
                 pause();
                 frames.advance(packet_time(wall_clock()));
-                if pcap_live::is_up(&opener.name)
-                    && let Ok(reopened) = opener.open()
-                {
+                if !pcap_live::is_up(&opener.name) {
+                    continue;
+                }
+                let reopened = match opener.open() {
+                    Ok(reopened) => Some(reopened),
+                    // It went down again meanwhile.
+                    Err(CaptureError::InterfaceGone(_)) => None,
+                    Err(error) => {
+                        let error = error.to_string();
+                        if why_not.as_ref() != Some(&error) {
+                            tracing::error!(
+                                interface = opener.name,
+                                "it is up, but cannot be captured: {error}; retrying"
+                            );
+                            why_not = Some(error);
+                        }
+                        None
+                    }
+                };
+                if let Some(reopened) = reopened {
+                    why_not = None;
                     frames.sink.sampling = reopened.sampling();
                     housekeeping = WorkerHousekeeping::new(least_sampling);
                     source = Some(reopened);

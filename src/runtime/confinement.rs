@@ -7,7 +7,7 @@ use super::worker_handles::Opened;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::output::syslog::SyslogTarget;
 use crate::sandbox::helper::{self, Permissions};
-use crate::sandbox::{self, Attempt, Plan, Step, StepState};
+use crate::sandbox::{self, Attempt, Plan, Step, StepState, UserChoice};
 use crate::store::StateDir;
 use crate::{http, posture};
 use axum::http::Uri;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 const BROAD: [&str; 13] =
     ["/", "/boot", "/dev", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"];
 /// What is read beside the files of the configuration: counters and settings of the kernel, certificate authorities, time zones.
-const ALWAYS_READABLE: [&str; 12] = [
+const ALWAYS_READABLE: [&str; 13] = [
     "/dev/urandom",
     "/etc/ca-certificates",
     "/etc/localtime",
@@ -35,6 +35,7 @@ const ALWAYS_READABLE: [&str; 12] = [
     "/usr/share/ca-certificates",
     "/usr/share/ssl",
     "/usr/share/zoneinfo",
+    "/var/lib/ca-certificates",
 ];
 /// Variables that name other certificate authorities.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -55,11 +56,24 @@ impl Confined {
         let sources = Opened::all(config, interfaces)?;
         let web = web(config).map_err(|errors| LiveError::Other(errors.join("\n")))?;
         let listener = listen(config)?;
+        let is_new = !config.state_dir.exists();
         // Creates the directory, where only root may; persistence tells what is wrong with it.
         let _ = StateDir::open(&config.state_dir);
         if config.sandbox.enabled {
+            if is_new {
+                sandbox::give(&config.state_dir, &config.sandbox.user);
+            }
             let plan = plan(config, path, &web, sources.uses_libpcap());
             sandbox::enter(&plan).map_err(LiveError::Other)?.iter().for_each(log);
+            // Some are read with the first alert only, which is too late to notice.
+            for file in named_files(config, path, &web) {
+                if std::fs::File::open(&file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+                    tracing::warn!(
+                        "{} can no longer be read: give the user that Pegel runs as access to it",
+                        file.display()
+                    );
+                }
+            }
         } else {
             tracing::warn!("sandbox.enabled = false: all privileges are kept");
         }
@@ -76,7 +90,8 @@ fn log(step: &Step) {
 
 fn start_helper(config: &Config) -> Result<(), LiveError> {
     let hooks = config.output.hooks.iter().map(|hook| (hook.name.clone(), hook.command.clone())).collect();
-    helper::start(&Permissions { hooks }).map_err(|error| {
+    let readable = inventory_roots(config);
+    helper::start(&Permissions { hooks, readable }).map_err(|error| {
         LiveError::Other(format!(
             "cannot start the helper process: {error}; sandbox.enabled = false runs without it, with all privileges"
         ))
@@ -140,10 +155,31 @@ pub fn print_sandbox(config: &Config, path: Option<&Path>) -> Result<(Vec<Step>,
     Ok((steps, sandbox::attempts()))
 }
 
+fn inventory_roots(config: &Config) -> Vec<PathBuf> {
+    let inventory = &config.inventory;
+    let all = std::iter::once(&inventory.proxmox).chain(&inventory.libvirt).chain(&inventory.tables);
+    all.filter(|path| !path.as_os_str().is_empty()).cloned().collect()
+}
+
+/// The files that the configuration names, itself included.
+fn named_files(config: &Config, path: Option<&Path>, web: &http::Web) -> Vec<PathBuf> {
+    let output = &config.output;
+    let mut files = vec![path.unwrap_or(Path::new(DEFAULT_PATH)).to_owned()];
+    files.extend(web.files());
+    let endpoints = output.alertmanagers.iter().map(|one| &one.endpoint);
+    let endpoints = endpoints.chain(output.webhooks.iter().map(|one| &one.endpoint));
+    files.extend(endpoints.flat_map(|endpoint| endpoint.files()).cloned());
+    files.extend(output.webhooks.iter().map(|webhook| webhook.secret_file.clone()));
+    files
+        .extend(config.inventory.tables.iter().chain(&config.report.mmdb).chain(&config.evidence.signing_key).cloned());
+    files.retain(|file| !file.as_os_str().is_empty());
+    files
+}
+
 fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: bool) -> Plan {
     let user = match config.sandbox.user.as_str() {
-        "" => sandbox::owner_of(&config.state_dir),
-        user => Some(user.to_owned()),
+        "" => UserChoice::OwnerOf(config.state_dir.clone()),
+        user => UserChoice::Named(user.to_owned()),
     };
     let output = &config.output;
     let endpoints = output.alertmanagers.iter().map(|one| &one.endpoint);
@@ -153,11 +189,12 @@ fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: b
     readable.extend(CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from));
     let inventory = &config.inventory;
     readable.extend(std::iter::once(&inventory.proxmox).chain(&inventory.libvirt).cloned());
-    let mut files = vec![path.unwrap_or(Path::new(DEFAULT_PATH)).to_owned()];
-    files.extend(web.files());
-    files.extend(endpoints.iter().flat_map(|endpoint| endpoint.files()).cloned());
-    files.extend(output.webhooks.iter().map(|webhook| webhook.secret_file.clone()));
-    files.extend(inventory.tables.iter().chain(&config.report.mmdb).cloned());
+    let mut files = named_files(config, path, web);
+    // A link may lead elsewhere, as to the archive of a certificate; what it leads to later is in the same directory.
+    let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    files.extend(targets);
+    let targets: Vec<PathBuf> = readable.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    readable.extend(targets);
     readable.extend(files.iter().map(|file| readable_for(file)));
 
     let mut connect: BTreeSet<u16> = endpoints.iter().filter_map(|endpoint| endpoint.port()).collect();
@@ -165,8 +202,16 @@ fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: b
         connect.extend(address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
     }
     let mut writable = BTreeSet::from([config.state_dir.clone()]);
-    // Its directory, since it is rotated.
-    writable.extend(output.jsonl.parent().filter(|_| !output.jsonl.as_os_str().is_empty()).map(directory));
+    if !output.jsonl.as_os_str().is_empty() {
+        // Its directory, since it is rotated.
+        let place = readable_for(&output.jsonl);
+        if place == output.jsonl {
+            tracing::warn!("{} is not rotated: its directory has other files as well", place.display());
+            // A rule needs the file; what is wrong with it, the output tells.
+            let _ = std::fs::OpenOptions::new().append(true).create(true).open(&place);
+        }
+        writable.insert(place);
+    }
     // A path that is not configured is empty, one that does not exist gets no rule.
     let existing = |paths: BTreeSet<PathBuf>| paths.into_iter().filter(|path| path.exists()).collect();
     Plan {

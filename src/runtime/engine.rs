@@ -127,12 +127,17 @@ impl Engine {
         self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
         self.set_site(config, site);
+        // Another configuration may avoid what made a detector panic.
+        self.detectors = detect::build(&config.detect, &self.site);
+        self.panics.clear();
     }
 
     /// Puts another site into force: guests, interfaces. The configuration is unchanged.
     pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
-        self.detectors = detect::build(&config.detect, &site);
-        self.panics.clear();
+        let off: Vec<&str> = self.detectors.panicked().collect();
+        let detectors = detect::build(&config.detect, &site);
+        detectors.switch_off(&off);
+        self.detectors = detectors;
         self.meter.set_weights(self.detectors.weights());
         self.site = site;
         self.lan_interfaces = None;

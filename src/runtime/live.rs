@@ -1,7 +1,9 @@
 //! A live run: startup, the judge's loop with reloads, and shutdown, in one thread.
 
+use super::judge_loop::JudgeLoop;
 use super::live_error::LiveError;
 use super::{reloader, shutdown, startup};
+use crate::sandbox::helper;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,7 +25,8 @@ pub struct Signals {
 pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
     let (mut judge, server) = startup::start(request, &signals.stop)?;
     // One that ends by itself has panicked. Without it, a part of the traffic would not be seen: better to start anew.
-    while !signals.stop.load(Ordering::Relaxed) && judge.step() && judge.collector.workers.ended().is_none() {
+    let is_whole = |judge: &JudgeLoop| judge.collector.workers.ended().is_none() && !helper::has_ended();
+    while !signals.stop.load(Ordering::Relaxed) && judge.step() && is_whole(&judge) {
         if signals.reload.swap(false, Ordering::Relaxed) {
             judge.systemd.reloading();
             reloader::reload(&mut judge);
@@ -31,11 +34,13 @@ pub fn run(request: LiveRequest, signals: &Signals) -> Result<(), LiveError> {
         }
     }
     let requested = signals.stop.load(Ordering::Relaxed);
+    let has_helper = !helper::has_ended();
     let ended = judge.collector.workers.ended().map(str::to_owned);
     shutdown::stop(judge, server);
     match ended {
         _ if requested => Ok(()),
         Some(interface) => Err(LiveError::Other(format!("a capture worker of {interface} panicked; please report it"))),
+        None if !has_helper => Err(LiveError::Other("the helper process has ended".to_owned())),
         None => Err(LiveError::Other("every capture worker has ended".to_owned())),
     }
 }

@@ -130,6 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn pairings_of_a_port_are_those_of_its_bridge() {
+        let state = directory("bridge");
+        let metrics = Metrics::new(&["tap100i0".to_owned()], &[]).unwrap();
+        state.import_pairings(vec![known("tap101i0", None)]).unwrap();
+        let port = |name: &str| format!("[[interface]]\nname = \"{name}\"\nbridge = \"vmbr0\"\n");
+        let text = port("tap100i0") + &port("tap101i0");
+        let config = Config::parse(&text, "test").unwrap();
+        let site = site(&config, Arc::new(Networks::default()), Arc::new(Inventory::default()));
+        let mut engine = Engine::new(&config, site, Hasher::fixed());
+        engine.interfaces = vec!["tap100i0".to_owned(), "tap101i0".to_owned()];
+        SavedPairings::default().load(&state, &mut engine, &metrics, NOW);
+        engine.lan_change();
+        // The LAN has the number of its first interface.
+        let places: Vec<String> = engine.pairings(NOW).into_iter().map(|known| known.interface).collect();
+        assert_eq!(places, ["tap100i0"]);
+        std::fs::remove_dir_all(state.path()).unwrap();
+    }
+
+    #[test]
     fn a_corrupt_file_is_renamed_and_imports_are_read_when_they_change() {
         let state = directory("corrupt");
         let metrics = Metrics::new(&["eth0".to_owned()], &[]).unwrap();

@@ -415,12 +415,13 @@ impl Writer {
                 for id in &deleted.incidents {
                     // Evidence is deleted in the order in which it was written, so that what is left is a chain.
                     while chain.contains(id) {
+                        let size = chain.ids().next().and_then(|oldest| chain.size(oldest).ok()).unwrap_or(0);
                         if let Err(error) = chain.retire_oldest() {
                             return self.fails(Part::Evidence, &format!("old evidence cannot be deleted: {error}"));
                         }
+                        evidence = evidence.saturating_sub(size);
                     }
                 }
-                evidence = sizes(chain);
             }
             if deleted == crate::store::Deleted::default() {
                 break;

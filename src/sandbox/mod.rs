@@ -12,8 +12,8 @@ mod privileges;
 mod proof;
 mod syscalls;
 
-pub use plan::{Plan, Step, StepState};
-pub use privileges::owner_of;
+pub use plan::{Plan, Step, StepState, UserChoice};
+pub use privileges::give;
 pub use proof::{Attempt, attempts};
 
 /// Gives up what the plan does not keep, for this thread and those that it starts from now on. Returns what was done, in order.
@@ -22,6 +22,11 @@ pub use proof::{Attempt, attempts};
 /// The user of the plan does not exist, or the process cannot become that user. What an old kernel cannot do is no error.
 pub fn enter(plan: &Plan) -> Result<Vec<Step>, String> {
     let mut steps = privileges::drop(plan)?;
+    // Each thread has its own; a process without /proc is not asked.
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads > 1 {
+        steps.push(Step::degraded("threads", format!("{} run already and keep all that they have", threads - 1)));
+    }
     steps.push(files::restrict(plan));
     steps.push(syscalls::restrict(plan.packet_sockets));
     Ok(steps)

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// What the process keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// The user to become, where the process is root's; `None`: as it is.
-    pub user: Option<String>,
+    /// The user to become, where the process is root's.
+    pub user: UserChoice,
     /// Files and directories (with all below) that may be read.
     pub readable: Vec<PathBuf>,
     /// Directories in which files may also be made, written and removed.
@@ -16,6 +16,18 @@ pub struct Plan {
     pub connect: Vec<u16>,
     /// Whether packet sockets may be opened: libpcap opens its own.
     pub packet_sockets: bool,
+}
+
+/// Which user root becomes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum UserChoice {
+    /// None: it stays root.
+    #[default]
+    Same,
+    /// The one with this name.
+    Named(String),
+    /// The owner of this directory, if that is another.
+    OwnerOf(PathBuf),
 }
 
 /// How far a step of [`enter`] came.

@@ -1,6 +1,6 @@
 //! User, capabilities and `no_new_privs`.
 
-use super::plan::{Plan, Step};
+use super::plan::{Plan, Step, UserChoice};
 use nix::unistd::{self, Gid, Uid, User};
 use rustix::io::Errno;
 use rustix::thread::{
@@ -41,44 +41,84 @@ pub(super) fn drop(plan: &Plan) -> Result<Vec<Step>, String> {
     Ok(vec![user, capabilities, bounding, no_new_privs])
 }
 
-/// The owner of a file by name, where this process is root's and the file is not.
-pub fn owner_of(path: &Path) -> Option<String> {
-    let owner = Uid::from_raw(std::fs::metadata(path).ok()?.uid());
-    let other = Uid::current().is_root() && !owner.is_root();
-    other.then(|| User::from_uid(owner).ok().flatten()).flatten().map(|user| user.name)
+/// A user to become.
+struct Account {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
 }
 
+impl Account {
+    fn of(user: User) -> Account {
+        // With the user's other groups: one of them may give access to an inventory.
+        let name = CString::new(user.name.as_str()).ok();
+        let groups = name.and_then(|name| unistd::getgrouplist(&name, user.gid).ok()).unwrap_or_else(|| vec![user.gid]);
+        Account { name: user.name, uid: user.uid, gid: user.gid, groups }
+    }
+
+    /// The owner of a directory, who need not have a name: in a container or on a volume, many have none.
+    fn owner(path: &Path) -> Option<Account> {
+        let data = std::fs::metadata(path).ok()?;
+        let (uid, gid) = (Uid::from_raw(data.uid()), Gid::from_raw(data.gid()));
+        let named = User::from_uid(uid).ok().flatten().map(Account::of);
+        Some(named.unwrap_or_else(|| Account { name: uid.to_string(), uid, gid, groups: vec![gid] }))
+    }
+}
+
+/// Gives a directory that was just made to the user of this name, so that the process can write there as that user. What fails shows
+/// when it is written.
+pub fn give(path: &Path, user: &str) {
+    if Uid::current().is_root()
+        && let Ok(Some(user)) = User::from_name(user)
+    {
+        let _ = unistd::chown(path, Some(user.uid), Some(user.gid));
+    }
+}
+
+const NAME: &str = "user";
+
 fn become_user(plan: &Plan) -> Result<Step, String> {
-    const NAME: &str = "user";
     let now = Uid::current();
     let name_of = |uid: Uid| User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-    let Some(name) = &plan.user else {
+    let account = match &plan.user {
+        UserChoice::Same => None,
+        UserChoice::OwnerOf(path) => Account::owner(path).filter(|owner| now.is_root() && !owner.uid.is_root()),
+        UserChoice::Named(name) => {
+            let user = User::from_name(name).map_err(|error| format!("sandbox.user: {name}: {error}"))?;
+            Some(Account::of(user.ok_or_else(|| format!("sandbox.user: there is no user {name:?} on this system"))?))
+        }
+    };
+    let Some(account) = account else {
         return Ok(match now.is_root() {
             true => Step::degraded(NAME, "root; set sandbox.user to run as another"),
             false => Step::done(NAME, name_of(now)),
         });
     };
-    let user = User::from_name(name).map_err(|error| format!("sandbox.user: {name}: {error}"))?;
-    let user = user.ok_or_else(|| format!("sandbox.user: there is no user {name:?} on this system"))?;
-    if user.uid == now {
+    let name = &account.name;
+    if account.uid == now {
         return Ok(Step::done(NAME, name.as_str()));
     }
     if !now.is_root() {
         let who = name_of(now);
         return Err(format!("sandbox.user: only root can become {name}, and Pegel was started by {who}"));
     }
-    let failed = |error: io::Error| format!("sandbox.user: cannot become {name}: {error}");
-    if plan.packet_sockets {
-        set_keep_capabilities(true).map_err(|error| failed(error.into()))?;
+    match switch_to(&account, plan.packet_sockets) {
+        Ok(()) => Ok(Step::done(NAME, name.as_str())),
+        // That was not asked for.
+        Err(error) if matches!(plan.user, UserChoice::OwnerOf(_)) => {
+            Ok(Step::degraded(NAME, format!("root; it cannot become {name}, the owner of state_dir: {error}")))
+        }
+        Err(error) => Err(format!("sandbox.user: cannot become {name}: {error}")),
     }
-    // With the user's other groups: one of them may give access to an inventory.
-    let c_name = CString::new(name.as_str()).map_err(|_| format!("sandbox.user: {name:?} is no name of a user"))?;
-    let groups = unistd::getgrouplist(&c_name, user.gid).unwrap_or_else(|_| vec![user.gid]);
-    let become_it = |groups: &[Gid]| {
-        unistd::setgroups(groups)?;
-        unistd::setresgid(user.gid, user.gid, user.gid)?;
-        unistd::setresuid(user.uid, user.uid, user.uid)
-    };
-    become_it(&groups).map_err(|error| failed(error.into()))?;
-    Ok(Step::done(NAME, name.as_str()))
+}
+
+fn switch_to(account: &Account, keeps_capabilities: bool) -> io::Result<()> {
+    if keeps_capabilities {
+        set_keep_capabilities(true)?;
+    }
+    unistd::setgroups(&account.groups)?;
+    unistd::setresgid(account.gid, account.gid, account.gid)?;
+    unistd::setresuid(account.uid, account.uid, account.uid)?;
+    Ok(())
 }

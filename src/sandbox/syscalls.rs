@@ -111,6 +111,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_set_tid_address,
     libc::SYS_sigaltstack,
     libc::SYS_tgkill,
+    libc::SYS_tkill,
     // What the process is.
     libc::SYS_capget,
     libc::SYS_getcwd,
@@ -188,6 +189,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_sendfile,
     libc::SYS_statfs,
     libc::SYS_statx,
+    libc::SYS_sync,
     libc::SYS_sync_file_range,
     libc::SYS_truncate,
     libc::SYS_unlinkat,
@@ -221,6 +223,7 @@ const OF_ARCHITECTURE: &[c_long] = &[
     libc::SYS_dup2,
     libc::SYS_epoll_wait,
     libc::SYS_getdents,
+    libc::SYS_getpgrp,
     libc::SYS_getrlimit,
     libc::SYS_link,
     libc::SYS_lstat,

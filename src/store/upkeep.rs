@@ -8,6 +8,8 @@ use crate::base::{Addr, Timestamp};
 use crate::incident::{CloseReason, Incident};
 use rusqlite::params;
 
+/// Incidents that are deleted at a time while the store is too large: each has its evidence to be deleted as well.
+const INCIDENTS_AT_A_TIME: i64 = 16;
 /// Rows that one step of a deletion takes: a writer never waits long.
 const STEP: i64 = 5000;
 /// Pages that one step returns to the file system.
@@ -96,7 +98,9 @@ impl Database {
                 Some(first) if first < rows::minutes(before(1)) => {
                     deleted.minutes += self.delete_subjects(first + DAYS_AT_A_TIME * 1440)?;
                 }
-                _ => deleted.incidents = self.delete_incidents("closed < ?1", rows::millis(now), 1)?,
+                _ => {
+                    deleted.incidents = self.delete_incidents("closed < ?1", rows::millis(now), INCIDENTS_AT_A_TIME)?
+                }
             }
         }
         self.connection().execute_batch(&format!("PRAGMA incremental_vacuum({FREE_PAGES})"))?;

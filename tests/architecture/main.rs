@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("packet", &["base", "capture"]),
     ("traffic", &["base", "capture"]),
     ("meter", &["base", "capture", "packet"]),
-    ("inventory", &["base"]),
+    ("inventory", &["base", "sandbox"]),
     ("posture", &["base", "sandbox"]),
     ("detect", &["base", "inventory", "meter", "packet"]),
     ("mitigation", &["base", "detect", "meter", "packet"]),

@@ -245,6 +245,18 @@ impl Pegel {
         self.child.id()
     }
 
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < GUARD, "it does not end; log:\n{}", self.log());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         // `ip netns exec` executes the program in its own process, so the child's ID is Pegel's.
         let id = self.child.id().to_string();

@@ -6,6 +6,7 @@
 use crate::capture::{CaptureError, LinkType};
 use libc::sock_filter;
 use pcap::{Active, BpfProgram, Capture, Linktype};
+use std::sync::{Mutex, PoisonError};
 
 const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const MODULO: u16 = (libc::BPF_ALU | BPF_MOD | libc::BPF_K) as u16;
@@ -58,7 +59,7 @@ impl Filter {
         if expression.is_empty() {
             return Ok(Filter { program: accept });
         }
-        let compiled = compile(interface, link, expression).and_then(|compiled| translate(&compiled));
+        let compiled = translated(interface, link, expression);
         let mut program = compiled.map_err(|error| {
             CaptureError::Filter(format!("invalid filter {expression:?}: {error}; see pcap-filter(7)"))
         })?;
@@ -120,6 +121,24 @@ fn accept(link: LinkType, snaplen: u32) -> Vec<sock_filter> {
         instruction(RETURN, 0, 0, DHCP_OCTETS),
         keep,
     ]
+}
+
+/// The compiled expressions of this run, by interface, link and text: when an interface comes back, the process can no longer open
+/// the files in which libpcap looks up names, nor the socket that it compiles `vlan` with.
+static COMPILED: Mutex<Vec<(Expression, Vec<sock_filter>)>> = Mutex::new(Vec::new());
+
+type Expression = (String, LinkType, String);
+
+/// Compiles an expression, or returns what it was compiled to before.
+fn translated(interface: &str, link: LinkType, expression: &str) -> Result<Vec<sock_filter>, String> {
+    let key = (interface.to_owned(), link, expression.to_owned());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, program)) = compiled.iter().find(|(known, _)| *known == key) {
+        return Ok(program.clone());
+    }
+    let program = translate(&compile(interface, link, expression)?)?;
+    compiled.push((key, program.clone()));
+    Ok(program)
 }
 
 fn compile(interface: &str, link: LinkType, expression: &str) -> Result<BpfProgram, String> {

@@ -108,9 +108,14 @@ impl LanState {
         assigned: Arc<AssignedAddrs>,
         gateways: Vec<Addr>,
     ) {
-        if !interfaces.starts_with(&self.interfaces) {
+        let is_extended = interfaces.starts_with(&self.interfaces);
+        if !is_extended {
             // State learned with other interface numbers is invalid. Interfaces that are added change nothing of it.
             self.clear();
+        }
+        // Saved and imported pairings have the number of their interface, which may be a port of a bridge.
+        let added = interfaces.iter().enumerate().skip(self.interfaces.len());
+        if !is_extended || added.into_iter().any(|(number, added)| usize::from(added.segment) != number) {
             self.pairings
                 .renumber(|segment| interfaces.get(usize::from(segment)).map_or(segment, |known| known.segment));
         }

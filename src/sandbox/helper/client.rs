@@ -8,9 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -45,11 +46,6 @@ pub fn start(permissions: &Permissions) -> io::Result<()> {
     HELPER.set(ours).map_err(|_| io::Error::other("there is a helper already"))
 }
 
-/// Whether requests go to a helper.
-pub fn is_running() -> bool {
-    HELPER.get().is_some()
-}
-
 /// Opens a packet socket that is not bound yet (packet(7)); `cooked`: without link headers.
 ///
 /// # Errors
@@ -62,11 +58,34 @@ pub fn packet_socket(cooked: bool) -> io::Result<OwnedFd> {
     }
 }
 
+/// Opens a file or directory of the inventory for reading: where the sandbox or the user of the process may not.
+///
+/// # Errors
+/// Those of open(2); without a helper, that it is not permitted.
+pub fn open(path: &Path) -> io::Result<OwnedFd> {
+    let helper = HELPER.get().ok_or(io::ErrorKind::PermissionDenied)?;
+    match ask(helper, &Request::Open { path: path.to_owned() }, None, SOON)? {
+        (Reply::Opened, Some(file)) => Ok(file),
+        other => Err(unexpected(other.0)),
+    }
+}
+
+/// Whether there was a helper, and it has ended: then nothing that needs it works any more.
+pub fn has_ended() -> bool {
+    let Some(helper) = HELPER.get() else { return false };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut polled = [PollFd::from_borrowed_fd(helper.as_fd(), PollFlags::empty())];
+    matches!(poll(&mut polled, Some(&now)), Ok(1..)) && polled.iter().any(|end| end.revents().contains(PollFlags::HUP))
+}
+
 /// The addresses of a host, which may be written as one.
 ///
 /// # Errors
 /// There is no such host, or no name server answers within `limit`.
 pub fn resolve(host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
     let Some(helper) = HELPER.get() else { return server::resolve(host, port) };
     match ask(helper, &Request::Resolve { host: host.to_owned(), port }, None, limit)?.0 {
         Reply::Addresses(addresses) => Ok(addresses),

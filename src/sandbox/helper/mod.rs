@@ -12,7 +12,7 @@ mod program;
 mod protocol;
 mod server;
 
-pub use client::{is_running, packet_socket, resolve, run_hook, run_tool, start};
+pub use client::{has_ended, open, packet_socket, resolve, run_hook, run_tool, start};
 pub use program::{Ended, HookRun};
 pub use protocol::{ToolOutput, ToolRun};
 pub use server::{Permissions, ToolRunner, serve};

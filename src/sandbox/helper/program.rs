@@ -1,11 +1,13 @@
 //! Runs hooks: programs of the operator, with a limit for their time and for what they write, and an end for everything that they
 //! start.
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, set_child_subreaper, waitpid};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -49,6 +51,8 @@ impl Ended {
 /// Runs `command` to its end, and ends what it leaves behind.
 pub(super) fn run(command: &[String], run: &HookRun, input: File) -> io::Result<Ended> {
     static RUNS: AtomicU64 = AtomicU64::new(0);
+    // What loses its parent becomes a child of this process, so that it is found among its descendants, and is reaped.
+    let _ = set_child_subreaper(Some(rustix::process::getpid()));
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("the hook has no program"))?;
     let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
     let inherited = ["PATH", "HOME", "LANG", "TZ"].map(|name| (name, std::env::var_os(name)));
@@ -121,12 +125,15 @@ fn pass_on(mut errors: ChildStderr, hook: &str) {
 fn end_others(group: Option<Pid>, mark: &str) {
     let start = now();
     let mut signal = Signal::TERM;
+    let mut seen = BTreeSet::new();
     loop {
-        let in_group = group.is_some_and(|group| kill_process_group(group, signal).is_ok());
         let marked = marked(mark);
+        seen.extend(marked.iter().map(|process| process.as_raw_nonzero().get()));
         for process in &marked {
             let _ = kill_process(*process, signal);
         }
+        reap(group, &seen);
+        let in_group = group.is_some_and(|group| kill_process_group(group, signal).is_ok());
         if !in_group && marked.is_empty() {
             return;
         }
@@ -141,22 +148,47 @@ fn end_others(group: Option<Pid>, mark: &str) {
     }
 }
 
-/// Processes with this mark in their environment.
+/// Children of a process, and of this one those that have lost their parent (proc(5)).
+fn children(process: u32) -> Vec<i32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
+    let of_thread = |path: PathBuf| std::fs::read_to_string(path.join("children")).unwrap_or_default();
+    let lists = threads.flatten().map(|thread| of_thread(thread.path()));
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|number| number.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Descendants of this process with this mark in their environment.
 fn marked(mark: &str) -> Vec<Pid> {
     let entry = format!("{MARK}={mark}");
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = processes.flatten().filter_map(|process| process.file_name().to_str()?.parse::<i32>().ok());
+    let mut all = children(std::process::id());
+    let mut at = 0;
+    while let Some(&process) = all.get(at) {
+        all.extend(children(process.unsigned_abs()));
+        at += 1;
+    }
     let has_mark = |number: &i32| {
         let environment = std::fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
         environment.split(|&octet| octet == 0).any(|variable| variable == entry.as_bytes())
     };
-    numbers.filter(has_mark).filter_map(Pid::from_raw).collect()
+    all.into_iter().filter(has_mark).filter_map(Pid::from_raw).collect()
+}
+
+/// Waits for what has exited of a run: its group, and those that had its mark. Other children have threads that wait for them.
+fn reap(group: Option<Pid>, seen: &BTreeSet<i32>) {
+    for child in children(std::process::id()) {
+        let Some(pid) = Pid::from_raw(child) else { continue };
+        let is_of_run = seen.contains(&child) || group.is_some() && rustix::process::getpgid(Some(pid)).ok() == group;
+        if is_of_run {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     fn script(name: &str, text: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;

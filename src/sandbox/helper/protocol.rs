@@ -12,6 +12,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 /// Longest request in octets: the largest is a hook's, whose words are names and figures. A datagram must fit the socket's buffer.
 const MAX_REQUEST: usize = 128 << 10;
@@ -25,6 +26,8 @@ pub(super) enum Request {
     PacketSocket { cooked: bool },
     /// The addresses of a host.
     Resolve { host: String, port: u16 },
+    /// A file or directory of the inventory, opened for reading.
+    Open { path: PathBuf },
     /// To run a configured hook; its standard input is the second descriptor.
     Hook(HookRun),
     /// To run a tool of the posture checks.
@@ -56,6 +59,8 @@ pub struct ToolOutput {
 pub(super) enum Reply {
     /// The socket is the descriptor.
     PacketSocket,
+    /// The file is the descriptor.
+    Opened,
     Addresses(Vec<SocketAddr>),
     Hook(Ended),
     Tool(Result<ToolOutput, String>),
@@ -84,7 +89,9 @@ pub(super) fn send<T: Serialize>(
     if !descriptors.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::other("too many descriptors for one message"));
     }
-    retry(|| sendmsg(socket, &[IoSlice::new(&text)], &mut beside, SendFlags::NOSIGNAL)).map(|_| ())
+    // A helper that does not read must not block a capture worker.
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    retry(|| sendmsg(socket, &[IoSlice::new(&text)], &mut beside, flags)).map(|_| ())
 }
 
 /// Receives a message with its descriptors; `None` at the end.

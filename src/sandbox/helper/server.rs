@@ -2,6 +2,7 @@
 
 use super::program::{self, HookRun};
 use super::protocol::{Reply, Request, ToolOutput, ToolRun, receive, send};
+use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,6 +27,8 @@ const POLL: Duration = Duration::from_millis(50);
 pub struct Permissions {
     /// Program and configured arguments of each hook, by its name.
     pub hooks: BTreeMap<String, Vec<String>>,
+    /// Files and directories of the inventory, with what is below them, that it opens for reading.
+    pub readable: Vec<PathBuf>,
 }
 
 /// Runs the tools of posture checks, and refuses all others.
@@ -35,7 +39,8 @@ pub type ToolRunner = fn(&ToolRun) -> Result<ToolOutput, String>;
 /// # Errors
 /// The socket fails, or the first message is not from this version of the program.
 pub fn serve(socket: BorrowedFd<'_>, tools: ToolRunner) -> io::Result<()> {
-    pass_on_no_capability()?;
+    // As process lists show it; the program itself is only a link.
+    let _ = rustix::thread::set_name(c"pegel-helper");
     let Some((permissions, _)) = receive::<Permissions>(socket)? else { return Ok(()) };
     let permissions = Arc::new(permissions);
     let working = Arc::new(AtomicUsize::new(0));
@@ -72,7 +77,7 @@ pub fn serve(socket: BorrowedFd<'_>, tools: ToolRunner) -> io::Result<()> {
     Ok(())
 }
 
-/// Programs that the helper runs inherit none: a service is started with the capability to capture.
+/// Hooks inherit none: a service is started with the capability to capture.
 fn pass_on_no_capability() -> io::Result<()> {
     let sets = capabilities(None)?;
     set_capabilities(None, CapabilitySets { inheritable: CapabilitySet::empty(), ..sets })?;
@@ -95,12 +100,26 @@ fn act(
         Request::Resolve { host, port } => {
             (resolve(&host, port).map_or_else(|error| Reply::failed(&error), Reply::Addresses), None)
         }
+        Request::Open { path } => match open(&path, permissions) {
+            Ok(file) => (Reply::Opened, Some(file)),
+            Err(error) => (Reply::failed(&error), None),
+        },
         Request::Hook(run) => {
             let ended = hook(&run, input, permissions);
             (ended.map_or_else(|error| Reply::failed(&error), Reply::Hook), None)
         }
         Request::Tool(run) => (Reply::Tool(tools(&run)), None),
     }
+}
+
+/// Opens for reading what is at or below a permitted path, wherever links there lead: who may write there decides what guests are.
+fn open(path: &Path, permissions: &Permissions) -> io::Result<OwnedFd> {
+    let is_plain = path.is_absolute() && path.components().all(|part| part != Component::ParentDir);
+    if !is_plain || !permissions.readable.iter().any(|root| path.starts_with(root)) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    // A FIFO must not block.
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
 fn hook(run: &HookRun, input: Option<File>, permissions: &Permissions) -> io::Result<program::Ended> {
@@ -110,6 +129,8 @@ fn hook(run: &HookRun, input: Option<File>, permissions: &Permissions) -> io::Re
     if run.environment.iter().any(|(name, _)| !name.starts_with("PEGEL_")) {
         return Err(io::Error::other("a hook's variables begin with PEGEL_"));
     }
+    // This thread's alone. Tools get them: nft needs CAP_NET_ADMIN where the unit grants it.
+    pass_on_no_capability()?;
     let input = input.ok_or_else(|| io::Error::other("the request has no input for the hook"))?;
     program::run(command, run, input)
 }
