@@ -30,7 +30,7 @@ pub enum UserChoice {
     OwnerOf(PathBuf),
 }
 
-/// How far a step of [`enter`] came.
+/// How far a step of [`enter`](super::enter) came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
     /// Completely.
@@ -39,7 +39,7 @@ pub enum StepState {
     Degraded,
 }
 
-/// One step of [`enter`], for the log.
+/// One step of [`enter`](super::enter), for the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// What was restricted.

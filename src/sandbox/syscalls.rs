@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 const NAME: &str = "system calls";
 
+/// asm-generic/ioctls.h; its type in `libc` depends on the C library.
+const TIOCSTI: u64 = 0x5412;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 pub(super) fn restrict(packet_sockets: bool) -> Step {
@@ -75,7 +78,7 @@ fn allowed(packet_sockets: bool) -> Result<Rules, seccompiler::Error> {
     }
     rules.insert(libc::SYS_prctl, prctls);
     // All but the one that types into a terminal.
-    rules.insert(libc::SYS_ioctl, vec![rule(&[(1, Compare::Ne, libc::TIOCSTI as u64)])?]);
+    rules.insert(libc::SYS_ioctl, vec![rule(&[(1, Compare::Ne, TIOCSTI)])?]);
     Ok(rules)
 }
 

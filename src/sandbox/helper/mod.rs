@@ -1,5 +1,5 @@
 //! The helper: a second process of the same program, started before the first gives up its privileges. It does on request what the
-//! first no longer can, and nothing else: see [`Request`](protocol::Request).
+//! first no longer can, and nothing else: see `protocol.rs`.
 //!
 //! Requests are datagrams on a socket that both have from the start, each with the descriptor of a socket for the reply. What may be
 //! run is fixed at the start. A process that is taken over can so repeat what it is configured to do, with other words in the
