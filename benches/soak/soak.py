@@ -39,7 +39,7 @@ ATTACKS = [
     ("ack_flood", 20000, {"ack_flood"}),
     ("ntp_amplification", 8000, {"ntp_amplification"}),
     ("rst_flood", 15000, {"rst_flood"}),
-    ("fragment_flood", 10000, {"fragment_flood"}),
+    ("fragment_flood", 10000, {"fragment_flood", "udp_flood"}),
     ("gre_flood", 15000, {"gre_flood"}),
     ("memcached_amplification", 8000, {"memcached_amplification"}),
     ("syn_ack_flood", 15000, {"syn_ack_flood"}),
