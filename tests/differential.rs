@@ -3,11 +3,13 @@
 //!
 //! Each eighth capture, or all with PEGEL_DIFFERENTIAL=all (about a minute and a half).
 
+mod tools;
+
 use pegel::capture::pcap_file::PcapFile;
 use pegel::capture::{Frame, FrameSink, PacketSource, Poll};
 use pegel::packet::{Class, Decoder};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Captures whose counts may differ, and why.
@@ -95,22 +97,9 @@ fn theirs(file: &Path) -> Option<Counts> {
     Some(counts)
 }
 
-fn captures(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("pcap" | "pcapng" | "cap") => found.push(path),
-            _ if path.is_dir() => captures(&path, found),
-            _ => {}
-        }
-    }
-}
-
 #[test]
 fn counts_are_those_of_tshark() {
-    let mut files = Vec::new();
-    captures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), &mut files);
-    files.sort();
+    let files = tools::shared_captures();
     if files.is_empty() || Command::new("tshark").arg("-v").output().is_err() {
         eprintln!("skipped: no captures in ../shared, or no tshark (.ci/deps test installs it)");
         return;

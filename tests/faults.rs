@@ -5,12 +5,12 @@
 
 mod bed;
 
-use bed::{Bed, GUARD, LISTEN, WATCHED, flood};
+use bed::{Bed, WATCHED, flood};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[test]
 fn a_storm_of_reloads_neither_loses_nor_doubles_an_incident() {
@@ -61,25 +61,7 @@ fn a_run_without_free_descriptors_still_detects_and_recovers() {
     if !bed::daemons::installed(&["prlimit"]) {
         return;
     }
-    let state = bed.dir.join("state").display().to_string();
-    let log = fs::File::create(bed.dir.join("log")).unwrap();
-    let pegel = env!("CARGO_BIN_EXE_pegel");
-    let arguments = ["--nofile=48", pegel, "run", "-i", "vb", "--state-dir", &state];
-    let mut command = bed.command("b", Path::new("prlimit"), &arguments);
-    let mut child = bed::Background(command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
-    let text = || fs::read_to_string(bed.dir.join("log")).unwrap_or_default();
-    let get = |path: &str| {
-        let output = bed.peer("b", &["get", LISTEN, path]).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let wait_for = |path: &str, good: &dyn Fn(&str) -> bool| {
-        let start = Instant::now();
-        while !good(&get(path)) {
-            assert!(start.elapsed() < GUARD, "{path}; log:\n{}", text());
-            sleep(Duration::from_millis(50));
-        }
-    };
-    wait_for("/readyz", &|answer| answer.trim() == "ready");
+    let pegel = bed.pegel_by(&["prlimit", "--nofile=48"], &[]);
     // As many idle connections as take all descriptors.
     let script = "import socket, sys, time\n\
                   held = [socket.create_connection(('127.0.0.1', 7343)) for _ in range(60)]\n\
@@ -95,17 +77,11 @@ fn a_run_without_free_descriptors_still_detects_and_recovers() {
     std::io::BufRead::read_line(&mut answers, &mut line).unwrap();
     assert_eq!(line, "held\n");
     bed.send("a", "va", &flood("syn_flood", 20_000, 2.0));
-    let start = Instant::now();
-    while !text().contains("incident opened") {
-        assert!(start.elapsed() < GUARD, "{}", text());
-        sleep(Duration::from_millis(50));
-    }
+    pegel.wait_for_log("incident opened");
     drop(holder.stdin.take());
     holder.wait().unwrap();
     // The connections are gone: it answers again.
-    wait_for("/api/v1/incidents", &|answer| answer.contains(WATCHED));
-    let id = child.0.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert!(child.0.wait().unwrap().success(), "{}", text());
-    assert!(!text().contains("panicked"), "{}", text());
+    pegel.wait_for("/api/v1/incidents", |answer| answer.contains(WATCHED));
+    let (log, _) = pegel.stop();
+    assert!(!log.contains("panicked"), "{log}");
 }

@@ -2,6 +2,7 @@
 //! played by `play`.
 
 mod play;
+mod tools;
 
 use pegel::base::Severity;
 use pegel::capture::pcap_file::PcapFile;
@@ -10,7 +11,6 @@ use pegel::incident::Incident;
 use pegel::runtime::replay::Replay;
 use pegel::traffic::{Params, Part, Scenario, TrafficModel};
 use play::play;
-use std::path::{Path, PathBuf};
 
 fn config(text: &str) -> Config {
     Config::parse(text, "test").expect("a configuration")
@@ -48,22 +48,9 @@ fn a_limit_on_all_traffic_opens_the_gate_for_it() {
     );
 }
 
-fn captures(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("pcap" | "pcapng" | "cap") => found.push(path),
-            _ if path.is_dir() => captures(&path, found),
-            _ => {}
-        }
-    }
-}
-
 #[test]
 fn nothing_is_prevented_on_real_captures() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let mut files = Vec::new();
-    captures(&shared, &mut files);
+    let files = tools::shared_captures();
     if files.is_empty() {
         eprintln!("skipped: no captures in ../shared");
         return;

@@ -5,12 +5,12 @@
 
 mod bed;
 
-use bed::{Bed, GUARD, LISTEN, flood};
+use bed::{Bed, GUARD, flood};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -177,47 +177,27 @@ fn a_hook_of_a_service_gets_no_capability() {
     fs::set_permissions(&bed.dir, fs::Permissions::from_mode(0o777)).unwrap();
     let config = bed.file("pegel.toml", &hook(&bed));
     // As a unit with AmbientCapabilities=CAP_NET_RAW starts it.
-    let (dir, log) = (bed.dir.display().to_string(), fs::File::create(bed.dir.join("log")).unwrap());
-    let state = format!("{dir}/state");
-    let arguments = [
+    let launcher = [
+        "setpriv",
         "--reuid=65534",
         "--regid=65534",
         "--clear-groups",
         "--inh-caps=-all,+net_raw",
         "--ambient-caps=-all,+net_raw",
         "--bounding-set=-all,+net_raw",
-        env!("CARGO_BIN_EXE_pegel"),
-        "run",
-        "-i",
-        "vb",
-        "--config",
-        &config,
-        "--state-dir",
-        &state,
     ];
-    let mut command = bed.command("b", Path::new("setpriv"), &arguments);
-    let mut child = bed::Background(command.stdin(Stdio::null()).stderr(log).spawn().unwrap());
-    let start = Instant::now();
-    let is_ready =
-        || bed.peer("b", &["get", LISTEN, "/readyz"]).output().is_ok_and(|got| got.stdout.starts_with(b"ready"));
-    while !is_ready() {
-        assert!(start.elapsed() < GUARD, "{}", fs::read_to_string(bed.dir.join("log")).unwrap_or_default());
-        sleep(Duration::from_millis(50));
-    }
-    assert_confined(child.0.id(), NET_RAW);
+    let pegel = bed.pegel_by(&launcher, &["--config", &config]);
+    assert_confined(pegel.id(), NET_RAW);
     // To open packet sockets, and to run tools: `nft` needs what the unit grants.
-    let kept = fs::read_to_string(format!("/proc/{}/status", helper(child.0.id()))).unwrap();
+    let kept = fs::read_to_string(format!("/proc/{}/status", helper(pegel.id()))).unwrap();
     assert_eq!((field(&kept, "CapEff"), field(&kept, "CapAmb")), (NET_RAW, NET_RAW));
     bed.send("a", "va", &flood("syn_flood", 20_000, 2.0));
-    let log = || fs::read_to_string(bed.dir.join("log")).unwrap_or_default();
-    wait_for_file(&bed.dir.join("done"), log);
+    wait_for_file(&bed.dir.join("done"), || pegel.log());
     let status = fs::read_to_string(bed.dir.join("status")).unwrap();
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         assert_eq!(field(&status, set), NONE, "{set} of the hook");
     }
-    let id = child.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert!(child.0.wait().unwrap().success(), "{}", log());
+    pegel.stop();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::key::{DefaultValue, Key, Kind, Reload, Section};
 use super::page::Page;
 use super::reader::Reader;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) const SECTION: Section = Section {
     heading: "[http]",
@@ -72,6 +72,13 @@ pub struct HttpConfig {
     pub web_config: PathBuf,
     /// Whether clients need no authentication at an address beyond loopback.
     pub allow_unauthenticated: bool,
+}
+
+impl HttpConfig {
+    /// The Unix socket that it listens on instead of an address.
+    pub fn socket(&self) -> Option<&Path> {
+        Some(self.unix_socket.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
 }
 
 pub(super) fn read(section: &mut Reader<'_>) -> HttpConfig {

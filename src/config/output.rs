@@ -6,6 +6,7 @@ use super::reader::Reader;
 use super::values::is_plain_url;
 use crate::output::Rotation;
 use crate::output::alertmanager::{AlertmanagerConfig, Links};
+use crate::output::endpoint::Endpoint;
 use crate::output::hook::HookConfig;
 use crate::output::syslog::SyslogTarget;
 use crate::output::webhook::WebhookConfig;
@@ -100,6 +101,20 @@ pub struct OutputConfig {
     pub webhooks: Vec<WebhookConfig>,
     /// `[[hook]]`
     pub hooks: Vec<HookConfig>,
+}
+
+impl OutputConfig {
+    /// Where messages are posted to.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let alertmanagers = self.alertmanagers.iter().map(|one| &one.endpoint);
+        alertmanagers.chain(self.webhooks.iter().map(|one| &one.endpoint))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut Endpoint> {
+        let alertmanagers = self.alertmanagers.iter_mut().map(|one| &mut one.endpoint);
+        alertmanagers.chain(self.webhooks.iter_mut().map(|one| &mut one.endpoint))
+    }
 }
 
 /// Without the receivers, which have their own tables.

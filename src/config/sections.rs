@@ -22,6 +22,7 @@ use crate::detect::{AllowRule, Settings};
 use crate::incident::{IncidentSettings, MaintenanceWindow};
 use crate::inventory::{Group, InterfacePolicy, LanPolicy, Sources};
 use crate::meter::{MeterSizes, TallySizes};
+use crate::output::endpoint::without_secrets;
 use crate::packet::Tunnels;
 use crate::posture::Posture;
 use ipnet::IpNet;
@@ -160,10 +161,8 @@ impl Config {
 
     /// The same without what may be secret: paths of receivers' URLs. Files with secrets are named, and not read.
     pub fn without_secrets(mut self) -> Config {
-        let output = &mut self.output;
-        let endpoints = output.alertmanagers.iter_mut().map(|one| &mut one.endpoint);
-        for endpoint in endpoints.chain(output.webhooks.iter_mut().map(|one| &mut one.endpoint)) {
-            *endpoint = endpoint.without_secrets();
+        for endpoint in self.output.endpoints_mut() {
+            endpoint.url = without_secrets(&endpoint.url);
         }
         self
     }

@@ -52,18 +52,13 @@ impl Endpoint {
             .filter(|file| !file.as_os_str().is_empty())
     }
 
-    /// The same without what may be secret: many receivers know their senders by a token in the path.
-    pub fn without_secrets(&self) -> Endpoint {
-        Endpoint { url: without_secrets(&self.url), ..self.clone() }
-    }
-
     /// The TCP port that requests go to; `None` for a URL without a host, or with a port that is none.
     pub fn port(&self) -> Option<u16> {
         port_of(&self.url.parse().ok()?)
     }
 }
 
-/// A URL without path, query, user name and password.
+/// A URL without what may be secret, path, query, user name and password: many receivers know their senders by a token in the path.
 pub fn without_secrets(url: &str) -> String {
     let (scheme, rest) = url.find("://").and_then(|at| url.split_at_checked(at + 3)).unwrap_or(("", url));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -202,7 +197,7 @@ struct Names;
 
 impl Resolver for Names {
     fn resolve(&self, uri: &Uri, _: &AgentConfig, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().ok_or(ureq::Error::HostNotFound)?.trim_start_matches('[').trim_end_matches(']');
+        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
         let port = port_of(uri).ok_or(ureq::Error::HostNotFound)?;
         let limit = Duration::min(*timeout.after, MOST_FOR_NAMES);
         let mut found = self.empty();

@@ -112,8 +112,6 @@ impl Syslog {
 fn first(address: &str) -> io::Result<SocketAddr> {
     let none = || io::Error::other(format!("{address}: no such host"));
     let (host, port) = address.rsplit_once(':').ok_or_else(none)?;
-    // An IPv6 address is in brackets.
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let port = port.parse().map_err(|_| none())?;
     helper::resolve(host, port, TIMEOUT)?.into_iter().next().ok_or_else(none)
 }

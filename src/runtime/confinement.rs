@@ -103,10 +103,10 @@ fn listen(config: &Config) -> Result<Option<http::Listener>, LiveError> {
     if !http.enabled {
         return Ok(None);
     }
-    if !http.unix_socket.as_os_str().is_empty() {
-        let path = http.unix_socket.display();
-        let failed = |error| LiveError::Other(format!("http.unix_socket: cannot listen on {path}: {error}"));
-        return unix_socket::listen(&http.unix_socket, 0o660).map(|listener| Some(listener.into())).map_err(failed);
+    if let Some(path) = http.socket() {
+        let shown = path.display();
+        let failed = |error| LiveError::Other(format!("http.unix_socket: cannot listen on {shown}: {error}"));
+        return unix_socket::listen(path, 0o660).map(|listener| Some(listener.into())).map_err(failed);
     }
     let address = http.listen;
     TcpListener::bind(address).map(|listener| Some(listener.into())).map_err(|error| {
@@ -123,7 +123,7 @@ pub fn web(config: &Config) -> Result<http::Web, Vec<String>> {
     if !http.enabled {
         return Ok(http::Web::open_to_all());
     }
-    let is_unix = !http.unix_socket.as_os_str().is_empty();
+    let is_unix = http.socket().is_some();
     // Who may connect to a Unix socket, its permissions say.
     let listen = if is_unix { (Ipv4Addr::LOCALHOST, 0).into() } else { http.listen };
     let web = http::Web::read(&http.web_config, listen, http.allow_unauthenticated)?;
@@ -166,9 +166,7 @@ fn named_files(config: &Config, path: Option<&Path>, web: &http::Web) -> Vec<Pat
     let output = &config.output;
     let mut files = vec![path.unwrap_or(Path::new(DEFAULT_PATH)).to_owned()];
     files.extend(web.files());
-    let endpoints = output.alertmanagers.iter().map(|one| &one.endpoint);
-    let endpoints = endpoints.chain(output.webhooks.iter().map(|one| &one.endpoint));
-    files.extend(endpoints.flat_map(|endpoint| endpoint.files()).cloned());
+    files.extend(output.endpoints().flat_map(|endpoint| endpoint.files()).cloned());
     files.extend(output.webhooks.iter().map(|webhook| webhook.secret_file.clone()));
     files
         .extend(config.inventory.tables.iter().chain(&config.report.mmdb).chain(&config.evidence.signing_key).cloned());
@@ -182,13 +180,9 @@ fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: b
         user => UserChoice::Named(user.to_owned()),
     };
     let output = &config.output;
-    let endpoints = output.alertmanagers.iter().map(|one| &one.endpoint);
-    let endpoints: Vec<_> = endpoints.chain(output.webhooks.iter().map(|one| &one.endpoint)).collect();
-
     let mut readable: BTreeSet<PathBuf> = ALWAYS_READABLE.iter().map(PathBuf::from).collect();
     readable.extend(CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from));
-    let inventory = &config.inventory;
-    readable.extend(std::iter::once(&inventory.proxmox).chain(&inventory.libvirt).cloned());
+    readable.extend(inventory_roots(config));
     let mut files = named_files(config, path, web);
     // A link may lead elsewhere, as to the archive of a certificate; what it leads to later is in the same directory.
     let targets: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
@@ -197,7 +191,7 @@ fn plan(config: &Config, path: Option<&Path>, web: &http::Web, packet_sockets: b
     readable.extend(targets);
     readable.extend(files.iter().map(|file| readable_for(file)));
 
-    let mut connect: BTreeSet<u16> = endpoints.iter().filter_map(|endpoint| endpoint.port()).collect();
+    let mut connect: BTreeSet<u16> = output.endpoints().filter_map(|endpoint| endpoint.port()).collect();
     if let Some(SyslogTarget::Tcp(address)) = &output.syslog {
         connect.extend(address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
     }

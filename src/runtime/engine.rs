@@ -126,18 +126,20 @@ impl Engine {
     pub fn reconfigure(&mut self, config: &Config, site: Arc<Site>) {
         self.allow.replace(&config.allow);
         self.incidents.set_settings(config.incident);
-        self.set_site(config, site);
         // Another configuration may avoid what made a detector panic.
-        self.detectors = detect::build(&config.detect, &self.site);
         self.panics.clear();
+        self.build(config, site);
     }
 
     /// Puts another site into force: guests, interfaces. The configuration is unchanged.
     pub fn set_site(&mut self, config: &Config, site: Arc<Site>) {
         let off: Vec<&str> = self.detectors.panicked().collect();
-        let detectors = detect::build(&config.detect, &site);
-        detectors.switch_off(&off);
-        self.detectors = detectors;
+        self.build(config, site);
+        self.detectors.switch_off(&off);
+    }
+
+    fn build(&mut self, config: &Config, site: Arc<Site>) {
+        self.detectors = detect::build(&config.detect, &site);
         self.meter.set_weights(self.detectors.weights());
         self.site = site;
         self.lan_interfaces = None;
@@ -349,8 +351,9 @@ impl Engine {
         let window = self.meter.window(end, &self.interfaces);
         self.findings.clear();
         detect::run(&self.detectors, &self.site, self.baseline.as_ref(), &window, &mut self.findings);
-        let checks: Vec<PostureResult> = self.host_checks.iter().chain(&self.panics).cloned().collect();
-        detect::run_host_checks(&self.detectors, &checks, &mut self.findings);
+        for checks in [&self.host_checks, &self.panics] {
+            detect::run_host_checks(&self.detectors, checks, &mut self.findings);
+        }
         detect::run_links(&self.detectors, &self.links, &window, &mut self.findings);
         if let Some(explained) = &mut self.explained {
             explained.add(detect::explain(
@@ -409,7 +412,7 @@ impl Engine {
             // All windows are empty, so detectors would find nothing until the next packet; incidents may have to
             // close.
             self.meter.reset();
-            if self.host_checks.iter().any(PostureResult::is_failing) {
+            if self.host_checks.iter().chain(&self.panics).any(PostureResult::is_failing) {
                 // Host checks fail without packets, too: one inspection covers the whole gap.
                 self.meter.open(tick - 1);
                 self.tick = Some(tick - 1);

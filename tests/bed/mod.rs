@@ -93,6 +93,14 @@ impl Bed {
         Pegel::start(&self.ns("b"), &self.dir, LISTEN, &[&["-i", "vb"], arguments].concat())
     }
 
+    /// The same, started by another program.
+    pub fn pegel_by(&self, launcher: &[&str], arguments: &[&str]) -> Pegel {
+        let arguments = [&["-i", "vb"], arguments].concat();
+        let pegel = Pegel::spawn_by(launcher, &self.ns("b"), &self.dir, LISTEN, &arguments);
+        pegel.wait_until_ready();
+        pegel
+    }
+
     /// Sends a scenario from `a` in the background.
     pub fn sending(&self, scenario: &str) -> Background {
         let file = self.file("sending.toml", scenario);
@@ -171,11 +179,17 @@ impl Pegel {
     }
 
     pub fn spawn(namespace: &str, dir: &Path, listen: &str, arguments: &[&str]) -> Pegel {
+        Pegel::spawn_by(&[], namespace, dir, listen, arguments)
+    }
+
+    /// Is started by a program, such as `prlimit` with its options, which executes it in its own process.
+    pub fn spawn_by(launcher: &[&str], namespace: &str, dir: &Path, listen: &str, arguments: &[&str]) -> Pegel {
         let log = fs::File::create(dir.join("log")).unwrap();
         let jsonl = dir.join("incidents.jsonl").display().to_string();
         let state = dir.join("state").display().to_string();
-        let all = [&["run", "--listen", listen, "--jsonl", &jsonl, "--state-dir", &state], arguments].concat();
-        let child = command_in(namespace, Path::new(env!("CARGO_BIN_EXE_pegel")), &all)
+        let run = [env!("CARGO_BIN_EXE_pegel"), "run", "--listen", listen, "--jsonl", &jsonl, "--state-dir", &state];
+        let all = [launcher, &run, arguments].concat();
+        let child = command_in(namespace, Path::new(all[0]), &all[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

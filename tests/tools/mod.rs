@@ -9,6 +9,24 @@ use std::process::Command;
 /// Arguments of openssl for a key and a request.
 const NEW_KEY: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
+/// The captures below `../shared`, sorted: none where it is absent.
+pub fn shared_captures() -> Vec<PathBuf> {
+    fn add(folder: &Path, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("pcap" | "pcapng" | "cap") => found.push(path),
+                _ if path.is_dir() => add(&path, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    add(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), &mut found);
+    found.sort();
+    found
+}
+
 /// Whether a missing tool is a failure: in continuous integration, nothing is skipped.
 pub fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| ci == "true")

@@ -143,7 +143,7 @@ impl Ng {
             if kind == SECTION {
                 return Ok(None);
             }
-            // So many interfaces are announced together as are declared together.
+            // Interfaces declared in a row are announced together.
             if self.interfaces.len() > self.shown && kind != INTERFACE {
                 break;
             }

@@ -78,11 +78,12 @@ pub fn has_ended() -> bool {
     matches!(poll(&mut polled, Some(&now)), Ok(1..)) && polled.iter().any(|end| end.revents().contains(PollFlags::HUP))
 }
 
-/// The addresses of a host, which may be written as one.
+/// The addresses of a host, which may be written as one; of IPv6 also in brackets, as in a URL.
 ///
 /// # Errors
 /// There is no such host, or no name server answers within `limit`.
 pub fn resolve(host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![(address, port).into()]);
     }
